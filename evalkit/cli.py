@@ -1,0 +1,363 @@
+"""The command line: parse, one library call, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalkit import __version__
+from evalkit.errors import ConfigError, EvalkitError
+
+if TYPE_CHECKING:
+    from evalkit.runfolder import RunFolder
+
+INCOMPLETE = 2
+"""Exit code of misuse, and of a run in which nothing could be measured."""
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Evaluate speech systems, find whom they serve badly, and show it.",
+                  context_settings={"help_option_names": ["-h", "--help"]})
+corpus = typer.Typer(no_args_is_help=True, help="Make, import and check corpora.")
+train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
+app.add_typer(corpus, name="corpus")
+app.add_typer(train, name="train")
+
+Workers = Annotated[int | None, typer.Option(
+    "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+
+
+def main() -> None:
+    """Entry point: a mistake of the user's is one line and exit code 2."""
+    try:
+        app()
+    except EvalkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(INCOMPLETE) from None
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+             ) -> None:
+    if version:
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
+        workers: Workers = None,
+        settings: Annotated[list[str] | None, typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
+        scheduler: Annotated[str | None, typer.Option(
+            help="Address of a Dask scheduler, instead of processes here.")] = None) -> None:
+    """Run pipelines over a corpus under conditions, and score every utterance.
+
+    A run that was stopped goes on where it was when it is started again.
+
+    Examples:
+
+        evalkit run eval.yaml --out runs/v2
+
+        evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
+    """
+    say(f"evalkit {__version__}: {config} -> {out}")
+    from evalkit.config import read_config
+    from evalkit.run.runner import Work
+    from evalkit.run.runner import run as run_pipelines
+
+    folder = run_pipelines(read_config(config, settings or ()), out,
+                           Work(cores() if workers is None else workers, scheduler), say=say)
+    _finish(folder)
+
+
+@app.command()
+def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The utterances.")],
+          hypotheses: Annotated[list[str], typer.Option(
+              "--hypotheses", "-y", metavar="[NAME=]FILE",
+              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")],
+          out: Out,
+          metric: Annotated[list[str] | None, typer.Option(help="Default: wer and cer.")] = None,
+          normaliser: Annotated[str, typer.Option(
+              help="none, basic or whisper_english, applied to both sides.")] = "basic",
+          costs: Annotated[str, typer.Option(
+              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it.")
+              ] = "levenshtein") -> None:
+    """Score hypotheses that were made elsewhere. Needs no audio and no models.
+
+    Examples:
+
+        evalkit score --manifest test.jsonl --hypotheses v2.jsonl --out runs/v2
+
+        evalkit score -m test.jsonl -y base=a.trn -y new=b.trn -o runs/ab
+    """
+    from evalkit.run.runner import score as score_hypotheses
+
+    folder = score_hypotheses(manifest, _named(hypotheses), out, metrics=metric or ["wer", "cer"],
+                              normaliser=normaliser, costs=costs, say=say)
+    _finish(folder)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run folder.")], out: Out,
+           by: Annotated[str | None, typer.Option(
+               help="Metadata column to group speakers by.")] = None) -> None:
+    """Write a run as one folder of static HTML.
+
+    Example:
+
+        evalkit report runs/v2 --out reports/v2 --by accent
+    """
+    from evalkit.report import write_report
+
+    print(write_report(run, out, by=by))
+
+
+Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
+ConditionName = Annotated[str | None, typer.Option(
+    "--condition", help="One condition; default: all, pooled.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.command()
+def groups(run: Annotated[Path, typer.Argument(help="A run folder.")],
+           by: Annotated[list[str], typer.Option(
+               help="Metadata column; columns joined by commas are crossed. Repeatable.")],
+           metric: Annotated[str, typer.Option(help="Any additive metric of the run.")] = "wer",
+           pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
+           as_json: Json = False) -> None:
+    """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
+
+    Examples:
+
+        evalkit groups runs/v2 --by gender --by country
+
+        evalkit groups runs/v2 --by gender,accent --metric cer --json
+    """
+    from evalkit.runfolder import RunFolder
+    from evalkit.statistics.runs import group_reports
+    from evalkit.terminal import print_groups, print_json
+
+    folder = RunFolder(run)
+    facts = folder.info()["metrics"]
+    reports = group_reports(folder, [column.split(",") for column in by], metric=metric,
+                            pipeline=pipeline, condition=condition, seed=seed)
+    if as_json:
+        print_json([report.to_dict() for report in reports])
+        return
+    for report in reports:
+        print_groups(report, facts[metric])
+
+
+@app.command()
+def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
+            finder: Annotated[list[str] | None, typer.Option(
+                help="tree, geodemographic, clusters, declared, slices; default: all that the "
+                     "run has the data for. Repeatable.")] = None,
+            metric: Annotated[str, typer.Option(
+                help="Any additive metric, or frr: false rejections of speakers.")] = "wer",
+            pipeline: Pipeline = None, condition: ConditionName = None,
+            postcodes: Annotated[Path | None, typer.Option(
+                help="Table of postal codes with population attributes, CSV.")] = None,
+            seed: Seed = 0, as_json: Json = False) -> None:
+    """Discover underserved cohorts on half of the speakers, and confirm them on the other half.
+
+    Examples:
+
+        evalkit cohorts runs/v2
+
+        evalkit cohorts runs/v2 --finder tree --metric stoi --condition babble_5db
+    """
+    say(f"looking for underserved cohorts in {run}")
+    from evalkit.cohorts.discovery import Settings, discover
+    from evalkit.cohorts.findings import describe, write_findings
+    from evalkit.plugins import create
+    from evalkit.runfolder import RunFolder
+    from evalkit.statistics.bootstrap import Resampling
+    from evalkit.terminal import print_json, print_table
+
+    folder = RunFolder(run)
+    found = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
+                     finders=[create("cohorts", name) for name in finder] if finder else None,
+                     postcodes=postcodes, settings=Settings(resampling=Resampling(seed=seed)))
+    write_findings(folder, found)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    print_table(*describe(found))
+    for name, why in found.skipped.items():
+        print(f"not run: {name}: {why}")
+    for warning in found.warnings:
+        print(f"note: {warning}")
+
+
+@app.command()
+def systems(run: Annotated[Path, typer.Argument(help="A run folder.")],
+            metric: Annotated[str, typer.Option(help="Any additive metric of the run.")] = "wer",
+            condition: ConditionName = None, seed: Seed = 0, as_json: Json = False) -> None:
+    """Compare the pipelines of a run two by two, on the same utterances.
+
+    The speaker bootstrap decides; matched pairs (MAPSSWE), Wilcoxon over speakers and McNemar
+    over sentences stand beside it.
+
+    Example:
+
+        evalkit systems runs/ab
+    """
+    from evalkit.runfolder import RunFolder
+    from evalkit.statistics.groups import plain_data
+    from evalkit.statistics.runs import compare_pipelines
+    from evalkit.terminal import print_json, print_systems
+
+    folder = RunFolder(run)
+    facts = folder.info()["metrics"]
+    found = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
+    if as_json:
+        print_json(plain_data(found))
+        return
+    print_systems(found, facts[metric])
+
+
+@corpus.command()
+def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml.")],
+          split: Annotated[list[str] | None, typer.Option(
+              help="Only this split. Repeatable.")] = None,
+          workers: Workers = None) -> None:
+    """Synthesise the corpus that corpus.yaml describes, the same bytes from the same seed.
+
+    Examples:
+
+        evalkit corpus synth datasets/accents
+
+        evalkit corpus synth datasets/accents --split test
+    """
+    from evalkit.corpora.synth import read_synth_config, synthesise
+
+    say(f"synthesising {folder}")
+    manifests = synthesise(read_synth_config(folder / "corpus.yaml"), folder, splits=split or (),
+                           workers=cores() if workers is None else workers)
+    for path in manifests.values():
+        print(path)
+
+
+@corpus.command()
+def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")],
+             outside: Annotated[bool, typer.Option(
+                 help="Allow audio outside the manifest's folder.")] = False) -> None:
+    """Check every line of a manifest and every recording that it names.
+
+    Example:
+
+        evalkit corpus validate datasets/accents/test.jsonl
+    """
+    from evalkit.corpora.validate import validate as check
+
+    result = check(manifest, outside=outside)
+    print(result.describe())
+    if result.problems:
+        raise typer.Exit(INCOMPLETE)
+
+
+@corpus.command()
+def prepare(kind: Annotated[str, typer.Argument(help="librispeech, kaldi, common_voice, table.")],
+            source: Annotated[Path, typer.Argument(help="Where the corpus is.")],
+            out: Annotated[Path, typer.Option("--out", "-o", help="Manifest to write.")],
+            column: Annotated[list[str] | None, typer.Option(
+                metavar="FIELD=NAME", help="For a table: which column is which field.")] = None,
+            ) -> None:
+    """Make a manifest of a corpus in another layout; its audio stays where it is.
+
+    Examples:
+
+        evalkit corpus prepare librispeech LibriSpeech/test-other --out test-other.jsonl
+
+        evalkit corpus prepare table results.csv --column id=idx --column text=reference -o m.jsonl
+    """
+    from evalkit.corpora.prepare import prepare as import_corpus
+
+    print(import_corpus(kind, source, out, dict(_pair("--column", c) for c in column or ()))
+          .describe())
+
+
+@train.command()
+def recognizer(corpus_folder: Annotated[Path, typer.Argument(
+                   metavar="CORPUS", help="Folder with train.jsonl, dev.jsonl and test.jsonl.")],
+               out: Out, seed: Seed = 0) -> None:
+    """Train the reference recognizer and write its weights and card.
+
+    Example:
+
+        evalkit train recognizer datasets/accents --out runs/recognizer
+    """
+    say(f"training the reference recognizer on {corpus_folder}")
+    from evalkit.models.reference import train_reference
+
+    def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
+        say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
+            f"{seconds / epoch * (epochs - epoch):.0f} s left")
+
+    card = train_reference(corpus_folder, out, seed=seed, workers=min(2, cores()), progress=show)
+    print(card.markdown())
+
+
+@app.command()
+def doctor() -> None:
+    """Show which plug-ins are installed and whether each can run here."""
+    from evalkit.plugins import GROUPS, available, load
+
+    for group in GROUPS:
+        for name in available(group):
+            try:
+                load(group, name)
+                state = "ok"
+            except EvalkitError as error:
+                state = str(error)
+            print(f"{group:12} {name:20} {state}")
+
+
+def say(line: str) -> None:
+    """A line for a person, beside what a script reads."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise ConfigError(f"{option} {text!r}: expected two names with = between them")
+    return key, value
+
+
+def _named(hypotheses: list[str]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for item in hypotheses:
+        name, separator, path = item.partition("=")
+        if not separator or Path(item).exists():
+            name, path = Path(item).stem, item
+        if name in named:
+            raise ConfigError(f"--hypotheses {item}: {name!r} is named twice; write NAME={path}")
+        named[name] = Path(path)
+    return named
+
+
+def _finish(folder: RunFolder) -> None:
+    """Prints the headline of a run, and says what was left out and what failed."""
+    from evalkit.terminal import print_summary
+
+    info, summary = folder.info(), folder.summary()
+    print_summary(summary, info["metrics"])
+    for line in info["left_out"]:
+        say(f"left out: {line}")
+    say(f"run folder: {folder.path}")
+    if not any(row["n"] for row in [*summary["scores"], *summary["trials"]]):
+        say("error: nothing could be measured; the failures above say why")
+        raise typer.Exit(INCOMPLETE)

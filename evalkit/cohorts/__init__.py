@@ -1,0 +1,1 @@
+"""Who is underserved: groups, regions, embedding clusters and slices, found and confirmed."""

@@ -1,0 +1,65 @@
+"""What a finder of cohorts is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from evalkit.cohorts.people import Outcomes, People
+
+Unit = Literal["speaker", "utterance"]
+
+
+class Rule(Protocol):
+    """Sends people to named cohorts without looking at their errors, so that it can be frozen
+    on some speakers and tested on others."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The cohorts, each a different text for people."""
+        ...
+
+    def members(self, people: People) -> list[np.ndarray]:
+        """Indices of every cohort's units; cohorts may overlap, and a unit may have none."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The rule in JSON's types."""
+        ...
+
+
+Search = Callable[[Outcomes], Rule]
+
+
+class Finder(Protocol):
+    """Options of one way to look for cohorts, a frozen dataclass.
+
+    ``unit`` is what it sends to cohorts: whole speakers, or single utterances."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def unit(self) -> Unit: ...
+
+    def lacks(self, people: People) -> str | None:
+        """Why it cannot work on these people; None where it can."""
+        ...
+
+    def prepare(self, people: People) -> Search:
+        """Does once what does not depend on outcomes. The search that it returns is then made
+        for the people's own outcomes, and for shuffled ones that show what chance finds."""
+        ...
+
+
+def outcomes(people: People, unit: Unit) -> Outcomes:
+    """The people's outcomes, one a unit."""
+    return people.by_speaker if unit == "speaker" else people.by_utterance
+
+
+def by_code(codes: np.ndarray, n_cohorts: int) -> list[np.ndarray]:
+    """Indices of the units of every cohort from each unit's number; -1 is in none."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.searchsorted(codes[order], np.arange(n_cohorts + 1)))[1:-1]

@@ -1,0 +1,1 @@
+"""Corpora: made, imported, checked, and played under conditions such as noise."""

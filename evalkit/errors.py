@@ -1,0 +1,54 @@
+"""Every exception that evalkit raises on purpose.
+
+    EvalkitError            a mistake the user can mend: one line, exit code 2
+    ├── ConfigError         an option or a configuration file
+    ├── ManifestError       a corpus manifest
+    ├── PluginError         an unknown name, or a package that is not installed
+    ├── RunError            a run folder
+    └── UtteranceError      one utterance cannot be read, processed or measured
+"""
+
+from __future__ import annotations
+
+
+class EvalkitError(Exception):
+    """A mistake the user can mend. The message names what is wrong and what to do."""
+
+
+class ConfigError(EvalkitError):
+    """An option or a configuration file that cannot be used."""
+
+
+class ManifestError(EvalkitError):
+    """A corpus manifest, trial list or hypothesis file that cannot be used."""
+
+
+class PluginError(EvalkitError):
+    """A plug-in that is unknown, broken, or whose package is not installed."""
+
+
+class RunError(EvalkitError):
+    """A run folder that is missing, incomplete, or written by another version."""
+
+
+class UtteranceError(EvalkitError):
+    """One utterance failed; the run goes on and records ``kind: reason`` in its rows.
+
+    ``kind`` is a short CamelCase word that failures are counted by, such as
+    ``TooShort`` or ``MissingAudio``; ``reason`` is for a person.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(f"{kind}: {one_line(reason)}")
+        self.kind = kind
+        self.reason = one_line(reason)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.kind, self.reason)
+
+
+def one_line(message: object) -> str:
+    """``message`` as one line of at most 300 printable characters."""
+    text = " ".join(str(message).split())
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= 300 else text[:299] + "…"

@@ -1,0 +1,1 @@
+"""What is measured of an utterance: its words, its sound; and trials between speakers."""

@@ -1,0 +1,119 @@
+"""Word and character error rates, from an alignment of normalised texts.
+
+Counts are kept, not rates, so that any group's rate is that of its pooled words. Rates are
+stored as ratios; the unit "%" means that they are shown times 100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from evalkit.alignment import Alignment, Costs, align, check_costs
+from evalkit.errors import UtteranceError
+from evalkit.metrics.normalisers import normaliser
+from evalkit.protocols import Fact, Measurement, Output, Utterance
+
+NEEDS = frozenset({"text", "hypothesis"})
+
+
+def _rate_facts(name: str, units: str, detail: str) -> dict[str, Fact]:
+    """Facts of ``_rates``."""
+    per = f"divided by reference {units}"
+    return {
+        name: Fact("%", False, f"Substitutions, deletions and insertions {per}, both pooled over "
+                               f"the group; an empty reference adds its insertions. {detail}"),
+        f"{name}.substitutions": Fact("%", False, f"Substituted {units} {per}"),
+        f"{name}.deletions": Fact("%", False, f"Deleted {units} {per}"),
+        f"{name}.insertions": Fact("%", False, f"Inserted {units} {per}"),
+        f"{name}.hits": Fact("%", True, f"Correct {units} {per}"),
+    }
+
+
+def _rates(name: str, found: Alignment) -> dict[str, Measurement]:
+    """The error rate and its parts, which add up to it; all weigh the reference's length."""
+    counts = {
+        name: found.errors, f"{name}.substitutions": found.substitutions,
+        f"{name}.deletions": found.deletions, f"{name}.insertions": found.insertions,
+        f"{name}.hits": found.hits,
+    }
+    return {key: Measurement(count, found.reference_length) for key, count in counts.items()}
+
+
+def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
+    """Normalised reference and hypothesis. Raises UtteranceError of kind NoReference or
+    NoHypothesis."""
+    if utterance.text is None:
+        raise UtteranceError("NoReference", "the manifest has no text for it")
+    if output.hypothesis is None:
+        raise UtteranceError("NoHypothesis", "the recognizer gave nothing, not even empty text")
+    normalise = normaliser(name)
+    return normalise(utterance.text), normalise(output.hypothesis.text)
+
+
+@dataclass(frozen=True)
+class _TextMetric:
+    """``normaliser`` is a name of evalkit.metrics.normalisers, ``costs`` of
+    evalkit.alignment."""
+
+    normaliser: str = "basic"
+    costs: Costs = "levenshtein"
+
+    needs: ClassVar[frozenset[str]] = NEEDS
+
+    def __post_init__(self) -> None:
+        normaliser(self.normaliser)
+        check_costs(self.costs)
+
+    @property
+    def version(self) -> str:
+        return f"1, {self.costs} costs, {normaliser(self.normaliser).version}"
+
+
+@dataclass(frozen=True)
+class WordErrors(_TextMetric):
+    """Word error rate and its parts, match error rate (Morris, Maier & Green 2004) and, on
+    utterances in which nobody speaks, the rate of invented words.
+
+    Word information preserved and lost follow from ``wer.hits`` and ``wer.precision``; see
+    evalkit.scores."""
+
+    name: ClassVar[str] = "wer"
+    facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
+        "wer", "words", "Words are separated by whitespace after normalisation") | {
+        "wer.precision": Fact("%", True, "Correct words divided by hypothesis words"),
+        "mer": Fact("%", False, "Match error rate: errors divided by hits, substitutions, "
+                                "deletions and insertions"),
+        "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
+                                          "for which words were recognised"),
+    }
+
+    def align(self, utterance: Utterance, output: Output) -> Alignment:
+        """The alignment of normalised words that is measured."""
+        reference, hypothesis = _texts(utterance, output, self.normaliser)
+        return align(reference.split(), hypothesis.split(), self.costs)
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        found = self.align(utterance, output)
+        measured = _rates("wer", found) | {
+            "wer.precision": Measurement(found.hits, found.hypothesis_length),
+            "mer": Measurement(found.errors, len(found.pairs)),
+        }
+        if not found.reference_length:
+            measured["hallucination"] = Measurement(float(found.insertions > 0))
+        return measured
+
+
+@dataclass(frozen=True)
+class CharacterErrors(_TextMetric):
+    """Character error rate and its parts, over code points."""
+
+    name: ClassVar[str] = "cer"
+    facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
+        "cer", "characters", "Characters are Unicode code points of the normalised text, and the "
+                             "space between two words is one of them, as in jiwer")
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        reference, hypothesis = _texts(utterance, output, self.normaliser)
+        return _rates("cer", align(reference, hypothesis, self.costs))

@@ -1,0 +1,1 @@
+"""The reference recognizer: its network, its training, and the weights that ship."""

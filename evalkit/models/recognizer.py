@@ -1,0 +1,241 @@
+"""The reference recognizer: a small character CTC network built of SpeechBrain parts.
+
+Filterbank, normalisation per utterance, strided convolutions, bidirectional GRUs and a linear
+layer, after SpeechBrain's CRDNN (Ravanelli et al. 2021, arXiv:2106.04624), trained with
+connectionist temporal classification (Graves et al. 2006) and SpecAugment (Park et al. 2019,
+arXiv:1904.08779).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from evalkit.config import Strict
+from evalkit.errors import ConfigError, UtteranceError, one_line
+from evalkit.models.torchaudio_standin import ensure_torchaudio
+
+ensure_torchaudio()
+
+from speechbrain.augment.freq_domain import SpectrogramDrop  # noqa: E402
+from speechbrain.decoders.ctc import filter_ctc_output  # noqa: E402
+from speechbrain.lobes.features import Fbank  # noqa: E402
+from speechbrain.nnet.CNN import Conv1d  # noqa: E402
+from speechbrain.nnet.linear import Linear  # noqa: E402
+from speechbrain.nnet.normalization import LayerNorm  # noqa: E402
+from speechbrain.nnet.RNN import GRU  # noqa: E402
+from speechbrain.processing.features import InputNormalization  # noqa: E402
+from speechbrain.utils.importutils import LazyModule  # noqa: E402
+
+# Whoever asks all loaded modules for their files, as inspect does, would load every optional part
+# of SpeechBrain and fail on those that are not installed.
+LazyModule.__file__ = None
+
+RATE = 16_000
+"""Sampling rate in Hz of every waveform."""
+WEIGHTS = Path(__file__).parent / "weights" / "recognizer.safetensors"
+"""The weights that evalkit ships; card.md beside them says how they came about."""
+FORMAT = "evalkit CTC recognizer 1"
+LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
+BLANK = 0
+_HOP = RATE // 100
+_WINDOW = RATE // 40
+
+
+class NetworkConfig(Strict):
+    """Sizes of the network. ``strides`` has one time stride for each convolution, of frames that
+    come 100 a second."""
+
+    mels: int = Field(64, gt=0, le=128)
+    channels: int = Field(160, gt=0, le=1024)
+    kernel: int = Field(5, gt=0, le=31)
+    strides: tuple[int, ...] = Field((3, 1), min_length=1, max_length=8)
+    hidden: int = Field(152, gt=0, le=1024)
+    layers: int = Field(2, gt=0, le=8)
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+
+class CtcRecognizer(nn.Module):
+    """Waveforms at RATE to characters of LABELS.
+
+    In training mode, dropout and SpecAugment are on and draw from torch's global generator.
+    """
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or NetworkConfig()
+        self.filterbank = Fbank(sample_rate=RATE, n_mels=c.mels)
+        # Below a spread of 1 dB there is nothing to hear, only rounding to be blown up.
+        self.normalise = InputNormalization(norm_type="sentence", epsilon=1.0)
+        self.masking = nn.Sequential(
+            SpectrogramDrop(drop_length_low=5, drop_length_high=20, drop_count_high=2, dim=1),
+            SpectrogramDrop(drop_length_low=4, drop_length_high=14, drop_count_high=2, dim=2))
+        widths = [c.mels] + [c.channels] * (len(c.strides) - 1)
+        self.convolutions = nn.ModuleList(
+            _convolution(width, c, stride) for width, stride in zip(widths, c.strides, strict=True))
+        self.recurrent = BidirectionalGRU(c.channels, c.hidden, c.layers, c.dropout)
+        self.output = nn.Sequential(
+            nn.Dropout(c.dropout), Linear(len(LABELS), input_size=2 * c.hidden))
+
+    def forward(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-posteriors (n, frames, labels) and how many frames are valid (n,), of ``waves``
+        (n, longest) of which the first ``samples`` (n,) are valid and zeros follow. What comes
+        out for one utterance does not depend on the others, rounding aside."""
+        x, frames = self.features(waves, samples)
+        for convolution, stride in zip(self.convolutions, self.config.strides, strict=True):
+            x = convolution(x * _valid(frames, x)[:, :, None])
+            frames = (frames - 1) // stride + 1
+        return self.output(self.recurrent(x, frames)).log_softmax(-1), frames
+
+    @torch.no_grad()
+    def features(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised log-mel spectra (n, frames, mels), 100 a second, in training mode with
+        SpecAugment; and how many frames are valid (n,)."""
+        spectra, frames = self.filterbank(waves), samples // _HOP + 1
+        spectra = self.normalise(spectra, frames.double() / spectra.shape[1])
+        return self.masking(spectra) if self.training else spectra, frames
+
+    def loss(self, waves: Sequence[np.ndarray], texts: Sequence[str]) -> Tensor:
+        """Negative log-likelihood in nats of each text given its waveform, shape (n,).
+
+        Raises UtteranceError of kind BadText or TooShort."""
+        posteriors, frames = self(*_padded(waves))
+        targets = [encode(text) for text in texts]
+        for target, room in zip(targets, frames.tolist(), strict=True):
+            _check_room(target, room)
+        return nn.functional.ctc_loss(
+            posteriors.transpose(0, 1), torch.cat(targets), frames,
+            torch.tensor([len(target) for target in targets]), BLANK, reduction="none")
+
+    @torch.inference_mode()
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """The best label of every frame, repeats merged, blanks removed (Graves et al. 2006,
+        section 3.2). Utterances are decoded one at a time on one thread, so that a hypothesis
+        depends on its waveform alone; one under 25 ms has the empty hypothesis. To be called in
+        evaluation mode."""
+        with threads(1):
+            return [self._decode(wave) if len(wave) >= _WINDOW else "" for wave in waves]
+
+    def _decode(self, wave: np.ndarray) -> str:
+        posteriors, _ = self(*_padded([wave]))
+        best = filter_ctc_output(posteriors[0].argmax(-1).tolist(), blank_id=BLANK)
+        return " ".join("".join(LABELS[label] for label in best).split())
+
+    def save(self, path: Path) -> None:
+        """Writes weights, configuration and labels as safetensors, by way of a temporary file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        # One entry only: safetensors writes several in random order.
+        description = {"format": FORMAT, "labels": LABELS, "config": self.config.model_dump()}
+        temporary.write_bytes(save(self.state_dict(), {"evalkit": json.dumps(description)}))
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> CtcRecognizer:
+        """The recognizer that ``save`` wrote, in evaluation mode. Nothing in the file is run.
+        Raises ConfigError where the file cannot be read or holds something else."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                described = json.loads((file.metadata() or {}).get("evalkit", "{}"))
+            if (described.get("format"), described.get("labels")) != (FORMAT, [*LABELS]):
+                raise ValueError(f"it is not an {FORMAT}")
+            model = cls(NetworkConfig.model_validate(described["config"]))
+            model.load_state_dict(load_file(path))
+        except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
+                RuntimeError) as error:
+            raise ConfigError(f"{path}: cannot load the recognizer: {one_line(error)}; "
+                              "`evalkit train recognizer` makes one") from error
+        return model.eval()
+
+
+class BidirectionalGRU(nn.Module):
+    """Layers of two GRUs, one of which reads each utterance from its own end. Packed sequences
+    would do the same, but torch trains through them more slowly on a CPU."""
+
+    def __init__(self, width: int, hidden: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        widths = [width] + [2 * hidden] * (layers - 1)
+        self.rightward = nn.ModuleList(GRU(hidden, input_size=width) for width in widths)
+        self.leftward = nn.ModuleList(GRU(hidden, input_size=width) for width in widths)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, frames: Tensor) -> Tensor:
+        """(n, longest, width) to (n, longest, 2 hidden); the first ``frames`` (n,) are valid."""
+        for rightward, leftward in zip(self.rightward, self.leftward, strict=True):
+            x = self.dropout(x)
+            right, left = rightward(x)[0], leftward(_reversed(x, frames))[0]
+            x = torch.cat([right, _reversed(left, frames)], dim=-1)
+        return x
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file of weights, in hexadecimal: which model made an output."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def encode(text: str) -> Tensor:
+    """Indices into LABELS of the characters of ``text``. Raises UtteranceError of kind BadText
+    for other characters than a to z, apostrophe and space."""
+    foreign = sorted(set(text) - set(LABELS[1:]))
+    if foreign:
+        raise UtteranceError("BadText", f"{text!r} holds {foreign[0]!r}; the recognizer spells "
+                             "with a to z, apostrophe and space")
+    return torch.tensor([LABELS.index(character) for character in text], dtype=torch.long)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """torch computes on ``count`` threads. How sums are split among them changes their
+    rounding."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _convolution(width: int, config: NetworkConfig, stride: int) -> nn.Module:
+    return nn.Sequential(
+        Conv1d(config.channels, config.kernel, in_channels=width, stride=stride,
+               padding_mode="constant"),
+        LayerNorm(config.channels), nn.GELU())
+
+
+def _padded(waves: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Waveforms padded with zeros to (n, longest), and their lengths (n,)."""
+    tensors = [torch.as_tensor(wave, dtype=torch.float32) for wave in waves]
+    return (nn.utils.rnn.pad_sequence(tensors, batch_first=True),
+            torch.tensor([len(tensor) for tensor in tensors]))
+
+
+def _valid(frames: Tensor, x: Tensor) -> Tensor:
+    """True where a frame of ``x`` (n, longest, …) is one of the first ``frames`` (n,)."""
+    return torch.arange(x.shape[1]) < frames[:, None]
+
+
+def _reversed(x: Tensor, frames: Tensor) -> Tensor:
+    """``x`` (n, longest, width) with the first ``frames`` (n,) of each row in reverse."""
+    index = torch.arange(x.shape[1])
+    index = torch.where(_valid(frames, x), frames[:, None] - 1 - index, index)
+    return x.gather(1, index[:, :, None].expand_as(x))
+
+
+def _check_room(target: Tensor, frames: int) -> None:
+    """CTC needs a frame for every label, and a blank between two that are equal."""
+    needed = len(target) + int((target[1:] == target[:-1]).sum())
+    if frames < needed:
+        raise UtteranceError("TooShort", f"{frames} frames of the recognizer cannot hold a text "
+                             f"that needs {needed}")

@@ -1,0 +1,30 @@
+"""Makes SpeechBrain importable where torchaudio's native library does not load.
+
+SpeechBrain imports torchaudio, of which evalkit needs only the parts written in Python. A
+torchaudio built for CUDA cannot load its native library beside a torch built for the CPU.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+NATIVE = "torchaudio._extension"
+
+
+def ensure_torchaudio() -> None:
+    """Imports torchaudio; where its native library does not load, imports it without. To be
+    called before speechbrain is imported. Raises ImportError where it is not installed."""
+    try:
+        import torchaudio
+    except OSError:
+        sys.modules[NATIVE] = _without_native_library()
+        import torchaudio  # noqa: F401
+
+
+def _without_native_library() -> ModuleType:
+    """What torchaudio._extension would be had torchaudio been built without its library."""
+    module = ModuleType(NATIVE, "torchaudio built without its native library.")
+    module.__dict__.update(_IS_TORCHAUDIO_EXT_AVAILABLE=False, _IS_ALIGN_AVAILABLE=False,
+                           fail_if_no_align=lambda function: function)
+    return module

@@ -1,0 +1,154 @@
+"""Figures as inline SVG that follows the colours of the page around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from evalkit.report.groups import GroupRow, Groups
+from evalkit.report.text import printable, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which differ for colour-blind readers too. Each is a variable of the
+# page's style, which has lighter ones for a dark page. Shapes repeat at another period than
+# colours, so that together they tell 56 series apart.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#6b6b6b")
+SHAPES = ("o", "s", "^", "D", "v", "P", "X", "p")
+INK, LINE, PAPER = "#1f2430", "#d9dbe0", "#fefefe"
+_VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
+              **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
+_COLOUR = re.compile("|".join(_VARIABLES))
+_STYLE: Any = {
+    "svg.hashsalt": "evalkit", "svg.fonttype": "none", "text.parse_math": False,
+    "font.family": ["DejaVu Sans"], "font.size": 9.0,
+    "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.edgecolor": LINE, "grid.color": LINE, "grid.linewidth": 0.8,
+    "axes.facecolor": "none", "figure.facecolor": "none", "axes.axisbelow": True,
+}
+MOST_GROUPS = 24
+"""More than this no figure shows: those with the most speakers stay."""
+
+
+def error_rates_by_group(groups: Groups) -> list[tuple[str, Markup]]:
+    """For each condition its name and a figure: a row a group, a mark a pipeline, the word
+    error rate in per cent along the same axis in every figure."""
+    known = [row.value for row in groups.rows if not row.undefined]
+    ends = [row.interval[1] for row in groups.rows if row.interval]
+    if not known:
+        return []
+    shown = set(sorted(groups.order, key=lambda name: -groups.speakers[name])[:MOST_GROUPS])
+    order = [name for name in groups.order if name in shown]
+    pipelines = list(dict.fromkeys(row.pipeline for row in groups.rows))
+    # A group of three speakers may have an interval that would dwarf all values.
+    limit = 105 * max(*known, min(max(ends, default=0.0), 1.5 * max(known))) or 1.0
+    figures = []
+    for i, condition in enumerate(dict.fromkeys(row.condition for row in groups.rows), 1):
+        rows = [row for row in groups.rows if row.condition == condition and row.group in shown]
+        figure = _figure(rows, groups, order, pipelines, limit)
+        title = f"Word error rate by {groups.column} under {condition}"
+        figures.append((condition, _inline(figure, f"figure-{i}", title)))
+    return figures
+
+
+def _figure(rows: Sequence[GroupRow], groups: Groups, order: list[str], pipelines: list[str],
+            limit: float) -> str:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        height = 1.0 + len(order) * max(0.34, 0.13 * len(pipelines))
+        figure = Figure(figsize=(5.2, height), layout="constrained")
+        axes = figure.subplots()
+        _plot(axes, rows, order, pipelines)
+        names = [f"{short(name, 24)} ({groups.speakers[name]})" for name in order]
+        axes.set_yticks(range(len(order)), names)
+        axes.set(xlim=(0, limit), xlabel="word error rate, %", ylabel="")
+        _decorate(axes, pipelines)
+        return _svg(figure)
+
+
+def _plot(axes: Axes, rows: Sequence[GroupRow], order: list[str], pipelines: list[str]) -> None:
+    """Groups and pipelines are plotted by number, so that no name can be taken for markup or
+    merged with another of the same beginning."""
+    import seaborn
+
+    data = pd.DataFrame(
+        [(100 * row.value, str(order.index(row.group)), str(pipelines.index(row.pipeline)))
+         for row in rows if not row.undefined], columns=["rate", "group", "pipeline"])
+    hues = [str(i) for i in range(len(pipelines))]
+    dodge = min(0.6, 0.18 * (len(hues) - 1))
+    _whiskers(axes, rows, order, pipelines, dodge)
+    seaborn.pointplot(
+        data, x="rate", y="group", hue="pipeline", order=[str(i) for i in range(len(order))],
+        hue_order=hues, palette=_cycle(COLOURS, hues), markers=_cycle(SHAPES, hues),
+        linestyle="none", errorbar=None, legend=False, ax=axes, markersize=6.5,
+        markeredgecolor=PAPER, markeredgewidth=0.8, dodge=dodge)
+
+
+def _whiskers(axes: Axes, rows: Sequence[GroupRow], order: list[str], pipelines: list[str],
+              dodge: float) -> None:
+    """The intervals, each at the height that seaborn gives its mark."""
+    colours = _cycle(COLOURS, pipelines)
+    for row in rows:
+        if row.interval is None:
+            continue
+        i = pipelines.index(row.pipeline)
+        shift = dodge * (i / max(1, len(pipelines) - 1) - 0.5) if len(pipelines) > 1 else 0.0
+        low, high = (100 * bound for bound in row.interval)
+        axes.hlines(order.index(row.group) + shift, low, high, color=colours[i], linewidth=1.3,
+                    alpha=0.75)
+
+
+def _decorate(axes: Axes, pipelines: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    axes.grid()
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+    handles: list[Any] = [
+        Line2D([], [], linestyle="none", color=colour, marker=shape, markersize=6.5)
+        for colour, shape in zip(_cycle(COLOURS, pipelines), _cycle(SHAPES, pipelines),
+                                 strict=True)]
+    # matplotlib leaves out of a legend what begins with an underscore.
+    names = ["\u200b" + short(name, 24) for name in pipelines]
+    axes.figure.legend(handles, names, loc="outside upper left", frameon=False,
+                       ncols=min(3, len(names)), handletextpad=0.2, columnspacing=1.2)
+
+
+def _cycle(values: Sequence[str], series: Sequence[str]) -> list[str]:
+    return [values[i % len(values)] for i in range(len(series))]
+
+
+def _svg(figure: Any) -> str:
+    import warnings
+
+    file = StringIO()
+    with warnings.catch_warnings():  # the reader's fonts draw the text, not matplotlib's
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(
+            ("Creator", "Date", "Format", "Type")))
+    return file.getvalue()
+
+
+def _inline(svg: str, name: str, title: str) -> Markup:
+    """The SVG document as an element of a page: its identifiers made unique by ``name``, its
+    colours taken from the page, and a ``title`` for those who do not see it."""
+    box = re.search(r'viewBox="([\d. ]+)"', svg)
+    body = svg[svg.index(">", svg.index("<svg")) + 1:]
+    body = re.sub("<[^>]*>", lambda tag: _adopt(tag[0], name), body)  # never the labels
+    opening = Markup('<svg viewBox="{}" role="img" aria-labelledby="{}-title">'
+                     '<title id="{}-title">{}</title>')
+    return opening.format(box and box[1], name, name, printable(title)) + Markup(  # noqa: S704
+        body)
+
+
+def _adopt(tag: str, name: str) -> str:
+    tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
+    return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", tag)

@@ -1,0 +1,109 @@
+"""Word error rate by a group of speakers that the corpus declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from evalkit.errors import ConfigError
+from evalkit.manifest import FIELDS
+from evalkit.report.tables import Headline, Row
+from evalkit.scores import ratio
+from evalkit.statistics.groups import GroupReport, group_table
+from evalkit.statistics.groups import GroupRow as Compared
+from evalkit.statistics.labels import labels_of
+from evalkit.statistics.permutation import GapTest
+
+METRIC = "wer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow(Row):
+    """The word error rate of one group under one pipeline and condition. ``compared`` is what
+    evalkit.statistics says of it."""
+
+    group: str
+    words: int
+    compared: Compared | None = None
+
+    @property
+    def large_enough(self) -> bool:
+        """Whether the group has a label, and enough speakers and utterances to be compared."""
+        return self.compared is None or self.compared.status == "ok"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Whether the groups differ at all under one pipeline and condition: the tests of
+    evalkit.statistics.fairness by name, None where fewer than two groups are large enough."""
+
+    pipeline: str
+    condition: str
+    tests: Mapping[str, GapTest] | None
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Word error rates by the metadata column ``column``. ``order`` holds the groups, the
+    highest rate over all pipelines and conditions first, ``speakers`` how many speakers the
+    corpus has of each; ``rows`` are in the order of pipeline, condition, group."""
+
+    column: str
+    order: list[str]
+    speakers: Mapping[str, int]
+    rows: list[GroupRow]
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def choose_column(utterances: pd.DataFrame, by: str | None) -> str | None:
+    """The column to group by: ``by``, or else "accent", or else the first metadata column of 2
+    to 12 values, or else None. Raises ConfigError where ``by`` is not a metadata column."""
+    known = {*FIELDS, "utterance_id", "speaker_id"}
+    columns = [name for name in utterances.columns if name not in known]
+    if by is not None:
+        if by not in columns:
+            raise ConfigError(f"--by {by}: the corpus has no such metadata column; it has "
+                              f"{', '.join(columns) or 'none'}")
+        return by
+    if "accent" in columns:
+        return "accent"
+    return next((name for name in columns if 2 <= utterances[name].nunique() <= 12), None)
+
+
+def by_group(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,
+             by: str | None = None) -> Groups | None:
+    """Word error rates by group; None where there is no column to group by or no such rate."""
+    column = choose_column(utterances, by)
+    errors = scores[scores["metric"] == METRIC]
+    if column is None or errors.empty:
+        return None
+    cells = errors.groupby(["pipeline", "condition"]).groups
+    found = {(p, c): group_table(errors, utterances, [column], pipeline=p, condition=c)
+             for p in headline.pipelines for c in headline.conditions if (p, c) in cells}
+    group = labels_of(utterances[column])
+    pooled = (errors.groupby(errors["utterance_id"].map(
+        dict(zip(utterances["utterance_id"], group, strict=True))))[["amount", "weight"]].sum())
+    rates = pd.Series(ratio(pooled["amount"], pooled["weight"]), pooled.index)
+    order = list(rates.sort_values(ascending=False, kind="stable", na_position="last").index)
+    rows = [_row(p, c, row) for (p, c), report in found.items()
+            for row in sorted(report.rows, key=lambda row: order.index(row.group))]
+    speakers = utterances.groupby(group.to_numpy())["speaker_id"].nunique()
+    return Groups(column, order, {name: int(speakers.get(name, 0)) for name in order}, rows,
+                  [_gap(p, c, report) for (p, c), report in found.items()])
+
+
+def _row(pipeline: str, condition: str, row: Compared) -> GroupRow:
+    bounds = (row.value.low, row.value.high)
+    return GroupRow(
+        pipeline, condition, METRIC, row.value.value, row.n, row.n_failed, row.n_speakers,
+        interval=bounds if np.isfinite(bounds).all() else None, group=row.group,
+        words=int(row.weight), compared=row)
+
+
+def _gap(pipeline: str, condition: str, report: GroupReport) -> Gap:
+    tests = report.fairness.tests if report.fairness else None
+    return Gap(pipeline, condition, tests, report.warnings)

@@ -1,0 +1,137 @@
+"""The first sentences of a report, written by rule from its numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from markupsafe import Markup
+
+from evalkit.protocols import Fact
+from evalkit.report.groups import METRIC, GroupRow, Groups
+from evalkit.report.tables import TITLES, Headline, Row
+from evalkit.report.text import chance, count, listed, say, with_unit
+
+ALPHA = 0.05
+FEW_SPEAKERS = 30
+"""Below this many speakers a group's rate depends on who happens to be in it."""
+
+
+def write_lede(info: Mapping[str, Any], headline: Headline, groups: Groups | None,
+               failed: int) -> list[Markup]:
+    """Sentences for the top of the page, as markup."""
+    sentences = [_what_was_run(info, headline), _best_pipelines(headline)]
+    if groups is not None:
+        sentences += [_worst_group(groups, headline.facts[METRIC]), _few_speakers(groups)]
+    sentences.append(_what_failed(failed, info["left_out"]))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _what_was_run(info: Mapping[str, Any], headline: Headline) -> Markup:
+    corpus = info["corpus"]
+    verb = "was" if len(headline.pipelines) == 1 else "were"
+    return say(f"{{}} {verb} run on {{}} of {{}} from the corpus <b>{{}}</b>, under {{}}.",
+               count(len(headline.pipelines), "pipeline"),
+               count(corpus["utterances"], "utterance"), count(corpus["speakers"], "speaker"),
+               corpus["name"], count(len(headline.conditions), "condition"))
+
+
+def _best_pipelines(headline: Headline) -> Markup:
+    """Which pipeline is best under each condition; several where they show the same value."""
+    metric = _judge(headline)
+    if metric is None:
+        return Markup()
+    fact = headline.facts[metric]
+    winners: dict[tuple[str, ...], list[Markup]] = {}
+    for condition in headline.conditions:
+        shown = {row.pipeline: with_unit(row.value, fact)
+                 for row in _from_best(headline, metric) if row.condition == condition}
+        best = next(iter(shown.values()), None)
+        names = tuple(name for name, value in shown.items() if value == best)
+        if names:
+            winners.setdefault(names, []).append(say("{} under {}", best, condition))
+    parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
+             + listed(where) for names, where in winners.items()]
+    lead = ("is" if len(headline.pipelines) == 1
+            else "is highest" if fact.higher_is_better else "is lowest")
+    return say(f"{{}} {lead} ", TITLES.get(metric, metric)) + Markup("; ").join(parts) + "."
+
+
+def _judge(headline: Headline) -> str | None:
+    """The metric that pipelines are compared by: word error rate, or else the first that has a
+    better side and a value."""
+    known = {row.metric for row in headline.rows if not row.undefined}
+    judged = [name for name in headline.main_metrics
+              if name in known and headline.facts[name].higher_is_better is not None]
+    return METRIC if METRIC in judged else next(iter(judged), None)
+
+
+def _from_best(headline: Headline, metric: str) -> list[Row]:
+    rows = [row for row in headline.of(metric).values() if not row.undefined]
+    return sorted(rows, key=attrgetter("value"),
+                  reverse=bool(headline.facts[metric].higher_is_better))
+
+
+def _worst_group(groups: Groups, fact: Fact) -> Markup:
+    """The group that most often has the highest rate, where its gap to the lowest is widest,
+    and whether it differs there from the others. Groups too small to compare have no part;
+    every pipeline and condition in which two groups can be compared is looked at."""
+    rows = [row for row in groups.rows if not row.undefined and row.large_enough]
+    value = attrgetter("value")
+    cells = [list(cell) for _, cell in groupby(rows, attrgetter("pipeline", "condition"))]
+    ends = [(max(cell, key=value), min(cell, key=value)) for cell in cells]
+    ends = [(high, low) for high, low in ends if high.value > low.value]
+    if not ends:
+        return Markup()
+    worst = Counter(high.group for high, _ in ends).most_common(1)[0][0]
+    own = [(high, low) for high, low in ends if high.group == worst]
+    high, low = max(own, key=lambda pair: pair[0].value - pair[1].value)
+    where = ("" if len(ends) == 1 else
+             f" in {len(own)} of {len(ends)} combinations of pipeline and condition")
+    return say(f"By {{}}, <b>{{}}</b> fares worst{where}. The gap is widest with {{}} under "
+               "{}: a word error rate of <b>{}</b> ({}) against {} for {} ({}){}.",
+               groups.column, worst, high.pipeline, high.condition,
+               with_unit(high.value, fact), count(high.n_speakers or 0, "speaker"),
+               with_unit(low.value, fact), low.group, count(low.n_speakers or 0, "speaker"),
+               f", {high.value / low.value:.1f} times as high" if low.value else ""
+               ) + _beyond_chance(high)
+
+
+def _beyond_chance(row: GroupRow) -> Markup:
+    """Whether a group differs from all others together by more than chance."""
+    gap = row.compared and row.compared.gap
+    if not gap:
+        return Markup()
+    verdict = ("is more than chance would give" if gap.p_adjusted < ALPHA
+               else "may be chance")
+    return say(f" Its difference to all others {verdict}: p, adjusted for the number of groups, "
+               "is {}.", chance(gap.p_adjusted))
+
+
+def _few_speakers(groups: Groups) -> Markup:
+    if not any(groups.speakers.values()):
+        return say("The corpus does not say who speaks: one odd speaker cannot be told from an "
+                   "odd group here.")
+    few = sum(n < FEW_SPEAKERS for n in groups.speakers.values())
+    if not few:
+        return Markup()
+    share = "Every group has" if few == len(groups.speakers) else (
+        f"{few} of {len(groups.speakers)} groups {'has' if few == 1 else 'have'}")
+    return say(f"{share} fewer than {FEW_SPEAKERS} speakers: read the intervals before the "
+               "order.")
+
+
+def _what_failed(failed: int, left_out: list[str]) -> Markup:
+    if not failed and not left_out:
+        return say("Nothing failed, and nothing was left out.")
+    sentence = Markup()
+    if failed:
+        sentence += say('<strong class="alarm">{} failed</strong>: they are counted beside the '
+                        "values and averaged into none. ", count(failed, "measurement"))
+    if left_out:
+        sentence += say('<strong class="alarm">Lines of the manifest were left out</strong>; '
+                        "they are named at the end.")
+    return sentence

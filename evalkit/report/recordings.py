@@ -1,0 +1,104 @@
+"""The recordings behind an utterance, copied beside the page that plays them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import RunError
+from evalkit.runfolder import AUDIO_SUFFIXES, RunFolder
+
+COPIES = "audio"
+"""Where the copies are, beside the page."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """One recording. ``source`` is its address from the page, and empty where ``note`` says
+    why there is nothing to play."""
+
+    label: str
+    source: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The recordings of a run, copied into ``folder / COPIES`` as they are asked for, each
+    under a name made of its content."""
+
+    run: RunFolder
+    info: Mapping[str, Any]
+    folder: Path
+
+    def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
+        """The clean reference, what the pipeline heard, and what its enhancer, if it has one,
+        made of it; nothing where neither the corpus nor the run has audio. A recording that is
+        the same as the one before is shown with it."""
+        audio, reference = utterance.get("audio"), utterance.get("reference_audio")
+        part = _part(utterance)
+        made = [self._player("Reference", reference or audio, self.run.corpus_audio, part)]
+        if output["input_audio"]:
+            made.append(self._player("Heard", output["input_audio"], self.run.audio))
+        elif audio:
+            made.append(self._player("Heard", audio, self.run.corpus_audio, part) if self._kept
+                        else Player("Heard", note="this run did not keep it (keep_audio)"))
+        if output["output_audio"]:
+            made.append(self._player("Enhanced", output["output_audio"], self.run.audio))
+        elif self._enhances(output["pipeline"]):
+            made.append(Player("Enhanced", note="the run holds none" if self._kept
+                               else "this run did not keep it (keep_audio)"))
+        return _joined(made) if any(p.source or p.note for p in made) else []
+
+    @property
+    def _kept(self) -> bool:
+        return bool(self.info["config"].get("keep_audio", True))
+
+    def _enhances(self, pipeline: str) -> bool:
+        return bool(self.info["pipelines"].get(pipeline, {}).get("enhancer"))
+
+    def _player(self, label: str, name: str | None, find: Callable[[str], Path],
+                part: str = "") -> Player:
+        if not name:
+            return Player(label)
+        try:
+            return Player(label, self._copy(find(name)) + part)
+        except (RunError, OSError, ValueError):
+            return Player(label, note=f"missing: {name} cannot be read")
+
+    def _copy(self, path: Path) -> str:
+        if not path.is_file():
+            raise RunError(f"{path}: no such file")
+        path = path.resolve()  # a link must lead to audio, too
+        suffix = path.suffix.lower()
+        if suffix not in AUDIO_SUFFIXES:
+            raise RunError(f"{path}: not an audio file")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        address = f"{COPIES}/{digest[:20]}{suffix}"
+        (self.folder / COPIES).mkdir(exist_ok=True)
+        shutil.copyfile(path, self.folder / address)
+        return address
+
+
+def _part(utterance: Mapping[str, Any]) -> str:
+    """The media fragment of an utterance that is a part of its recording."""
+    offset, duration = utterance.get("offset") or 0.0, utterance.get("duration")
+    if not offset and not duration:
+        return ""
+    return f"#t={offset:.3f}" + (f",{offset + duration:.3f}" if duration else "")
+
+
+def _joined(players: list[Player]) -> list[Player]:
+    joined: list[Player] = []
+    for player in players:
+        last = joined[-1] if joined else None
+        if last and (last.source, last.note) == (player.source, player.note):
+            joined[-1] = replace(last, label=f"{last.label} and {player.label.lower()}")
+        elif player.source or player.note:
+            joined.append(player)
+    return joined

@@ -1,0 +1,178 @@
+"""The headline values of a run, as rows and as tables of cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from evalkit.protocols import Fact
+from evalkit.report.text import fact_of, number
+
+TITLES: Mapping[str, str] = {
+    "wer": "Word error rate", "cer": "Character error rate", "mer": "Match error rate",
+    "wil": "Word information lost", "wip": "Word information preserved",
+    "pesq_wb": "PESQ, wideband", "pesq_nb": "PESQ, narrowband", "stoi": "STOI",
+    "estoi": "Extended STOI", "si_sdr": "SI-SDR", "dnsmos_sig": "DNSMOS, speech",
+    "dnsmos_bak": "DNSMOS, background", "dnsmos_ovrl": "DNSMOS, overall",
+    "dnsmos_p808": "DNSMOS, P.808", "eer": "Equal error rate",
+    "min_dcf_p0.01": "Minimum detection cost, prior 0.01",
+    "min_dcf_p0.05": "Minimum detection cost, prior 0.05", "rtf": "Real-time factor",
+}
+REAL_TIME = Fact("", False, "Seconds of processing over seconds of audio, measured on the "
+                 "machine of this run while its workers shared it", decimals=3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value and what stands behind it. ``value`` is NaN where it is undefined, ``n`` and
+    ``n_speakers`` None where a metric has no such number; ``counted`` is what ``n`` counts,
+    ``interval`` the 95 % confidence interval where there is one."""
+
+    pipeline: str
+    condition: str
+    metric: str
+    value: float
+    n: int | None
+    n_failed: int = 0
+    n_speakers: int | None = None
+    counted: str = "utterances"
+    interval: tuple[float, float] | None = None
+
+    @property
+    def undefined(self) -> str:
+        """Why there is no value; "" where there is one."""
+        if math.isfinite(self.value):
+            return ""
+        if self.n == 0:
+            return "every measurement failed" if self.n_failed else "nothing was measured"
+        return "undefined: there is nothing to divide by"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The values of ``summary.json`` in the order of ``run.json``."""
+
+    pipelines: list[str]
+    conditions: list[str]
+    facts: dict[str, Fact]
+    rows: list[Row]
+
+    def of(self, metric: str) -> dict[tuple[str, str], Row]:
+        """The rows of one metric by pipeline and condition."""
+        return {(row.pipeline, row.condition): row for row in self.rows if row.metric == metric}
+
+    @property
+    def main_metrics(self) -> list[str]:
+        """Every metric that is no part of another, as ``wer.insertions`` is of ``wer``."""
+        return [name for name in self.facts
+                if "." not in name or name.partition(".")[0] not in self.facts]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as shown, and its ``interval``. ``undefined`` says why there is none."""
+
+    text: str
+    interval: str = ""
+    undefined: str = ""
+    n_failed: int = 0
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One metric: a row of cells per pipeline, a column per condition. ``basis`` says what
+    stands behind them: "320 utterances of 80 speakers"."""
+
+    metric: str
+    fact: Fact
+    rows: list[tuple[str, list[Cell]]]
+    basis: str
+
+
+def read_headline(info: Mapping[str, Any], summary: Mapping[str, Any],
+                  intervals: Mapping[tuple[str, str, str], tuple[float, float]]) -> Headline:
+    """Brings ``summary.json`` into the order of ``run.json``, each value with its interval."""
+    rows = [_row(row, row["metric"], row["value"]) for row in summary["scores"]]
+    rows += [_row(row, row["metric"], row["value"], "trials") for row in summary["trials"]]
+    rows += [_row(row, "rtf", row["rtf"], "") for row in summary["efficiency"]]
+    metrics = ordered(info["metrics"], (row.metric for row in rows))
+    facts = {name: REAL_TIME if name == "rtf" else fact_of(info["metrics"].get(name))
+             for name in metrics}
+    pipelines = ordered(info["pipelines"], (row.pipeline for row in rows))
+    conditions = ordered(info["conditions"], (row.condition for row in rows))
+    rows.sort(key=lambda row: (metrics.index(row.metric), pipelines.index(row.pipeline),
+                               conditions.index(row.condition)))
+    rows = [replace(row, interval=intervals.get((row.pipeline, row.condition, row.metric)))
+            for row in rows]
+    return Headline(pipelines, conditions, facts, rows)
+
+
+def _row(row: Mapping[str, Any], metric: str, value: float | None,
+         counted: str = "utterances") -> Row:
+    return Row(row["pipeline"], row["condition"], metric, math.nan if value is None else value,
+               row.get("n"), row.get("n_failed", 0), row.get("n_speakers"), counted)
+
+
+def ordered(known: Iterable[str], found: Iterable[str]) -> list[str]:
+    """The names found, each once: those that are known first and in that order."""
+    present = set(found)
+    return [name for name in dict.fromkeys([*known, *sorted(present)]) if name in present]
+
+
+def matrices(headline: Headline) -> list[Matrix]:
+    """One matrix for every main metric."""
+    return [_matrix(headline, metric) for metric in headline.main_metrics]
+
+
+def _matrix(headline: Headline, metric: str) -> Matrix:
+    fact, rows = headline.facts[metric], headline.of(metric)
+    pipelines = ordered(headline.pipelines, (pipeline for pipeline, _ in rows))
+    columns = [_column([rows.get((p, c)) for p in pipelines], fact) for c in headline.conditions]
+    cells = [list(row) for row in zip(*columns, strict=True)]
+    return Matrix(metric, fact, list(zip(pipelines, cells, strict=True)),
+                  _basis(list(rows.values())))
+
+
+def _column(rows: Sequence[Row | None], fact: Fact) -> list[Cell]:
+    """The cells of one condition, the best marked: all of them where several show the same,
+    none where the metric has no better side or there is nothing to choose."""
+    cells = [Cell("–", undefined="not measured here") if row is None else cell(row, fact)
+             for row in rows]
+    values = {c.text: row.value for c, row in zip(cells, rows, strict=True)
+              if row is not None and not row.undefined}
+    if fact.higher_is_better is None or len(values) < 2:
+        return cells
+    best = (max if fact.higher_is_better else min)(values, key=values.__getitem__)
+    return [replace(c, best=c.text == best) for c in cells]
+
+
+def cell(row: Row, fact: Fact) -> Cell:
+    """``row`` in the unit and decimals of its metric."""
+    return Cell(number(row.value, fact), bounds(row, fact), row.undefined, row.n_failed)
+
+
+def bounds(row: Row, fact: Fact) -> str:
+    """The interval as shown, "" where there is none."""
+    return (row.interval and " to ".join(number(bound, fact) for bound in row.interval)) or ""
+
+
+def _basis(rows: Sequence[Row]) -> str:
+    parts = [(_span([row.n for row in rows]), rows[0].counted),
+             (_span([row.n_speakers for row in rows]), "speakers")]
+    return " of ".join(f"{span} {what}" for span, what in parts if span)
+
+
+def _span(numbers: Iterable[int | None]) -> str:
+    known = [n for n in numbers if n is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def failures(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """``summary.json``'s counts of what failed, the most frequent first."""
+    return sorted(summary["failures"], key=lambda row: -row["n"])

@@ -1,0 +1,1 @@
+"""Running pipelines over a corpus: plan, shards, executors, record."""

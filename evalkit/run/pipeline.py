@@ -1,0 +1,102 @@
+"""A pipeline's parts, made from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeGuard
+
+from evalkit.alignment import Alignment, Costs, align
+from evalkit.config import PipelineConfig, Plugin
+from evalkit.metrics.normalisers import normaliser
+from evalkit.plugins import create
+from evalkit.protocols import (
+    Condition,
+    Enhancer,
+    Metric,
+    Recalled,
+    Recognizer,
+    SpeakerEncoder,
+    Utterance,
+)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Optional enhancer, then optional recognizer, then optional speaker encoder."""
+
+    enhancer: Enhancer | None
+    recognizer: Recognizer | Recalled | None
+    encoder: SpeakerEncoder | Recalled | None
+
+    @property
+    def hears(self) -> bool:
+        """Whether any part needs the audio."""
+        listeners = (self.recognizer, self.encoder)
+        return self.enhancer is not None or any(
+            part is not None and not recalls(part) for part in listeners)
+
+    def describe(self, config: PipelineConfig) -> dict[str, Any]:
+        """Name and identity of every part, for ``run.json`` and the shards' keys."""
+        described: dict[str, Any] = {}
+        for name in ("enhancer", "recognizer", "encoder"):
+            part = getattr(self, name)
+            described[name] = part and {"name": getattr(config, name).name,
+                                        "identity": part.identity}
+        if self.enhancer is not None:
+            described["enhancer"]["delay_ms"] = 1000 * self.enhancer.delay
+        return described
+
+
+def recalls(part: Any) -> TypeGuard[Recalled]:
+    """Whether a recognizer or encoder looks its results up instead of listening."""
+    return hasattr(part, "recall")
+
+
+def build_pipeline(config: PipelineConfig) -> Pipeline:
+    """Raises PluginError and ConfigError as evalkit.plugins.create does."""
+    def part(group: str, plugin: Plugin | None) -> Any:
+        return plugin and create(group, plugin.name, plugin.options)
+
+    return Pipeline(part("enhancers", config.enhancer), part("recognizers", config.recognizer),
+                    part("encoders", config.encoder))
+
+
+@dataclass(frozen=True)
+class WordOptions:
+    """How words are compared in a whole run: names of a normaliser and of alignment costs."""
+
+    normaliser: str
+    costs: Costs
+
+    def align(self, reference: str, hypothesis: str) -> Alignment:
+        """The alignment of the normalised words."""
+        normalise = normaliser(self.normaliser)
+        return align(normalise(reference).split(), normalise(hypothesis).split(), self.costs)
+
+
+def build_metrics(plugins: Iterable[Plugin], words: WordOptions) -> list[Metric]:
+    """The metrics, those of words under the run's options unless they name their own."""
+    metrics = []
+    for plugin in plugins:
+        metric = create("metrics", plugin.name, plugin.options)
+        if hasattr(metric, "normaliser"):
+            metric = create("metrics", plugin.name, asdict(words) | plugin.options)
+        metrics.append(metric)
+    return metrics
+
+
+def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) -> Condition | None:
+    """The condition, given the corpus's voices where it asks for them (``bind``)."""
+    if plugin is None:
+        return None
+    condition = create("conditions", plugin.name, plugin.options)
+    return condition.bind(utterances) if hasattr(condition, "bind") else condition
+
+
+def applicable(metric: Metric, pipeline: Pipeline, *, changed: bool) -> bool:
+    """Whether ``metric`` can say anything of ``pipeline``: word metrics need a recognizer, and
+    a comparison with the clean reference needs something that ``changed`` the audio."""
+    if "hypothesis" in metric.needs and pipeline.recognizer is None:
+        return False
+    return "reference_audio" not in metric.needs or changed or pipeline.enhancer is not None

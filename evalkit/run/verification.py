@@ -1,0 +1,55 @@
+"""Speaker verification over a run's embeddings: which pairs are tried, and the trials table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from evalkit import trials
+from evalkit.config import TrialsConfig
+from evalkit.metrics.speaker import make_trials, read_trial_list, score_trials
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of utterances to tell apart, and the rule that chose them."""
+
+    table: pd.DataFrame
+    rule: str
+
+    def describe(self) -> dict[str, Any]:
+        """For ``run.json``."""
+        targets = int(self.table["label"].sum())
+        return {"rule": self.rule, "targets": targets, "nontargets": len(self.table) - targets}
+
+
+def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> Pairs:
+    """The pairs of the user's list, or pairs of the utterances whose speaker is known.
+
+    Raises ManifestError for a list that cannot be read."""
+    if config.list is not None:
+        table, form = read_trial_list(config.list)
+        return Pairs(table, f"the list {config.list.name} ({form} form)")
+    known = utterances.dropna(subset="speaker_id")
+    table = make_trials(known.rename(columns={"utterance_id": "id", "speaker_id": "speaker"}),
+                        most=config.most, seed=seed)
+    everything = len(known) * (len(known) - 1) // 2 <= config.most
+    return Pairs(table, "every pair of utterances" if everything else
+                 f"at most {config.most} pairs, half of them of the same speaker, every speaker "
+                 "as often in each half")
+
+
+def verify(embeddings: pd.DataFrame, pairs: Pairs,
+           cells: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Scores the same pairs in every cell (pipeline, condition) that has an encoder.
+
+    A pair of which an embedding is missing has the score NaN, a failure that is counted."""
+    tables = [trials.SCHEMA.empty_table().to_pandas()]
+    for pipeline, condition in cells:
+        here = (embeddings["pipeline"] == pipeline) & (embeddings["condition"] == condition)
+        tables.append(score_trials(pairs.table, embeddings[here])
+                      .assign(pipeline=pipeline, condition=condition))
+    return pd.concat(tables[1:] or tables)[trials.SCHEMA.names]

@@ -1,0 +1,138 @@
+"""A run's folder: what is where, and reading and writing it. A run folder is untrusted input."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalkit.errors import RunError
+from evalkit.files import replacing
+from evalkit.scores import read_scores
+from evalkit.trials import read_trials
+
+SCHEMA_VERSION = 1
+"""Of run.json and the tables. A change that an older reader would misread adds one."""
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
+
+OUTPUTS = pa.schema([
+    ("pipeline", pa.string()), ("condition", pa.string()), ("utterance_id", pa.string()),
+    ("hypothesis", pa.string()),
+    ("alignment", pa.string()),  # of the normalised words, evalkit.alignment's JSON
+    ("input_audio", pa.string()),  # in the run folder; null where it is the corpus's recording
+    ("output_audio", pa.string()),  # in the run folder; null where it is the input
+    ("source_rate", pa.int64()),  # Hz
+    ("resampled", pa.string()),  # every conversion on the way, such as "48000>16000"
+    ("seconds", pa.float64()),  # of audio
+    ("lag_ms", pa.float64()),  # of the enhancer's output behind its input, removed again
+    ("level_dbfs", pa.float64()), ("peak_dbfs", pa.float64()),
+    ("clipping", pa.float64()),  # share of samples at full scale
+    ("dc", pa.float64()),  # mean sample
+    ("error", pa.string()),  # why the pipeline made nothing of this utterance
+    ("processing_seconds", pa.float64()),  # measured: differs from run to run
+])
+MEASURED = ("processing_seconds",)
+EMBEDDINGS = pa.schema([
+    ("pipeline", pa.string()), ("condition", pa.string()), ("utterance_id", pa.string()),
+    ("embedding", pa.list_(pa.float32())),
+])
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The tables of one run, read when asked for. Every method raises RunError, naming the
+    file, where it is missing or not what it should be."""
+
+    path: Path
+
+    def info(self) -> dict[str, Any]:
+        """``run.json``: configuration, seeds, versions, definitions of the metrics."""
+        info = self._json("run.json")
+        if info.get("schema") != SCHEMA_VERSION:
+            raise RunError(f"{self.path / 'run.json'}: schema {info.get('schema')!r}, this evalkit "
+                           f"reads {SCHEMA_VERSION}; run it again with this version")
+        return info
+
+    def summary(self) -> dict[str, Any]:
+        """``summary.json``: the headline values."""
+        return self._json("summary.json")
+
+    def utterances(self) -> pd.DataFrame:
+        """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
+        metadata column."""
+        return self._table("utterances.parquet")
+
+    def scores(self) -> pd.DataFrame:
+        """The scores table (evalkit.scores.SCHEMA)."""
+        return read_scores(self.path)
+
+    def outputs(self) -> pd.DataFrame:
+        """One row per pipeline, condition and utterance (OUTPUTS)."""
+        return self._table("outputs.parquet")
+
+    def embeddings(self) -> pd.DataFrame:
+        """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
+        return self._table("embeddings.parquet")
+
+    def trials(self) -> pd.DataFrame:
+        """Speaker-verification trials (evalkit.trials.SCHEMA), perhaps none."""
+        return read_trials(self.path)
+
+    def audio(self, relative: str) -> Path:
+        """The path of an audio file of this run. Raises RunError for one outside the folder."""
+        return inside(self.path, relative)
+
+    def corpus_audio(self, relative: str) -> Path:
+        """The path of a recording of the corpus, whose root ``run.json`` names. Only files that
+        look like audio are given, since the run folder may be somebody else's."""
+        path = Path(self.info()["corpus"]["root"]) / relative
+        if path.suffix.lower() not in AUDIO_SUFFIXES:
+            raise RunError(f"{self.path}: {relative!r} is not an audio file")
+        return path
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            tree = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(f"{path}: cannot be read ({error}); is {self.path} a run folder? "
+                           "`evalkit run` and `evalkit score` make one") from error
+        if not isinstance(tree, dict):
+            raise RunError(f"{path}: is not a JSON object")
+        return tree
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.path / name
+        try:
+            return pq.read_table(path).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{path}: cannot be read ({error})") from error
+
+
+def inside(root: Path, relative: str) -> Path:
+    """``root / relative``. Raises RunError where that leaves ``root``."""
+    path = root / relative
+    if not os.path.realpath(path).startswith(os.path.realpath(root) + os.sep):
+        raise RunError(f"{root}: the path {relative!r} leaves the folder")
+    return path
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Writes Parquet under a temporary name and renames it: the same rows give the same bytes."""
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def write_json(path: Path, tree: Mapping[str, Any]) -> None:
+    """Writes JSON under a temporary name and renames it."""
+    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

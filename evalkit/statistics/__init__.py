@@ -1,0 +1,1 @@
+"""Uncertainty of scores: intervals, tests and adjusted gaps, all of them over speakers."""

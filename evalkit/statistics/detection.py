@@ -1,0 +1,253 @@
+"""Error rates of speaker verification with intervals, and how they differ between groups.
+
+A draw takes speakers with replacement; a trial between two speakers counts as often as the
+product of their draws, a target trial as often as its speaker was drawn, so that both sides
+of every trial are resampled (the vertex bootstrap of Snijders & Borgatti 1999). Trials that
+share a speaker are not independent, and resampling trials would take them for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from evalkit.scores import ratio
+from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
+from evalkit.statistics.labels import UNKNOWN
+from evalkit.statistics.permutation import p_value
+from evalkit.trials import SUMMARIES, DetectionCurve, crossing, equal_error_rate
+
+Rule = Literal["both", "enrol", "either"]
+"""Which trials are a group's: those whose two speakers are both of it, whose enrolled speaker
+is, or either of whose speakers is. Same-group impostors are the harder ones."""
+
+FEWER_DRAWS = Resampling(draws=1_000)
+"""Enough for a standard error, and every draw passes over all trials."""
+
+
+@dataclass(frozen=True)
+class DetectionInterval:
+    """A rate or cost of trials with its interval, NaN with a ``warning`` where undefined."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n_targets: int
+    n_nontargets: int
+    n_speakers: int
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupDetection:
+    """A group's own equal error rate and costs, and at the global threshold its miss (false
+    rejection) and false-alarm (false acceptance) rates."""
+
+    group: str
+    rates: dict[str, DetectionInterval]
+
+
+@dataclass(frozen=True)
+class DetectionFairness:
+    """At one ``threshold`` for everybody: ``fdr``, the fairness discrepancy rate (Pereira &
+    Marcel 2021; 1 is fair), ``garbe``, the Gini aggregation rate for biometric equitability
+    (Howard et al. 2022; 0 is fair), both with weight ``alpha`` on false alarms. ``expected_*``
+    and ``p_*`` are what speakers with permuted groups give."""
+
+    threshold: float
+    alpha: float
+    fdr: float
+    garbe: float
+    expected_fdr: float
+    expected_garbe: float
+    p_fdr: float
+    p_garbe: float
+
+
+class Trials(NamedTuple):
+    """Trials with scores, sorted by score: scores (n,), target or not (n,), and the codes of
+    the enrolled and the tested speaker (n,) among ``n_speakers``."""
+
+    scores: np.ndarray
+    target: np.ndarray
+    enrol: np.ndarray
+    test: np.ndarray
+    speakers: np.ndarray
+
+    def take(self, at: np.ndarray) -> Trials:
+        """The trials with the ascending indices ``at``."""
+        return Trials(self.scores[at], self.target[at], self.enrol[at], self.test[at],
+                      self.speakers)
+
+
+def sorted_trials(trials: pd.DataFrame, speakers: Mapping[str, str]) -> Trials:
+    """``trials`` (evalkit.trials.SCHEMA) of one pipeline and condition whose score is known.
+    An utterance that ``speakers`` does not name is a speaker of its own."""
+    measured = trials[trials["score"].notna()].sort_values("score", kind="stable")
+    sides = [measured[c].map(speakers).fillna(measured[c]) for c in ("enroll_id", "test_id")]
+    code, names = pd.factorize(pd.concat(sides), sort=True)
+    n = len(measured)
+    return Trials(measured["score"].to_numpy(float), measured["label"].to_numpy(bool),
+                  code[:n], code[n:], np.asarray(names, object))
+
+
+def detection_intervals(trials: Trials, threshold: float | None = None,
+                        resampling: Resampling = FEWER_DRAWS) -> dict[str, DetectionInterval]:
+    """Equal error rate and minimum costs, and with a ``threshold`` the miss and false-alarm
+    rates at it, each with an interval from the same draws of speakers: their standard
+    deviation, carried to the logit scale, times Student's t with speakers - 1 degrees of
+    freedom."""
+    value = _rates(trials, np.ones(len(trials.scores)), threshold)
+    n_targets = int(trials.target.sum())
+    n = len(np.unique(np.concatenate([trials.enrol, trials.test])))
+    drawn = _draws(trials, threshold, resampling)
+    warning = None if n >= FEW_SPEAKERS else (
+        f"{n} speakers: fewer than {FEW_SPEAKERS}, the interval is approximate")
+    found = {}
+    for i, (name, estimate) in enumerate(value.items()):
+        low, high, why = _logit_interval(estimate, drawn[:, i], n, resampling)
+        found[name] = DetectionInterval(name, estimate, low, high, n_targets,
+                                        len(trials.scores) - n_targets, n, why or warning)
+    return found
+
+
+def by_group(trials: Trials, groups: Mapping[str, str], threshold: float, rule: Rule = "both",
+             resampling: Resampling = FEWER_DRAWS) -> list[GroupDetection]:
+    """``detection_intervals`` of every group's trials under ``rule``, at the global
+    ``threshold``; ``groups`` maps speakers to groups, those it lacks are "unknown"."""
+    names, place = np.unique(group_labels(trials, groups), return_inverse=True)
+    at, group = _memberships(trials, place, rule)
+    found = []
+    for i, name in enumerate(names):
+        found.append(GroupDetection(str(name), detection_intervals(
+            trials.take(np.sort(at[group == i])), threshold, resampling)))
+    return found
+
+
+def fairness(trials: Trials, groups: Mapping[str, str], threshold: float, rule: Rule = "both", *,
+             alpha: float = 0.5, resampling: Resampling = FEWER_DRAWS) -> DetectionFairness:
+    """FDR and GARBE of the groups at ``threshold``, beside what groups permuted over speakers
+    give. Speakers without a group, and groups without both kinds of trial, have no part."""
+    label = group_labels(trials, groups)
+    known = np.flatnonzero(label != UNKNOWN)
+    names, code = np.unique(label[known], return_inverse=True)
+    accepted = trials.scores >= threshold
+    rng = np.random.default_rng(resampling.seed)
+
+    def unfairness(codes: np.ndarray) -> tuple[float, float]:
+        place = np.full(len(label), -1)
+        place[known] = codes
+        at, group = _memberships(trials, place, rule)
+        return _unfairness(trials.target[at], accepted[at], group, len(names), alpha)
+
+    seen = np.array(unfairness(code))
+    null = np.array([unfairness(rng.permutation(code)) for _ in range(resampling.draws)])
+    p = p_value(seen, null)
+    chance = np.nanmean(null, axis=0)
+    return DetectionFairness(
+        threshold, alpha, fdr=float(1 - seen[0]), garbe=float(seen[1]),
+        expected_fdr=float(1 - chance[0]), expected_garbe=float(chance[1]),
+        p_fdr=float(p[0]), p_garbe=float(p[1]))
+
+
+def gini(rates: np.ndarray) -> float:
+    """Gini coefficient of ``rates`` (n,) with the small-sample factor n / (n - 1): 0 where all
+    are equal, 1 where one group has all errors (Howard et al. 2022, equation 5)."""
+    n, mean = len(rates), rates.mean()
+    if n < 2 or mean == 0:
+        return 0.0 if n >= 2 else np.nan
+    differences = np.abs(rates[:, None] - rates[None, :]).sum()
+    return float(n / (n - 1) * differences / (2 * n**2 * mean))
+
+
+def global_threshold(trials: Trials) -> float:
+    """The threshold of the equal error rate over all trials."""
+    return equal_error_rate(trials.scores, trials.target).threshold
+
+
+def group_labels(trials: Trials, groups: Mapping[str, str]) -> np.ndarray:
+    """The group of every speaker code, "unknown" where ``groups`` has none."""
+    return np.array([groups.get(speaker, UNKNOWN) for speaker in trials.speakers], object)
+
+
+def _memberships(trials: Trials, place: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of trials and the group each counts in, from the groups of speakers (-1: none)."""
+    enrol, test = place[trials.enrol], place[trials.test]
+    inside = (enrol >= 0) & ((enrol == test) | (rule != "both"))
+    also = (test >= 0) & (test != enrol) & (rule == "either")
+    at = np.concatenate([np.flatnonzero(inside), np.flatnonzero(also)])
+    return at, np.concatenate([enrol[inside], test[also]])
+
+
+def _unfairness(target: np.ndarray, accepted: np.ndarray, group: np.ndarray, n_groups: int,
+                alpha: float) -> tuple[float, float]:
+    """1 - FDR and GARBE; NaN where fewer than two groups have both kinds of trial."""
+    miss = _group_rates(group[target], ~accepted[target], n_groups)
+    false_alarm = _group_rates(group[~target], accepted[~target], n_groups)
+    both = ~np.isnan(miss + false_alarm)
+    if both.sum() < 2:
+        return np.nan, np.nan
+    miss, false_alarm = miss[both], false_alarm[both]
+    gap = alpha * np.ptp(false_alarm) + (1 - alpha) * np.ptp(miss)
+    return float(gap), alpha * gini(false_alarm) + (1 - alpha) * gini(miss)
+
+
+def _group_rates(group: np.ndarray, event: np.ndarray, n_groups: int) -> np.ndarray:
+    return ratio(np.bincount(group, event, n_groups), np.bincount(group, minlength=n_groups))
+
+
+def _draws(trials: Trials, threshold: float | None, resampling: Resampling) -> np.ndarray:
+    """Every rate and cost in every draw of speakers, (draws, rates)."""
+    present, code = np.unique(np.concatenate([trials.enrol, trials.test]), return_inverse=True)
+    enrol, test = np.split(code, 2)
+    same = enrol == test
+    found = []
+    for block in counts(len(present), resampling.draws,
+                        np.random.SeedSequence(resampling.seed)):
+        for count in block:
+            weight = np.where(same, count[enrol], count[enrol] * count[test])
+            found.append(list(_rates(trials, weight, threshold).values()))
+    return np.array(found)
+
+
+def _logit_interval(value: float, drawn: np.ndarray, n: int, resampling: Resampling
+                    ) -> tuple[float, float, str | None]:
+    """Bounds of a share in (0, 1), or why there are none."""
+    se = float(np.nanstd(drawn)) if n > 1 and not np.isnan(drawn).all() else np.nan
+    if np.isnan(value):
+        return np.nan, np.nan, "no target trials, or no others: undefined"
+    if not (0 < value < 1 and se > 0):
+        return np.nan, np.nan, f"{n} speakers and a value of {value:g}: no interval"
+    reach = stats.t.ppf(resampling.tails[1], n - 1) * se / (value * (1 - value))
+    low, high = special.expit(special.logit(value) + np.array([-reach, reach]))
+    return float(low), float(high), None
+
+
+def _rates(trials: Trials, weight: np.ndarray, threshold: float | None) -> dict[str, float]:
+    """Every rate and cost with a ``weight`` for each trial."""
+    curve = weighted_curve(trials.scores, trials.target, weight)
+    rates = {"eer": crossing(curve).value}
+    rates |= {name: formula(curve) for name, formula in SUMMARIES.items()}
+    if threshold is not None:
+        at = int(np.searchsorted(curve.thresholds, threshold))
+        rates |= {"miss": float(curve.miss[at]), "false_alarm": float(curve.false_alarm[at])}
+    return rates
+
+
+def weighted_curve(scores: np.ndarray, target: np.ndarray, weight: np.ndarray) -> DetectionCurve:
+    """``evalkit.trials.detection_curve`` of sorted ``scores`` where trials count ``weight``."""
+    first = np.append(True, scores[1:] != scores[:-1])
+    edges = np.append(np.flatnonzero(first), len(scores))
+
+    def below(of: np.ndarray) -> np.ndarray:
+        total = np.append(0.0, np.cumsum(of))
+        return ratio(total[edges], np.full(len(edges), total[-1]))
+
+    return DetectionCurve(np.append(scores[edges[:-1]], np.inf), below(weight * target),
+                          1 - below(weight * ~target))

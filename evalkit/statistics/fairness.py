@@ -1,0 +1,42 @@
+"""How unequal a table of groups is, beside what chance alone would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
+from evalkit.statistics.permutation import GapTest, any_gap
+from evalkit.statistics.sums import SpeakerSums, pooled, speaker_averaged
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """``tests`` are the statistics of permutation.gap_statistics and "welch", each with its
+    value, what relabelled speakers give on average and a p-value; "welch" answers whether there
+    is any gap at all. ``pooled`` is the rate of all groups together, ``speaker_averaged`` the
+    mean of the speakers' own rates: far apart, few talkative speakers make the pooled one."""
+
+    worst_group: str
+    best_group: str
+    pooled: Interval
+    speaker_averaged: Interval
+    tests: dict[str, GapTest]
+
+
+def fairness(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT, *,
+             higher_is_better: bool = False) -> Fairness | None:
+    """The summary of the cohorts of ``sums``, which share no utterance; None where fewer than
+    two have a rate."""
+    rates = sums.rates[:, system]
+    if (~np.isnan(rates)).sum() < 2:
+        return None
+    low, high = sums.cohorts[int(np.nanargmin(rates))], sums.cohorts[int(np.nanargmax(rates))]
+    worst, best = (low, high) if higher_is_better else (high, low)
+    tests = any_gap(sums, system, resampling, higher_is_better=higher_is_better)
+    whole = pooled(sums)
+    wanted = [Contrast((0, system))]
+    rate, mean = (intervals(of, wanted, resampling)[0]
+                  for of in (whole, speaker_averaged(whole)))
+    return Fairness(worst, best, rate, mean, tests)

@@ -1,0 +1,215 @@
+"""Who is served how well: the table of one attribute's groups, or of crossed attributes'."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from evalkit.errors import ConfigError
+from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
+from evalkit.statistics.bootstrap import Contrast, Interval, Resampling, intervals
+from evalkit.statistics.contrasts import GroupContrast, against_rest
+from evalkit.statistics.fairness import Fairness, fairness
+from evalkit.statistics.labels import UNKNOWN, labels_of
+from evalkit.statistics.multiple import Adjustment
+from evalkit.statistics.poisson import RateRatio
+from evalkit.statistics.sums import SpeakerSums, design_effect, only, speaker_sums
+
+Status = Literal["ok", "insufficient", "unknown"]
+COUNTS = frozenset({"wer", "cer"})
+"""Metrics whose amounts are counts of errors, which Poisson regression is for."""
+
+
+class Floors(NamedTuple):
+    """A group with fewer of either is "insufficient": shown, and in no gap."""
+
+    speakers: int = 5
+    utterances: int = 30
+
+
+FLOORS = Floors()
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One group. ``value`` is its rate; ``design_effect`` how many times larger the variance of
+    that is than if speakers were alike; ``gap`` contrasts it with the other "ok" groups together;
+    ``adjusted`` the ratio of its error rate to theirs with
+    the covariates held equal. What does not apply is None."""
+
+    group: str
+    status: Status
+    n: int
+    n_failed: int
+    n_speakers: int
+    weight: float
+    value: Interval
+    design_effect: float
+    gap: GroupContrast | None = None
+    adjusted: RateRatio | None = None
+
+
+@dataclass(frozen=True)
+class GroupReport:
+    """The groups that the crossed columns ``by`` make: "ok" ones first, worst first."""
+
+    by: tuple[str, ...]
+    metric: str
+    pipeline: str
+    condition: str | None
+    adjustment: Adjustment
+    rows: list[GroupRow]
+    fairness: Fairness | None
+    adjusted: Adjusted | None
+    warnings: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report in JSON's types; an undefined number is None."""
+        plain: dict[str, Any] = plain_data(self)
+        return plain
+
+
+def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str], *,
+                metric: str = "wer", pipeline: str | None = None, condition: str | None = None,
+                covariates: Sequence[str] | None = None, higher_is_better: bool = False,
+                floors: Floors = FLOORS, adjustment: Adjustment = "holm",
+                draws: int = 10_000, seed: int = 0, level: float = 0.95) -> GroupReport:
+    """Compares the groups that the columns ``by`` of ``utterances`` (``utterance_id`` and
+    metadata) make, crossed where there are several, on one additive metric of ``scores``.
+
+    ``pipeline`` may be left out where there is one; without ``condition`` all are pooled. The
+    gaps of COUNTS are adjusted for ``covariates``, numeric or categorical columns of either
+    table, by default evalkit.statistics.adjusted.default_covariates. Raises ConfigError for a
+    column, metric, pipeline or condition that there is not."""
+    resampling = Resampling(draws, seed, level)
+    rows = select(scores, metric, pipeline, condition)
+    rows = labelled(rows, utterances, by, covariates or ())
+    sums = speaker_sums(rows, cohort="group")
+    counted = _counted(rows, floors)
+    ok = set(counted.index[counted["status"] == "ok"])
+    good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in ok])
+    contrasts = against_rest(good, resampling=resampling, adjustment=adjustment)
+    adjusted, reason = None, None
+    if metric in COUNTS:
+        adjusted, reason = _adjusted(rows[rows["group"].isin(ok)], covariates, level)
+    summary = fairness(good, resampling=resampling, higher_is_better=higher_is_better)
+    found = _rows(counted, sums, contrasts, adjusted, resampling)
+    sign = 1 if higher_is_better else -1
+    found.sort(key=lambda row: (row.status != "ok", sign * np.nan_to_num(row.value.value)))
+    notes = (sums.warning, _moving_speakers(sums), _unlabelled(counted), reason)
+    return GroupReport(tuple(by), metric, str(rows["pipeline"].iloc[0]), condition, adjustment,
+                       found, summary, adjusted, [note for note in notes if note])
+
+
+def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: str | None
+           ) -> pd.DataFrame:
+    """The rows of one metric and pipeline, of one condition or all. Raises ConfigError, listing
+    what there is, for a name that there is not, and for several pipelines and none named."""
+    rows = scores
+    for column, name in (("metric", metric), ("pipeline", pipeline), ("condition", condition)):
+        there = sorted(rows[column].unique())
+        if name is None and column == "pipeline" and len(there) > 1:
+            raise ConfigError(f"several pipelines: name one of {', '.join(there)}")
+        if name is not None and name not in there:
+            raise ConfigError(f"no {column} {name!r}; there are {', '.join(there)}")
+        rows = rows if name is None else rows[rows[column] == name]
+    return rows
+
+
+def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
+             covariates: Iterable[str] = ()) -> pd.DataFrame:
+    """``rows`` of scores with the columns of ``utterances`` that they lack, and with ``group``:
+    the labels of ``by`` joined by ", ", a missing or blank one "unknown"."""
+    facts = utterances.set_index("utterance_id")
+    facts = facts.drop(columns=[c for c in facts if c in rows or c == "group"])
+    rows = rows.join(facts, on="utterance_id")
+    missing = [column for column in (*by, *covariates) if column not in rows]
+    if not by or missing:
+        raise ConfigError(f"no column {', '.join(map(repr, missing)) or 'named'} to group or "
+                          f"adjust by; there are {', '.join(map(str, facts.columns))}")
+    labels = [labels_of(rows[column]) for column in by]
+    group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
+    return rows.assign(group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
+
+
+def plain_data(value: Any) -> Any:
+    """Dataclasses, tuples and numpy numbers as JSON's types, what is not finite as None."""
+    if is_dataclass(value):
+        return {f.name: plain_data(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain_data(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_data(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
+    """n, n_failed, n_speakers, weight and status of every group."""
+    failed = rows["error"].notna()
+    measured = rows[~failed].groupby("group")
+    table = pd.DataFrame({
+        "n": measured.size(), "n_speakers": measured["speaker_id"].nunique(),
+        "weight": measured["weight"].sum(), "n_failed": rows[failed].groupby("group").size(),
+        "labelled": rows.groupby("group")["labelled"].first()}).fillna(
+            {"n": 0, "n_speakers": 0, "weight": 0.0, "n_failed": 0})
+    blocks = np.where(measured["speaker_id"].count().reindex(table.index, fill_value=0) > 0,
+                      table["n_speakers"], table["n"])
+    enough = (blocks >= floors.speakers) & (table["n"] >= floors.utterances)
+    return table.assign(status=np.select([~table["labelled"].astype(bool), ~enough],
+                                         ["unknown", "insufficient"], "ok"))
+
+
+def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupContrast],
+          adjusted: Adjusted | None, resampling: Resampling) -> list[GroupRow]:
+    place = {name: i for i, name in enumerate(sums.cohorts)}
+    values = intervals(sums, [Contrast((i, 0)) for i in place.values()], resampling)
+    effect = design_effect(sums)[:, 0]
+    gaps = {contrast.group: contrast for contrast in contrasts}
+    found = []
+    for group, row in counted.iterrows():
+        name = str(group)
+        measured = name in place
+        found.append(GroupRow(
+            name, row["status"], int(row["n"]), int(row["n_failed"]), int(row["n_speakers"]),
+            float(row["weight"]), values[place[name]] if measured else NOTHING,
+            float(effect[place[name]]) if measured else np.nan,
+            gaps.get(name), adjusted.ratios.get(name) if adjusted else None))
+    return found
+
+
+NOTHING = Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, "t", "nothing was measured")
+
+
+def _adjusted(rows: pd.DataFrame, covariates: Sequence[str] | None, level: float
+              ) -> tuple[Adjusted | None, str | None]:
+    """The regression, or why there is none."""
+    chosen = default_covariates(rows) if covariates is None else covariates
+    try:
+        adjusted = adjusted_gaps(rows, chosen, level)
+    except ConfigError as error:
+        if covariates is not None:
+            raise
+        return None, f"no adjusted ratios: {error}"
+    rough = "the regression did not converge, its ratios are rough"
+    return adjusted, None if adjusted.converged else rough
+
+
+def _moving_speakers(sums: SpeakerSums) -> str | None:
+    moving = int((sums.members.sum(axis=1) > 1).sum())
+    return (moving and (f"{moving} of {len(sums.speakers)} speakers are in several groups: their "
+                       "labels are permuted within themselves")) or None
+
+
+def _unlabelled(counted: pd.DataFrame) -> str | None:
+    left_out = counted[counted["status"] != "ok"]
+    if left_out.empty:
+        return None
+    return (f"{len(left_out)} of {len(counted)} groups with {int(left_out['n'].sum())} utterances "
+            "are unknown or insufficient and have part in no gap")

@@ -1,0 +1,172 @@
+"""Is there any gap? Group labels permuted over speakers.
+
+Where groups do not differ, speakers could as well have worn one another's labels, so the
+share of relabellings with a gap at least as large as the observed one is an exact p-value.
+A percentile interval of max minus min is not: the largest of several equal groups always
+looks worse than the smallest.
+
+A speaker whose utterances fall into several groups has its labels permuted among its own
+utterances' sums; all other speakers' labels are permuted among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from evalkit.scores import ratio
+from evalkit.statistics.bootstrap import DEFAULT, Resampling
+from evalkit.statistics.sums import SpeakerSums
+
+CELLS = 1 << 20
+"""Relabelled sums held at once."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What labels are permuted over: one entry for every speaker and cohort that have data.
+    ``label`` numbers the cohort; labels move within a ``block`` only."""
+
+    amount: np.ndarray
+    weight: np.ndarray
+    label: np.ndarray
+    block: np.ndarray
+    n_labels: int
+
+
+@dataclass(frozen=True)
+class GapTest:
+    """A statistic of the groups' rates, what chance alone gives on average, and the share of
+    relabellings that reach it. NaN where fewer than two groups have a rate."""
+
+    statistic: str
+    value: float
+    expected: float
+    p_value: float
+
+
+class Sums(NamedTuple):
+    """Of every permutation and group, (permutations, groups): sums of ``amount`` and
+    ``weight``, number of parts; and ``squares`` (3, permutations, groups), the sums over parts
+    of amount², amount x weight and weight²."""
+
+    amount: np.ndarray
+    weight: np.ndarray
+    squares: np.ndarray
+    size: np.ndarray
+
+
+def parts(sums: SpeakerSums, system: int = 0) -> Parts:
+    """The speakers' sums under one system, apart by cohort."""
+    speaker, label = np.nonzero(sums.members)
+    several = np.bincount(speaker, minlength=len(sums.speakers)) > 1
+    return Parts(sums.amount[speaker, label, system], sums.weight[speaker, label, system], label,
+                 np.where(several[speaker], speaker + 1, 0), len(sums.cohorts))
+
+
+def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
+    """Sums of the groups after permuting labels, some permutations at a time."""
+    rng = np.random.default_rng(resampling.seed)
+    step = max(1, CELLS // max(len(cells.label), 1))
+    for start in range(0, resampling.draws, step):
+        rows = min(step, resampling.draws - start)
+        keys = rng.random((rows, len(cells.label))) + cells.block
+        order = np.argsort(keys, axis=1)
+        labels = np.empty_like(order)
+        labels[:, np.argsort(cells.block, kind="stable")] = cells.label[order]
+        yield _group_sums(cells, labels)
+
+
+def observed(cells: Parts) -> Sums:
+    """What ``relabelled`` gives, with the labels as they are."""
+    return _group_sums(cells, cells.label[None, :])
+
+
+def gap_statistics(rates: np.ndarray, overall: float, *, higher_is_better: bool = False
+                   ) -> dict[str, np.ndarray]:
+    """What differs between the groups' ``rates`` (..., groups), larger meaning less fair:
+
+    "gap" largest minus smallest; "relative_gap" that over the best rate; "ratio" largest over
+    smallest; "variance" over groups (ddof 0); "worst_excess" by how much the worst rate is
+    worse than ``overall``, the rate of all groups together. A quotient by a rate that is not
+    positive is NaN."""
+    high, low = np.nanmax(rates, axis=-1), np.nanmin(rates, axis=-1)
+    best = high if higher_is_better else low
+    return {
+        "gap": high - low,
+        "relative_gap": ratio(high - low, np.maximum(best, 0.0)),
+        "ratio": ratio(high, np.maximum(low, 0.0)),
+        "variance": np.nanvar(rates, axis=-1),
+        "worst_excess": overall - low if higher_is_better else high - overall,
+    }
+
+
+def any_gap(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT, *,
+            higher_is_better: bool = False) -> dict[str, GapTest]:
+    """Tests of no gap between the cohorts of ``sums``: those of ``gap_statistics``, and
+    "welch", the sum of squared deviations from the precision-weighted mean, each over its own
+    squared standard error (Welch 1951), which small noisy groups cannot dominate and which
+    also holds, for large groups, where they differ in all but their rate (Chung & Romano 2013,
+    Annals of Statistics 41(2))."""
+    cells = parts(sums, system)
+    seen = _statistics(observed(cells), higher_is_better)
+    blocks = [_statistics(found, higher_is_better)
+              for found in relabelled(cells, resampling)]
+    return {name: _test(name, float(value[0]), np.concatenate([block[name] for block in blocks]))
+            for name, value in seen.items()}
+
+
+def p_value(value: float | np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Share of ``null`` (permutations, ...) that reaches ``value``, the observed one counted
+    with it (Phipson & Smyth 2010); NaN where the value is undefined."""
+    # A relabelling that gives the same groups must reach the value in spite of rounding.
+    reached = null >= np.asarray(value) - 1e-12 * np.abs(value)
+    share = (1 + reached.sum(axis=0)) / (1 + len(null))
+    return np.where(np.isnan(value), np.nan, share)
+
+
+def group_variance(amount: np.ndarray, weight: np.ndarray, squares: np.ndarray,
+                   size: np.ndarray) -> np.ndarray:
+    """Squared standard error over speakers of ``amount / weight``, linearised, from Sums."""
+    rate = ratio(amount, weight)
+    residual = squares[0] - 2 * rate * squares[1] + rate**2 * squares[2]
+    return ratio(np.maximum(residual, 0.0) * size, weight**2 * (size - 1))
+
+
+def _statistics(found: Sums, higher_is_better: bool) -> dict[str, np.ndarray]:
+    amount, weight, squares, size = found
+    rates = ratio(amount, weight)
+    few = (~np.isnan(rates)).sum(axis=1) < 2
+    rates[few] = 0.0
+    overall = float(ratio(amount[0].sum(), weight[0].sum()))
+    values = gap_statistics(rates, overall, higher_is_better=higher_is_better)
+    values["welch"] = _welch(rates, group_variance(amount, weight, squares, size))
+    return {name: np.where(few, np.nan, value) for name, value in values.items()}
+
+
+def _welch(rates: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    precision = np.nan_to_num(ratio(np.ones(variances.shape), variances))
+    mean = ratio((precision * np.nan_to_num(rates)).sum(axis=1), precision.sum(axis=1))
+    return np.nansum(precision * (rates - mean[:, None]) ** 2, axis=1)
+
+
+def _group_sums(cells: Parts, labels: np.ndarray) -> Sums:
+    rows, groups = len(labels), cells.n_labels
+    place = (labels + groups * np.arange(rows)[:, None]).ravel()
+
+    def total(values: np.ndarray) -> np.ndarray:
+        tiled = np.broadcast_to(values, labels.shape).ravel()
+        return np.bincount(place, tiled, rows * groups).reshape(rows, groups)
+
+    a, w = cells.amount, cells.weight
+    squares = np.stack([total(a * a), total(a * w), total(w * w)])
+    return Sums(total(a), total(w), squares, total(np.ones(len(a))))
+
+
+def _test(name: str, value: float, null: np.ndarray) -> GapTest:
+    known = null[~np.isnan(null)]
+    expected = float(known.mean()) if len(known) else np.nan
+    return GapTest(name, value, expected, float(p_value(value, null)))

@@ -1,0 +1,101 @@
+"""The statistics of a run folder: its headline values, its groups of speakers, and its pipelines
+two by two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from evalkit.errors import ConfigError
+from evalkit.runfolder import RunFolder
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
+from evalkit.statistics.groups import COUNTS, GroupReport, group_table, select
+from evalkit.statistics.sums import speaker_sums
+from evalkit.statistics.systems import SystemComparison, compare_systems
+
+Key = tuple[str, str, str]
+"""Pipeline, condition and metric."""
+
+
+def headline_intervals(run: RunFolder, metrics: Sequence[str],
+                       resampling: Resampling = DEFAULT) -> dict[Key, tuple[float, float]]:
+    """Confidence intervals of the run's headline values: of the additive ones among ``metrics``
+    by resampling speakers, pipelines on the same draws; of trials by resampling both sides.
+    What has no interval is left out."""
+    found: dict[Key, tuple[float, float]] = {}
+    scores = run.scores()
+    scores = scores[scores["metric"].isin(metrics) & scores["error"].isna()]
+    for (condition, metric), rows in scores.groupby(["condition", "metric"]):
+        sums = speaker_sums(rows, system="pipeline")
+        wanted = [Contrast((0, i)) for i in range(len(sums.systems))]
+        for pipeline, interval in zip(sums.systems, intervals(sums, wanted, resampling),
+                                      strict=True):
+            found[pipeline, str(condition), str(metric)] = interval.low, interval.high
+    found |= _trial_intervals(run, resampling)
+    return {key: bounds for key, bounds in found.items() if np.isfinite(bounds).all()}
+
+
+def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[float, float]]:
+    trials, people = run.trials(), run.utterances()
+    known = people.dropna(subset="speaker_id")
+    speakers = dict(zip(known["utterance_id"], known["speaker_id"], strict=True))
+    draws = replace(resampling, draws=min(resampling.draws, FEWER_DRAWS.draws))
+    found: dict[Key, tuple[float, float]] = {}
+    for (pipeline, condition), rows in trials.groupby(["pipeline", "condition"]):
+        rates = detection_intervals(sorted_trials(rows, speakers), resampling=draws)
+        found |= {(str(pipeline), str(condition), metric): (rate.low, rate.high)
+                  for metric, rate in rates.items()}
+    return found
+
+
+def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str = "wer",
+                  pipeline: str | None = None, condition: str | None = None,
+                  seed: int = 0) -> list[GroupReport]:
+    """One report for every pipeline that has ``metric`` (or the one named) and every set of
+    crossed columns in ``by``. Raises ConfigError as group_table does."""
+    scores, utterances, facts = run.scores(), run.utterances(), run.info()["metrics"]
+    names = [pipeline] if pipeline is not None else _pipelines(scores, metric)
+    return [group_table(scores, utterances, columns, metric=metric, pipeline=name,
+                        condition=condition, seed=seed,
+                        higher_is_better=bool(facts[metric]["higher_is_better"]))
+            for name in names for columns in by]
+
+
+def compare_pipelines(run: RunFolder, *, metric: str = "wer", condition: str | None = None,
+                      seed: int = 0) -> list[SystemComparison]:
+    """Every two pipelines of the run that have ``metric``, under one condition, which may be left
+    out where there is one. Matched pairs and McNemar are for word errors.
+
+    Raises ConfigError for a metric or condition that there is not."""
+    scores, facts = run.scores(), run.info()["metrics"]
+    condition = condition or _only_condition(scores)
+    names = _pipelines(scores, metric)
+    rows = {name: select(scores, metric, name, condition) for name in names}
+    outputs = run.outputs().query("condition == @condition").dropna(subset="alignment")
+    heard = {name: dict(zip(table["utterance_id"], table["alignment"], strict=True))
+             for name, table in outputs.groupby("pipeline")}
+    return [compare_systems(
+        rows[a], rows[b], (a, b), alignments=(heard[a], heard[b]) if metric == "wer" else None,
+        counts=metric in COUNTS, resampling=Resampling(seed=seed),
+        higher_is_better=bool(facts[metric]["higher_is_better"]))
+        for a, b in combinations(names, 2)]
+
+
+def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:
+    names = scores.loc[scores["metric"] == metric, "pipeline"].unique().tolist()
+    if not names:
+        there = ", ".join(sorted(scores["metric"].unique()))
+        raise ConfigError(f"no metric {metric!r} in this run; there are {there}")
+    return sorted(names)
+
+
+def _only_condition(scores: pd.DataFrame) -> str:
+    names = sorted(scores["condition"].unique())
+    if len(names) > 1:
+        raise ConfigError(f"several conditions: name one of {', '.join(names)}")
+    return str(names[0])

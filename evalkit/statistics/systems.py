@@ -1,0 +1,83 @@
+"""Is one system better than another on the same recordings, by every test the field uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evalkit.alignment import Alignment, align
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
+from evalkit.statistics.matched_pairs import (
+    MatchedPairs,
+    PairedTest,
+    mapsswe,
+    mcnemar,
+    segments,
+    wilcoxon,
+)
+from evalkit.statistics.sums import speaker_sums
+
+
+@dataclass(frozen=True)
+class SystemComparison:
+    """Systems ``a`` and ``b`` on the ``n`` utterances that both were measured on; ``n_dropped``
+    have a score of one only. ``difference`` is the rate of a minus the rate of b on the same
+    draws of speakers: it decides. ``matched_pairs`` needs alignments, ``sentences`` a count
+    metric; None where they do not apply."""
+
+    a: str
+    b: str
+    n: int
+    n_dropped: int
+    rate_a: Interval
+    rate_b: Interval
+    difference: Interval
+    speakers: PairedTest
+    sentences: PairedTest | None
+    matched_pairs: MatchedPairs | None
+    warnings: list[str]
+
+
+def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("a", "b"), *,
+                    alignments: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
+                    counts: bool = True, higher_is_better: bool = False,
+                    resampling: Resampling = DEFAULT) -> SystemComparison:
+    """Compares rows of the scores table for one metric, pipeline and condition each, paired by
+    utterance. ``counts``: an amount of 0 is a sentence without error. ``alignments`` map
+    utterances to the JSON of evalkit.alignment; they are aligned anew with sclite's costs."""
+    common, dropped = _common(a, b)
+    both = pd.concat([a.assign(system="0"), b.assign(system="1")])
+    both = both[both["utterance_id"].isin(common)]
+    sums = speaker_sums(both, system="system")
+    wanted = [Contrast((0, 0)), Contrast((0, 1)), Contrast((0, 0), (0, 1))]
+    rate_a, rate_b, difference = intervals(sums, wanted, resampling)
+    sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if counts else None
+    pairs = _matched(common, *alignments) if alignments is not None else None
+    warnings = [sums.warning] if sums.warning else []
+    return SystemComparison(*names, len(common), dropped, rate_a, rate_b, difference,
+                            wilcoxon(sums, 0, 1, higher_is_better=higher_is_better), sentences,
+                            pairs, warnings)
+
+
+def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, int]:
+    ids = [pd.Index(side.loc[side["error"].isna(), "utterance_id"]) for side in (a, b)]
+    common = ids[0].intersection(ids[1]).sort_values()
+    return common, len(ids[0].union(ids[1])) - len(common)
+
+
+def _errorless(side: pd.DataFrame, common: pd.Index) -> np.ndarray:
+    return side.set_index("utterance_id")["amount"].loc[common].to_numpy() == 0
+
+
+def _matched(common: pd.Index, a: Mapping[str, str], b: Mapping[str, str]) -> MatchedPairs:
+    return mapsswe(segment for utterance in common for segment in segments(
+        _sclite(a[utterance]).pairs, _sclite(b[utterance]).pairs))
+
+
+def _sclite(text: str) -> Alignment:
+    pairs = Alignment.from_json(text).pairs
+    return align([ref for _, ref, _ in pairs if ref is not None],
+                 [hyp for _, _, hyp in pairs if hyp is not None], costs="sclite")

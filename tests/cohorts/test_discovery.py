@@ -1,0 +1,212 @@
+"""The whole of discovery: what is there is found, what is not is not confirmed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from evalkit.cohorts.clusters import Clusters
+from evalkit.cohorts.declared import Declared
+from evalkit.cohorts.discovery import Settings, discover, discover_among, halves
+from evalkit.cohorts.evidence import Floors
+from evalkit.cohorts.findings import Findings, describe, write_findings
+from evalkit.cohorts.geodemographic import Geodemographic
+from evalkit.cohorts.slicing import Slices
+from evalkit.cohorts.tree import Tree
+from evalkit.errors import ConfigError, RunError
+from evalkit.protocols import Fact
+from evalkit.scores import summarise
+from evalkit.statistics.bootstrap import Resampling
+from tests.cohorts.world import HARMED, POSTCODES, World, make_run, make_world
+
+FINDERS = (Tree(), Geodemographic(), Clusters(), Declared(), Slices())
+QUICK = Settings(shuffles=20, resampling=Resampling(draws=999))
+BLIND = ("tree", "geodemographic", "clusters")
+"""Finders that read no declared label."""
+
+
+@pytest.fixture(scope="module")
+def findings() -> Findings:
+    return discover_among(make_world().people(), FINDERS, QUICK)
+
+
+def overlap(findings: Findings, finder: str, world: World) -> float:
+    """Share of the first confirmed cohort's utterances that are of the harmed city."""
+    finding = next(f for f in findings.finders if f.finder == finder)
+    first = next(v.cohort for v in finding.verdicts if v.status == "confirmed")
+    members = findings.members
+    ids = members.loc[(members["finder"] == finder) & (members["cohort"] == first), "utterance_id"]
+    city = pd.Series(world.city, world.vectors.index)
+    return float((city[world.rows.set_index("utterance_id")["speaker_id"][ids]] == HARMED).mean())
+
+
+@pytest.mark.parametrize("finder", BLIND)
+def test_a_harmed_city_is_confirmed_without_its_label(findings: Findings, finder: str) -> None:
+    assert overlap(findings, finder, make_world()) >= 0.75
+    finding = next(f for f in findings.finders if f.finder == finder)
+    first = finding.verdicts[0]
+    assert first.gap is not None
+    assert first.gap.low < 0.3 < first.gap.high  # three times 15 %
+    assert first.p_adjusted >= first.p_value
+    assert finding.chance.gap == first.discovered_gap > finding.chance.high
+    assert finding.chance.p_value == pytest.approx(1 / 21)
+
+
+def test_no_effect_is_seldom_confirmed() -> None:
+    """The promise is 5 %; that of 50 such runs 8 or more break it has a probability of 0.4 %.
+    The benchmark of planted cohorts looks at a thousand runs."""
+    settings = Settings(shuffles=0, resampling=Resampling(draws=199))
+    confirmed = 0
+    for seed in range(50):
+        people = make_world(seed, speakers=48, utterances=3, factor=1).people()
+        found = discover_among(people, FINDERS, replace(
+            settings, resampling=replace(settings.resampling, seed=seed)))
+        confirmed += any(finding.status == "confirmed" for finding in found.finders)
+    assert confirmed < 8
+
+
+def test_a_gap_shrinks_on_fresh_speakers() -> None:
+    """Where nothing is there, the worst region looks bad where it was found only."""
+    gaps = []
+    for seed in range(12):
+        people = make_world(seed, factor=1).people()
+        tree = Tree(alpha=1.0, floors=Floors(6, 0, 0))
+        found = discover_among(people, [tree], replace(QUICK, shuffles=0)).finders[0].extremes
+        assert found is not None
+        gaps.append((found.discovered_gap, found.confirmed_gap))
+    discovered, confirmed = np.mean(gaps, axis=0)
+    assert discovered > 0.1
+    assert abs(confirmed) < 0.4 * discovered
+
+
+def test_halves_do_not_depend_on_errors() -> None:
+    mask = halves(101, 3)
+    assert mask.sum() == 51
+    assert np.array_equal(mask, halves(101, 3))
+    assert not np.array_equal(mask, halves(101, 4))
+
+
+def test_the_same_seed_gives_the_same_bytes(findings: Findings) -> None:
+    again = discover_among(make_world().people(), FINDERS, QUICK)
+    assert json.dumps(findings.to_dict()) == json.dumps(again.to_dict())
+    assert findings.members.equals(again.members)
+    assert findings.speakers.equals(again.speakers)
+
+
+def test_order_of_the_rows_does_not_matter(findings: Findings) -> None:
+    world = make_world()
+    mixed = world._replace(rows=world.rows.sample(frac=1, random_state=1),
+                           utterances=world.utterances.sample(frac=1, random_state=2))
+    again = discover_among(mixed.people(), FINDERS[:4], QUICK)
+    before = discover_among(world.people(), FINDERS[:4], QUICK)
+    assert [f.status for f in again.finders] == [f.status for f in before.finders]
+    assert [f.chance.gap for f in again.finders] == pytest.approx(
+        [f.chance.gap for f in before.finders])
+
+
+def test_a_metric_of_which_more_is_better() -> None:
+    """The same harm as lower scores: gaps are as positive, values are the metric's own."""
+    usual = discover_among(make_world().people(), [Tree()], QUICK).finders[0]
+    people = make_world(sign=-1).people(higher_is_better=True)
+    turned = discover_among(people, [Tree()], QUICK).finders[0]
+    assert turned.verdicts[0].gap is not None
+    assert turned.verdicts[0].gap.value == usual.verdicts[0].gap.value
+    assert [c.discovery.value.value for c in turned.cohorts] == pytest.approx(
+        [-c.discovery.value.value for c in usual.cohorts])
+
+
+def test_every_value_is_that_of_the_scores_table(findings: Findings) -> None:
+    world = make_world()
+    half = findings.speakers.set_index("speaker_id")["half"]
+    finding = next(f for f in findings.finders if f.finder == "declared")
+    for cohort in finding.cohorts[:6]:
+        members = findings.members.query("finder == 'declared' and cohort == @cohort.name")
+        for side in ("discovery", "confirmation"):
+            rows = world.rows[world.rows["utterance_id"].isin(members["utterance_id"])
+                              & (world.rows["speaker_id"].map(half) == side)]
+            expected = summarise(rows).iloc[0]
+            got = getattr(cohort, side)
+            assert got.value.value == pytest.approx(expected["value"])
+            assert (got.n, got.n_speakers, got.weight) == (
+                expected["n"], expected["n_speakers"], expected["weight"])
+
+
+def test_finders_without_data_say_so() -> None:
+    world = make_world()
+    bare = world._replace(utterances=world.utterances[["utterance_id", "speaker_id"]])
+    bare = bare._replace(vectors=world.vectors.iloc[:0])
+    found = discover_among(bare.people(), FINDERS, QUICK)
+    assert list(found.skipped) == [finder.name for finder in FINDERS]
+    assert all(found.skipped.values())
+    assert found.finders == []
+
+
+def test_few_and_unknown_speakers_are_warned_of() -> None:
+    world = make_world(speakers=24)
+    anonymous = world.rows["speaker_id"].mask(world.rows["speaker_id"] == "s000")
+    people = world._replace(rows=world.rows.assign(speaker_id=anonymous)).people()
+    notes = discover_among(people, [Tree()], QUICK).warnings
+    assert any("6 utterances have no speaker id" in note for note in notes)
+    assert any("fewer than 30" in note for note in notes)
+
+
+def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:
+    world = make_world()
+    run = make_run(tmp_path, world)
+    POSTCODES.to_csv(tmp_path / "postcodes.csv", index_label="postcode")
+    found = discover(run, finders=FINDERS, settings=QUICK)
+    write_findings(run, found)
+    tree = json.loads((tmp_path / "findings.json").read_text())
+    assert tree["schema"] == 1
+    assert (tree["metric"], tree["pipeline"], tree["condition"]) == ("wer", "given", None)
+    assert [f["finder"] for f in tree["finders"]] == [finder.name for finder in FINDERS]
+    assert tree["skipped"] == {}
+    regions = tree["finders"][0]["regions"]["features"]
+    assert len(regions) == len(tree["finders"][0]["cohorts"])
+    members = pq.read_table(tmp_path / "cohorts.parquet").to_pandas()
+    assert list(members) == ["utterance_id", "finder", "cohort"]
+    assert set(members["utterance_id"]) <= set(world.rows["utterance_id"])
+    speakers = pq.read_table(tmp_path / "cohort_speakers.parquet").to_pandas()
+    assert len(speakers) == 96
+    assert speakers[["x", "y", "latitude"]].notna().all(axis=None)
+    columns, rows = describe(found)
+    assert {len(row) for row in rows} == {len(columns)}
+    assert any(row[-1] == "confirmed" for row in rows)
+
+
+def test_verification_finds_who_is_rejected(tmp_path: Path) -> None:
+    world = make_world()
+    found = discover(make_run(tmp_path, world), metric="false_rejects", finders=[Tree()],
+                     settings=QUICK)
+    assert found.fact.unit == "%"
+    assert overlap(found, "tree", world) >= 0.75
+    assert found.overall.n_failed == 1  # the trial without a score
+
+
+@pytest.mark.parametrize(("options", "why"), [
+    ({"metric": "pesq"}, "no metric 'pesq'"), ({"metric": "wer.hits"}, "neither better"),
+    ({"pipeline": "x"}, "no pipeline 'x'"), ({"condition": "x"}, "no condition 'x'")])
+def test_what_the_run_has_not_is_named(tmp_path: Path, options: dict[str, str], why: str) -> None:
+    run = make_run(tmp_path, make_world())
+    with pytest.raises(ConfigError, match=why):
+        discover(run, finders=FINDERS, settings=QUICK, **options)
+
+
+def test_a_broken_file_of_embeddings_is_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path, make_world())
+    (tmp_path / "embeddings.parquet").write_bytes(b"no")
+    with pytest.raises(RunError, match=r"embeddings\.parquet"):
+        discover(run, finders=FINDERS, settings=QUICK)
+
+
+def test_values_are_shown_in_the_metrics_unit(findings: Findings) -> None:
+    _, rows = describe(findings.about("wer", Fact("%", False, "", 2), "p", None))
+    tree = next(row for row in rows if row[0] == "tree")
+    gap = findings.finders[0].verdicts[0].discovered_gap
+    assert tree[3] == f"{100 * gap:.1f}"

@@ -1,0 +1,66 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from evalkit.manifest import write_manifest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings and results named by EVALKIT_REAL_DATA.
+
+    Without the variable the test is skipped, except in CI, where it fails."""
+    folder = os.environ.get("EVALKIT_REAL_DATA")
+    if folder and Path(folder).is_dir():
+        return Path(folder)
+    message = "EVALKIT_REAL_DATA does not name a folder of real data"
+    if os.environ.get("CI") or folder:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[Path]:
+    """Makes the plug-ins of ``tests/outside`` known, here and in processes started from here."""
+    folder = Path(__file__).parent / "outside"
+    before = os.environ.get("PYTHONPATH")
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), before]))
+    yield folder
+    sys.path.remove(str(folder))
+    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+def tone(seconds: float, rate: int = 16_000, pitch: float = 200.0, seed: int = 0) -> np.ndarray:
+    """A voice-like sound, float32 of shape (n,): harmonics in syllables, a little noise."""
+    t = np.arange(round(seconds * rate)) / rate
+    voice = sum(np.sin(2 * np.pi * k * pitch * t) / k for k in range(1, 12))
+    syllables = np.clip(np.sin(2 * np.pi * 3 * t), 0, None)
+    noise = np.random.default_rng(seed).standard_normal(len(t))
+    return (0.1 * voice * syllables + 1e-3 * noise).astype(np.float32)
+
+
+@pytest.fixture
+def tiny_corpus(tmp_path: Path) -> Path:
+    """The manifest of twelve short recordings of four speakers of two accents."""
+    folder = tmp_path / "corpus"
+    (folder / "audio").mkdir(parents=True)
+    rows = []
+    for index in range(12):
+        speaker, seconds = index % 4, 0.8 + 0.05 * index
+        name = f"audio/{index}.wav"
+        soundfile.write(folder / name, tone(seconds, pitch=120 + 40 * speaker, seed=index), 16_000)
+        rows.append({"id": f"u{index}", "audio": name, "text": " ".join(["on"] * (8 + index % 3)),
+                     "speaker": f"s{speaker}", "duration": seconds,
+                     "accent": ("north", "south")[speaker % 2]})
+    write_manifest(folder / "test.jsonl", rows)
+    return folder / "test.jsonl"

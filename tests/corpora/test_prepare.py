@@ -1,0 +1,196 @@
+"""Corpora in other layouts become manifests; nothing is left out without being named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from evalkit.corpora import prepare as module
+from evalkit.corpora.prepare import LeftOut, Prepared, gender, prepare
+from evalkit.corpora.validate import validate
+from evalkit.errors import ConfigError, ManifestError, PluginError
+from evalkit.manifest import read_manifest
+from evalkit.protocols import Utterance
+
+
+def files(folder: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def recording(path: Path, seconds: float = 1.0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.zeros(round(8000 * seconds)), 8000)
+
+
+def utterances(prepared: Prepared) -> dict[str, Utterance]:
+    manifest = read_manifest(prepared.manifest, outside=True)
+    assert not manifest.problems
+    return {u.id: u for u in manifest.utterances}
+
+
+def test_librispeech(tmp_path: Path) -> None:
+    source = tmp_path / "LibriSpeech" / "dev"
+    files(source.parent, SPEAKERS_dot_TXT="; ID | SEX\n12 | F | dev | 8.1 | Ann\n7|M|dev|8|Bo\n")
+    files(source, **{"12__3__12-3_dot_trans_dot_txt": "12-3-0000 ONE TWO\n12-3-0001 GONE\n",
+                     "7__1__7-1_dot_trans_dot_txt": "7-1-0000 THREE\n"})
+    for name in ("12/3/12-3-0000", "12/3/12-3-0009", "7/1/7-1-0000"):
+        recording(source / f"{name}.flac")
+    prepared = prepare("librispeech", source, tmp_path / "m.jsonl")
+    assert prepared.left_out == (LeftOut("12-3-0001", "no such recording"),)
+    assert (prepared.utterances, prepared.speakers, prepared.outside) == (3, 2, False)
+    found = utterances(prepared)
+    assert found["12-3-0000"] == Utterance(
+        "12-3-0000", tmp_path / "LibriSpeech/dev/12/3/12-3-0000.flac", "12", "ONE TWO",
+        metadata={"gender": "female", "chapter": "3"})
+    assert found["12-3-0009"].text is None
+    assert found["7-1-0000"].metadata["gender"] == "male"
+    assert not validate(prepared.manifest).problems
+
+
+def test_kaldi_without_segments(tmp_path: Path) -> None:
+    recording(tmp_path / "wav" / "a.wav")
+    files(tmp_path, wav_dot_scp="a wav/a.wav\nb touch pwned |\nc wav/gone.wav\n",
+          text="a HELLO THERE\n", utt2spk="a s1\nb s1\n", spk2gender="s1 f\n", spk2age="s1 41\n")
+    prepared = prepare("kaldi", tmp_path, tmp_path / "m.jsonl")
+    assert set(prepared.left_out) == {
+        LeftOut("b", "its entry in wav.scp is a command, which is not run"),
+        LeftOut("c", "no such recording")}
+    assert utterances(prepared) == {"a": Utterance(
+        "a", tmp_path / "wav/a.wav", "s1", "HELLO THERE",
+        metadata={"gender": "female", "age": "41"})}
+    assert not list(tmp_path.glob("pwned*"))
+
+
+def test_kaldi_segments(tmp_path: Path) -> None:
+    recording(tmp_path / "r.wav", 5)
+    files(tmp_path, wav_dot_scp="r r.wav\n", text="u1 ONE\nu2\n", utt2spk="u1 s\nu2 s\n",
+          segments="u1 r 0.5 1.75\nu2 r 2 3\nu3 x 0 1\nu4 r 3 2\nu5 r one two\nu6 r 1\n"
+                   "u7 r nan 2\nu8\n")
+    prepared = prepare("kaldi", tmp_path, tmp_path / "m.jsonl")
+    assert [item.name for item in prepared.left_out] == ["u3", "u4", "u5", "u6", "u7", "u8"]
+    found = utterances(prepared)
+    assert (found["u1"].offset, found["u1"].duration) == (0.5, 1.25)
+    assert found["u2"].text == ""
+
+
+HEADER = "client_id\tpath\tsentence\tage\tgender\taccents\tlocale\n"
+
+
+def test_common_voice(tmp_path: Path) -> None:
+    recording(tmp_path / "clips" / "c1.wav")
+    recording(tmp_path / "clips" / "c2.wav")
+    files(tmp_path, validated_dot_tsv=HEADER + '\n'.join([
+        'p1\tc1.wav\tHe said "no\ttwenties\tfemale_feminine\tScottish English\ten',
+        "p2\tc2.wav\tFine\t\t\t\ten", "p3\tgone.wav\tGone\t\t\t\ten", "p4\t\tNo clip\t\t\t\ten"]))
+    prepared = prepare("common_voice", tmp_path, tmp_path / "m.jsonl")
+    assert set(prepared.left_out) == {LeftOut("gone", "no such recording"),
+                                      LeftOut("No clip", "names no clip")}
+    found = utterances(prepared)
+    assert found["c1"].text == 'He said "no'
+    assert found["c1"].speaker == "p1"
+    assert found["c1"].metadata == {"gender": "female", "age": "twenties", "variant": None,
+                                    "accent": "Scottish English", "locale": "en"}
+    assert found["c2"].metadata["gender"] is None
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_table(tmp_path: Path, suffix: str, separator: str) -> None:
+    rows = [["idx", "said", "who", "duration", "postcode", "north", "note"],
+            ["1", "hello", "s1", "1.9759863945578235", "01234", "51.5", "x"],
+            ["2", "", "", "", "12345", "-3", ""], ["1", "again", "s1", "", "1", "0", ""],
+            ["3", "bad", "s2", "soon", "1", "0", ""], ["", "no id", "s2", "", "1", "", ""]]
+    path = tmp_path / f"t.{suffix}"
+    path.write_text("\r\n".join(separator.join(row) for row in rows), encoding="utf-8-sig")
+    prepared = prepare("table", path, tmp_path / "m.jsonl",
+                       {"id": "idx", "text": "said", "speaker": "who"})
+    assert prepared.left_out == (
+        LeftOut("1", "its id was used before"),
+        LeftOut("3", "a time is no number of seconds from 0"), LeftOut("row 5", "has no id"))
+    found = utterances(prepared)
+    assert found["1"] == Utterance("1", None, "s1", "hello", duration=1.9759863945578235, metadata={
+        "postcode": "01234", "north": 51.5, "note": "x"})
+    assert found["2"] == Utterance("2", metadata={"postcode": "12345", "north": -3, "note": None})
+
+
+@pytest.mark.parametrize(("kind", "options", "error", "message"), [
+    ("tabel", {}, PluginError, "did you mean 'table'"),
+    ("librispeech", {"subset": "dev"}, ConfigError, "subset"),
+    ("table", {"speech": "x"}, ConfigError, "'speech' is no field"),
+    ("table", {"id": "key"}, ManifestError, "no column 'key' for id; it has a, b"),
+    ("table", {}, ManifestError, "no column 'id' for id"),
+    ("kaldi", {}, ManifestError, r"wav\.scp: cannot be read"),
+    ("librispeech", {}, ManifestError, "holds nothing to use as librispeech")])
+def test_mistakes_are_named(tmp_path: Path, kind: str, options: dict[str, Any],
+                            error: type[Exception], message: str) -> None:
+    files(tmp_path, t_dot_csv="a,b\n1,2\n")
+    source = tmp_path / "t.csv" if kind == "table" else tmp_path
+    with pytest.raises(error, match=message):
+        prepare(kind, source, tmp_path / "m.jsonl", options)
+    assert not (tmp_path / "m.jsonl").exists()
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"id,text\n1,\xff\n")
+    with pytest.raises(ManifestError, match=r"t\.csv: not UTF-8"):
+        prepare("table", tmp_path / "t.csv", tmp_path / "m.jsonl")
+
+
+def test_audio_elsewhere_is_pointed_at_not_copied(tmp_path: Path) -> None:
+    recording(tmp_path / "corpus" / "a.wav")
+    files(tmp_path / "corpus", wav_dot_scp="a a.wav\n")
+    prepared = prepare("kaldi", tmp_path / "corpus", tmp_path / "out" / "m.jsonl")
+    assert prepared.outside
+    assert "outside: true" in prepared.describe()
+    assert len(validate(prepared.manifest).problems) == 1
+    assert not validate(prepared.manifest, outside=True).problems
+    assert list((tmp_path / "out").iterdir()) == [prepared.manifest]
+
+
+def test_what_was_left_out_is_counted() -> None:
+    left_out = tuple(LeftOut(f"u{n}", "no such recording") for n in range(8))
+    lines = Prepared(Path("m.jsonl"), 2, 1, left_out, outside=False).describe().splitlines()
+    assert lines[0] == "m.jsonl: 2 utterances of 1 speakers"
+    assert lines[1] == "left out u0: no such recording"
+    assert lines[-1] == "left out 3 more: no such recording"
+
+
+@pytest.mark.parametrize(("given", "canonical"), [
+    ("F", "female"), ("female_feminine", "female"), (" male ", "male"), ("other", "other"),
+    ("", None), (None, None)])
+def test_gender_is_spelled_one_way(given: str | None, canonical: str | None) -> None:
+    assert gender(given) == canonical
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("kind", "folder", "counts"), [
+    ("librispeech", "librispeech_test-other", (100, 10)), ("kaldi", "speechocean762", (1500, 125)),
+    ("common_voice", "common_voice/ca", (100, 68))])
+def test_real_corpora(real_data: Path, tmp_path: Path, kind: str, folder: str,
+                      counts: tuple[int, int]) -> None:
+    prepared = prepare(kind, real_data / folder, tmp_path / "m.jsonl")
+    assert (prepared.utterances, prepared.speakers, prepared.left_out) == (*counts, ())
+    assert all(u.text for u in utterances(prepared).values())
+    genders = {u.metadata["gender"] for u in utterances(prepared).values()}
+    assert {"female", "male"} <= genders <= {"female", "male", "other", None}
+    assert not validate(prepared.manifest, outside=True).problems
+
+
+@pytest.mark.real
+def test_a_real_table_of_results(real_data: Path, tmp_path: Path) -> None:
+    path = sorted((real_data / "asr_results" / "afrispeech_dev").glob("*.csv"))[0]
+    prepared = prepare("table", path, tmp_path / "m.jsonl",
+                       {"id": "idx", "text": "reference", "speaker": "user_ids"})
+    assert (prepared.utterances, prepared.left_out) == (2872, ())
+
+
+def test_every_reader_is_installed() -> None:
+    from evalkit.plugins import load
+    for name in ("librispeech", "kaldi", "common_voice", "table"):
+        assert load("corpora", name) is getattr(module, name)

@@ -1,0 +1,99 @@
+"""Plug-ins of somebody else, found through entry points. They are quick and deterministic, and
+can be told to fail as real models do."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from evalkit.errors import UtteranceError
+from evalkit.protocols import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+
+
+@dataclass(frozen=True)
+class Late:
+    """An enhancer that gives back its input, late and quieter."""
+
+    delay_ms: float = 10.0
+    stated_ms: float = 10.0
+    rate: int | None = None
+    nan: bool = False
+
+    @property
+    def delay(self) -> float:
+        return self.stated_ms / 1000
+
+    @property
+    def identity(self) -> str:
+        return repr(self)
+
+    def enhance(self, speech: Audio) -> Audio:
+        shift = round(self.delay_ms / 1000 * speech.rate)
+        late = 0.5 * np.pad(speech.samples, (shift, 0))[:len(speech.samples)]
+        return Audio(np.full_like(late, np.nan) if self.nan else late, speech.rate)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A recognizer that hears as many words as there are tenths of a second.
+
+    ``raise_at``, ``die_at`` and ``kill_all_at`` are lengths in samples at which it raises, takes
+    its process down, or takes down the whole run (once, leaving ``marker`` behind)."""
+
+    rate: int | None = None
+    raise_at: int = -1
+    die_at: int = -1
+    kill_all_at: int = -1
+    marker: str = ""
+
+    @property
+    def identity(self) -> str:
+        return f"level {self.rate}"
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        return [self._hear(audio) for audio in batch]
+
+    def _hear(self, audio: Audio) -> Hypothesis:
+        length = len(audio.samples)
+        if length == self.raise_at:
+            raise RuntimeError("odd\nlength")
+        if length == self.die_at:
+            os._exit(11)
+        if length == self.kill_all_at and not Path(self.marker).exists():
+            Path(self.marker).touch()
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+        return Hypothesis(" ".join(["on"] * int(10 * audio.duration)))
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A speaker encoder: energies in bands."""
+
+    rate: int | None = 16_000
+    identity: str = "bands"
+
+    def embed(self, batch: Sequence[Audio]) -> np.ndarray:
+        return np.stack([self._one(audio.samples) for audio in batch])
+
+    def _one(self, samples: np.ndarray) -> np.ndarray:
+        if not samples.any():
+            raise UtteranceError("NoSpeech", "silence")
+        energy = np.abs(np.fft.rfft(samples, 4096))[:2048].reshape(32, 64).sum(1)
+        return energy / np.linalg.norm(energy)
+
+
+@dataclass(frozen=True)
+class HypothesisLength:
+    name = "hypothesis_length"
+    version = "1"
+    needs = frozenset({"hypothesis"})
+    facts: ClassVar = {"hypothesis_length": Fact("words", None, "Words in the hypothesis")}
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        return {"hypothesis_length": Measurement(len(output.hypothesis.text.split()))}

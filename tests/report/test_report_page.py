@@ -1,0 +1,276 @@
+"""The page as a whole: it parses, it is inert, it is the same every time, it tells the truth."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalkit.errors import ConfigError, RunError
+from evalkit.report import write_report
+from evalkit.runfolder import RunFolder
+from evalkit.scores import summarise
+from evalkit.statistics.runs import headline_intervals
+from tests.report.conftest import FakeRun, Page
+
+HOSTILE = ("<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "x" * 300,
+           "\u202egnirts\u202c \u05e9\u05dc\u05d5\u05dd", "🎤🏽\x00\x07\x1b[31m",
+           "$\\frac{1}{$ ${7*7} {{7*7}}", "_hidden", "a\nb\tc", "]]>&lt;!--",
+           "#0072b2 id=\"url(#x)")
+
+
+def report(run: FakeRun, **options: str) -> Page:
+    return Page(write_report(run.write(), run.folder.parent / "report", **options))
+
+
+def test_the_page_has_its_landmarks_and_answers_its_questions(written: tuple[FakeRun, Path],
+                                                              ) -> None:
+    page = Page(written[1])
+    names = [tag for tag, _ in page.tags]
+    assert {"header", "nav", "main", "footer", "h1", "caption"} <= set(names)
+    assert names.count("h1") == names.count("main") == 1
+    for question in ("How good is it?", "For whom is it worst?", "Listen",
+                     "What exactly was measured?"):
+        assert page.text.count(question) == 2
+    targets = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    assert all((a["href"] or "")[1:] in targets for a in page.of("a"))
+
+
+def test_identifiers_are_unique_and_what_refers_to_them_finds_them(
+        written: tuple[FakeRun, Path]) -> None:
+    page = Page(written[1])
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    wanted = re.findall(r'(?:xlink:href="#|url\(#|aria-labelledby=")([^")]+)', page.source)
+    assert wanted and set(wanted) <= set(ids)
+
+
+def test_every_header_has_a_scope_and_every_figure_a_title(written: tuple[FakeRun, Path]) -> None:
+    page = Page(written[1])
+    assert all(th["scope"] in ("col", "row") for th in page.of("th"))
+    figures = page.of("svg")
+    assert len(figures) == 2
+    assert all(svg["role"] == "img" for svg in figures)
+    assert page.text.count("Word error rate by accent under clean") == 1
+    assert len(page.of("table")) == 1 + len(page.of("caption"))  # the card has a table, too
+
+
+def test_the_page_loads_nothing_but_its_own_recordings(written: tuple[FakeRun, Path]) -> None:
+    page = Page(written[1])
+    for tag, attrs in page.tags:
+        for name in ("src", "href", "xlink:href", "action", "data", "poster", "srcset"):
+            value = attrs.get(name) or "#"
+            assert value.startswith("#") or (tag == "audio" and value.startswith("audio/"))
+    assert not re.search(r"@import|url\((?!#)|https?:", page.source)
+    policy = next(m["content"] for m in page.of("meta") if "http-equiv" in m) or ""
+    assert policy.startswith("default-src 'none';")
+    assert len(page.scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(page.scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process(
+        written: tuple[FakeRun, Path], tmp_path: Path) -> None:
+    run, index = written
+    code = ("import sys; from pathlib import Path; from evalkit.report import write_report; "
+            "write_report(Path(sys.argv[1]), Path(sys.argv[2])); "
+            "sys.exit(any(name in sys.modules for name in ('torch', 'evalkit.audio')))")
+    subprocess.run([sys.executable, "-c", code, run.folder, tmp_path / "again"], check=True)
+    files = sorted(p.relative_to(index.parent) for p in index.parent.rglob("*") if p.is_file())
+    assert len(files) > 5
+    for name in files:
+        assert (tmp_path / "again" / name).read_bytes() == (index.parent / name).read_bytes()
+
+
+def test_the_report_is_made_without_torch_and_importing_it_without_matplotlib() -> None:
+    code = ("import sys, evalkit.report; "
+            "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib', 'seaborn')))")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_numbers_are_those_of_the_scores(written: tuple[FakeRun, Path]) -> None:
+    run, index = written
+    page = Page(index)
+    table = summarise(run.table())
+    assert len(table) == 24
+    intervals = headline_intervals(RunFolder(run.folder), table["metric"].unique())
+    assert len(intervals) == 24
+    for row in table.to_dict("records"):
+        scale = 1 if row["metric"] == "pesq_wb" else 100
+        low, high = intervals[row["pipeline"], row["condition"], row["metric"]]
+        assert low < row["value"] < high
+        unit = "MOS-LQO" if row["metric"] == "pesq_wb" else "%"
+        assert [row["metric"], row["pipeline"], row["condition"], f"{scale * row['value']:.2f}",
+                f"{scale * low:.2f} to {scale * high:.2f}", unit,
+                str(row["n"]), "utterances", "0", str(row["n_speakers"])] in page.cells
+    assert ["eer", "plain", "clean", "12.50", "–", "%", "102", "trials", "0", "–"] in page.cells
+    assert ["rtf", "plain", "clean", "0.050", "–", "", "–", "", "0", "–"] in page.cells
+
+
+def test_the_group_table_is_summed_from_the_utterances(written: tuple[FakeRun, Path]) -> None:
+    run, index = written
+    page = Page(index)
+    scores = run.table().merge(run.utterances[["utterance_id", "accent"]])
+    rows = scores[scores["metric"] == "wer"].groupby(["accent", "pipeline", "condition"])
+    assert len(rows) == 12
+    for key, part in rows:
+        rate = 100 * part["amount"].sum() / part["weight"].sum()
+        row = next(row for row in page.cells if row[:3] == list(key))
+        assert row[3] == f"{rate:.2f}" and " to " in row[4]
+        assert row[5:] == ["–", "–", "–", "insufficient", "3", "6", "0", "60"]
+
+
+def test_what_was_run_is_said(written: tuple[FakeRun, Path]) -> None:
+    page = Page(written[1])
+    for fact in ("basic-1", "soxr 1.1.0 HQ", "torch 2.13.0", "0123456789abcdef", "ITU-T P.862.2",
+                 "pyrnnoise 0.4.6", "what babble_5db does", "keep_audio: true", "every pair",
+                 "Synthetic speech, never evidence about people."):
+        assert fact in page.text
+    assert "<strong>never</strong>" in page.source
+
+
+@pytest.mark.parametrize("by", ["accent", "<b>by</b>"])
+def test_hostile_text_is_inert_wherever_it_stands(fake_run: FakeRun, by: str) -> None:
+    """Every string of the run is replaced by one that would break out, if any could."""
+    names = iter(range(10**6))
+
+    def spoilt(value: str) -> str:
+        return f"{HOSTILE[next(names) % len(HOSTILE)]} {value}"
+
+    run = FakeRun(fake_run.folder, fake_run.root, [spoilt("a"), spoilt("b")],
+                  [spoilt("clean"), spoilt("noise")])
+    ids = {name: spoilt(name) for name in run.utterances["utterance_id"]}
+    run.utterances["utterance_id"] = run.utterances["utterance_id"].map(ids)
+    for column in ("speaker_id", "accent", "text"):
+        changed = {name: spoilt(name) for name in run.utterances[column].unique()}
+        run.utterances[column] = run.utterances[column].map(changed)
+    for row in [*run.outputs, *run.scores]:
+        row["utterance_id"] = ids[row["utterance_id"]]
+    for i, row in enumerate(run.outputs):
+        row["hypothesis"] = spoilt("heard")
+        row["alignment"] = f'["<b>bold</b>",["{i}<script>",null],[null,"\\u202e"],["a","b\'\\""]]'
+    run.info["left_out"] = list(HOSTILE)
+    run.info["corpus"]["name"] = HOSTILE[0]
+    run.info["corpus"]["card"] = "\n\n".join((*HOSTILE, "[x](javascript:alert(1)) ![i](//e.org/i)",
+                                              "<iframe src=//e.org></iframe> <https://e.org>"))
+    run.info["packages"] = dict.fromkeys(HOSTILE, HOSTILE[1])
+    run.info["config"] = {"names": list(HOSTILE)}
+    run.info["metrics"]["wer"]["definition"] = HOSTILE[1]
+    run.utterances = run.utterances.rename(columns={"accent": by})
+
+    page = report(run, by=by)
+    assert {"script", "img", "iframe", "b", "a"} & {tag for tag, _ in page.tags} == {
+        "script", "b", "a"}
+    assert len(page.scripts) == len(page.of("script")) == 1
+    assert all((a["href"] or "").startswith("#") for a in page.of("a"))
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", page.source)
+    assert "<script>alert(1)</script>" in page.text
+    assert "$\\frac{1}{$ ${7*7} {{7*7}}" in page.text
+
+
+def test_failures_are_counted_and_named(fake_run: FakeRun) -> None:
+    for row in fake_run.scores:
+        if row["metric"] == "pesq_wb" and row["pipeline"] == "rnnoise":
+            row.update(amount=None, weight=None, error="NoUtterances: the reference is silent")
+        if row["metric"] == "wer" and row["utterance_id"] == "u000" and row["pipeline"] == "plain":
+            row.update(amount=None, weight=None, error="Crashed: the process died")
+    page = report(fake_run)
+    assert "38 measurements failed" in page.text
+    assert ["rnnoise", "clean", "pesq_wb", "NoUtterances", "18"] in page.cells
+    assert ["plain", "clean", "wer", "Crashed", "1"] in page.cells
+    assert ["pesq_wb", "rnnoise", "clean", "– (every measurement failed)", "–", "MOS-LQO", "0",
+            "utterances", "18", "0"] in page.cells
+    assert any(row[:3] == ["Caribbean", "plain", "clean"] and row[9:] == ["3", "5", "1", "50"]
+               for row in page.cells)
+    assert page.text.count("18 failed") == 2
+
+
+def test_without_trials_or_efficiency(fake_run: FakeRun) -> None:
+    fake_run.trials = []
+    fake_run.info["trials"] = None
+    page = report(fake_run)
+    assert "Equal error rate" not in page.text and "verification trials" not in page.text
+
+
+def test_without_groups(fake_run: FakeRun) -> None:
+    fake_run.utterances = fake_run.utterances.drop(columns=["accent", "gender"])
+    page = report(fake_run)
+    assert not page.of("svg")
+    assert "it has no accent" in page.text
+    assert "By accent" not in page.text
+
+
+def test_without_word_errors_or_any_recording(fake_run: FakeRun) -> None:
+    fake_run.scores = [row for row in fake_run.scores if row["metric"] == "pesq_wb"]
+    page = report(fake_run)
+    assert "there are no word errors to group" in page.text
+    assert "no utterance has word errors" in page.text
+    assert "PESQ, wideband is highest with" in page.text
+    assert not page.of("audio")
+
+
+def test_where_everything_failed_the_page_says_so(fake_run: FakeRun) -> None:
+    for row in fake_run.scores:
+        row.update(amount=None, weight=None, error="Crashed: no memory")
+    fake_run.trials = [row | {"value": None, "n": 0, "n_failed": 102} for row in fake_run.trials]
+    page = report(fake_run)
+    assert "432 measurements failed" in page.text
+    assert not page.of("svg")
+
+
+def test_a_report_gives_way_to_the_next_one(fake_run: FakeRun, tmp_path: Path) -> None:
+    run, out = fake_run.write(audio=True), tmp_path / "out"
+    write_report(run, out)
+    stale = out / "audio" / "stale.wav"
+    stale.write_bytes(b"")
+    index = write_report(run, out)
+    assert index == out.resolve() / "index.html" and index.is_file()
+    assert not stale.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "out", "run"]
+
+
+def test_a_folder_of_something_else_is_left_alone(fake_run: FakeRun, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("precious")
+    with pytest.raises(ConfigError, match=r"thesis\.tex.*new folder"):
+        write_report(fake_run.write(), tmp_path / "out")
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "precious"
+
+
+def test_a_report_that_fails_leaves_the_old_one(fake_run: FakeRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = write_report(fake_run.write(), out).read_bytes()
+    with pytest.raises(ConfigError, match=r"--by shoe_size.*accent, gender"):
+        write_report(fake_run.folder, out, by="shoe_size")
+    assert (out / "index.html").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "run"]
+
+
+@pytest.mark.parametrize("spoil", [{"metrics": []}, {"pipelines": 7}, {"corpus": {}}])
+def test_a_run_folder_of_another_making_is_one_line(fake_run: FakeRun, tmp_path: Path,
+                                                    spoil: dict[str, object]) -> None:
+    fake_run.info |= spoil
+    with pytest.raises(RunError, match="run it again") as caught:
+        write_report(fake_run.write(), tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run\.json"):
+        write_report(tmp_path / "nothing", tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_report_travels(written: tuple[FakeRun, Path], tmp_path: Path) -> None:
+    """Every recording that the page names is beside it, wherever it is put."""
+    shutil.copytree(written[1].parent, tmp_path / "moved")
+    sources = [audio["src"] or "" for audio in Page(tmp_path / "moved" / "index.html").of("audio")]
+    assert len(sources) > 10
+    assert all((tmp_path / "moved" / source).stat().st_size > 1000 for source in sources)

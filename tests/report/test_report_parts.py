@@ -1,0 +1,322 @@
+"""Groups, worst utterances, recordings, sentences, figures and text, one by one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.errors import ConfigError
+from evalkit.protocols import Fact
+from evalkit.report.figures import error_rates_by_group
+from evalkit.report.groups import GroupRow, Groups, by_group, choose_column
+from evalkit.report.lede import write_lede
+from evalkit.report.recordings import Player, Recordings
+from evalkit.report.tables import Headline, Row, matrices, read_headline
+from evalkit.report.text import count, listed, markdown, number, printable, say, short
+from evalkit.report.worst import worst_examples, worst_rows
+from evalkit.runfolder import RunFolder
+from evalkit.statistics.labels import labels_of
+from tests.report.conftest import TEXT, FakeRun
+
+RATE = Fact("%", False, "", 2)
+
+
+# Text
+
+@pytest.mark.parametrize(("value", "fact", "shown"), [
+    (0.07421, RATE, "7.42"), (-0.5, Fact("dB", True, "", 1), "−0.5"),
+    (float("nan"), RATE, "–"), (float("inf"), RATE, "–"), (2.8, Fact("", None, "", 0), "3"),
+    (0.5, Fact("", None, "", 10**9), "0.500000"), (0.5, Fact("", None, "", -3), "0")])
+def test_numbers_are_shown_in_unit_and_decimals(value: float, fact: Fact, shown: str) -> None:
+    assert number(value, fact) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_nothing_hidden_is_printed_and_nothing_else_is_touched(text: str) -> None:
+    shown = printable(text)
+    shown.encode("utf-8")
+    assert len(shown) == len(text)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]",
+                         shown)
+    assert all(a in (b, "\ufffd") for a, b in zip(shown, text, strict=True))
+    assert printable("é\u200d🏽\tक्षि\n") == "é\u200d🏽\tक्षि\n"
+
+
+def test_short_text_is_one_line() -> None:
+    assert short("a\n b\x00", 10) == "a b\ufffd"
+    assert short("abcdef", 4) == "abc…"
+
+
+def test_sentences_isolate_and_escape_their_parts() -> None:
+    assert say("<b>{}</b> by {}", "<i>", 3) == "<b><bdi>&lt;i&gt;</bdi></b> by <bdi>3</bdi>"
+    assert [listed([say(c) for c in "abc"[:n]]) for n in range(4)] == [
+        "", "a", "a and b", "a, b and c"]
+    assert (count(1, "speaker"), count(1200, "speaker")) == ("1 speaker", "1,200 speakers")
+
+
+def test_markdown_has_no_way_out() -> None:
+    html = markdown("# T\n\n<b>x</b> [l](http://e.org) ![i](http://e.org/i.png) <http://e.org>\n\n"
+                    "[r]: http://e.org\n\n|a|b|\n|-|-|\n|1|2|\n")
+    assert html.startswith("<h4>T</h4>") and "<td>1</td>" in html
+    assert not re.search("<(a|img|b)\\b|href|src", html)
+
+
+# Tables
+
+def headline_of(*rows: Row, **facts: Fact) -> Headline:
+    return Headline(list(dict.fromkeys(r.pipeline for r in rows)),
+                    list(dict.fromkeys(r.condition for r in rows)), facts, list(rows))
+
+
+def test_the_best_of_a_column_is_marked_and_ties_share() -> None:
+    rows = [Row("a", "c", "wer", 0.1, 4), Row("b", "c", "wer", 0.2, 4),
+            Row("d", "c", "wer", 0.1, 4), Row("a", "n", "wer", 0.3, 4),
+            Row("b", "n", "wer", float("nan"), 0, 4)]
+    matrix, = matrices(headline_of(*rows, wer=RATE))
+    best = {name: [cell.best for cell in cells] for name, cells in matrix.rows}
+    assert best == {"a": [True, False], "b": [False, False], "d": [True, False]}
+    assert dict(matrix.rows)["b"][1].undefined == "every measurement failed"
+    assert dict(matrix.rows)["d"][1].undefined == "not measured here"
+    assert matrix.basis == "0 to 4 utterances"
+
+
+def test_a_metric_without_a_better_side_has_no_best() -> None:
+    rows = [Row("a", "c", "lag", 1.0, 4), Row("b", "c", "lag", 2.0, 4)]
+    matrix, = matrices(headline_of(*rows, lag=Fact("ms", None, "")))
+    assert not any(cell.best for _, cells in matrix.rows for cell in cells)
+
+
+def test_parts_of_a_metric_get_no_table_of_their_own(fake_run: FakeRun) -> None:
+    summary = fake_run.summary()
+    fake_run.info["metrics"] |= {"min_dcf_p0.01": {"unit": "", "higher_is_better": False}}
+    summary["trials"].append(summary["trials"][0] | {"metric": "min_dcf_p0.01"})
+    headline = read_headline(fake_run.info, summary, {})
+    assert headline.main_metrics == ["wer", "pesq_wb", "eer", "min_dcf_p0.01", "rtf"]
+    assert headline.pipelines == ["plain", "rnnoise"]
+    assert headline.conditions == ["clean", "babble_5db"]  # as configured, not by the alphabet
+
+
+# Groups
+
+def test_the_column_to_group_by() -> None:
+    frame = pd.DataFrame({"utterance_id": ["1", "2", "3"], "text": ["a", "b", "c"],
+                          "room": ["x", "x", "x"], "gender": ["F", "M", None],
+                          "accent": ["p", "q", "r"]})
+    assert choose_column(frame, None) == "accent"
+    assert choose_column(frame, "room") == "room"
+    assert choose_column(frame.drop(columns="accent"), None) == "gender"
+    assert choose_column(frame[["utterance_id", "text", "room"]], None) is None
+    with pytest.raises(ConfigError, match=r"--by text.*room, gender, accent"):
+        choose_column(frame, "text")
+
+
+def test_a_missing_label_is_the_group_unknown() -> None:
+    frame = pd.DataFrame({"utterance_id": list("abcd"), "age": [30.0, None, 41.0, 30.0]})
+    assert list(labels_of(frame["age"])) == ["30", "unknown", "41", "30"]
+    frame["age"] = ["x", "", None, "y"]
+    assert list(labels_of(frame["age"])) == ["x", "unknown", "unknown", "y"]
+
+
+def groups_of(fake_run: FakeRun, by: str | None = None) -> Groups:
+    headline = read_headline(fake_run.info, fake_run.summary(), {})
+    groups = by_group(fake_run.utterances, fake_run.table(), headline, by)
+    assert groups is not None
+    return groups
+
+
+def test_groups_come_worst_first_and_lose_nobody(fake_run: FakeRun) -> None:
+    fake_run.utterances.loc[:3, "accent"] = None
+    groups = groups_of(fake_run)
+    assert sorted(groups.order) == ["Caribbean", "General American", "Scottish", "unknown"]
+    assert groups.order[-1] == "General American"
+    assert sum(row.n for row in groups.rows if row.n) == 18 * 4
+    assert groups.speakers == {"unknown": 2, "Caribbean": 1, "Scottish": 3, "General American": 3}
+
+
+# The worst
+
+def scores_of(*rows: tuple[str, str, float | None, float | None]) -> pd.DataFrame:
+    return pd.DataFrame([{"pipeline": p, "condition": "c", "utterance_id": u, "metric": "wer",
+                          "amount": a, "weight": w} for p, u, a, w in rows])
+
+
+def test_the_worst_utterances_come_once_and_by_rate() -> None:
+    worst = worst_rows(scores_of(
+        ("p", "long", 9, 10), ("q", "long", 10, 10), ("p", "short", 1, 1), ("p", "empty", 2, 0),
+        ("p", "right", 0, 5), ("p", "failed", None, None), ("p", "half", 1, 2)))
+    assert list(worst["utterance_id"]) == ["empty", "long", "short", "half"]
+    assert list(worst["pipeline"]) == ["p", "q", "p", "p"]
+    assert worst["value"].isna().tolist() == [True, False, False, False]
+
+
+def test_ten_are_shown() -> None:
+    worst = worst_rows(scores_of(*(("p", f"u{i:02}", i, 100) for i in range(30))))
+    assert list(worst["utterance_id"]) == [f"u{i}" for i in range(29, 19, -1)]
+
+
+def test_examples_carry_their_alignment(fake_run: FakeRun, tmp_path: Path) -> None:
+    run = RunFolder(fake_run.write())
+    examples = worst_examples(read_headline(run.info(), run.summary(), {}), run.utterances(),
+                              run.scores(), run.outputs(),
+                              Recordings(run, run.info(), tmp_path))
+    assert len(examples) == 10
+    for example in examples:
+        assert sum(operation != "=" for operation, _, _ in example.pairs) == example.errors
+        assert " ".join(ref for _, ref, _ in example.pairs if ref) == TEXT
+        assert example.output["hypothesis"] == " ".join(hyp for *_, hyp in example.pairs if hyp)
+        assert example.rate.text == f"{100 * example.errors / example.words:.2f}"
+
+
+# Recordings
+
+@pytest.fixture
+def recordings(fake_run: FakeRun, tmp_path: Path) -> Recordings:
+    run = RunFolder(fake_run.write(audio=True))
+    (tmp_path / "made").mkdir()
+    return Recordings(run, run.info(), tmp_path / "made")
+
+
+def output(pipeline: str = "plain", **paths: str | None) -> dict[str, Any]:
+    return {"pipeline": pipeline, "input_audio": None, "output_audio": None} | paths
+
+
+def test_each_recording_is_copied_under_a_name_of_its_content(recordings: Recordings) -> None:
+    made = recordings.run.path / "audio" / "clean" / "rnnoise" / "u000.flac"
+    players = recordings.players({"audio": "u000.wav"}, output(
+        "rnnoise", input_audio="audio/clean/rnnoise/u001.flac",
+        output_audio="audio/clean/rnnoise/u000.flac"))
+    assert [player.label for player in players] == ["Reference", "Heard", "Enhanced"]
+    assert all(re.fullmatch(r"audio/[0-9a-f]{20}\.(wav|flac)", p.source) for p in players)
+    assert (recordings.folder / players[2].source).read_bytes() == made.read_bytes()
+
+
+def test_what_was_heard_unchanged_is_shown_once(recordings: Recordings) -> None:
+    player, = recordings.players({"audio": "u000.wav", "offset": 1.5, "duration": 2.0}, output())
+    assert player.label == "Reference and heard"
+    assert player.source.endswith(".wav#t=1.500,3.500")
+
+
+@pytest.mark.parametrize("name", ["gone.wav", "../run/run.json", "a\0b.wav", "x" * 5000 + ".wav"])
+def test_a_recording_that_cannot_be_copied_is_said(recordings: Recordings, name: str) -> None:
+    player, = recordings.players({"audio": name}, output(input_audio="audio/none.wav"))[:1]
+    assert player == Player("Reference", note=f"missing: {name} cannot be read")
+
+
+@pytest.mark.parametrize("name", ["../corpus/u000.wav", "run.json", "/etc/hostname", "gone.wav"])
+def test_the_run_gives_only_its_own_audio(recordings: Recordings, name: str) -> None:
+    _, heard = recordings.players({"audio": "u000.wav"}, output(input_audio=name))
+    assert heard == Player("Heard", note=f"missing: {name} cannot be read")
+    assert len(list((recordings.folder / "audio").iterdir())) == 1
+
+
+def test_a_link_to_something_else_is_not_followed(recordings: Recordings, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "corpus" / "link.wav").symlink_to(tmp_path / "secret.txt")
+    player, = recordings.players({"audio": "link.wav"}, output())[:1]
+    assert not player.source
+    assert not (recordings.folder / "audio").exists()
+
+
+def test_audio_that_the_run_did_not_keep_is_said(fake_run: FakeRun, tmp_path: Path) -> None:
+    fake_run.info["config"]["keep_audio"] = False
+    run = RunFolder(fake_run.write(audio=True))
+    players = Recordings(run, run.info(), tmp_path).players({"audio": "u000.wav"},
+                                                            output("rnnoise"))
+    assert [player.label for player in players] == ["Reference", "Heard and enhanced"]
+    assert players[0].source and "keep_audio" in players[1].note
+
+
+def test_without_audio_there_are_no_players(recordings: Recordings) -> None:
+    assert recordings.players({"audio": None}, output()) == []
+
+
+# The lede
+
+def lede(headline: Headline, groups: Groups | None = None, failed: int = 0) -> str:
+    info = {"corpus": {"name": "n", "utterances": 4, "speakers": 2}, "left_out": []}
+    text = " ".join(re.sub("<[^>]*>", "", s) for s in write_lede(info, headline, groups, failed))
+    return text.replace("\u00a0", " ")
+
+
+def test_the_best_pipeline_is_named_for_each_condition() -> None:
+    rows = [Row("a", "clean", "wer", 0.1, 4), Row("b", "clean", "wer", 0.2, 4),
+            Row("a", "babble", "wer", 0.4, 4), Row("b", "babble", "wer", 0.3, 4),
+            Row("a", "hum", "wer", 0.15, 4), Row("b", "hum", "wer", 0.25, 4)]
+    assert lede(headline_of(*rows, wer=RATE)) == (
+        "2 pipelines were run on 4 utterances of 2 speakers from the corpus n, under 3 conditions. "
+        "Word error rate is lowest with a: 10.00 % under clean and 15.00 % under hum; "
+        "with b: 30.00 % under babble. Nothing failed, and nothing was left out.")
+
+
+def test_a_tie_is_no_victory() -> None:
+    rows = [Row("a", "clean", "wer", 0.1, 4), Row("b", "clean", "wer", 0.100001, 4)]
+    assert "is lowest with a and b: 10.00 % under clean." in lede(headline_of(*rows, wer=RATE))
+
+
+def group_row(group: str, value: float, condition: str = "clean", speakers: int = 5) -> GroupRow:
+    return GroupRow("a", condition, "wer", value, 9, 0, speakers, group=group, words=90)
+
+
+def test_the_worst_group_is_named_with_its_speakers() -> None:
+    rows = [group_row("x", 0.3), group_row("y", 0.1), group_row("z", float("nan")),
+            group_row("x", 0.6, "hum"), group_row("y", 0.2, "hum", 40)]
+    groups = Groups("accent", ["x", "y", "z"], {"x": 5, "y": 40, "z": 1}, rows)
+    text = lede(headline_of(Row("a", "clean", "wer", 0.2, 9), wer=RATE), groups, failed=1)
+    assert ("By accent, x fares worst in 2 of 2 combinations of pipeline and condition. The gap is "
+            "widest with a under hum: a word error rate of 60.00 % (5 speakers) against 20.00 % "
+            "for y (40 speakers), 3.0 times as high.") in text
+    assert "2 of 3 groups have fewer than 30 speakers" in text
+    assert "1 measurement failed" in text
+
+
+def test_unnamed_speakers_are_said() -> None:
+    groups = Groups("accent", ["x"], {"x": 0}, [group_row("x", 0.5, speakers=0)])
+    headline = headline_of(Row("a", "clean", "wer", 0.5, 9), wer=RATE)
+    assert "The corpus does not say who speaks" in lede(headline, groups)
+
+
+def test_groups_that_cannot_be_compared_are_not() -> None:
+    headline = headline_of(Row("a", "clean", "wer", 0.0, 9), wer=RATE)
+    rows = [group_row("x", 0), group_row("y", 0)]
+    groups = Groups("accent", ["x", "y"], {"x": 50, "y": 50}, rows)
+    assert "worst" not in lede(headline, groups)
+
+
+# Figures
+
+def test_a_figure_follows_the_page_and_names_every_group(fake_run: FakeRun) -> None:
+    groups = groups_of(fake_run)
+    figures = error_rates_by_group(groups)
+    assert [condition for condition, _ in figures] == ["clean", "babble_5db"]
+    for i, (_, svg) in enumerate(figures, 1):
+        assert all(f"{name} (3)" in svg for name in groups.order)
+        assert "plain" in svg and "rnnoise" in svg
+        assert not re.search(r"(fill|stroke): #(?!000000)", svg)
+        assert all(name.startswith(f"figure-{i}-") for name in re.findall(r'\bid="([^"]+)"', svg))
+
+
+def test_marks_stand_at_the_rates(fake_run: FakeRun) -> None:
+    """Positions read back from the SVG are a straight line through the rates."""
+    groups = groups_of(fake_run)
+    _, svg = error_rates_by_group(groups)[0]
+    marks = re.findall(r'<use xlink:href="#[^"]+" x="([\d.]+)" y="[\d.]+" style="fill', svg)
+    rates = sorted(row.value for row in groups.rows if row.condition == "clean")
+    positions = sorted(float(x) for x in marks)
+    assert len(positions) == len(rates) + 2  # and the legend's
+    found = [x for x in positions if x not in {float(m) for m in marks[-2:]}]
+    slope = (found[-1] - found[0]) / (rates[-1] - rates[0])
+    assert [found[0] + slope * (r - rates[0]) for r in rates] == pytest.approx(found, abs=1e-3)
+
+
+def test_figures_of_many_groups_keep_those_with_most_speakers() -> None:
+    names = [f"g{i:02}" for i in range(40)]
+    groups = Groups("accent", names, {name: i for i, name in enumerate(names)},
+                    [group_row(name, 0.1) for name in names])
+    (_, svg), = error_rates_by_group(groups)
+    assert "g39 (39)" in svg and "g16 (16)" in svg and "g15 (15)" not in svg

@@ -1,0 +1,119 @@
+"""Alignments against jiwer, RapidFuzz and the golden counts of NIST's sclite."""
+
+from __future__ import annotations
+
+import json
+
+import jiwer
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
+from evalkit.alignment import SCLITE_GAP, SCLITE_SUBSTITUTION, Alignment, align
+from evalkit.errors import ConfigError, RunError
+
+words = st.lists(st.sampled_from("abcd"), max_size=12)
+costs_names = st.sampled_from(["levenshtein", "sclite"])
+
+
+def counts(found: Alignment) -> tuple[int, int, int, int]:
+    return found.hits, found.substitutions, found.deletions, found.insertions
+
+
+@given(words, words, costs_names)
+def test_pairs_reproduce_both_sequences(reference, hypothesis, costs):
+    found = align(reference, hypothesis, costs)
+    assert [ref for _, ref, _ in found.pairs if ref is not None] == reference
+    assert [hyp for _, _, hyp in found.pairs if hyp is not None] == hypothesis
+    for operation, ref, hyp in found.pairs:
+        assert operation == ("I" if ref is None else "D" if hyp is None
+                             else "=" if ref == hyp else "S")
+
+
+@given(words, words, costs_names)
+def test_parts_sum_to_the_whole(reference, hypothesis, costs):
+    found = align(reference, hypothesis, costs)
+    hits, substitutions, deletions, insertions = counts(found)
+    assert found.reference_length == hits + substitutions + deletions == len(reference)
+    assert found.hypothesis_length == hits + substitutions + insertions == len(hypothesis)
+    assert found.errors == substitutions + deletions + insertions
+
+
+@given(words.filter(len), words)
+def test_levenshtein_has_the_counts_of_jiwer(reference, hypothesis):
+    peer = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+    assert counts(align(reference, hypothesis)) == (
+        peer.hits, peer.substitutions, peer.deletions, peer.insertions)
+
+
+@given(words, words)
+def test_sclite_is_as_cheap_as_can_be(reference, hypothesis):
+    found = align(reference, hypothesis, "sclite")
+    cost = (SCLITE_SUBSTITUTION * found.substitutions
+            + SCLITE_GAP * (found.deletions + found.insertions))
+    assert cost == Levenshtein.distance(
+        reference, hypothesis, weights=(SCLITE_GAP, SCLITE_GAP, SCLITE_SUBSTITUTION))
+
+
+def test_costs_decide_between_five_substitutions_and_six_gaps():
+    assert counts(align("abcde", "defgh")) == (0, 5, 0, 0)
+    assert counts(align("abcde", "defgh", "sclite")) == (2, 0, 3, 3)
+
+
+@pytest.mark.parametrize(("reference", "hypothesis", "operations"), [
+    ("", "", ""), ("a b", "", "DD"), ("", "a b", "II"), ("a", "b", "S"), ("a b", "a b", "=="),
+    ("a", "a a", "I="), ("a a", "a", "D="),  # sclite meets equal words from the end
+    ("a", "b c", "IS"), ("a b", "c", "DS"), ("a b", "b a", "D=I"),
+])
+def test_ties_are_broken_as_sclite_does(reference, hypothesis, operations):
+    found = align(reference.split(), hypothesis.split(), "sclite")
+    assert "".join(operation for operation, _, _ in found.pairs) == operations
+
+
+@given(st.lists(st.text()), st.lists(st.text()), costs_names)
+def test_json_gives_the_alignment_back(reference, hypothesis, costs):
+    found = align(reference, hypothesis, costs)
+    assert Alignment.from_json(found.to_json()) == found
+
+
+def test_json_is_compact():
+    found = align(["the", "cat", "sat"], ["the", "hat", "sat", "down"])
+    assert json.loads(found.to_json()) == ["the", ["cat", "hat"], "sat", [None, "down"]]
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", "1", "null", "[1]", '[["a"]]', '[["a","a"]]', "[[null,null]]", '[["a",1]]',
+    '[["a","b","c"]]', "[{}]", "[" * 100_000,
+])
+def test_json_of_something_else_is_refused_in_one_line(text):
+    with pytest.raises(RunError, match="not an alignment"):
+        Alignment.from_json(text)
+
+
+def test_unknown_costs_are_named():
+    with pytest.raises(ConfigError, match="'nist'; there are levenshtein, sclite"):
+        align(["a"], ["a"], "nist")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("system", "expected"), [
+    ("b1.rnnt_baseline", (1501, 225, 195)),
+    ("b2.b1+nnlm", (1084, 187, 196)),
+    ("s5.s3+db-nnlm.biasing_100", (751, 160, 131)),
+])
+def test_counts_of_sclite_on_librispeech(real_data, system, expected):
+    folder = real_data / "asr_results" / "librispeech_test-clean"
+    references = read_tsv(folder / "ref.tsv")
+    hypotheses = read_tsv(folder / f"test-clean.{system}.tsv")
+    found = [align(text.split(), hypotheses[key].split(), "sclite")
+             for key, text in references.items()]
+    assert len(found) == 2620
+    assert tuple(sum(column) for column in zip(*(counts(a)[1:] for a in found),
+                                               strict=True)) == expected
+
+
+def read_tsv(path) -> dict[str, str]:
+    """Texts by id; a line without a tab is an empty text."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {key: text for key, _, text in (line.partition("\t") for line in lines)}

@@ -1,0 +1,72 @@
+"""What the README shows is run, in a folder like the one that it describes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.conftest import tone
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+
+ENHANCER = "import shutil, sys\nshutil.copy(sys.argv[1], sys.argv[2])\n"
+RECOGNIZER = "print('turn on the lights')\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files that the README speaks of, its own blocks among them."""
+    (tmp_path / "audio").mkdir()
+    for name, pitch in (("u1", 120.0), ("u2", 210.0)):
+        soundfile.write(tmp_path / "audio" / f"{name}.wav", tone(1.2, pitch=pitch), 16_000)
+    (tmp_path / "my_enhancer.py").write_text(ENHANCER)
+    (tmp_path / "my_recognizer.py").write_text(RECOGNIZER)
+    (tmp_path / "hypotheses.jsonl").write_text('{"id": "u1", "hypothesis": "turn the lights"}\n'
+                                               '{"id": "u2", "hypothesis": "what time"}\n')
+    (tmp_path / "other.tsv").write_text("u1\tturn on the lights\nu2\twhat is the time\n")
+    for language, text in BLOCKS:
+        if language == "json":
+            (tmp_path / "mine.jsonl").write_text(text)
+        if language == "yaml":
+            name = text.splitlines()[0].removeprefix("# ")
+            (tmp_path / name).write_text(text.replace('"python ', f'"{sys.executable} '))
+    return tmp_path
+
+
+def test_its_commands_run(folder: Path) -> None:
+    evalkit = [line for line in COMMANDS if line.startswith("evalkit ")]
+    assert len(evalkit) >= 5
+    for line in evalkit:
+        words = shlex.split(line)
+        result = subprocess.run([Path(sys.executable).parent / words[0], *words[1:]], cwd=folder,
+                                capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+    assert (folder / "reports" / "mine" / "index.html").exists()
+
+
+def test_its_make_targets_exist() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    used = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
+    assert used and used <= set(targets)
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_its_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_metrics_it_explains_are_those_there_are() -> None:
+    from evalkit.plugins import available
+
+    explained = re.findall(r"^\| (`.*?) \|", README, re.MULTILINE)
+    assert set(available("metrics")) <= set(re.findall(r"`(\w+)`", " ".join(explained)))

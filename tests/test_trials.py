@@ -1,0 +1,130 @@
+"""Trials: equal error rates and detection costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_curve
+
+from evalkit.errors import RunError
+from evalkit.trials import (
+    SCHEMA,
+    detection_curve,
+    equal_error_rate,
+    error_rates,
+    min_dcf,
+    read_trials,
+    summarise_trials,
+)
+
+trial_lists = st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=2, max_size=60)
+
+
+def arrays(pairs):
+    scores, labels = zip(*pairs, strict=True)
+    return np.array(scores, float), np.array(labels, bool)
+
+
+@pytest.mark.parametrize(("scores", "labels", "eer"), [
+    ([1, 2, 3, 4, 5, 6], [0, 0, 0, 1, 1, 1], 0.0),
+    ([1, 2, 3, 4, 5, 6], [1, 1, 1, 0, 0, 0], 1.0),
+    ([7, 7, 7, 7, 7], [1, 1, 0, 0, 0], 0.5),
+    ([1, 2, 3, 4], [0, 1, 0, 1], 0.5),
+    # Misses 0 -> 1/2 and false alarms 1 -> 0 at the tied score: they cross at x = 1 - 2x.
+    ([1, 1, 2, 1], [0, 1, 1, 0], 1 / 3),
+])
+def test_equal_error_rate_by_hand(scores, labels, eer):
+    assert equal_error_rate(np.array(scores), np.array(labels)).value == pytest.approx(eer)
+
+
+@pytest.mark.parametrize("labels", [[1, 1], [0, 0], []])
+def test_without_a_class_rates_are_undefined(labels):
+    scores = np.arange(len(labels), dtype=float)
+    result = equal_error_rate(scores, np.array(labels, bool))
+    assert np.isnan(result.value)
+    assert np.isnan(result.threshold)
+    assert np.isnan(min_dcf(scores, np.array(labels, bool), 0.01))
+
+
+@given(trial_lists, st.randoms(use_true_random=False))
+def test_the_order_of_trials_does_not_matter(pairs, random):
+    shuffled = list(pairs)
+    random.shuffle(shuffled)
+    a, b = equal_error_rate(*arrays(pairs)), equal_error_rate(*arrays(shuffled))
+    np.testing.assert_equal(a, b)
+
+
+@given(trial_lists)
+def test_curve_counts_every_threshold(pairs):
+    scores, labels = arrays(pairs)
+    curve = detection_curve(scores, labels)
+    for threshold, miss, false_alarm in zip(curve.thresholds, curve.miss, curve.false_alarm,
+                                            strict=True):
+        np.testing.assert_equal(error_rates(scores, labels, threshold), (miss, false_alarm))
+    assert len(curve.thresholds) == len(set(scores)) + 1
+
+
+@given(trial_lists)
+def test_swapping_classes_and_signs_changes_nothing(pairs):
+    scores, labels = arrays(pairs)
+    np.testing.assert_allclose(equal_error_rate(scores, labels).value,
+                               equal_error_rate(-scores, ~labels).value, atol=1e-12)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.floats(-1, 3), st.integers(0, 2))
+def test_curve_agrees_with_scikit_learn(seed, shift, decimals):
+    rng = np.random.default_rng(seed)
+    labels = np.append([True, False], rng.random(200) < 0.3)
+    scores = np.round(rng.normal(size=202) + shift * labels, decimals)
+    false_alarm, hit, _ = roc_curve(labels, scores, drop_intermediate=False)
+    curve = detection_curve(scores, labels)
+    np.testing.assert_allclose(curve.miss[::-1], 1 - hit, atol=1e-12)
+    np.testing.assert_allclose(curve.false_alarm[::-1], false_alarm, atol=1e-12)
+    cost = 0.01 * (1 - hit) + 0.99 * false_alarm
+    assert min_dcf(scores, labels, 0.01) == pytest.approx(cost.min() / 0.01)
+    crossing = np.interp(0, (hit - 1 + false_alarm), false_alarm)
+    assert equal_error_rate(scores, labels).value == pytest.approx(crossing)
+
+
+def test_min_dcf_is_at_most_one_and_weighs_costs():
+    scores, labels = np.array([1.0, 2, 3, 4]), np.array([1, 0, 1, 0], bool)
+    assert min_dcf(scores, labels, 0.01) == 1
+    assert min_dcf(np.array([1.0, 2, 3]), np.array([0, 0, 1], bool), 0.05) == 0
+    # At the threshold 2: no miss, half of the others accepted. Costs 10 and 1, prior 1/2.
+    scores, labels = np.array([1.0, 2, 2, 3]), np.array([0, 1, 0, 1], bool)
+    assert min_dcf(scores, labels, 0.5, c_miss=10) == pytest.approx(0.5)
+
+
+def frame(scores, labels):
+    return pd.DataFrame({"pipeline": "p", "condition": "clean",
+                         "enroll_id": [f"e{i}" for i in range(len(scores))], "test_id": "t",
+                         "label": np.array(labels, bool), "score": scores})
+
+
+def test_failed_trials_are_counted_and_left_out():
+    table = summarise_trials(frame([1.0, np.nan, 2.0, 3.0], [0, 1, 1, 1]),
+                             speakers={"e0": "a", "e1": "b", "e2": "a", "e3": "c", "t": "d"})
+    assert list(table["metric"]) == ["eer", "min_dcf_p0.01", "min_dcf_p0.05"]
+    assert table["value"].tolist() == [0, 0, 0]
+    assert table["n"].tolist() == [3, 3, 3]
+    assert table["n_failed"].tolist() == [1, 1, 1]
+    assert table["n_speakers"].tolist() == [3, 3, 3]
+    assert table["threshold"].iloc[0] == 2
+
+
+def test_read_trials(tmp_path):
+    table = frame([1.0, np.nan], [0, 1])
+    pq.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False),
+                   tmp_path / "trials.parquet")
+    pd.testing.assert_frame_equal(read_trials(tmp_path), table, check_dtype=False)
+    with pytest.raises(RunError, match="speaker encoder"):
+        read_trials(tmp_path / "nowhere")
+    (tmp_path / "trials.parquet").write_bytes(b"not parquet")
+    with pytest.raises(RunError, match="not a table of trials"):
+        read_trials(tmp_path)
