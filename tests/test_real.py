@@ -135,3 +135,53 @@ def test_common_voice_in_five_languages_is_read(real_data: Path, tmp_path: Path)
         run_cli("corpus", "prepare", "common_voice", source, "-o", out)
         assert len(read_manifest(out, outside=True).utterances) == 100
         run_cli("corpus", "validate", out, "--outside")
+
+
+@pytest.fixture(scope="module")
+def afrispeech(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of three recognizers on AfriSpeech, scored from their own predictions."""
+    folder = tmp_path_factory.mktemp("afrispeech")
+    tables = sorted((real_data / "asr_results" / "afrispeech_dev").glob("*.csv"))
+    run_cli("corpus", "prepare", "table", tables[0], "-o", folder / "m.jsonl", "--column", "id=idx",
+            "--column", "speaker=user_ids", "--column", "text=reference")
+    words: list[object] = []
+    for name, table in zip(("nemo", "medium", "small"), tables, strict=True):
+        with table.open() as file:
+            rows = [{"id": row["idx"], "hypothesis": row["prediction"]}
+                    for row in csv.DictReader(file)]
+        write_manifest(folder / f"{name}.jsonl", rows)
+        words += ["-y", folder / f"{name}.jsonl"]
+    run_cli("score", "-m", folder / "m.jsonl", *words, "-o", folder / "run",
+            "--normaliser", "none")
+    return folder / "run"
+
+
+def test_afrispeech_has_the_error_rates_that_were_published(afrispeech: Path) -> None:
+    value = values(afrispeech)
+    assert [round(value[name, "given", "wer"], 6) for name in ("nemo", "medium", "small")] == [
+        0.442947, 0.273173, 0.342553]
+
+
+def test_groups_of_afrispeech(afrispeech: Path) -> None:
+    result = evalkit("groups", afrispeech, "--by", "gender", "--by", "country", "--by", "age_group",
+                     "--pipeline", "medium", "--json")
+    assert result.returncode == 0, result.stderr
+    gender, country, age = json.loads(result.stdout)
+    assert {row["group"]: row["status"] for row in gender["rows"]} == {
+        "Male": "ok", "Female": "ok", "Other": "insufficient"}
+    assert {"unknown"} <= {row["status"] for row in age["rows"]}
+    assert sum(row["n"] for row in country["rows"]) == 2872
+    for report in (gender, country, age):
+        for row in report["rows"]:
+            if row["status"] == "ok":
+                assert row["value"]["low"] < row["value"]["value"] < row["value"]["high"]
+                assert row["gap"]["p_adjusted"] >= row["gap"]["p_value"]
+
+
+def test_systems_of_librispeech_and_afrispeech_are_told_apart(afrispeech: Path) -> None:
+    pairs = {(pair["a"], pair["b"]): pair for pair in
+             json.loads(evalkit("systems", afrispeech, "--json").stdout)}
+    assert pairs["medium", "nemo"]["difference"]["high"] < 0
+    assert pairs["medium", "small"]["difference"]["high"] < 0
+    assert pairs["nemo", "small"]["difference"]["low"] > 0
+    assert all(pair["matched_pairs"]["p_value"] < 0.001 for pair in pairs.values())
