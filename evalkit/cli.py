@@ -160,7 +160,7 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
                 help="tree, geodemographic, clusters, declared, slices; default: all that the "
                      "run has the data for. Repeatable.")] = None,
             metric: Annotated[str, typer.Option(
-                help="Any additive metric, or frr: false rejections of speakers.")] = "wer",
+                help="Any additive metric, or false_rejects of speaker verification.")] = "wer",
             pipeline: Pipeline = None, condition: ConditionName = None,
             postcodes: Annotated[Path | None, typer.Option(
                 help="Table of postal codes with population attributes, CSV.")] = None,

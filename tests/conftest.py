@@ -21,7 +21,7 @@ def real_data() -> Path:
     Without the variable the test is skipped, except in CI, where it fails."""
     folder = os.environ.get("EVALKIT_REAL_DATA")
     if folder and Path(folder).is_dir():
-        return Path(folder)
+        return Path(folder).resolve()
     message = "EVALKIT_REAL_DATA does not name a folder of real data"
     if os.environ.get("CI") or folder:
         pytest.fail(message)

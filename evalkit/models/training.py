@@ -37,16 +37,16 @@ class TrainingConfig(Strict):
 
     seed: int = Field(0, ge=0)
     network: NetworkConfig = NetworkConfig()
-    epochs: int = Field(40, gt=0)
+    epochs: int = Field(16, gt=0)
     batch: int = Field(16, gt=0)
     peak_learning_rate: float = Field(5e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     gradient_norm: float = Field(5.0, gt=0)
-    takes: int = Field(5, gt=0)
+    takes: int = Field(4, gt=0)
     speeds: tuple[int, ...] = (90, 100, 110)
     noisy: float = Field(0.5, ge=0, le=1)
     snr_db: tuple[float, ...] = (0.0, 5.0, 10.0, 15.0, 20.0)
-    watched: int = Field(160, gt=0)
+    watched: int = Field(80, gt=0)
 
 
 @dataclass(frozen=True)
