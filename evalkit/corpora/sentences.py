@@ -33,107 +33,78 @@ SLOTS = {
         | how much time is left on the {food} timer | cancel the {food} timer
         | add {duration} to the {food} timer
         | wake me up at {time} | set an alarm for {time} on {day}
-        | cancel my {time} alarm | what time is my alarm on {day} | snooze for {duration}
+        | cancel my {time} alarm | what time is my alarm on {day}
         | play {music} | play some {genre} in the {room} | play {genre} for {duration}
-        | put on {music} in the {room} | skip this {genre} song | shuffle my {genre} playlist
-        | turn the volume {up_down} to {number} | who sings this {genre} song
+        | put on {music} in the {room}
+        | turn the volume {up_down} to {number}
         | what is the weather like in {city} {when} | will it {weather} in {city} {when}
         | do i need {clothing} {when} | how {adjective} will it be {when}
         | what is the temperature in the {room}
         | put {quantity} {food} on the shopping list | add {food} and {food} to my shopping list
         | remove {food} from the shopping list | do we still have {food}
-        | order {quantity} {food} for {day} | how many {food} are on the list
+        | how many {food} are on the list
         | send a message to {person} | text {person} that {news} | tell {person} that {news}
-        | call {person} {when} | read my last message from {person}
-        | remind me to {chore} {when} | remind {person} to {chore} at {time}
+        | call {person} {when}
+        | remind me to {chore} {when}
         | remind me to {chore} on {day} at {time}
         | set the thermostat to {degrees} degrees | make it {warmer} in the {room}
         | set the {room} to {degrees} degrees at {time} | is the heating {on_off} in the {room}
         | lock the {door} | is the {door} locked | open the {door} at {time}
         | {open_close} the {room} {covering} | {open_close} the {covering} at {time}
         | start the {appliance} at {time} | stop the {appliance} | is the {appliance} finished yet
-        | tell the {appliance} to clean the {room}
         | how long is the drive to {place} | when does the next {transport} leave for {place}
-        | find a {adjective} way to {place} | book a table for {number} on {day}
         | what is on my calendar {when} | move the meeting with {person} to {time}
         | add {event} to my calendar on {day} | when is {event}
         | what is {number} times {number} | what is {tens} plus {number}
-        | how do you cook {food} | how long do i boil {food} | give me a recipe with {food}
+        | how do you cook {food}
         | read me the {topic} news | what is the latest {topic} news from {city}
-        | tell me a {adjective} story about {animal} | what sound does {animal} make
-        | how far is {city} from {city} | what time is it in {city} | how do you spell {food}
+        | how far is {city} from {city} | what time is it in {city}
         | find my {lost_thing} | where did i leave my {lost_thing}"""),
     "on_off": ["on", "off"],
     "up_down": ["up", "down"],
     "open_close": ["open", "close", "raise", "lower"],
     "dim": ["dim", "brighten", "set", "change"],
     "warmer": _phrases("warmer | cooler | a little warmer | much cooler | two degrees warmer"),
-    "room": _phrases("""kitchen | bathroom | bedroom | living room | dining room | hallway | garage
-        | office | nursery | basement | attic | laundry room | guest room | porch | study"""),
-    "device": _phrases("""light | lamp | fan | heater | television | radio | speaker | humidifier
-        | air conditioner | computer | camera | outlet | night light | ceiling fan"""),
-    "colour": _phrases("""red | green | blue | yellow | orange | purple | pink | warm white
-        | soft yellow | bright white | dark blue"""),
-    "appliance": _phrases("""washing machine | dishwasher | dryer | oven | coffee maker | kettle
-        | vacuum cleaner | rice cooker | toaster | sprinkler"""),
-    "door": _phrases("front door | back door | garage door | cellar door | garden gate"),
-    "covering": _phrases("curtains | blinds | shutters | windows | skylight"),
-    "food": _phrases("""eggs | milk | bread | butter | cheese | rice | pasta | potatoes | carrots
-        | onions | tomatoes | apples | bananas | oranges | lemons | chicken | turkey | salmon
-        | bacon | beans | lentils | cereal | coffee | sugar | flour | yoghurt | spinach | garlic
-        | mushrooms | peppers | walnuts | honey | soup | noodles | pizza | cookies | cherries
-        | strawberries | cabbage | broccoli"""),
-    "quantity": _phrases("""two bags of | a box of | three pounds of | a jar of | some more
-        | a dozen | half a pound of | a packet of | plenty of | four cans of"""),
-    "genre": _phrases("""jazz | rock | classical | country | folk | blues | reggae | disco | opera
-        | dance | piano | soul | gospel | children's"""),
+    "room": _phrases("""kitchen | bathroom | bedroom | living room | dining room | hallway
+        | garage | office"""),
+    "device": _phrases("light | lamp | fan | heater | television | radio | speaker"),
+    "colour": _phrases("red | green | blue | yellow | orange | purple"),
+    "appliance": _phrases("washing machine | dishwasher | dryer | oven"),
+    "door": _phrases("front door | back door | garage door"),
+    "covering": _phrases("curtains | blinds | shutters"),
+    "food": _phrases("""eggs | milk | bread | butter | cheese | rice | pasta | potatoes
+        | carrots | onions | tomatoes | apples"""),
+    "quantity": _phrases("two bags of | a box of | three pounds of | a jar of | some more"),
+    "genre": _phrases("jazz | rock | classical | country | folk | blues"),
     "music": _phrases("""my morning playlist | the next song | the latest album
-        | something relaxing | the song from yesterday | the radio | my favourite singer
-        | a {genre} station | an hour of {genre} music | the evening news | a story podcast
-        | the sound of rain | whale songs | {adjective} {genre} music"""),
-    "city": _phrases("""london | paris | chicago | dublin | toronto | sydney | boston | denver
-        | madrid | berlin | tokyo | nairobi | lagos | kingston | oslo | vienna | houston
-        | manchester | glasgow | seattle"""),
-    "when": _phrases("""today | tomorrow | tonight | this morning | this afternoon | this weekend
-        | on {day} | next week | later today | after lunch | before dinner"""),
+        | something relaxing | the song from yesterday | the radio | my favourite singer"""),
+    "city": _phrases("london | paris | chicago | dublin | toronto | sydney | boston | denver"),
+    "when": _phrases("""today | tomorrow | tonight | this morning | this afternoon
+        | this weekend | on {day} | next week | later today | after lunch | before dinner"""),
     "day": _phrases("monday | tuesday | wednesday | thursday | friday | saturday | sunday"),
-    "weather": _phrases("rain | snow | freeze | be windy | be sunny | be foggy | get stormy"),
-    "clothing": _phrases("""an umbrella | a warm coat | my gloves | boots | sunglasses | a scarf
-        | a thick sweater"""),
-    "adjective": _phrases("""hot | cold | quick | short | long | funny | cheap | quiet | loud
-        | gentle | strange | happy"""),
-    "person": _phrases("""mum | dad | my sister | my brother | grandma | the doctor | the plumber
-        | alice | george | martha | peter | sarah | oliver | hannah | thomas | my neighbour
-        | the teacher | uncle henry | aunt rose | the babysitter"""),
+    "weather": _phrases("rain | snow | freeze | be windy"),
+    "clothing": _phrases("an umbrella | a warm coat | my gloves"),
+    "adjective": _phrases("hot | cold | quick | short | long | funny"),
+    "person": _phrases("""mum | dad | my sister | my brother | grandma | the doctor
+        | the plumber | alice"""),
     "news": _phrases("""i am running late | dinner is ready | the train was cancelled
-        | i will be home soon | the parcel has arrived | we are out of {food}
-        | the {appliance} is broken | the game starts at {time} | i found the {lost_thing}
-        | i love you | the meeting was moved | we leave at {time}"""),
+        | i will be home soon | the parcel has arrived | we are out of {food}"""),
     "chore": _phrases("""water the plants | feed the cat | walk the dog | take out the rubbish
-        | pay the rent | call {person} | buy {food} | charge my phone | clean the {room}
-        | pick up the children | take my medicine | book a haircut | change the sheets
-        | wash the car | return the library books | mow the lawn | check the {appliance}
-        | post the letter | renew my passport"""),
+        | pay the rent | call {person} | charge my phone"""),
     "place": _phrases("""the airport | the station | work | the nearest pharmacy | the hospital
-        | the library | the beach | school | the museum | the gym | the bakery | the post office
-        | the market | the park | {city}"""),
-    "transport": _phrases("bus | train | ferry | tram | flight"),
+        | the library | the beach"""),
+    "transport": _phrases("bus | train | ferry"),
     "event": _phrases("""a dentist appointment | the birthday party | the school play
-        | a football match | the piano lesson | the book club | a job interview | the wedding
-        | a swimming lesson | the parents evening"""),
-    "topic": _phrases("""sports | business | science | local | health | travel | technology
-        | football | music | world"""),
-    "animal": _phrases("""a dragon | a fox | an elephant | a penguin | a whale | an owl | a bear
-        | a tiger | a duck | a donkey | a wolf | a frog"""),
-    "lost_thing": _phrases("""keys | phone | glasses | wallet | tablet | bicycle | other shoe
-        | headphones | watch | purse"""),
+        | a football match"""),
+    "topic": _phrases("sports | business | science | local"),
+    "lost_thing": _phrases("keys | phone | glasses | wallet | tablet"),
     "number": _ONES + _TEENS,
     "tens": ["ten", *_TENS, "sixty", "seventy", "eighty", "ninety"],
     "degrees": [*_TEENS, "twenty", *(f"twenty {one}" for one in _ONES), "sixty", "sixty five",
                 "sixty eight", "seventy", "seventy two"],
     "duration": _phrases("""{number} minutes | {tens} minutes | {number} seconds | {tens} seconds
-        | {number} hours | half an hour | an hour | a quarter of an hour | two and a half hours
-        | ninety seconds"""),
+        | {number} hours | half an hour | an hour | a quarter of an hour
+        | two and a half hours | ninety seconds"""),
     "time": _phrases("""{hour} | {hour} {half_day} | {hour} thirty | {hour} fifteen
         | half past {hour} | quarter past {hour} | quarter to {hour} | noon | midnight
         | {hour} forty five"""),

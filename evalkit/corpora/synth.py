@@ -28,7 +28,7 @@ from evalkit.errors import ConfigError
 from evalkit.manifest import write_manifest
 from evalkit.protocols import Audio
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same configuration would give other bytes."""
 RATE = 16_000
 LOCK = "corpus.lock.json"
