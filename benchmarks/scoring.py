@@ -24,13 +24,13 @@ from evalkit.manifest import read_manifest, write_manifest
 from evalkit.run.runner import Work, run
 
 ROOT = Path(__file__).parent.parent
-FILES = 240
+FILES = 800
 BAR = 0.55
 
 
 def make(folder: Path) -> Path:
     """Noisy copies of the default corpus's first recordings, with made-up hypotheses."""
-    source = read_manifest(ROOT / "datasets" / "accents" / "test.jsonl").utterances[:FILES]
+    source = read_manifest(ROOT / "datasets" / "accents" / "dev.jsonl").utterances[:FILES]
     rng = np.random.default_rng(0)
     rows, hypotheses = [], []
     (folder / "audio").mkdir()
