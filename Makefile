@@ -5,18 +5,35 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export EVALKIT_REAL_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: eval test lint corpus bench clean
+.PHONY: eval cohorts mitigate test browser lint corpus bench clean
 
 eval: $(STAMP)
 	@$(BIN)/evalkit corpus synth datasets/accents --split test >/dev/null
 	$(BIN)/evalkit run eval.yaml --out runs/latest
+	@$(BIN)/evalkit cohorts runs/latest
 	@$(BIN)/evalkit report runs/latest --out reports/latest
+
+cohorts: $(STAMP)
+	@$(BIN)/evalkit corpus synth datasets/accents --split survey >/dev/null
+	$(BIN)/evalkit run cohorts.yaml --out runs/cohorts
+	@$(BIN)/evalkit cohorts runs/cohorts
+	@$(BIN)/evalkit report runs/cohorts --out reports/cohorts
+
+mitigate: $(STAMP)
+	@$(BIN)/evalkit corpus synth datasets/accents --split train --split dev --split test >/dev/null
+	$(BIN)/evalkit mitigate mitigate.yaml --out runs/latest
+	@test ! -f runs/latest/run.json || $(BIN)/evalkit report runs/latest --out reports/latest
 
 corpus: $(STAMP)
 	@$(BIN)/evalkit corpus synth datasets/accents >/dev/null
 
-test: $(STAMP)
+test: $(STAMP) browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The report's pages are tested in a real browser; without one those tests are skipped.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || test "$$(id -u)" != 0 \
+		|| (apt-get update && apt-get install -y --no-install-recommends chromium) >/dev/null 2>&1 || true
 
 lint: $(STAMP)
 	$(BIN)/ruff check evalkit tests benchmarks
@@ -31,4 +48,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs reports/latest datasets/*/audio datasets/*/*.jsonl
+	rm -rf $(VENV) runs reports/latest reports/cohorts datasets/*/audio datasets/*/*.jsonl

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from evalkit.cohorts.discovery import Settings, discover_among
 from evalkit.cohorts.findings import Finding, Findings
 from evalkit.cohorts.geodemographic import Geodemographic
 from evalkit.cohorts.people import People, people_of
+from evalkit.cohorts.predicted import Predicted
 from evalkit.cohorts.slicing import Slices
 from evalkit.cohorts.tree import Tree
 from evalkit.statistics.bootstrap import Resampling
@@ -40,7 +41,7 @@ VOICES, DIMENSION = 12, 64
 CELL = 2.5
 """Degrees that a postal code measures."""
 ALONE = Settings(shuffles=0, resampling=Resampling(draws=1_999))
-FINDERS = (Tree(), Geodemographic(), Clusters(), Declared(), Slices())
+FINDERS = (Tree(), Geodemographic(), Clusters(), Predicted(), Declared(), Slices())
 
 
 @dataclass(frozen=True)
@@ -292,10 +293,10 @@ def show(name: str, rows: dict[str, dict[str, float]]) -> None:
               f"{100 * row['gap_error']:5.1f}   {row['false']:5.2f}", flush=True)
 
 
-def null(runs: int, seed: int) -> dict[str, float]:
+def null(runs: int, seed: int, sizes: Sequence[int] = (80, 300)) -> dict[str, float]:
     """Share of runs without any effect in which any finder confirms a cohort."""
     found = {}
-    for n in (80, 300):
+    for n in sizes:
         hits = []
         for i in range(runs // 2):
             rng = np.random.default_rng([seed, n, i])
@@ -315,13 +316,14 @@ def null(runs: int, seed: int) -> dict[str, float]:
 def pattern(worlds: int, n: int, seed: int) -> dict[str, dict[str, float]]:
     """Bottom cohorts on fresh speakers where the truth is acoustic: an accent with 1.8 times the
     errors, only a part of whose speakers live where they are the majority."""
-    rows: dict[str, list[tuple[float, float]]] = {"clusters": [], "geodemographic": []}
+    finders = (Clusters(), Predicted(), Geodemographic())
+    rows: dict[str, list[tuple[float, float]]] = {finder.name: [] for finder in finders}
     for i in range(worlds):
         rng = np.random.default_rng([seed, i])
         world = accent_with_home(make_world(rng, n), rng)
         people = speak(world, world.voice == 0, rng).people
         settings = replace(ALONE, resampling=replace(ALONE.resampling, seed=i))
-        for finding in discover_among(people, (Clusters(), Geodemographic()), settings).finders:
+        for finding in discover_among(people, finders, settings).finders:
             shares = {c.name: c.confirmation.share for c in finding.cohorts}
             for verdict in finding.verdicts[:1]:
                 rows[finding.finder].append((verdict.relative_gap, shares[verdict.cohort]))

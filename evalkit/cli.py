@@ -23,8 +23,12 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   context_settings={"help_option_names": ["-h", "--help"]})
 corpus = typer.Typer(no_args_is_help=True, help="Make, import and check corpora.")
 train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
+baseline = typer.Typer(no_args_is_help=True, help="Keep what a later version is compared with.")
+export = typer.Typer(no_args_is_help=True, help="Hand results to other tools.")
 app.add_typer(corpus, name="corpus")
 app.add_typer(train, name="train")
+app.add_typer(baseline, name="baseline")
+app.add_typer(export, name="export")
 
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
@@ -104,18 +108,24 @@ def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The u
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(help="A run folder.")], out: Out,
+def report(runs: Annotated[list[Path], typer.Argument(
+               help="Run folders, the oldest first: the last is reported, beside the others.")],
+           out: Out,
            by: Annotated[str | None, typer.Option(
-               help="Metadata column to group speakers by.")] = None) -> None:
+               help="Metadata column to group speakers by.")] = None,
+           markdown: Annotated[Path | None, typer.Option(
+               help="File to write a summary into, for a pull request.")] = None) -> None:
     """Write a run as one folder of static HTML.
 
-    Example:
+    Examples:
 
         evalkit report runs/v2 --out reports/v2 --by accent
+
+        evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
     """
     from evalkit.report import write_report
 
-    print(write_report(run, out, by=by))
+    print(write_report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown))
 
 
 Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
@@ -197,6 +207,30 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
 
 
 @app.command()
+def mitigate(config: Annotated[Path, typer.Argument(help="mitigate.yaml")],
+             out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write into.")],
+             workers: Workers = None) -> None:
+    """Train again for the cohorts that are served worst; compare before and after.
+
+    An experiment that was stopped goes on where it was when it is started again.
+
+    Example:
+
+        evalkit mitigate mitigate.yaml --out runs/v2
+    """
+    say(f"evalkit {__version__}: {config} -> {out}")
+    from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
+    from evalkit.runfolder import RunFolder
+    from evalkit.terminal import print_mitigation
+
+    paths = run_mitigation(read_mitigation_config(config), out, say=say,
+                           workers=cores() if workers is None else workers)
+    results = RunFolder(out).mitigations()
+    for path in paths:
+        print_mitigation(path.parent.name, results[path.parent.name])
+
+
+@app.command()
 def systems(run: Annotated[Path, typer.Argument(help="A run folder.")],
             metric: Annotated[str, typer.Option(help="Any additive metric of the run.")] = "wer",
             condition: ConditionName = None, seed: Seed = 0, as_json: Json = False) -> None:
@@ -221,6 +255,111 @@ def systems(run: Annotated[Path, typer.Argument(help="A run folder.")],
         print_json(plain_data(found))
         return
     print_systems(found, facts[metric])
+
+
+@app.command()
+def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen baseline.")],
+            candidate: Annotated[Path, typer.Argument(help="A run folder.")],
+            gates: Annotated[Path | None, typer.Option(
+                help="gates.yaml; default: no significant change for the worse in any metric "
+                     "as a whole.")] = None,
+            by: Annotated[list[str] | None, typer.Option(
+                help="Show the groups of this column too, or of cohorts.FINDER. Repeatable.")
+                ] = None,
+            junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
+            markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
+            json: Annotated[Path | None, typer.Option(help="Write JSON.")] = None,
+            github: Annotated[bool, typer.Option(
+                "--github", help="Print annotations for GitHub Actions.")] = False,
+            seed: Seed = 0) -> None:
+    """Compare a version with an older one. Exit code 0: pass, 1: regression, 2: incomplete.
+
+    Examples:
+
+        evalkit compare runs/v1 runs/v2
+
+        evalkit compare baseline.json.gz runs/v2 --gates gates.yaml --junit j.xml --github
+    """
+    from evalkit.compare import formats
+    from evalkit.compare.comparison import compare as compare_runs
+    from evalkit.compare.gates import read_gates
+    from evalkit.terminal import print_table, to_json
+
+    found = compare_runs(base, candidate, read_gates(gates) if gates else None, by or (), seed)
+    for path, text in ((junit, formats.junit), (markdown, formats.markdown),
+                       (json, lambda result: to_json(result.to_dict()) + "\n")):
+        if path is not None:
+            _write(path, text(found))
+    print_table(formats.COLUMNS, formats.rows(found))
+    for line in found.problems:
+        print(f"problem: {line}")
+    for line in found.notes:
+        print(f"note: {line}")
+    print(formats.headline(found))
+    if github:
+        print(*formats.github(found), sep="\n")
+    raise typer.Exit(found.exit_code)
+
+
+@baseline.command()
+def freeze(run: Annotated[Path, typer.Argument(help="A run folder.")],
+           out: Annotated[Path, typer.Option(
+               "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
+           by: Annotated[list[str] | None, typer.Option(
+               help="Keep the groups of this column too: metadata columns joined by commas are "
+                    "crossed, cohorts.FINDER are found ones. Repeatable.")] = None) -> None:
+    """Keep a run's sums of every speaker in a small file, without audio and text.
+
+    Example:
+
+        evalkit baseline freeze runs/v1 --out baseline.json.gz
+    """
+    from evalkit.compare.baseline import freeze as freeze_run
+    from evalkit.compare.baseline import write_baseline
+    from evalkit.runfolder import RunFolder
+
+    frozen = freeze_run(RunFolder(run), more=by or ())
+    write_baseline(frozen, out)
+    print(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
+          f"{', '.join(frozen.columns) or 'nothing'}")
+
+
+@app.command()
+def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or baselines.")],
+            metric: Annotated[list[str] | None, typer.Option(
+                help="Default: every headline metric. Repeatable.")] = None,
+            out: Annotated[Path | None, typer.Option(
+                "--out", "-o", help="Write a page (.html) or its figure (.svg).")] = None) -> None:
+    """Show metrics over versions, old to new, with intervals over speakers.
+
+    Example:
+
+        evalkit history runs/v1 runs/v2 --metric wer --out history.html
+    """
+    from evalkit.compare import history as versions
+    from evalkit.terminal import print_table
+
+    table, facts = versions.history(runs, metric or ())
+    print_table(versions.HEAD, versions.cells(table, facts))
+    if out is not None:
+        versions.write_history(table, facts, out)
+        print(out)
+
+
+@export.command()
+def mlflow(run: Annotated[Path, typer.Argument(help="A run folder.")],
+           uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
+           experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
+           ) -> None:
+    """Log a run's headline values with MLflow (extra: mlflow).
+
+    Example:
+
+        evalkit export mlflow runs/v2 --uri file:mlruns
+    """
+    from evalkit.compare.tracking import export_mlflow
+
+    print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")
 
 
 @corpus.command()
@@ -305,6 +444,26 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
     print(card.markdown())
 
 
+@train.command()
+def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit it to.")],
+                  folder: Annotated[Path, typer.Argument(
+                      help="Holds recognizer.safetensors; pronunciation.safetensors is written.")],
+                  ) -> None:
+    """Fit the pronunciation encoder to a recognizer. No label is read.
+
+    Example:
+
+        evalkit train pronunciation datasets/accents/train.jsonl runs/recognizer
+    """
+    say(f"fitting the pronunciation encoder to {folder} on {manifest}")
+    from evalkit.models.pronunciation import RECOGNIZER, fit
+    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.training import recordings
+
+    heard = recordings(manifest)
+    fit(CtcRecognizer.load(folder / RECOGNIZER), (one.wave for one in heard)).save(folder)
+
+
 @app.command()
 def doctor() -> None:
     """Show which plug-ins are installed and whether each can run here."""
@@ -318,6 +477,13 @@ def doctor() -> None:
             except EvalkitError as error:
                 state = str(error)
             print(f"{group:12} {name:20} {state}")
+
+
+def _write(path: Path, text: str) -> None:
+    from evalkit.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def say(line: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -155,18 +155,18 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
 
 def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
-    config = checked(EvalConfig, _absolute(tree, path.parent.resolve()), path)
+    config = checked(EvalConfig, absolute_paths(tree, path.parent.resolve()), path)
     return config.model_copy(update={"corpus": path.parent.resolve() / config.corpus})
 
 
-def _absolute(tree: Any, folder: Path) -> Any:
-    """``tree`` with the values of PATHS, wherever they are, made absolute."""
+def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:
+    """``tree`` with the values of ``options``, wherever they are, taken from ``folder``."""
     if isinstance(tree, list | tuple):
-        return [_absolute(item, folder) for item in tree]
+        return [absolute_paths(item, folder, options) for item in tree]
     if not isinstance(tree, Mapping):
         return tree
-    return {key: str(folder / value) if key in PATHS and isinstance(value, str)
-            else _absolute(value, folder) for key, value in tree.items()}
+    return {key: str(folder / value) if key in options and isinstance(value, str)
+            else absolute_paths(value, folder, options) for key, value in tree.items()}
 
 
 def _set(tree: dict[str, Any], override: str) -> None:

@@ -22,6 +22,7 @@ EXTRA_OF_PACKAGE = {
     "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
     "speechmos": "dnsmos", "onnxruntime": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
+    "transformers": "transformers",
 }
 
 

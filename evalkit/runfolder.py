@@ -86,6 +86,24 @@ class RunFolder:
         """Speaker-verification trials (evalkit.trials.SCHEMA), perhaps none."""
         return read_trials(self.path)
 
+    def findings(self) -> dict[str, Any] | None:
+        """``findings.json``, what the cohort finders concluded; None where none has run."""
+        return self._json("findings.json") if (self.path / "findings.json").exists() else None
+
+    def cohorts(self) -> pd.DataFrame:
+        """``utterance_id``, ``finder``, ``cohort``: who is in the cohorts of the findings."""
+        return self._table("cohorts.parquet")
+
+    def cohort_speakers(self) -> pd.DataFrame:
+        """One row a speaker of the findings: ``half``, ``amount`` and ``weight`` of the metric,
+        and, where they are known, place and projection of the embedding ``x``, ``y``."""
+        return self._table("cohort_speakers.parquet")
+
+    def mitigations(self) -> dict[str, dict[str, Any]]:
+        """By name, the ``results.json`` of every mitigation experiment that was finished."""
+        found = sorted(self.path.glob("mitigation/*/results.json"))
+        return {path.parent.name: self._json(str(path.relative_to(self.path))) for path in found}
+
     def audio(self, relative: str) -> Path:
         """The path of an audio file of this run. Raises RunError for one outside the folder."""
         return inside(self.path, relative)

@@ -89,9 +89,28 @@ def print_systems(found: Sequence[SystemComparison], fact: Mapping[str, Any]) ->
         print(f"note: {warning}")
 
 
+def print_mitigation(name: str, results: Mapping[str, Any]) -> None:
+    """The first table of an experiment, and its conclusion."""
+    from evalkit.report.mitigation import tables
+
+    table = tables(results)[0]
+    print(f"{name}: {table.caption}")
+    print_table([table.corner, *table.columns], [
+        [heading, *(f"{cell.text} {cell.interval}".strip() for cell in cells)]
+        for heading, cells in table.rows])
+    if results.get("conclusion"):
+        print(results["conclusion"])
+    print()
+
+
 def print_json(tree: Any) -> None:
     """Indented JSON on standard output."""
-    print(json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False))
+    print(to_json(tree))
+
+
+def to_json(tree: Any) -> str:
+    """Indented JSON."""
+    return json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _interval(interval: Interval, fact: Mapping[str, Any]) -> list[str]:

@@ -23,8 +23,8 @@ def evalkit(*words: object, **options: object) -> subprocess.CompletedProcess[st
 
 
 def test_help_has_examples() -> None:
-    for command in (["run"], ["score"], ["report"], ["corpus", "synth"], ["corpus", "validate"],
-                    ["corpus", "prepare"], ["train", "recognizer"]):
+    for command in (["run"], ["score"], ["report"], ["mitigate"], ["corpus", "synth"],
+                    ["corpus", "validate"], ["corpus", "prepare"], ["train", "recognizer"]):
         result = evalkit(*command, "--help")
         assert result.returncode == 0 and "Example" in result.stdout, command
 
@@ -33,6 +33,7 @@ def test_help_has_examples() -> None:
     (["run", "absent.yaml", "--out", "x"], "error: absent.yaml: cannot read the configuration"),
     (["score", "-m", "absent.jsonl", "-y", "h.tsv", "-o", "x"], "error: "),
     (["report", "absent", "--out", "x"], "error: absent/run.json: cannot be read"),
+    (["mitigate", "absent.yaml", "-o", "x"], "error: absent.yaml: cannot read the configuration"),
     (["corpus", "validate", "absent.jsonl"], "error: absent.jsonl: cannot read the manifest"),
 ])
 def test_a_mistake_is_one_line_and_exit_code_2(

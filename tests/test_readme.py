@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -16,6 +17,8 @@ from tests.conftest import tone
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+CONSOLE = [line.removeprefix("$ ") for language, text in BLOCKS if language == "console"
+           for line in text.splitlines() if line.startswith("$ ")]
 COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
 
 ENHANCER = "import shutil, sys\nshutil.copy(sys.argv[1], sys.argv[2])\n"
@@ -46,11 +49,40 @@ def test_its_commands_run(folder: Path) -> None:
     evalkit = [line for line in COMMANDS if line.startswith("evalkit ")]
     assert len(evalkit) >= 5
     for line in evalkit:
-        words = shlex.split(line)
-        result = subprocess.run([Path(sys.executable).parent / words[0], *words[1:]], cwd=folder,
-                                capture_output=True, text=True, check=False)
+        result = shown(folder, line)
         assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
     assert (folder / "reports" / "mine" / "index.html").exists()
+
+
+def test_its_gate_runs(tmp_path: Path) -> None:
+    """On two versions of one system, of which the second leaves words out."""
+    texts = {f"u{i}": "turn on the lights please" for i in range(60)}
+    (tmp_path / "m.jsonl").write_text("".join(
+        json.dumps({"id": name, "text": text, "speaker": f"s{i % 12}"}) + "\n"
+        for i, (name, text) in enumerate(texts.items())))
+    (tmp_path / "gates.yaml").write_text(
+        "gates:\n  - {metric: wer, scope: overall, tolerance: {relative: 0.02}}\n")
+    for version, words in (("v1", 5), ("v2", 3)):
+        (tmp_path / "h.jsonl").write_text("".join(
+            json.dumps({"id": name, "hypothesis": " ".join(text.split()[:words])}) + "\n"
+            for name, text in texts.items()))
+        shown(tmp_path, "evalkit score -m m.jsonl -y asr=h.jsonl -o runs/" + version)
+    freeze, compare = (line for line in CONSOLE
+                       if line.startswith(("evalkit base", "evalkit comp")))
+    assert shown(tmp_path, freeze).returncode == 0
+    failed = shown(tmp_path, compare)
+    assert failed.returncode == 1, failed.stderr
+    assert "regression: 1 of 1 gates failed" in failed.stdout
+    assert "::error" in failed.stdout
+    assert {"gates.xml", "gates.md"} <= {path.name for path in tmp_path.iterdir()}
+    assert shown(tmp_path, compare.replace("runs/v2", "runs/v1")).returncode == 0
+    assert shown(tmp_path, "evalkit history runs/v1 runs/v2").returncode == 0
+
+
+def shown(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(line)
+    return subprocess.run([Path(sys.executable).parent / words[0], *words[1:]], cwd=folder,
+                          capture_output=True, text=True, check=False)
 
 
 def test_its_make_targets_exist() -> None:

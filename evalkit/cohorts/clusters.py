@@ -45,14 +45,14 @@ class Clusters:
         """Why it cannot work on these people; None where it can."""
         if not people.embedding.shape[1]:
             return "no speaker embeddings"
-        known = _known(people.embedding).sum()
+        known = known_vectors(people.embedding).sum()
         if known < SPEAKERS_PER_CLUSTER * min(self.ks):
             return f"there are embeddings of {known} speakers"
         return None
 
     def prepare(self, people: People) -> Search:
         """Clusters the speakers once for every k."""
-        known = _known(people.embedding)
+        known = known_vectors(people.embedding)
         vectors = people.embedding[known]
         ks = [k for k in self.ks if k * SPEAKERS_PER_CLUSTER <= len(vectors)]
         centroids = [fit(vectors, k, self.seed) for k in ks]
@@ -86,7 +86,7 @@ class Bands:
     def members(self, people: People) -> list[np.ndarray]:
         """Indices of every band's speakers, each assigned to the nearest centroid."""
         codes = np.full(len(people.embedding), -1)
-        known = _known(people.embedding)
+        known = known_vectors(people.embedding)
         codes[known] = self.band[nearest(people.embedding[known], self.centroids)]
         return by_code(codes, self._n)
 
@@ -158,5 +158,6 @@ def _honest_gap(codes: np.ndarray, k: int, outcomes: Outcomes, first: np.ndarray
     return float(np.mean(known)) if known else np.nan
 
 
-def _known(embedding: np.ndarray) -> np.ndarray:
+def known_vectors(embedding: np.ndarray) -> np.ndarray:
+    """Which speakers have a vector, (n,) of bool."""
     return ~np.isnan(embedding).any(axis=1)

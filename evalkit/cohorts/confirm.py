@@ -2,11 +2,11 @@
 
 The order is fixed on the speakers on whom the rule was found: the cohort that is most surely
 worse than everybody else, then, with its members set aside, the next. On the other speakers
-each is tested against whoever is left, and only where all before it were confirmed, so that
-the second test of a finder costs the first nothing. Over several finders that is Holm's
-procedure with a chain of hypotheses in the place of each one (Bretz, Maurer, Brannath & Posch
-2009, Statistics in Medicine 28(4)): the chance of any false confirmation stays below the
-level, whichever cohorts are truly worse.
+each is tested against whoever is left. The finders share the level equally; within one, the
+first cohort has four fifths of its share and the others the rest, and a cohort that is confirmed
+hands what it had to the next, the last one to the other finders: a graphical procedure (Bretz,
+Maurer, Brannath & Posch 2009, Statistics in Medicine 28(4)). The chance of any false
+confirmation stays below the level, whichever cohorts are truly worse.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from evalkit.statistics.permutation import (
 )
 from evalkit.statistics.sums import SpeakerSums
 
+FIRST = 0.8
+"""Part of a finder's share of the level that its first cohort has; the others share the rest."""
 MANY = 5_000
 """Above so many speakers Student's t serves as well as drawing them again and again."""
 LABELS = 200_000_000
@@ -93,18 +95,48 @@ def confirm(members: Sequence[np.ndarray], candidates: Sequence[Candidate], outc
 
 
 def adjust_chains(chains: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Adjusted p-values of chains of hypotheses, each tested only where all before it in its
-    chain were rejected. Chains of one are Holm's procedure. NaN takes no part."""
-    adjusted = [[np.nan] * len(chain) for chain in chains]
-    known = [[i for i, p in enumerate(chain) if not np.isnan(p)] for chain in chains]
-    largest = 0.0
-    while any(known):
-        live = [c for c, left in enumerate(known) if left]
-        first = min(live, key=lambda c: chains[c][known[c][0]])
-        i = known[first].pop(0)
-        largest = max(largest, min(1.0, len(live) * chains[first][i]))
-        adjusted[first][i] = largest
-    return adjusted
+    """Adjusted p-values of chains of hypotheses by the module's procedure (Bretz et al. 2009,
+    algorithm 2). Chains of one are Holm's. NaN takes no part."""
+    p = np.array([p for chain in chains for p in chain], float)
+    weight, handed = _graph([(~np.isnan(chain)).tolist() for chain in map(np.asarray, chains)])
+    adjusted, left, largest = np.full(len(p), np.nan), ~np.isnan(p), 0.0
+    while left.any():
+        scaled = np.divide(p, weight, out=np.full(len(p), np.inf), where=left & (weight > 0))
+        i = int(np.where(left, np.minimum(scaled, np.finfo(float).max), np.inf).argmin())
+        largest = max(largest, min(1.0, float(scaled[i])))
+        adjusted[i], left[i] = largest, False
+        weight, handed = _without(i, weight, handed)
+    values = iter(adjusted.tolist())
+    return [[next(values) for _ in chain] for chain in chains]
+
+
+def _graph(tested: Sequence[Sequence[bool]]) -> tuple[np.ndarray, np.ndarray]:
+    """Of hypotheses chain by chain, what share of the level each starts with (n,), and what
+    part of it each hands to every other where it is rejected (n, n)."""
+    n = sum(map(len, tested))
+    numbers = iter(range(n))
+    chains = [[i for i, known in [(next(numbers), known) for known in chain] if known]
+              for chain in tested]
+    chains = [chain for chain in chains if chain]
+    weight, handed = np.zeros(n), np.zeros((n, n))
+    for chain in chains:
+        weight[chain] = (1 - FIRST) / max(len(chain) - 1, 1)
+        weight[chain[0]] = FIRST if len(chain) > 1 else 1.0
+        handed[chain[:-1], chain[1:]] = 1.0
+        others = [other[0] for other in chains if other is not chain]
+        handed[chain[-1], others] = 1 / max(len(others), 1)
+    return weight / max(len(chains), 1), handed
+
+
+def _without(i: int, weight: np.ndarray, handed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The graph after hypothesis ``i`` was rejected and has handed on what it had."""
+    weight = weight + weight[i] * handed[i]
+    through = handed[:, [i]] * handed[[i], :]
+    handed = ratio(handed + through, 1 - np.diag(through)[:, None])
+    weight[i] = 0
+    handed[i], handed[:, i] = 0, 0
+    np.fill_diagonal(handed, 0)
+    return weight, np.nan_to_num(handed)
 
 
 def own_interval(outcomes: Outcomes, at: np.ndarray, sign: int, resampling: Resampling

@@ -30,10 +30,10 @@ class Conjunctions:
     def members(self, people: People) -> list[np.ndarray]:
         """Indices of every group's units; a column that there is not holds of nobody."""
         table = people.labels if self.unit == "speaker" else people.utterance_labels
-        columns = {column: table.get(column, np.full(len(table), ""))
-                   for group in self.groups for column, _ in group}
-        holds = {label: np.asarray(columns[label[0]] == label[1])
-                 for group in self.groups for label in group}
+        labels = {label for group in self.groups for label in group}
+        columns = {column: table[column].to_numpy(object) if column in table
+                   else np.full(len(table), "", object) for column, _ in labels}
+        holds = {(column, value): columns[column] == value for column, value in labels}
         return [np.flatnonzero(np.logical_and.reduce([holds[label] for label in group]))
                 for group in self.groups]
 

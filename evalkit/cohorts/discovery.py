@@ -33,6 +33,7 @@ from evalkit.cohorts.findings import (
 )
 from evalkit.cohorts.people import Outcomes, People
 from evalkit.cohorts.read import ask, read_people
+from evalkit.cohorts.traits import Trait, traits
 from evalkit.cohorts.tree import Regions, geojson
 from evalkit.plugins import available, create
 from evalkit.runfolder import RunFolder
@@ -55,7 +56,7 @@ class Settings:
 
     floors: Floors = FLOORS
     candidates: int = 5
-    shuffles: int = 200
+    shuffles: int = 99
     resampling: Resampling = DEFAULT
 
 
@@ -94,7 +95,7 @@ def discover_among(people: People, finders: Sequence[Finder], settings: Settings
     found = [_search_and_test(finder, first, second, settings)
              for finder in finders if finder.name not in skipped]
     adjusted = adjust_chains([[test.p_value for test in one.tested] for one in found])
-    findings = [_finding(one, p, first, second, settings)
+    findings = [_finding(one, p, people, (first, second), settings)
                 for one, p in zip(found, adjusted, strict=True)]
     return Findings(
         n_discovery=len(first.speakers), n_confirmation=len(second.speakers),
@@ -130,25 +131,32 @@ def _chance(search: Search, people: People, own: Outcomes, candidates: Sequence[
     rng = np.random.default_rng(settings.resampling.seed)
     n = min(settings.shuffles, max(FEWEST_SHUFFLES, SHUFFLED_UNITS // len(own.harm)))
     null = np.zeros(n)
+    rule: Rule | None = None
+    members: list[np.ndarray] = []
     for i in range(n):
         shuffled = own.shuffled(rng)
-        best = rank(search(shuffled).members(people), shuffled, settings.floors, 1)
+        before, rule = rule, search(shuffled)
+        members = members if rule is before else rule.members(people)
+        best = rank(members, shuffled, settings.floors, 1)
         null[i] = best[0].gap if best else 0.0
     low, middle, high = np.quantile(null, [0.025, 0.5, 0.975]) if n else [np.nan] * 3
     return Chance(gap, n, float(low), float(middle), float(high), float(p_value(gap, null)))
 
 
-def _finding(one: _Found, adjusted: Sequence[float], first: People, second: People,
-             settings: Settings) -> Finding:
-    cohorts = _cohorts(one, first, second, settings)
-    verdicts = [_verdict(cohorts[candidate.cohort].name, candidate, test, p, settings)
+def _finding(one: _Found, adjusted: Sequence[float], people: People,
+             halves: tuple[People, People], settings: Settings) -> Finding:
+    cohorts, members = _cohorts(one, halves, settings), one.rule.members(people)
+    labels = people.labels if one.finder.unit == "speaker" else people.utterance_labels
+    verdicts = [_verdict(cohorts[candidate.cohort].name, candidate, test, p,
+                         who=traits(labels, members[candidate.cohort]),
+                         level=settings.resampling.level)
                 for candidate, test, p in zip(one.candidates, one.tested, adjusted, strict=True)]
     regions = None
     if isinstance(one.rule, Regions):
         regions = geojson(one.rule, [plain_data(cohort) for cohort in cohorts])
     return Finding(one.finder.name, _status(verdicts), plain_data(one.finder),
                    plain_data(one.rule.describe()), one.chance, verdicts,
-                   _extremes(one, first, second, settings), cohorts, regions)
+                   _extremes(one, *halves, settings), cohorts, regions)
 
 
 def _status(verdicts: Sequence[Verdict]) -> Status:
@@ -157,17 +165,18 @@ def _status(verdicts: Sequence[Verdict]) -> Status:
     return next(status for status in STATUSES if status in there)
 
 
-def _verdict(name: str, candidate: Candidate, test: Test, p: float, settings: Settings) -> Verdict:
+def _verdict(name: str, candidate: Candidate, test: Test, p: float, *, who: list[Trait],
+             level: float) -> Verdict:
     if test.gap is None:
-        return Verdict(name, "insufficient", candidate.gap, None, np.nan, np.nan, np.nan)
-    confirmed = p <= 1 - settings.resampling.level
+        return Verdict(name, "insufficient", candidate.gap, None, np.nan, np.nan, np.nan, who)
+    confirmed = p <= 1 - level
     return Verdict(name, "confirmed" if confirmed else "not confirmed", candidate.gap, test.gap,
-                   float(ratio(test.gap.value, abs(test.rest))), test.p_value, p)
+                   float(ratio(test.gap.value, abs(test.rest))), test.p_value, p, who)
 
 
-def _cohorts(one: _Found, first: People, second: People, settings: Settings) -> list[Cohort]:
+def _cohorts(one: _Found, halves: tuple[People, People], settings: Settings) -> list[Cohort]:
     sides = [(people, outcomes(people, one.finder.unit), one.rule.members(people))
-             for people in (first, second)]
+             for people in halves]
     return [Cohort(name, *(_on_half(own, members[i], people, settings)
                            for people, own, members in sides))
             for i, name in enumerate(one.rule.names)]

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evalkit.cohorts.finder import Rule
+from evalkit.cohorts.traits import Trait
 from evalkit.protocols import Fact
 from evalkit.runfolder import RunFolder, write_json, write_table
 from evalkit.statistics.bootstrap import Interval
@@ -63,7 +64,8 @@ class Chance:
 class Verdict:
     """A cohort put to the test: by how much its rate is worse than that of the speakers in no
     cohort tested before it, where it was found and on fresh speakers, there also relative to
-    their rate; one-sided p-value, and adjusted for all that was tested."""
+    their rate; one-sided p-value, and adjusted for all that was tested. ``who`` describes its
+    units on both halves, after the fact: no finder but those of labels has read them."""
 
     cohort: str
     status: Status
@@ -72,6 +74,7 @@ class Verdict:
     relative_gap: float
     p_value: float
     p_adjusted: float
+    who: list[Trait]
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def describe(findings: Findings) -> tuple[list[str], list[list[str]]]:
     """Column names and rows for the terminal: every cohort that was tested, its gap where it was
     found, what chance finds, its gap on fresh speakers, and the verdict."""
     unit = f" {findings.fact.unit}" if findings.fact.unit else ""
-    columns = ["finder", "cohort", "speakers", f"gap found{unit}", "by chance",
+    columns = ["finder", "cohort", "who", "speakers", f"gap found{unit}", "by chance",
                f"gap confirmed{unit}", "interval", "p", "verdict"]
     rows = [row for finding in findings.finders for row in _lines(finding, findings.fact)]
     return columns, rows
@@ -158,16 +161,23 @@ def _lines(finding: Finding, fact: Fact) -> list[list[str]]:
     share = {cohort.name: f"{100 * cohort.confirmation.share:.0f} %" for cohort in finding.cohorts}
     chance = f"{_shown(finding.chance.median, fact)} to {_shown(finding.chance.high, fact)}"
     if not finding.verdicts:
-        return [[finding.finder, "–", "–", "–", chance, "–", "–", "–", finding.status]]
+        return [[finding.finder, "–", "–", "–", "–", chance, "–", "–", "–", finding.status]]
     rows = []
     for i, verdict in enumerate(finding.verdicts):
         gap = verdict.gap
         interval = f"{_shown(gap.low, fact)} to {_shown(gap.high, fact)}" if gap else "–"
-        rows.append([finding.finder, verdict.cohort, share[verdict.cohort],
+        rows.append([finding.finder, verdict.cohort, _who(verdict), share[verdict.cohort],
                      _shown(verdict.discovered_gap, fact), "" if i else chance,
                      _shown(gap.value, fact) if gap else "–", interval,
                      f"{verdict.p_adjusted:.4f}" if gap else "–", verdict.status])
     return rows
+
+
+def _who(verdict: Verdict) -> str:
+    """Such as "Scottish 83 %": the first trait, unless the cohort is named by it."""
+    named = (f"{trait.label} {100 * trait.share:.0f} %" for trait in verdict.who
+             if trait.label not in verdict.cohort)
+    return next(named, "–")
 
 
 def _shown(value: float, fact: Fact) -> str:

@@ -101,8 +101,6 @@ def people_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better:
     facts = facts.reset_index(drop=True)
     by_utterance = _outcomes(rows, code, -1 if higher_is_better else 1)
     labels = label_columns(facts)
-    if rows["condition"].nunique() > 1:
-        labels["condition"] = rows["condition"].to_numpy()
     own = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
     first = np.unique(code, return_index=True)[1]
     return People(

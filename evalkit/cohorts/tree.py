@@ -24,7 +24,7 @@ MOST_DECIMALS = 5
 
 @dataclass(frozen=True)
 class Tree:
-    """Finds at most ``max_regions`` regions, none below ``floors``; None asks for a third of the
+    """Finds at most ``max_regions`` regions, none below ``floors``; None asks for half of the
     square root of the number of speakers, that the floor grows more slowly than they do.
     ``score`` is what a cut maximises and ``alpha`` how sure it must be
     (evalkit.cohorts.partition.Growth)."""
@@ -54,30 +54,33 @@ class Tree:
         extent = np.stack([points.min(axis=0), points.max(axis=0)], axis=1)
 
         def search(outcomes: Outcomes) -> Regions:
-            return Regions(grow(outcomes.take(known)), cut, extent)
+            partition = grow(outcomes.take(known))
+            return Regions(partition, cut, extent, _extents(points, partition.assign(points)))
 
         return search
 
     def _floors(self, n_speakers: int) -> Floors:
-        wide = max(FLOORS.speakers, round(n_speakers**0.5 / 3))
+        wide = max(FLOORS.speakers, round(n_speakers**0.5 / 2))
         return self.floors or FLOORS._replace(speakers=wide)
 
 
 @dataclass(frozen=True)
 class Regions:
     """A frozen partition of the globe. ``meridian`` is where longitudes are counted from,
-    ``extent`` (2, 2) the least and greatest latitude and degrees east of it that were seen."""
+    ``extent`` (2, 2) the least and greatest latitude and degrees east of it that were seen,
+    ``extents`` (regions, 2, 2) those that were seen in every region."""
 
     partition: Partition
     meridian: float
     extent: np.ndarray
+    extents: np.ndarray
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every region's bounds, with as few decimals as tell them apart."""
-        boxes = self.boxes()
+        """Where the speakers of every region live, with as few decimals as tell regions apart.
+        The region itself goes on to halfway to its neighbours."""
         for decimals in range(1, MOST_DECIMALS + 1):
-            names = tuple(self._name(box, decimals) for box in boxes)
+            names = tuple(self._name(box, decimals) for box in self.extents)
             if len(set(names)) == len(names):
                 break
         return names
@@ -115,6 +118,14 @@ def geojson(regions: Regions, properties: Sequence[Mapping[str, Any]]) -> dict[s
                  "geometry": _geometry(box[0], box[1] + regions.meridian)}
                 for box, facts in zip(regions.boxes(), properties, strict=True)]
     return {"type": "FeatureCollection", "features": features}
+
+
+def _extents(points: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Least and greatest coordinates of the points of every region, (regions, 2, 2)."""
+    order = np.argsort(region, kind="stable")
+    starts = np.searchsorted(region[order], np.arange(region.max() + 1))
+    return np.stack([bound.reduceat(points[order], starts)
+                     for bound in (np.minimum, np.maximum)], axis=2)
 
 
 def _points(location: np.ndarray, meridian: float) -> np.ndarray:

@@ -7,7 +7,7 @@ words, and there is no punctuation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -117,12 +117,14 @@ FEWEST_WORDS = 3
 _MOST_DRAWS = 1000
 
 
-def distinct_sentences(rng: np.random.Generator, count: int) -> list[str]:
-    """``count`` different sentences of FEWEST_WORDS to MOST_WORDS words. Raises ConfigError
-    where the grammar seems to hold too few."""
+def distinct_sentences(rng: np.random.Generator, count: int, besides: Iterable[str] = ()
+                       ) -> list[str]:
+    """``count`` different sentences of FEWEST_WORDS to MOST_WORDS words, none of them in
+    ``besides``. Raises ConfigError where the grammar seems to hold too few."""
     found: dict[str, None] = {}
+    taken = set(besides)
     for _ in range(count):
-        sentence = next((s for s in _draws(rng) if s not in found), None)
+        sentence = next((s for s in _draws(rng) if s not in found and s not in taken), None)
         if sentence is None:
             raise ConfigError(f"the grammar ran out after {len(found)} different sentences of the "
                               f"{count} asked for; ask for fewer utterances")

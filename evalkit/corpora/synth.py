@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class SynthConfig(Strict):
     spread: float = Field(0.5, gt=0, le=5)
     missing_age: float = Field(0.0, ge=0, le=1)
     accents: dict[str, AccentConfig] = Field(min_length=1)
-    splits: dict[Literal["train", "dev", "test"], SplitConfig] = Field(min_length=1)
+    splits: dict[Literal["train", "dev", "test", "survey"], SplitConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _known_accents(self) -> SynthConfig:
@@ -141,19 +142,34 @@ def _make(config: SynthConfig, out: Path, manifests: Mapping[str, Path], workers
 
 def plan(config: SynthConfig) -> list[Line]:
     """Every line of the corpus, in the order of the manifests. No sentence is said twice."""
-    counts = {(split, accent): scheme.instead.get(accent, scheme)
-              for split, scheme in config.splits.items() for accent in config.accents}
-    total = sum(count.speakers * count.utterances for count in counts.values())
-    rng = _rng(config.seed, "sentences")
-    sentences = iter(rng.permutation(distinct_sentences(rng, total)).tolist())
+    counts: dict[tuple[str, str], Count] = {
+        (split, accent): scheme.instead.get(accent, scheme)
+        for split, scheme in config.splits.items() for accent in config.accents}
+    sentences = {split: iter(texts) for split, texts in _sentences(config, counts).items()}
     lines: list[Line] = []
     numbers = dict.fromkeys(config.accents, 0)
     for (split, accent), count in counts.items():
         for speaker in _speakers(config, split, accent, count.speakers, numbers[accent]):
-            lines += [_line(speaker, split, number, next(sentences))
+            lines += [_line(speaker, split, number, next(sentences[split]))
                       for number in range(1, count.utterances + 1)]
         numbers[accent] += count.speakers
     return lines
+
+
+def _sentences(config: SynthConfig, counts: Mapping[tuple[str, str], Count]
+               ) -> dict[str, list[str]]:
+    """Different sentences for every split. The first three splits share one draw, and the
+    survey draws after them, so that it can be had or not without changing the others."""
+    asked = Counter[str]()
+    for (split, _), count in counts.items():
+        asked[split] += count.speakers * count.utterances
+    surveyed = asked.pop("survey", 0)
+    rng = _rng(config.seed, "sentences")
+    shared = rng.permutation(distinct_sentences(rng, asked.total())).tolist()
+    found = {"survey": distinct_sentences(rng, surveyed, besides=shared)}
+    for split, n in asked.items():
+        found[split], shared = shared[:n], shared[n:]
+    return found
 
 
 def _speakers(config: SynthConfig, split: str, accent: str, count: int,

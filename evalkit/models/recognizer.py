@@ -8,12 +8,11 @@ arXiv:1904.08779).
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,8 @@ from torch import Tensor, nn
 
 from evalkit.config import Strict
 from evalkit.errors import ConfigError, UtteranceError, one_line
+from evalkit.files import replacing
+from evalkit.models import SHIPPED
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 
 ensure_torchaudio()
@@ -44,13 +45,13 @@ LazyModule.__file__ = None
 
 RATE = 16_000
 """Sampling rate in Hz of every waveform."""
-WEIGHTS = Path(__file__).parent / "weights" / "recognizer.safetensors"
-"""The weights that evalkit ships; card.md beside them says how they came about."""
+WEIGHTS = SHIPPED / "recognizer.safetensors"
 FORMAT = "evalkit CTC recognizer 1"
 LABELS = ("", " ", "'", *"abcdefghijklmnopqrstuvwxyz")
 BLANK = 0
 _HOP = RATE // 100
-_WINDOW = RATE // 40
+WINDOW = RATE // 40
+"""Samples of the shortest waveform in which anything can be heard."""
 
 
 class NetworkConfig(Strict):
@@ -92,11 +93,21 @@ class CtcRecognizer(nn.Module):
         """Log-posteriors (n, frames, labels) and how many frames are valid (n,), of ``waves``
         (n, longest) of which the first ``samples`` (n,) are valid and zeros follow. What comes
         out for one utterance does not depend on the others, rounding aside."""
+        x, frames = self.convolved(waves, samples)
+        return self.posteriors(x, frames), frames
+
+    def convolved(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """What the convolutions make of ``waves``, (n, frames, channels), and how many frames
+        are valid (n,)."""
         x, frames = self.features(waves, samples)
         for convolution, stride in zip(self.convolutions, self.config.strides, strict=True):
             x = convolution(x * _valid(frames, x)[:, :, None])
             frames = (frames - 1) // stride + 1
-        return self.output(self.recurrent(x, frames)).log_softmax(-1), frames
+        return x, frames
+
+    def posteriors(self, x: Tensor, frames: Tensor) -> Tensor:
+        """Log-posteriors (n, frames, labels) of what ``convolved`` returned."""
+        return self.output(self.recurrent(x, frames)).log_softmax(-1)
 
     @torch.no_grad()
     def features(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,7 +121,7 @@ class CtcRecognizer(nn.Module):
         """Negative log-likelihood in nats of each text given its waveform, shape (n,).
 
         Raises UtteranceError of kind BadText or TooShort."""
-        posteriors, frames = self(*_padded(waves))
+        posteriors, frames = self(*padded(waves))
         targets = [encode(text) for text in texts]
         for target, room in zip(targets, frames.tolist(), strict=True):
             _check_room(target, room)
@@ -125,33 +136,28 @@ class CtcRecognizer(nn.Module):
         depends on its waveform alone; one under 25 ms has the empty hypothesis. To be called in
         evaluation mode."""
         with threads(1):
-            return [self._decode(wave) if len(wave) >= _WINDOW else "" for wave in waves]
+            return [self._decode(wave) if len(wave) >= WINDOW else "" for wave in waves]
 
     def _decode(self, wave: np.ndarray) -> str:
-        posteriors, _ = self(*_padded([wave]))
+        posteriors, _ = self(*padded([wave]))
         best = filter_ctc_output(posteriors[0].argmax(-1).tolist(), blank_id=BLANK)
         return " ".join("".join(LABELS[label] for label in best).split())
 
     def save(self, path: Path) -> None:
         """Writes weights, configuration and labels as safetensors, by way of a temporary file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        # One entry only: safetensors writes several in random order.
         description = {"format": FORMAT, "labels": LABELS, "config": self.config.model_dump()}
-        temporary.write_bytes(save(self.state_dict(), {"evalkit": json.dumps(description)}))
-        temporary.replace(path)
+        save_tensors(path, self.state_dict(), description)
 
     @classmethod
     def load(cls, path: Path) -> CtcRecognizer:
         """The recognizer that ``save`` wrote, in evaluation mode. Nothing in the file is run.
         Raises ConfigError where the file cannot be read or holds something else."""
         try:
-            with safe_open(path, framework="pt") as file:
-                described = json.loads((file.metadata() or {}).get("evalkit", "{}"))
+            tensors, described = load_tensors(path)
             if (described.get("format"), described.get("labels")) != (FORMAT, [*LABELS]):
                 raise ValueError(f"it is not an {FORMAT}")
             model = cls(NetworkConfig.model_validate(described["config"]))
-            model.load_state_dict(load_file(path))
+            model.load_state_dict(tensors)
         except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
                 RuntimeError) as error:
             raise ConfigError(f"{path}: cannot load the recognizer: {one_line(error)}; "
@@ -179,10 +185,19 @@ class BidirectionalGRU(nn.Module):
         return x
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file of weights, in hexadecimal: which model made an output."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]
+                 ) -> None:
+    """Writes safetensors with a ``description`` in JSON's types."""
+    with replacing(path) as temporary:
+        # One entry only: safetensors writes several in random order.
+        temporary.write_bytes(save(dict(tensors), {"evalkit": json.dumps(description)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What ``save_tensors`` wrote. Raises OSError, SafetensorError or ValueError."""
+    with safe_open(path, framework="pt") as file:
+        description = json.loads((file.metadata() or {}).get("evalkit", "{}"))
+    return load_file(path), description
 
 
 def encode(text: str) -> Tensor:
@@ -214,7 +229,7 @@ def _convolution(width: int, config: NetworkConfig, stride: int) -> nn.Module:
         LayerNorm(config.channels), nn.GELU())
 
 
-def _padded(waves: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+def padded(waves: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     """Waveforms padded with zeros to (n, longest), and their lengths (n,)."""
     tensors = [torch.as_tensor(wave, dtype=torch.float32) for wave in waves]
     return (nn.utils.rnn.pad_sequence(tensors, batch_first=True),

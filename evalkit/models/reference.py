@@ -11,8 +11,9 @@ from time import perf_counter, process_time
 from pandas import DataFrame
 
 from evalkit.corpora.noise import Noise
+from evalkit.files import digest
 from evalkit.metrics.words import WordErrors
-from evalkit.models.recognizer import RATE, CtcRecognizer, digest
+from evalkit.models.recognizer import RATE, CtcRecognizer
 from evalkit.models.training import Progress, Recording, TrainingConfig, recordings, train
 from evalkit.protocols import Audio, Hypothesis, Output
 

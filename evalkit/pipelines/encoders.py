@@ -6,13 +6,19 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalkit.errors import UtteranceError
+from evalkit.errors import ConfigError, UtteranceError
+from evalkit.files import digest
+from evalkit.models import SHIPPED
 from evalkit.pipelines.identity import folder_of, require, stamp
 from evalkit.protocols import Audio
+
+if TYPE_CHECKING:
+    from evalkit.models.pronunciation import Pronunciation as Encoder
 
 
 @dataclass(frozen=True)
@@ -54,3 +60,43 @@ def _encoder() -> Any:
 
     torch.set_num_threads(1)  # how sums are split among threads changes their rounding
     return VoiceEncoder("cpu", verbose=False)
+
+
+@dataclass(frozen=True)
+class Pronunciation:
+    """How a voice pronounces the letters, as the reference recognizer hears it
+    (evalkit.models.pronunciation): for cohorts of accents and habits, not for telling speakers
+    apart. ``folder`` holds what `evalkit train recognizer` and `evalkit train pronunciation`
+    wrote; where it is None, the shipped weights are used."""
+
+    folder: Path | str | None = None
+
+    rate = 16_000
+
+    def __post_init__(self) -> None:
+        for path in self._files:
+            if not path.is_file():
+                raise ConfigError(f"{path}: no such weights; `evalkit train pronunciation` makes "
+                                  "some, and without the option the shipped ones are used")
+
+    @property
+    def identity(self) -> str:
+        return f"Pronunciation sha256:{' sha256:'.join(digest(path) for path in self._files)}"
+
+    @property
+    def _files(self) -> tuple[Path, Path]:
+        folder = Path(self.folder or SHIPPED)
+        return folder / "recognizer.safetensors", folder / "pronunciation.safetensors"
+
+    def embed(self, batch: Sequence[Audio]) -> np.ndarray:
+        """(len(batch), 624), float32. Raises UtteranceError of kind NoSpeech where no letters
+        are heard in one of them."""
+        encoder = _pronunciation(Path(self.folder or SHIPPED))
+        return np.stack([encoder.embed(audio.samples) for audio in batch])
+
+
+@lru_cache(maxsize=2)
+def _pronunciation(folder: Path) -> Encoder:
+    from evalkit.models.pronunciation import Pronunciation as Encoder
+
+    return Encoder.load(folder)

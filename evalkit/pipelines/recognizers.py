@@ -12,6 +12,7 @@ import numpy as np
 
 from evalkit.errors import ConfigError
 from evalkit.files import digest
+from evalkit.models import SHIPPED
 from evalkit.pipelines.identity import require, stamp
 from evalkit.protocols import Audio, Hypothesis
 
@@ -39,9 +40,7 @@ class Reference:
 
     @property
     def _path(self) -> Path:
-        from evalkit.models.recognizer import WEIGHTS
-
-        return WEIGHTS if self.weights is None else Path(self.weights)
+        return Path(self.weights or SHIPPED / "recognizer.safetensors")
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each, of lower-case words."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,18 @@ from evalkit.report.text import printable, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which differ for colour-blind readers too. Each is a variable of the
 # page's style, which has lighter ones for a dark page. Shapes repeat at another period than
 # colours, so that together they tell 56 series apart.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#6b6b6b")
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "p")
+# From good to bad: lightness falls evenly, so that it reads in grey too. On a dark page it rises.
+HEAT = ("#fbd38a", "#f79c3d", "#e4632d", "#bc3b50", "#84206b", "#4a0c6b")
 INK, LINE, PAPER = "#1f2430", "#d9dbe0", "#fefefe"
 _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
+              **{colour: f"--heat-{i}" for i, colour in enumerate(HEAT, 1)},
               **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
 _COLOUR = re.compile("|".join(_VARIABLES))
 _STYLE: Any = {
@@ -48,30 +53,39 @@ def error_rates_by_group(groups: Groups) -> list[tuple[str, Markup]]:
     pipelines = list(dict.fromkeys(row.pipeline for row in groups.rows))
     # A group of three speakers may have an interval that would dwarf all values.
     limit = 105 * max(*known, min(max(ends, default=0.0), 1.5 * max(known))) or 1.0
+    height = 1.0 + len(order) * max(0.34, 0.13 * len(pipelines))
     figures = []
     for i, condition in enumerate(dict.fromkeys(row.condition for row in groups.rows), 1):
         rows = [row for row in groups.rows if row.condition == condition and row.group in shown]
-        figure = _figure(rows, groups, order, pipelines, limit)
         title = f"Word error rate by {groups.column} under {condition}"
-        figures.append((condition, _inline(figure, f"figure-{i}", title)))
+        draw = partial(_panel, rows=rows, groups=groups, order=order, pipelines=pipelines,
+                       limit=limit)
+        figures.append((condition, drawn(draw, (5.2, height), f"figure-{i}", title)))
     return figures
 
 
-def _figure(rows: Sequence[GroupRow], groups: Groups, order: list[str], pipelines: list[str],
-            limit: float) -> str:
+def _panel(figure: Figure, *, rows: Sequence[GroupRow], groups: Groups, order: list[str],
+           pipelines: list[str], limit: float) -> None:
+    axes = figure.subplots()
+    _plot(axes, rows, order, pipelines)
+    names = [f"{short(name, 24)} ({groups.speakers[name]})" for name in order]
+    axes.set_yticks(range(len(order)), names)
+    axes.set(xlim=(0, limit), xlabel="word error rate, %", ylabel="")
+    decorate(axes, pipelines)
+
+
+def drawn(draw: Callable[[Figure], None], size: tuple[float, float], name: str, title: str
+          ) -> Markup:
+    """What ``draw`` makes of a figure of this size in inches, as an element of a page. Its
+    identifiers begin with ``name``, which is unique on the page; ``title`` is for those who do
+    not see it."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
-        height = 1.0 + len(order) * max(0.34, 0.13 * len(pipelines))
-        figure = Figure(figsize=(5.2, height), layout="constrained")
-        axes = figure.subplots()
-        _plot(axes, rows, order, pipelines)
-        names = [f"{short(name, 24)} ({groups.speakers[name]})" for name in order]
-        axes.set_yticks(range(len(order)), names)
-        axes.set(xlim=(0, limit), xlabel="word error rate, %", ylabel="")
-        _decorate(axes, pipelines)
-        return _svg(figure)
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        return _inline(_svg(figure), name, title)
 
 
 def _plot(axes: Axes, rows: Sequence[GroupRow], order: list[str], pipelines: list[str]) -> None:
@@ -106,7 +120,8 @@ def _whiskers(axes: Axes, rows: Sequence[GroupRow], order: list[str], pipelines:
                     alpha=0.75)
 
 
-def _decorate(axes: Axes, pipelines: list[str]) -> None:
+def decorate(axes: Axes, pipelines: Sequence[str]) -> None:
+    """A grid, and a legend of the pipelines in COLOURS and SHAPES."""
     from matplotlib.lines import Line2D
 
     axes.grid()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from evalkit.errors import ConfigError
 from evalkit.manifest import FIELDS
-from evalkit.report.tables import Headline, Row
+from evalkit.protocols import Fact
+from evalkit.report.listing import Line, Listing, counted, failed, plain
+from evalkit.report.tables import Headline, Row, cell
 from evalkit.scores import ratio
 from evalkit.statistics.groups import GroupReport, group_table
 from evalkit.statistics.groups import GroupRow as Compared
 from evalkit.statistics.labels import labels_of
-from evalkit.statistics.permutation import GapTest
 
 METRIC = "wer"
 
@@ -36,27 +37,17 @@ class GroupRow(Row):
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Whether the groups differ at all under one pipeline and condition: the tests of
-    evalkit.statistics.fairness by name, None where fewer than two groups are large enough."""
-
-    pipeline: str
-    condition: str
-    tests: Mapping[str, GapTest] | None
-    notes: list[str]
-
-
-@dataclass(frozen=True)
 class Groups:
     """Word error rates by the metadata column ``column``. ``order`` holds the groups, the
     highest rate over all pipelines and conditions first, ``speakers`` how many speakers the
-    corpus has of each; ``rows`` are in the order of pipeline, condition, group."""
+    corpus has of each; ``rows`` are in the order of pipeline, condition, group; ``reports`` are
+    what evalkit.statistics says, in the same order."""
 
     column: str
     order: list[str]
     speakers: Mapping[str, int]
     rows: list[GroupRow]
-    gaps: list[Gap] = field(default_factory=list)
+    reports: list[GroupReport] = field(default_factory=list)
 
 
 def choose_column(utterances: pd.DataFrame, by: str | None) -> str | None:
@@ -93,7 +84,7 @@ def by_group(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,
             for row in sorted(report.rows, key=lambda row: order.index(row.group))]
     speakers = utterances.groupby(group.to_numpy())["speaker_id"].nunique()
     return Groups(column, order, {name: int(speakers.get(name, 0)) for name in order}, rows,
-                  [_gap(p, c, report) for (p, c), report in found.items()])
+                  list(found.values()))
 
 
 def _row(pipeline: str, condition: str, row: Compared) -> GroupRow:
@@ -104,6 +95,12 @@ def _row(pipeline: str, condition: str, row: Compared) -> GroupRow:
         words=int(row.weight), compared=row)
 
 
-def _gap(pipeline: str, condition: str, report: GroupReport) -> Gap:
-    tests = report.fairness.tests if report.fairness else None
-    return Gap(pipeline, condition, tests, report.warnings)
+def rates(groups: Groups, fact: Fact) -> Listing:
+    """Every group's rate, with what stands behind it."""
+    columns = (groups.column, "Pipeline", "Condition", "Word error rate, %", "Speakers",
+               "Utterances (n)", "Failed", "Reference words")
+    lines = [Line([*plain(row.group, row.pipeline, row.condition),
+                   replace(cell(row, fact), n_failed=0), counted(row.n_speakers), counted(row.n),
+                   failed(row.n_failed), counted(row.words)]) for row in groups.rows]
+    return Listing("groups", f"Word error rate by {groups.column}, with 95 % intervals", columns,
+                   lines, frozenset(columns[3:]))

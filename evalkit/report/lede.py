@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from evalkit.protocols import Fact
+from evalkit.report.cohorts import Discovery, sentence_parts
 from evalkit.report.groups import METRIC, GroupRow, Groups
 from evalkit.report.tables import TITLES, Headline, Row
 from evalkit.report.text import chance, count, listed, say, with_unit
@@ -21,12 +22,13 @@ FEW_SPEAKERS = 30
 
 
 def write_lede(info: Mapping[str, Any], headline: Headline, groups: Groups | None,
-               failed: int) -> list[Markup]:
-    """Sentences for the top of the page, as markup."""
+               cohorts: Discovery | None, failed: int) -> list[Markup]:
+    """At most five sentences for the top of the page, as markup."""
     sentences = [_what_was_run(info, headline), _best_pipelines(headline)]
     if groups is not None:
-        sentences += [_worst_group(groups, headline.facts[METRIC]), _few_speakers(groups)]
-    sentences.append(_what_failed(failed, info["left_out"]))
+        sentences.append(_worst_group(groups, headline.facts[METRIC]))
+    sentences += [_what_was_confirmed(cohorts) if cohorts else _few_speakers(groups),
+                  _what_failed(failed, info["left_out"])]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -55,9 +57,11 @@ def _best_pipelines(headline: Headline) -> Markup:
             winners.setdefault(names, []).append(say("{} under {}", best, condition))
     parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
              + listed(where) for names, where in winners.items()]
-    lead = ("is" if len(headline.pipelines) == 1
-            else "is highest" if fact.higher_is_better else "is lowest")
-    return say(f"{{}} {lead} ", TITLES.get(metric, metric)) + Markup("; ").join(parts) + "."
+    title = TITLES.get(metric, metric)
+    if len(headline.pipelines) == 1:
+        return say("{} is ", title) + listed([p for where in winners.values() for p in where]) + "."
+    lead = "is highest" if fact.higher_is_better else "is lowest"
+    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + "."
 
 
 def _judge(headline: Headline) -> str | None:
@@ -91,27 +95,42 @@ def _worst_group(groups: Groups, fact: Fact) -> Markup:
     high, low = max(own, key=lambda pair: pair[0].value - pair[1].value)
     where = ("" if len(ends) == 1 else
              f" in {len(own)} of {len(ends)} combinations of pipeline and condition")
-    return say(f"By {{}}, <b>{{}}</b> fares worst{where}. The gap is widest with {{}} under "
-               "{}: a word error rate of <b>{}</b> ({}) against {} for {} ({}){}.",
+    return say(f"By {{}}, <b>{{}}</b> fares worst{where}, by most with {{}} under {{}}: a word "
+               "error rate of <b>{}</b> ({}) against {} for {} ({}), which {}.",
                groups.column, worst, high.pipeline, high.condition,
                with_unit(high.value, fact), count(high.n_speakers or 0, "speaker"),
                with_unit(low.value, fact), low.group, count(low.n_speakers or 0, "speaker"),
-               f", {high.value / low.value:.1f} times as high" if low.value else ""
-               ) + _beyond_chance(high)
+               _beyond_chance(high))
 
 
-def _beyond_chance(row: GroupRow) -> Markup:
+def _beyond_chance(row: GroupRow) -> str:
     """Whether a group differs from all others together by more than chance."""
     gap = row.compared and row.compared.gap
     if not gap:
+        return "was not tested"
+    verdict = ("is more than chance would give" if gap.p_adjusted < ALPHA else "may be chance")
+    return f"{verdict} (against all others, p adjusted for the number of groups: " \
+           f"{chance(gap.p_adjusted)})"
+
+
+def _what_was_confirmed(found: Discovery) -> Markup:
+    """Of the cohorts that finders discovered, how many held on fresh speakers, and the worst."""
+    about = TITLES.get(found.findings["metric"], found.findings["metric"]).lower()
+    if not found.confirmed:
+        return say("Discovery on half of the speakers found {} that could be tested on the other "
+                   "half, and none was confirmed there.", count(found.tested, "cohort"))
+    name, gap, low, high = sentence_parts(found)
+    unit = "points" if found.fact.unit == "%" else found.fact.unit
+    return say("Of {} that were discovered on half of the speakers and tested on the other half, "
+               "{}: worst <b>{}</b>, there by {} in {} (95 % interval {} to {}).",
+               count(found.tested, "cohort"),
+               f"{len(found.confirmed)} {'was' if len(found.confirmed) == 1 else 'were'} confirmed",
+               name, f"{gap} {unit}".strip(), about, low, high)
+
+
+def _few_speakers(groups: Groups | None) -> Markup:
+    if groups is None:
         return Markup()
-    verdict = ("is more than chance would give" if gap.p_adjusted < ALPHA
-               else "may be chance")
-    return say(f" Its difference to all others {verdict}: p, adjusted for the number of groups, "
-               "is {}.", chance(gap.p_adjusted))
-
-
-def _few_speakers(groups: Groups) -> Markup:
     if not any(groups.speakers.values()):
         return say("The corpus does not say who speaks: one odd speaker cannot be told from an "
                    "odd group here.")

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from base64 import b64encode
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from evalkit.errors import ConfigError, RunError
-from evalkit.report import text
+from evalkit.report import groups, measures, tables, text
+from evalkit.report.cohorts import discovery
+from evalkit.report.exports import (
+    FINDINGS,
+    TABLES,
+    mitigation_tables,
+    write_findings,
+    write_tables,
+)
 from evalkit.report.figures import MOST_GROUPS, error_rates_by_group
 from evalkit.report.groups import METRIC, by_group
 from evalkit.report.lede import write_lede
+from evalkit.report.listing import Listing
+from evalkit.report.markdown import summary as page_in_short
+from evalkit.report.mitigation import mitigation_section
+from evalkit.report.real import pairs, reality
 from evalkit.report.recordings import COPIES, Recordings
-from evalkit.report.tables import TITLES, bounds, failures, matrices, read_headline
-from evalkit.report.worst import worst_examples
+from evalkit.report.tables import TITLES, matrices, read_headline
+from evalkit.report.versions import versions
+from evalkit.report.worst import changed_examples, worst_examples
 from evalkit.runfolder import RunFolder
 from evalkit.statistics.runs import headline_intervals
 
@@ -28,14 +42,17 @@ PAGE = "index.html"
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError, UndefinedError)
 
 
-def write_report(run: Path, out: Path, *, by: str | None = None) -> Path:
+def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
+                 markdown: Path | None = None) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
 
     ``by`` names the metadata column that word error rates are grouped by; without it, "accent"
-    or else the first column of 2 to 12 values. Raises RunError for a run folder that cannot be
-    read, ConfigError where ``by`` is no metadata column or ``out`` holds something else.
+    or else the first column of 2 to 12 values. The run folders ``earlier``, the oldest first,
+    are set beside ``run``; ``markdown`` is a file for a summary. Raises RunError for a run folder
+    that cannot be read, ConfigError where ``by`` is no metadata column or ``out`` holds something
+    else.
     """
     out = Path(os.path.realpath(out))
     _check_replaceable(out)
@@ -43,14 +60,19 @@ def write_report(run: Path, out: Path, *, by: str | None = None) -> Path:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        page = _render(_content(RunFolder(Path(run)), temporary, by))
-        (temporary / PAGE).write_text(page, encoding="utf-8")
+        content = _content(RunFolder(Path(run)), temporary, by,
+                           [RunFolder(Path(path)) for path in earlier])
+        (temporary / PAGE).write_text(_render(content), encoding="utf-8")
+        _write_beside(temporary, content)
+        summary = page_in_short(content)
         _put(temporary, out)
     except _MALFORMED as error:
         raise RunError(f"{run}: cannot be shown, its files are not as evalkit writes them "
                        f"({type(error).__name__}: {error}); run it again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    if markdown is not None:
+        markdown.write_text(summary, encoding="utf-8")
     return out / PAGE
 
 
@@ -59,7 +81,7 @@ def _check_replaceable(out: Path) -> None:
         return
     if not out.is_dir():
         raise ConfigError(f"{out}: is a file; give the name of a folder to write")
-    others = {path.name for path in out.iterdir()} - {PAGE, COPIES}
+    others = {path.name for path in out.iterdir()} - {PAGE, COPIES, TABLES, FINDINGS}
     if others:
         raise ConfigError(f"{out}: holds {sorted(others)[0]!r}, which no report does; give a new "
                           "folder, since a report replaces the whole folder")
@@ -74,23 +96,43 @@ def _put(made: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _content(run: RunFolder, folder: Path, by: str | None) -> dict[str, Any]:
-    """Everything the page shows, under the names that its template has for it."""
+def _content(run: RunFolder, folder: Path, by: str | None, earlier: Sequence[RunFolder]
+             ) -> dict[str, Any]:
+    """Everything the page shows, under the names that its templates have for it."""
     info, summary = run.info(), run.summary()
     utterances, scores = run.utterances(), run.scores()
     intervals = headline_intervals(run, list(info["metrics"]))
     headline = read_headline(info, summary, intervals)
-    groups = by_group(utterances, scores, headline, by)
-    failed = failures(summary)
+    found, cohorts = by_group(utterances, scores, headline, by), discovery(run)
+    outputs, recordings = run.outputs(), Recordings(run, info, folder)
+    n_failed = sum(row["n"] for row in summary["failures"])
     return {
+        "versions": versions([*earlier, run]) if earlier else None,
         "info": info, "headline": headline, "matrices": matrices(headline),
-        "groups": groups, "failures": failed,
-        "figures": error_rates_by_group(groups) if groups else [],
-        "lede": write_lede(info, headline, groups, sum(row["n"] for row in failed)),
+        "values": tables.values(headline), "failures": tables.what_failed(summary["failures"]),
+        "groups": found, "rates": groups.rates(found, headline.facts[METRIC]) if found else None,
+        "figures": error_rates_by_group(found) if found else [],
+        "discovery": cohorts,
+        "reality": reality(found, utterances, scores, headline) if found else None,
+        "pairs": pairs(scores, headline),
+        "lede": write_lede(info, headline, found, cohorts, n_failed),
+        "mitigation": mitigation_section(run),
         "has_words": METRIC in headline.facts,
-        "examples": worst_examples(headline, utterances, scores, run.outputs(),
-                                   Recordings(run, info, folder)),
+        "examples": worst_examples(headline, utterances, scores, outputs, recordings),
+        "changes": changed_examples(headline, utterances, scores, outputs, recordings),
+        "pipelines": measures.pipelines(info), "conditions": measures.conditions(info),
+        "definitions": measures.definitions(headline.facts),
     }
+
+
+def _write_beside(folder: Path, content: dict[str, Any]) -> None:
+    """Every table of the page as CSV, and the findings."""
+    parts = [*content.values(), *(value for name in ("discovery", "reality") if content[name]
+                                  for value in vars(content[name]).values())]
+    listings = [part for part in parts if isinstance(part, Listing) and part.lines]
+    write_tables(folder, [*listings, *mitigation_tables(content["mitigation"])])
+    write_findings(folder, content["info"], content["lede"], content["groups"],
+                   content["discovery"] and content["discovery"].findings)
 
 
 def _render(content: dict[str, Any]) -> str:
@@ -98,8 +140,7 @@ def _render(content: dict[str, Any]) -> str:
         loader=PackageLoader("evalkit.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
     environment.globals |= {
-        "bounds": bounds, "chance": text.chance, "count": text.count,
-        "markdown": text.markdown, "number": text.number, "yaml_text": text.yaml_text,
+        "count": text.count, "markdown": text.markdown, "yaml_text": text.yaml_text,
         "titles": TITLES, "most_groups": MOST_GROUPS}
     style, script = (_template(name) for name in ("style.css", "page.js"))
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import RunError
+from evalkit.report.spectrograms import spectrogram
 from evalkit.runfolder import AUDIO_SUFFIXES, RunFolder
 
 COPIES = "audio"
@@ -19,11 +20,12 @@ COPIES = "audio"
 @dataclass(frozen=True)
 class Player:
     """One recording. ``source`` is its address from the page, and empty where ``note`` says
-    why there is nothing to play."""
+    why there is nothing to play; ``picture`` the address of its spectrogram, "" without one."""
 
     label: str
     source: str = ""
     note: str = ""
+    picture: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Recordings:
         made of it; nothing where neither the corpus nor the run has audio. A recording that is
         the same as the one before is shown with it."""
         audio, reference = utterance.get("audio"), utterance.get("reference_audio")
-        part = _part(utterance)
+        part = utterance.get("offset") or 0.0, utterance.get("duration")
         made = [self._player("Reference", reference or audio, self.run.corpus_audio, part)]
         if output["input_audio"]:
             made.append(self._player("Heard", output["input_audio"], self.run.audio))
@@ -62,11 +64,13 @@ class Recordings:
         return bool(self.info["pipelines"].get(pipeline, {}).get("enhancer"))
 
     def _player(self, label: str, name: str | None, find: Callable[[str], Path],
-                part: str = "") -> Player:
+                part: tuple[float, float | None] = (0.0, None)) -> Player:
         if not name:
             return Player(label)
         try:
-            return Player(label, self._copy(find(name)) + part)
+            address = self._copy(find(name))
+            return Player(label, address + _fragment(*part),
+                          picture=spectrogram(self.folder / address, *part))
         except (RunError, OSError, ValueError):
             return Player(label, note=f"missing: {name} cannot be read")
 
@@ -85,9 +89,8 @@ class Recordings:
         return address
 
 
-def _part(utterance: Mapping[str, Any]) -> str:
+def _fragment(offset: float, duration: float | None) -> str:
     """The media fragment of an utterance that is a part of its recording."""
-    offset, duration = utterance.get("offset") or 0.0, utterance.get("duration")
     if not offset and not duration:
         return ""
     return f"#t={offset:.3f}" + (f",{offset + duration:.3f}" if duration else "")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.protocols import Fact
-from evalkit.report.text import fact_of, number
+from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, plain
+from evalkit.report.text import fact_of
 
 TITLES: Mapping[str, str] = {
     "wer": "Word error rate", "cer": "Character error rate", "mer": "Match error rate",
@@ -71,23 +72,13 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A value as shown, and its ``interval``. ``undefined`` says why there is none."""
-
-    text: str
-    interval: str = ""
-    undefined: str = ""
-    n_failed: int = 0
-    best: bool = False
-
-
-@dataclass(frozen=True)
 class Matrix:
     """One metric: a row of cells per pipeline, a column per condition. ``basis`` says what
     stands behind them: "320 utterances of 80 speakers"."""
 
     metric: str
     fact: Fact
+    conditions: list[str]
     rows: list[tuple[str, list[Cell]]]
     basis: str
 
@@ -132,7 +123,7 @@ def _matrix(headline: Headline, metric: str) -> Matrix:
     pipelines = ordered(headline.pipelines, (pipeline for pipeline, _ in rows))
     columns = [_column([rows.get((p, c)) for p in pipelines], fact) for c in headline.conditions]
     cells = [list(row) for row in zip(*columns, strict=True)]
-    return Matrix(metric, fact, list(zip(pipelines, cells, strict=True)),
+    return Matrix(metric, fact, headline.conditions, list(zip(pipelines, cells, strict=True)),
                   _basis(list(rows.values())))
 
 
@@ -150,13 +141,10 @@ def _column(rows: Sequence[Row | None], fact: Fact) -> list[Cell]:
 
 
 def cell(row: Row, fact: Fact) -> Cell:
-    """``row`` in the unit and decimals of its metric."""
-    return Cell(number(row.value, fact), bounds(row, fact), row.undefined, row.n_failed)
-
-
-def bounds(row: Row, fact: Fact) -> str:
-    """The interval as shown, "" where there is none."""
-    return (row.interval and " to ".join(number(bound, fact) for bound in row.interval)) or ""
+    """``row`` in the unit and decimals of its metric, with its interval."""
+    low, high = row.interval or (math.nan, math.nan)
+    found = measured(row.value, fact, low, high, row.undefined)
+    return replace(found, n_failed=row.n_failed)
 
 
 def _basis(rows: Sequence[Row]) -> str:
@@ -173,6 +161,22 @@ def _span(numbers: Iterable[int | None]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def failures(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def values(headline: Headline) -> Listing:
+    """Every metric of every pipeline and condition."""
+    columns = ("Metric", "Pipeline", "Condition", "Value", "Unit", "Measured (n)", "of", "Failed",
+               "Speakers")
+    lines = [Line([*plain(row.metric, row.pipeline, row.condition),
+                   replace(cell(row, fact), n_failed=0), Cell(fact.unit), counted(row.n),
+                   Cell(row.counted), failed(row.n_failed), counted(row.n_speakers)])
+             for row in headline.rows for fact in [headline.facts[row.metric]]]
+    return Listing("values", "Every metric of every pipeline and condition", columns, lines,
+                   frozenset(("Value", "Measured (n)", "Failed", "Speakers")))
+
+
+def what_failed(rows: Iterable[Mapping[str, Any]]) -> Listing:
     """``summary.json``'s counts of what failed, the most frequent first."""
-    return sorted(summary["failures"], key=lambda row: -row["n"])
+    columns = ("Pipeline", "Condition", "Metric", "What happened", "Measurements")
+    lines = [Line([*plain(row["pipeline"], row["condition"], row["metric"], row["kind"]),
+                   counted(row["n"])]) for row in sorted(rows, key=lambda row: -row["n"])]
+    return Listing("failures", "Failed measurements by kind", columns, lines,
+                   frozenset(("Measurements",)))

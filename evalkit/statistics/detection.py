@@ -117,6 +117,23 @@ def detection_intervals(trials: Trials, threshold: float | None = None,
     return found
 
 
+def speaker_values(trials: Trials) -> dict[str, np.ndarray]:
+    """Values of the equal error rate and of the minimum costs, one for each of ``trials``'
+    speakers: their mean is the rate, and their standard error that of deleting every speaker,
+    with all trials that it has part in, in turn (the jackknife's pseudo-values, Tukey 1958,
+    without its correction of bias). NaN for speakers without a trial, and everywhere where
+    the rate is undefined with any of them deleted."""
+    whole = _rates(trials, np.ones(len(trials.scores)), None)
+    present = np.unique(np.concatenate([trials.enrol, trials.test]))
+    without = np.array([list(_rates(trials, np.asarray(
+        (trials.enrol != speaker) & (trials.test != speaker), float), None).values())
+        for speaker in present]).reshape(len(present), len(whole))
+    values = np.full((len(trials.speakers), len(whole)), np.nan)
+    values[present] = np.array(list(whole.values())) + (len(present) - 1) * (
+        without.mean(axis=0) - without)
+    return dict(zip(whole, values.T, strict=True))
+
+
 def by_group(trials: Trials, groups: Mapping[str, str], threshold: float, rule: Rule = "both",
              resampling: Resampling = FEWER_DRAWS) -> list[GroupDetection]:
     """``detection_intervals`` of every group's trials under ``rule``, at the global

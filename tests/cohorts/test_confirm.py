@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pytest
@@ -32,28 +33,60 @@ def test_chains_of_one_are_holms_procedure(p: list[float]) -> None:
     assert ours == pytest.approx(adjust(np.array(p), "holm"))
 
 
-@given(st.lists(st.lists(P_VALUES, max_size=4), max_size=5), st.floats(0.001, 0.5))
-def test_chains_reject_what_the_graphical_procedure_rejects(chains: list[list[float]],
-                                                            alpha: float) -> None:
-    """Bretz et al. 2009, algorithm 1, with weights moved step by step."""
-    weight = {(c, i): 0.0 for c, chain in enumerate(chains) for i in range(len(chain))}
+Place = tuple[int, int]
+
+
+def graph(chains: list[list[float]]) -> tuple[dict[Place, float], dict[Place, dict[Place, float]]]:
+    """The starting weights and what is handed on, written out."""
     live = [c for c, chain in enumerate(chains) if chain]
-    weight |= {(c, 0): alpha / len(live) for c in live}
+    weight, handed = {}, {}
+    for c in live:
+        last = len(chains[c]) - 1
+        for i in range(last + 1):
+            part = 1.0 if last == 0 else 0.8 if i == 0 else 0.2 / last
+            weight[c, i] = part / len(live)
+            others = {(d, 0): 1 / (len(live) - 1) for d in live if d != c}
+            handed[c, i] = others if i == last else {(c, i + 1): 1.0}
+    return weight, handed
+
+
+def reject(j: Place, weight: dict[Place, float], handed: dict[Place, dict[Place, float]]) -> None:
+    """One step of Bretz et al. 2009, algorithm 1."""
+    for to, part in handed[j].items():
+        weight[to] += weight[j] * part
+    new = {}
+    for a, own in handed.items():
+        if a == j:
+            continue
+        back = own.get(j, 0.0) * handed[j].get(a, 0.0)
+        new[a] = {b: (own.get(b, 0.0) + own.get(j, 0.0) * handed[j].get(b, 0.0)) / (1 - back)
+                  for b in handed if b not in {a, j}} if back < 1 else {}
+    del weight[j]
+    handed.clear()
+    handed.update(new)
+
+
+@given(st.lists(st.lists(P_VALUES, max_size=4), max_size=5), st.floats(0.001, 0.5),
+       st.randoms(use_true_random=False))
+def test_chains_reject_what_the_graphical_procedure_rejects(
+        chains: list[list[float]], alpha: float, random: Random) -> None:
+    """In whatever order it goes through the graph."""
+    weight, handed = graph(chains)
     rejected = set()
-    while ready := [h for h, w in weight.items() if w > 0 and chains[h[0]][h[1]] <= w]:
-        c, i = ready[0]
-        moved = weight.pop((c, i))
-        rejected.add((c, i))
-        if i + 1 < len(chains[c]):
-            weight[c, i + 1] += moved
-        else:
-            heads = [h for h, w in weight.items() if w > 0]
-            for head in heads:
-                weight[head] += moved / len(heads)
+    while ready := [h for h, w in weight.items() if chains[h[0]][h[1]] <= w * alpha]:
+        chosen = random.choice(ready)
+        reject(chosen, weight, handed)
+        rejected.add(chosen)
     ours = {(c, i) for c, chain in enumerate(adjust_chains(chains))
             for i, p in enumerate(chain) if p <= alpha}
-    near = any(abs(w - chains[c][i]) < 1e-12 for (c, i), w in weight.items())
+    near = any(abs(w * alpha - chains[c][i]) < 1e-9 for (c, i), w in weight.items())
     assert ours == rejected or near
+
+
+def test_a_cohort_that_fails_does_not_stop_the_next() -> None:
+    """The second has a tenth of the level, and all of it where the first is confirmed."""
+    assert adjust_chains([[0.2, 0.004, 0.01]])[0] == pytest.approx([0.25, 0.04, 0.05])
+    assert adjust_chains([[0.001, 0.03]])[0] == pytest.approx([0.00125, 0.03])
 
 
 def test_what_could_not_be_tested_holds_nobody_up() -> None:

@@ -209,4 +209,4 @@ def test_values_are_shown_in_the_metrics_unit(findings: Findings) -> None:
     _, rows = describe(findings.about("wer", Fact("%", False, "", 2), "p", None))
     tree = next(row for row in rows if row[0] == "tree")
     gap = findings.finders[0].verdicts[0].discovered_gap
-    assert tree[3] == f"{100 * gap:.1f}"
+    assert tree[4] == f"{100 * gap:.1f}"

@@ -108,6 +108,17 @@ def test_what_chance_explains_is_taken_back() -> None:
     assert same(leaf, harmed)
 
 
+def test_the_best_of_many_cuts_is_kept_by_chance_as_often_as_it_says() -> None:
+    """Bonferroni's bound over some 370 cuts would keep hardly one in a hundred."""
+    kept = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        points, own = rng.standard_normal((200, 2)), outcomes(rng, 200)
+        found = grow(points, own, Growth("z", 2, floors=Floors(8, 0, 0), alpha=0.1))
+        kept.append(found.leaf.max() > 0)
+    assert 0.05 < np.mean(kept) < 0.14
+
+
 def test_quantiles_serve_where_there_are_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     points, own = rng.standard_normal((5_000, 2)), outcomes(rng, 5_000)

@@ -87,11 +87,11 @@ def test_the_default_corpus_is_as_its_card_says() -> None:
     lines = plan(config)
     of = {split: [line for line in lines if line.split == split] for split in config.splits}
     assert {split: len(items) for split, items in of.items()} == {
-        "train": 2415, "dev": 800, "test": 320}
+        "train": 2415, "dev": 800, "test": 320, "survey": 3200}
     speakers = {split: {line.speaker.id for line in items} for split, items in of.items()}
     assert {split: len(ids) for split, ids in speakers.items()} == {
-        "train": 105, "dev": 80, "test": 80}
-    assert len(set.union(*speakers.values())) == 265
+        "train": 105, "dev": 80, "test": 80, "survey": 400}
+    assert len(set.union(*speakers.values())) == 665
     assert len({line.text for line in lines}) == len(lines) == len({line.id for line in lines})
     train = [line.speaker.metadata["accent"] for line in of["train"]]
     assert {accent: train.count(accent) for accent in config.accents} == {

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from evalkit.errors import ConfigError, UtteranceError
+from evalkit.files import digest
 from evalkit.models.recognizer import (
     BLANK,
     LABELS,
@@ -21,7 +22,6 @@ from evalkit.models.recognizer import (
     BidirectionalGRU,
     CtcRecognizer,
     NetworkConfig,
-    digest,
     encode,
 )
 

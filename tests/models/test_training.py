@@ -8,8 +8,9 @@ import torch
 
 from evalkit.audio import save
 from evalkit.errors import ManifestError
+from evalkit.files import digest
 from evalkit.manifest import write_manifest
-from evalkit.models.recognizer import CtcRecognizer, NetworkConfig, digest
+from evalkit.models.recognizer import CtcRecognizer, NetworkConfig
 from evalkit.models.reference import CONDITIONS, count_errors, train_reference
 from evalkit.models.training import TrainingConfig, mean_loss, recordings, train
 from evalkit.protocols import Audio

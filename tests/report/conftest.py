@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,13 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
 from evalkit import scores, trials
 from evalkit.alignment import align
+from evalkit.cohorts.discovery import Settings, discover
+from evalkit.cohorts.findings import write_findings
+from evalkit.plugins import create
 from evalkit.report import write_report
-from evalkit.runfolder import OUTPUTS, write_json, write_table
+from evalkit.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.statistics.bootstrap import Resampling
 
 RATE = 16_000
 TEXT = "turn on the kitchen light and play some quiet music"
@@ -59,6 +67,12 @@ def make_info(root: Path, pipelines: list[str], conditions: list[str], utterance
         "machine": {"platform": "Linux", "processor": "x86_64", "cores": 2},
         "timings": {"wall_seconds": 9.5, "workers": 2, "shards": 4, "shards_reused": 0},
     }
+
+
+HOSTILE = ("<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "x" * 300,
+           "\u202egnirts\u202c \u05e9\u05dc\u05d5\u05dd", "🎤🏽\x00\x07\x1b[31m",
+           "$\\frac{1}{$ ${7*7} {{7*7}}", "_hidden", "a\nb\tc", "]]>&lt;!--",
+           "#0072b2 id=\"url(#x)")
 
 
 @dataclass
@@ -159,7 +173,7 @@ class FakeRun:
         for i, (folder, name) in enumerate(dict.fromkeys(names)):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            tone = 0.1 * np.sin(2 * np.pi * (200 + i) * np.arange(RATE // 4) / RATE)
+            tone = 0.1 * np.sin(2 * np.pi * (200 + i) * np.arange(RATE) / RATE)
             soundfile.write(path, tone, RATE)
 
 
@@ -169,6 +183,91 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, Path]:
     folder = tmp_path_factory.mktemp("written")
     run = FakeRun(folder / "run", folder / "corpus")
     return run, write_report(run.write(audio=True), folder / "report")
+
+
+HOMES = {"Caribbean": (18.0, -76.8), "Scottish": (55.9, -3.2), "General American": (41.9, -87.6)}
+
+
+def discovered_run(folder: Path) -> FakeRun:
+    """A run of 180 speakers in three places, whose voices differ by accent, written together
+    with what the cohort finders say of it."""
+    run = FakeRun(folder / "run", folder / "corpus", ["plain"], ["clean"], speakers=60)
+    generator = np.random.default_rng(1)
+    speakers = run.utterances["speaker_id"].drop_duplicates()
+    accents = dict(zip(run.utterances["speaker_id"], run.utterances["accent"], strict=True))
+    centre = {accent: generator.normal(size=8) for accent in HOMES}
+    place = {s: generator.normal(HOMES[accents[s]], 0.4) for s in speakers}
+    voice = {s: centre[accents[s]] + generator.normal(size=8, scale=0.4) for s in speakers}
+    for i, name in enumerate(("latitude", "longitude")):
+        run.utterances[name] = [place[s][i] for s in run.utterances["speaker_id"]]
+    path = run.write()
+    write_table(path / "embeddings.parquet", pa.Table.from_pylist([
+        {"pipeline": "plain", "condition": "clean", "utterance_id": row["utterance_id"],
+         "embedding": voice[row["speaker_id"]] / np.linalg.norm(voice[row["speaker_id"]])}
+        for row in run.utterances.to_dict("records")], EMBEDDINGS))
+    settings = Settings(shuffles=19, resampling=Resampling(draws=999))
+    write_findings(RunFolder(path), discover(RunFolder(path), settings=settings, finders=[
+        create("cohorts", name) for name in ("tree", "clusters", "declared")]))
+    return run
+
+
+@pytest.fixture(scope="session")
+def discovered(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, Path]:
+    """A run whose cohorts were looked for, and the page of it. Not to be changed."""
+    folder = tmp_path_factory.mktemp("discovered")
+    run = discovered_run(folder)
+    return run, write_report(run.folder, folder / "report")
+
+
+def hostile_run(folder: Path, by: str, found: Path) -> FakeRun:
+    """A run, not yet written, whose strings all try to break out of a page, among them the names
+    of cohorts, which are those of the run folder ``found``."""
+    names = iter(range(10**6))
+
+    def spoilt(value: str) -> str:
+        return f"{HOSTILE[next(names) % len(HOSTILE)]} {value}"
+
+    run = FakeRun(folder / "run", folder / "corpus", [spoilt("a"), spoilt("b")],
+                  [spoilt("clean"), spoilt("noise")])
+    ids = {name: spoilt(name) for name in run.utterances["utterance_id"]}
+    run.utterances["utterance_id"] = run.utterances["utterance_id"].map(ids)
+    for column in ("speaker_id", "accent", "text"):
+        changed = {name: spoilt(name) for name in run.utterances[column].unique()}
+        run.utterances[column] = run.utterances[column].map(changed)
+    for row in [*run.outputs, *run.scores]:
+        row["utterance_id"] = ids[row["utterance_id"]]
+    for i, row in enumerate(run.outputs):
+        row["hypothesis"] = spoilt("heard")
+        row["alignment"] = f'["<b>bold</b>",["{i}<script>",null],[null,"\\u202e"],["a","b\'\\""]]'
+    run.info["left_out"] = list(HOSTILE)
+    run.info["corpus"]["name"] = HOSTILE[0]
+    run.info["corpus"]["card"] = "\n\n".join((*HOSTILE, "[x](javascript:alert(1)) ![i](//e.org/i)",
+                                              "<iframe src=//e.org></iframe> <https://e.org>"))
+    run.info["packages"] = dict.fromkeys(HOSTILE, HOSTILE[1])
+    run.info["config"] = {"names": list(HOSTILE)}
+    run.info["metrics"]["wer"]["definition"] = HOSTILE[1]
+    run.utterances = run.utterances.rename(columns={"accent": by})
+    _spoil_findings(found, run.folder, spoilt)
+    return run
+
+
+def _spoil_findings(found: Path, target: Path, spoilt: Callable[[str], str]) -> None:
+    """Copies what the finders wrote, every name in it spoilt."""
+    target.mkdir(parents=True)
+    members = pq.read_table(found / "cohorts.parquet").to_pandas()
+    text = (found / "findings.json").read_text()
+    for name in members["cohort"].unique():
+        new = spoilt(name)
+        members["cohort"] = members["cohort"].replace(name, new)
+        text = text.replace(json.dumps(name), json.dumps(new))
+    findings = json.loads(text) | {"warnings": list(HOSTILE), "pipeline": HOSTILE[1],
+                                   "skipped": {HOSTILE[0]: HOSTILE[1]}}
+    for verdict in (v for finding in findings["finders"] for v in finding["verdicts"]):
+        verdict["who"] = [{"column": "x", "label": label, "share": 1.0, "elsewhere": 0.0}
+                          for label in HOSTILE[:3]]
+    write_json(target / "findings.json", findings)
+    write_table(target / "cohorts.parquet", pa.Table.from_pandas(members, preserve_index=False))
+    shutil.copy(found / "cohort_speakers.parquet", target)
 
 
 @pytest.fixture

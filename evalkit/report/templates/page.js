@@ -1,6 +1,6 @@
 "use strict";
-// Every column header of a sortable table becomes a button. Without scripts the tables stand in
-// the order of the run.
+// Every column header of a table that sorts becomes a button, and a long table gets a field that
+// filters its rows. Without scripts the tables stand whole and in the order of the run.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headers = [...table.tHead.rows[0].cells];
   headers.forEach((header, column) => {
@@ -15,6 +15,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       sort(table.tBodies[0], column, down ? -1 : 1);
     });
   });
+  if (table.tBodies[0].rows.length > 7) addFilter(table);
 }
 
 // A table that is wider than the screen scrolls by keyboard too.
@@ -34,4 +35,29 @@ function sort(body, column, sign) {
   };
   const rows = [...body.rows].map((row) => [key(row), row]);
   body.append(...rows.sort(([a], [b]) => compare(a, b)).map(([, row]) => row));
+}
+
+// Rows stay that have all of the words typed, anywhere.
+function addFilter(table) {
+  const rows = [...table.tBodies[0].rows];
+  const tools = document.createElement("div");
+  const label = document.createElement("label");
+  const field = document.createElement("input");
+  const shown = document.createElement("span");
+  tools.className = "tools filter";
+  field.type = "search";
+  shown.setAttribute("role", "status");
+  field.setAttribute("aria-label", `Filter: ${table.caption.textContent}`);
+  label.append("Filter ", field);
+  tools.append(label, shown);
+  table.closest(".scrolled").before(tools);
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+    }
+    const left = rows.filter((row) => !row.hidden).length;
+    shown.textContent = words.length ? `${left} of ${rows.length} rows` : "";
+  });
 }

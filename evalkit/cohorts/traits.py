@@ -1,0 +1,44 @@
+"""Who is in a cohort: the metadata labels that set it apart, read after it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+MOST = 3
+"""Traits named of a cohort."""
+LEAST_DIFFERENCE = 0.15
+"""By which a label's share of a cohort exceeds its share of the others, to be named."""
+
+
+@dataclass(frozen=True)
+class Trait:
+    """A metadata label that is more frequent in a cohort: its share of the cohort's units and
+    of the others."""
+
+    column: str
+    label: str
+    share: float
+    elsewhere: float
+
+
+def traits(labels: pd.DataFrame, at: np.ndarray) -> list[Trait]:
+    """The labels, one a column at most, that set the rows ``at`` of ``labels`` most apart from
+    the other rows. None where these are all rows, or none."""
+    inside = np.zeros(len(labels), bool)
+    inside[at] = True
+    if inside.all() or not inside.any():
+        return []
+    found = [_foremost(str(column), values, inside) for column, values in labels.items()]
+    told = [trait for trait in found if trait.share - trait.elsewhere >= LEAST_DIFFERENCE]
+    return sorted(told, key=lambda trait: trait.elsewhere - trait.share)[:MOST]
+
+
+def _foremost(column: str, values: pd.Series, inside: np.ndarray) -> Trait:
+    codes, names = pd.factorize(values)
+    share, elsewhere = (np.bincount(codes[side], minlength=len(names)) / side.sum()
+                        for side in (inside, ~inside))
+    most = int((share - elsewhere).argmax())
+    return Trait(column, str(names[most]), float(share[most]), float(elsewhere[most]))

@@ -1,0 +1,1 @@
+"""Is the new version worse, and for whom: gates between two runs."""

@@ -1,0 +1,144 @@
+"""One comparison as a table, Markdown, JUnit XML and GitHub's annotations. Names come from run
+folders and are escaped in each of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+from evalkit.compare.changes import Change
+from evalkit.compare.comparison import Check, Comparison, Outcome
+from evalkit.errors import one_line
+from evalkit.terminal import show
+
+COLUMNS = ("gate", "metric", "scope", "pipeline", "condition", "base", "candidate", "change",
+           "interval", "tolerated", "p", "p adjusted", "speakers", "failed", "verdict")
+_HEADLINES: dict[Outcome, str] = {
+    "pass": "pass: no gate failed", "regression": "regression: {failed} of {all} gates failed",
+    "incomplete": "incomplete: what is missing or differs ({problems}) must be mended first"}
+_MARKDOWN = re.compile(r"([\\`*_\[\]#!|~<>&])")
+
+
+def headline(comparison: Comparison) -> str:
+    """The outcome in one line."""
+    failed = sum(result.status == "failed" for result in comparison.gates)
+    return _HEADLINES[comparison.outcome].format(
+        failed=failed, all=len(comparison.gates), problems=len(comparison.problems))
+
+
+def rows(comparison: Comparison) -> list[list[str]]:
+    """COLUMNS of every check, failed ones first, then of what no gate asked for."""
+    checks = [check for result in comparison.gates for check in result.checks]
+    checks.sort(key=lambda check: ("failed", "not judged", "passed").index(check.status))
+    under_gates = {check.change.at for check in checks}
+    others = [change for change in comparison.changes if change.at not in under_gates]
+    return [*(_row(comparison, check.change, check) for check in checks),
+            *(_row(comparison, change) for change in others)]
+
+
+def sentence(comparison: Comparison, check: Check) -> str:
+    """A check in one line: what, by how much, and why that is its status."""
+    cells = dict(zip(COLUMNS, _row(comparison, check.change, check), strict=True))
+    return one_line(
+        "{metric} {scope}, {pipeline}, {condition}: {base} -> {candidate}, change {change} "
+        "{interval}, tolerated {tolerated}, adjusted p {p adjusted}: ".format(**cells)
+        + check.reason)
+
+
+def markdown(comparison: Comparison) -> str:
+    """A comment for a pull request."""
+    mark = {"pass": "✅", "regression": "❌", "incomplete": "⚠️"}[comparison.outcome]
+    names = f"{_marked(comparison.candidate)} compared with {_marked(comparison.base)}"
+    table = [list(COLUMNS), ["---"] * len(COLUMNS),
+             *([_marked(cell) for cell in row] for row in rows(comparison))]
+    lines = [f"### {mark} evalkit: {headline(comparison)}", "", names, "",
+             *(f"- **{_marked(problem)}**" for problem in comparison.problems),
+             *(f"- {_marked(note)}" for note in comparison.notes), "",
+             *("| " + " | ".join(row) + " |" for row in table), "", _legend(comparison), ""]
+    return "\n".join(lines)
+
+
+def junit(comparison: Comparison) -> str:
+    """JUnit XML: a test case for every check of a gate, and one for every problem."""
+    suite = ElementTree.Element("testsuite", name="evalkit compare")
+    for problem in comparison.problems:
+        case = ElementTree.SubElement(suite, "testcase", classname="evalkit.completeness",
+                                      name=one_line(problem))
+        ElementTree.SubElement(case, "error", message=one_line(problem))
+    for result in comparison.gates:
+        for check in result.checks:
+            change = check.change
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=one_line(f"evalkit.gates.{result.gate}"),
+                name=one_line(f"{change.scope}, {change.pipeline}, {change.condition}"))
+            if check.status != "passed":
+                tag = "failure" if check.status == "failed" else "skipped"
+                ElementTree.SubElement(case, tag, message=sentence(comparison, check))
+    tags = [child.tag for case in suite for child in case]
+    for name, tag in (("errors", "error"), ("failures", "failure"), ("skipped", "skipped")):
+        suite.set(name, str(tags.count(tag)))
+    suite.set("tests", str(len(suite)))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def github(comparison: Comparison) -> Iterator[str]:
+    """GitHub's workflow commands: an error for every problem and failed check, a warning for
+    every one that was not judged, a notice for the outcome."""
+    for problem in comparison.problems:
+        yield _command("error", "evalkit: incomplete", problem)
+    for result in comparison.gates:
+        for check in result.checks:
+            if check.status != "passed":
+                level = "error" if check.status == "failed" else "warning"
+                yield _command(level, f"evalkit: {result.gate}", sentence(comparison, check))
+    yield _command("notice", "evalkit", headline(comparison))
+
+
+def _row(comparison: Comparison, change: Change, check: Check | None = None) -> list[str]:
+    fact = comparison.facts[change.metric]
+    facts = {"unit": fact.unit, "decimals": fact.decimals}
+    unit = f" {fact.unit}" if fact.unit else ""
+    change_of = change.change
+    failed = (f"{change.n_failed_base} -> {change.n_failed_candidate}"
+              if change.n_failed_base or change.n_failed_candidate else "0")
+    cells = [check.status if check else "", change.metric + unit, str(change.scope),
+             change.pipeline, change.condition, show(change.base, facts),
+             show(change.candidate, facts), _signed(show(change_of.value, facts)),
+             f"[{show(change_of.low, facts)}, {show(change_of.high, facts)}]",
+             show(check.budget, facts) if check else "", _probability(change.p_value),
+             _probability(change.p_adjusted), str(change_of.n_speakers), failed,
+             f"{change.verdict} ({change.why})" if change.why else change.verdict]
+    return [one_line(cell) for cell in cells]
+
+
+def _legend(comparison: Comparison) -> str:
+    level = f"{100 * (1 - comparison.level):g} %"
+    return (f"Changes are candidate minus base, paired by speaker, with {level} intervals. A gate "
+            "fails where the change is worse by more than is tolerated and p, adjusted over all "
+            f"gated changes, is at most {comparison.level:g}.")
+
+
+def _signed(value: str) -> str:
+    return value if value.startswith(("-", "–")) else f"+{value}"
+
+
+def _probability(p: float) -> str:
+    return "–" if math.isnan(p) else f"{p:.4f}"
+
+
+def _marked(text: str) -> str:
+    """Text that is neither markup nor mentions anybody."""
+    return _MARKDOWN.sub(r"\\\1", one_line(text)).replace("@", "@\u200b")
+
+
+def _command(level: str, title: str, message: str) -> str:
+    def escaped(text: str) -> str:
+        return one_line(text).replace("%", "%25")
+
+    name = escaped(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={name}::{escaped(message)}"

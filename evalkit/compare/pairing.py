@@ -1,0 +1,141 @@
+"""Base and candidate side by side: sums of every speaker, of any group.
+
+Everything is paired on the blocks in which both versions measured the same number of the same
+utterances, so that what one failed on is nobody's advantage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from evalkit.compare.baseline import Baseline, Candidate, Cell, Key, TrialCell
+from evalkit.scores import ratio
+from evalkit.statistics.groups import FLOORS
+from evalkit.statistics.labels import UNKNOWN
+
+Side = TypeVar("Side", Cell, TrialCell)
+
+
+class Paired(NamedTuple):
+    """Sums of the speakers (rows) of one group under base and candidate (columns); ``n`` paired
+    utterances or trials, and how many failed in either version."""
+
+    amount: np.ndarray
+    weight: np.ndarray
+    n: int
+    n_failed: tuple[int, int]
+
+    @property
+    def rates(self) -> np.ndarray:
+        """Of base and candidate, NaN where undefined."""
+        return ratio(self.amount.sum(axis=0), self.weight.sum(axis=0))
+
+    @property
+    def pooled(self) -> float:
+        """Of both versions together."""
+        return float(ratio(self.amount.sum(), self.weight.sum()))
+
+    @property
+    def has_part(self) -> np.ndarray:
+        """Which speakers have data."""
+        return ((self.amount != 0) | (self.weight != 0)).any(axis=1)
+
+    def difference(self) -> tuple[np.ndarray, np.ndarray]:
+        """Amounts and weights of every speaker whose ratio of sums is candidate minus base. To
+        swap a speaker's versions turns the sign of the amount and leaves the weight, also where
+        the versions weigh differently (precision divides by the words that were heard)."""
+        total = self.weight.sum(axis=0)
+        amount = np.diff(self.amount - np.nan_to_num(self.pooled) * self.weight)[:, 0]
+        harmonic = ratio(2 * total.prod(), total.sum())
+        return amount, self.weight.mean(axis=1) * ratio(harmonic, total.mean())
+
+
+class Pairing:
+    """What base and candidate both have. Groups are those of the base."""
+
+    def __init__(self, base: Baseline, candidate: Candidate) -> None:
+        self.base = base
+        self._cells = _matched(base.scores, candidate.scores, lambda cell: cell.key)
+        self._trials = _matched(base.trials, candidate.trials,
+                                lambda cell: (*cell.key, cell.column, cell.group))
+        names = {block.name for block in base.blocks}
+        names |= {name for cell in base.trials for name in cell.speakers}
+        self.speakers = {name: i for i, name in enumerate(sorted(names))}
+
+    @property
+    def keys(self) -> list[Key]:
+        """The scores of both, in a fixed order."""
+        return sorted({*self._cells, *(key[:3] for key in self._trials)})
+
+    def sign(self, metric: str) -> int:
+        """1 where more of a metric is worse, -1 where it is better."""
+        return -1 if self.base.facts.metrics[metric].higher_is_better else 1
+
+    def paired(self, key: Key, column: str = "", group: str = "") -> Paired:
+        """One score of everybody, or of a group of a column."""
+        if key in self._cells:
+            return self._from_blocks(*self._cells[key], column, group)
+        at = (*key, column or None, group or None)
+        return self._from_trials(*self._trials[at]) if at in self._trials else self._nothing()
+
+    def ranked(self, key: Key, column: str) -> list[str]:
+        """The groups of a column that can be judged, best first. The order is that of the mean
+        of both versions, which says nothing of which is which: so the choice of a group cannot
+        make a change, and the other way round it is the same."""
+        sign = self.sign(key[2])
+        rates = {}
+        for group in self.base.groups(column):
+            paired = self.paired(key, column, group)
+            enough = paired.has_part.sum() >= FLOORS.speakers and paired.n >= FLOORS.utterances
+            if group != UNKNOWN and enough and not np.isnan(paired.pooled):
+                rates[group] = sign * paired.pooled
+        return sorted(rates, key=lambda group: (rates[group], group))
+
+    @cached_property
+    def _owner(self) -> np.ndarray:
+        return np.array([self.speakers[block.name] for block in self.base.blocks], int)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return self.base.place
+
+    def _from_blocks(self, base: Cell, candidate: Cell, column: str, group: str) -> Paired:
+        n = np.array([base.n, candidate.n])
+        inside = np.ones(len(self._owner), bool)
+        if column:
+            at = self.base.at(column)
+            inside = np.array([group in block.labels[at] for block in self.base.blocks], bool)
+        kept = inside & (n[0] == n[1])
+
+        def by_speaker(first: Sequence[float], second: Sequence[float]) -> np.ndarray:
+            return np.stack([np.bincount(self._owner[kept], np.asarray(side)[kept],
+                                         len(self.speakers)) for side in (first, second)], axis=1)
+
+        before, after = (sum(bool(inside[self._place[u]]) for u in cell.failed
+                             if u in self._place) for cell in (base, candidate))
+        return Paired(by_speaker(base.amount, candidate.amount),
+                      by_speaker(base.weight, candidate.weight), int(n[0][kept].sum()),
+                      (before, after))
+
+    def _from_trials(self, base: TrialCell, candidate: TrialCell) -> Paired:
+        paired = self._nothing()
+        if (base.trials, base.speakers) != (candidate.trials, candidate.speakers):
+            return paired
+        at = [self.speakers[name] for name in base.speakers]
+        paired.amount[at] = np.stack([base.values, candidate.values], axis=1)
+        paired.weight[at] = 1.0
+        return paired._replace(n=base.n, n_failed=(base.n_failed, candidate.n_failed))
+
+    def _nothing(self) -> Paired:
+        shape = (len(self.speakers), 2)
+        return Paired(np.zeros(shape), np.zeros(shape), 0, (0, 0))
+
+
+def _matched(base: Iterable[Side], candidate: Iterable[Side], key: Callable[[Side], Any]
+             ) -> dict[Any, tuple[Side, Side]]:
+    others = {key(cell): cell for cell in candidate}
+    return {key(cell): (cell, others[key(cell)]) for cell in base if key(cell) in others}

@@ -1,0 +1,58 @@
+"""A run's headline in MLflow, for teams that keep their history there."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.compare.baseline import read_baseline
+from evalkit.compare.history import history
+from evalkit.errors import ConfigError, PluginError, one_line
+
+PARTS = ("value", "low", "high", "n", "n_failed")
+_NOT_ALLOWED = re.compile(r"[^\w./ -]", re.ASCII)
+"""In the names of MLflow's metrics."""
+
+
+def export_mlflow(run: Path, uri: str, experiment: str = "evalkit") -> str:
+    """Logs the PARTS of every headline value of a run folder or a frozen baseline as
+    ``metric/pipeline/condition/part``, and as tags what was measured with. Gives the id of the
+    MLflow run. Raises PluginError where mlflow is not installed, ConfigError for a tracking
+    store that cannot be used."""
+    try:
+        import mlflow
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise PluginError("mlflow is not installed; pip install 'evalkit[mlflow]'") from error
+    if uri.startswith("file:"):
+        # Newer versions of mlflow want to be told that a folder of files is meant.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    table, _ = history([run])
+    values = {_allowed("/".join((row["metric"], row["pipeline"], row["condition"], part))):
+              row[part] for row in table.to_dict("records") for part in PARTS
+              if not np.isnan(row[part])}
+    try:
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(experiment)
+        with mlflow.start_run(run_name=run.name, tags=_tags(run)) as made:
+            mlflow.log_metrics(values)
+    except (MlflowException, OSError) as error:
+        raise ConfigError(f"--uri {uri}: {one_line(error)}") from error
+    return str(made.info.run_id)
+
+
+def _allowed(name: str) -> str:
+    """Without what MLflow forbids, and different names still different."""
+    return _NOT_ALLOWED.sub(lambda found: f"_{ord(found[0]):x}_", name)
+
+
+def _tags(run: Path) -> dict[str, Any]:
+    facts = read_baseline(run, []).facts
+    return {"evalkit.version": facts.evalkit, "evalkit.created": facts.created,
+            "evalkit.corpus": facts.corpus["name"],
+            "evalkit.corpus_digest": facts.corpus["digest"],
+            "evalkit.normaliser": " ".join(facts.normaliser.values())}

@@ -1,0 +1,166 @@
+"""What the arms of an experiment came to on the speakers of test: rates by region, and changes
+against the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from evalkit.mitigation.recognition.choice import Tried
+from evalkit.mitigation.recognition.trials import NONE
+from evalkit.scores import ratio
+from evalkit.statistics.bootstrap import (
+    Contrast,
+    Interval,
+    Resampling,
+    counts,
+    intervals,
+    speaker_strata,
+)
+from evalkit.statistics.sums import SpeakerSums, only, pooled, speaker_sums
+
+
+class Fixed(NamedTuple):
+    """What was fixed on dev: the target regions, and the one that was served best."""
+
+    targets: Sequence[str]
+    best: str
+
+
+class Rates(NamedTuple):
+    """Of every region, (…, regions, systems); of all, the targets and all others, pooled, and of
+    the region that was served best, (…, systems)."""
+
+    regions: np.ndarray
+    overall: np.ndarray
+    target: np.ndarray
+    others: np.ndarray
+    best: np.ndarray
+
+
+STATISTICS: Mapping[str, Callable[[Rates], np.ndarray]] = {
+    "overall": lambda r: r.overall,
+    "mean": lambda r: r.regions.mean(axis=-2),
+    "max": lambda r: r.regions.max(axis=-2),
+    "variance": lambda r: r.regions.var(axis=-2),
+    "target": lambda r: r.target,
+    "others": lambda r: r.others,
+    "relative_gap": lambda r: ratio(r.target, r.best) - 1,
+}
+"""Mean, maximum and variance are over regions, unweighted, with ddof 0 (Trinh et al. 2022);
+``relative_gap`` is that of the targets to the region that was served best (Dheram et al. 2022)."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """``value`` is the mean over seeds, ``change`` its change relative to the start, and ``low``
+    to ``high`` where that lies in the middle draws of speakers, the same for both. NaN where a
+    rate or the start's value is 0 or undefined."""
+
+    value: float
+    by_seed: list[float]
+    change: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RegionOutcome:
+    """The rate in one region of test, the mean over seeds, and that minus the start's."""
+
+    region: str
+    rate: Interval
+    difference: Interval
+
+
+@dataclass(frozen=True)
+class ArmOutcome:
+    """One arm at its chosen strength, on test. ``keeps_overall`` is whether the rule of choice
+    was met on dev. ``regions`` begins with "all"."""
+
+    arm: str
+    strength: float
+    keeps_overall: bool
+    seeds: list[int]
+    statistics: dict[str, Statistic]
+    regions: list[RegionOutcome]
+
+
+def arm_outcomes(scores: pd.DataFrame, tried: Sequence[Tried], fixed: Fixed,
+                 resampling: Resampling) -> list[ArmOutcome]:
+    """Every arm at its chosen strength. ``scores`` has the columns of trials.SCORES."""
+    test = scores[scores["part"] == "test"]
+    chosen = [one for one in tried if one.chosen]
+    rows = {one.arm: test[(test["arm"] == one.arm) & (test["strength"] == one.strength)]
+            for one in chosen}
+    return [_outcome(one, rows[one.arm], rows[NONE], fixed, resampling) for one in chosen]
+
+
+def _outcome(tried: Tried, rows: pd.DataFrame, start: pd.DataFrame, fixed: Fixed,
+             resampling: Resampling) -> ArmOutcome:
+    both = pd.concat([start.assign(system="start"),
+                      rows.assign(system="seed " + rows["seed"].astype(str).str.zfill(9))])
+    sums = speaker_sums(both, cohort="cohort", system="system")
+    return ArmOutcome(tried.arm, tried.strength, tried.keeps_overall,
+                      sorted(int(seed) for seed in rows["seed"].unique()),
+                      _statistics(sums, fixed, resampling),
+                      _regions(_mean_of_seeds(sums), resampling))
+
+
+def _statistics(sums: SpeakerSums, fixed: Fixed, resampling: Resampling) -> dict[str, Statistic]:
+    amount, weight = _paired_draws(sums, resampling)
+    is_target = np.isin(sums.cohorts, fixed.targets)
+
+    def rate(chosen: np.ndarray) -> np.ndarray:
+        return ratio(amount[:, chosen].sum(axis=1), weight[:, chosen].sum(axis=1))
+
+    rates = Rates(ratio(amount, weight), rate(np.ones_like(is_target)), rate(is_target),
+                  rate(~is_target), rate(np.isin(sums.cohorts, fixed.best)))
+    return {name: _statistic(statistic(rates), resampling)
+            for name, statistic in STATISTICS.items()}
+
+
+def _paired_draws(sums: SpeakerSums, resampling: Resampling) -> tuple[np.ndarray, np.ndarray]:
+    """Amounts and weights, (1 + draws, cohorts, systems): those observed, then those of drawn
+    speakers, the same in all systems (evalkit.statistics.bootstrap says how they are drawn)."""
+    columns = np.stack([sums.amount, sums.weight])
+    drawn = np.zeros((2, resampling.draws, *sums.amount.shape[1:]))
+    for number, members in enumerate(speaker_strata(sums)):
+        seed = np.random.SeedSequence(resampling.seed, spawn_key=(number,))
+        blocks = np.concatenate(list(counts(len(members), resampling.draws, seed)))
+        scale = len(members) / max(len(members) - 1, 1)
+        drawn += scale * np.einsum("dn,kncs->kdcs", blocks, columns[:, members], optimize=True)
+    amount, weight = np.concatenate([columns.sum(axis=1)[:, None], drawn], axis=1)
+    return amount, weight
+
+
+def _statistic(values: np.ndarray, resampling: Resampling) -> Statistic:
+    """``values`` (1 + draws, systems); the seeds come before the start."""
+    mean = values[:, :-1].mean(axis=1)
+    change = ratio(mean - values[:, -1], np.abs(values[:, -1]))
+    drawn = change[1:][np.isfinite(change[1:])]
+    low, high = np.quantile(drawn, resampling.tails) if len(drawn) else (np.nan, np.nan)
+    return Statistic(float(mean[0]), values[0, :-1].tolist(), float(change[0]), float(low),
+                     float(high))
+
+
+def _mean_of_seeds(sums: SpeakerSums) -> SpeakerSums:
+    """Two systems: the mean over seeds, and the start."""
+    def mean(x: np.ndarray) -> np.ndarray:
+        return np.stack([x[..., :-1].mean(axis=-1), x[..., -1]], axis=-1)
+
+    return SpeakerSums(sums.speakers, sums.cohorts, ("arm", "start"), mean(sums.amount),
+                       mean(sums.weight), mean(sums.spread), sums.warning)
+
+
+def _regions(sums: SpeakerSums, resampling: Resampling) -> list[RegionOutcome]:
+    found = []
+    for part in (pooled(sums), *(only(sums, [i]) for i in range(len(sums.cohorts)))):
+        rate, difference = intervals(
+            part, [Contrast((0, 0)), Contrast((0, 0), (0, 1))], resampling)
+        found.append(RegionOutcome(part.cohorts[0], rate, difference))
+    return found

@@ -1,0 +1,237 @@
+"""Gates, baselines, history and exports through the installed command line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from evalkit.compare.baseline import read_baseline
+from evalkit.compare.history import history, write_history
+from evalkit.errors import RunError
+from evalkit.manifest import write_manifest
+from evalkit.runfolder import RunFolder
+from tests.test_cli import evalkit
+
+ROOT = Path(__file__).parent.parent.parent
+HOSTILE = "<b>|`\u202e@all% "
+
+
+def score(folder: Path, name: str, south: float, north: float, *, seed: int = 1,
+          lost: int = 0, **options: object) -> Path:
+    """A run of one system; ``south`` and ``north`` are its error rates. The errors of rate 0.1
+    are the same in every run."""
+    shared, own = np.random.default_rng(0), np.random.default_rng(seed)
+    rows, lines = [], []
+    for index in range(800):
+        side = ("south", "north")[index % 2]
+        words = ["one"] * 10
+        rows.append({"id": f"u{index}{HOSTILE}", "text": " ".join(words),
+                     "speaker": f"s{index % 80}", "accent": side + HOSTILE})
+        rate = {"south": south, "north": north}[side]
+        wrong = (shared.random(10) < 0.1) | (own.random(10) < rate - 0.1)
+        heard = ["two" if w else "one" for w in wrong]
+        lines.append({"id": rows[-1]["id"], "hypothesis": " ".join(heard)})
+    write_manifest(folder / "test.jsonl", rows)
+    write_manifest(folder / f"{name}.jsonl", lines[lost:])
+    words = [word for option, value in options.items() for word in (f"--{option}", value)]
+    result = evalkit("score", "-m", folder / "test.jsonl", "-y", f"asr={folder / name}.jsonl",
+                     "-o", folder / name, *words)
+    assert result.returncode == 0, result.stderr
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base, the same with other noise, one that is worse in the south, and ones that cannot be
+    compared with it."""
+    folder = tmp_path_factory.mktemp("gate")
+    score(folder, "v1", 0.12, 0.12)
+    score(folder, "noise", 0.12, 0.12, seed=2)
+    score(folder, "worse", 0.20, 0.12, seed=2)
+    score(folder, "fewer", 0.12, 0.12, seed=2, lost=3)
+    score(folder, "otherwise", 0.12, 0.12, seed=2, normaliser="none")
+    shutil.copy(ROOT / "docs" / "ci" / "gates.yaml", folder)
+    result = evalkit("baseline", "freeze", folder / "v1", "--out", folder / "baseline.json.gz")
+    assert result.returncode == 0 and "80 speakers, groups by accent" in result.stdout
+    return folder
+
+
+@pytest.mark.parametrize("command", [["compare"], ["baseline", "freeze"], ["history"],
+                                     ["export", "mlflow"]])
+def test_help_has_examples(command: list[str]) -> None:
+    result = evalkit(*command, "--help")
+    assert result.returncode == 0 and "Example" in result.stdout
+
+
+@pytest.mark.parametrize(("base", "candidate", "code", "message"), [
+    ("v1", "v1", 0, "pass: no gate failed"), ("v1", "noise", 0, "pass: no gate failed"),
+    ("v1", "worse", 1, "regression: 2 of 2 gates failed"),
+    ("v1", "otherwise", 2, "problem: not the same normaliser: basic"),
+    ("baseline.json.gz", "noise", 0, "pass: no gate failed"),
+    ("baseline.json.gz", "worse", 1, "regression: 2 of 2 gates failed"),
+    ("baseline.json.gz", "fewer", 2,
+     "problem: asr, given, wer: 3 failures that the base had not: 'u0"),
+])
+def test_exit_codes(runs: Path, base: str, candidate: str, code: int, message: str) -> None:
+    result = evalkit("compare", runs / base, runs / candidate, "--gates", runs / "gates.yaml")
+    assert result.returncode == code, result.stdout + result.stderr
+    assert message in result.stdout
+
+
+def test_a_frozen_baseline_gives_the_verdicts_of_its_run(runs: Path, tmp_path: Path) -> None:
+    trees = []
+    for base in ("v1", "baseline.json.gz"):
+        evalkit("compare", runs / base, runs / "worse", "--gates", runs / "gates.yaml",
+                "--by", "accent", "--json", tmp_path / "c.json")
+        tree = json.loads((tmp_path / "c.json").read_text())
+        trees.append({key: tree[key] for key in ("outcome", "gates", "changes", "problems")})
+    assert trees[0] == trees[1]
+    assert (runs / "baseline.json.gz").stat().st_size < 20_000
+
+
+def test_every_file_says_the_same(runs: Path, tmp_path: Path) -> None:
+    result = evalkit("compare", runs / "v1", runs / "worse", "--gates", runs / "gates.yaml",
+                     "--junit", "j.xml", "--markdown", "c.md", "--json", "c.json", "--github",
+                     cwd=tmp_path)
+    assert result.returncode == 1
+    checks = [check for gate in json.loads((tmp_path / "c.json").read_text())["gates"]
+              for check in gate["checks"] if check["status"] == "failed"]
+    suite = ElementTree.parse(tmp_path / "j.xml").getroot()[0]
+    assert len(checks) == len(suite.findall("testcase/failure")) == 2
+    assert (tmp_path / "c.md").read_text().count("| failed | wer") == 2
+    assert sum(line.startswith("::error") for line in result.stdout.splitlines()) == 2
+    assert f"accent=south{HOSTILE}".strip() in {check["scope"] for check in checks}
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["absent", "v1"], "error: absent: cannot be read"),
+    (["v1", "baseline.json.gz"], "error: baseline.json.gz: not a run folder"),
+    (["gates.yaml", "v1"], "error: gates.yaml: baseline: Invalid JSON"),
+    (["v1", "v1", "--gates", "absent.yaml"], "error: absent.yaml: cannot read"),
+    (["v1", "v1", "--by", "shoe"], "error: v1: no column 'shoe' to group by; there are accent"),
+    (["baseline.json.gz", "v1", "--by", "shoe"], "error: baseline.json.gz: no groups by 'shoe'"),
+    (["v1", "test.jsonl"], "error: test.jsonl: not a run folder"),
+])
+def test_misuse_is_one_line_and_exit_code_2(runs: Path, words: list[str], message: str) -> None:
+    result = evalkit("compare", *words, cwd=runs)
+    assert result.returncode == 2
+    assert result.stderr.startswith(message) and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", [
+    lambda tree: tree["blocks"].pop(), lambda tree: tree["blocks"][0]["labels"].pop(),
+    lambda tree: tree["scores"][0]["amount"].append("x"), lambda tree: tree.pop("facts"),
+    lambda tree: tree.update(evalkit_baseline=99),
+    lambda tree: tree["facts"]["metrics"]["wer"].update(decimals=10**6),
+])
+def test_a_broken_baseline_is_refused(runs: Path, tmp_path: Path, change: object) -> None:
+    tree = json.loads(gzip.decompress((runs / "baseline.json.gz").read_bytes()))
+    change(tree)
+    (tmp_path / "b.json").write_text(json.dumps(tree))
+    with pytest.raises(RunError, match="evalkit baseline freeze") as caught:
+        read_baseline(tmp_path / "b.json", [])
+    assert str(caught.value).startswith(f"{tmp_path / 'b.json'}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_baseline_has_neither_text_nor_paths(runs: Path) -> None:
+    text = gzip.decompress((runs / "baseline.json.gz").read_bytes()).decode()
+    assert "one one" not in text and str(runs) not in text
+
+
+def test_cohorts_of_the_base_are_gated(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "v1", tmp_path / "v1")
+    ids = RunFolder(runs / "v1").utterances()["utterance_id"]
+    pd.DataFrame({"utterance_id": ids, "finder": "tree",
+                  "cohort": ["low" if int(u[1:].split("<")[0]) % 2 == 0 else "high" for u in ids]}
+                 ).to_parquet(tmp_path / "v1" / "cohorts.parquet")
+    (tmp_path / "gates.yaml").write_text("gates: [{metric: wer, scope: every cohorts.tree}]")
+    result = evalkit("compare", tmp_path / "v1", runs / "worse", "--gates", tmp_path / "gates.yaml")
+    assert result.returncode == 1
+    assert [line.split()[0] for line in result.stdout.splitlines() if "cohorts.tree=" in line] == [
+        "failed", "passed"]
+    frozen = evalkit("baseline", "freeze", tmp_path / "v1", "-o", tmp_path / "b.json",
+                     "--by", "cohorts.tree", "--by", "accent,accent")
+    assert "groups by accent, cohorts.tree, accent,accent" in frozen.stdout, frozen.stderr
+
+
+def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> None:
+    for i, name in enumerate(("worse", "v1")):
+        shutil.copytree(runs / name, tmp_path / name)
+        info = json.loads((tmp_path / name / "run.json").read_text())
+        info["created"] = f"2026-01-0{i + 1}T00:00:00+00:00"
+        (tmp_path / name / "run.json").write_text(json.dumps(info))
+    result = evalkit("history", "v1", "worse", runs / "baseline.json.gz", "--metric", "wer",
+                     "--out", "h.html", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines()[1:-1]]
+    assert [row[4] for row in rows] == ["worse", "v1", "baseline.json.gz"]
+    assert rows[1][5:] == rows[2][5:]
+    page = (tmp_path / "h.html").read_text()
+    assert page.count("<svg") == 1 and page.count("<tr>") == 4
+    table, facts = history([tmp_path / "v1", tmp_path / "worse", runs / "baseline.json.gz"],
+                           ["wer"])
+    write_history(table, facts, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == page
+    wrong = evalkit("history", "v1", "--out", "h.doc", cwd=tmp_path)
+    assert wrong.returncode == 2 and "ends in .svg or .html" in wrong.stderr
+
+
+def test_mlflow_has_the_headline(runs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    result = evalkit("export", "mlflow", runs / "v1", "--uri", f"file:{tmp_path / 'mlruns'}")
+    assert result.returncode == 0, result.stderr
+    from mlflow.store.tracking.file_store import FileStore
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        run = FileStore(str(tmp_path / "mlruns")).get_run(result.stdout.split()[2])
+    summary = {row["metric"]: row for row in RunFolder(runs / "v1").summary()["scores"]}
+    metrics = run.data.metrics
+    assert metrics["wer/asr/given/value"] == pytest.approx(summary["wer"]["value"])
+    assert metrics["wer/asr/given/n"] == 800
+    assert metrics["wer/asr/given/low"] < metrics["wer/asr/given/value"]
+    assert run.info.run_name == "v1" and run.data.tags["evalkit.normaliser"].startswith("basic")
+    wrong = evalkit("export", "mlflow", runs / "v1", "--uri", "shoe://x")
+    assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
+
+
+def commands(path: Path) -> list[str]:
+    """What a workflow runs, in its order."""
+    tree = yaml.safe_load(path.read_text())
+    if "speech-gate" in tree:
+        return tree["speech-gate"]["script"]
+    return [step["run"] for step in tree["jobs"]["gate"]["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize(("name", "candidate", "code"), [
+    ("github-actions.yml", "noise", 0), ("github-actions.yml", "worse", 1),
+    ("github-actions.yml", "fewer", 2), ("gitlab-ci.yml", "worse", 1)])
+def test_the_commands_of_the_workflows_run(
+        runs: Path, tmp_path: Path, name: str, candidate: str, code: int) -> None:
+    """All but the installation, in one shell, as a runner with `set -e` does."""
+    for file in ("test.jsonl", "gates.yaml", "baseline.json.gz"):
+        shutil.copy(runs / file, tmp_path)
+    (tmp_path / "decode.sh").write_text(f"#!/bin/sh\ncp {runs / candidate}.jsonl hypotheses.jsonl")
+    (tmp_path / "decode.sh").chmod(0o755)
+    steps = commands(ROOT / "docs" / "ci" / name)
+    assert steps[0] == "pip install evalkit" and any("evalkit compare" in step for step in steps)
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+                   "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    codes = [subprocess.run(["bash", "-e", "-c", step], cwd=tmp_path, env=environment,
+                            capture_output=True, check=False).returncode for step in steps[1:]]
+    assert codes == [code if "compare" in step else 0 for step in steps[1:]]
+    for file in ("gates.xml", "gates.md", "gates.json"):
+        assert (tmp_path / file).stat().st_size
+    if name.startswith("github"):
+        assert (tmp_path / "summary.md").read_text() == (tmp_path / "gates.md").read_text()

@@ -1,0 +1,211 @@
+"""What a gate decides, from planted changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalkit.compare.baseline import Baseline, Candidate
+from evalkit.compare.comparison import Comparison, decide
+from evalkit.compare.gates import Gate, Gates
+from evalkit.errors import ConfigError
+from evalkit.statistics.bootstrap import Resampling
+from tests.compare.planted import FACTS, cell, other_way_round, planted
+
+QUICK = Resampling(draws=400)
+WORSE = {"better": "worse", "worse": "better"}
+
+
+def gated(base: Baseline, candidate: Candidate, *gates: dict[str, object]) -> Comparison:
+    asked = Gates(gates=[Gate.model_validate({"metric": "wer"} | gate) for gate in gates])
+    return decide(base, candidate, asked, resampling=QUICK)
+
+
+def statuses(found: Comparison) -> list[str]:
+    return [result.status for result in found.gates]
+
+
+def test_a_change_confined_to_one_group_is_found_there() -> None:
+    base, candidate = planted(worse=(1, 1, 1.3), sizes=(60, 60, 20))
+    found = gated(base, candidate, {"tolerance": {"relative": 0.1}}, {"scope": "every place"},
+                  {"scope": "place=g0"}, {"scope": "worst place"}, {"scope": "gap place"})
+    assert statuses(found) == ["passed", "failed", "passed", "failed", "failed"]
+    assert found.outcome == "regression" and found.exit_code == 1
+    assert [check.change.verdict for check in found.gates[1].checks] == [
+        "no change found", "no change found", "worse"]
+    assert found.gates[3].checks[0].change.scope.group == "g2"
+    assert found.gates[4].checks[0].change.scope.group == "g2 to g0"
+
+
+def test_the_change_is_the_difference_of_the_rates() -> None:
+    base, candidate = planted(worse=(1, 1.1, 1.2))
+    found = gated(base, candidate, {}, {"scope": "gap place"})
+    (before,), (after,) = base.scores, candidate.scores
+    rates = [sum(c.amount) / sum(c.weight) for c in (before, after)]
+    change = found.gates[0].checks[0].change
+    assert [change.base, change.candidate] == pytest.approx(rates)
+    assert change.change.value == pytest.approx(rates[1] - rates[0])
+    assert change.change.low < change.change.value < change.change.high
+    parts = np.reshape([before.amount, before.weight, after.amount, after.weight],
+                       (4, 3, 20)).sum(axis=2)
+    by_group = parts[[0, 2]] / parts[[1, 3]]
+    gaps = by_group[:, 2] - by_group[:, 0]
+    gap = found.gates[1].checks[0].change
+    assert [gap.base, gap.candidate, gap.change.value] == pytest.approx([*gaps, gaps[1] - gaps[0]])
+
+
+@pytest.mark.parametrize(("tolerance", "status"), [
+    ({}, "failed"), ({"relative": 0.05}, "failed"), ({"relative": 0.5}, "passed"),
+    ({"absolute": 0.09}, "passed"), ({"absolute": 0.001, "relative": 0.5}, "passed")])
+def test_what_is_tolerated_does_not_fail(tolerance: dict[str, float], status: str) -> None:
+    assert statuses(gated(*planted(worse=(1.2,) * 3), {"tolerance": tolerance})) == [status]
+
+
+def test_certain_asks_for_proof() -> None:
+    noise = planted(sizes=(10, 10, 10))
+    change = gated(*noise, {}).gates[0].checks[0].change
+    above, below = change.most_worsening * 1.01, change.most_worsening * 0.99
+    asked = [{"require": "certain", "tolerance": {"absolute": budget}} for budget in (above, below)]
+    found = gated(*noise, {}, *asked)
+    assert statuses(found) == ["passed", "passed", "failed"]
+    assert [result.checks[0].certain for result in found.gates[1:]] == [True, False]
+
+
+def test_nothing_changed_is_certain() -> None:
+    base, candidate = planted()
+    same = candidate._replace(scores=base.scores)
+    found = gated(base, same, {"require": "certain"}, {"scope": "gap place", "require": "certain"})
+    assert statuses(found) == ["passed", "passed"] and found.exit_code == 0
+
+
+def test_higher_may_be_better() -> None:
+    base, candidate = planted(worse=(1, 1, 1.3), metric="pesq_wb")
+    found = gated(base, candidate, *({"metric": "pesq_wb", "scope": scope} for scope in (
+        "overall", "place=g2", "worst place", "gap place")))
+    assert statuses(found) == ["passed", "passed", "passed", "failed"]
+    assert found.gates[1].checks[0].change.verdict == "better"
+    assert found.gates[2].checks[0].change.scope.group == "g0"
+    assert found.gates[3].checks[0].change.base > 0
+    back = gated(*other_way_round(base, candidate), {"metric": "pesq_wb", "scope": "place=g2"})
+    assert statuses(back) == ["failed"]
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.lists(st.sampled_from([0.8, 1, 1.25]), min_size=3, max_size=3))
+def test_the_other_way_round_mirrors_every_verdict(seed: int, worse: list[float]) -> None:
+    sides = planted(seed, worse=worse)
+    asked = [{"scope": scope} for scope in ("overall", "every place", "worst place", "gap place")]
+    there, back = gated(*sides, *asked), gated(*other_way_round(*sides), *asked)
+    for one, two in zip(there.changes, back.changes, strict=True):
+        assert one.scope == two.scope
+        assert two.verdict == WORSE.get(one.verdict, one.verdict)
+        assert two.change.value == pytest.approx(-one.change.value)
+        assert two.p_adjusted == one.p_adjusted
+        assert two.change.low == pytest.approx(-one.change.high)
+
+
+def test_versions_that_weigh_differently_mirror_too() -> None:
+    base, candidate = planted(worse=(1, 1, 1.2))
+    heavier = (np.array(candidate.scores[0].weight) * 1.1).round()
+    candidate = candidate._replace(
+        scores=[candidate.scores[0].model_copy(update={"weight": heavier.tolist()})])
+    there = gated(base, candidate, {}).changes[0]
+    back = gated(*other_way_round(base, candidate), {}).changes[0]
+    assert there.change.value == pytest.approx(-back.change.value)
+    assert there.p_value == back.p_value
+
+
+def test_a_group_of_few_is_named_and_not_passed() -> None:
+    sides = planted(sizes=(20, 20, 5), worse=(1, 1, 2))
+    found = gated(*sides, {"scope": "every place"}, {"scope": "place=g2"})
+    assert statuses(found) == ["passed", "not judged"]
+    assert [check.status for check in found.gates[0].checks] == ["passed", "passed", "not judged"]
+    assert found.exit_code == 2
+    assert found.problems == ["gate wer place=g2 cannot be judged: 5 speakers: fewer than 6 "
+                              "cannot be judged"]
+
+
+@pytest.mark.parametrize("gate", [
+    {"scope": "place=g9"}, {"pipeline": "other"}, {"condition": "noise"}, {"metric": "pesq_wb"}])
+def test_a_gate_that_matches_nothing_is_a_problem(gate: dict[str, str]) -> None:
+    found = gated(*planted(), {}, gate)
+    assert found.exit_code == 2 and "matches nothing" in found.problems[0]
+
+
+@pytest.mark.parametrize(("gate", "message"), [
+    ({"metric": "shoe"}, "no metric 'shoe'"), ({"metric": "level"}, "neither better high nor low"),
+    ({"tolerance": {"absolute": 0.5}}, "50 points; write 0.005"),
+    ({"scope": "every shoe"}, "no groups by 'shoe'; there are place")])
+def test_a_gate_that_makes_no_sense_is_refused(gate: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        gated(*planted(), gate)
+
+
+def test_without_gates_every_metric_is_gated_as_a_whole() -> None:
+    base, candidate = planted(worse=(1.3, 1.3, 1.3))
+    found = decide(base, candidate, resampling=QUICK, by=["place"])
+    assert [str(result.gate) for result in found.gates] == ["wer overall"]
+    assert found.exit_code == 1
+    assert [str(change.scope) for change in found.changes] == [
+        "overall", "place=g0", "place=g1", "place=g2"]
+
+
+def changed(candidate: Candidate, **facts: object) -> Candidate:
+    return candidate._replace(facts=FACTS.model_copy(update=facts))
+
+
+@pytest.mark.parametrize(("facts", "message"), [
+    ({"normaliser": {"name": "none"}},
+     "not the same normaliser: basic in the base, none in the candidate"),
+    ({"alignment_costs": "sclite"}, "not the same alignment costs: levenshtein"),
+    ({"corpus": {"name": "c", "digest": "e"}}, "not the same corpus: c d in the base, c e"),
+    ({"conditions": {"given": "noise"}}, "not the same condition given: unchanged in"),
+    ({"metrics": FACTS.metrics | {"wer": FACTS.metrics["pesq_wb"]}},
+     "not the same definition of wer"),
+])
+def test_measured_otherwise_is_incomplete(facts: dict[str, object], message: str) -> None:
+    base, candidate = planted()
+    found = gated(base, changed(candidate, **facts), {})
+    assert found.exit_code == 2 and message in found.problems[0], found.problems
+
+
+def test_what_is_gone_is_named() -> None:
+    base, candidate = planted()
+    left = frozenset(u for u in candidate.utterances if u < "u040")
+    gone = gated(base, candidate._replace(utterances=left), {}).problems
+    assert gone[0].startswith("utterances gone: 'u040-0', ") and gone[0].endswith("and 195 more")
+    assert gone[1] == "groups by place gone: 'g2'"
+    assert gated(base, candidate._replace(scores=[]), {"metric": "wer"}).problems[:3] == [
+        "pipelines gone: 'asr'", "conditions gone: 'given'",
+        "metrics gone: 'wer'"]
+
+
+def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:
+    base, candidate = planted()
+    now = candidate.scores[0]
+    n = [9, *now.n[1:]]
+    amount = [now.amount[0] / 2, *now.amount[1:]]
+    failing = now.model_copy(update={"n": n, "amount": amount, "failed": ["u000-3"]})
+    found = gated(base, candidate._replace(scores=[failing]), {})
+    assert found.problems == ["asr, given, wer: 1 failures that the base had not: 'u000-3'"]
+    (change,) = found.changes
+    assert (change.n, change.n_failed_base, change.n_failed_candidate) == (590, 0, 1)
+    assert change.base == pytest.approx(
+        sum(base.scores[0].amount[1:]) / sum(base.scores[0].weight[1:]))
+
+
+def test_what_is_new_is_a_note() -> None:
+    base, candidate = planted()
+    more = cell("pesq_wb", *np.ones((2, 60)))
+    found = gated(base, candidate._replace(scores=[*candidate.scores, more],
+                                           utterances=candidate.utterances | {"new"}), {})
+    assert found.exit_code == 0
+    assert found.notes == ["new metrics: 'pesq_wb'", "new utterances: 'new'"]
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    sides = planted(worse=(1, 1, 1.1))
+    one, two = (gated(*sides, {"scope": "every place"}).to_dict() for _ in range(2))
+    assert one == two

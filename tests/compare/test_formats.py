@@ -1,0 +1,84 @@
+"""Every format says the same, and shows hostile names inert."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+from markdown_it import MarkdownIt
+
+from evalkit.compare import formats
+from evalkit.compare.comparison import Comparison, decide
+from evalkit.compare.gates import Gate, Gates
+from evalkit.statistics.bootstrap import Resampling
+from evalkit.terminal import to_json
+from tests.compare.planted import planted
+
+HOSTILE = ("<script>alert(1)</script>", "a|b`c*d_e[f](g)", "x\n::error::gotcha", "\x00\x1b[31m\x07",
+           "]]>&amp;\"'", "@everybody 100%", "\u202eabc", "\ud800")
+
+
+def compared(label: str = "g2", worse: float = 1.3) -> Comparison:
+    base, candidate = planted(worse=(1, 1, worse))
+    renamed = [block.model_copy(update={"labels": [[label]]}) if block.labels == [["g2"]] else block
+               for block in base.blocks]
+    gates = Gates(gates=[Gate(metric="wer", tolerance={"relative": 0.5}),
+                         Gate(metric="wer", scope="every place")])
+    return decide(base.model_copy(update={"blocks": renamed}), candidate, gates,
+                  resampling=Resampling(draws=300))
+
+
+def test_all_say_the_same() -> None:
+    found = compared()
+    assert found.outcome == "regression"
+    tree = json.loads(to_json(found.to_dict()))
+    assert tree["schema"] == 1 and tree["exit_code"] == 1
+    failed = [check["scope"] for gate in tree["gates"] for check in gate["checks"]
+              if check["status"] == "failed"]
+    assert failed == ["place=g2"]
+    suite = ElementTree.fromstring(formats.junit(found))[0]
+    assert [case.get("name") for case in suite if case.find("failure") is not None] == [
+        "place=g2, asr, given"]
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "4", "failures": "1", "errors": "0", "skipped": "0"}
+    assert [row[2] for row in formats.rows(found) if row[0] == "failed"] == failed
+    errors = [line for line in formats.github(found) if line.startswith("::error")]
+    assert len(errors) == 1 and "place=g2" in errors[0]
+    assert formats.markdown(found).startswith("### ❌ evalkit: regression: 1 of 2 gates failed")
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_hostile_names_are_inert(label: str) -> None:
+    found = compared(label)
+    suite = ElementTree.fromstring(formats.junit(found))[0]
+    assert len(suite) == 4 and len(suite.findall("testcase/failure")) == 1
+    text = formats.markdown(found)
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert page.count("<tr>") == 5 and page.count("<td>") == 4 * len(formats.COLUMNS)
+    assert "<script>" not in page and "<a " not in page and "<em>" not in page
+    assert "@everybody" not in text
+    lines = list(formats.github(found))
+    assert all(line.startswith("::") and "\n" not in line and "\r" not in line for line in lines)
+    assert [line.split(" ")[0] for line in lines] == ["::error", "::notice"]
+    for row in formats.rows(found):
+        assert all(cell.isprintable() for cell in row)
+    json.loads(to_json(found.to_dict()))
+
+
+def test_problems_are_in_all() -> None:
+    base, candidate = planted()
+    found = decide(base, candidate._replace(utterances=frozenset()),
+                   resampling=Resampling(draws=50))
+    assert found.exit_code == 2
+    suite = ElementTree.fromstring(formats.junit(found))[0]
+    assert len(suite.findall("testcase/error")) == len(found.problems) == 2
+    assert sum(line.startswith("::error") for line in formats.github(found)) == 2
+    assert "utterances gone" in formats.markdown(found)
+    assert json.loads(to_json(found.to_dict()))["problems"] == found.problems
+
+
+def test_the_percent_sign_of_a_command_is_escaped() -> None:
+    line = next(formats.github(compared("50%,: done")))
+    title = line.split("::")[1]
+    assert "place=50%25,: done" in line and "," not in title.split("title=")[1]

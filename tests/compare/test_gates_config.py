@@ -1,0 +1,61 @@
+"""gates.yaml: what is understood, and what is refused in one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from evalkit.compare.gates import Gate, Scope, Tolerance, parse_scope, read_gates
+from evalkit.errors import ConfigError
+
+
+@pytest.mark.parametrize(("text", "scope"), [
+    ("overall", Scope("overall")), ("accent=Scottish", Scope("group", "accent", "Scottish")),
+    ("every accent", Scope("every", "accent")),
+    ("worst home region", Scope("worst", "home region")),
+    ("gap gender,accent", Scope("gap", "gender,accent")),
+    ("cohorts.declared=accent = Scottish", Scope("group", "cohorts.declared", "accent = Scottish")),
+])
+def test_scopes(text: str, scope: Scope) -> None:
+    assert parse_scope(text) == scope
+    assert Gate(metric="wer", scope=text).model_dump()["scope"] == str(scope)
+
+
+def test_the_documented_gates_are_gates(tmp_path: Path) -> None:
+    docs = Path(__file__).parent.parent.parent / "docs"
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (docs / "gates.md").read_text(),
+                          re.MULTILINE | re.DOTALL)
+    (tmp_path / "gates.yaml").write_text(block)
+    kinds = {gate.scope.kind for gate in read_gates(tmp_path / "gates.yaml").gates}
+    assert kinds == {"overall", "every", "worst", "gap"}
+    assert len(read_gates(docs / "ci" / "gates.yaml").gates) == 2
+
+
+def test_the_larger_tolerance_counts() -> None:
+    tolerance = Tolerance(absolute=0.01, relative=0.1)
+    assert tolerance.budget(0.05) == 0.01
+    assert tolerance.budget(-20.0) == 2.0
+    assert Tolerance().budget(0.3) == 0.0
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("gates: []", "gates: List should have at least 1 item"),
+    ("gates: [{scope: overall}]", "gates.0.metric: Field required"),
+    ("gates: [{metric: wer, scope: everywhere}]", "gates.0.scope: Value error, 'everywhere' is no"),
+    ("gates: [{metric: wer, scope: every }]", "gates.0.scope: Value error, 'every' is no scope"),
+    ("gates: [{metric: wer, tolerence: {}}]", "gates.0.tolerence: Extra inputs"),
+    ("gates: [{metric: wer, tolerance: {relative: -1}}]", "gates.0.tolerance.relative: Input"),
+    ("gates: [{metric: wer, tolerance: {absolute: .inf}}]", "gates.0.tolerance.absolute: Input"),
+    ("gates: [{metric: wer, require: maybe}]", "gates.0.require: Input should be"),
+    ("gates: [{metric: wer}]\nlevel: 5", "level: Input should be less than"),
+    ("- wer", "expected `key: value` lines"), ("gates: [", "not YAML"),
+])
+def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "gates.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_gates(path)
+    assert message in str(caught.value) and str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,221 @@
+"""Tables as CSV, versions side by side, the Markdown summary, pictures of sound."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from markdown_it import MarkdownIt
+from PIL import Image
+
+from evalkit.errors import RunError
+from evalkit.protocols import Fact
+from evalkit.report import write_report
+from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain, to_csv
+from evalkit.report.markdown import escaped
+from evalkit.report.real import pairs
+from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
+from evalkit.report.tables import read_headline
+from evalkit.report.versions import versions
+from evalkit.report.worst import changed_rows
+from evalkit.runfolder import RunFolder
+from evalkit.statistics.systems import compare_systems
+from tests.report.conftest import HOSTILE, FakeRun, Page
+
+RATE = Fact("%", False, "", 1)
+
+
+# CSV
+
+def rows_of(listing: Listing) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(listing))))
+
+
+def test_csv_holds_values_in_full_and_bounds_apart() -> None:
+    lines = [Line([*plain("a"), measured(1 / 3, RATE, 0.25, 0.5), counted(7)]),
+             Line([*plain("b"), measured(math.nan, RATE), counted(None)])]
+    assert rows_of(Listing("t", "T", ("name", "rate", "n"), lines)) == [
+        {"name": "a", "rate": "0.3333333333", "rate, low": "0.25", "rate, high": "0.5", "n": "7"},
+        {"name": "b", "rate": "", "rate, low": "", "rate, high": "", "n": ""}]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0"])
+def test_no_text_is_a_formula(text: str) -> None:
+    row, = rows_of(Listing("t", "T", ("name",), [Line([Cell(text)])]))
+    assert row["name"] == f"'{text}"
+
+
+def test_hostile_text_stays_in_its_field() -> None:
+    texts = [*HOSTILE, 'a,"b"\r\nc']
+    found = rows_of(Listing("t", "T", ("x", "y"), [Line(plain(text, "end")) for text in texts]))
+    assert [row["y"] for row in found] == ["end"] * len(texts)
+    assert found[0]["x"] == HOSTILE[0]
+
+
+def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> None:
+    page, folder = Page(written[1]), written[1].parent / "tables"
+    names = {path.stem for path in folder.iterdir()}
+    assert names == {(attrs.get("id") or "")[6:] for attrs in page.of("table")
+                     if (attrs.get("id") or "").startswith("table-")}
+    table = pd.read_csv(folder / "groups.csv")
+    scores = written[0].table().merge(written[0].utterances[["utterance_id", "accent"]])
+    errors = scores[scores["metric"] == "wer"].groupby(["accent", "pipeline", "condition"])
+    sums = errors[["amount", "weight"]].sum()
+    for row in table.to_dict("records"):
+        key = row["accent"], row["Pipeline"], row["Condition"]
+        assert row["Word error rate, %"] == pytest.approx(
+            sums.loc[key, "amount"] / sums.loc[key, "weight"])
+
+
+# Pipelines two by two
+
+def test_pairs_say_what_the_comparison_says(written: tuple[FakeRun, Path]) -> None:
+    run = written[0]
+    headline = read_headline(run.info, run.summary(), {})
+    found = pairs(run.table(), headline)
+    assert found is not None
+    assert [line.cells[0].text for line in found.lines].count("Word error rate") == 2
+    rows = run.table().query("metric == 'wer' and condition == 'clean'")
+    a, b = (rows[rows["pipeline"] == name] for name in ("rnnoise", "plain"))
+    difference = compare_systems(a, b).difference
+    first = found.lines[0].cells
+    assert [cell.text for cell in first[2:4]] == ["rnnoise", "plain"]
+    assert first[4].key == difference.value
+    assert first[4].bounds == (difference.low, difference.high)
+
+
+def test_one_pipeline_has_no_pairs(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "run", tmp_path, ["plain"])
+    assert pairs(run.table(), read_headline(run.info, run.summary(), {})) is None
+
+
+# The most changed
+
+def test_the_most_changed_come_worse_first_and_once() -> None:
+    counts = {"before": [0, 5, 5, 5, 5, 2, 2], "after": [9, 8, 0, 5, 4, 2, None]}
+    scores = pd.DataFrame([
+        {"pipeline": pipeline, "condition": "c", "utterance_id": f"u{i}", "metric": "wer",
+         "amount": n, "weight": 10.0} for pipeline, row in counts.items()
+        for i, n in enumerate(row)])
+    found = changed_rows(scores, "before")
+    assert found["utterance_id"].to_list() == ["u0", "u1", "u2", "u4"]
+    assert found["change"].to_list() == pytest.approx([0.9, 0.3, -0.5, -0.1])
+    assert changed_rows(scores, "after").iloc[0]["utterance_id"] == "u2"
+
+
+# Versions
+
+@pytest.fixture
+def two_versions(tmp_path: Path) -> tuple[Path, Path]:
+    """v2 makes an error more in every utterance of "rnnoise" under "clean"."""
+    folders = []
+    for name in ("v1", "v2"):
+        run = FakeRun(tmp_path / name, tmp_path / "corpus", speakers=8)
+        for row in run.scores:
+            if name == "v2" and (row["metric"], row["pipeline"], row["condition"]) == (
+                    "wer", "rnnoise", "clean"):
+                row["amount"] += 1
+        folders.append(run.write())
+    return folders[0], folders[1]
+
+
+def test_versions_stand_side_by_side(two_versions: tuple[Path, Path]) -> None:
+    found = versions([RunFolder(path) for path in two_versions])
+    assert list(found.columns[3:6]) == ["v1", "v2", "Change"]
+    rows = {tuple(cell.text for cell in line.cells[:3]): line.cells for line in found.lines}
+    worse = rows["Word error rate", "rnnoise", "clean"]
+    assert worse[5].key == pytest.approx(0.1) and worse[8].text == "worse" and worse[8].alarm
+    assert (worse[4].key or 0) - (worse[3].key or 0) == pytest.approx(0.1)
+    same = rows["Word error rate", "plain", "clean"]
+    assert same[5].key == 0 and same[8].text == "may be chance" and same[7].text == "48"
+    assert rows["Equal error rate", "plain", "clean"][8].text == "not compared"
+
+
+def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], tmp_path: Path
+                                              ) -> None:
+    v1, v2 = two_versions
+    target = tmp_path / "summary.md"
+    page = Page(write_report(v2, tmp_path / "out", earlier=[v1], markdown=target))
+    assert "What changed?" in page.text
+    assert (tmp_path / "out" / "tables" / "versions.csv").exists()
+    text = target.read_text()
+    assert "| Word error rate | rnnoise | clean |" in text and "▲ worse" in text
+    assert text.startswith("### evalkit: accents\n\n- 2 pipelines were run")
+
+
+def test_the_same_name_twice_is_numbered(two_versions: tuple[Path, Path]) -> None:
+    found = versions([RunFolder(two_versions[0]), RunFolder(two_versions[0])])
+    assert list(found.columns[3:5]) == ["1. v1", "2. v1"]
+
+
+def test_a_version_that_is_missing_is_named(two_versions: tuple[Path, Path], tmp_path: Path
+                                            ) -> None:
+    with pytest.raises(RunError, match="v0"):
+        write_report(two_versions[1], tmp_path / "out", earlier=[tmp_path / "v0"])
+    assert not (tmp_path / "out").exists()
+
+
+# Markdown
+
+@pytest.mark.parametrize("text", [*HOSTILE, "[x](javascript:alert(1))", "![i](//e.org/i)",
+                                  "a | b", "**b** _i_ `c` ~~s~~ # h", "<!-- x --> &lt;"])
+def test_markdown_shows_names_as_they_are(text: str) -> None:
+    html = MarkdownIt("commonmark").enable("table").render(
+        f"| name | end |\n| --- | --- |\n| {escaped(text)} | end |\n")
+    assert html.count("<td>") == 2
+    assert not any(f"<{tag}" in html for tag in ("a ", "img", "em", "strong", "code", "b>",
+                                                 "script"))
+
+
+# Pictures of sound
+
+def tone(pitch: float, rate: int = 16_000, seconds: float = 1.0) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 48_000])
+@pytest.mark.parametrize("pitch", [500.0, 3000.0])
+def test_a_tone_is_a_line_at_its_height(pitch: float, rate: int) -> None:
+    shades = picture(tone(pitch, rate), rate)
+    assert shades is not None and shades.shape == (HEIGHT, WIDTH)
+    darkest = shades.mean(axis=1).argmin()
+    assert HIGHEST * (1 - darkest / (HEIGHT - 1)) == pytest.approx(pitch, abs=HIGHEST / HEIGHT)
+    if rate == 8000:
+        assert (shades[:HEIGHT // 2 - 2] == 255).all()  # nothing is above half the rate
+
+
+def test_time_runs_to_the_right() -> None:
+    shades = picture(np.concatenate([tone(1000), np.zeros(16_000)]), 16_000)
+    assert shades is not None
+    assert shades[:, :WIDTH // 2 - 5].min() == 0 and shades[:, WIDTH // 2 + 5:].min() == 255
+
+
+@pytest.mark.parametrize("samples", [np.zeros(16_000), np.ones(100), np.full(16_000, np.nan)])
+def test_what_cannot_be_drawn_is_not(samples: np.ndarray) -> None:
+    assert picture(samples, 16_000) is None
+
+
+def test_a_part_of_a_file_becomes_a_small_png(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.concatenate([np.zeros(16_000), tone(2000)]), 16_000)
+    address = spectrogram(path, 1.0, 1.0)
+    kind, _, data = address.partition(",")
+    assert kind == "data:image/png;base64"
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L"))
+    expected = picture(tone(2000), 16_000)
+    assert expected is not None
+    assert np.abs(image.astype(int) - expected).max() <= 8
+    assert address == spectrogram(path, 1.0, 1.0) and len(address) < 30_000
+    assert spectrogram(path, 99.0, 1.0) == ""
+
+
+def test_a_file_that_is_no_audio_has_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"RIFF, so to say")
+    assert spectrogram(tmp_path / "a.wav") == spectrogram(tmp_path / "gone.wav") == ""
