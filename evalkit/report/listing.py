@@ -42,8 +42,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of ``name``, unique on the page. ``numbers`` are the columns that hold numbers;
-    ``units`` what they are in, for the title. ``caption`` is what the table is."""
+    """A table of ``name``, unique on the page; ``caption`` is what it shows, ``numbers`` are the
+    columns that hold numbers."""
 
     name: str
     caption: str

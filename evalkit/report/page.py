@@ -141,7 +141,7 @@ def _render(content: dict[str, Any]) -> str:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
     environment.globals |= {
         "count": text.count, "markdown": text.markdown, "yaml_text": text.yaml_text,
-        "titles": TITLES, "most_groups": MOST_GROUPS}
+        "titles": TITLES, "most_groups": MOST_GROUPS, "directions": measures.DIRECTIONS}
     style, script = (_template(name) for name in ("style.css", "page.js"))
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(

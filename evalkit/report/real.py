@@ -34,7 +34,8 @@ _MARKS = {"ok": "●", "insufficient": "○", "unknown": "○"}
 
 @dataclass(frozen=True)
 class Reality:
-    """``pairs`` is None where there is one pipeline; ``notes`` are what statistics warn of."""
+    """Whether groups differ at all, which of them differ from the others, and what statistics
+    warn of."""
 
     gaps: Listing
     differences: Listing

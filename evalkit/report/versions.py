@@ -73,8 +73,7 @@ def _change(key: Key, headlines: Sequence[Headline], first: pd.DataFrame, last: 
     verdict = Cell("may be chance", mark="◇")
     if fact.higher_is_better is not None and (low > 0 or high < 0):
         better = (low > 0) == fact.higher_is_better
-        verdict = Cell("better", mark="▼▲"[fact.higher_is_better]) if better else Cell(
-            "worse", mark="▲▼"[fact.higher_is_better], alarm=True)
+        verdict = Cell("better" if better else "worse", mark="▲" if low > 0 else "▼")
     return [measured(found.difference.value, fact, low, high), unit, counted(found.n), verdict]
 
 
