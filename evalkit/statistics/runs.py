@@ -13,13 +13,16 @@ import pandas as pd
 from evalkit.errors import ConfigError
 from evalkit.runfolder import RunFolder
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
-from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
+from evalkit.statistics.detection import detection_intervals, sorted_trials
 from evalkit.statistics.groups import COUNTS, GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
 
 Key = tuple[str, str, str]
 """Pipeline, condition and metric."""
+
+TRIAL_DRAWS = 400
+"""Enough for a standard deviation, which is all that the intervals of trials take from them."""
 
 
 def headline_intervals(run: RunFolder, metrics: Sequence[str],
@@ -44,7 +47,7 @@ def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[
     trials, people = run.trials(), run.utterances()
     known = people.dropna(subset="speaker_id")
     speakers = dict(zip(known["utterance_id"], known["speaker_id"], strict=True))
-    draws = replace(resampling, draws=min(resampling.draws, FEWER_DRAWS.draws))
+    draws = replace(resampling, draws=min(resampling.draws, TRIAL_DRAWS))
     found: dict[Key, tuple[float, float]] = {}
     for (pipeline, condition), rows in trials.groupby(["pipeline", "condition"]):
         rates = detection_intervals(sorted_trials(rows, speakers), resampling=draws)
