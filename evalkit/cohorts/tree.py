@@ -112,11 +112,13 @@ class Regions:
 
 
 def geojson(regions: Regions, properties: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The regions as a FeatureCollection (RFC 7946), each with its ``properties``; a region
-    across the dateline is two polygons."""
+    """The regions as a FeatureCollection (RFC 7946), each with its ``properties``, and with the
+    bounds of where its speakers live as ``bbox``; a region across the dateline is two polygons."""
     features = [{"type": "Feature", "properties": dict(facts),
+                 "bbox": _bbox(seen[0], seen[1] + regions.meridian),
                  "geometry": _geometry(box[0], box[1] + regions.meridian)}
-                for box, facts in zip(regions.boxes(), properties, strict=True)]
+                for box, seen, facts in zip(regions.boxes(), regions.extents, properties,
+                                            strict=True)]
     return {"type": "FeatureCollection", "features": features}
 
 
@@ -142,6 +144,14 @@ def _geometry(latitudes: np.ndarray, longitudes: np.ndarray) -> dict[str, Any]:
     if len(plain) == 1:
         return {"type": "Polygon", "coordinates": plain[0]}
     return {"type": "MultiPolygon", "coordinates": plain}
+
+
+def _bbox(latitudes: np.ndarray, longitudes: np.ndarray) -> list[float]:
+    """West, south, east, north; west is the larger where the dateline lies between."""
+    west, east = (longitudes + 180) % 360 - 180
+    found: list[float] = np.array([west, latitudes[0], east, latitudes[1]]).round(
+        MOST_DECIMALS).tolist()
+    return found
 
 
 def _span(bounds: np.ndarray, positive: str, negative: str, decimals: int) -> str:

@@ -140,17 +140,17 @@ def _maps(people: pd.DataFrame, regions: Sequence[Tree], heat: Heat) -> Iterator
                        classes=heat.classes(people["rate"].to_numpy(float)))
         height = min(6.5, max(2.6, 0.8 + 4.6 / window.across))
         yield title, (
-            "A dot is a speaker. Dashed lines and numbers: the regions of the geographic tree, as "
-            "in the table below." if regions else
+            "A dot is a speaker. Dashed lines and numbers: where the speakers of the geographic "
+            "tree's regions live, as in the table below." if regions else
             "A dot is a speaker. The geographic tree found no border that is worth drawing."), (
             drawn(draw, (5.2, height), f"cohorts-map-{i + 1}", title))
 
 
 def _region(i: int, region: Tree, people: pd.DataFrame) -> Region:
-    geometry = region["geometry"]
-    polygons = (geometry["coordinates"] if geometry["type"] == "MultiPolygon"
-                else [geometry["coordinates"]])
-    rings = [np.array(polygon[0], float) for polygon in polygons]
+    west, south, east, north = map(float, region["bbox"])
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    rings = [np.array([[a, south], [b, south], [b, north], [a, north], [a, south]])
+             for a, b in spans]
     name = region["properties"]["name"]
     inside = people[people["tree"] == name] if "tree" in people else people[:0]
     return Region(str(i) if i <= LABELLED else "", rings,

@@ -21,8 +21,8 @@ SCHEMA_VERSION = 1
 """Of the findings.json that are read here."""
 MARKS: Mapping[str, str] = {"confirmed": "●", "not confirmed": "◇", "insufficient": "○",
                             "nothing found": "–"}
-RANKED = ("Finder", "Cohort", "Who is in it", "Speakers", "Gap found", "Chance finds",
-          "Gap on fresh speakers", "p (adjusted)", "Verdict")
+RANKED = ("Finder", "Cohort", "Verdict", "Speakers", "Gap found", "Chance finds",
+          "Gap on fresh speakers", "p (adjusted)", "Who is in it")
 PLACED = ("Number", "Region", "Speakers", "Rate where found", "Rate on fresh speakers", "Verdict")
 Tree = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ def people_of(run: RunFolder) -> pd.DataFrame:
 
 def who(verdict: Tree) -> str:
     """Such as "Scottish 83 % (elsewhere 9 %)": what the cohort's name does not say by itself."""
-    return "; ".join(f"{trait['label']} {_percent(trait['share'])} (elsewhere "
+    return ", ".join(f"{trait['label']} {_percent(trait['share'])} (elsewhere "
                      f"{_percent(trait['elsewhere'])})" for trait in verdict.get("who") or ()
                      if trait["label"] not in verdict["cohort"])
 
@@ -114,12 +114,12 @@ def _verdict(finding: Tree, verdict: Tree, fact: Fact) -> list[Cell]:
     cohort = next(c for c in finding["cohorts"] if c["name"] == verdict["cohort"])
     sizes = [cohort[half]["n_speakers"] for half in ("discovery", "confirmation")]
     null, gap = finding["chance"], verdict["gap"] or {}
-    return [*plain(finding["finder"], verdict["cohort"], who(verdict) or "–"),
+    return [*plain(finding["finder"], verdict["cohort"]), status(verdict["status"]),
             Cell(f"{sizes[0]} + {sizes[1]}", key=sum(sizes)),
             measured(known(verdict["discovered_gap"]), fact),
             measured(known(null["median"]), fact, known(null["low"]), known(null["high"])),
             interval(gap, fact, "too few fresh speakers"), p_value(known(verdict["p_adjusted"])),
-            status(verdict["status"])]
+            *plain(who(verdict) or "–")]
 
 
 def status(word: str) -> Cell:

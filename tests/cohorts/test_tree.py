@@ -44,7 +44,15 @@ def test_a_region_across_the_dateline_is_two_polygons() -> None:
     json.dumps(collection, allow_nan=False)
     kinds = [feature["geometry"]["type"] for feature in collection["features"]]
     assert "MultiPolygon" in kinds
-    for feature in collection["features"]:
+    people = moved(make_world(), 180 - centre).people()
+    region = rule.assign(people.location[:, 0], people.location[:, 1])
+    for i, feature in enumerate(collection["features"]):
+        west, south, east, north = feature["bbox"]
+        latitude, longitude = people.location[region == i].T
+        assert [south, north] == pytest.approx([latitude.min(), latitude.max()], abs=1e-5)
+        within = ((longitude >= west - 1e-5) & (longitude <= east + 1e-5) if west <= east
+                  else (longitude >= west - 1e-5) | (longitude <= east + 1e-5))
+        assert within.all()
         shape = feature["geometry"]
         rings = shape["coordinates"] if shape["type"] == "Polygon" else [
             ring for part in shape["coordinates"] for ring in part]

@@ -41,7 +41,7 @@ def test_every_verdict_is_a_row_that_can_be_linked_to(discovered: tuple[FakeRun,
         row = next(row for row in page.cells
                    if row[:2] == [finding["finder"], verdict["cohort"]])
         assert row[4] == f"{100 * verdict['discovered_gap']:.2f}".replace("-", "−")
-        assert row[8].endswith(f" {verdict['status']}") and not row[8][0].isalpha()
+        assert row[2].endswith(f" {verdict['status']}") and not row[2][0].isalpha()
         if verdict["gap"]:
             gap = [f"{100 * verdict['gap'][name]:.2f}" for name in ("value", "low", "high")]
             assert row[6] == f"{gap[0]} {gap[1]} to {gap[2]}".replace("-", "−")
