@@ -167,8 +167,8 @@ def groups(run: Annotated[Path, typer.Argument(help="A run folder.")],
 @app.command()
 def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
             finder: Annotated[list[str] | None, typer.Option(
-                help="tree, geodemographic, clusters, declared, slices; default: all that the "
-                     "run has the data for. Repeatable.")] = None,
+                help="tree, geodemographic, clusters, predicted, declared, slices; default: all "
+                     "that the run has the data for. Repeatable.")] = None,
             metric: Annotated[str, typer.Option(
                 help="Any additive metric, or false_rejects of speaker verification.")] = "wer",
             pipeline: Pipeline = None, condition: ConditionName = None,

@@ -51,11 +51,10 @@ class Tree:
         growth = Growth(self.score, self.max_regions, floors=self._floors(len(points)),
                         alpha=self.alpha)
         grow = grower([value_axis(points[:, 0]), value_axis(points[:, 1])], growth)
-        extent = np.stack([points.min(axis=0), points.max(axis=0)], axis=1)
 
         def search(outcomes: Outcomes) -> Regions:
             partition = grow(outcomes.take(known))
-            return Regions(partition, cut, extent, _extents(points, partition.assign(points)))
+            return Regions(partition, cut, _extents(points, partition.assign(points)))
 
         return search
 
@@ -67,12 +66,11 @@ class Tree:
 @dataclass(frozen=True)
 class Regions:
     """A frozen partition of the globe. ``meridian`` is where longitudes are counted from,
-    ``extent`` (2, 2) the least and greatest latitude and degrees east of it that were seen,
-    ``extents`` (regions, 2, 2) those that were seen in every region."""
+    ``extents`` (regions, 2, 2) the least and greatest latitude and degrees east of it that were
+    seen in every region."""
 
     partition: Partition
     meridian: float
-    extent: np.ndarray
     extents: np.ndarray
 
     @property
@@ -98,7 +96,8 @@ class Regions:
     def boxes(self) -> np.ndarray:
         """(regions, 2, 2): latitude and degrees east of ``meridian``, from and to, within the
         extent of the speakers."""
-        low, high = self.extent[:, 0, None], self.extent[:, 1, None]
+        low = self.extents[:, :, 0].min(axis=0)[:, None]
+        high = self.extents[:, :, 1].max(axis=0)[:, None]
         return np.clip(self.partition.boxes(2), low, high)
 
     def describe(self) -> dict[str, Any]:

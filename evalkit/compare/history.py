@@ -16,6 +16,7 @@ from evalkit.compare.comparison import is_headline
 from evalkit.errors import ConfigError, one_line
 from evalkit.files import replacing
 from evalkit.protocols import Fact
+from evalkit.report.figures import COLOURS, SHAPES
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.terminal import show
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ["metric", "pipeline", "condition", "created", "version"]
 HEAD = [*COLUMNS, "value", "95 %", "n", "failed"]
-MARKERS = "os^DvPX"
 SUFFIXES = (".svg", ".html")
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>evalkit history</title><style>
@@ -115,7 +115,8 @@ def _draw(axis: Axes, shown: pd.DataFrame, versions: list[str], scale: int) -> N
         at += 0.08 * (i - (len(lines) - 1) / 2)
         value, low, high = (scale * rows[c].to_numpy(float) for c in ("value", "low", "high"))
         axis.errorbar(at, value, np.nan_to_num([value - low, high - value]), capsize=3,
-                      marker=MARKERS[i % len(MARKERS)], label=one_line(pipeline))
+                      marker=SHAPES[i % len(SHAPES)],
+                      color=COLOURS[i % len(COLOURS)], label=one_line(pipeline))
     axis.set_xticks(range(len(versions)), [one_line(v) for v in versions], rotation=30, ha="right")
     axis.spines[["top", "right"]].set_visible(False)
     if lines:

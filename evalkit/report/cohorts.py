@@ -14,7 +14,7 @@ from evalkit.errors import RunError
 from evalkit.protocols import Fact
 from evalkit.report.cohort_figures import people_figures, ranking
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
-from evalkit.report.text import fact_of, number
+from evalkit.report.text import fact_of, known, number
 from evalkit.runfolder import RunFolder
 
 SCHEMA_VERSION = 1
@@ -41,7 +41,7 @@ class Discovery:
     @property
     def confirmed(self) -> list[Tree]:
         """The verdicts that fresh speakers confirmed, the widest gap first; after those on
-        speakers those on utterances, which may be of a condition and not of a person."""
+        speakers those on utterances, which may be of a room and not of a person."""
         found = [(finding["options"].get("unit") == "utterance", -verdict["gap"]["value"], verdict)
                  for finding in self.findings["finders"] for verdict in finding["verdicts"]
                  if verdict["status"] == "confirmed"]
@@ -131,11 +131,6 @@ def interval(found: Tree, fact: Fact, undefined: str = "nothing was measured") -
     """An interval of findings.json, or why there is none."""
     value, low, high = (known(found.get(name)) for name in ("value", "low", "high"))
     return measured(value, fact, low, high, undefined)
-
-
-def known(value: float | None) -> float:
-    """NaN for JSON's null."""
-    return math.nan if value is None else float(value)
 
 
 def _of(findings: Tree, finder: str) -> Tree:

@@ -15,7 +15,7 @@ from evalkit.errors import RunError
 from evalkit.protocols import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.listing import Cell
-from evalkit.report.text import number, short
+from evalkit.report.text import known, number, short
 from evalkit.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _statistics(arms: Sequence[Results]) -> Table:
 def _statistic(arm: Results, name: str) -> Cell:
     found = arm["statistics"][name]
     scale = 100 if name == "variance" else 1  # of points²
-    value = number(scale * _known(found["value"]), RATE)
+    value = number(scale * known(found["value"]), RATE)
     return Cell(value, "" if arm["arm"] == START else _change(found, "change"))
 
 
@@ -108,7 +108,7 @@ def _regions(arms: Sequence[Results], targets: Sequence[str]) -> Table:
 def _region(outcome: Results, is_start: bool) -> Cell:
     """The start's rate with its interval; another arm's with that of the change."""
     rate = outcome["rate"]
-    value = number(_known(rate["value"]), RATE)
+    value = number(known(rate["value"]), RATE)
     if is_start:
         return Cell(value, _span(rate))
     return Cell(value, _change(outcome["difference"], "value"))
@@ -123,14 +123,14 @@ def _changes(arms: Results) -> Results:
 def _error_rates(arms: Results, names: Sequence[str]) -> Table:
     before = _changes(arms)
     rows = [(_measure(name), [
-        Cell(number(_known(before[name]["before"]), RATE)) if arm == START else
+        Cell(number(known(before[name]["before"]), RATE)) if arm == START else
         _changed(found["changes"][START][name]) for arm, found in arms.items()]) for name in names]
     return Table("Equal error rate on test speakers, %, and its change from the start in points, "
                  "with 95 % interval", "speakers", list(arms), rows)
 
 
 def _changed(found: Results) -> Cell:
-    return Cell(number(_known(found["after"]), RATE), _change(found, "value"))
+    return Cell(number(known(found["after"]), RATE), _change(found, "value"))
 
 
 def _measure(name: str) -> str:
@@ -154,7 +154,7 @@ def _at_one_threshold(arms: Results) -> Table:
 
 
 def _errors(seeds: Sequence[Results]) -> Cell:
-    return Cell(" / ".join(number(fmean(_known(seed[rate]["value"]) for seed in seeds), RATE)
+    return Cell(" / ".join(number(fmean(known(seed[rate]["value"]) for seed in seeds), RATE)
                            for rate in ("frr", "far")))
 
 
@@ -215,7 +215,7 @@ def _rings(geometry: Results) -> Iterable[Sequence[Sequence[float]]]:
 
 
 def _rates(arm: Results) -> dict[str, float]:
-    return {r["region"]: _known(r["rate"]["value"]) for r in arm["regions"] if r["region"] != "all"}
+    return {r["region"]: known(r["rate"]["value"]) for r in arm["regions"] if r["region"] != "all"}
 
 
 def _label(arm: Results) -> str:
@@ -225,14 +225,10 @@ def _label(arm: Results) -> str:
 
 
 def _change(found: Results, key: str) -> str:
-    value = _known(found[key])
+    value = known(found[key])
     sign = "+" if value > 0 else ""
     return f"{sign}{number(value, RATE)} ({_span(found)})"
 
 
 def _span(found: Results) -> str:
-    return " to ".join(number(_known(found[bound]), RATE) for bound in ("low", "high"))
-
-
-def _known(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    return " to ".join(number(known(found[bound]), RATE) for bound in ("low", "high"))

@@ -53,6 +53,11 @@ def number(value: float, fact: Fact) -> str:
     return f"{shown:.{decimals}f}".replace("-", "−")
 
 
+def known(value: float | None) -> float:
+    """NaN for JSON's null."""
+    return math.nan if value is None else float(value)
+
+
 def chance(p_value: float) -> str:
     """A p-value to the decimals that a permutation test has, "–" where it is undefined."""
     if not math.isfinite(p_value):
