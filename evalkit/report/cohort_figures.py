@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -147,13 +146,9 @@ def _maps(people: pd.DataFrame, regions: Sequence[Tree], heat: Heat) -> Iterator
 
 
 def _region(i: int, region: Tree, people: pd.DataFrame) -> Region:
-    west, south, east, north = map(float, region["bbox"])
-    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-    rings = [np.array([[a, south], [b, south], [b, north], [a, north], [a, south]])
-             for a, b in spans]
     name = region["properties"]["name"]
     inside = people[people["tree"] == name] if "tree" in people else people[:0]
-    return Region(str(i) if i <= LABELLED else "", rings,
+    return Region(str(i) if i <= LABELLED else "", region["bbox"],
                   inside[["longitude", "latitude"]].to_numpy(float))
 
 

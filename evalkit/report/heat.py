@@ -49,8 +49,8 @@ class Heat:
         labels = [f"< {shown[0]}", *between, f"≥ {shown[-1]}"]
         return labels[::-1] if self.fact.higher_is_better else labels
 
-    def legend(self, figure: Figure) -> None:
-        """The classes, above the figure."""
+    def legend(self, figure: Figure, of: str = "speaker") -> None:
+        """The classes, above the figure; ``of`` says whose values they are."""
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], linestyle="none", marker="o", color=colour,
@@ -58,7 +58,7 @@ class Heat:
                    for colour, size in zip(HEAT, _SIZES[:len(self.labels)], strict=False)]
         unit = f", {self.fact.unit}" if self.fact.unit else ""
         figure.legend(handles, self.labels, loc="outside upper left", frameon=False, ncols=3,
-                      title=f"rate of a speaker{unit}" if unit == ", %" else "mean of a speaker",
+                      title=f"rate of a {of}{unit}" if unit == ", %" else f"mean of a {of}",
                       handletextpad=0.2, columnspacing=1.2, alignment="left")
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.report.figures import INK, LINE, PAPER
+from evalkit.report.figures import HEAT, INK, LINE, PAPER
 from evalkit.report.heat import Heat, dots
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MARGIN = 0.08
@@ -52,12 +53,20 @@ class Window:
 
 @dataclass(frozen=True)
 class Region:
-    """A region's rings, its label, and the places of its speakers, (n, 2) in degrees east and
-    north; the label stands among those."""
+    """A region's ``bounds``, west, south, east, north, west the larger across the dateline; its
+    label, and places within, (n, 2) in degrees east and north, at one of which that stands."""
 
     label: str
-    rings: Sequence[np.ndarray]
+    bounds: Sequence[float]
     members: np.ndarray
+
+    @property
+    def rings(self) -> list[np.ndarray]:
+        """Closed, (5, 2); two where the dateline lies between."""
+        west, south, east, north = map(float, self.bounds)
+        spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        return [np.array([[a, south], [b, south], [b, north], [a, north], [a, south]])
+                for a, b in spans]
 
     def places(self, window: Window) -> np.ndarray:
         """The members in the window, those nearest to the median of them first."""
@@ -109,12 +118,27 @@ def map_of(figure: Figure, *, window: Window, places: np.ndarray, classes: np.nd
            regions: Sequence[Region]) -> None:
     """Land, regions, and a dot for every place, as large and dark as its class of ``heat``."""
     axes = figure.subplots()
+    _land_and_labels(axes, window, regions)
+    dots(axes, places, classes)
+    for ring in (ring for region in regions for ring in region.rings):
+        axes.plot(*ring.T, color=INK, linewidth=0.9, linestyle="--")
+    heat.legend(figure)
+
+
+def shaded(axes: Axes, window: Window, regions: Sequence[Region], classes: np.ndarray) -> None:
+    """Land, and over it the regions, as dark as their classes of ``heat.Heat``; the smaller lie
+    upon the larger."""
+    _land_and_labels(axes, window, regions)
+    rings = [(ring, shade) for region, shade in zip(regions, classes, strict=True)
+             for ring in region.rings]
+    for ring, shade in sorted(rings, key=lambda one: -float(np.prod(np.ptp(one[0], axis=0)))):
+        axes.fill(*ring.T, facecolor=HEAT[shade] if shade >= 0 else "none", edgecolor=INK,
+                  linewidth=0.9, alpha=0.75)
+
+
+def _land_and_labels(axes: Axes, window: Window, regions: Sequence[Region]) -> None:
     for ring in coastlines(window):
         axes.fill(*ring.T, facecolor=LINE, edgecolor=LINE, linewidth=0.6, alpha=0.6)
-    dots(axes, places, classes)
-    for region in regions:
-        for ring in region.rings:
-            axes.plot(*np.vstack([ring, ring[:1]]).T, color=INK, linewidth=0.9, linestyle="--")
     for label, place in _legible(regions, window):
         axes.text(place[0], place[1], label, ha="center", va="center", fontsize=8, zorder=5,
                   bbox={"facecolor": PAPER, "edgecolor": INK, "linewidth": 0.6, "pad": 1.6})
@@ -122,7 +146,6 @@ def map_of(figure: Figure, *, window: Window, places: np.ndarray, classes: np.nd
              aspect=1 / max(0.1, math.cos(math.radians((window.south + window.north) / 2))),
              xlabel="degrees east", ylabel="degrees north")
     axes.tick_params(length=0)
-    heat.legend(figure)
 
 
 def _legible(regions: Sequence[Region], window: Window) -> list[tuple[str, np.ndarray]]:

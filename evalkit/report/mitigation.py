@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from evalkit.errors import RunError
 from evalkit.protocols import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
+from evalkit.report.heat import heat_of
 from evalkit.report.listing import Cell
+from evalkit.report.maps import Region, Window, shaded, windows
 from evalkit.report.text import known, number, short
 from evalkit.runfolder import RunFolder
 
@@ -28,6 +31,8 @@ Results = Mapping[str, Any]
 RATE = Fact("%", False, "", decimals=1)
 START = "none"
 """The arm that is the start itself."""
+_SHARES = np.linspace(0.1, 0.9, 9)
+"""How far within a region its label may stand."""
 
 STATISTICS: Mapping[str, str] = {
     "overall": "All", "target": "Targets", "others": "Others", "max": "Worst region",
@@ -164,12 +169,7 @@ def _figures(results: Results, name: str) -> list[tuple[str, Markup]]:
                              f"{name}-frontier", title))]
     regions = results["cohorts"]["regions"]
     shown = [arm for arm in results["arms"] if arm["arm"] in (START, results["recommended"])]
-    for i, arm in enumerate(shown if regions else ()):
-        title = "Map at the start" if arm["arm"] == START else f"Map after {_label(arm)}"
-        draw = partial(_map, features=regions["features"], rates=_rates(arm),
-                       scale=_rates(shown[0]))
-        figures.append((title, drawn(draw, (5.2, 3.4), f"{name}-map-{i}", title)))
-    return figures
+    return [*figures, *(_maps(regions["features"], shown, name) if regions else ())]
 
 
 def _frontier(figure: Figure, points: Sequence[Results]) -> None:
@@ -188,30 +188,48 @@ def _frontier(figure: Figure, points: Sequence[Results]) -> None:
     decorate(axes, [short(name, 24) for name in arms])
 
 
-def _map(figure: Figure, features: Sequence[Results], rates: Mapping[str, float],
-         scale: Mapping[str, float]) -> None:
-    """Regions in degrees, each as dark as its rate is high; white to the start's highest."""
-    axes = figure.subplots()
-    top = max((rate for rate in scale.values() if math.isfinite(rate)), default=0.0) or 1.0
-    for i, feature in enumerate(features, 1):
-        rate = rates.get(feature["properties"]["name"], math.nan)
-        shade = min(1.0, max(0.0, rate / top)) if math.isfinite(rate) else 0.0
-        for ring in _rings(feature["geometry"]):
-            east, north = zip(*ring, strict=True)
-            axes.fill(east, north, facecolor=COLOURS[1], edgecolor=INK, linewidth=0.8,
-                      alpha=0.85 * shade)
-            # Beside one another: bands of latitude can be too narrow for labels in one column.
-            across = min(east) + (max(east) - min(east)) * i / (len(features) + 1)
-            axes.text(across, (min(north) + max(north)) / 2, number(rate, RATE), ha="center",
-                      va="center")
-    axes.set(xlabel="degrees east", ylabel="degrees north")
-    axes.spines[["top", "right"]].set_visible(False)
+def _maps(features: Sequence[Results], arms: Sequence[Results], name: str
+          ) -> Iterator[tuple[str, Markup]]:
+    """Of the arms beside or above one another; again where most regions crowd in a part."""
+    bounds = np.array([feature["bbox"] for feature in features], float)
+    corners = np.vstack([bounds[:, [0, 1]], bounds[:, [2, 3]]])
+    for i, window in enumerate(windows(corners)):
+        title = "Map " + " and ".join("at the start" if arm["arm"] == START
+                                      else f"after {_label(arm)}" for arm in arms)
+        draw = partial(_map, features=features, arms=arms, window=window)
+        rows = _rows(window, len(arms))
+        height = 1.0 + rows * min(5.0, 0.4 + 5.0 * rows / len(arms) / window.across)
+        yield (title if i == 0 else f"{title}, where most regions are",
+               drawn(draw, (5.2, height), f"{name}-map-{i}", title))
 
 
-def _rings(geometry: Results) -> Iterable[Sequence[Sequence[float]]]:
-    polygons = ([geometry["coordinates"]] if geometry["type"] == "Polygon"
-                else geometry["coordinates"])
-    return (polygon[0] for polygon in polygons)
+def _map(figure: Figure, features: Sequence[Results], arms: Sequence[Results], window: Window
+         ) -> None:
+    """Every region has the colour of its rate, on one scale for all arms, and its rate as label."""
+    rates = np.array([[_rates(arm).get(feature["properties"]["name"], math.nan)
+                       for feature in features] for arm in arms])
+    heat = heat_of(rates.ravel(), RATE)
+    rows = _rows(window, len(arms))
+    panels = figure.subplots(rows, len(arms) // rows, squeeze=False, sharex=True, sharey=True)
+    for axes, arm, values in zip(panels.flat, arms, rates, strict=True):
+        regions = [Region(number(value, RATE), feature["bbox"], _inside(*feature["bbox"]))
+                   for feature, value in zip(features, values, strict=True)]
+        shaded(axes, window, regions, heat.classes(values))
+        axes.set_title(_label(arm), fontsize="medium", loc="left")
+        axes.label_outer()
+    heat.legend(figure, "region")
+
+
+def _rows(window: Window, panels: int) -> int:
+    """Maps that are clearly wider than high stand above one another."""
+    return panels if window.across > 1.3 else 1
+
+
+def _inside(west: float, south: float, east: float, north: float) -> np.ndarray:
+    """Places for a label, (n, 2)."""
+    width = (east - west) % 360
+    across, up = np.meshgrid(west + width * _SHARES, south + (north - south) * _SHARES)
+    return np.column_stack([(across.ravel() + 180) % 360 - 180, up.ravel()])
 
 
 def _rates(arm: Results) -> dict[str, float]:
