@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_limits
 
-from evalkit.cohorts.clusters import known_vectors
+from evalkit.cohorts.clusters import SPEAKERS_PER_CLUSTER, known_vectors
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.people import Outcomes, People
 from evalkit.scores import ratio
@@ -29,7 +29,8 @@ variance of the vectors."""
 
 @dataclass(frozen=True)
 class Predicted:
-    """Finds bands of predicted rate, each with ``share`` of the speakers."""
+    """Finds bands of predicted rate, each with ``share`` of the speakers, but of as many at
+    least as a cluster of ``clusters`` is to have: fewer are never enough to confirm."""
 
     share: float = 0.1
     name: Literal["predicted"] = "predicted"
@@ -61,7 +62,8 @@ class Predicted:
                 ridge.fit(parts[there], ratio(own.harm, own.weight)[there], own.weight[there])
             direction = ridge.coef_ @ axes
             score = (people.embedding[known] - centre) @ direction
-            steps = np.arange(1, round(1 / self.share)) * self.share
+            share = max(self.share, SPEAKERS_PER_CLUSTER / len(score))
+            steps = np.arange(1, round(1 / share)) * share
             return Difficulty(centre, direction, np.unique(np.quantile(score, 1 - steps))[::-1])
 
         return search

@@ -66,6 +66,12 @@ def test_bands_hold_their_share_and_everybody_with_a_vector() -> None:
     assert sorted(np.concatenate(members)) == [i for i in range(240) if i != 3]
 
 
+def test_few_speakers_are_cut_into_fewer_bands() -> None:
+    people, _ = voices(n=24)
+    rule = Predicted().prepare(people)(people.by_speaker)
+    assert [len(at) for at in rule.members(people)] == [4] * 6
+
+
 def test_it_says_what_it_lacks() -> None:
     world = make_world()
     people = people_of(world.rows, world.utterances)
