@@ -75,6 +75,28 @@ def test_speaker_verification_of_real_speech(librispeech: Path, tmp_path: Path) 
     assert value["encoder", "clean", "min_dcf_p0.01"] < 0.2
 
 
+def test_children_are_found_by_their_voices(real_data: Path, tmp_path: Path) -> None:
+    source, manifest = real_data / "speechocean762", tmp_path / "nameless.jsonl"
+    run_cli("corpus", "prepare", "kaldi", source, "-o", tmp_path / "all.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    write_manifest(manifest, [{key: row[key] for key in ("id", "audio", "text", "speaker")}
+                              for row in rows])
+    (tmp_path / "eval.yaml").write_text(json.dumps({
+        "corpus": str(manifest), "outside": True, "metrics": ["wer"],
+        "pipelines": [{"name": "encoder", "encoder": "resemblyzer"}]}))
+    run_cli("run", tmp_path / "eval.yaml", "--out", tmp_path / "run")
+    run_cli("cohorts", tmp_path / "run", "--metric", "false_rejects", "--finder", "clusters")
+    verdicts = RunFolder(tmp_path / "run").findings()["finders"][0]["verdicts"]
+    (confirmed,) = [v["cohort"] for v in verdicts if v["status"] == "confirmed"]
+    cohorts = pd.read_parquet(tmp_path / "run" / "cohorts.parquet")
+    ids = set(cohorts.loc[cohorts["cohort"] == confirmed, "utterance_id"])
+    members = {row["speaker"] for row in rows if row["id"] in ids}
+    children = {speaker for speaker, age in (
+        line.split() for line in (source / "spk2age").read_text().splitlines()) if int(age) < 15}
+    assert len(children) == 54
+    assert len(members & children) >= max(0.85 * len(members), 0.5 * len(children))
+
+
 def read_tsv(path: Path) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in path.read_text().splitlines())
 

@@ -4,13 +4,13 @@ folders and are escaped in each of them."""
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from evalkit.compare.changes import Change
 from evalkit.compare.comparison import Check, Comparison, Outcome
 from evalkit.errors import one_line
+from evalkit.report.text import in_markdown
 from evalkit.terminal import show
 
 COLUMNS = ("gate", "metric", "scope", "pipeline", "condition", "base", "candidate", "change",
@@ -18,7 +18,6 @@ COLUMNS = ("gate", "metric", "scope", "pipeline", "condition", "base", "candidat
 _HEADLINES: dict[Outcome, str] = {
     "pass": "pass: no gate failed", "regression": "regression: {failed} of {all} gates failed",
     "incomplete": "incomplete: what is missing or differs ({problems}) must be mended first"}
-_MARKDOWN = re.compile(r"([\\`*_\[\]#!|~<>&])")
 
 
 def headline(comparison: Comparison) -> str:
@@ -50,12 +49,12 @@ def sentence(comparison: Comparison, check: Check) -> str:
 def markdown(comparison: Comparison) -> str:
     """A comment for a pull request."""
     mark = {"pass": "✅", "regression": "❌", "incomplete": "⚠️"}[comparison.outcome]
-    names = f"{_marked(comparison.candidate)} compared with {_marked(comparison.base)}"
+    names = f"{in_markdown(comparison.candidate)} compared with {in_markdown(comparison.base)}"
     table = [list(COLUMNS), ["---"] * len(COLUMNS),
-             *([_marked(cell) for cell in row] for row in rows(comparison))]
+             *([in_markdown(cell) for cell in row] for row in rows(comparison))]
     lines = [f"### {mark} evalkit: {headline(comparison)}", "", names, "",
-             *(f"- **{_marked(problem)}**" for problem in comparison.problems),
-             *(f"- {_marked(note)}" for note in comparison.notes), "",
+             *(f"- **{in_markdown(problem)}**" for problem in comparison.problems),
+             *(f"- {in_markdown(note)}" for note in comparison.notes), "",
              *("| " + " | ".join(row) + " |" for row in table), "", _legend(comparison), ""]
     return "\n".join(lines)
 
@@ -129,11 +128,6 @@ def _signed(value: str) -> str:
 
 def _probability(p: float) -> str:
     return "–" if math.isnan(p) else f"{p:.4f}"
-
-
-def _marked(text: str) -> str:
-    """Text that is neither markup nor mentions anybody."""
-    return _MARKDOWN.sub(r"\\\1", one_line(text)).replace("@", "@\u200b")
 
 
 def _command(level: str, title: str, message: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
@@ -10,18 +9,17 @@ from typing import Any
 from evalkit.report.cohorts import Discovery
 from evalkit.report.listing import Cell, Listing
 from evalkit.report.tables import TITLES, Matrix
-from evalkit.report.text import short
+from evalkit.report.text import in_markdown
 
 LONGEST = 200
 """Characters of a name that are shown."""
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 
 
 def summary(content: Mapping[str, Any]) -> str:
     """The sentences of the summary, the change from earlier versions where there are any, the
     most telling metric, and the cohorts that were confirmed."""
-    parts = [f"### evalkit: {escaped(content['info']['corpus']['name'])}",
-             "\n".join(f"- {escaped(unescape(sentence.striptags()), 1000)}"
+    parts = [f"### evalkit: {_name(content['info']['corpus']['name'])}",
+             "\n".join(f"- {in_markdown(unescape(sentence.striptags()))}"
                        for sentence in content["lede"])]
     if content["versions"]:
         parts.append(_listing(content["versions"]))
@@ -31,9 +29,8 @@ def summary(content: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def escaped(value: object, length: int = LONGEST) -> str:
-    """Text on one line that Markdown shows as it is."""
-    return _SPECIAL.sub(r"\\\1", short(value, length))
+def _name(value: object) -> str:
+    return in_markdown(value, LONGEST)
 
 
 def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
@@ -42,22 +39,22 @@ def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    shown = f"{escaped(cell.text)} ({escaped(cell.interval)})" if cell.interval else escaped(
+    shown = f"{_name(cell.text)} ({_name(cell.interval)})" if cell.interval else _name(
         cell.text)
     return f"{cell.mark} {shown}" if cell.mark else shown
 
 
 def _listing(listing: Listing) -> str:
     rows = ([_cell(cell) for cell in line.cells] for line in listing.lines)
-    return f"**{escaped(listing.caption)}**\n\n" + _table(
-        [escaped(column) for column in listing.columns], rows)
+    return f"**{_name(listing.caption)}**\n\n" + _table(
+        [_name(column) for column in listing.columns], rows)
 
 
 def _matrix(matrix: Matrix) -> str:
     name, unit = TITLES.get(matrix.metric, matrix.metric), matrix.fact.unit
-    rows = ([escaped(pipeline), *map(_cell, cells)] for pipeline, cells in matrix.rows)
-    return f"**{escaped(f'{name}, {unit}' if unit else name)}**\n\n" + _table(
-        ["", *(escaped(condition) for condition in matrix.conditions)], rows)
+    rows = ([_name(pipeline), *map(_cell, cells)] for pipeline, cells in matrix.rows)
+    return f"**{_name(f'{name}, {unit}' if unit else name)}**\n\n" + _table(
+        ["", *(_name(condition) for condition in matrix.conditions)], rows)
 
 
 def _confirmed(discovery: Discovery) -> str:

@@ -15,6 +15,7 @@ from evalkit.protocols import Fact
 # and code points that are no characters: invisible, or able to reorder what stands around them.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
                      "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 _MOST_DECIMALS = 6
 
 
@@ -27,6 +28,11 @@ def short(value: object, length: int) -> str:
     """``printable(value)`` on one line, at most ``length`` characters."""
     text = " ".join(printable(value).split())
     return text if len(text) <= length else text[:length - 1] + "…"
+
+
+def in_markdown(value: object, length: int = 1000) -> str:
+    """``short(value, length)`` as Markdown that shows it as it is and mentions nobody."""
+    return _MARKDOWN.sub(r"\\\1", short(value, length)).replace("@", "@\u200b")
 
 
 def say(sentence: str, *parts: object) -> Markup:

@@ -19,10 +19,10 @@ from evalkit.errors import RunError
 from evalkit.protocols import Fact
 from evalkit.report import write_report
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain, to_csv
-from evalkit.report.markdown import escaped
 from evalkit.report.real import pairs
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
 from evalkit.report.tables import read_headline
+from evalkit.report.text import in_markdown
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_rows
 from evalkit.runfolder import RunFolder
@@ -168,10 +168,14 @@ def test_a_version_that_is_missing_is_named(two_versions: tuple[Path, Path], tmp
                                   "a | b", "**b** _i_ `c` ~~s~~ # h", "<!-- x --> &lt;"])
 def test_markdown_shows_names_as_they_are(text: str) -> None:
     html = MarkdownIt("commonmark").enable("table").render(
-        f"| name | end |\n| --- | --- |\n| {escaped(text)} | end |\n")
+        f"| name | end |\n| --- | --- |\n| {in_markdown(text)} | end |\n")
     assert html.count("<td>") == 2
     assert not any(f"<{tag}" in html for tag in ("a ", "img", "em", "strong", "code", "b>",
                                                  "script"))
+
+
+def test_markdown_mentions_nobody() -> None:
+    assert "@everybody" not in in_markdown("cc @everybody")
 
 
 # Pictures of sound
