@@ -138,30 +138,39 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 def groups(run: Annotated[Path, typer.Argument(help="A run folder.")],
            by: Annotated[list[str], typer.Option(
                help="Metadata column; columns joined by commas are crossed. Repeatable.")],
-           metric: Annotated[str, typer.Option(help="Any additive metric of the run.")] = "wer",
+           metric: Annotated[str, typer.Option(
+               help="Any additive metric of the run, or eer of speaker verification.")] = "wer",
            pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
            as_json: Json = False) -> None:
     """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
+
+    With --metric eer: each group's own equal error rate, and how often it is rejected and accepted
+    wrongly at the one threshold that everybody gets, under each condition.
 
     Examples:
 
         evalkit groups runs/v2 --by gender --by country
 
         evalkit groups runs/v2 --by gender,accent --metric cer --json
+
+        evalkit groups runs/v2 --by gender --metric eer
     """
     from evalkit.runfolder import RunFolder
-    from evalkit.statistics.runs import group_reports
-    from evalkit.terminal import print_groups, print_json
+    from evalkit.statistics.runs import group_reports, verification_reports
+    from evalkit.terminal import print_groups, print_json, print_verification
 
-    folder = RunFolder(run)
-    facts = folder.info()["metrics"]
-    reports = group_reports(folder, [column.split(",") for column in by], metric=metric,
-                            pipeline=pipeline, condition=condition, seed=seed)
+    folder, columns = RunFolder(run), [column.split(",") for column in by]
+    if metric == "eer":
+        verified = verification_reports(folder, columns, pipeline=pipeline, condition=condition,
+                                        seed=seed)
+        if as_json:
+            return print_json([report.to_dict() for report in verified])
+        return print_verification(verified)
+    reports = group_reports(folder, columns, metric=metric, pipeline=pipeline,
+                            condition=condition, seed=seed)
     if as_json:
-        print_json([report.to_dict() for report in reports])
-        return
-    for report in reports:
-        print_groups(report, facts[metric])
+        return print_json([report.to_dict() for report in reports])
+    print_groups(reports, folder.info()["metrics"][metric])
 
 
 @app.command()

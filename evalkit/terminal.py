@@ -14,8 +14,10 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from evalkit.statistics.bootstrap import Interval
+    from evalkit.statistics.detection import DetectionInterval
     from evalkit.statistics.groups import GroupReport, GroupRow
     from evalkit.statistics.systems import SystemComparison
+    from evalkit.statistics.verification import VerificationReport
 
 
 def print_summary(summary: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
@@ -38,8 +40,14 @@ def print_summary(summary: Mapping[str, Any], facts: Mapping[str, Mapping[str, A
                   f"{row['kind']}")
 
 
-def print_groups(report: GroupReport, fact: Mapping[str, Any]) -> None:
-    """The table of groups, worst first, then whether there is any gap, then the warnings."""
+def print_groups(reports: Sequence[GroupReport], fact: Mapping[str, Any]) -> None:
+    """Of every report the table of groups, worst first, then whether there is any gap, then the
+    warnings."""
+    for report in reports:
+        _print_groups(report, fact)
+
+
+def _print_groups(report: GroupReport, fact: Mapping[str, Any]) -> None:
     unit = f" {fact['unit']}" if fact.get("unit") else ""
     where = f", {report.condition}" if report.condition else ""
     print(f"{report.metric}{unit} of {report.pipeline}{where} by {' x '.join(report.by)}")
@@ -68,6 +76,30 @@ def _group_row(row: GroupRow, fact: Mapping[str, Any]) -> list[str]:
     ratio = row.adjusted
     return cells + ([f"{ratio.value:.2f}", f"[{ratio.low:.2f}, {ratio.high:.2f}]"]
                     if ratio else [""] * 2)
+
+
+def print_verification(reports: Sequence[VerificationReport]) -> None:
+    """Of every report the table of groups, those most often rejected first, then whether that is
+    more than chance, then the warnings."""
+    columns = ["group", "status", "speakers", "targets", "others", "own EER %", "95 %",
+               "rejected %", "95 %", "accepted %", "95 %"]
+    share = {"unit": "%", "decimals": 2}
+    for report in reports:
+        print(f"speaker verification, {report.pipeline}, {report.condition}, by "
+              f"{' x '.join(report.by)}, at the threshold {report.threshold:.4f} for everybody")
+        print_table(columns, [
+            [row.group, row.status, str(row.n_speakers), str(row.n_targets),
+             str(row.n_nontargets),
+             *(cell for name in ("eer", "miss", "false_alarm")
+               for cell in _interval(row.rates[name], share))] for row in report.rows])
+        found = report.fairness
+        if found is not None:
+            print(f"fairness discrepancy rate {found.fdr:.4f} (1 is fair), chance alone gives "
+                  f"{found.expected_fdr:.4f} (p = {found.p_fdr:.4f}); GARBE {found.garbe:.4f} "
+                  f"(0 is fair), {found.expected_garbe:.4f} (p = {found.p_garbe:.4f})")
+        for warning in report.warnings:
+            print(f"note: {warning}")
+        print()
 
 
 def print_systems(found: Sequence[SystemComparison], fact: Mapping[str, Any]) -> None:
@@ -113,7 +145,7 @@ def to_json(tree: Any) -> str:
     return json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _interval(interval: Interval, fact: Mapping[str, Any]) -> list[str]:
+def _interval(interval: Interval | DetectionInterval, fact: Mapping[str, Any]) -> list[str]:
     low, high = show(interval.low, fact), show(interval.high, fact)
     return [show(interval.value, fact), f"[{low}, {high}]"]
 

@@ -152,6 +152,7 @@ def test_cohorts_finds_what_was_planted_and_nothing_else(scored: Path) -> None:
 @pytest.mark.parametrize(("words", "message"), [
     (["groups", "--by", "shoe"], "no column 'shoe'"),
     (["groups", "--by", "side", "--metric", "shoe"], "no metric 'shoe'"),
+    (["groups", "--by", "side", "--metric", "eer"], "no trials of speaker verification"),
     (["systems", "--condition", "shoe"], "no condition 'shoe'"),
     (["cohorts", "--finder", "shoe"], "no cohorts plug-in 'shoe'"),
 ])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -77,6 +78,26 @@ def test_its_gate_runs(tmp_path: Path) -> None:
     assert {"gates.xml", "gates.md"} <= {path.name for path in tmp_path.iterdir()}
     assert shown(tmp_path, compare.replace("runs/v2", "runs/v1")).returncode == 0
     assert shown(tmp_path, "evalkit history runs/v1 runs/v2").returncode == 0
+
+
+def test_its_table_of_verification_runs(tmp_path: Path) -> None:
+    """On twenty voices whose embeddings are given."""
+    generator = np.random.default_rng(0)
+    ids = [f"u{speaker}-{i}" for speaker in range(20) for i in range(4)]
+    np.savez(tmp_path / "voices.npz", ids=ids, embeddings=(
+        generator.normal(size=(20, 1, 8)) + 0.4 * generator.normal(size=(20, 4, 8))).reshape(-1, 8))
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({
+        "id": name, "text": "hello", "speaker": name.split("-")[0],
+        "accent": "ab"[i % 8 // 4]}) + "\n" for i, name in enumerate(ids)))
+    (tmp_path / "eval.yaml").write_text(json.dumps({
+        "corpus": "m.jsonl", "metrics": ["wer"], "pipelines": [{"name": "given", "encoder": {
+            "name": "precomputed", "path": "voices.npz"}}]}))
+    ran = shown(tmp_path, "evalkit run eval.yaml --out runs/latest -j 0")
+    assert ran.returncode == 0, ran.stderr
+    (line,) = (line for line in CONSOLE if line.startswith("evalkit groups"))
+    table = shown(tmp_path, line)
+    assert table.returncode == 0, table.stderr
+    assert table.stdout.count(" ok ") == 2 and "GARBE" in table.stdout
 
 
 def shown(folder: Path, line: str) -> subprocess.CompletedProcess[str]:

@@ -33,6 +33,7 @@ from evalkit.report.mitigation import mitigation_section
 from evalkit.report.real import pairs, reality
 from evalkit.report.recordings import COPIES, Recordings
 from evalkit.report.tables import TITLES, matrices, read_headline
+from evalkit.report.verification import verification
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_examples, worst_examples
 from evalkit.runfolder import RunFolder
@@ -112,6 +113,7 @@ def _content(run: RunFolder, folder: Path, by: str | None, earlier: Sequence[Run
         "values": tables.values(headline), "failures": tables.what_failed(summary["failures"]),
         "groups": found, "rates": groups.rates(found, headline.facts[METRIC]) if found else None,
         "figures": error_rates_by_group(found) if found else [],
+        "verification": verification(run, headline, groups.choose_column(utterances, by)),
         "discovery": cohorts,
         "reality": reality(found, utterances, scores, headline) if found else None,
         "pairs": pairs(scores, headline),
@@ -127,7 +129,8 @@ def _content(run: RunFolder, folder: Path, by: str | None, earlier: Sequence[Run
 
 def _write_beside(folder: Path, content: dict[str, Any]) -> None:
     """Every table of the page as CSV, and the findings."""
-    parts = [*content.values(), *(value for name in ("discovery", "reality") if content[name]
+    parts = [*content.values(), *(value for name in ("discovery", "reality", "verification")
+                                  if content[name]
                                   for value in vars(content[name]).values())]
     listings = [part for part in parts if isinstance(part, Listing) and part.lines]
     write_tables(folder, [*listings, *mitigation_tables(content["mitigation"])])

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import sparse, special, stats
 
 from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
@@ -97,16 +97,65 @@ def sorted_trials(trials: pd.DataFrame, speakers: Mapping[str, str]) -> Trials:
                   code[:n], code[n:], np.asarray(names, object))
 
 
+class _Class(NamedTuple):
+    """The target trials, or the others, by score: their speakers, and how many of the trials lie
+    below every corner. Where both sides are one speaker, ``other`` is a place after the last."""
+
+    speaker: np.ndarray
+    other: np.ndarray
+    below: np.ndarray
+
+    def rejected(self, often: np.ndarray) -> np.ndarray:
+        """Share of the trials below every corner, NaN where there is none."""
+        weight = often[self.speaker] * np.append(often, 1.0)[self.other]
+        total = np.append(0.0, np.cumsum(weight))
+        return ratio(total[self.below], np.full(len(self.below), total[-1]))
+
+
+class Corners(NamedTuple):
+    """``evalkit.trials.detection_curve`` of the same trials for any number of draws of speakers,
+    at its corners. From one corner to the next one of its two rates stands still, so that
+    neither the crossing of the rates nor the lowest cost can be missed."""
+
+    thresholds: np.ndarray
+    targets: _Class
+    others: _Class
+
+    def curve(self, often: np.ndarray) -> DetectionCurve:
+        """The curve where every speaker counts as ``often``, (speakers,), as told."""
+        return DetectionCurve(self.thresholds, self.targets.rejected(often),
+                              1 - self.others.rejected(often))
+
+
+def corners_of(trials: Trials, threshold: float | None = None) -> Corners:
+    """Where the class of the trials changes, by score, and at the ``threshold``."""
+    n = len(trials.scores)
+    starts = np.flatnonzero(np.append(True, trials.scores[1:] != trials.scores[:-1])[:n])
+    some = [np.logical_or.reduceat(of, starts) if n else of
+            for of in (trials.target, ~trials.target)]
+    mixed = some[0] & some[1]
+    inner = mixed | np.append(True, mixed[:-1] | (some[0][1:] != some[0][:-1]))[:len(starts)]
+    at = [] if threshold is None else [int(np.searchsorted(trials.scores, threshold))]
+    edges = np.unique(np.concatenate([[0], starts[inner], at, [n]]).astype(int))
+    before = np.append(0, np.cumsum(trials.target))[edges]
+    other = np.where(trials.enrol == trials.test, len(trials.speakers), trials.test)
+    parts = [_Class(trials.enrol[of], other[of], below)
+             for of, below in ((trials.target, before), (~trials.target, edges - before))]
+    return Corners(np.append(trials.scores[edges[:-1]], np.inf), *parts)
+
+
 def detection_intervals(trials: Trials, threshold: float | None = None,
                         resampling: Resampling = FEWER_DRAWS) -> dict[str, DetectionInterval]:
     """Equal error rate and minimum costs, and with a ``threshold`` the miss and false-alarm
     rates at it, each with an interval from the same draws of speakers: their standard
     deviation, carried to the logit scale, times Student's t with speakers - 1 degrees of
     freedom."""
-    value = _rates(trials, np.ones(len(trials.scores)), threshold)
+    corners = corners_of(trials, threshold)
+    value = _rates(corners, np.ones(len(trials.speakers)), threshold)
     n_targets = int(trials.target.sum())
     n = len(np.unique(np.concatenate([trials.enrol, trials.test])))
-    drawn = _draws(trials, threshold, resampling)
+    drawn = (_draws(trials, corners, threshold, resampling) if n
+             else np.full((1, len(value)), np.nan))
     warning = None if n >= FEW_SPEAKERS else (
         f"{n} speakers: fewer than {FEW_SPEAKERS}, the interval is approximate")
     found = {}
@@ -123,10 +172,11 @@ def speaker_values(trials: Trials) -> dict[str, np.ndarray]:
     with all trials that it has part in, in turn (the jackknife's pseudo-values, Tukey 1958,
     without its correction of bias). NaN for speakers without a trial, and everywhere where
     the rate is undefined with any of them deleted."""
-    whole = _rates(trials, np.ones(len(trials.scores)), None)
+    corners, everybody = corners_of(trials), np.ones(len(trials.speakers))
+    whole = _rates(corners, everybody)
     present = np.unique(np.concatenate([trials.enrol, trials.test]))
-    without = np.array([list(_rates(trials, np.asarray(
-        (trials.enrol != speaker) & (trials.test != speaker), float), None).values())
+    without = np.array([list(_rates(corners, np.where(
+        np.arange(len(everybody)) == speaker, 0.0, 1.0)).values())
         for speaker in present]).reshape(len(present), len(whole))
     values = np.full((len(trials.speakers), len(whole)), np.nan)
     values[present] = np.array(list(whole.values())) + (len(present) - 1) * (
@@ -154,14 +204,14 @@ def fairness(trials: Trials, groups: Mapping[str, str], threshold: float, rule: 
     label = group_labels(trials, groups)
     known = np.flatnonzero(label != UNKNOWN)
     names, code = np.unique(label[known], return_inverse=True)
-    accepted = trials.scores >= threshold
+    counted = _counted(trials, threshold)
     rng = np.random.default_rng(resampling.seed)
 
     def unfairness(codes: np.ndarray) -> tuple[float, float]:
-        place = np.full(len(label), -1)
-        place[known] = codes
-        at, group = _memberships(trials, place, rule)
-        return _unfairness(trials.target[at], accepted[at], group, len(names), alpha)
+        member = np.zeros((len(label), len(names)))
+        member[known, codes] = 1.0
+        sums = [_within(pairs, member, rule) for pairs in counted]
+        return _unfairness(ratio(sums[0], sums[1]), ratio(sums[2], sums[3]), alpha)
 
     seen = np.array(unfairness(code))
     null = np.array([unfairness(rng.permutation(code)) for _ in range(resampling.draws)])
@@ -202,11 +252,26 @@ def _memberships(trials: Trials, place: np.ndarray, rule: Rule) -> tuple[np.ndar
     return at, np.concatenate([enrol[inside], test[also]])
 
 
-def _unfairness(target: np.ndarray, accepted: np.ndarray, group: np.ndarray, n_groups: int,
-                alpha: float) -> tuple[float, float]:
-    """1 - FDR and GARBE; NaN where fewer than two groups have both kinds of trial."""
-    miss = _group_rates(group[target], ~accepted[target], n_groups)
-    false_alarm = _group_rates(group[~target], accepted[~target], n_groups)
+def _counted(trials: Trials, threshold: float) -> list[sparse.csr_array]:
+    """By pair of speakers (enrolled, tested): misses, target trials, false alarms, others."""
+    accepted = trials.scores >= threshold
+    shape = (len(trials.speakers),) * 2
+    return [sparse.coo_array((of.astype(float), (trials.enrol, trials.test)), shape).tocsr()
+            for of in (trials.target & ~accepted, trials.target, ~trials.target & accepted,
+                       ~trials.target)]
+
+
+def _within(pairs: sparse.csr_array, member: np.ndarray, rule: Rule) -> np.ndarray:
+    """Sums (groups,) of ``pairs`` under ``rule``, by who is a ``member`` (speakers, groups)."""
+    both: np.ndarray = (member * (pairs @ member)).sum(axis=0)
+    if rule == "both":
+        return both
+    enrol: np.ndarray = pairs.sum(axis=1) @ member
+    return enrol if rule == "enrol" else enrol + pairs.sum(axis=0) @ member - both
+
+
+def _unfairness(miss: np.ndarray, false_alarm: np.ndarray, alpha: float) -> tuple[float, float]:
+    """1 - FDR and GARBE of rates (groups,); NaN where fewer than two groups have both."""
     both = ~np.isnan(miss + false_alarm)
     if both.sum() < 2:
         return np.nan, np.nan
@@ -215,21 +280,17 @@ def _unfairness(target: np.ndarray, accepted: np.ndarray, group: np.ndarray, n_g
     return float(gap), alpha * gini(false_alarm) + (1 - alpha) * gini(miss)
 
 
-def _group_rates(group: np.ndarray, event: np.ndarray, n_groups: int) -> np.ndarray:
-    return ratio(np.bincount(group, event, n_groups), np.bincount(group, minlength=n_groups))
-
-
-def _draws(trials: Trials, threshold: float | None, resampling: Resampling) -> np.ndarray:
+def _draws(trials: Trials, corners: Corners, threshold: float | None, resampling: Resampling
+           ) -> np.ndarray:
     """Every rate and cost in every draw of speakers, (draws, rates)."""
-    present, code = np.unique(np.concatenate([trials.enrol, trials.test]), return_inverse=True)
-    enrol, test = np.split(code, 2)
-    same = enrol == test
+    present = np.unique(np.concatenate([trials.enrol, trials.test]))
+    often = np.zeros(len(trials.speakers))
     found = []
     for block in counts(len(present), resampling.draws,
                         np.random.SeedSequence(resampling.seed)):
         for count in block:
-            weight = np.where(same, count[enrol], count[enrol] * count[test])
-            found.append(list(_rates(trials, weight, threshold).values()))
+            often[present] = count
+            found.append(list(_rates(corners, often, threshold).values()))
     return np.array(found)
 
 
@@ -246,25 +307,14 @@ def _logit_interval(value: float, drawn: np.ndarray, n: int, resampling: Resampl
     return float(low), float(high), None
 
 
-def _rates(trials: Trials, weight: np.ndarray, threshold: float | None) -> dict[str, float]:
-    """Every rate and cost with a ``weight`` for each trial."""
-    curve = weighted_curve(trials.scores, trials.target, weight)
+def _rates(corners: Corners, often: np.ndarray, threshold: float | None = None
+           ) -> dict[str, float]:
+    """Every rate and cost where speakers count as ``often``, (speakers,), as told."""
+    curve = corners.curve(often)
     rates = {"eer": crossing(curve).value}
     rates |= {name: formula(curve) for name, formula in SUMMARIES.items()}
     if threshold is not None:
-        at = int(np.searchsorted(curve.thresholds, threshold))
-        rates |= {"miss": float(curve.miss[at]), "false_alarm": float(curve.false_alarm[at])}
+        at = int(np.searchsorted(curve.thresholds, threshold))  # beyond the last where NaN
+        rates |= {name: float(rate[at]) if at < len(rate) else np.nan for name, rate in (
+            ("miss", curve.miss), ("false_alarm", curve.false_alarm))}
     return rates
-
-
-def weighted_curve(scores: np.ndarray, target: np.ndarray, weight: np.ndarray) -> DetectionCurve:
-    """``evalkit.trials.detection_curve`` of sorted ``scores`` where trials count ``weight``."""
-    first = np.append(True, scores[1:] != scores[:-1])
-    edges = np.append(np.flatnonzero(first), len(scores))
-
-    def below(of: np.ndarray) -> np.ndarray:
-        total = np.append(0.0, np.cumsum(of))
-        return ratio(total[edges], np.full(len(edges), total[-1]))
-
-    return DetectionCurve(np.append(scores[edges[:-1]], np.inf), below(weight * target),
-                          1 - below(weight * ~target))

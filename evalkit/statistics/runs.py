@@ -13,10 +13,11 @@ import pandas as pd
 from evalkit.errors import ConfigError
 from evalkit.runfolder import RunFolder
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
-from evalkit.statistics.detection import detection_intervals, sorted_trials
+from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.groups import COUNTS, GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
+from evalkit.statistics.verification import VerificationReport, verification_table
 
 Key = tuple[str, str, str]
 """Pipeline, condition and metric."""
@@ -67,6 +68,23 @@ def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str = 
                         condition=condition, seed=seed,
                         higher_is_better=bool(facts[metric]["higher_is_better"]))
             for name in names for columns in by]
+
+
+def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
+                         pipeline: str | None = None, condition: str | None = None,
+                         draws: int = FEWER_DRAWS.draws, seed: int = 0
+                         ) -> list[VerificationReport]:
+    """One report for every pipeline and condition that has trials (or the ones named) and every
+    set of crossed columns in ``by``. Raises ConfigError where there are no such trials, and as
+    verification_table does."""
+    trials, utterances = run.trials(), run.utterances()
+    for column, name in (("pipeline", pipeline), ("condition", condition)):
+        trials = trials if name is None else trials[trials[column] == name]
+    if trials.empty:
+        raise ConfigError("no trials of speaker verification: the run needs a pipeline with an "
+                          "encoder, and the corpus speakers with two utterances")
+    return [verification_table(rows, utterances, columns, resampling=Resampling(draws, seed))
+            for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
 
 
 def compare_pipelines(run: RunFolder, *, metric: str = "wer", condition: str | None = None,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ class FakeRun:
     scores: list[dict[str, Any]] = field(default_factory=list)
     info: dict[str, Any] = field(init=False)
     trials: list[dict[str, Any]] = field(init=False)
+    verified: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.utterances = pd.DataFrame([
@@ -132,12 +134,26 @@ class FakeRun:
         self.scores.append(where | {"speaker_id": speaker, "metric": metric, "amount": amount,
                                     "weight": weight, "error": None})
 
+    def verify(self, weak: str = "") -> None:
+        """Trials between every two utterances: a speaker's own have higher scores, but in the
+        accent ``weak``."""
+        generator = np.random.default_rng(2)
+        rows = self.utterances.to_dict("records")
+        for pipeline, condition in product(self.pipelines, self.conditions):
+            for a, b in combinations(rows, 2):
+                same = a["speaker_id"] == b["speaker_id"]
+                self.verified.append({
+                    "pipeline": pipeline, "condition": condition, "enroll_id": a["utterance_id"],
+                    "test_id": b["utterance_id"], "label": same, "score": generator.normal(
+                        3.0 * (same and a.get("accent") != weak))})
+
     def write(self, *, audio: bool = False) -> Path:
         """Writes the folder, with the recordings if ``audio``, and returns it."""
         write_table(self.folder / "utterances.parquet",
                     pa.Table.from_pandas(self.utterances, preserve_index=False))
         write_table(self.folder / "outputs.parquet", pa.Table.from_pylist(self.outputs, OUTPUTS))
-        write_table(self.folder / "trials.parquet", trials.SCHEMA.empty_table())
+        write_table(self.folder / "trials.parquet",
+                    pa.Table.from_pylist(self.verified, trials.SCHEMA))
         write_table(self.folder / "scores" / "a.parquet",
                     pa.Table.from_pylist(self.scores, scores.SCHEMA))
         write_json(self.folder / "run.json", self.info)
@@ -247,6 +263,7 @@ def hostile_run(folder: Path, by: str, found: Path) -> FakeRun:
     run.info["config"] = {"names": list(HOSTILE)}
     run.info["metrics"]["wer"]["definition"] = HOSTILE[1]
     run.utterances = run.utterances.rename(columns={"accent": by})
+    run.verify()
     _spoil_findings(found, run.folder, spoilt)
     return run
 

@@ -11,14 +11,21 @@ from evalkit.statistics.detection import (
     _draws,
     _rates,
     by_group,
+    corners_of,
     detection_intervals,
     fairness,
     gini,
     global_threshold,
     sorted_trials,
-    weighted_curve,
 )
-from evalkit.trials import detection_curve, equal_error_rate, error_rates, min_dcf
+from evalkit.trials import (
+    crossing,
+    detection_curve,
+    equal_error_rate,
+    error_rates,
+    lowest_cost,
+    min_dcf,
+)
 
 FEW = Resampling(draws=60)
 
@@ -42,14 +49,34 @@ def plain():
     return sorted_trials(*voices(np.random.default_rng(0), 30, noise=0.5))
 
 
-def test_weights_count_trials_as_often(plain):
-    weight = np.random.default_rng(1).integers(0, 4, len(plain.scores))
-    curve = weighted_curve(plain.scores.round(1), plain.target, weight)
-    repeated = [np.repeat(x, weight) for x in (plain.scores.round(1), plain.target)]
+@pytest.mark.parametrize("decimals", [1, 2, 12])
+def test_corners_are_those_of_the_curve(plain, decimals):
+    """Against trials that are repeated as often as their speakers count, ties and all."""
+    table = plain._replace(scores=plain.scores.round(decimals))
+    often = np.random.default_rng(decimals).integers(0, 4, len(table.speakers))
+    weight = often[table.enrol] * np.where(table.target, 1, often[table.test])
+    repeated = [np.repeat(x, weight) for x in (table.scores, table.target)]
     theirs = detection_curve(*repeated)
-    at = np.searchsorted(curve.thresholds, theirs.thresholds)
-    np.testing.assert_allclose(curve.miss[at], theirs.miss, atol=1e-12)
-    np.testing.assert_allclose(curve.false_alarm[at], theirs.false_alarm, atol=1e-12)
+    curve = corners_of(table, 0.3).curve(often.astype(float))
+    at = np.searchsorted(theirs.thresholds, curve.thresholds)
+    np.testing.assert_allclose(curve.miss, theirs.miss[at], atol=1e-12)
+    np.testing.assert_allclose(curve.false_alarm, theirs.false_alarm[at], atol=1e-12)
+    assert crossing(curve).value == pytest.approx(equal_error_rate(*repeated).value, abs=1e-12)
+    for p_target in (0.01, 0.05, 0.5):
+        assert lowest_cost(curve, p_target) == pytest.approx(
+            min_dcf(*repeated, p_target), abs=1e-12)
+    at = np.searchsorted(curve.thresholds, 0.3)
+    assert (curve.miss[at], curve.false_alarm[at]) == pytest.approx(error_rates(*repeated, 0.3))
+    assert decimals < 12 or len(curve.thresholds) < 0.1 * len(theirs.thresholds)
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_corners_of_one_class_and_of_none(plain, label):
+    one = plain.take(np.flatnonzero(plain.target == label))
+    curve = corners_of(one).curve(np.ones(len(one.speakers)))
+    assert np.isnan(crossing(curve).value)
+    none = corners_of(plain.take(np.zeros(0, int))).curve(np.ones(len(plain.speakers)))
+    assert np.isnan(none.miss).all() and np.isnan(none.false_alarm).all()
 
 
 def test_values_are_those_of_the_trials(plain):
@@ -72,7 +99,7 @@ def test_a_draw_counts_both_sides():
     """Against copying the speakers that were drawn."""
     trials, speakers = voices(np.random.default_rng(3), 5)
     table = sorted_trials(trials, speakers)
-    drawn = _draws(table, None, Resampling(20))
+    drawn = _draws(table, corners_of(table), None, Resampling(20))
     rng = np.random.default_rng(np.random.SeedSequence(0))
     draws = [np.bincount(d, minlength=5) for d in rng.integers(5, size=(20, 4), dtype=np.int64)]
     for count, rates in zip(draws, drawn, strict=True):
@@ -169,5 +196,5 @@ def test_fairness_knows_a_planted_gap_from_chance():
 
 
 def test_rates_need_no_threshold(plain):
-    assert list(_rates(plain, np.ones(len(plain.scores)), None)) == [
+    assert list(_rates(corners_of(plain), np.ones(len(plain.speakers)))) == [
         "eer", "min_dcf_p0.01", "min_dcf_p0.05"]

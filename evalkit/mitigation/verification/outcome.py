@@ -20,11 +20,11 @@ from evalkit.statistics.detection import (
     DetectionInterval,
     Trials,
     by_group,
+    corners_of,
     detection_intervals,
     global_threshold,
     group_labels,
     sorted_trials,
-    weighted_curve,
 )
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.trials import crossing
@@ -116,12 +116,8 @@ def _errors_drawn(trials: Trials, groupings: Groupings,
 
 def _equal_errors(trials: Trials, weights: np.ndarray) -> np.ndarray:
     """The equal error rate (k,) for each row of weights of speakers (k, speakers)."""
-    same = trials.enrol == trials.test
-    errors = []
-    for weight in weights:
-        each = np.where(same, weight[trials.enrol], weight[trials.enrol] * weight[trials.test])
-        errors.append(crossing(weighted_curve(trials.scores, trials.target, each)).value)
-    return np.array(errors)
+    corners = corners_of(trials)
+    return np.array([crossing(corners.curve(weight)).value for weight in weights])
 
 
 def _rates(rates: Mapping[str, DetectionInterval]) -> dict[str, Any]:

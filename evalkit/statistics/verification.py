@@ -1,0 +1,115 @@
+"""Who is mistaken for somebody else, and who is not recognised: speaker verification by groups of
+speakers, at one threshold for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.detection import (
+    FEWER_DRAWS,
+    DetectionFairness,
+    DetectionInterval,
+    Rule,
+    by_group,
+    fairness,
+    global_threshold,
+    sorted_trials,
+)
+from evalkit.statistics.groups import FLOORS, Floors, Status, labelled, plain_data
+from evalkit.statistics.labels import UNKNOWN
+
+
+@dataclass(frozen=True)
+class VerificationRow:
+    """One group: its own equal error rate and costs, and its ``miss`` (false rejection) and
+    ``false_alarm`` (false acceptance) rates at the threshold of the report."""
+
+    group: str
+    status: Status
+    n_speakers: int
+    n_targets: int
+    n_nontargets: int
+    rates: dict[str, DetectionInterval]
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """The groups that the crossed columns ``by`` make, "ok" ones first, those most often rejected
+    first, at the ``threshold`` of the equal error rate over all trials. ``rule`` says which
+    trials are a group's; ``fairness`` is over the "ok" groups, None where there are fewer than
+    two."""
+
+    by: tuple[str, ...]
+    pipeline: str
+    condition: str
+    rule: Rule
+    threshold: float
+    rows: list[VerificationRow]
+    fairness: DetectionFairness | None
+    warnings: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report in JSON's types; an undefined number is None."""
+        plain: dict[str, Any] = plain_data(self)
+        return plain
+
+
+def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str], *,
+                       rule: Rule = "both", floors: Floors = FLOORS,
+                       resampling: Resampling = FEWER_DRAWS) -> VerificationReport:
+    """Compares the groups that the columns ``by`` of ``utterances`` make on ``trials``
+    (evalkit.trials.SCHEMA) of one pipeline and condition. A group with fewer speakers, or fewer
+    target trials than utterances are asked for, is "insufficient". Raises ConfigError for a
+    column that there is not."""
+    groups, speakers, moving = _groups(utterances, by)
+    table = sorted_trials(trials, speakers)
+    threshold = global_threshold(table)
+    found = [_row(group.group, group.rates, floors)
+             for group in by_group(table, groups, threshold, rule, resampling)]
+    found.sort(key=lambda row: (row.status != "ok", -np.nan_to_num(row.rates["miss"].value)))
+    ok = {row.group for row in found if row.status == "ok"}
+    kept = {speaker: group for speaker, group in groups.items() if group in ok}
+    fair = fairness(table, kept, threshold, rule, resampling=resampling) if len(ok) > 1 else None
+    where = trials.iloc[0]
+    return VerificationReport(
+        tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold, found, fair,
+        [note for note in (moving, _left_out(found)) if note])
+
+
+def _groups(utterances: pd.DataFrame, by: Sequence[str]
+            ) -> tuple[dict[str, str], dict[str, str], str | None]:
+    """The group of every speaker, UNKNOWN where a column has no label or several; the speaker of
+    every utterance that has one; a note on those who have several labels."""
+    rows = labelled(utterances[["utterance_id"]], utterances, by)
+    rows["group"] = rows["group"].where(rows["labelled"], UNKNOWN)
+    known = rows["speaker_id"].notna()
+    speaker = rows["speaker_id"].where(known, rows["utterance_id"])
+    labels = rows.groupby(speaker)["group"].agg(["first", "nunique"])
+    several = labels["nunique"] > 1
+    groups = {str(name): str(group)
+              for name, group in labels["first"].mask(several, UNKNOWN).items()}
+    note = several.sum() and (f"{several.sum()} of {len(labels)} speakers have several labels, "
+                              "and count as unknown")
+    speakers = dict(zip(rows.loc[known, "utterance_id"], speaker[known], strict=True))
+    return groups, speakers, note or None
+
+
+def _row(group: str, rates: dict[str, DetectionInterval],
+         floors: Floors) -> VerificationRow:
+    eer = rates["eer"]
+    enough = eer.n_speakers >= floors.speakers and eer.n_targets >= floors.utterances
+    status: Status = ("unknown" if group == UNKNOWN else
+                      "ok" if enough and eer.n_nontargets else "insufficient")
+    return VerificationRow(group, status, eer.n_speakers, eer.n_targets, eer.n_nontargets, rates)
+
+
+def _left_out(rows: Sequence[VerificationRow]) -> str | None:
+    left_out = [row for row in rows if row.status != "ok"]
+    return (f"{len(left_out)} of {len(rows)} groups are unknown or insufficient and have part in "
+            "no comparison") if left_out else None

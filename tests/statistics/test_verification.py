@@ -1,0 +1,87 @@
+"""Verification errors by groups of speakers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.errors import ConfigError
+from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.verification import verification_table
+from evalkit.trials import equal_error_rate, error_rates
+from tests.statistics.test_detection import voices
+
+FEW = Resampling(draws=60)
+
+
+def corpus(n: int = 24, weak: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trials of n speakers, a third of them of each region, and the utterances."""
+    region = np.array(["north", "south", ""])[np.arange(n) % 3]
+    noise = np.where(region == weak, 1.8, 0.5) if weak else 0.5
+    trials, speakers = voices(np.random.default_rng(0), n, each=4, noise=noise)
+    places = {f"s{i:03}": str(name) for i, name in enumerate(region)}
+    utterances = pd.DataFrame({"utterance_id": list(speakers), "speaker_id": speakers.values()})
+    return trials, utterances.assign(region=utterances["speaker_id"].map(places), side="left")
+
+
+def test_a_group_has_its_own_rate_and_errors_at_everybodys_threshold() -> None:
+    trials, utterances = corpus(weak="south")
+    report = verification_table(trials, utterances, ["region"], resampling=FEW)
+    place = utterances.set_index("utterance_id")["region"]
+    assert [(row.group, row.status) for row in report.rows] == [
+        ("south", "ok"), ("north", "ok"), ("unknown", "unknown")]
+    threshold = equal_error_rate(trials["score"], trials["label"]).threshold
+    assert report.threshold == threshold
+    for row in report.rows[:2]:
+        inside = trials[(trials["enroll_id"].map(place) == row.group)
+                        & (trials["test_id"].map(place) == row.group)]
+        own = equal_error_rate(inside["score"], inside["label"]).value
+        miss, accepted = error_rates(inside["score"], inside["label"], threshold)
+        assert row.rates["eer"].value == pytest.approx(own)
+        assert row.rates["miss"].value == pytest.approx(miss)
+        assert row.rates["false_alarm"].value == pytest.approx(accepted)
+        assert (row.n_speakers, row.n_targets, row.n_nontargets) == (8, 48, 448)
+    assert report.fairness is not None and report.fairness.p_fdr < 0.05
+    assert report.to_dict()["rows"][0]["rates"]["eer"]["value"] > 0
+
+
+def test_small_groups_have_part_in_no_comparison() -> None:
+    trials, utterances = corpus(12)
+    report = verification_table(trials, utterances, ["region", "side"], resampling=FEW)
+    assert {row.group: row.status for row in report.rows} == {
+        "north, left": "insufficient", "south, left": "insufficient", "unknown": "unknown"}
+    assert report.fairness is None
+    assert report.warnings[0].startswith("3 of 3 groups")
+
+
+def test_a_speaker_of_two_labels_is_of_none() -> None:
+    trials, utterances = corpus()
+    utterances.loc[0, "region"] = "south"
+    report = verification_table(trials, utterances, ["region"], resampling=FEW)
+    assert "1 of 24 speakers have several labels" in report.warnings[0]
+    assert {row.group: row.n_speakers for row in report.rows} == {
+        "south": 8, "north": 7, "unknown": 9}
+
+
+def test_an_utterance_without_a_speaker_is_one_of_its_own() -> None:
+    trials, utterances = corpus()
+    utterances.loc[utterances["speaker_id"] == "s000", "speaker_id"] = None
+    report = verification_table(trials[~trials["label"]], utterances, ["region"], resampling=FEW)
+    north = next(row for row in report.rows if row.group == "north")
+    assert north.n_speakers == 7 + 4 and north.status == "insufficient"
+
+
+def test_a_group_without_trials_is_shown() -> None:
+    trials, utterances = corpus()
+    utterances.loc[utterances["speaker_id"] == "s000", "region"] = "alone"
+    trials = trials[~trials["label"]]
+    report = verification_table(trials, utterances, ["region"], resampling=FEW)
+    alone = next(row for row in report.rows if row.group == "alone")
+    assert (alone.status, alone.n_targets, alone.n_nontargets) == ("insufficient", 0, 0)
+    assert "undefined" in str(alone.rates["eer"].warning)
+
+
+def test_a_column_that_there_is_not() -> None:
+    with pytest.raises(ConfigError, match="'shoe'"):
+        verification_table(*corpus(), ["shoe"])
