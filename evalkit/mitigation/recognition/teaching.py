@@ -73,7 +73,7 @@ def _give(model: Trainable, lesson: Lesson, schedule: Schedule, seed: tuple[int,
     weights = parameters(model)
     optimiser = torch.optim.Adam(weights.values(), lr=schedule.learning_rate)
     steps = max(1, round(lesson.share * schedule.steps))
-    for number in range(_resume(checkpoint, weights, optimiser), steps):
+    for number in range(_resume(checkpoint, model, optimiser), steps):
         # Seeds that follow from the step need not be part of a checkpoint.
         rng = np.random.default_rng([*seed, number])
         torch.manual_seed(int(rng.integers(2**63)))
@@ -85,13 +85,16 @@ def _give(model: Trainable, lesson: Lesson, schedule: Schedule, seed: tuple[int,
         step(model, [lesson.heard[i] for i in chosen], lesson.penalty, optimiser,
              schedule.gradient_norm)
         if (number + 1) % schedule.checkpoint_every == 0 or number + 1 == steps:
-            _keep(checkpoint, number + 1, weights, optimiser)
+            _keep(checkpoint, number + 1, model, optimiser)
 
 
-def _keep(path: Path, done: int, weights: dict[str, torch.nn.Parameter],
-          optimiser: torch.optim.Optimizer) -> None:
+def _keep(path: Path, done: int, model: Trainable, optimiser: torch.optim.Optimizer) -> None:
+    """What a step starts from: weights, what layers count (the means of batch normalisation),
+    and the optimiser's moments."""
     tensors = {"done": torch.tensor(done)}
-    for name, weight in weights.items():
+    for name, buffer in model.module.named_buffers():
+        tensors[f"buffer.{name}"] = buffer.clone()
+    for name, weight in parameters(model).items():
         tensors[f"weight.{name}"] = weight.detach()
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimiser.state[weight][moment]
@@ -100,13 +103,14 @@ def _keep(path: Path, done: int, weights: dict[str, torch.nn.Parameter],
 
 
 @torch.no_grad()
-def _resume(path: Path, weights: dict[str, torch.nn.Parameter],
-            optimiser: torch.optim.Optimizer) -> int:
+def _resume(path: Path, model: Trainable, optimiser: torch.optim.Optimizer) -> int:
     """How many steps were done before; restores what they had led to."""
     if not path.is_file():
         return 0
     tensors: dict[str, Tensor] = load_file(path, device=str(torch.get_default_device()))
-    for name, weight in weights.items():
+    for name, buffer in model.module.named_buffers():
+        buffer.copy_(tensors[f"buffer.{name}"])
+    for name, weight in parameters(model).items():
         weight.copy_(tensors[f"weight.{name}"])
         optimiser.state[weight] = {"step": tensors["done"].float().cpu()} | {
             moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}

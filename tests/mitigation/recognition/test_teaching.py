@@ -43,14 +43,30 @@ def taught(folder, arm=None, strength=0.0, seed=0, schedule=SCHEDULE, model=None
     torch.manual_seed(seed)
     lessons = (arm or Plain()).lessons(task(folder), model, strength)
     teach(model, lessons, schedule, seed, folder)
-    return {name: weight.detach().clone() for name, weight in model.module.named_parameters()}
+    return state(model)
+
+
+def state(model):
+    """Its weights, and what it counts."""
+    kept = [*model.module.named_parameters(), *model.module.named_buffers()]
+    return {name: tensor.detach().clone() for name, tensor in kept}
+
+
+def normalised():
+    """A model that counts means and variances of batches as it learns."""
+    model = tiny(dropout=0.2)
+    norm = torch.nn.BatchNorm1d(model.module.config.channels)
+    model.module.add_module("norm", norm)
+    model.module.convolutions[0].get_submodule("0").register_forward_hook(
+        lambda _layer, _inputs, output: norm(output.transpose(1, 2)).transpose(1, 2))
+    return model
 
 
 def distance(one, other) -> float:
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-START = {name: weight.detach() for name, weight in tiny(dropout=0.2).module.named_parameters()}
+START = state(tiny(dropout=0.2))
 
 
 def test_the_target_is_learned(tmp_path):
@@ -97,7 +113,8 @@ def make_arm_named(name):
 @pytest.mark.parametrize("arm", [Plain(), OnlineEwc()], ids=["plain", "online_ewc"])
 @pytest.mark.parametrize("stop", [1, 2, 3, 5])
 def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm, stop):
-    whole = taught(tmp_path / "whole", arm, 0.1)
+    whole = taught(tmp_path / "whole", arm, 0.1, model=normalised())
+    assert whole["norm.num_batches_tracked"] > 0
     steps = 0
 
     class Killed(Exception):
@@ -113,7 +130,7 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
     original = teaching.step
     monkeypatch.setattr(teaching, "step", dying)
     with pytest.raises(Killed):
-        taught(tmp_path / "killed", arm, 0.1)
+        taught(tmp_path / "killed", arm, 0.1, model=normalised())
     monkeypatch.undo()
     done = 0
 
@@ -123,14 +140,15 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
         return original(*arguments)
 
     monkeypatch.setattr(teaching, "step", counting)
-    assert distance(taught(tmp_path / "killed", arm, 0.1), whole) == 0
+    assert distance(taught(tmp_path / "killed", arm, 0.1, model=normalised()), whole) == 0
     assert done < 6 or stop < 2
     assert not list((tmp_path / "killed").glob("*.tmp"))
 
 
 def test_only_one_part_changes_where_the_other_is_frozen(tmp_path):
     output = {name for name in START if name.startswith("output.")}
-    for arm, changing in ((FreezeEncoder(), output), (FreezeOutput(), START.keys() - output)):
+    encoder = {name for name, _ in tiny().module.named_parameters()} - output
+    for arm, changing in ((FreezeEncoder(), output), (FreezeOutput(), encoder)):
         weights = taught(tmp_path / type(arm).__name__, arm)
         moved = {name for name in START if not torch.equal(weights[name], START[name])}
         assert moved == changing
