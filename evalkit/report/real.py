@@ -34,11 +34,12 @@ _MARKS = {"ok": "●", "insufficient": "○", "unknown": "○"}
 
 @dataclass(frozen=True)
 class Reality:
-    """Whether groups differ at all, which of them differ from the others, and what statistics
-    warn of."""
+    """Whether groups differ at all; which of them differ from the others, over all conditions
+    together and, where there are several, under each; and what statistics warn of."""
 
     gaps: Listing
     differences: Listing
+    by_condition: Listing | None
     notes: list[str]
 
 
@@ -47,14 +48,18 @@ def reality(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame, head
     """Tests and adjusted gaps of the groups' word error rates, over all conditions together and
     under each."""
     fact = headline.facts[METRIC]
-    reports = [*_pooled(groups, utterances, scores), *groups.reports]
+    pooled = _pooled(groups, utterances, scores)
+    several = {report.pipeline for report in pooled}
+    reports = [*pooled, *groups.reports]
+    parts = [report for report in groups.reports if report.pipeline in several]
+    wholes = [*pooled, *(report for report in groups.reports if report.pipeline not in several)]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
     return Reality(
         Listing("gaps", "Is there any gap between the groups?", _GAPS,
                 [Line(_gap(report, fact)) for report in reports], frozenset(_GAPS[2:6])),
-        Listing("differences", "Each group against all others",
-                (groups.column, *_DIFFERENCES), list(_differences(reports, fact)),
-                frozenset(_DIFFERENCES[2:6])),
+        _differences("differences", "Each group against all others", groups.column, wholes, fact),
+        _differences("differences-by-condition", "Each group against all others under each "
+                     "condition", groups.column, parts, fact) if parts else None,
         list(notes))
 
 
@@ -79,11 +84,12 @@ def _gap(report: GroupReport, fact: Fact) -> list[Cell]:
             Cell(", ".join(adjusted.covariates) or "nothing" if adjusted else "–")]
 
 
-def _differences(reports: Sequence[GroupReport], fact: Fact) -> Iterator[Line]:
-    for i, report in enumerate(reports, 1):
-        for j, row in enumerate(report.rows, 1):
-            yield Line([*plain(row.group, report.pipeline, report.condition or ALL),
-                        *_compared(row, fact)], f"group-{i}-{j}")
+def _differences(name: str, caption: str, column: str, reports: Sequence[GroupReport], fact: Fact
+                 ) -> Listing:
+    lines = [Line([*plain(row.group, report.pipeline, report.condition or ALL),
+                   *_compared(row, fact)], f"{name}-{i}-{j}")
+             for i, report in enumerate(reports, 1) for j, row in enumerate(report.rows, 1)]
+    return Listing(name, caption, (column, *_DIFFERENCES), lines, frozenset(_DIFFERENCES[2:6]))
 
 
 def _compared(row: GroupRow, fact: Fact) -> list[Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import re
 import shutil
@@ -135,6 +136,21 @@ def test_what_was_run_is_said(written: tuple[FakeRun, Path]) -> None:
                  "Synthetic speech, never evidence about people."):
         assert fact in page.text
     assert "<strong>never</strong>" in page.source
+
+
+def test_groups_over_all_conditions_come_before_those_under_each(
+        written: tuple[FakeRun, Path], tmp_path: Path) -> None:
+    def conditions(page: Path, name: str) -> list[str]:
+        with (page.parent / "tables" / f"{name}.csv").open(encoding="utf-8") as file:
+            return [row["Condition"] for row in csv.DictReader(file)]
+
+    assert conditions(written[1], "differences") == ["all together"] * 6
+    assert conditions(written[1], "differences-by-condition") == [
+        *["clean"] * 3, *["babble_5db"] * 3] * 2
+    one = FakeRun(tmp_path / "run", tmp_path / "corpus", ["plain"], ["clean"])
+    page = write_report(one.write(), tmp_path / "report")
+    assert conditions(page, "differences") == ["clean"] * 3
+    assert not (page.parent / "tables" / "differences-by-condition.csv").exists()
 
 
 @pytest.mark.parametrize("by", ["accent", "<b>by</b>"])
