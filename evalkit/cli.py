@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from evalkit import __version__
-from evalkit.errors import ConfigError, EvalkitError
+from evalkit.errors import ConfigError, EvalkitError, one_line
 
 if TYPE_CHECKING:
     from evalkit.runfolder import RunFolder
 
 INCOMPLETE = 2
-"""Exit code of misuse, and of a run in which nothing could be measured."""
+"""Exit code of misuse, of defects, and of a run in which nothing could be measured."""
+TRACEBACK = "EVALKIT_TRACEBACK"
+"""Environment variable with which a defect shows its traceback."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
@@ -32,17 +35,31 @@ app.add_typer(export, name="export")
 
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 
 
 def main() -> None:
-    """Entry point: a mistake of the user's is one line and exit code 2."""
+    """Entry point: a mistake of the user's and a defect are one line and exit code 2. Exit code 1
+    is a regression that `evalkit compare` found, and nothing else."""
     try:
         app()
     except EvalkitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(INCOMPLETE) from None
+        _stop(str(error))
+    except SystemExit as end:
+        asked = isinstance(end.__context__, typer.Exit)
+        raise SystemExit(INCOMPLETE if end.code == 1 and not asked else end.code) from None
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        _stop(f"internal error: {type(error).__name__}: {error}; please report it, with "
+              f"{TRACEBACK}=1 for the whole of it")
+
+
+def _stop(message: str) -> NoReturn:
+    """Says why on one line, whatever names are in it."""
+    say(f"error: {' '.join(map(one_line, message.split()))}")
+    raise SystemExit(INCOMPLETE) from None
 
 
 @app.callback(invoke_without_command=True)
@@ -155,11 +172,10 @@ def groups(run: Annotated[Path, typer.Argument(help="A run folder.")],
 
         evalkit groups runs/v2 --by gender --metric eer
     """
-    from evalkit.runfolder import RunFolder
     from evalkit.statistics.runs import group_reports, verification_reports
     from evalkit.terminal import print_groups, print_json, print_verification
 
-    folder, columns = RunFolder(run), [column.split(",") for column in by]
+    folder, columns = _opened(run), [column.split(",") for column in by]
     if metric == "eer":
         verified = verification_reports(folder, columns, pipeline=pipeline, condition=condition,
                                         seed=seed)
@@ -196,11 +212,10 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
     from evalkit.cohorts.discovery import Settings, discover
     from evalkit.cohorts.findings import describe, write_findings
     from evalkit.plugins import create
-    from evalkit.runfolder import RunFolder
     from evalkit.statistics.bootstrap import Resampling
-    from evalkit.terminal import print_json, print_table
+    from evalkit.terminal import line, print_json, print_table
 
-    folder = RunFolder(run)
+    folder = _opened(run)
     found = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
                      finders=[create("cohorts", name) for name in finder] if finder else None,
                      postcodes=postcodes, settings=Settings(resampling=Resampling(seed=seed)))
@@ -210,9 +225,9 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
         return
     print_table(*describe(found))
     for name, why in found.skipped.items():
-        print(f"not run: {name}: {why}")
+        print(line(f"not run: {name}: {why}"))
     for warning in found.warnings:
-        print(f"note: {warning}")
+        print(line(f"note: {warning}"))
 
 
 @app.command()
@@ -252,14 +267,16 @@ def systems(run: Annotated[Path, typer.Argument(help="A run folder.")],
 
         evalkit systems runs/ab
     """
-    from evalkit.runfolder import RunFolder
     from evalkit.statistics.groups import plain_data
     from evalkit.statistics.runs import compare_pipelines
     from evalkit.terminal import print_json, print_systems
 
-    folder = RunFolder(run)
+    folder = _opened(run)
     facts = folder.info()["metrics"]
     found = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
+    if not found:
+        raise ConfigError(f"{run}: one pipeline only has {metric}, two are needed; score both into "
+                          "one run folder, or use `evalkit compare` for two")
     if as_json:
         print_json(plain_data(found))
         return
@@ -326,11 +343,12 @@ def freeze(run: Annotated[Path, typer.Argument(help="A run folder.")],
     from evalkit.compare.baseline import freeze as freeze_run
     from evalkit.compare.baseline import write_baseline
     from evalkit.runfolder import RunFolder
+    from evalkit.terminal import line
 
     frozen = freeze_run(RunFolder(run), more=by or ())
     write_baseline(frozen, out)
-    print(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
-          f"{', '.join(frozen.columns) or 'nothing'}")
+    print(line(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
+               f"{', '.join(frozen.columns) or 'nothing'}"))
 
 
 @app.command()
@@ -488,6 +506,15 @@ def doctor() -> None:
             print(f"{group:12} {name:20} {state}")
 
 
+def _opened(run: Path) -> RunFolder:
+    """Raises RunError where ``run`` is no run folder."""
+    from evalkit.runfolder import RunFolder
+
+    folder = RunFolder(run)
+    folder.info()
+    return folder
+
+
 def _write(path: Path, text: str) -> None:
     from evalkit.files import replacing
 
@@ -516,23 +543,37 @@ def _named(hypotheses: list[str]) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for item in hypotheses:
         name, separator, path = item.partition("=")
-        if not separator or Path(item).exists():
+        if not separator or Path(item).is_file():
             name, path = Path(item).stem, item
+        _check_hypotheses(item, name, path)
         if name in named:
             raise ConfigError(f"--hypotheses {item}: {name!r} is named twice; write NAME={path}")
         named[name] = Path(path)
     return named
 
 
+def _check_hypotheses(item: str, name: str, path: str) -> None:
+    from evalkit.config import NAME
+
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it may "
+                          "hold letters, digits and . _ + -, at most 64, and begins with a letter "
+                          "or digit; write NAME=FILE")
+    if not path or Path(path).is_dir():
+        raise ConfigError(f"--hypotheses {item}: {path!r} is not a file; write NAME=FILE")
+
+
 def _finish(folder: RunFolder) -> None:
     """Prints the headline of a run, and says what was left out and what failed."""
-    from evalkit.terminal import print_summary
+    from evalkit.terminal import line, print_summary
 
     info, summary = folder.info(), folder.summary()
     print_summary(summary, info["metrics"])
-    for line in info["left_out"]:
-        say(f"left out: {line}")
+    for lost in info["left_out"]:
+        say(line(f"left out: {lost}"))
     say(f"run folder: {folder.path}")
     if not any(row["n"] for row in [*summary["scores"], *summary["trials"]]):
-        say("error: nothing could be measured; the failures above say why")
+        why = "the failures above say why" if summary["failures"] else (
+            "no metric of the run is one of its pipelines")
+        say(f"error: nothing could be measured; {why}")
         raise typer.Exit(INCOMPLETE)

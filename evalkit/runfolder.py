@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from evalkit.errors import RunError
 from evalkit.files import replacing
-from evalkit.scores import read_scores
+from evalkit.scores import read_columns, read_scores
 from evalkit.trials import read_trials
 
 SCHEMA_VERSION = 1
@@ -40,10 +40,21 @@ OUTPUTS = pa.schema([
     ("processing_seconds", pa.float64()),  # measured: differs from run to run
 ])
 MEASURED = ("processing_seconds",)
+CELL = ("pipeline", "condition", "utterance_id")
+"""Of what a row of outputs or of embeddings is; never missing."""
 EMBEDDINGS = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()), ("utterance_id", pa.string()),
     ("embedding", pa.list_(pa.float32())),
 ])
+
+INFO: Mapping[str, type] = {
+    "evalkit": str, "created": str, "config": dict, "seed": int, "normaliser": dict,
+    "metrics": dict, "pipelines": dict, "conditions": dict, "corpus": dict, "left_out": list,
+    "packages": dict, "machine": dict}
+"""What run.json always holds, and of which type."""
+KINDS: Mapping[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
+FACT = frozenset({"unit", "higher_is_better", "definition"})
+"""What run.json always says of a metric."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ class RunFolder:
         if info.get("schema") != SCHEMA_VERSION:
             raise RunError(f"{self.path / 'run.json'}: schema {info.get('schema')!r}, this evalkit "
                            f"reads {SCHEMA_VERSION}; run it again with this version")
+        if wrong := _wrong_info(info):
+            raise RunError(f"{self.path / 'run.json'}: {wrong}; the file is damaged: run it again")
         return info
 
     def summary(self) -> dict[str, Any]:
@@ -68,7 +81,14 @@ class RunFolder:
     def utterances(self) -> pd.DataFrame:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
         metadata column."""
-        return self._table("utterances.parquet")
+        table = self._table("utterances.parquet", ("utterance_id", "speaker_id"),
+                            ("utterance_id",))
+        twice = table["utterance_id"][table["utterance_id"].duplicated()]
+        if table.empty or len(twice):
+            wrong = f"utterance {twice.iloc[0]!r} is there twice" if len(twice) else "has no rows"
+            raise RunError(f"{self.path / 'utterances.parquet'}: {wrong}; the file is damaged: "
+                           "run it again")
+        return table
 
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.scores.SCHEMA)."""
@@ -76,11 +96,11 @@ class RunFolder:
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
-        return self._table("outputs.parquet")
+        return self._table("outputs.parquet", OUTPUTS.names, CELL)
 
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
-        return self._table("embeddings.parquet")
+        return self._table("embeddings.parquet", EMBEDDINGS.names, CELL)
 
     def trials(self) -> pd.DataFrame:
         """Speaker-verification trials (evalkit.trials.SCHEMA), perhaps none."""
@@ -92,12 +112,12 @@ class RunFolder:
 
     def cohorts(self) -> pd.DataFrame:
         """``utterance_id``, ``finder``, ``cohort``: who is in the cohorts of the findings."""
-        return self._table("cohorts.parquet")
+        return self._table("cohorts.parquet", ("utterance_id", "finder", "cohort"))
 
     def cohort_speakers(self) -> pd.DataFrame:
         """One row a speaker of the findings: ``half``, ``amount`` and ``weight`` of the metric,
         and, where they are known, place and projection of the embedding ``x``, ``y``."""
-        return self._table("cohort_speakers.parquet")
+        return self._table("cohort_speakers.parquet", ("speaker_id", "half", "amount", "weight"))
 
     def mitigations(self) -> dict[str, dict[str, Any]]:
         """By name, the ``results.json`` of every mitigation experiment that was finished."""
@@ -127,12 +147,28 @@ class RunFolder:
             raise RunError(f"{path}: is not a JSON object")
         return tree
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
+               ) -> pd.DataFrame:
         path = self.path / name
         try:
-            return pq.read_table(path).to_pandas()
+            return read_columns(path, columns, filled).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
+
+
+def _wrong_info(info: Mapping[str, Any]) -> str | None:
+    """What of run.json is missing or not what it should be; None where nothing is."""
+    for name, kind in INFO.items():
+        if name not in info:
+            return f"has no {name!r}"
+        if not isinstance(info[name], kind):
+            return f"{name!r} is not {KINDS[kind]}"
+    for name, fact in info["metrics"].items():
+        if not isinstance(fact, dict) or not fact.keys() >= FACT:
+            return f"the metric {name!r} is not described by {', '.join(sorted(FACT))}"
+    if not info["pipelines"]:
+        return "names no pipeline"
+    return None if isinstance(info["corpus"].get("root"), str) else "has no root of the corpus"
 
 
 def inside(root: Path, relative: str) -> Path:

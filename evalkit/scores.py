@@ -6,7 +6,7 @@ neither and is counted in ``n_failed``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ SCHEMA = pa.schema([
     ("error", pa.string()),
 ])
 KEYS = ["pipeline", "condition", "metric"]
+FILLED = (*KEYS, "utterance_id")
+"""Columns without missing values."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,33 @@ def read_scores(run: Path | str) -> pd.DataFrame:
     if not shards:
         raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
     try:
-        table = pa.concat_tables(pq.read_table(s, schema=SCHEMA) for s in shards)
+        table = pa.concat_tables(read_columns(s, SCHEMA.names, FILLED, SCHEMA) for s in shards)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{folder}: not a scores table: {error}") from error
     frame = table.to_pandas()
     return frame.sort_values(["pipeline", "condition", "utterance_id", "metric"],
                              ignore_index=True, kind="stable")
+
+
+def read_columns(path: Path, columns: Collection[str], filled: Collection[str] = (),
+                 schema: pa.Schema | None = None) -> pa.Table:
+    """A Parquet file, of ``schema`` where one is given. Raises RunError where the file lacks one
+    of ``columns``, which reading by a schema would make up, or a value in one of ``filled``."""
+    require_columns(path, pq.read_schema(path).names, columns)
+    table = pq.read_table(path, schema=schema)
+    for name in filled:
+        if missing := table[name].null_count:
+            raise RunError(f"{path}: column {name!r} has no value in {missing} of {len(table)} "
+                           "rows; the file is damaged: run it again")
+    return table
+
+
+def require_columns(path: Path, there: Collection[str], columns: Collection[str]) -> None:
+    """Raises RunError, naming the file, for ``columns`` that are not ``there``."""
+    missing = [repr(name) for name in columns if name not in there]
+    if missing:
+        raise RunError(f"{path}: has no column {', '.join(missing)}; the file is damaged or of "
+                       "another program: run it again")
 
 
 def summarise(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:

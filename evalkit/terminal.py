@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
 
+CELL = 60
+"""The longest text in a table."""
+LINE = 1000
+"""The longest line beside one."""
+
 
 def print_summary(summary: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
     """One line a pipeline and condition, one column a headline metric (no sub-counts), then the
@@ -36,8 +41,8 @@ def print_summary(summary: Mapping[str, Any], facts: Mapping[str, Mapping[str, A
                           for key, cell in cells.items()])
     for row in summary["failures"]:
         if "." not in row["metric"]:
-            print(f"{row['n']} failed: {row['pipeline']} {row['condition']} {row['metric']}: "
-                  f"{row['kind']}")
+            print(line(f"{row['n']} failed: {row['pipeline']} {row['condition']} "
+                       f"{row['metric']}: {row['kind']}"))
 
 
 def print_groups(reports: Sequence[GroupReport], fact: Mapping[str, Any]) -> None:
@@ -50,7 +55,7 @@ def print_groups(reports: Sequence[GroupReport], fact: Mapping[str, Any]) -> Non
 def _print_groups(report: GroupReport, fact: Mapping[str, Any]) -> None:
     unit = f" {fact['unit']}" if fact.get("unit") else ""
     where = f", {report.condition}" if report.condition else ""
-    print(f"{report.metric}{unit} of {report.pipeline}{where} by {' x '.join(report.by)}")
+    print(line(f"{report.metric}{unit} of {report.pipeline}{where} by {' x '.join(report.by)}"))
     columns = ["group", "status", "n", "failed", "speakers", "weight", report.metric, "95 %",
                "gap to rest", "95 %", "p", f"p {report.adjustment}", "rate ratio", "95 %"]
     print_table(columns, [_group_row(row, fact) for row in report.rows])
@@ -60,10 +65,10 @@ def _print_groups(report: GroupReport, fact: Mapping[str, Any]) -> None:
               f"{show(tests['gap'].value, fact)}, chance alone gives "
               f"{show(tests['gap'].expected, fact)} (p = {tests['gap'].p_value:.4f})")
     if report.adjusted is not None:
-        print(f"rate ratios hold equal: {', '.join(report.adjusted.covariates)}; groups differ: "
-              f"p = {report.adjusted.test.p_value:.4f} (likelihood ratio)")
+        print(line(f"rate ratios hold equal: {', '.join(report.adjusted.covariates)}; groups "
+                   f"differ: p = {report.adjusted.test.p_value:.4f} (likelihood ratio)"))
     for warning in report.warnings:
-        print(f"note: {warning}")
+        print(line(f"note: {warning}"))
     print()
 
 
@@ -81,15 +86,16 @@ def _group_row(row: GroupRow, fact: Mapping[str, Any]) -> list[str]:
 def print_verification(reports: Sequence[VerificationReport]) -> None:
     """Of every report the table of groups, those most often rejected first, then whether that is
     more than chance, then the warnings."""
-    columns = ["group", "status", "speakers", "targets", "others", "own EER %", "95 %",
+    columns = ["group", "status", "speakers", "targets", "others", "failed", "own EER %", "95 %",
                "rejected %", "95 %", "accepted %", "95 %"]
     share = {"unit": "%", "decimals": 2}
     for report in reports:
-        print(f"speaker verification, {report.pipeline}, {report.condition}, by "
-              f"{' x '.join(report.by)}, at the threshold {report.threshold:.4f} for everybody")
+        print(line(f"speaker verification, {report.pipeline}, {report.condition}, by "
+                   f"{' x '.join(report.by)}, at the threshold {report.threshold:.4f} for "
+                   "everybody"))
         print_table(columns, [
             [row.group, row.status, str(row.n_speakers), str(row.n_targets),
-             str(row.n_nontargets),
+             str(row.n_nontargets), str(row.n_failed),
              *(cell for name in ("eer", "miss", "false_alarm")
                for cell in _interval(row.rates[name], share))] for row in report.rows])
         found = report.fairness
@@ -98,7 +104,7 @@ def print_verification(reports: Sequence[VerificationReport]) -> None:
                   f"{found.expected_fdr:.4f} (p = {found.p_fdr:.4f}); GARBE {found.garbe:.4f} "
                   f"(0 is fair), {found.expected_garbe:.4f} (p = {found.p_garbe:.4f})")
         for warning in report.warnings:
-            print(f"note: {warning}")
+            print(line(f"note: {warning}"))
         print()
 
 
@@ -118,7 +124,7 @@ def print_systems(found: Sequence[SystemComparison], fact: Mapping[str, Any]) ->
               if matched else [""] * 3)])
     print_table(columns, rows)
     for warning in dict.fromkeys(w for pair in found for w in pair.warnings):
-        print(f"note: {warning}")
+        print(line(f"note: {warning}"))
 
 
 def print_mitigation(name: str, results: Mapping[str, Any]) -> None:
@@ -126,12 +132,12 @@ def print_mitigation(name: str, results: Mapping[str, Any]) -> None:
     from evalkit.report.mitigation import tables
 
     table = tables(results)[0]
-    print(f"{name}: {table.caption}")
+    print(line(f"{name}: {table.caption}"))
     print_table([table.corner, *table.columns], [
         [heading, *(f"{cell.text} {cell.interval}".strip() for cell in cells)]
         for heading, cells in table.rows])
     if results.get("conclusion"):
-        print(results["conclusion"])
+        print(line(results["conclusion"]))
     print()
 
 
@@ -159,7 +165,10 @@ def show(value: float | None, fact: Mapping[str, Any]) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table as wide as it needs to be, whatever the terminal; numbers to the right."""
+    """A plain table as wide as it needs to be, whatever the terminal; numbers to the right. Cells
+    longer than CELL are cut."""
+    columns = [line(column, CELL) for column in columns]
+    rows = [[line(cell, CELL) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     width = 0
     for index, column in enumerate(columns):
@@ -170,6 +179,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(highlight=False, width=width).print(table, crop=False, soft_wrap=True)
+
+
+def line(text: str, length: int = LINE) -> str:
+    """``text`` as one line of at most ``length`` characters, none of them hidden."""
+    if text.isprintable() and len(text) <= length:
+        return text
+    from evalkit.report.text import short  # which loads the whole report
+
+    return short(text, length)
 
 
 def _is_number(text: str) -> bool:

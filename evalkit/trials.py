@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 
 from evalkit.errors import RunError
 from evalkit.protocols import Fact
+from evalkit.scores import read_columns
 
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
@@ -27,6 +27,8 @@ SCHEMA = pa.schema([
     ("label", pa.bool_()), ("score", pa.float64()),
 ])
 KEYS = ["pipeline", "condition"]
+FILLED = (*KEYS, "enroll_id", "test_id", "label")
+"""Columns without missing values; a failed trial has no score."""
 
 _DCF = ("Smallest C_miss P_target P_miss + C_fa (1 - P_target) P_fa over all thresholds, with "
         "P_target = {p} and costs 1, divided by the cost of the better trivial decision")
@@ -44,7 +46,7 @@ def read_trials(run: Path | str) -> pd.DataFrame:
     Raises RunError where there are none or the file is not a table of trials."""
     path = Path(run) / "trials.parquet"
     try:
-        return pq.read_table(path, schema=SCHEMA).to_pandas()
+        return read_columns(path, SCHEMA.names, FILLED, SCHEMA).to_pandas()
     except FileNotFoundError as error:
         raise RunError(f"{path}: no trials; give a pipeline a speaker encoder") from error
     except (pa.ArrowException, OSError) as error:

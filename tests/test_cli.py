@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+import typer
 
+from evalkit import cli
 from evalkit.manifest import write_manifest
 from evalkit.runfolder import RunFolder
 from tests.conftest import tone
@@ -43,6 +45,79 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1 and lines[0].startswith(message)
     assert "Traceback" not in result.stderr
+
+
+SCORE = ("score", "-m", "m.jsonl")
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    ([*SCORE, "-y", "v=h.tsv", "-o", "h.tsv"], "h.tsv: cannot be a run folder"),
+    ([*SCORE, "-y", "v=h.tsv", "-o", "h.tsv/x"], "h.tsv/x: cannot be a run folder"),
+    ([*SCORE, "-y", "v=h.tsv", "-o", "/proc/x"], "/proc/x: cannot be a run folder"),
+    ([*SCORE, "-y", "v=h.tsv", "-o", "x", "--metric", "pesq_wb"],
+     "--metric pesq_wb: needs audio, which `evalkit score` does not read; possible are cer,"),
+    ([*SCORE, "-y", "=h.tsv", "-o", "x"], "--hypotheses =h.tsv: '' cannot be the name"),
+    ([*SCORE, "-y", "../../x=h.tsv", "-o", "x"],
+     "--hypotheses ../../x=h.tsv: '../../x' cannot be the name of a system"),
+    ([*SCORE, "-y", "v=", "-o", "x"], "--hypotheses v=: '' is not a file; write NAME=FILE"),
+    ([*SCORE, "-y", "v=.", "-o", "x"], "--hypotheses v=.: '.' is not a file; write NAME=FILE"),
+    ([*SCORE, "-y", "a\n\u202eb=h.tsv", "-o", "x"], "--hypotheses a ?b=h.tsv: "),
+    (["groups", "absent", "--by", "x"], "absent/run.json: cannot be read"),
+    (["systems", "absent"], "absent/run.json: cannot be read"),
+    (["cohorts", "absent"], "absent/run.json: cannot be read"),
+])
+def test_what_cannot_be_read_or_written_is_named(
+        tmp_path: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(tmp_path / "m.jsonl", [{"id": "a", "text": "one"}])
+    (tmp_path / "h.tsv").write_text("a\tone\n")
+    monkeypatch.chdir(tmp_path)
+    assert run_main(words, monkeypatch) == 2
+    said = [row for row in capsys.readouterr().err.splitlines() if "looking for" not in row]
+    assert len(said) == 1 and said[0].startswith(f"error: {message}")
+
+
+def run_main(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of the command, in this process."""
+    monkeypatch.setattr(sys, "argv", ["evalkit", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return end.value.code
+
+
+@pytest.mark.parametrize("command", [["groups", "--by", "x"], ["cohorts"], ["systems"],
+                                     ["compare", "x"], ["train", "recognizer", "-o", "x"]])
+def test_a_seed_is_not_negative(command: list[str], monkeypatch: pytest.MonkeyPatch,
+                                capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main([*command, "absent", "--seed", "-1"], monkeypatch) == 2
+    assert "Invalid value for '--seed'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("raised", "code"), [
+    (ValueError("a\nb"), 2), (BrokenPipeError(32, "Broken pipe"), 2), (EOFError(), 2),
+    (SystemExit(1), 2), (typer.Exit(1), 1), (typer.Exit(0), 0), (KeyboardInterrupt(), 130)])
+def test_exit_code_1_is_a_regression_only(
+        raised: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compare(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("evalkit.compare.comparison.compare", compare)
+    assert run_main(["compare", "a", "b"], monkeypatch) == code
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_defect_is_one_line_unless_its_traceback_is_wanted(
+        wanted: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def compare(*_: object) -> None:
+        raise ValueError("this\nand that")
+
+    monkeypatch.setattr("evalkit.compare.comparison.compare", compare)
+    monkeypatch.setenv("EVALKIT_TRACEBACK", "1" if wanted else "")
+    assert run_main(["compare", "a", "b"], monkeypatch) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == ("error: internal error: ValueError: this and that; please report it, with "
+                        "EVALKIT_TRACEBACK=1 for the whole of it")
+    assert (len(said) > 1) == wanted == ("Traceback (most recent call last):" in said)
 
 
 def test_doctor_names_every_plugin() -> None:
@@ -134,6 +209,40 @@ def test_systems_compares_pipelines_two_by_two(scored: Path) -> None:
     assert (pair["a"], pair["b"], pair["n"]) == ("even", "uneven", 600)
     assert pair["difference"]["high"] < 0 and pair["matched_pairs"]["p_value"] < 0.001
     assert evalkit("systems", scored).stdout.count("even  uneven") == 1
+
+
+def test_one_pipeline_is_not_compared(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [{"id": "a", "text": "one"}])
+    (tmp_path / "h.tsv").write_text("a\tone\n")
+    evalkit(*SCORE, "-y", "h.tsv", "-o", "run", cwd=tmp_path)
+    result = evalkit("systems", "run", cwd=tmp_path)
+    assert result.returncode == 2 and not result.stdout
+    assert result.stderr.startswith("error: run: one pipeline only has wer, two are needed")
+
+
+def test_what_no_metric_applies_to_has_no_failures_to_blame(
+        tiny_corpus: Path, tmp_path: Path) -> None:
+    (tiny_corpus.parent / "eval.yaml").write_text(json.dumps({
+        "corpus": "test.jsonl", "metrics": ["wer"], "pipelines": [{"name": "plain"}]}))
+    result = evalkit("run", tiny_corpus.parent / "eval.yaml", "--out", tmp_path / "run", "-j", 0)
+    assert result.returncode == 2
+    assert "nothing could be measured; no metric of the run" in result.stderr
+
+
+def test_labels_do_not_disturb_the_terminal(tmp_path: Path) -> None:
+    label = "a\u202e\nb" + "x" * 4000
+    write_manifest(tmp_path / "m.jsonl", [
+        {"id": f"u{i}", "text": "one two", "speaker": f"s{i}",
+         "accent\u202e\n": (label, "c")[i % 2]} for i in range(40)])
+    (tmp_path / "h.tsv").write_text("".join(f"u{i}\tone\n" for i in range(40)))
+    evalkit(*SCORE, "-y", "h.tsv", "-o", "run", cwd=tmp_path)
+    for command in (["groups", "--by", "accent\u202e\n"], ["cohorts"]):
+        result = evalkit(command[0], "run", *command[1:], cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert "\u202e" not in result.stdout
+        assert max(map(len, result.stdout.splitlines())) < 1000
+    result = evalkit("groups", "run", "--by", "accent\u202e\n", cwd=tmp_path)
+    assert " by accent\ufffd\n" in result.stdout and "\na\ufffd bxxx" in result.stdout
 
 
 def test_cohorts_finds_what_was_planted_and_nothing_else(scored: Path) -> None:

@@ -99,3 +99,25 @@ def test_what_is_not_a_run_is_named(tmp_path):
     (tmp_path / "scores" / "0.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(RunError, match="not a scores table"):
         read_scores(tmp_path)
+
+
+@pytest.mark.parametrize("column", SCHEMA.names)
+def test_a_column_that_is_not_there_is_not_made_up(tmp_path, column):
+    table = pa.Table.from_pandas(rows(("a", "u1", "s1", "wer", 1, 2, None)), SCHEMA,
+                                 preserve_index=False)
+    (tmp_path / "scores").mkdir()
+    pq.write_table(table, tmp_path / "scores" / "0.parquet")
+    pq.write_table(table.drop_columns(column), tmp_path / "scores" / "1.parquet")
+    with pytest.raises(RunError, match=rf"1\.parquet: has no column '{column}'"):
+        read_scores(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["pipeline", "condition", "metric", "utterance_id"])
+def test_a_row_of_nothing_is_refused(tmp_path, column):
+    table = rows(*(("a", f"u{i}", None, "wer", 1, 2, None) for i in range(3)))
+    table.loc[1, column] = None
+    (tmp_path / "scores").mkdir()
+    pq.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False),
+                   tmp_path / "scores" / "0.parquet")
+    with pytest.raises(RunError, match=rf"0\.parquet: column '{column}' has no value in 1 of 3"):
+        read_scores(tmp_path)

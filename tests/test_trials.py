@@ -128,3 +128,19 @@ def test_read_trials(tmp_path):
     (tmp_path / "trials.parquet").write_bytes(b"not parquet")
     with pytest.raises(RunError, match="not a table of trials"):
         read_trials(tmp_path)
+
+
+@pytest.mark.parametrize("column", SCHEMA.names)
+def test_a_column_that_is_not_there_is_not_made_up(tmp_path, column):
+    table = pa.Table.from_pandas(frame([1.0, np.nan], [0, 1]), SCHEMA, preserve_index=False)
+    pq.write_table(table.drop_columns(column), tmp_path / "trials.parquet")
+    with pytest.raises(RunError, match=rf"trials\.parquet: has no column '{column}'"):
+        read_trials(tmp_path)
+
+
+def test_a_trial_without_a_label_is_refused(tmp_path):
+    table = frame([1.0, np.nan], [0, 1]).assign(label=[None, True])
+    pq.write_table(pa.Table.from_pandas(table, SCHEMA, preserve_index=False),
+                   tmp_path / "trials.parquet")
+    with pytest.raises(RunError, match="column 'label' has no value in 1 of 2 rows"):
+        read_trials(tmp_path)

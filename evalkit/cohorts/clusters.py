@@ -28,6 +28,8 @@ MANY = 10_000
 ROWS = 1 << 14
 """Vectors that are assigned at once."""
 SHOWN = 4
+DECIMALS = 6
+"""Parts of unit vectors that are equal to so many differ by the rounding of 32-bit numbers."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,17 @@ class Clusters:
         """Why it cannot work on these people; None where it can."""
         if not people.embedding.shape[1]:
             return "no speaker embeddings"
-        known = known_vectors(people.embedding).sum()
-        if known < SPEAKERS_PER_CLUSTER * min(self.ks):
-            return f"there are embeddings of {known} speakers"
-        return None
+        vectors = people.embedding[known_vectors(people.embedding)]
+        if len(vectors) < SPEAKERS_PER_CLUSTER * min(self.ks):
+            return f"there are embeddings of {len(vectors)} speakers"
+        return unlike(vectors, min(self.ks))
 
     def prepare(self, people: People) -> Search:
         """Clusters the speakers once for every k."""
         known = known_vectors(people.embedding)
         vectors = people.embedding[known]
-        ks = [k for k in self.ks if k * SPEAKERS_PER_CLUSTER <= len(vectors)]
+        most = min(len(vectors) // SPEAKERS_PER_CLUSTER, max(self.ks))
+        ks = [k for k in self.ks if k <= min(most, distinct(vectors, most))]
         centroids = [fit(vectors, k, self.seed) for k in ks]
         codes = [nearest(vectors, found) for found in centroids]
         halves = np.random.default_rng(self.seed).random((HALVINGS, len(vectors))).argsort(1)
@@ -103,6 +106,24 @@ class Bands:
         more = f" and {len(clusters) - SHOWN} more" if len(clusters) > SHOWN else ""
         plural = "s" if len(clusters) > 1 else ""
         return f"band {i + 1} of {self._n}: cluster{plural} {', '.join(clusters[:SHOWN])}{more}"
+
+
+def unlike(vectors: np.ndarray, k: int) -> str | None:
+    """Why fewer than ``k`` of the vectors (n, d) are distinct; None where they are not."""
+    there = distinct(vectors, k)
+    if there == 1:
+        return f"the embeddings of all {len(vectors)} speakers are alike"
+    return f"{len(vectors)} speakers have only {there} different embeddings" if there < k else None
+
+
+def distinct(vectors: np.ndarray, most: int) -> int:
+    """How many of the vectors (n, d) differ by more than rounding; ``most`` where more do."""
+    found: set[bytes] = set()
+    for vector in vectors:
+        found.add(((vector - vectors[0]).round(DECIMALS) + 0.0).tobytes())  # no negative zeros
+        if len(found) >= most:
+            break
+    return len(found)
 
 
 def fit(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:

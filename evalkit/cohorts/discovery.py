@@ -212,6 +212,9 @@ def _warnings(people: People, second: People) -> list[str]:
     if alone.any():
         notes.append(f"{int(alone.sum())} utterances have no speaker id and count as speakers of "
                      "their own: where they share speakers, p-values are too small")
+    if people.misplaced:
+        notes.append(f"{len(people.misplaced)} of {len(people.speakers)} speakers have a latitude "
+                     "or longitude that is off the globe or no number: it counts as unknown")
     if len(second.speakers) < FEW_SPEAKERS:
         notes.append(f"{len(second.speakers)} speakers to confirm on: fewer than {FEW_SPEAKERS}, "
                      "only large gaps can be confirmed")

@@ -11,7 +11,8 @@ from evalkit.cohorts.slices import bins
 from evalkit.manifest import FIELDS
 from evalkit.statistics.labels import UNKNOWN, labels_of
 
-PLACE = ("latitude", "longitude")
+PLACE = {"latitude": 90, "longitude": 360}
+"""Columns of where a speaker lives, and the most degrees of each."""
 NOT_LABELS = frozenset({*FIELDS, *PLACE, "utterance_id", "speaker_id", "postcode", "split"})
 MOST_LABELS = 50
 """A column with more distinct texts names things one by one, and groups nobody."""
@@ -62,7 +63,8 @@ class People:
     where unknown, no columns where nothing is known of anybody. ``labels`` (n rows) and
     ``utterance_labels`` (m rows) hold declared groups as text, "unknown" where missing; a
     column of the first is constant within every speaker. ``sign`` times harm is the metric's
-    own amount."""
+    own amount. ``misplaced`` are the speakers, none of them left out by ``take``, of whom a
+    latitude or longitude is off the globe or no number."""
 
     speakers: np.ndarray
     by_speaker: Outcomes
@@ -74,6 +76,7 @@ class People:
     labels: pd.DataFrame
     utterance_labels: pd.DataFrame
     sign: int = 1
+    misplaced: tuple[str, ...] = ()
 
     def take(self, chosen: np.ndarray) -> People:
         """The speakers where ``chosen`` (n,) is true."""
@@ -103,12 +106,14 @@ def people_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better:
     labels = label_columns(facts)
     own = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
     first = np.unique(code, return_index=True)[1]
+    misplaced = np.unique(code[_misplaced(facts)])
     return People(
         np.asarray(speakers, object), summed(by_utterance), by_utterance,
         rows["utterance_id"].to_numpy(object), _locations(facts, code),
         _aligned(vectors, speakers).to_numpy(float),
         _aligned(attributes, _postcodes(facts).iloc[first]),
-        labels[own].iloc[first].reset_index(drop=True), labels, -1 if higher_is_better else 1)
+        labels[own].iloc[first].reset_index(drop=True), labels, -1 if higher_is_better else 1,
+        tuple(str(speakers[i]) for i in misplaced))
 
 
 def summed(outcomes: Outcomes) -> Outcomes:
@@ -157,13 +162,23 @@ def _outcomes(rows: pd.DataFrame, code: np.ndarray, sign: int) -> Outcomes:
 def _locations(facts: pd.DataFrame, code: np.ndarray) -> np.ndarray:
     """Median latitude and longitude of every speaker; NaN where not on the globe."""
     place = np.stack([_numbers(facts, name) for name in PLACE], axis=1)
-    place[(np.abs(place[:, 0]) > 90) | (np.abs(place[:, 1]) > 360)] = np.nan
+    place[(np.abs(place) > list(PLACE.values())).any(axis=1)] = np.nan
     place[np.isnan(place).any(axis=1)] = np.nan
     cut = largest_gap(place[:, 1])
     place[:, 1] = eastward(place[:, 1], cut)
     median = pd.DataFrame(place).groupby(code).median().to_numpy(copy=True)
     median[:, 1] = (median[:, 1] + cut + 180) % 360 - 180
     return median
+
+
+def _misplaced(facts: pd.DataFrame) -> np.ndarray:
+    """Which rows have a latitude or longitude that is off the globe or no number, of bool."""
+    found = np.zeros(len(facts), bool)
+    for name, most in PLACE.items():
+        if name in facts:
+            given = (labels_of(facts[name]) != UNKNOWN).to_numpy(bool)
+            found |= given & ~(np.abs(_numbers(facts, name)) <= most)
+    return found
 
 
 def _numbers(facts: pd.DataFrame, name: str) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_limits
 
-from evalkit.cohorts.clusters import SPEAKERS_PER_CLUSTER, known_vectors
+from evalkit.cohorts.clusters import SPEAKERS_PER_CLUSTER, known_vectors, unlike
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.people import Outcomes, People
 from evalkit.scores import ratio
@@ -25,6 +25,8 @@ FEWEST = 20
 PENALTIES = np.logspace(-3, 3, 13)
 """Tried by leave-one-out cross-validation (Golub, Heath & Wahba 1979), in units of the total
 variance of the vectors."""
+GRAIN = 1e-9
+"""Predicted rates as near to each other as this share of their range are the same."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,10 @@ class Predicted:
         """Why it cannot work on these people; None where it can."""
         if not people.embedding.shape[1]:
             return "no speaker embeddings"
-        known = known_vectors(people.embedding).sum()
-        return f"there are embeddings of {known} speakers" if known < FEWEST else None
+        vectors = people.embedding[known_vectors(people.embedding)]
+        if len(vectors) < FEWEST:
+            return f"there are embeddings of {len(vectors)} speakers"
+        return unlike(vectors, 2)
 
     def prepare(self, people: People) -> Search:
         """Brings the vectors to their principal components, which is all that ridge regression
@@ -64,9 +68,17 @@ class Predicted:
             score = (people.embedding[known] - centre) @ direction
             share = max(self.share, SPEAKERS_PER_CLUSTER / len(score))
             steps = np.arange(1, round(1 / share)) * share
-            return Difficulty(centre, direction, np.unique(np.quantile(score, 1 - steps))[::-1])
+            return Difficulty(centre, direction, _cuts(score, np.quantile(score, 1 - steps)))
 
         return search
+
+
+def _cuts(score: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The values ``wanted``, falling, each a little lower: none parts equal vectors, whose
+    ``score`` differs by rounding, and none is below everybody."""
+    grain = GRAIN * np.ptp(score) or 1.0
+    cuts = (np.unique((wanted / grain).round())[::-1] - 1) * grain
+    return cuts[cuts > score.min()]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -18,8 +19,10 @@ from evalkit.cohorts.geodemographic import read_postcodes
 from evalkit.cohorts.people import People, people_of
 from evalkit.errors import ConfigError, RunError
 from evalkit.protocols import Fact
-from evalkit.runfolder import RunFolder
+from evalkit.runfolder import EMBEDDINGS, RunFolder
+from evalkit.scores import DERIVED_FACTS, require_columns
 from evalkit.statistics.groups import select
+from evalkit.trials import FACTS as TRIAL_FACTS
 from evalkit.trials import equal_error_rate
 
 FALSE_REJECTS = "false_rejects"
@@ -27,6 +30,8 @@ FALSE_REJECTS_FACT = Fact("%", False, "Target trials rejected at the threshold o
                           "rate over all trials, divided by target trials; a trial counts for the "
                           "enrolled speaker")
 POSTCODES = "postcodes.csv"
+WHOLE = frozenset({*TRIAL_FACTS, *DERIVED_FACTS})
+"""Metrics without rows in the scores table."""
 BATCH = 1 << 14
 """Embeddings read at once."""
 
@@ -44,14 +49,34 @@ class Asked:
 def ask(run: RunFolder, metric: str, pipeline: str | None, condition: str | None) -> Asked:
     """Fills in the run's first pipeline where none is named. Raises ConfigError for a metric of
     which neither more nor less is better, or that the run has not defined."""
-    info = run.info()
-    known = {name: _fact(tree) for name, tree in info["metrics"].items()}
-    known[FALSE_REJECTS] = FALSE_REJECTS_FACT
+    known = _facts(run)
+    if why := _unusable(metric, known):
+        there = sorted(_usable(run.scores(), known)["metric"].unique())
+        there += [FALSE_REJECTS] if run.trials()["label"].any() else []
+        raise ConfigError(f"{why}; there are {', '.join(there) or 'none'}")
+    return Asked(metric, pipeline or next(iter(run.info()["pipelines"])), condition, known[metric])
+
+
+def _facts(run: RunFolder) -> dict[str, Fact]:
+    defined = {name: _fact(tree) for name, tree in run.info()["metrics"].items()}
+    return defined | {FALSE_REJECTS: FALSE_REJECTS_FACT}
+
+
+def _unusable(metric: str, known: Mapping[str, Fact]) -> str | None:
+    """Why nobody can be underserved by a metric; None where somebody can."""
     if metric not in known:
-        raise ConfigError(f"no metric {metric!r}; there are {', '.join(known)}")
+        return f"no metric {metric!r}"
     if known[metric].higher_is_better is None:
-        raise ConfigError(f"{metric!r} is neither better high nor low: nobody is underserved by it")
-    return Asked(metric, pipeline or next(iter(info["pipelines"])), condition, known[metric])
+        return f"{metric!r} is neither better high nor low: nobody is underserved by it"
+    if metric in WHOLE:
+        return f"{metric!r} is no sum over utterances: it is of no speaker"
+    return None
+
+
+def _usable(scores: pd.DataFrame, known: Mapping[str, Fact]) -> pd.DataFrame:
+    """The rows of the metrics by which somebody can be underserved."""
+    names = [name for name in scores["metric"].unique() if not _unusable(name, known)]
+    return scores[scores["metric"].isin(names)]
 
 
 def read_people(run: RunFolder, asked: Asked, postcodes: Path | None = None) -> People:
@@ -62,7 +87,8 @@ def read_people(run: RunFolder, asked: Asked, postcodes: Path | None = None) -> 
     if asked.metric == FALSE_REJECTS:
         rows = false_rejects(run.trials(), asked.pipeline, asked.condition, speaker_of)
     else:
-        rows = select(run.scores(), asked.metric, asked.pipeline, asked.condition)
+        rows = select(_usable(run.scores(), _facts(run)), asked.metric, asked.pipeline,
+                      asked.condition)
     beside = Path(run.info()["corpus"]["root"]) / POSTCODES
     if postcodes is None and "postcode" in utterances and beside.is_file():
         postcodes = beside
@@ -74,8 +100,12 @@ def read_people(run: RunFolder, asked: Asked, postcodes: Path | None = None) -> 
 def false_rejects(trials: pd.DataFrame, pipeline: str, condition: str | None,
                   speaker_of: pd.Series) -> pd.DataFrame:
     """Target trials as rows of a scores table: amount 1 where rejected at the global threshold,
-    weight 1, the enrolled utterance's speaker; trials without a score failed."""
+    weight 1, the enrolled utterance's speaker; trials without a score failed. Raises ConfigError
+    where the trials are not of both kinds."""
+    if trials.empty:
+        raise ConfigError("the run has no trials; give a pipeline a speaker encoder")
     trials = select(trials.assign(metric=FALSE_REJECTS), FALSE_REJECTS, pipeline, condition)
+    _require_both_kinds(trials)
     threshold = equal_error_rate(trials["score"].to_numpy(float),
                                  trials["label"].to_numpy(bool)).threshold
     targets = trials[trials["label"]]
@@ -87,6 +117,17 @@ def false_rejects(trials: pd.DataFrame, pipeline: str, condition: str | None,
         "amount": (targets["score"] < threshold).astype(float).mask(failed),
         "weight": targets["score"].notna().astype(float).mask(failed),
         "error": failed.map({True: "NoScore: an embedding is missing", False: None})})
+
+
+def _require_both_kinds(trials: pd.DataFrame) -> None:
+    if not trials["label"].any():
+        raise ConfigError("there are no target trials, so nobody can be falsely rejected; the "
+                          "corpus needs speakers with two utterances")
+    scored = trials[trials["score"].notna()]
+    targets = int(scored["label"].sum())
+    if not 0 < targets < len(scored):
+        raise ConfigError("the threshold of the equal error rate needs target trials and others "
+                          f"with a score; there are {targets} and {len(scored) - targets}")
 
 
 def speaker_vectors(run: RunFolder, pipeline: str, condition: str | None,
@@ -101,32 +142,35 @@ def speaker_vectors(run: RunFolder, pipeline: str, condition: str | None,
         return None
     try:
         file = pq.ParquetFile(path)
+        require_columns(path, file.schema_arrow.names, EMBEDDINGS.names)
         encoded = pc.unique(file.read(["pipeline"])["pipeline"]).to_pylist()
         if not encoded:
             return None
         wanted = {"pipeline": pipeline if pipeline in encoded else min(encoded)}
         if condition is not None:
             wanted["condition"] = condition
-        return _streamed_means(file, wanted, speaker_of.dropna())
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        return _streamed_means(path, file, wanted, speaker_of.dropna())
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: not a table of embeddings: {error}") from error
 
 
-def _streamed_means(file: pq.ParquetFile, wanted: dict[str, str], speaker_of: pd.Series
-                    ) -> pd.DataFrame | None:
+def _streamed_means(path: Path, file: pq.ParquetFile, wanted: dict[str, str],
+                    speaker_of: pd.Series) -> pd.DataFrame | None:
     code, speakers = pd.factorize(speaker_of, sort=True)
     place = pd.Series(code, speaker_of.index)
     sums: np.ndarray | None = None
+    first = ""
     columns = [*wanted, "utterance_id", "embedding"]
     asked_for = [pc.field(column) == value for column, value in wanted.items()]
     for whole in file.iter_batches(BATCH, columns=columns):
-        batch = whole.filter(reduce(and_, asked_for))
+        batch = whole.filter(reduce(and_, [*asked_for, pc.field("embedding").is_valid()]))
         if not len(batch):
             continue
         at = place.reindex(batch["utterance_id"].to_pandas()).to_numpy(float)
-        vectors = np.asarray(batch["embedding"].flatten(), np.float64).reshape(len(at), -1)
         if sums is None:
-            sums = np.zeros((len(speakers), vectors.shape[1]))
+            first = f"utterance {batch['utterance_id'][0].as_py()!r}"
+            sums = np.zeros((len(speakers), len(batch["embedding"][0])))
+        vectors = _vectors(path, batch, sums.shape[1], first)
         known = ~np.isnan(at)
         np.add.at(sums, at[known].astype(int), vectors[known])
     if sums is None:
@@ -134,6 +178,17 @@ def _streamed_means(file: pq.ParquetFile, wanted: dict[str, str], speaker_of: pd
     length = np.linalg.norm(sums, axis=1, keepdims=True)
     means = np.divide(sums, length, out=np.full_like(sums, np.nan), where=length > 0)
     return pd.DataFrame(means, index=speakers)
+
+
+def _vectors(path: Path, batch: pa.RecordBatch, length: int, first: str) -> np.ndarray:
+    """The embeddings (n, ``length``). Raises RunError for one that is not as long as that of
+    the utterance ``first``."""
+    own = pc.list_value_length(batch["embedding"]).to_numpy(zero_copy_only=False)
+    if len(odd := np.flatnonzero(own != length)):
+        other = batch["utterance_id"][int(odd[0])].as_py()
+        raise RunError(f"{path}: the embedding of utterance {other!r} has {own[odd[0]]} numbers, "
+                       f"that of {first} {length}; run it again with one encoder")
+    return np.asarray(batch["embedding"].flatten(), np.float64).reshape(len(own), length)
 
 
 def _fact(tree: dict[str, Any]) -> Fact:

@@ -174,12 +174,12 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
     """The sums of a run. ``columns`` are metadata columns, crossed where joined by commas, or
     ``cohorts.FINDER``; None takes every metadata column of 2 to MOST_GROUPS groups, and ``more``
     beside them. Raises ConfigError for a column that there is not."""
-    people = run.utterances()
+    facts, people = _facts(run), run.utterances()
     cohorts = _cohorts(run)
     chosen = _usual_columns(people) if columns is None else list(columns)
     chosen += [column for column in dict.fromkeys(more) if column not in chosen]
     blocks = _blocks(people, [_labels(run, people, cohorts, column) for column in chosen])
-    return Baseline(name=str(run.path), facts=_facts(run), columns=chosen, blocks=blocks,
+    return Baseline(name=str(run.path), facts=facts, columns=chosen, blocks=blocks,
                     scores=_scores(run, blocks, {}), trials=list(_trials(run, blocks, chosen)))
 
 

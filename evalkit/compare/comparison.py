@@ -179,6 +179,8 @@ def _check(gate: Gate, change: Change, level: float) -> Check:
 
 
 def _undecided(results: Sequence[GateResult]) -> Iterator[str]:
+    if not results:
+        yield "nothing to compare: no metric of one pipeline and condition is in both runs"
     for result in results:
         if not result.checks:
             yield f"gate {result.gate} matches nothing that both runs have"

@@ -93,5 +93,5 @@ def read_gates(path: Path) -> Gates:
 
 
 def usual_gates(metrics: Iterable[str]) -> Gates:
-    """One gate without tolerance on the whole of every metric."""
-    return Gates(gates=[Gate(metric=metric) for metric in metrics])
+    """One gate without tolerance on the whole of every metric; no gate where there is none."""
+    return Gates.model_construct(gates=[Gate(metric=metric) for metric in metrics])

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from evalkit.errors import ConfigError, RunError
+from evalkit.files import replacing
 from evalkit.report import groups, measures, tables, text
 from evalkit.report.cohorts import discovery
 from evalkit.report.exports import (
@@ -59,7 +60,7 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     _check_replaceable(out)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    _make(temporary, out)
     try:
         content = _content(RunFolder(Path(run)), temporary, by,
                            [RunFolder(Path(path)) for path in earlier])
@@ -73,7 +74,8 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     if markdown is not None:
-        markdown.write_text(summary, encoding="utf-8")
+        with replacing(markdown) as unfinished:
+            unfinished.write_text(summary, encoding="utf-8")
     return out / PAGE
 
 
@@ -86,6 +88,14 @@ def _check_replaceable(out: Path) -> None:
     if others:
         raise ConfigError(f"{out}: holds {sorted(others)[0]!r}, which no report does; give a new "
                           "folder, since a report replaces the whole folder")
+
+
+def _make(temporary: Path, out: Path) -> None:
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be made ({error.strerror}); give a folder whose parent "
+                          "can be written to") from error
 
 
 def _put(made: Path, out: Path) -> None:

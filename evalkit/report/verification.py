@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from evalkit.protocols import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
-from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
+from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, p_value, plain
 from evalkit.report.tables import Headline
 from evalkit.runfolder import RunFolder
 from evalkit.statistics.detection import DetectionInterval
@@ -34,7 +34,7 @@ TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60)
 STEP = 0.02
 """Standard deviations within which two points of a curve are one."""
 _GROUPS = ("Pipeline", "Condition", "Equal error rate of its own, %", "Rejected wrongly, %",
-           "Accepted wrongly, %", "Speakers", "Target trials", "Other trials", "Status")
+           "Accepted wrongly, %", "Speakers", "Target trials", "Other trials", "Failed", "Status")
 _FAIRNESS = ("Pipeline", "Condition", "FDR", "By chance alone", "p of FDR", "GARBE",
              "GARBE by chance alone", "p of GARBE")
 _MARKS: dict[Status, str] = {"ok": "●", "insufficient": "○", "unknown": "○"}
@@ -65,7 +65,7 @@ def verification(run: RunFolder, headline: Headline, column: str | None) -> Veri
     reports.sort(key=lambda report: order.index((report.pipeline, report.condition)))
     caption = f"Speaker verification by {column}, at one threshold for everybody"
     errors = Listing("verification", caption, (column, *_GROUPS), list(_errors(reports)),
-                     frozenset(_GROUPS[2:8]))
+                     frozenset(_GROUPS[2:9]))
     fair = [Line(_fairness(report)) for report in reports if report.fairness]
     return Verification(figures, errors, Listing(
         "verification-fairness", "Do the groups differ more than by chance?", _FAIRNESS, fair,
@@ -79,6 +79,7 @@ def _errors(reports: Sequence[VerificationReport]) -> Iterator[Line]:
             rates = [_ranged(row.rates[name]) for name in ("eer", "miss", "false_alarm")]
             yield Line([*plain(row.group, report.pipeline, report.condition), *rates,
                         *map(counted, (row.n_speakers, row.n_targets, row.n_nontargets)),
+                        failed(row.n_failed),
                         Cell("compared" if row.status == "ok" else row.status,
                              mark=_MARKS[row.status])], f"verified-{i}-{j}")
 

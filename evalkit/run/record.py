@@ -62,6 +62,8 @@ def summary(run: RunFolder) -> dict[str, Any]:
     people = run.utterances()
     speakers = dict(zip(people["utterance_id"], people["speaker_id"], strict=True))
     pairs = run.trials()
+    lost = pairs[pairs["score"].isna()].assign(metric="eer", kind="NoScore")
+    kinds = pd.concat([part[[*scores.KEYS, "kind"]] for part in (kinds, lost)])
     return {
         "schema": SCHEMA_VERSION,
         "scores": _rows(scores.summarise(table).drop(columns=["amount", "weight"])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from evalkit import trials
 from evalkit.config import EvalConfig, parse_config
-from evalkit.errors import ManifestError
+from evalkit.errors import ConfigError, EvalkitError, ManifestError, RunError
 from evalkit.manifest import Manifest, read_manifest
+from evalkit.plugins import available, load
 from evalkit.protocols import Utterance
 from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
@@ -26,6 +27,8 @@ from evalkit.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_
 
 GIVEN = "given"
 """The condition of hypotheses that were made elsewhere."""
+TEXTS = frozenset({"text", "hypothesis"})
+"""What a metric of theirs may need."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     reused = len(plan.shards) - len(pending)
     say(f"{len(manifest.utterances)} utterances x {len(plan.pipelines)} pipelines x "
         f"{len(plan.conditions)} conditions: {len(pending)} shards to do, {reused} done before")
-    _work_through(pending, out, work)
+    _work_through(pending, out, work, say)
     _assemble(plan, out)
     write_table(out / "utterances.parquet", table)
     cells = [(pipeline, condition) for pipeline in encoding for condition in plan.conditions]
@@ -74,7 +77,9 @@ def score(manifest: Path, hypotheses: dict[str, Path], out: Path, *, metrics: Se
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
 
     Needs no audio and no torch. An utterance without a hypothesis is a failure; hypotheses
-    without an utterance are named in ``left_out``."""
+    without an utterance are named in ``left_out``. Raises ConfigError for a metric that needs
+    audio."""
+    _check_needs(metrics)
     config = parse_config({
         "corpus": manifest.resolve(), "outside": True, "normaliser": normaliser,
         "costs": costs,
@@ -85,6 +90,25 @@ def score(manifest: Path, hypotheses: dict[str, Path], out: Path, *, metrics: Se
     known = {utterance.id for utterance in read_corpus(config).utterances}
     strangers = [line for name, path in hypotheses.items() for line in _strangers(path, known)]
     return run(config, out, command="score", say=say, left_out=strangers)
+
+
+def _check_needs(metrics: Iterable[str]) -> None:
+    for name in metrics:
+        if not _needs(name) <= TEXTS:
+            possible = ", ".join(other for other in available("metrics") if _possible(other))
+            raise ConfigError(f"--metric {name}: needs audio, which `evalkit score` does not read; "
+                              f"possible are {possible}; `evalkit run` measures audio")
+
+
+def _needs(metric: str) -> frozenset[str]:
+    return frozenset(getattr(load("metrics", metric), "needs", ()))
+
+
+def _possible(metric: str) -> bool:
+    try:
+        return _needs(metric) <= TEXTS
+    except EvalkitError:
+        return False
 
 
 def read_corpus(config: EvalConfig) -> Manifest:
@@ -106,20 +130,30 @@ def _strangers(path: Path, known: set[str]) -> Iterator[str]:
 
 
 def _begin(plan: Plan, out: Path) -> list[Shard]:
-    """Makes the folder one of an unfinished run; returns the shards that are still to do."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "run.json").unlink(missing_ok=True)
-    keys = {shard.key for shard in plan.shards}
-    for folder in (out / "scores", out / "shards"):
-        folder.mkdir(exist_ok=True)
-        for file in folder.iterdir():
-            if file.name.split(".")[0] not in keys:
-                file.unlink()
+    """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
+    RunError where the folder cannot be made or written to."""
+    try:
+        _clear(out, {shard.key for shard in plan.shards})
+    except OSError as error:
+        raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
+                       "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     return [shard for shard in plan.shards if not table_paths(out, shard.key)[0].exists()]
 
 
-def _work_through(shards: Sequence[Shard], out: Path, work: Work) -> None:
-    with meter(sum(len(shard.utterances) for shard in shards)) as show:
+def _clear(out: Path, keys: Collection[str]) -> None:
+    """Leaves the shards named by ``keys`` only."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "run.json").unlink(missing_ok=True)
+    for folder in (out / "scores", out / "shards"):
+        folder.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            if file.suffix == ".parquet" and file.name.split(".")[0] not in keys:
+                file.unlink()
+
+
+def _work_through(shards: Sequence[Shard], out: Path, work: Work,
+                  say: Callable[[str], None]) -> None:
+    with meter(sum(len(shard.utterances) for shard in shards), say) as show:
         for result in _results(shards, out, work):
             show(result)
 

@@ -90,7 +90,9 @@ def sorted_trials(trials: pd.DataFrame, speakers: Mapping[str, str]) -> Trials:
     """``trials`` (evalkit.trials.SCHEMA) of one pipeline and condition whose score is known.
     An utterance that ``speakers`` does not name is a speaker of its own."""
     measured = trials[trials["score"].notna()].sort_values("score", kind="stable")
-    sides = [measured[c].map(speakers).fillna(measured[c]) for c in ("enroll_id", "test_id")]
+    ids = [measured[c] for c in ("enroll_id", "test_id")]
+    named = [side.map(speakers).astype(object) for side in ids]
+    sides = [name.where(name.notna(), side) for name, side in zip(named, ids, strict=True)]
     code, names = pd.factorize(pd.concat(sides), sort=True)
     n = len(measured)
     return Trials(measured["score"].to_numpy(float), measured["label"].to_numpy(bool),
@@ -148,8 +150,8 @@ def detection_intervals(trials: Trials, threshold: float | None = None,
                         resampling: Resampling = FEWER_DRAWS) -> dict[str, DetectionInterval]:
     """Equal error rate and minimum costs, and with a ``threshold`` the miss and false-alarm
     rates at it, each with an interval from the same draws of speakers: their standard
-    deviation, carried to the logit scale, times Student's t with speakers - 1 degrees of
-    freedom."""
+    deviation, carried to the logit scale for rates, times Student's t with speakers - 1 degrees
+    of freedom."""
     corners = corners_of(trials, threshold)
     value = _rates(corners, np.ones(len(trials.speakers)), threshold)
     n_targets = int(trials.target.sum())
@@ -160,7 +162,7 @@ def detection_intervals(trials: Trials, threshold: float | None = None,
         f"{n} speakers: fewer than {FEW_SPEAKERS}, the interval is approximate")
     found = {}
     for i, (name, estimate) in enumerate(value.items()):
-        low, high, why = _logit_interval(estimate, drawn[:, i], n, resampling)
+        low, high, why = _interval(name, estimate, drawn[:, i], n, resampling)
         found[name] = DetectionInterval(name, estimate, low, high, n_targets,
                                         len(trials.scores) - n_targets, n, why or warning)
     return found
@@ -195,6 +197,15 @@ def by_group(trials: Trials, groups: Mapping[str, str], threshold: float, rule: 
         found.append(GroupDetection(str(name), detection_intervals(
             trials.take(np.sort(at[group == i])), threshold, resampling)))
     return found
+
+
+def count_by_group(trials: Trials, groups: Mapping[str, str], rule: Rule = "both"
+                   ) -> dict[str, int]:
+    """How many of ``trials`` are each group's under ``rule``; groups as ``by_group`` has them."""
+    names, place = np.unique(group_labels(trials, groups), return_inverse=True)
+    _, group = _memberships(trials, place, rule)
+    return dict(zip(map(str, names), np.bincount(group, minlength=len(names)).tolist(),
+                    strict=True))
 
 
 def fairness(trials: Trials, groups: Mapping[str, str], threshold: float, rule: Rule = "both", *,
@@ -294,16 +305,19 @@ def _draws(trials: Trials, corners: Corners, threshold: float | None, resampling
     return np.array(found)
 
 
-def _logit_interval(value: float, drawn: np.ndarray, n: int, resampling: Resampling
-                    ) -> tuple[float, float, str | None]:
-    """Bounds of a share in (0, 1), or why there are none."""
+def _interval(name: str, value: float, drawn: np.ndarray, n: int, resampling: Resampling
+              ) -> tuple[float, float, str | None]:
+    """Bounds of a rate, on the logit scale, or of a cost, which reaches 1 and does not pass it, on
+    its own; or why there are none."""
     se = float(np.nanstd(drawn)) if n > 1 and not np.isnan(drawn).all() else np.nan
     if np.isnan(value):
         return np.nan, np.nan, "no target trials, or no others: undefined"
-    if not (0 < value < 1 and se > 0):
+    is_cost = name in SUMMARIES
+    if not ((is_cost or 0 < value < 1) and se > 0):
         return np.nan, np.nan, f"{n} speakers and a value of {value:g}: no interval"
-    reach = stats.t.ppf(resampling.tails[1], n - 1) * se / (value * (1 - value))
-    low, high = special.expit(special.logit(value) + np.array([-reach, reach]))
+    reach = stats.t.ppf(resampling.tails[1], n - 1) * se * np.array([-1.0, 1.0])
+    low, high = (np.clip(value + reach, 0.0, 1.0) if is_cost else
+                 special.expit(special.logit(value) + reach / (value * (1 - value))))
     return float(low), float(high), None
 
 

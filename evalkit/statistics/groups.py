@@ -124,17 +124,20 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
 def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
              covariates: Iterable[str] = ()) -> pd.DataFrame:
     """``rows`` of scores with the columns of ``utterances`` that they lack, and with ``group``:
-    the labels of ``by`` joined by ", ", a missing or blank one "unknown"."""
+    the labels of ``by`` joined by ", ", a missing or blank one "unknown". Labels are those of the
+    utterances, also where ``rows`` have a column of that name."""
     facts = utterances.set_index("utterance_id")
-    facts = facts.drop(columns=[c for c in facts if c in rows or c == "group"])
-    rows = rows.join(facts, on="utterance_id")
-    missing = [column for column in (*by, *covariates) if column not in rows]
+    known = {*facts, *rows}
+    missing = [column for column in (*by, *covariates) if column not in known]
     if not by or missing:
         raise ConfigError(f"no column {', '.join(map(repr, missing)) or 'named'} to group or "
                           f"adjust by; there are {', '.join(map(str, facts.columns))}")
-    labels = [labels_of(rows[column]) for column in by]
+    labels = [labels_of(rows["utterance_id"].map(facts[column]) if column in facts
+                        else rows[column]) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
-    return rows.assign(group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
+    more = facts.drop(columns=[c for c in facts if c in rows or c in ("group", "labelled")])
+    return rows.join(more, on="utterance_id").assign(
+        group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
 
 
 def plain_data(value: Any) -> Any:

@@ -63,7 +63,8 @@ def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str = 
     """One report for every pipeline that has ``metric`` (or the one named) and every set of
     crossed columns in ``by``. Raises ConfigError as group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.info()["metrics"]
-    names = [pipeline] if pipeline is not None else _pipelines(scores, metric)
+    there = _pipelines(scores, metric)
+    names = [pipeline] if pipeline is not None else there
     return [group_table(scores, utterances, columns, metric=metric, pipeline=name,
                         condition=condition, seed=seed,
                         higher_is_better=bool(facts[metric]["higher_is_better"]))
@@ -77,12 +78,17 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
     """One report for every pipeline and condition that has trials (or the ones named) and every
     set of crossed columns in ``by``. Raises ConfigError where there are no such trials, and as
     verification_table does."""
+    run.info()
     trials, utterances = run.trials(), run.utterances()
+    if trials["score"].isna().all():
+        raise ConfigError(f"{run.path}: no trials of speaker verification have a score; give a "
+                          "pipeline an encoder, and the corpus speakers with two utterances")
     for column, name in (("pipeline", pipeline), ("condition", condition)):
+        there = sorted(trials[column].unique())
+        if name is not None and name not in there:
+            raise ConfigError(f"no trials of the {column} {name!r}; there are some of "
+                              f"{', '.join(there)}")
         trials = trials if name is None else trials[trials[column] == name]
-    if trials.empty:
-        raise ConfigError("no trials of speaker verification: the run needs a pipeline with an "
-                          "encoder, and the corpus speakers with two utterances")
     return [verification_table(rows, utterances, columns, resampling=Resampling(draws, seed))
             for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
 

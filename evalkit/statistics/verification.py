@@ -3,9 +3,9 @@ speakers, at one threshold for everybody."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from evalkit.statistics.detection import (
     DetectionInterval,
     Rule,
     by_group,
+    count_by_group,
+    detection_intervals,
     fairness,
     global_threshold,
     sorted_trials,
@@ -28,13 +30,15 @@ from evalkit.statistics.labels import UNKNOWN
 @dataclass(frozen=True)
 class VerificationRow:
     """One group: its own equal error rate and costs, and its ``miss`` (false rejection) and
-    ``false_alarm`` (false acceptance) rates at the threshold of the report."""
+    ``false_alarm`` (false acceptance) rates at the threshold of the report. ``n_failed`` of its
+    trials have no score, and are in none of the other numbers."""
 
     group: str
     status: Status
     n_speakers: int
     n_targets: int
     n_nontargets: int
+    n_failed: int
     rates: dict[str, DetectionInterval]
 
 
@@ -67,11 +71,17 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     (evalkit.trials.SCHEMA) of one pipeline and condition. A group with fewer speakers, or fewer
     target trials than utterances are asked for, is "insufficient". Raises ConfigError for a
     column that there is not."""
-    groups, speakers, moving = _groups(utterances, by)
-    table = sorted_trials(trials, speakers)
+    people = _people(utterances, by)
+    groups = people.groups
+    table = sorted_trials(trials, people.speakers)
     threshold = global_threshold(table)
-    found = [_row(group.group, group.rates, floors)
+    lost = trials[trials["score"].isna()].assign(score=0.0)
+    failed = count_by_group(sorted_trials(lost, people.speakers), groups, rule)
+    found = [_row(group.group, group.rates, failed.get(group.group, 0), floors)
              for group in by_group(table, groups, threshold, rule, resampling)]
+    nothing = table.take(np.zeros(0, int))
+    found += [_row(name, detection_intervals(nothing, threshold), n, floors)
+              for name, n in failed.items() if name not in {row.group for row in found}]
     found.sort(key=lambda row: (row.status != "ok", -np.nan_to_num(row.rates["miss"].value)))
     ok = {row.group for row in found if row.status == "ok"}
     kept = {speaker: group for speaker, group in groups.items() if group in ok}
@@ -79,13 +89,19 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     where = trials.iloc[0]
     return VerificationReport(
         tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold, found, fair,
-        [note for note in (moving, _left_out(found)) if note])
+        [*people.notes, *_left_out(found, len(lost))])
 
 
-def _groups(utterances: pd.DataFrame, by: Sequence[str]
-            ) -> tuple[dict[str, str], dict[str, str], str | None]:
+class _People(NamedTuple):
     """The group of every speaker, UNKNOWN where a column has no label or several; the speaker of
-    every utterance that has one; a note on those who have several labels."""
+    every utterance that has one; and what to know of them."""
+
+    groups: dict[str, str]
+    speakers: dict[str, str]
+    notes: list[str]
+
+
+def _people(utterances: pd.DataFrame, by: Sequence[str]) -> _People:
     rows = labelled(utterances[["utterance_id"]], utterances, by)
     rows["group"] = rows["group"].where(rows["labelled"], UNKNOWN)
     known = rows["speaker_id"].notna()
@@ -94,22 +110,32 @@ def _groups(utterances: pd.DataFrame, by: Sequence[str]
     several = labels["nunique"] > 1
     groups = {str(name): str(group)
               for name, group in labels["first"].mask(several, UNKNOWN).items()}
-    note = several.sum() and (f"{several.sum()} of {len(labels)} speakers have several labels, "
-                              "and count as unknown")
+    notes = []
+    if several.any():
+        notes.append(f"{several.sum()} of {len(labels)} speakers have several labels, and count "
+                     "as unknown")
+    if not known.all():
+        notes.append(f"{(~known).sum()} utterances have no speaker id and count as speakers of "
+                     "their own: intervals are too narrow where they share speakers")
     speakers = dict(zip(rows.loc[known, "utterance_id"], speaker[known], strict=True))
-    return groups, speakers, note or None
+    return _People(groups, speakers, notes)
 
 
-def _row(group: str, rates: dict[str, DetectionInterval],
-         floors: Floors) -> VerificationRow:
+def _row(group: str, rates: dict[str, DetectionInterval], n_failed: int, floors: Floors
+         ) -> VerificationRow:
     eer = rates["eer"]
     enough = eer.n_speakers >= floors.speakers and eer.n_targets >= floors.utterances
     status: Status = ("unknown" if group == UNKNOWN else
                       "ok" if enough and eer.n_nontargets else "insufficient")
-    return VerificationRow(group, status, eer.n_speakers, eer.n_targets, eer.n_nontargets, rates)
+    return VerificationRow(group, status, eer.n_speakers, eer.n_targets, eer.n_nontargets,
+                           n_failed, rates)
 
 
-def _left_out(rows: Sequence[VerificationRow]) -> str | None:
+def _left_out(rows: Sequence[VerificationRow], n_failed: int) -> Iterator[str]:
+    if n_failed:
+        yield (f"{n_failed} trials have no score, since an embedding is missing; they are in no "
+               "rate, and a group that lost many of its own may look better than it is")
     left_out = [row for row in rows if row.status != "ok"]
-    return (f"{len(left_out)} of {len(rows)} groups are unknown or insufficient and have part in "
-            "no comparison") if left_out else None
+    if left_out:
+        yield (f"{len(left_out)} of {len(rows)} groups are unknown or insufficient and have part "
+               "in no comparison")

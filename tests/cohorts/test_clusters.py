@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.cohorts.clusters import Bands, Clusters, bands, fit, nearest
+from evalkit.cohorts.people import People
 from tests.cohorts.world import HARMED, make_world
 
 
@@ -65,3 +68,27 @@ def test_too_few_voices_are_said(known: int, why: str) -> None:
     world = make_world()
     vectors = world.vectors.iloc[:known] if known else None
     assert Clusters().lacks(world._replace(vectors=vectors).people()) == why
+
+
+def voiced(*kinds: int, noise: float = 1e-16) -> People:
+    """The speakers of the world with the first voices, equal up to rounding, in turn."""
+    people = make_world().people()
+    rng = np.random.default_rng(0)
+    vectors = people.embedding[np.resize(kinds, len(people.embedding))]
+    return replace(people, embedding=vectors + noise * rng.standard_normal(vectors.shape))
+
+
+def test_voices_that_are_all_alike_say_nothing() -> None:
+    for noise in (1e-16, 1e-8):
+        assert (Clusters().lacks(voiced(0, noise=noise))
+                == "the embeddings of all 96 speakers are alike")
+    assert Clusters(ks=(5,)).lacks(voiced(0, 1)) == "96 speakers have only 2 different embeddings"
+    assert Clusters().lacks(voiced(0, 1)) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_more_clusters_than_voices_are_tried() -> None:
+    people = make_world().people()
+    same = replace(people, embedding=people.embedding[np.arange(len(people.embedding)) % 3])
+    rule = Clusters().prepare(same)(same.by_speaker)
+    assert rule.describe()["k"] == 2

@@ -74,6 +74,16 @@ def test_a_speaker_at_the_dateline_lives_there() -> None:
     assert np.isnan(location[1]).all()  # no such latitude
 
 
+def test_places_off_the_globe_are_counted() -> None:
+    rows = table(speaker_id=list("abcdef"))
+    facts = rows.assign(latitude=["95", "north", "1", " ", None, "unknown"],
+                        longitude=[3, 3, 400, None, 3, 3])
+    people = people_of(rows, facts)
+    assert people.misplaced == ("a", "b", "c")
+    assert np.isnan(people.location).all()
+    assert people_of(rows, rows).misplaced == ()
+
+
 @given(st.lists(st.floats(-180, 180), min_size=1, max_size=20))
 def test_the_meridian_is_far_from_everybody(longitude: list[float]) -> None:
     cut = largest_gap(np.array(longitude))

@@ -79,3 +79,21 @@ def test_it_says_what_it_lacks() -> None:
     few, _ = voices(n=19)
     assert Predicted().lacks(few) == "there are embeddings of 19 speakers"
 
+
+
+def test_voices_that_are_all_alike_say_nothing() -> None:
+    people, _ = voices()
+    rounding = 1e-8 * np.random.default_rng(0).standard_normal(people.embedding.shape)
+    alike = replace(people, embedding=people.embedding[:1] + rounding)
+    assert Predicted().lacks(alike) == "the embeddings of all 240 speakers are alike"
+    assert Predicted().lacks(people) is None
+
+
+def test_equal_voices_are_in_one_band() -> None:
+    people, _ = voices()
+    rounding = 1e-16 * np.random.default_rng(0).standard_normal(people.embedding.shape)
+    kind = np.arange(240) % 3
+    few = replace(people, embedding=people.embedding[kind] + rounding)
+    members = Predicted().prepare(few)(few.by_speaker).members(few)
+    assert sorted(len(at) for at in members) == [80, 80, 80]
+    assert all(len(set(kind[at])) == 1 for at in members)

@@ -68,7 +68,9 @@ def make_run(folder: Path, world: World) -> RunFolder:
     """A run folder with scores, embeddings of every utterance, and target trials in which the
     utterances of a speaker of the harmed city are less alike."""
     write_json(folder / "run.json", {
-        "schema": 1, "pipelines": {"given": {}}, "corpus": {"root": str(folder)},
+        "schema": 1, "evalkit": "0.1.0", "created": "2026-11-21T07:00:00+00:00", "config": {},
+        "seed": 0, "normaliser": {}, "conditions": {"clean": {}}, "left_out": [], "packages": {},
+        "machine": {}, "pipelines": {"given": {}}, "corpus": {"root": str(folder)},
         "metrics": {"wer": {"unit": "%", "higher_is_better": False, "definition": "errors"},
                     "wer.hits": {"unit": "%", "higher_is_better": None, "definition": "hits"}}})
     write_table(folder / "utterances.parquet", pa.Table.from_pandas(world.utterances))

@@ -27,7 +27,7 @@ HOSTILE = "<b>|`\u202e@all% "
 
 
 def score(folder: Path, name: str, south: float, north: float, *, seed: int = 1,
-          lost: int = 0, **options: object) -> Path:
+          lost: int = 0, system: str = "asr", **options: object) -> Path:
     """A run of one system; ``south`` and ``north`` are its error rates. The errors of rate 0.1
     are the same in every run."""
     shared, own = np.random.default_rng(0), np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def score(folder: Path, name: str, south: float, north: float, *, seed: int = 1,
     write_manifest(folder / "test.jsonl", rows)
     write_manifest(folder / f"{name}.jsonl", lines[lost:])
     words = [word for option, value in options.items() for word in (f"--{option}", value)]
-    result = evalkit("score", "-m", folder / "test.jsonl", "-y", f"asr={folder / name}.jsonl",
+    result = evalkit("score", "-m", folder / "test.jsonl", "-y", f"{system}={folder / name}.jsonl",
                      "-o", folder / name, *words)
     assert result.returncode == 0, result.stderr
     return folder / name
@@ -60,6 +60,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     score(folder, "worse", 0.20, 0.12, seed=2)
     score(folder, "fewer", 0.12, 0.12, seed=2, lost=3)
     score(folder, "otherwise", 0.12, 0.12, seed=2, normaliser="none")
+    score(folder, "renamed", 0.12, 0.12, system="new")
+    (folder / "empty").mkdir()
     shutil.copy(ROOT / "docs" / "ci" / "gates.yaml", folder)
     result = evalkit("baseline", "freeze", folder / "v1", "--out", folder / "baseline.json.gz")
     assert result.returncode == 0 and "80 speakers, groups by accent" in result.stdout
@@ -77,6 +79,7 @@ def test_help_has_examples(command: list[str]) -> None:
     ("v1", "v1", 0, "pass: no gate failed"), ("v1", "noise", 0, "pass: no gate failed"),
     ("v1", "worse", 1, "regression: 2 of 2 gates failed"),
     ("v1", "otherwise", 2, "problem: not the same normaliser: basic"),
+    ("v1", "renamed", 2, "problem: pipelines gone: 'asr'"),
     ("baseline.json.gz", "noise", 0, "pass: no gate failed"),
     ("baseline.json.gz", "worse", 1, "regression: 2 of 2 gates failed"),
     ("baseline.json.gz", "fewer", 2,
@@ -121,11 +124,48 @@ def test_every_file_says_the_same(runs: Path, tmp_path: Path) -> None:
     (["v1", "v1", "--by", "shoe"], "error: v1: no column 'shoe' to group by; there are accent"),
     (["baseline.json.gz", "v1", "--by", "shoe"], "error: baseline.json.gz: no groups by 'shoe'"),
     (["v1", "test.jsonl"], "error: test.jsonl: not a run folder"),
+    (["empty", "v1"], "error: empty/run.json: cannot be read"),
+    (["v1", "empty"], "error: empty/run.json: cannot be read"),
+    (["v1", "v1", "--json", "."], "error: .: is a folder; give the name of a file"),
 ])
 def test_misuse_is_one_line_and_exit_code_2(runs: Path, words: list[str], message: str) -> None:
     result = evalkit("compare", *words, cwd=runs)
     assert result.returncode == 2
     assert result.stderr.startswith(message) and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["baseline", "freeze", "v1", "--out", "test.jsonl/x.json"],
+     "error: test.jsonl/x.json: cannot be written"),
+    (["baseline", "freeze", "v1", "--out", "."], "error: .: is a folder"),
+    (["baseline", "freeze", "empty", "--out", "x.json"], "error: empty/run.json: cannot be read"),
+    (["history", "empty"], "error: empty/run.json: cannot be read"),
+    (["export", "mlflow", "empty", "--uri", "file:x"], "error: empty/run.json: cannot be read"),
+    (["report", "v1", "-o", "r", "--markdown", "test.jsonl/x.md"],
+     "error: test.jsonl/x.md: cannot be written"),
+])
+def test_paths_that_cannot_be_used(runs: Path, words: list[str], message: str) -> None:
+    if "mlflow" in words:
+        pytest.importorskip("mlflow")
+    result = evalkit(*words, cwd=runs)
+    assert result.returncode == 2
+    assert result.stderr.startswith(message) and result.stderr.count("\n") == 1
+
+
+def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_path: Path) -> None:
+    result = evalkit("compare", runs / "v1", runs / "renamed", "--junit", "j.xml",
+                     "--markdown", "new/c.md", "--json", "c.json", "--github", cwd=tmp_path)
+    assert result.returncode == 2 and "problem: pipelines gone: 'asr'" in result.stdout
+    assert "problem: nothing to compare: no metric" in result.stdout
+    assert json.loads((tmp_path / "c.json").read_text())["gates"] == []
+    assert "pipelines gone" in (tmp_path / "new" / "c.md").read_text()
+    assert "pipelines gone" in (tmp_path / "j.xml").read_text()
+
+
+def test_a_pipe_is_written_into(runs: Path) -> None:
+    result = evalkit("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
+    assert result.returncode == 0, result.stderr
+    assert json.JSONDecoder().raw_decode(result.stdout)[0]["evalkit_baseline"] == 1
 
 
 @pytest.mark.parametrize("change", [

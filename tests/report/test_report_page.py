@@ -138,6 +138,12 @@ def test_what_was_run_is_said(written: tuple[FakeRun, Path]) -> None:
     assert "<strong>never</strong>" in page.source
 
 
+def test_a_folder_that_cannot_be_made_is_named(fake_run: FakeRun, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be made"):
+        write_report(fake_run.write(), tmp_path / "file" / "report")
+
+
 def test_groups_over_all_conditions_come_before_those_under_each(
         written: tuple[FakeRun, Path], tmp_path: Path) -> None:
     def conditions(page: Path, name: str) -> list[str]:

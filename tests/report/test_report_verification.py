@@ -10,7 +10,8 @@ import pytest
 from evalkit.report import write_report
 from evalkit.report.tables import read_headline
 from evalkit.report.verification import Verification, verification
-from evalkit.runfolder import RunFolder
+from evalkit.run.record import summary
+from evalkit.runfolder import RunFolder, write_json
 from tests.report.conftest import FakeRun, Page
 
 
@@ -74,6 +75,21 @@ def test_the_page_and_its_tables_have_it(verified: Path, tmp_path: Path) -> None
     assert rows[0]["accent"] == "Scottish"
     worst = float(rows[0]["Rejected wrongly, %, low"])
     assert 0.3 < worst < float(rows[0]["Rejected wrongly, %"])
+
+
+def test_trials_without_a_score_are_failures(fake_run: FakeRun, tmp_path: Path) -> None:
+    fake_run.verify()
+    for row in fake_run.verified[:7]:
+        row["score"] = None
+    folder = fake_run.write()
+    found = summary(RunFolder(folder))
+    assert found["failures"] == [{"pipeline": "plain", "condition": "clean", "metric": "eer",
+                                  "kind": "NoScore", "n": 7}]
+    write_json(folder / "summary.json", found)
+    page = Page(write_report(folder, tmp_path / "report"))
+    assert "7 measurements failed" in page.text and "NoScore" in page.text
+    with (tmp_path / "report" / "tables" / "verification.csv").open(encoding="utf-8") as file:
+        assert sum(int(row["Failed"]) for row in csv.DictReader(file)) == 5  # of one accent
 
 
 def test_a_run_without_trials_has_none_of_it(written: tuple[FakeRun, Path]) -> None:

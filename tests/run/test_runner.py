@@ -59,6 +59,18 @@ def test_the_number_of_workers_changes_nothing(tiny_corpus: Path, tmp_path: Path
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_progress_is_said_where_there_is_no_terminal(
+        tiny_corpus: Path, tmp_path: Path, workers: int) -> None:
+    said: list[str] = []
+    folder = run(config(tiny_corpus, shard_size=1, metrics=["wer"]), tmp_path / "run",
+                 Work(workers), say=said.append)
+    total = 4 * len(folder.utterances())
+    done = [int(line.split()[0]) for line in said[1:]]
+    assert len(done) == 9 and done == sorted(set(done)) and done[-1] < total
+    assert f"{done[0]} of {total} utterances, " in said[1] and said[1].endswith("0 failed")
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
     def go(out: Path, kill_all_at: int) -> subprocess.CompletedProcess[bytes]:
         pipelines = [{"name": "plain", "encoder": "bands", "recognizer": {

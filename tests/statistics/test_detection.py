@@ -123,6 +123,18 @@ def test_coverage_of_the_equal_error_rate():
     assert np.mean(hits) == pytest.approx(0.95, abs=0.07)
 
 
+def test_coverage_of_a_cost_near_one():
+    """Of 60 corpora of 20 speakers; on the logit scale two thirds."""
+    rng = np.random.default_rng(1)
+    truth = np.mean([min_dcf(t["score"], t["label"], 0.01)
+                     for t, _ in (voices(rng, 120, noise=0.8) for _ in range(6))])
+    found = [detection_intervals(sorted_trials(*voices(rng, 20, noise=0.8)), None, FEW)[
+        "min_dcf_p0.01"] for _ in range(60)]
+    assert truth > 0.98
+    assert np.mean([i.low <= truth <= i.high for i in found]) > 0.9
+    assert np.median([i.high - i.low for i in found]) < 0.3
+
+
 def test_no_interval_where_there_is_none():
     trials, speakers = voices(np.random.default_rng(0), 4)
     targets = detection_intervals(sorted_trials(trials[trials["label"]], speakers), 0.5, FEW)

@@ -70,6 +70,16 @@ def test_report_is_json_and_repeats_itself(tables):
     assert [r["value"]["low"] for r in tree["rows"] if r["group"] == "rare"] == [None]
 
 
+@pytest.mark.parametrize("name", ["condition", "pipeline", "weight", "error", "metric", "group",
+                                  "labelled", "amount"])
+def test_a_column_may_have_any_name(tables, name):
+    scores, utterances = tables
+    found = [{row.group: row.value.value for row in group_table(
+        scores, utterances.rename(columns={"accent": column}), [column], **QUICK).rows}
+        for column in ("accent", name)]
+    assert found[1] == found[0]
+
+
 def test_order_of_rows_does_not_matter(tables):
     scores, utterances = tables
     shuffled = group_table(scores.sample(frac=1, random_state=1),

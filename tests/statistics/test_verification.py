@@ -82,6 +82,29 @@ def test_a_group_without_trials_is_shown() -> None:
     assert "undefined" in str(alone.rates["eer"].warning)
 
 
+def test_what_has_no_score_is_counted_for_its_group() -> None:
+    trials, utterances = corpus()
+    place = utterances.set_index("utterance_id")["region"]
+    south = (trials["enroll_id"].map(place) == "south") & (trials["test_id"].map(place) == "south")
+    lost = south & (trials["enroll_id"] == trials.loc[south, "enroll_id"].iloc[0])
+    report = verification_table(trials.assign(score=trials["score"].mask(lost)), utterances,
+                                ["region"], resampling=FEW)
+    counted = {row.group: row.n_failed for row in report.rows}
+    assert counted == {"south": lost.sum(), "north": 0, "unknown": 0}
+    assert report.warnings[0].startswith(f"{lost.sum()} trials have no score")
+    gone = verification_table(trials.assign(score=trials["score"].mask(south)), utterances,
+                              ["region"], resampling=FEW)
+    row = next(row for row in gone.rows if row.group == "south")
+    assert (row.status, row.n_failed, row.n_targets) == ("insufficient", south.sum(), 0)
+
+
+def test_it_is_said_where_speakers_are_not_known() -> None:
+    trials, utterances = corpus()
+    utterances["speaker_id"] = None
+    report = verification_table(trials, utterances, ["region"], resampling=FEW)
+    assert report.warnings[0].startswith("96 utterances have no speaker id")
+
+
 def test_a_column_that_there_is_not() -> None:
     with pytest.raises(ConfigError, match="'shoe'"):
         verification_table(*corpus(), ["shoe"])

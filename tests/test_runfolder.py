@@ -1,0 +1,90 @@
+"""A run folder that is damaged, or that another program wrote."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from evalkit.errors import RunError
+from evalkit.runfolder import EMBEDDINGS, INFO, OUTPUTS, RunFolder, write_json, write_table
+from tests.cohorts.world import make_run, make_world
+
+READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
+    "utterances": RunFolder.utterances, "outputs": RunFolder.outputs,
+    "embeddings": RunFolder.embeddings, "cohorts": RunFolder.cohorts,
+    "cohort_speakers": RunFolder.cohort_speakers}
+NEEDED = {"utterances": ["utterance_id", "speaker_id"], "outputs": OUTPUTS.names,
+          "embeddings": EMBEDDINGS.names, "cohorts": ["utterance_id", "finder", "cohort"],
+          "cohort_speakers": ["speaker_id", "half", "amount", "weight"]}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    make_run(folder, make_world(speakers=12))
+    row: dict[str, Any] = dict.fromkeys(OUTPUTS.names)
+    row |= {"pipeline": "given", "condition": "clean", "utterance_id": "u0000"}
+    write_table(folder / "outputs.parquet", pa.Table.from_pylist([row], OUTPUTS))
+    for name in ("cohorts", "cohort_speakers"):
+        write_table(folder / f"{name}.parquet", pa.table({c: ["1"] for c in NEEDED[name]}))
+    return folder
+
+
+@pytest.fixture
+def run(good: Path, tmp_path: Path) -> RunFolder:
+    """A folder that may be damaged."""
+    return RunFolder(Path(shutil.copytree(good, tmp_path / "run")))
+
+
+@pytest.mark.parametrize(("name", "column"),
+                         [(name, column) for name in NEEDED for column in NEEDED[name]])
+def test_a_missing_column_is_named(run: RunFolder, name: str, column: str) -> None:
+    assert len(READERS[name](run))
+    path = run.path / f"{name}.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(column), path)
+    with pytest.raises(RunError, match=rf"{name}\.parquet: has no column '{column}'"):
+        READERS[name](run)
+
+
+def test_a_row_without_an_id_is_refused(run: RunFolder) -> None:
+    table = run.utterances()
+    table.loc[2, "utterance_id"] = None
+    write_table(run.path / "utterances.parquet", pa.Table.from_pandas(table))
+    with pytest.raises(RunError, match="column 'utterance_id' has no value in 1 of 72 rows"):
+        run.utterances()
+
+
+@pytest.mark.parametrize(("at", "why"), [([0, 1, 0], "utterance 'u0000' is there twice"),
+                                         ([], "has no rows")])
+def test_utterances_are_some_and_each_once(run: RunFolder, at: list[int], why: str) -> None:
+    write_table(run.path / "utterances.parquet", pa.Table.from_pandas(run.utterances().iloc[at]))
+    with pytest.raises(RunError, match=rf"utterances\.parquet: {why}"):
+        run.utterances()
+
+
+@pytest.mark.parametrize("name", INFO)
+def test_run_json_says_everything(run: RunFolder, name: str) -> None:
+    info = run.info()
+    for spoilt, why in (({k: v for k, v in info.items() if k != name}, f"has no '{name}'"),
+                        (info | {name: None}, f"'{name}' is not ")):
+        write_json(run.path / "run.json", spoilt)
+        with pytest.raises(RunError, match=rf"run\.json: {why}"):
+            run.info()
+
+
+@pytest.mark.parametrize(("part", "why"), [
+    ({"pipelines": {}}, "names no pipeline"), ({"corpus": {}}, "has no root of the corpus"),
+    ({"metrics": {"wer": 3}}, "the metric 'wer' is not described by definition, higher"),
+    ({"metrics": {"wer": {"unit": "%"}}}, "the metric 'wer' is not described")])
+def test_the_parts_of_run_json_are_what_they_should_be(run: RunFolder, part: dict[str, Any],
+                                                       why: str) -> None:
+    write_json(run.path / "run.json", run.info() | part)
+    with pytest.raises(RunError, match=rf"run\.json: {why}"):
+        run.info()
