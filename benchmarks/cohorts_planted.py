@@ -25,15 +25,15 @@ import pandas as pd
 from scipy import stats
 from sklearn.tree import DecisionTreeRegressor
 
-from evalkit.cohorts.clusters import Clusters
-from evalkit.cohorts.declared import Declared
 from evalkit.cohorts.discovery import Settings, discover_among
+from evalkit.cohorts.finders.clusters import Clusters
+from evalkit.cohorts.finders.declared import Declared
+from evalkit.cohorts.finders.geodemographic import Geodemographic
+from evalkit.cohorts.finders.predicted import Predicted
+from evalkit.cohorts.finders.slices import Slices
+from evalkit.cohorts.finders.tree import Tree
 from evalkit.cohorts.findings import Finding, Findings
-from evalkit.cohorts.geodemographic import Geodemographic
 from evalkit.cohorts.people import People, people_of
-from evalkit.cohorts.predicted import Predicted
-from evalkit.cohorts.slicing import Slices
-from evalkit.cohorts.tree import Tree
 from evalkit.statistics.bootstrap import Resampling
 
 RATE, SIGMA, FACTOR = 0.15, 0.4, 1.8

@@ -19,7 +19,7 @@ from itertools import chain, combinations
 import numpy as np
 import pandas as pd
 
-from evalkit.cohorts.slices import find_slices
+from evalkit.cohorts.search.sliceline import find_slices
 
 SIZES = {"gender": 2, "age_band": 6, "accent": 20, "first_language": 15, "device": 12,
          "noise": 10, "room": 8, "distance": 4, "snr": 5, "domain": 18}

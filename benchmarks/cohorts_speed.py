@@ -20,9 +20,9 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.tree import DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
-from evalkit.cohorts.clusters import fit, nearest
-from evalkit.cohorts.partition import Growth, grower, value_axis
+from evalkit.cohorts.finders.clusters import fit, nearest
 from evalkit.cohorts.people import Outcomes
+from evalkit.cohorts.search.partition import Growth, grower, value_axis
 
 REGIONS, CLUSTERS, DIMENSION = 126, 50, 192
 

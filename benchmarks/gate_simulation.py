@@ -25,7 +25,7 @@ import pandas as pd
 from evalkit.compare.baseline import Baseline, Block, Candidate, Cell, Facts, TrialCell
 from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates, Tolerance
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import sorted_trials, speaker_values
 

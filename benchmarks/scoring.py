@@ -19,9 +19,9 @@ import soundfile
 from pesq import pesq
 from pystoi import stoi
 
-from evalkit.config import parse_config
-from evalkit.manifest import read_manifest, write_manifest
+from evalkit.core.config import parse_config
 from evalkit.run.runner import Work, run
+from evalkit.store.manifest import read_manifest, write_manifest
 
 ROOT = Path(__file__).parent.parent
 FILES = 800

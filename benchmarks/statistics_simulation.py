@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import Contrast, Method, Resampling, intervals
 from evalkit.statistics.contrasts import against_rest
 from evalkit.statistics.permutation import any_gap, observed, parts
 from evalkit.statistics.poisson import PoissonModel
 from evalkit.statistics.sums import speaker_sums
+from evalkit.store.scores import ratio
 
 RATE = 0.15
 SIGMA = 0.5

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from evalkit.scores import summarise
 from evalkit.statistics.bootstrap import Contrast, Resampling, intervals
 from evalkit.statistics.detection import detection_intervals, sorted_trials
 from evalkit.statistics.poisson import PoissonModel
 from evalkit.statistics.sums import SpeakerSums
-from evalkit.trials import equal_error_rate
+from evalkit.store.scores import summarise
+from evalkit.store.trials import equal_error_rate
 
 
 def seconds(call: Callable[[], object], repetitions: int = 1) -> float:

@@ -12,8 +12,8 @@ import soxr
 from scipy.ndimage import maximum_filter1d
 from scipy.signal import correlate, lfilter
 
-from evalkit.errors import UtteranceError
-from evalkit.protocols import Audio
+from evalkit.core.errors import UtteranceError
+from evalkit.core.types import Audio
 
 RESAMPLER = f"soxr {soxr.__version__} HQ"
 CLIPPED = 0.999

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from evalkit import __version__
-from evalkit.errors import ConfigError, EvalkitError, one_line
+from evalkit.core.errors import ConfigError, EvalkitError, one_line
 
 if TYPE_CHECKING:
-    from evalkit.runfolder import RunFolder
+    from evalkit.store.runfolder import RunFolder
 
 INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
@@ -88,7 +88,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
         evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
     """
     say(f"evalkit {__version__}: {config} -> {out}")
-    from evalkit.config import read_config
+    from evalkit.core.config import read_config
     from evalkit.run.runner import Work
     from evalkit.run.runner import run as run_pipelines
 
@@ -211,7 +211,7 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
     say(f"looking for underserved cohorts in {run}")
     from evalkit.cohorts.discovery import Settings, discover
     from evalkit.cohorts.findings import describe, write_findings
-    from evalkit.plugins import create
+    from evalkit.core.plugins import create
     from evalkit.statistics.bootstrap import Resampling
     from evalkit.terminal import line, print_json, print_table
 
@@ -244,7 +244,7 @@ def mitigate(config: Annotated[Path, typer.Argument(help="mitigate.yaml")],
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
-    from evalkit.runfolder import RunFolder
+    from evalkit.store.runfolder import RunFolder
     from evalkit.terminal import print_mitigation
 
     paths = run_mitigation(read_mitigation_config(config), out, say=say,
@@ -342,7 +342,7 @@ def freeze(run: Annotated[Path, typer.Argument(help="A run folder.")],
     """
     from evalkit.compare.baseline import freeze as freeze_run
     from evalkit.compare.baseline import write_baseline
-    from evalkit.runfolder import RunFolder
+    from evalkit.store.runfolder import RunFolder
     from evalkit.terminal import line
 
     frozen = freeze_run(RunFolder(run), more=by or ())
@@ -402,7 +402,7 @@ def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml."
 
         evalkit corpus synth datasets/accents --split test
     """
-    from evalkit.corpora.synth import read_synth_config, synthesise
+    from evalkit.corpora.synthesis.corpus import read_synth_config, synthesise
 
     say(f"synthesising {folder}")
     manifests = synthesise(read_synth_config(folder / "corpus.yaml"), folder, splits=split or (),
@@ -494,7 +494,7 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
 @app.command()
 def doctor() -> None:
     """Show which plug-ins are installed and whether each can run here."""
-    from evalkit.plugins import GROUPS, available, load
+    from evalkit.core.plugins import GROUPS, available, load
 
     for group in GROUPS:
         for name in available(group):
@@ -508,7 +508,7 @@ def doctor() -> None:
 
 def _opened(run: Path) -> RunFolder:
     """Raises RunError where ``run`` is no run folder."""
-    from evalkit.runfolder import RunFolder
+    from evalkit.store.runfolder import RunFolder
 
     folder = RunFolder(run)
     folder.info()
@@ -516,7 +516,7 @@ def _opened(run: Path) -> RunFolder:
 
 
 def _write(path: Path, text: str) -> None:
-    from evalkit.files import replacing
+    from evalkit.core.files import replacing
 
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -553,7 +553,7 @@ def _named(hypotheses: list[str]) -> dict[str, Path]:
 
 
 def _check_hypotheses(item: str, name: str, path: str) -> None:
-    from evalkit.config import NAME
+    from evalkit.core.config import NAME
 
     if not NAME.fullmatch(name):
         raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it may "

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from evalkit.manifest import write_manifest
+from evalkit.store.manifest import write_manifest
 
 
 @pytest.fixture(scope="session")

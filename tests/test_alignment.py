@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from evalkit.alignment import SCLITE_GAP, SCLITE_SUBSTITUTION, Alignment, align
-from evalkit.errors import ConfigError, RunError
+from evalkit.core.alignment import SCLITE_GAP, SCLITE_SUBSTITUTION, Alignment, align
+from evalkit.core.errors import ConfigError, RunError
 
 words = st.lists(st.sampled_from("abcd"), max_size=12)
 costs_names = st.sampled_from(["levenshtein", "sclite"])

@@ -14,9 +14,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "evalkit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-FOUNDATION = {"errors", "files", "protocols", "plugins", "config", "manifest", "scores", "trials",
-              "alignment", "runfolder"}
-AUDIO = {"audio", "corpora", "pipelines", "models", "metrics", "run"}
+FOUNDATION = {"core", "store"}
+AUDIO = {"audio", "corpora", "conditions", "systems", "models", "training", "metrics", "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
 TOP = {"cli", "mitigation", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
@@ -75,7 +74,7 @@ def test_tables_and_foundation_are_free_of_audio_packages(module: Path) -> None:
 
 @pytest.mark.parametrize("statement", [
     "import evalkit", "import evalkit.cli",
-    "import evalkit.config, evalkit.manifest, evalkit.plugins, evalkit.runfolder"])
+    "import evalkit.core.config, evalkit.store.manifest, evalkit.core.plugins, evalkit.store.runfolder"])
 def test_imports_stay_light(statement: str) -> None:
     check = (f"{statement}; import sys; "
              "print({'torch', 'matplotlib', 'librosa'} & set(sys.modules))")

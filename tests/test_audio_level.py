@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.audio import active_power, decibel
-from evalkit.protocols import Audio
+from evalkit.core.types import Audio
 
 RATE = 8_000
 

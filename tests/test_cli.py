@@ -14,8 +14,8 @@ import soxr
 import typer
 
 from evalkit import cli
-from evalkit.manifest import write_manifest
-from evalkit.runfolder import RunFolder
+from evalkit.store.manifest import write_manifest
+from evalkit.store.runfolder import RunFolder
 from tests.conftest import tone
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.config import read_config
-from evalkit.errors import ConfigError
+from evalkit.core.config import read_config
+from evalkit.core.errors import ConfigError
 
 GOOD = """
 corpus: data/test.jsonl

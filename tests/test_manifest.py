@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.errors import ManifestError
-from evalkit.manifest import FIELDS, read_manifest, write_manifest
-from evalkit.protocols import Utterance
+from evalkit.core.errors import ManifestError
+from evalkit.core.types import Utterance
+from evalkit.store.manifest import FIELDS, read_manifest, write_manifest
 
 
 def written(folder: Path, *lines: str | bytes | dict[str, Any]) -> Path:

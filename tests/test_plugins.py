@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit import plugins
-from evalkit.errors import ConfigError, PluginError
+from evalkit.core import plugins
+from evalkit.core.errors import ConfigError, PluginError
 
 
 @pytest.mark.usefixtures("outside")

@@ -119,7 +119,7 @@ def test_its_links_lead_somewhere() -> None:
 
 
 def test_the_metrics_it_explains_are_those_there_are() -> None:
-    from evalkit.plugins import available
+    from evalkit.core.plugins import available
 
     explained = re.findall(r"^\| (`.*?) \|", README, re.MULTILINE)
     ours = {name for name, entry in available("metrics").items()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evalkit.manifest import read_manifest, write_manifest
-from evalkit.runfolder import RunFolder
+from evalkit.store.manifest import read_manifest, write_manifest
+from evalkit.store.runfolder import RunFolder
 from tests.test_cli import evalkit
 
 

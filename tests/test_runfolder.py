@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evalkit.errors import RunError
-from evalkit.runfolder import EMBEDDINGS, INFO, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.core.errors import RunError
+from evalkit.store.runfolder import EMBEDDINGS, INFO, OUTPUTS, RunFolder, write_json, write_table
 from tests.cohorts.world import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {

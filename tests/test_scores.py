@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.errors import RunError
-from evalkit.scores import DERIVED, DERIVED_FACTS, SCHEMA, ratio, read_scores, summarise
+from evalkit.core.errors import RunError
+from evalkit.store.scores import DERIVED, DERIVED_FACTS, SCHEMA, ratio, read_scores, summarise
 
 COLUMNS = SCHEMA.names
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from evalkit.errors import RunError
-from evalkit.trials import (
+from evalkit.core.errors import RunError
+from evalkit.store.trials import (
     SCHEMA,
     detection_curve,
     equal_error_rate,

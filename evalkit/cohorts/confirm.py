@@ -19,7 +19,6 @@ import numpy as np
 
 from evalkit.cohorts.evidence import Evidence, Floors, enough, rates, t_statistic
 from evalkit.cohorts.people import Outcomes
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import Contrast, Interval, Method, Resampling, intervals
 from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.permutation import (
@@ -31,6 +30,7 @@ from evalkit.statistics.permutation import (
     relabelled,
 )
 from evalkit.statistics.sums import SpeakerSums
+from evalkit.store.scores import ratio
 
 FIRST = 0.8
 """Part of a finder's share of the level that its first cohort has; the others share the rest."""

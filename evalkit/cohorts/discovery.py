@@ -20,6 +20,7 @@ import pandas as pd
 from evalkit.cohorts.confirm import Candidate, Test, adjust_chains, confirm, own_interval, rank
 from evalkit.cohorts.evidence import FLOORS, Floors, enough, moments, rates
 from evalkit.cohorts.finder import Finder, Rule, Search, outcomes
+from evalkit.cohorts.finders.tree import Regions, geojson
 from evalkit.cohorts.findings import (
     STATUSES,
     Chance,
@@ -34,13 +35,12 @@ from evalkit.cohorts.findings import (
 from evalkit.cohorts.people import Outcomes, People
 from evalkit.cohorts.read import ask, read_people
 from evalkit.cohorts.traits import Trait, traits
-from evalkit.cohorts.tree import Regions, geojson
-from evalkit.plugins import available, create
-from evalkit.runfolder import RunFolder
-from evalkit.scores import ratio
+from evalkit.core.plugins import available, create
 from evalkit.statistics.bootstrap import DEFAULT, FEW_SPEAKERS, Resampling
 from evalkit.statistics.groups import plain_data
 from evalkit.statistics.permutation import p_value
+from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import ratio
 
 SHUFFLED_UNITS = 5_000_000
 """Units searched again in shuffled form at most, but FEWEST_SHUFFLES searches at least."""

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from evalkit.cohorts.people import Outcomes
-from evalkit.scores import ratio
+from evalkit.store.scores import ratio
 
 UTTERANCES, HARM, WEIGHT, SPEAKERS, SQUARE, PRODUCT, WEIGHT_SQUARE = range(7)
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from evalkit.cohorts.finder import Rule
 from evalkit.cohorts.traits import Trait
-from evalkit.protocols import Fact
-from evalkit.runfolder import RunFolder, write_json, write_table
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Interval
 from evalkit.statistics.groups import plain_data
+from evalkit.store.runfolder import RunFolder, write_json, write_table
 
 SCHEMA_VERSION = 1
 """Of findings.json. A change that an older reader would misread adds one."""

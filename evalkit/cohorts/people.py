@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from evalkit.cohorts.slices import bins
-from evalkit.manifest import FIELDS
+from evalkit.cohorts.search.sliceline import bins
 from evalkit.statistics.labels import UNKNOWN, labels_of
+from evalkit.store.manifest import FIELDS
 
 PLACE = {"latitude": 90, "longitude": 360}
 """Columns of where a speaker lives, and the most degrees of each."""

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evalkit.cohorts.geodemographic import read_postcodes
+from evalkit.cohorts.finders.geodemographic import read_postcodes
 from evalkit.cohorts.people import People, people_of
-from evalkit.errors import ConfigError, RunError
-from evalkit.protocols import Fact
-from evalkit.runfolder import EMBEDDINGS, RunFolder
-from evalkit.scores import DERIVED_FACTS, require_columns
+from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.types import Fact
 from evalkit.statistics.groups import select
-from evalkit.trials import FACTS as TRIAL_FACTS
-from evalkit.trials import equal_error_rate
+from evalkit.store.runfolder import EMBEDDINGS, RunFolder
+from evalkit.store.scores import DERIVED_FACTS, require_columns
+from evalkit.store.trials import FACTS as TRIAL_FACTS
+from evalkit.store.trials import equal_error_rate
 
 FALSE_REJECTS = "false_rejects"
 FALSE_REJECTS_FACT = Fact("%", False, "Target trials rejected at the threshold of the equal error "

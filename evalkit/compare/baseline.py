@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import AfterValidator, ValidationError, model_validator
 
-from evalkit.config import Strict
-from evalkit.errors import ConfigError, RunError, one_line
-from evalkit.files import replacing
-from evalkit.manifest import FIELDS
-from evalkit.protocols import Fact
-from evalkit.runfolder import RunFolder
+from evalkit.core.config import Strict
+from evalkit.core.errors import ConfigError, RunError, one_line
+from evalkit.core.files import replacing
+from evalkit.core.types import Fact
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
 from evalkit.statistics.labels import labels_of
+from evalkit.store.manifest import FIELDS
+from evalkit.store.runfolder import RunFolder
 
 COHORTS = "cohorts."
 """Columns ``cohorts.FINDER`` are the cohorts of cohorts.parquet."""

@@ -11,11 +11,11 @@ import numpy as np
 from evalkit.compare.baseline import Key
 from evalkit.compare.gates import Scope
 from evalkit.compare.pairing import Paired, Pairing
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.groups import FLOORS, NOTHING
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.statistics.swaps import fewest_speakers, p_values, step_down, swap
+from evalkit.store.scores import ratio
 
 Verdict = Literal["worse", "better", "no change found", "insufficient"]
 At = tuple[Key, Scope]

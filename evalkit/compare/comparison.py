@@ -12,11 +12,11 @@ from evalkit.compare.baseline import Baseline, Candidate, Key, on_blocks, read_b
 from evalkit.compare.changes import At, Change, find, scopes, tested
 from evalkit.compare.gates import Gate, Gates, Scope, usual_gates
 from evalkit.compare.pairing import Pairing
-from evalkit.errors import ConfigError, RunError
-from evalkit.protocols import Fact
-from evalkit.runfolder import RunFolder
+from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.statistics.groups import plain_data
+from evalkit.store.runfolder import RunFolder
 
 SCHEMA = 1
 Status = Literal["passed", "failed", "not judged"]

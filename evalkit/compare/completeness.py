@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from evalkit.compare.baseline import Baseline, Candidate, Cell, Key
-from evalkit.errors import one_line
+from evalkit.core.errors import one_line
 
 SHOWN = 5
 

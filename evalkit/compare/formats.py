@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from evalkit.compare.changes import Change
 from evalkit.compare.comparison import Check, Comparison, Outcome
-from evalkit.errors import one_line
+from evalkit.core.errors import one_line
 from evalkit.report.text import in_markdown
 from evalkit.terminal import show
 

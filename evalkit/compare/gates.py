@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from evalkit.config import Strict, checked, read_yaml
+from evalkit.core.config import Strict, checked, read_yaml
 
 Kind = Literal["overall", "group", "every", "worst", "gap"]
 _WITH_COLUMN: tuple[Kind, ...] = ("every", "worst", "gap")

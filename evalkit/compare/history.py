@@ -13,9 +13,9 @@ import pandas as pd
 
 from evalkit.compare.baseline import Baseline, Cell, TrialCell, read_baseline
 from evalkit.compare.comparison import is_headline
-from evalkit.errors import ConfigError, one_line
-from evalkit.files import replacing
-from evalkit.protocols import Fact
+from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.files import replacing
+from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, SHAPES
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.sums import SpeakerSums

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from evalkit.compare.baseline import Baseline, Candidate, Cell, Key, TrialCell
-from evalkit.scores import ratio
 from evalkit.statistics.groups import FLOORS
 from evalkit.statistics.labels import UNKNOWN
+from evalkit.store.scores import ratio
 
 Side = TypeVar("Side", Cell, TrialCell)
 

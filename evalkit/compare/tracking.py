@@ -11,7 +11,7 @@ import numpy as np
 
 from evalkit.compare.baseline import read_baseline
 from evalkit.compare.history import history
-from evalkit.errors import ConfigError, PluginError, one_line
+from evalkit.core.errors import ConfigError, PluginError, one_line
 
 PARTS = ("value", "low", "high", "n", "n_failed")
 _NOT_ALLOWED = re.compile(r"[^\w./ -]", re.ASCII)

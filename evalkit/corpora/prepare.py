@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import ManifestError
-from evalkit.manifest import FIELDS, SHOWN, write_manifest
-from evalkit.plugins import create
-from evalkit.protocols import Utterance
+from evalkit.core.errors import ManifestError
+from evalkit.core.plugins import create
+from evalkit.core.types import Utterance
+from evalkit.store.manifest import FIELDS, SHOWN, write_manifest
 
 GENDERS = {"f": "female", "female": "female", "female_feminine": "female",
            "m": "male", "male": "male", "male_masculine": "male"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import soundfile
 
-from evalkit.errors import one_line
-from evalkit.manifest import Manifest, Problem, read_manifest
-from evalkit.protocols import Utterance
+from evalkit.core.errors import one_line
+from evalkit.core.types import Utterance
+from evalkit.store.manifest import Manifest, Problem, read_manifest
 
 TOLERANCE = 0.01
 """Seconds by which a stated end may pass the recording's: manifests round."""

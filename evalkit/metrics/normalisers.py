@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 
 CANONICAL = "canonical-1"
 APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u00b4\u0060\u2032\uff07"), "'")

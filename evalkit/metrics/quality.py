@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalkit.audio import RESAMPLER, resample
-from evalkit.errors import UtteranceError
-from evalkit.protocols import Audio, Fact, Measurement, Output, Utterance
+from evalkit.core.errors import UtteranceError
+from evalkit.core.types import Audio, Fact, Measurement, Output, Utterance
 
 WITH_REFERENCE = frozenset({"audio", "reference_audio"})
 PESQ_RATE = DNSMOS_RATE = 16000

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from evalkit.alignment import Alignment, Costs, align, check_costs
-from evalkit.errors import UtteranceError
+from evalkit.core.alignment import Alignment, Costs, align, check_costs
+from evalkit.core.errors import UtteranceError
+from evalkit.core.types import Fact, Measurement, Output, Utterance
 from evalkit.metrics.normalisers import normaliser
-from evalkit.protocols import Fact, Measurement, Output, Utterance
 
 NEEDS = frozenset({"text", "hypothesis"})
 
@@ -55,7 +55,7 @@ def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
 @dataclass(frozen=True)
 class _TextMetric:
     """``normaliser`` is a name of evalkit.metrics.normalisers, ``costs`` of
-    evalkit.alignment."""
+    evalkit.core.alignment."""
 
     normaliser: str = "basic"
     costs: Costs = "levenshtein"
@@ -77,7 +77,7 @@ class WordErrors(_TextMetric):
     utterances in which nobody speaks, the rate of invented words.
 
     Word information preserved and lost follow from ``wer.hits`` and ``wer.precision``; see
-    evalkit.scores."""
+    evalkit.store.scores."""
 
     name: ClassVar[str] = "wer"
     facts: ClassVar[Mapping[str, Fact]] = _rate_facts(

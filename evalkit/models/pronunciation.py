@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from evalkit.errors import ConfigError, UtteranceError, one_line
-from evalkit.files import digest
+from evalkit.core.errors import ConfigError, UtteranceError, one_line
+from evalkit.core.files import digest
 from evalkit.models import SHIPPED
 from evalkit.models.recognizer import (
     LABELS,

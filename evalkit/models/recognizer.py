@@ -21,9 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from evalkit.config import Strict
-from evalkit.errors import ConfigError, UtteranceError, one_line
-from evalkit.files import replacing
+from evalkit.core.config import Strict
+from evalkit.core.errors import ConfigError, UtteranceError, one_line
+from evalkit.core.files import replacing
 from evalkit.models import SHIPPED
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 

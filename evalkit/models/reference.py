@@ -10,12 +10,12 @@ from time import perf_counter, process_time
 
 from pandas import DataFrame
 
-from evalkit.corpora.noise import Noise
-from evalkit.files import digest
+from evalkit.conditions.noise import Noise
+from evalkit.core.files import digest
+from evalkit.core.types import Audio, Hypothesis, Output
 from evalkit.metrics.words import WordErrors
 from evalkit.models.recognizer import RATE, CtcRecognizer
 from evalkit.models.training import Progress, Recording, TrainingConfig, recordings, train
-from evalkit.protocols import Audio, Hypothesis, Output
 
 GROUP = "accent"
 NOISE = Noise("babble", 5.0)

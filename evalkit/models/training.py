@@ -13,12 +13,12 @@ import torch
 from pydantic import Field
 
 from evalkit.audio import load, resample
-from evalkit.config import Strict
-from evalkit.corpora.noise import Noise
-from evalkit.errors import ManifestError, UtteranceError
-from evalkit.manifest import read_manifest
+from evalkit.conditions.noise import Noise
+from evalkit.core.config import Strict
+from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.types import Audio, Utterance
 from evalkit.models.recognizer import RATE, CtcRecognizer, NetworkConfig, encode, threads
-from evalkit.protocols import Audio, Utterance
+from evalkit.store.manifest import read_manifest
 
 Progress = Callable[[int, int, float, float], None]
 """Called after each epoch with its number from 1, how many there are, the loss on dev in nats a

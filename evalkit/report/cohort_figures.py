@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, LINE, PAPER, SHAPES, drawn
 from evalkit.report.heat import Heat, dots, heat_of
 from evalkit.report.maps import Region, map_of, windows

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from evalkit.errors import RunError
-from evalkit.protocols import Fact
+from evalkit.core.errors import RunError
+from evalkit.core.types import Fact
 from evalkit.report.cohort_figures import people_figures, ranking
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
 from evalkit.report.text import fact_of, known, number
-from evalkit.runfolder import RunFolder
+from evalkit.store.runfolder import RunFolder
 
 SCHEMA_VERSION = 1
 """Of the findings.json that are read here."""

@@ -12,8 +12,8 @@ from evalkit.report.groups import Groups
 from evalkit.report.listing import Cell, Line, Listing, to_csv
 from evalkit.report.mitigation import Experiment
 from evalkit.report.text import printable
-from evalkit.runfolder import write_json
 from evalkit.statistics.groups import plain_data
+from evalkit.store.runfolder import write_json
 
 TABLES = "tables"
 FINDINGS = "findings.json"

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from evalkit.errors import ConfigError
-from evalkit.manifest import FIELDS
-from evalkit.protocols import Fact
+from evalkit.core.errors import ConfigError
+from evalkit.core.types import Fact
 from evalkit.report.listing import Line, Listing, counted, failed, plain
 from evalkit.report.tables import Headline, Row, cell
-from evalkit.scores import ratio
 from evalkit.statistics.groups import GroupReport, group_table
 from evalkit.statistics.groups import GroupRow as Compared
 from evalkit.statistics.labels import labels_of
+from evalkit.store.manifest import FIELDS
+from evalkit.store.scores import ratio
 
 METRIC = "wer"
 

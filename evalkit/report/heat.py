@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.figures import HEAT, PAPER
 from evalkit.report.text import number
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.cohorts import Discovery, sentence_parts
 from evalkit.report.groups import METRIC, GroupRow, Groups
 from evalkit.report.tables import TITLES, Headline, Row

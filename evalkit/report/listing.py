@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.text import chance, count, number, printable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

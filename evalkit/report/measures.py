@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.listing import Cell, Line, Listing, plain
 
 PARTS = ("enhancer", "recognizer", "encoder")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from evalkit.errors import RunError
-from evalkit.protocols import Fact
+from evalkit.core.errors import RunError
+from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.heat import heat_of
 from evalkit.report.listing import Cell
 from evalkit.report.maps import Region, Window, shaded, windows
 from evalkit.report.text import known, number, short
-from evalkit.runfolder import RunFolder
+from evalkit.store.runfolder import RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

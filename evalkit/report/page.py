@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
-from evalkit.errors import ConfigError, RunError
-from evalkit.files import replacing
+from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.files import replacing
 from evalkit.report import groups, measures, tables, text
 from evalkit.report.cohorts import discovery
 from evalkit.report.exports import (
@@ -37,8 +37,8 @@ from evalkit.report.tables import TITLES, matrices, read_headline
 from evalkit.report.verification import verification
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_examples, worst_examples
-from evalkit.runfolder import RunFolder
 from evalkit.statistics.runs import headline_intervals
+from evalkit.store.runfolder import RunFolder
 
 PAGE = "index.html"
 _MALFORMED = (AttributeError, KeyError, TypeError, ValueError, UndefinedError)

@@ -11,7 +11,7 @@ from itertools import combinations, groupby
 import numpy as np
 import pandas as pd
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.groups import METRIC, Groups
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
 from evalkit.report.tables import TITLES, Headline

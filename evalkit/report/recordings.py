@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import RunError
+from evalkit.core.errors import RunError
 from evalkit.report.spectrograms import spectrogram
-from evalkit.runfolder import AUDIO_SUFFIXES, RunFolder
+from evalkit.store.runfolder import AUDIO_SUFFIXES, RunFolder
 
 COPIES = "audio"
 """Where the copies are, beside the page."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, plain
 from evalkit.report.text import fact_of
 

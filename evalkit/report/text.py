@@ -9,7 +9,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 
 # Controls other than tab and newline, marks and overrides of text direction, half characters
 # and code points that are no characters: invisible, or able to reorder what stands around them.

@@ -12,16 +12,16 @@ import pandas as pd
 from markupsafe import Markup
 from scipy.stats import norm
 
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, p_value, plain
 from evalkit.report.tables import Headline
-from evalkit.runfolder import RunFolder
 from evalkit.statistics.detection import DetectionInterval
 from evalkit.statistics.groups import Status
 from evalkit.statistics.runs import TRIAL_DRAWS, verification_reports
 from evalkit.statistics.verification import VerificationReport
-from evalkit.trials import DetectionCurve, crossing, detection_curve
+from evalkit.store.runfolder import RunFolder
+from evalkit.store.trials import DetectionCurve, crossing, detection_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

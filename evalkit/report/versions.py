@@ -10,9 +10,9 @@ import pandas as pd
 
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain
 from evalkit.report.tables import TITLES, Headline, cell, ordered, read_headline
-from evalkit.runfolder import RunFolder
 from evalkit.statistics.groups import COUNTS
 from evalkit.statistics.systems import compare_systems
+from evalkit.store.runfolder import RunFolder
 
 Key = tuple[str, str, str]
 """Metric, pipeline and condition."""

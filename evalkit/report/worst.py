@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pandas as pd
 
-from evalkit.alignment import Alignment, Pair
-from evalkit.errors import RunError
+from evalkit.core.alignment import Alignment, Pair
+from evalkit.core.errors import RunError
 from evalkit.report.groups import METRIC
 from evalkit.report.recordings import Player, Recordings
 from evalkit.report.tables import Cell, Headline, Row, cell
-from evalkit.scores import ratio
+from evalkit.store.scores import ratio
 
 SHOWN = 10
 CHANGED = 3

@@ -18,8 +18,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from evalkit.errors import ConfigError
-from evalkit.plugins import missing_package
+from evalkit.core.errors import ConfigError
+from evalkit.core.plugins import missing_package
 from evalkit.run.plan import Shard
 from evalkit.run.shard import (
     ShardResult,

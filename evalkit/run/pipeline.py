@@ -6,19 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeGuard
 
-from evalkit.alignment import Alignment, Costs, align
-from evalkit.config import PipelineConfig, Plugin
+from evalkit.core.alignment import Alignment, Costs, align
+from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.plugins import create
+from evalkit.core.protocols import Condition, Enhancer, Metric, Recalled, Recognizer, SpeakerEncoder
+from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
-from evalkit.plugins import create
-from evalkit.protocols import (
-    Condition,
-    Enhancer,
-    Metric,
-    Recalled,
-    Recognizer,
-    SpeakerEncoder,
-    Utterance,
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ def recalls(part: Any) -> TypeGuard[Recalled]:
 
 
 def build_pipeline(config: PipelineConfig) -> Pipeline:
-    """Raises PluginError and ConfigError as evalkit.plugins.create does."""
+    """Raises PluginError and ConfigError as evalkit.core.plugins.create does."""
     def part(group: str, plugin: Plugin | None) -> Any:
         return plugin and create(group, plugin.name, plugin.options)
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from evalkit.alignment import Costs
 from evalkit.audio import RESAMPLER
-from evalkit.config import EvalConfig, PipelineConfig, Plugin
-from evalkit.files import digest
-from evalkit.protocols import Condition, Metric, Utterance
+from evalkit.core.alignment import Costs
+from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
+from evalkit.core.files import digest
+from evalkit.core.protocols import Condition, Metric
+from evalkit.core.types import Utterance
 from evalkit.run.pipeline import (
     Pipeline,
     WordOptions,
@@ -23,7 +24,7 @@ from evalkit.run.pipeline import (
     build_metrics,
     build_pipeline,
 )
-from evalkit.runfolder import SCHEMA_VERSION
+from evalkit.store.runfolder import SCHEMA_VERSION
 
 
 @dataclass(frozen=True)

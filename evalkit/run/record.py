@@ -15,14 +15,15 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit import __version__, scores, trials
+from evalkit import __version__
 from evalkit.audio import RESAMPLER
-from evalkit.config import EvalConfig
-from evalkit.manifest import Manifest
+from evalkit.core.config import EvalConfig
 from evalkit.metrics.normalisers import normaliser
 from evalkit.run.plan import Plan
 from evalkit.run.verification import Pairs
-from evalkit.runfolder import SCHEMA_VERSION, RunFolder
+from evalkit.store import scores, trials
+from evalkit.store.manifest import Manifest
+from evalkit.store.runfolder import SCHEMA_VERSION, RunFolder
 
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,

@@ -11,19 +11,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit import trials
-from evalkit.config import EvalConfig, parse_config
-from evalkit.errors import ConfigError, EvalkitError, ManifestError, RunError
-from evalkit.manifest import Manifest, read_manifest
-from evalkit.plugins import available, load
-from evalkit.protocols import Utterance
+from evalkit.core.config import EvalConfig, parse_config
+from evalkit.core.errors import ConfigError, EvalkitError, ManifestError, RunError
+from evalkit.core.plugins import available, load
+from evalkit.core.types import Utterance
 from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
 from evalkit.run.plan import Plan, Shard, make_plan, relative
 from evalkit.run.progress import meter
 from evalkit.run.shard import ShardResult, table_paths
 from evalkit.run.verification import Pairs, choose_pairs, verify
-from evalkit.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.store import trials
+from evalkit.store.manifest import Manifest, read_manifest
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
 
 GIVEN = "given"
 """The condition of hypotheses that were made elsewhere."""
@@ -121,7 +121,7 @@ def read_corpus(config: EvalConfig) -> Manifest:
 
 
 def _strangers(path: Path, known: set[str]) -> Iterator[str]:
-    from evalkit.pipelines.precomputed import Hypotheses
+    from evalkit.systems.precomputed import Hypotheses
 
     strangers = [identifier for identifier in Hypotheses(path).ids if identifier not in known]
     if strangers:

@@ -15,14 +15,15 @@ import numpy as np
 import pyarrow as pa
 
 from evalkit import audio as waveform
-from evalkit import scores
-from evalkit.config import PipelineConfig, Plugin
-from evalkit.errors import EvalkitError, UtteranceError
-from evalkit.files import replacing
-from evalkit.protocols import Audio, Hypothesis, Metric, Output, Utterance
+from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.errors import EvalkitError, UtteranceError
+from evalkit.core.files import replacing
+from evalkit.core.protocols import Metric
+from evalkit.core.types import Audio, Hypothesis, Output, Utterance
 from evalkit.run.pipeline import Pipeline, WordOptions, build_metrics, build_pipeline, recalls
 from evalkit.run.plan import Cell, Shard
-from evalkit.runfolder import EMBEDDINGS, OUTPUTS, write_table
+from evalkit.store import scores
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, write_table
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit import trials
-from evalkit.config import TrialsConfig
-from evalkit.metrics.speaker import make_trials, read_trial_list, score_trials
+from evalkit.core.config import TrialsConfig
+from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
+from evalkit.store import trials
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.labels import labels_of
 from evalkit.statistics.poisson import FactorTest, PoissonModel, RateRatio
 

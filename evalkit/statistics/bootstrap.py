@@ -18,8 +18,8 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import ThreadpoolController
 
-from evalkit.scores import ratio
 from evalkit.statistics.sums import SpeakerSums
+from evalkit.store.scores import ratio
 
 FEW_SPEAKERS = 30
 COUNTERS = 1 << 18

@@ -13,7 +13,6 @@ from itertools import combinations
 
 import numpy as np
 
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.multiple import Adjustment, adjust
 from evalkit.statistics.permutation import (
@@ -26,6 +25,7 @@ from evalkit.statistics.permutation import (
     relabelled,
 )
 from evalkit.statistics.sums import SpeakerSums, only, with_rest
+from evalkit.store.scores import ratio
 
 REST = "the rest"
 

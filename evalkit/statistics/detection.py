@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, special, stats
 
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.statistics.permutation import p_value
-from evalkit.trials import SUMMARIES, DetectionCurve, crossing, equal_error_rate
+from evalkit.store.scores import ratio
+from evalkit.store.trials import SUMMARIES, DetectionCurve, crossing, equal_error_rate
 
 Rule = Literal["both", "enrol", "either"]
 """Which trials are a group's: those whose two speakers are both of it, whose enrolled speaker
@@ -87,7 +87,7 @@ class Trials(NamedTuple):
 
 
 def sorted_trials(trials: pd.DataFrame, speakers: Mapping[str, str]) -> Trials:
-    """``trials`` (evalkit.trials.SCHEMA) of one pipeline and condition whose score is known.
+    """``trials`` (evalkit.store.trials.SCHEMA) of one pipeline and condition whose score is known.
     An utterance that ``speakers`` does not name is a speaker of its own."""
     measured = trials[trials["score"].notna()].sort_values("score", kind="stable")
     ids = [measured[c] for c in ("enroll_id", "test_id")]
@@ -115,7 +115,7 @@ class _Class(NamedTuple):
 
 
 class Corners(NamedTuple):
-    """``evalkit.trials.detection_curve`` of the same trials for any number of draws of speakers,
+    """``evalkit.store.trials.detection_curve`` of the same trials for any number of draws of speakers,
     at its corners. From one corner to the next one of its two rates stands still, so that
     neither the crossing of the rates nor the lowest cost can be missed."""
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
 from evalkit.statistics.bootstrap import Contrast, Interval, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest

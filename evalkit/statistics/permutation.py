@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.statistics.sums import SpeakerSums
+from evalkit.store.scores import ratio
 
 CELLS = 1 << 20
 """Relabelled sums held at once."""

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 
 NODES = 25
 """Of the adaptive Gauss-Hermite rule (Liu & Pierce 1994)."""

@@ -10,14 +10,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from evalkit.errors import ConfigError
-from evalkit.runfolder import RunFolder
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.groups import COUNTS, GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
 from evalkit.statistics.verification import VerificationReport, verification_table
+from evalkit.store.runfolder import RunFolder
 
 Key = tuple[str, str, str]
 """Pipeline, condition and metric."""

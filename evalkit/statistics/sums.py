@@ -1,6 +1,6 @@
 """Per-speaker sums: what every interval and test of this package is computed from.
 
-A score is a ratio of sums (evalkit.scores), so a speaker is a row of sums and resampling
+A score is a ratio of sums (evalkit.store.scores), so a speaker is a row of sums and resampling
 speakers is a weighted sum of rows.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from evalkit.scores import ratio
+from evalkit.store.scores import ratio
 
 
 @dataclass(frozen=True)

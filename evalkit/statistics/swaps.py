@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
+from evalkit.store.scores import ratio
 
 SIGNS = 1 << 22
 """Signs held at once."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evalkit.alignment import Alignment, align
+from evalkit.core.alignment import Alignment, align
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.matched_pairs import (
     MatchedPairs,
@@ -47,7 +47,7 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
                     resampling: Resampling = DEFAULT) -> SystemComparison:
     """Compares rows of the scores table for one metric, pipeline and condition each, paired by
     utterance. ``counts``: an amount of 0 is a sentence without error. ``alignments`` map
-    utterances to the JSON of evalkit.alignment; they are aligned anew with sclite's costs."""
+    utterances to the JSON of evalkit.core.alignment; they are aligned anew with sclite's costs."""
     common, dropped = _common(a, b)
     both = pd.concat([a.assign(system="0"), b.assign(system="1")])
     both = both[both["utterance_id"].isin(common)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.cohorts.clusters import Bands, Clusters, bands, fit, nearest
+from evalkit.cohorts.finders.clusters import Bands, Clusters, bands, fit, nearest
 from evalkit.cohorts.people import People
 from tests.cohorts.world import HARMED, make_world
 

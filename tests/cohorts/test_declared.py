@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from evalkit.cohorts.conjunctions import Conjunctions
-from evalkit.cohorts.declared import Declared
-from evalkit.cohorts.slicing import Slices
+from evalkit.cohorts.finders.conjunctions import Conjunctions
+from evalkit.cohorts.finders.declared import Declared
+from evalkit.cohorts.finders.slices import Slices
 from tests.cohorts.world import make_world
 
 

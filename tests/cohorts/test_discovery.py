@@ -11,18 +11,18 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from evalkit.cohorts.clusters import Clusters
-from evalkit.cohorts.declared import Declared
 from evalkit.cohorts.discovery import Settings, discover, discover_among, halves
 from evalkit.cohorts.evidence import Floors
+from evalkit.cohorts.finders.clusters import Clusters
+from evalkit.cohorts.finders.declared import Declared
+from evalkit.cohorts.finders.geodemographic import Geodemographic
+from evalkit.cohorts.finders.slices import Slices
+from evalkit.cohorts.finders.tree import Tree
 from evalkit.cohorts.findings import Findings, describe, write_findings
-from evalkit.cohorts.geodemographic import Geodemographic
-from evalkit.cohorts.slicing import Slices
-from evalkit.cohorts.tree import Tree
-from evalkit.errors import ConfigError, RunError
-from evalkit.protocols import Fact
-from evalkit.scores import summarise
+from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.store.scores import summarise
 from tests.cohorts.world import HARMED, POSTCODES, World, make_run, make_world
 
 FINDERS = (Tree(), Geodemographic(), Clusters(), Declared(), Slices())

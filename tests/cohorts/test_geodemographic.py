@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.cohorts.geodemographic import Geodemographic, read_postcodes
-from evalkit.errors import ConfigError
+from evalkit.cohorts.finders.geodemographic import Geodemographic, read_postcodes
+from evalkit.core.errors import ConfigError
 from tests.cohorts.world import HARMED, POSTCODES, make_world
 
 

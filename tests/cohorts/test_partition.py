@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeRegressor
 
-from evalkit.cohorts import partition
 from evalkit.cohorts.evidence import Floors
-from evalkit.cohorts.partition import Growth, Partition, Score, grower, threshold_axis, value_axis
 from evalkit.cohorts.people import Outcomes
+from evalkit.cohorts.search import partition
+from evalkit.cohorts.search.partition import (
+    Growth,
+    Partition,
+    Score,
+    grower,
+    threshold_axis,
+    value_axis,
+)
 
 ANY = Floors(1, 0, 0)
 

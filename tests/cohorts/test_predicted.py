@@ -10,8 +10,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from evalkit.cohorts.discovery import Settings, discover_among
+from evalkit.cohorts.finders.predicted import Difficulty, Predicted
 from evalkit.cohorts.people import Outcomes, People, people_of
-from evalkit.cohorts.predicted import Difficulty, Predicted
 from evalkit.statistics.bootstrap import Resampling
 from tests.cohorts.world import make_world
 

@@ -11,9 +11,9 @@ import pytest
 
 from evalkit.cohorts import read
 from evalkit.cohorts.read import ask, false_rejects, read_people, speaker_vectors
-from evalkit.errors import ConfigError, RunError
-from evalkit.runfolder import EMBEDDINGS, write_json, write_table
-from evalkit.trials import equal_error_rate
+from evalkit.core.errors import ConfigError, RunError
+from evalkit.store.runfolder import EMBEDDINGS, write_json, write_table
+from evalkit.store.trials import equal_error_rate
 from tests.cohorts.world import make_run, make_world
 
 

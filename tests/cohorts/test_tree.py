@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from evalkit.cohorts.finders.tree import Regions, Tree, geojson
 from evalkit.cohorts.people import people_of
-from evalkit.cohorts.tree import Regions, Tree, geojson
 from tests.cohorts.world import CITIES, HARMED, World, make_world
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evalkit import scores, trials
 from evalkit.cohorts.people import People, people_of
-from evalkit.runfolder import EMBEDDINGS, RunFolder, write_json, write_table
+from evalkit.store import scores, trials
+from evalkit.store.runfolder import EMBEDDINGS, RunFolder, write_json, write_table
 
 CITIES = np.array([[41.9, -87.6], [40.7, -74.0], [51.5, -0.1], [56.0, -3.2], [54.0, -2.8],
                    [18.0, -76.8]])

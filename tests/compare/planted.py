@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalkit.compare.baseline import Baseline, Block, Candidate, Cell, Facts
-from evalkit.protocols import Fact
+from evalkit.core.types import Fact
 
 FACTS = Facts(created="2026", evalkit="0", command="score", normaliser={"name": "basic"},
               alignment_costs="levenshtein", corpus={"name": "c", "digest": "d"}, resampler="",

@@ -17,9 +17,9 @@ import yaml
 
 from evalkit.compare.baseline import read_baseline
 from evalkit.compare.history import history, write_history
-from evalkit.errors import RunError
-from evalkit.manifest import write_manifest
-from evalkit.runfolder import RunFolder
+from evalkit.core.errors import RunError
+from evalkit.store.manifest import write_manifest
+from evalkit.store.runfolder import RunFolder
 from tests.test_cli import evalkit
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evalkit.compare.baseline import Baseline, Candidate
 from evalkit.compare.comparison import Comparison, decide
 from evalkit.compare.gates import Gate, Gates
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.bootstrap import Resampling
 from tests.compare.planted import FACTS, cell, other_way_round, planted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.compare.gates import Gate, Scope, Tolerance, parse_scope, read_gates
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 
 
 @pytest.mark.parametrize(("text", "scope"), [

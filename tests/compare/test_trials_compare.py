@@ -15,9 +15,9 @@ import pytest
 from evalkit.compare.baseline import freeze, write_baseline
 from evalkit.compare.comparison import Comparison, compare
 from evalkit.compare.gates import Gate, Gates
-from evalkit.runfolder import RunFolder, write_table
 from evalkit.statistics.detection import sorted_trials, speaker_values
-from evalkit.trials import FACTS, SCHEMA, equal_error_rate
+from evalkit.store.runfolder import RunFolder, write_table
+from evalkit.store.trials import FACTS, SCHEMA, equal_error_rate
 from tests.compare.test_cli_compare import score
 
 GATES = Gates(gates=[Gate(metric="eer"), Gate(metric="eer", scope="every accent")])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.corpora.synth import SynthConfig, synthesise
+from evalkit.corpora.synthesis.corpus import SynthConfig, synthesise
 
 
 def tiny_config(**changes: object) -> SynthConfig:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from scipy.signal import welch
 
 from evalkit.audio import active_power, decibel, load
-from evalkit.corpora.noise import HEADROOM, Noise
-from evalkit.errors import ConfigError, UtteranceError
-from evalkit.manifest import read_manifest
-from evalkit.plugins import create
-from evalkit.protocols import Audio, Utterance
+from evalkit.conditions.noise import HEADROOM, Noise
+from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.plugins import create
+from evalkit.core.types import Audio, Utterance
+from evalkit.store.manifest import read_manifest
 
 RATE = 16_000
 UTTERANCE = Utterance("u1", speaker="s1")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from evalkit.core.errors import ConfigError, ManifestError, PluginError
+from evalkit.core.types import Utterance
 from evalkit.corpora import prepare as module
 from evalkit.corpora.prepare import LeftOut, Prepared, gender, prepare
 from evalkit.corpora.validate import validate
-from evalkit.errors import ConfigError, ManifestError, PluginError
-from evalkit.manifest import read_manifest
-from evalkit.protocols import Utterance
+from evalkit.store.manifest import read_manifest
 
 
 def files(folder: Path, **texts: str) -> None:
@@ -191,6 +191,6 @@ def test_a_real_table_of_results(real_data: Path, tmp_path: Path) -> None:
 
 
 def test_every_reader_is_installed() -> None:
-    from evalkit.plugins import load
+    from evalkit.core.plugins import load
     for name in ("librispeech", "kaldi", "common_voice", "table"):
         assert load("corpora", name) is getattr(module, name)

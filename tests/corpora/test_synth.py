@@ -11,11 +11,12 @@ import pytest
 import soundfile
 
 from evalkit.audio import active_power, decibel, load
-from evalkit.corpora import espeak, places, synth
-from evalkit.corpora.sentences import FEWEST_WORDS, MOST_WORDS, SLOTS, distinct_sentences
-from evalkit.corpora.synth import plan, read_synth_config, synthesise
-from evalkit.errors import ConfigError
-from evalkit.manifest import read_manifest
+from evalkit.core.errors import ConfigError
+from evalkit.corpora.synthesis import corpus as synth
+from evalkit.corpora.synthesis import espeak, places
+from evalkit.corpora.synthesis.corpus import plan, read_synth_config, synthesise
+from evalkit.corpora.synthesis.sentences import FEWEST_WORDS, MOST_WORDS, SLOTS, distinct_sentences
+from evalkit.store.manifest import read_manifest
 
 from .conftest import tiny_config
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from evalkit.core.errors import ManifestError
 from evalkit.corpora.validate import validate
-from evalkit.errors import ManifestError
-from evalkit.manifest import write_manifest
+from evalkit.store.manifest import write_manifest
 
 
 @pytest.fixture

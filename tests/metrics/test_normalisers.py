@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.metrics.normalisers import canonical, normaliser
 
 NAMES = ["none", "basic", "whisper_english"]

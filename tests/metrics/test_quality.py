@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
 from evalkit.audio import RESAMPLER, load
-from evalkit.errors import PluginError, UtteranceError
+from evalkit.core.errors import PluginError, UtteranceError
+from evalkit.core.plugins import create
+from evalkit.core.types import Audio, Output, Utterance
 from evalkit.metrics import quality
 from evalkit.metrics.quality import (
     Dnsmos,
@@ -24,8 +26,6 @@ from evalkit.metrics.quality import (
     SiSdr,
     Stoi,
 )
-from evalkit.plugins import create
-from evalkit.protocols import Audio, Output, Utterance
 
 RATE = 16000
 PESQ = [PesqWideband(), PesqNarrowband()]

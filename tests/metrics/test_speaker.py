@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.errors import ManifestError
-from evalkit.metrics import speaker
-from evalkit.metrics.speaker import make_trials, read_trial_list, score_trials
+from evalkit.core.errors import ManifestError
+from evalkit.metrics import verification as speaker
+from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
 
 
 def corpus(*sizes: int) -> pd.DataFrame:

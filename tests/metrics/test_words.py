@@ -12,11 +12,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evalkit.errors import ConfigError, UtteranceError
+from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.plugins import create
+from evalkit.core.types import Hypothesis, Measurement, Output, Utterance
 from evalkit.metrics.words import CharacterErrors, WordErrors
-from evalkit.plugins import create
-from evalkit.protocols import Hypothesis, Measurement, Output, Utterance
-from evalkit.scores import DERIVED, summarise
+from evalkit.store.scores import DERIVED, summarise
 from tests.test_alignment import read_tsv
 
 sentences = st.lists(st.sampled_from(["a", "b", "cc", "d"]), max_size=8).map(" ".join)

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from evalkit.audio import resample
-from evalkit.corpora import espeak
-from evalkit.errors import ConfigError, UtteranceError
+from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.types import Audio
+from evalkit.corpora.synthesis import espeak
 from evalkit.models import SHIPPED
 from evalkit.models.pronunciation import AXES, PRONUNCIATION, RECOGNIZER, Pronunciation, fit
 from evalkit.models.recognizer import RATE, CtcRecognizer, NetworkConfig
-from evalkit.protocols import Audio
 
 TEXTS = ("turn on the light in the kitchen", "play some music in the living room",
          "what is the weather like tomorrow", "set an alarm for seven in the morning")
@@ -96,7 +96,7 @@ def test_it_goes_with_one_recognizer_only(tmp_path: Path) -> None:
 
 
 def test_the_plug_in_gives_the_same(encoder: Pronunciation) -> None:
-    from evalkit.plugins import create
+    from evalkit.core.plugins import create
 
     wave = spoken("gmw/en-US", "f1", TEXTS[0])
     plugin = create("encoders", "pronunciation")

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from evalkit.errors import ConfigError, UtteranceError
-from evalkit.files import digest
+from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.files import digest
 from evalkit.models.recognizer import (
     BLANK,
     LABELS,

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from evalkit.audio import save
-from evalkit.errors import ManifestError
-from evalkit.files import digest
-from evalkit.manifest import write_manifest
+from evalkit.core.errors import ManifestError
+from evalkit.core.files import digest
+from evalkit.core.types import Audio
 from evalkit.models.recognizer import CtcRecognizer, NetworkConfig
 from evalkit.models.reference import CONDITIONS, count_errors, train_reference
 from evalkit.models.training import TrainingConfig, mean_loss, recordings, train
-from evalkit.protocols import Audio
+from evalkit.store.manifest import write_manifest
 
 TINY = TrainingConfig(network=NetworkConfig(mels=20, channels=16, hidden=16, dropout=0.0),
                       epochs=6, batch=4, takes=2, snr_db=(10.0,), watched=4)

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from evalkit.errors import UtteranceError
-from evalkit.protocols import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.errors import UtteranceError
+from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
 
 
 @dataclass(frozen=True)

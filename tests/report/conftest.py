@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from evalkit import scores, trials
-from evalkit.alignment import align
 from evalkit.cohorts.discovery import Settings, discover
 from evalkit.cohorts.findings import write_findings
-from evalkit.plugins import create
+from evalkit.core.alignment import align
+from evalkit.core.plugins import create
 from evalkit.report import write_report
-from evalkit.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.store import scores, trials
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
 
 RATE = 16_000
 TEXT = "turn on the kitchen light and play some quiet music"

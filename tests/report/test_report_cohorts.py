@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import RunError
-from evalkit.protocols import Fact
+from evalkit.core.errors import RunError
+from evalkit.core.types import Fact
 from evalkit.report import write_report
 from evalkit.report.cohorts import discovery, people_of, who
 from evalkit.report.heat import HEAT, Heat, heat_of
 from evalkit.report.maps import Window, _cut, coastlines, windows
-from evalkit.runfolder import RunFolder
+from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import FakeRun, Page
 
 RATE = Fact("%", False, "", 2)

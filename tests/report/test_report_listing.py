@@ -15,8 +15,8 @@ import soundfile
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from evalkit.errors import RunError
-from evalkit.protocols import Fact
+from evalkit.core.errors import RunError
+from evalkit.core.types import Fact
 from evalkit.report import write_report
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain, to_csv
 from evalkit.report.real import pairs
@@ -25,8 +25,8 @@ from evalkit.report.tables import read_headline
 from evalkit.report.text import in_markdown
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_rows
-from evalkit.runfolder import RunFolder
 from evalkit.statistics.systems import compare_systems
+from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import HOSTILE, FakeRun, Page
 
 RATE = Fact("%", False, "", 1)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.errors import RunError
+from evalkit.core.errors import RunError
 from evalkit.report import write_report
 from evalkit.report.mitigation import mitigation_section, tables
-from evalkit.runfolder import RunFolder, write_json
+from evalkit.store.runfolder import RunFolder, write_json
 
 HOSTILE = "<script>alert(1)</script>"
 NORTH, SPLIT = [0, 50, 9, 60], [170, 0, -170, 9]

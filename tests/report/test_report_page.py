@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.report import write_report
-from evalkit.runfolder import RunFolder
-from evalkit.scores import summarise
 from evalkit.statistics.runs import headline_intervals
+from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import summarise
 from tests.report.conftest import FakeRun, Page, hostile_run
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.errors import ConfigError
-from evalkit.protocols import Fact
+from evalkit.core.errors import ConfigError
+from evalkit.core.types import Fact
 from evalkit.report.figures import error_rates_by_group
 from evalkit.report.groups import GroupRow, Groups, by_group, choose_column
 from evalkit.report.lede import write_lede
@@ -20,8 +20,8 @@ from evalkit.report.recordings import Player, Recordings
 from evalkit.report.tables import Headline, Row, matrices, read_headline
 from evalkit.report.text import count, listed, markdown, number, printable, say, short
 from evalkit.report.worst import worst_examples, worst_rows
-from evalkit.runfolder import RunFolder
 from evalkit.statistics.labels import labels_of
+from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import TEXT, FakeRun
 
 RATE = Fact("%", False, "", 2)

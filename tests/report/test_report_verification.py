@@ -11,7 +11,7 @@ from evalkit.report import write_report
 from evalkit.report.tables import read_headline
 from evalkit.report.verification import Verification, verification
 from evalkit.run.record import summary
-from evalkit.runfolder import RunFolder, write_json
+from evalkit.store.runfolder import RunFolder, write_json
 from tests.report.conftest import FakeRun, Page
 
 

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from evalkit.config import parse_config
-from evalkit.errors import ConfigError, ManifestError, PluginError
-from evalkit.manifest import write_manifest
-from evalkit.protocols import Utterance
+from evalkit.core.config import parse_config
+from evalkit.core.errors import ConfigError, ManifestError, PluginError
+from evalkit.core.types import Utterance
 from evalkit.run.runner import Work, run, score, utterance_table
-from evalkit.runfolder import MEASURED, RunFolder
+from evalkit.store.manifest import write_manifest
+from evalkit.store.runfolder import MEASURED, RunFolder
 from tests.conftest import tone
 
 pytestmark = pytest.mark.usefixtures("outside")

@@ -18,7 +18,7 @@ from evalkit.statistics.detection import (
     global_threshold,
     sorted_trials,
 )
-from evalkit.trials import (
+from evalkit.store.trials import (
     crossing,
     detection_curve,
     equal_error_rate,

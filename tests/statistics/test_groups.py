@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.groups import Floors, group_table, labelled, select
 from evalkit.statistics.labels import labels_of
 from tests.statistics.planted import plant

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evalkit.alignment import align
+from evalkit.core.alignment import align
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.matched_pairs import Segment, mapsswe, mcnemar, segments, wilcoxon
 from evalkit.statistics.sums import speaker_sums

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from rapidfuzz.distance import Levenshtein
 from scipy import integrate, optimize, stats
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.adjusted import WORDS, adjusted_gaps, default_covariates
 from evalkit.statistics.poisson import PoissonModel, _Likelihood
 from tests.statistics.planted import plant

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.scores import summarise
 from evalkit.statistics.sums import design_effect, pooled, speaker_averaged, speaker_sums, with_rest
+from evalkit.store.scores import summarise
 from tests.statistics.planted import plant
 
 

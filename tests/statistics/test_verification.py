@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.verification import verification_table
-from evalkit.trials import equal_error_rate, error_rates
+from evalkit.store.trials import equal_error_rate, error_rates
 from tests.statistics.test_detection import voices
 
 FEW = Resampling(draws=60)

@@ -16,13 +16,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from evalkit.errors import ConfigError, one_line
-from evalkit.files import replacing
+from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.files import replacing
+from evalkit.core.plugins import missing_package
 from evalkit.mitigation.recognition.trainable import ctc_losses
 from evalkit.models.recognizer import RATE, padded
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 from evalkit.models.training import Recording
-from evalkit.plugins import missing_package
 
 
 @dataclass

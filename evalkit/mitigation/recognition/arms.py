@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from evalkit.errors import ConfigError
+from evalkit.core.errors import ConfigError
 from evalkit.mitigation.recognition.fisher import fisher_of
 from evalkit.mitigation.recognition.penalties import KlToStart, OnlinePrecision, anchored
 from evalkit.mitigation.recognition.teaching import Lesson

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.mitigation.recognition.trials import NONE
-from evalkit.scores import ratio
+from evalkit.store.scores import ratio
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from evalkit.config import Plugin, PluginSpec, Strict
+from evalkit.core.config import Plugin, PluginSpec, Strict
 from evalkit.mitigation.recognition.teaching import Schedule
 from evalkit.mitigation.recognition.trainable import ModelConfig
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from evalkit.cohorts.tree import Regions, geojson
-from evalkit.errors import ConfigError
+from evalkit.cohorts.finders.tree import Regions, geojson
+from evalkit.core.errors import ConfigError
+from evalkit.core.plugins import create
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
@@ -45,10 +46,9 @@ from evalkit.mitigation.recognition.trials import (
     trials_of,
 )
 from evalkit.models.training import Recording
-from evalkit.plugins import create
-from evalkit.runfolder import write_json, write_table
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.groups import plain_data
+from evalkit.store.runfolder import write_json, write_table
 
 SCHEMA_VERSION = 1
 """Of results.json. A change that an older reader would misread adds one."""

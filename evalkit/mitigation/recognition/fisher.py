@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from evalkit.files import replacing
+from evalkit.core.files import replacing
 from evalkit.mitigation.recognition.trainable import Trainable, parameters
 from evalkit.models.training import Recording
 

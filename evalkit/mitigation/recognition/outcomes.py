@@ -12,7 +12,6 @@ import pandas as pd
 
 from evalkit.mitigation.recognition.choice import Tried
 from evalkit.mitigation.recognition.trials import NONE
-from evalkit.scores import ratio
 from evalkit.statistics.bootstrap import (
     Contrast,
     Interval,
@@ -22,6 +21,7 @@ from evalkit.statistics.bootstrap import (
     speaker_strata,
 )
 from evalkit.statistics.sums import SpeakerSums, only, pooled, speaker_sums
+from evalkit.store.scores import ratio
 
 
 class Fixed(NamedTuple):

@@ -15,13 +15,13 @@ import pandas as pd
 
 from evalkit.cohorts.finder import Finder, Rule, outcomes
 from evalkit.cohorts.people import People, people_of
-from evalkit.errors import ConfigError, ManifestError
+from evalkit.core.errors import ConfigError, ManifestError
+from evalkit.core.types import Hypothesis, Output
 from evalkit.metrics.words import WordErrors
 from evalkit.mitigation.recognition.trainable import Trainable
 from evalkit.models.training import Recording, recordings
-from evalkit.protocols import Hypothesis, Output
 from evalkit.run.runner import utterance_table
-from evalkit.scores import ratio
+from evalkit.store.scores import ratio
 
 UNPLACED = "unplaced"
 """The cohort of those whom the rule sends nowhere."""

@@ -12,8 +12,8 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from evalkit.config import Strict
-from evalkit.files import replacing
+from evalkit.core.config import Strict
+from evalkit.core.files import replacing
 from evalkit.mitigation.recognition.penalties import Penalty
 from evalkit.mitigation.recognition.trainable import Trainable, parameters
 from evalkit.models.training import Recording

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from evalkit.config import Strict
-from evalkit.errors import ConfigError
+from evalkit.core.config import Strict
+from evalkit.core.errors import ConfigError
 from evalkit.models.recognizer import WEIGHTS, CtcRecognizer, padded
 from evalkit.models.training import Recording
 

@@ -17,16 +17,16 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from evalkit.config import Plugin
+from evalkit.core.config import Plugin
+from evalkit.core.plugins import create
 from evalkit.mitigation.recognition.arms import Arm, Task
 from evalkit.mitigation.recognition.parts import Speech, read_speech, speaker, word_errors
 from evalkit.mitigation.recognition.teaching import Schedule, teach
 from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
 from evalkit.models.recognizer import threads
 from evalkit.models.training import Recording
-from evalkit.plugins import create
 from evalkit.run.executors import process_pool
-from evalkit.runfolder import write_table
+from evalkit.store.runfolder import write_table
 
 NONE = "none"
 """The arm that is the start itself."""
@@ -92,7 +92,7 @@ def trials_of(arms: Sequence[Plugin], seeds: Sequence[int], decides: object) -> 
 
 
 def make_arm(plugin: Plugin) -> Arm:
-    """Raises PluginError and ConfigError as evalkit.plugins.create does."""
+    """Raises PluginError and ConfigError as evalkit.core.plugins.create does."""
     arm: Arm = create("mitigations", plugin.name, plugin.options)
     return arm
 

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from evalkit.files import replacing
+from evalkit.core.files import replacing
 from evalkit.mitigation.verification.config import LABELLED, VARIANTS, Arm, VerificationConfig
 from evalkit.mitigation.verification.learner import Learner
 from evalkit.mitigation.verification.reweighting import (

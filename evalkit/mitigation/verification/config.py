@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from evalkit.config import Plugin, PluginSpec, Strict
+from evalkit.core.config import Plugin, PluginSpec, Strict
 from evalkit.mitigation.verification.reweighting import AdversaryConfig, Variant
 from evalkit.mitigation.verification.training import LearningConfig
 from evalkit.statistics.bootstrap import Resampling

@@ -38,7 +38,7 @@ from evalkit.mitigation.verification.speakers import (
 )
 from evalkit.mitigation.verification.training import embed
 from evalkit.run.runner import Work
-from evalkit.runfolder import write_json
+from evalkit.store.runfolder import write_json
 
 SCHEMA = 1
 """Of results.json. A change that an older reader would misread adds one."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evalkit.errors import ConfigError, one_line
+from evalkit.core.errors import ConfigError, one_line
 
 LEAST_SCALE = 1e-3
 

@@ -27,7 +27,7 @@ from evalkit.statistics.detection import (
     sorted_trials,
 )
 from evalkit.statistics.labels import UNKNOWN
-from evalkit.trials import crossing
+from evalkit.store.trials import crossing
 
 Groupings = Mapping[str, Mapping[str, str]]
 """By the name of a column, the group of every speaker."""

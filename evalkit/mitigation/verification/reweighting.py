@@ -20,7 +20,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evalkit.config import Strict
+from evalkit.core.config import Strict
 from evalkit.mitigation.verification.learner import balanced_mean, query_means
 
 FLOOR = 1e-4

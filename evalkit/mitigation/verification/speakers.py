@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from evalkit import audio
-from evalkit.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
-from evalkit.errors import ManifestError, UtteranceError
-from evalkit.manifest import read_manifest, write_manifest
-from evalkit.metrics.speaker import make_trials, score_trials
-from evalkit.protocols import Utterance
+from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
+from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.types import Utterance
+from evalkit.metrics.verification import make_trials, score_trials
 from evalkit.run.runner import Work, run, utterance_table
-from evalkit.runfolder import RunFolder
 from evalkit.statistics.labels import UNKNOWN, labels_of
+from evalkit.store.manifest import read_manifest, write_manifest
+from evalkit.store.runfolder import RunFolder
 
 RATE = 16_000
 """Hz, of the waveforms that a whole encoder hears."""

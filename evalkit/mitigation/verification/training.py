@@ -11,11 +11,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from evalkit.config import Strict
-from evalkit.errors import ManifestError
+from evalkit.core.config import Strict
+from evalkit.core.errors import ManifestError
 from evalkit.mitigation.verification.learner import Learner, Similarity, balanced_mean, pair_losses
 from evalkit.mitigation.verification.reweighting import Batch, Weighting, weights_of_pairs
-from evalkit.trials import equal_error_rate
+from evalkit.store.trials import equal_error_rate
 
 AT_ONCE = 256
 """Utterances that are embedded at once."""

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from evalkit.config import Plugin
-from evalkit.errors import ConfigError
+from evalkit.core.config import Plugin
+from evalkit.core.errors import ConfigError
 from evalkit.mitigation.recognition.arms import Task
 from evalkit.mitigation.recognition.fisher import fisher_of
 from evalkit.mitigation.recognition.teaching import Schedule, teach

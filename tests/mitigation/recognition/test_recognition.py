@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.config import Plugin
-from evalkit.errors import EvalkitError
+from evalkit.core.config import Plugin
+from evalkit.core.errors import EvalkitError
 from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
 from evalkit.mitigation.recognition import trials as trials_module
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from evalkit.config import Plugin
+from evalkit.core.config import Plugin
+from evalkit.core.plugins import available
 from evalkit.mitigation.recognition import teaching
 from evalkit.mitigation.recognition.arms import (
     CohortEmbedding,
@@ -23,7 +24,6 @@ from evalkit.mitigation.recognition.penalties import KlToStart
 from evalkit.mitigation.recognition.teaching import Lesson, Schedule, teach
 from evalkit.mitigation.recognition.trainable import parameters
 from evalkit.mitigation.recognition.trials import make_arm
-from evalkit.plugins import available
 from tests.mitigation.recognition.tones import recordings, tiny
 
 SCHEDULE = Schedule(steps=6, batch=2, learning_rate=1e-2, checkpoint_every=2)

@@ -23,7 +23,7 @@ from evalkit.mitigation.verification.training import (
     dev_error,
     fit,
 )
-from evalkit.trials import equal_error_rate
+from evalkit.store.trials import equal_error_rate
 from tests.mitigation.verification.planted_voices import DIMENSION, head, planted
 
 QUICK = LearningConfig(steps=20, speakers=16, warm_up=5, refit=5, look=5)

@@ -14,9 +14,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from scipy import special, stats
 
-from evalkit.config import Plugin
-from evalkit.errors import ManifestError
-from evalkit.manifest import write_manifest
+from evalkit.core.config import Plugin
+from evalkit.core.errors import ManifestError
 from evalkit.mitigation.verification import VerificationConfig, experiment, run_verification
 from evalkit.mitigation.verification import arms as training_arms
 from evalkit.mitigation.verification.outcome import changes, judged, outcome
@@ -25,7 +24,8 @@ from evalkit.mitigation.verification.speakers import Voiced, folded
 from evalkit.mitigation.verification.training import LearningConfig
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import detection_intervals
-from evalkit.trials import equal_error_rate
+from evalkit.store.manifest import write_manifest
+from evalkit.store.trials import equal_error_rate
 from tests.mitigation.verification.planted_voices import planted
 
 PARTS = {"train": 24, "dev": 12, "test": 16}

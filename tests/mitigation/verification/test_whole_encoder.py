@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from evalkit import audio
-from evalkit.errors import ConfigError
-from evalkit.manifest import write_manifest
+from evalkit.core.errors import ConfigError
+from evalkit.core.types import Audio
 from evalkit.mitigation.verification import VerificationConfig, run_verification
 from evalkit.mitigation.verification.config import WholeEncoder
 from evalkit.mitigation.verification.learner import Learner, load_speechbrain_encoder
@@ -21,7 +21,7 @@ from evalkit.mitigation.verification.reweighting import Adversarial, AdversaryCo
 from evalkit.mitigation.verification.speakers import recorded
 from evalkit.mitigation.verification.training import LearningConfig, Training, Voices, embed
 from evalkit.models.torchaudio_standin import ensure_torchaudio
-from evalkit.protocols import Audio
+from evalkit.store.manifest import write_manifest
 
 HYPERPARAMS = """\
 compute_features: !new:speechbrain.lobes.features.Fbank

@@ -1,0 +1,46 @@
+"""Slices as cohorts: the worst conjunctions of what is known of utterances and speakers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from evalkit.cohorts.evidence import FLOORS, Floors
+from evalkit.cohorts.finder import Search
+from evalkit.cohorts.finders.conjunctions import Conjunctions
+from evalkit.cohorts.people import Outcomes, People
+from evalkit.cohorts.search.sliceline import find_slices
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Finds the ``k`` worst slices of at most ``max_predicates`` labels (find_slices, whose
+    ``alpha`` trades their rate for their size: small ones are proposed, since they are tested)."""
+
+    k: int = 20
+    max_predicates: int = 3
+    alpha: float = 0.98
+    floors: Floors = FLOORS
+    name: Literal["slices"] = "slices"
+    unit: Literal["utterance"] = "utterance"
+
+    def lacks(self, people: People) -> str | None:
+        """Why it cannot work on these people; None where it can."""
+        return None if people.utterance_labels.shape[1] else "no metadata to slice by"
+
+    def prepare(self, people: People) -> Search:
+        """Takes the columns of metadata as they are."""
+        columns = {str(name): column.to_numpy(object)
+                   for name, column in people.utterance_labels.items()}
+
+        def search(outcomes: Outcomes) -> Conjunctions:
+            measured = outcomes.n > 0
+            found = find_slices(
+                {name: values[measured] for name, values in columns.items()},
+                outcomes.harm[measured], outcomes.weight[measured], k=self.k,
+                max_predicates=self.max_predicates, alpha=self.alpha,
+                min_weight=self.floors.weight, min_rows=self.floors.utterances,
+                speakers=outcomes.speaker[measured], min_speakers=self.floors.speakers)
+            return Conjunctions(tuple(one.predicates for one in found), self.unit)
+
+        return search

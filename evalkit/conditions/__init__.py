@@ -1,0 +1,1 @@
+"""What is done to clean speech before a system hears it."""

@@ -1,0 +1,1 @@
+"""What every part uses: types, protocols, errors, plug-ins, configuration, text."""

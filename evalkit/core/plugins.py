@@ -1,0 +1,82 @@
+"""Finding plug-ins by name. They are entry points of the groups below; the built-in ones
+come through the same door. Loading is lazy, one name at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from evalkit.core.errors import ConfigError, PluginError, one_line
+
+GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders", "metrics", "cohorts",
+          "mitigations")
+
+# Where an optional package comes from, so that its absence can be mended in one command.
+EXTRA_OF_PACKAGE = {
+    "noisereduce": "enhancers", "pyrnnoise": "enhancers", "pocketsphinx": "pocketsphinx",
+    "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
+    "speechmos": "dnsmos", "onnxruntime": "dnsmos", "librosa": "dnsmos",
+    "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
+    "transformers": "transformers",
+}
+
+
+def available(group: str) -> dict[str, EntryPoint]:
+    """The installed plug-ins of ``group`` (a name of GROUPS) by name, sorted."""
+    if group not in GROUPS:
+        raise PluginError(f"no plug-in group {group!r}; there are {', '.join(GROUPS)}")
+    return dict(sorted((e.name, e) for e in entry_points(group=f"evalkit.{group}")))
+
+
+def load(group: str, name: str) -> Any:
+    """The object behind ``name``. Raises PluginError for an unknown name (listing what is
+    installed) and for a missing optional package (saying what to install)."""
+    installed = available(group)
+    if name not in installed:
+        near = get_close_matches(name, installed, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise PluginError(f"no {group} plug-in {name!r}; {hint}installed: {', '.join(installed)}")
+    try:
+        return installed[name].load()
+    except ModuleNotFoundError as error:
+        raise missing_package(error, f"{group} plug-in {name!r}") from error
+
+
+def missing_package(error: ModuleNotFoundError, who: str) -> PluginError:
+    """A one-line error that says how to install the package ``who`` needs."""
+    package = (error.name or "").split(".")[0]
+    extra = EXTRA_OF_PACKAGE.get(package)
+    what = f"'evalkit[{extra}]'" if extra else package
+    return PluginError(f"{who} needs the package {package!r}: pip install {what}")
+
+
+def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+    """An instance of the plug-in, its fields set from ``options``. Raises ConfigError for an
+    option that the plug-in does not have or a value that it refuses."""
+    factory = load(group, name)
+    options = dict(options or {})
+    if is_dataclass(factory):
+        known = [f.name for f in fields(factory) if f.init]
+        unknown = [key for key in options if key not in known]
+        if unknown:
+            raise ConfigError(
+                f"{group} plug-in {name!r} has no option {unknown[0]!r}; "
+                f"it takes {', '.join(known) or 'none'}")
+    try:
+        if is_dataclass(factory):
+            return TypeAdapter(factory).validate_python(options)
+        return factory(**options)
+    except ModuleNotFoundError as error:
+        raise missing_package(error, f"{group} plug-in {name!r}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(map(str, first["loc"])) or "options"
+        raise ConfigError(f"{group} plug-in {name!r}: {option}: {one_line(first['msg'])}"
+                          ) from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{group} plug-in {name!r}: {one_line(error)}") from error

@@ -1,1 +1,0 @@
-"""What is evaluated: enhancers, recognizers and speaker encoders as plug-ins."""

@@ -1,0 +1,192 @@
+"""Manifests: JSON lines, one utterance a line.
+
+    {"id": "u1", "audio": "audio/u1.flac", "text": "turn on the light", "speaker": "s1", …}
+
+``id`` is required. ``audio`` and ``reference_audio`` are paths relative to the manifest and
+may not leave its folder unless the user allows it; ``offset`` and ``duration`` are seconds.
+Every other column is metadata: text, a number, a truth value or nothing. A manifest is
+untrusted input.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.core.errors import ManifestError, one_line
+from evalkit.core.files import replacing
+from evalkit.core.types import Utterance
+
+FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "duration")
+SHOWN = 5
+LONGEST = 1e9
+"""Seconds: no offset or duration is as long."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one line. ``line`` counts from 1."""
+
+    line: int
+    field: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read: its good utterances, the line of each, and the problems of the
+    other lines."""
+
+    path: Path
+    utterances: tuple[Utterance, ...]
+    lines: tuple[int, ...]
+    problems: tuple[Problem, ...]
+
+    def describe_problems(self, shown: int = SHOWN) -> str:
+        """The first ``shown`` problems, one a line, and a count of the rest by field."""
+        lines = [f"{self.path}:{p.line}: {p.field}: {p.message}" for p in self.problems[:shown]]
+        rest = Counter(p.field for p in self.problems[shown:])
+        if rest:
+            counts = ", ".join(f"{count} in {name}" for name, count in rest.most_common())
+            lines.append(f"and {sum(rest.values())} more ({counts})")
+        return "\n".join(lines)
+
+
+class _FieldError(Exception):
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def read_manifest(path: Path | str, *, outside: bool = False) -> Manifest:
+    """Reads every line; a line that cannot be used becomes a Problem and the rest goes on.
+
+    ``outside`` allows audio paths that leave the manifest's folder. Raises ManifestError only
+    where the file itself cannot be read. Whether audio exists is not looked at here.
+    """
+    path = Path(path)
+    utterances: list[Utterance] = []
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    for number, line in _lines(path):
+        try:
+            utterance = _parse(line, path.parent, outside)
+            if utterance.id in seen:
+                raise _FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
+        except _FieldError as refused:
+            problems.append(Problem(number, refused.field, one_line(refused)))
+            continue
+        seen[utterance.id] = number
+        utterances.append(utterance)
+    return Manifest(path, tuple(utterances), tuple(seen.values()), tuple(problems))
+
+
+def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes rows of FIELDS and metadata as JSON lines, by way of a temporary file."""
+    with replacing(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise ManifestError(
+            f"{path}: cannot read the manifest: {error.strerror}; give the path of a JSONL "
+            "file (`evalkit corpus synth` makes one)") from error
+
+
+def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
+    row = _object(line)
+    identifier = _text(row, "id")
+    if not identifier:
+        raise _FieldError("id", "is missing; every utterance needs one")
+    return Utterance(
+        id=identifier,
+        audio=_path(row, "audio", root, outside),
+        reference_audio=_path(row, "reference_audio", root, outside),
+        text=_text(row, "text"),
+        speaker=_text(row, "speaker") or None,
+        offset=_seconds(row, "offset") or 0.0,
+        duration=_seconds(row, "duration"),
+        metadata={key: _scalar(key, value) for key, value in row.items() if key not in FIELDS},
+    )
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise _FieldError("line", f"is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise _FieldError("line", "is not a JSON object")
+    if any(map(_broken, row)):
+        raise _FieldError("line", "has a key that holds half a character (a lone surrogate)")
+    return row
+
+
+def _text(row: Mapping[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise _FieldError(field, f"must be text, not {type(value).__name__}")
+    return _whole(field, value)
+
+
+def _whole(field: str, value: str) -> str:
+    if _broken(value):
+        raise _FieldError(field, "holds half a character (a lone surrogate)")
+    return value
+
+
+def _broken(value: str) -> bool:
+    return not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _seconds(row: Mapping[str, Any], field: str) -> float | None:
+    value = row.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _FieldError(field, f"must be a number of seconds, not {value!r}")
+    if not 0 <= value < LONGEST:
+        raise _FieldError(field, f"must be a finite number of seconds from 0, not {value!r}")
+    return float(value)
+
+
+def _scalar(field: str, value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _FieldError(field, "is not a finite number")
+    if isinstance(value, int) and not -2**63 <= value < 2**63:
+        raise _FieldError(field, "is a whole number of more than 64 bits")
+    if isinstance(value, str):
+        return _whole(field, value)
+    if value is None or isinstance(value, int | float):
+        return value
+    raise _FieldError(field, f"must be text, a number or a truth value, not {type(value).__name__}")
+
+
+def _path(row: Mapping[str, Any], field: str, root: Path, outside: bool) -> Path | None:
+    value = _text(row, field)
+    if not value:
+        return None
+    if "\0" in value:
+        raise _FieldError(field, "holds a NUL character")
+    path = root / value
+    inside = os.path.realpath(path).startswith(os.path.realpath(root) + os.sep)
+    if not (inside or outside):
+        raise _FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside")
+    return path

@@ -1,0 +1,1 @@
+"""What is evaluated: enhancers, recognizers and speaker encoders, one file a library."""

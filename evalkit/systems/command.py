@@ -1,0 +1,166 @@
+"""Enhancers and recognizers that are programs of the user's.
+
+    {name: command, run: "python denoise.py --in {input} --out {output}"}
+
+``run`` is split as a shell would and run without one, where evalkit was started. ``{input}``
+and ``{output}`` become paths of WAV files (16-bit, one channel) in a temporary folder. It is run
+anew for every utterance, and its starting up counts as processing time.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from evalkit import audio as waveform
+from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.files import digest
+from evalkit.core.types import Audio, Hypothesis
+
+
+@dataclass(frozen=True)
+class CommandEnhancer:
+    """A program that reads ``{input}`` and writes ``{output}``, at the same sampling rate.
+
+    ``rate`` in Hz is what it wants, the recording's own where None; ``delay_ms`` its algorithmic
+    delay; after ``timeout_s`` it is killed. Output that is shorter or longer than the input and
+    the delay together is padded with zeros or cut at the end."""
+
+    run: str | Sequence[str]
+    delay_ms: float = 0.0
+    rate: int | None = None
+    timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        _check(self.run, self.timeout_s, "{input}", "{output}")
+        if not self.delay_ms >= 0:
+            raise ValueError(f"delay_ms must not be negative, but is {self.delay_ms!r}")
+
+    @property
+    def delay(self) -> float:
+        return self.delay_ms / 1000
+
+    @property
+    def identity(self) -> str:
+        return f"{self!r} {_files_of(self.run)}"
+
+    def enhance(self, speech: Audio) -> Audio:
+        """Raises UtteranceError of kind CommandFailed, CommandTimeout or WrongRate, or as
+        evalkit.audio.load does of the program's output."""
+        with _scratch() as folder:
+            _execute(self.run, speech, folder, self.timeout_s)
+            output = folder / "output.wav"
+            if not output.exists():
+                raise UtteranceError("CommandFailed", "it wrote no {output}")
+            made = waveform.load(output)
+        if made.rate != speech.rate:
+            raise UtteranceError(
+                "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")
+        length = len(speech.samples) + round(self.delay * speech.rate)
+        return Audio(waveform.fit(made.samples, length), speech.rate)
+
+
+@dataclass(frozen=True)
+class CommandRecognizer:
+    """A program that reads ``{input}`` and prints what it heard, in UTF-8, on standard output.
+
+    ``rate`` in Hz is what it wants, the recording's own where None; after ``timeout_s`` it is
+    killed."""
+
+    run: str | Sequence[str]
+    rate: int | None = 16_000
+    timeout_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        _check(self.run, self.timeout_s, "{input}")
+
+    @property
+    def identity(self) -> str:
+        return f"{self!r} {_files_of(self.run)}"
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        """One hypothesis each, its lines joined. Raises UtteranceError of kind CommandFailed,
+        CommandTimeout or BadText."""
+        return [self._hear(audio) for audio in batch]
+
+    def _hear(self, audio: Audio) -> Hypothesis:
+        with _scratch() as folder:
+            _execute(self.run, audio, folder, self.timeout_s)
+            printed = (folder / "stdout").read_bytes()
+        try:
+            return Hypothesis(" ".join(printed.decode("utf-8").split()))
+        except UnicodeDecodeError as error:
+            raise UtteranceError("BadText", f"the command printed {error}") from error
+
+
+def _split(run: str | Sequence[str]) -> list[str]:
+    return shlex.split(run) if isinstance(run, str) else [str(argument) for argument in run]
+
+
+def _check(run: str | Sequence[str], timeout: float, *places: str) -> None:
+    arguments = _split(run)
+    for place in places:
+        if not any(place in argument for argument in arguments):
+            raise ValueError(f"run: {run!r} does not say where {place} goes")
+    if shutil.which(arguments[0]) is None:
+        raise ConfigError(f"command {arguments[0]!r}: no such program; install it, or give its "
+                          "path")
+    if not timeout > 0:
+        raise ValueError(f"timeout_s must be positive, not {timeout!r}")
+
+
+def _files_of(run: str | Sequence[str]) -> str:
+    """Digests of the program and of every argument that is a file: scripts, models."""
+    program, *arguments = _split(run)
+    paths = [Path(shutil.which(program) or program), *map(Path, arguments)]
+    return " ".join(f"sha256:{digest(path)}" for path in paths if path.is_file())
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A temporary folder. Its name, which is never twice the same, is left out of errors."""
+    with TemporaryDirectory(prefix="evalkit-") as name:
+        try:
+            yield Path(name)
+        except UtteranceError as error:
+            reason = error.reason.replace(name + os.sep, "")
+            raise UtteranceError(error.kind, reason) from error
+
+
+def _execute(run: str | Sequence[str], speech: Audio, folder: Path, timeout: float) -> None:
+    """Runs the command on ``speech``; what it prints goes to the files stdout and stderr."""
+    source, target = folder / "input.wav", folder / "output.wav"
+    waveform.save(source, speech)
+    arguments = [argument.replace("{input}", str(source)).replace("{output}", str(target))
+                 for argument in _split(run)]
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as errors:
+        code = _wait(subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out,
+                                      stderr=errors, process_group=0), timeout)
+    if code:
+        ended = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
+        raise UtteranceError("CommandFailed", f"{ended}: {_last_line(folder / 'stderr')}")
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
+    """The exit code. Whatever ends the waiting, no process of the command's group stays."""
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired as error:
+        raise UtteranceError("CommandTimeout", f"not done after {timeout:g} s") from error
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text("utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

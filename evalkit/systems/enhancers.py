@@ -1,0 +1,90 @@
+"""Speech enhancers that come as Python packages."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.audio import fit
+from evalkit.core.errors import UtteranceError
+from evalkit.core.types import Audio
+from evalkit.systems.identity import folder_of, require, stamp
+
+GATING_WINDOW = 1024
+"""Samples of a window of SpectralGating."""
+
+
+@dataclass(frozen=True)
+class SpectralGating:
+    """Spectral gating of the package noisereduce (Sainburg et al. 2020, PLOS Computational
+    Biology 16(10)): frequencies under a threshold that follows the noise are turned down.
+
+    ``stationary`` takes one threshold for the whole utterance. ``strength`` in (0, 1] is the
+    share of the noise that is removed. Zero phase: no delay."""
+
+    stationary: bool = False
+    strength: float = 1.0
+
+    rate = None
+    delay = 0.0
+
+    def __post_init__(self) -> None:
+        require("noisereduce")
+        if not 0 < self.strength <= 1:
+            raise ValueError(f"strength must be in (0, 1], not {self.strength!r}")
+
+    @property
+    def identity(self) -> str:
+        return f"{self!r} {stamp('noisereduce')}"
+
+    def enhance(self, speech: Audio) -> Audio:
+        """Silence is given back as it is: it holds no noise to measure. Raises UtteranceError of
+        kind TooShort for less than a window."""
+        from noisereduce import reduce_noise
+
+        if len(speech.samples) < GATING_WINDOW:
+            raise UtteranceError("TooShort", f"{len(speech.samples)} samples, spectral gating "
+                                 f"needs {GATING_WINDOW}")
+        if not speech.samples.any():
+            return speech
+        made = reduce_noise(speech.samples, speech.rate, stationary=self.stationary,
+                            prop_decrease=self.strength, n_fft=GATING_WINDOW)
+        return Audio(made, speech.rate)
+
+
+@dataclass(frozen=True)
+class RNNoise:
+    """RNNoise (Valin 2018, arXiv:1709.08243), from the package pyrnnoise.
+
+    It works at 48 kHz in frames of 10 ms; what comes out is two frames late, as measured."""
+
+    rate = 48_000
+    delay = 0.02
+
+    def __post_init__(self) -> None:
+        require("pyrnnoise")
+
+    @property
+    def identity(self) -> str:
+        libraries = [path for path in folder_of("pyrnnoise").iterdir()
+                     if path.suffix in {".so", ".dylib", ".dll"}]
+        return f"{self!r} {stamp('pyrnnoise', libraries)}"
+
+    def enhance(self, speech: Audio) -> Audio:
+        """Longer than ``speech`` by the delay, so that its end is not lost."""
+        from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy, lib
+
+        # The package's own framing rounds to 16 bits and wraps around where it overshoots.
+        length = len(speech.samples) + round(self.delay * speech.rate)
+        samples = fit(speech.samples, -(-length // FRAME_SIZE) * FRAME_SIZE) * np.float32(32768)
+        pointer = ctypes.POINTER(ctypes.c_float)
+        state = create()
+        try:
+            for frame in samples.reshape(-1, FRAME_SIZE):
+                place = frame.ctypes.data_as(pointer)
+                lib.rnnoise_process_frame(state, place, place)
+        finally:
+            destroy(state)
+        return Audio(samples[:length] / np.float32(32768), speech.rate)

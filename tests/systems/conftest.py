@@ -1,0 +1,26 @@
+"""Speech that the adapters are tried on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalkit import audio as waveform
+from evalkit.core.types import Audio
+from tests.conftest import tone
+
+
+@pytest.fixture(scope="session")
+def readers(real_data: Path) -> list[list[Audio]]:
+    """Two short utterances, 16 kHz, of each of the ten readers of LibriSpeech test-other."""
+    folders = sorted((real_data / "librispeech_test-other" / "test-other").iterdir())
+    return [[waveform.load(path) for path in
+             sorted(folder.rglob("*.flac"), key=lambda path: (path.stat().st_size, path))[:2]]
+            for folder in folders]
+
+
+@pytest.fixture
+def voice() -> Audio:
+    """A second of something like a voice."""
+    return Audio(tone(1.0), 16_000)

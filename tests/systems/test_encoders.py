@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from evalkit.core.errors import UtteranceError
+from evalkit.core.plugins import create
+from evalkit.core.types import Audio
+from evalkit.systems.encoders import Resemblyzer
+
+
+def test_resemblyzer_tells_ten_readers_apart(readers: list[list[Audio]]) -> None:
+    encoder = create("encoders", "resemblyzer")
+    first, second = (encoder.embed([pair[side] for pair in readers]) for side in (0, 1))
+    assert first.shape == (10, 256)
+    assert np.linalg.norm(first, axis=1) == pytest.approx(1, abs=1e-6)
+    assert np.mean((first @ second.T).argmax(1) == np.arange(10)) >= 0.9
+
+
+def test_resemblyzer_is_used_as_its_users_do(readers: list[list[Audio]]) -> None:
+    speech = readers[3][0]
+    mine = Resemblyzer().embed([speech])[0]
+    from resemblyzer import VoiceEncoder, preprocess_wav
+    theirs = VoiceEncoder("cpu", verbose=False).embed_utterance(
+        preprocess_wav(speech.samples, source_sr=16_000))
+    assert np.array_equal(mine, theirs)
+
+
+def test_an_embedding_does_not_depend_on_its_batch(readers: list[list[Audio]]) -> None:
+    batch = [speech for speech, _ in readers[:3]]
+    together, backwards = Resemblyzer().embed(batch), Resemblyzer().embed(batch[::-1])
+    assert np.array_equal(together, backwards[::-1])
+
+
+@pytest.mark.parametrize("samples", [
+    np.zeros(16_000), np.full(100, 0.1), np.full(500, 0.1),
+    1e-3 * np.random.default_rng(0).standard_normal(16_000)],
+    ids=["silence", "under a window", "one window", "hiss"])
+def test_without_speech_there_is_no_embedding(samples: np.ndarray) -> None:
+    with pytest.raises(UtteranceError) as caught:
+        Resemblyzer().embed([Audio(samples.astype(np.float32), 16_000)])
+    assert caught.value.kind == "NoSpeech"
+
+
+def test_resemblyzer_is_quiet() -> None:
+    """In a process of its own: what is printed and warned of on loading is so only once."""
+    code = """
+import numpy as np
+from evalkit.systems.encoders import Resemblyzer
+from evalkit.core.types import Audio
+try:
+    Resemblyzer().embed([Audio(np.full(16_000, 0.1, np.float32), 16_000)])
+except Exception:
+    pass
+"""
+    done = subprocess.run([sys.executable, "-W", "default", "-c", code], capture_output=True,
+                          text=True, check=True)
+    assert done.stdout == ""
+    assert "pkg_resources is deprecated" not in done.stderr
+
+
+def test_resemblyzer_names_its_weights() -> None:
+    assert "sha256:" in Resemblyzer().identity
+    assert pickle.loads(pickle.dumps(Resemblyzer())) == Resemblyzer()
