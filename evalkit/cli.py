@@ -503,7 +503,7 @@ def doctor() -> None:
                 state = "ok"
             except EvalkitError as error:
                 state = str(error)
-            print(f"{group:12} {name:20} {state}")
+            print(f"{group:21} {name:20} {state}")
 
 
 def _opened(run: Path) -> RunFolder:

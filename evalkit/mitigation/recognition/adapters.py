@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.plugins import missing_package
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.trainable import ctc_losses
 from evalkit.models.recognizer import RATE, padded
 from evalkit.models.torchaudio_standin import ensure_torchaudio
-from evalkit.models.training import Recording
 
 
 @dataclass

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Recording
 from evalkit.models.recognizer import WEIGHTS, CtcRecognizer, padded
-from evalkit.models.training import Recording
 
 
 class Trainable(Protocol):
