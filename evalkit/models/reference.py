@@ -14,7 +14,7 @@ from evalkit.conditions.noise import Noise
 from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
-from evalkit.models.recognizer import RATE, CtcRecognizer
+from evalkit.models.ctc.network import RATE, CtcRecognizer
 from evalkit.models.training import Progress, TrainingConfig, recordings, train
 
 GROUP = "accent"

@@ -17,7 +17,8 @@ from evalkit.conditions.noise import Noise
 from evalkit.core.config import Strict
 from evalkit.core.errors import ManifestError, UtteranceError
 from evalkit.core.types import Audio, Recording, Utterance
-from evalkit.models.recognizer import RATE, CtcRecognizer, NetworkConfig, encode, threads
+from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig, encode
+from evalkit.models.tensors import threads
 from evalkit.store.manifest import read_manifest
 
 Progress = Callable[[int, int, float, float], None]

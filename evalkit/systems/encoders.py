@@ -18,7 +18,7 @@ from evalkit.models import SHIPPED
 from evalkit.systems.identity import folder_of, require, stamp
 
 if TYPE_CHECKING:
-    from evalkit.models.pronunciation import Pronunciation as Encoder
+    from evalkit.models.pronunciation.encoder import Pronunciation as Encoder
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,6 @@ class Pronunciation:
 
 @lru_cache(maxsize=2)
 def _pronunciation(folder: Path) -> Encoder:
-    from evalkit.models.pronunciation import Pronunciation as Encoder
+    from evalkit.models.pronunciation.encoder import Pronunciation as Encoder
 
     return Encoder.load(folder)

@@ -17,7 +17,7 @@ from evalkit.models import SHIPPED
 from evalkit.systems.identity import require, stamp
 
 if TYPE_CHECKING:
-    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.ctc.network import CtcRecognizer
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Reference:
 
 @lru_cache(maxsize=2)
 def _network(path: Path) -> CtcRecognizer:
-    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.ctc.network import CtcRecognizer
 
     return CtcRecognizer.load(path)
 

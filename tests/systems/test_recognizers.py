@@ -18,7 +18,7 @@ def weights(tmp_path: Path) -> Path:
     """A tiny network that has learned nothing."""
     import torch
 
-    from evalkit.models.recognizer import CtcRecognizer, NetworkConfig
+    from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 
     torch.manual_seed(0)
     path = tmp_path / "tiny.safetensors"
@@ -70,7 +70,7 @@ def test_pocketsphinx_names_its_models() -> None:
 
 
 def test_reference_gives_what_the_network_hears(weights: Path, voice: Audio) -> None:
-    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.ctc.network import CtcRecognizer
 
     recognizer = create("recognizers", "reference", {"weights": str(weights)})
     heard = [hypothesis.text for hypothesis in recognizer.transcribe([voice, voice])]

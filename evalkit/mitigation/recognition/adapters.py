@@ -21,7 +21,7 @@ from evalkit.core.files import replacing
 from evalkit.core.plugins import missing_package
 from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.trainable import ctc_losses
-from evalkit.models.recognizer import RATE, padded
+from evalkit.models.ctc.network import RATE, padded
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Recording
-from evalkit.models.recognizer import WEIGHTS, CtcRecognizer, padded
+from evalkit.models.ctc.network import WEIGHTS, CtcRecognizer, padded
 
 
 class Trainable(Protocol):
