@@ -77,6 +77,7 @@ class _Pesq:
     name: ClassVar[str]
     mode: ClassVar[str]
     needs: ClassVar[frozenset[str]] = WITH_REFERENCE
+    text_options: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def version(self) -> str:
@@ -142,6 +143,7 @@ class _Stoi:
     name: ClassVar[str]
     extended: ClassVar[bool]
     needs: ClassVar[frozenset[str]] = WITH_REFERENCE
+    text_options: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def version(self) -> str:
@@ -215,6 +217,7 @@ class SiSdr:
     name: ClassVar[str] = "si_sdr"
     version: ClassVar[str] = "1"
     needs: ClassVar[frozenset[str]] = WITH_REFERENCE
+    text_options: ClassVar[frozenset[str]] = frozenset()
     facts: ClassVar[Mapping[str, Fact]] = {"si_sdr": Fact(
         "dB", True, "Scale-invariant signal-to-distortion ratio of the zero-mean output against "
                     "the zero-mean clean recording, Le Roux et al. 2019; the mean is over dB",
@@ -256,6 +259,7 @@ class Dnsmos:
 
     name: ClassVar[str] = "dnsmos"
     needs: ClassVar[frozenset[str]] = frozenset({"audio"})
+    text_options: ClassVar[frozenset[str]] = frozenset()
     facts: ClassVar[Mapping[str, Fact]] = {
         f"dnsmos_{scale}": Fact("MOS", True, f"Quality of {what} as predicted from the output "
                                              "alone by DNSMOS, Reddy et al. 2021 and 2022")
