@@ -483,8 +483,8 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
         evalkit train pronunciation datasets/accents/train.jsonl runs/recognizer
     """
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
-    from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
     from evalkit.models.ctc.network import CtcRecognizer
+    from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
     from evalkit.models.training import recordings
 
     heard = recordings(manifest)

@@ -70,9 +70,9 @@ class Trainable(Protocol):
 
     @property
     def module(self) -> nn.Module:
-        """The network, on torch's default device. It belongs to this object: training it changes
-        what this object makes of speech, and no other. That of a speaker encoder maps waveforms
-        (n, samples) to embeddings (n, 1, dimension) of any length."""
+        """The network, on the CPU until it is moved; inputs follow its weights. It belongs to
+        this object alone: training it changes what this object hears. That of a speaker encoder
+        maps waveforms (n, samples) to embeddings (n, 1, dimension) of any length."""
         ...
 
 

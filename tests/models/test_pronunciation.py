@@ -13,8 +13,14 @@ from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Audio
 from evalkit.corpora.synthesis import espeak
 from evalkit.models import SHIPPED
-from evalkit.models.pronunciation.encoder import AXES, PRONUNCIATION, RECOGNIZER, PronunciationEncoder, fit
 from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig
+from evalkit.models.pronunciation.encoder import (
+    AXES,
+    PRONUNCIATION,
+    RECOGNIZER,
+    PronunciationEncoder,
+    fit,
+)
 
 TEXTS = ("turn on the light in the kitchen", "play some music in the living room",
          "what is the weather like tomorrow", "set an alarm for seven in the morning")

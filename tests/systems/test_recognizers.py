@@ -10,7 +10,8 @@ from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
-from evalkit.systems.recognizers import PocketSphinx, Reference, _decoder
+from evalkit.systems.pocketsphinx import PocketSphinx, _decoder
+from evalkit.systems.reference import Reference
 
 
 @pytest.fixture
