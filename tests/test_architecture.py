@@ -74,7 +74,8 @@ def test_tables_and_foundation_are_free_of_audio_packages(module: Path) -> None:
 
 @pytest.mark.parametrize("statement", [
     "import evalkit", "import evalkit.cli",
-    "import evalkit.core.config, evalkit.store.manifest, evalkit.core.plugins, evalkit.store.runfolder"])
+    "import evalkit.core.config, evalkit.core.plugins, evalkit.store.manifest, "
+    "evalkit.store.runfolder"])
 def test_imports_stay_light(statement: str) -> None:
     check = (f"{statement}; import sys; "
              "print({'torch', 'matplotlib', 'librosa'} & set(sys.modules))")

@@ -120,7 +120,8 @@ class PesqWideband(_Pesq):
     name: ClassVar[str] = "pesq_wb"
     mode: ClassVar[str] = "wb"
     facts: ClassVar[Mapping[str, Fact]] = {"pesq_wb": Fact(
-        "MOS", True, _PESQ_FACT.format(standard="P.862.2 (wideband)", best=4.64))}
+        "MOS", True, _PESQ_FACT.format(standard="P.862.2 (wideband)", best=4.64),
+        title="PESQ, wideband")}
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ class PesqNarrowband(_Pesq):
     name: ClassVar[str] = "pesq_nb"
     mode: ClassVar[str] = "nb"
     facts: ClassVar[Mapping[str, Fact]] = {"pesq_nb": Fact(
-        "MOS", True, _PESQ_FACT.format(standard="P.862.1 (narrowband)", best=4.55))}
+        "MOS", True, _PESQ_FACT.format(standard="P.862.1 (narrowband)", best=4.55),
+        title="PESQ, narrowband")}
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,8 @@ class Stoi(_Stoi):
     extended: ClassVar[bool] = False
     facts: ClassVar[Mapping[str, Fact]] = {"stoi": Fact(
         "", True, "Short-time objective intelligibility of the output against the clean "
-                  "recording, Taal et al. 2011: 1 for the recording itself", decimals=3)}
+                  "recording, Taal et al. 2011: 1 for the recording itself", decimals=3,
+        title="STOI")}
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,8 @@ class Estoi(_Stoi):
     extended: ClassVar[bool] = True
     facts: ClassVar[Mapping[str, Fact]] = {"estoi": Fact(
         "", True, "Extended short-time objective intelligibility, Jensen & Taal 2016, which "
-                  "also follows modulated noise: 1 for the recording itself", decimals=3)}
+                  "also follows modulated noise: 1 for the recording itself", decimals=3,
+        title="Extended STOI")}
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,7 @@ class SiSdr:
     facts: ClassVar[Mapping[str, Fact]] = {"si_sdr": Fact(
         "dB", True, "Scale-invariant signal-to-distortion ratio of the zero-mean output against "
                     "the zero-mean clean recording, Le Roux et al. 2019; the mean is over dB",
-        decimals=1)}
+        decimals=1, title="SI-SDR")}
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         clean, heard = _pair(output)
@@ -244,8 +248,10 @@ def _si_sdr(clean: np.ndarray, heard: np.ndarray) -> float:
     return decibels
 
 
-_DNSMOS_SCALES = {"sig": "the speech (P.835 SIG)", "bak": "the background (P.835 BAK)",
-                  "ovrl": "the whole (P.835 OVRL)", "p808": "the whole (P.808)"}
+_DNSMOS_SCALES = {
+    "sig": ("speech", "the speech (P.835 SIG)"),
+    "bak": ("background", "the background (P.835 BAK)"),
+    "ovrl": ("overall", "the whole (P.835 OVRL)"), "p808": ("P.808", "the whole (P.808)")}
 
 
 @dataclass(frozen=True)
@@ -262,8 +268,9 @@ class Dnsmos:
     text_options: ClassVar[frozenset[str]] = frozenset()
     facts: ClassVar[Mapping[str, Fact]] = {
         f"dnsmos_{scale}": Fact("MOS", True, f"Quality of {what} as predicted from the output "
-                                             "alone by DNSMOS, Reddy et al. 2021 and 2022")
-        for scale, what in _DNSMOS_SCALES.items()}
+                                             "alone by DNSMOS, Reddy et al. 2021 and 2022",
+                                title=f"DNSMOS, {title}")
+        for scale, (title, what) in _DNSMOS_SCALES.items()}
 
     def __post_init__(self) -> None:
         _dnsmos_version()  # a missing package is found when the metric is made

@@ -12,6 +12,7 @@ from evalkit.core.plugins import create
 from evalkit.core.protocols import Condition, Enhancer, Metric, Recalled, Recognizer, SpeakerEncoder
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
+from evalkit.store.documents import run as documents
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,16 @@ class Pipeline:
         return self.enhancer is not None or any(
             part is not None and not recalls(part) for part in listeners)
 
-    def describe(self, config: PipelineConfig) -> dict[str, Any]:
+    def describe(self, config: PipelineConfig) -> documents.Pipeline:
         """Name and identity of every part, for ``run.json`` and the shards' keys."""
-        described: dict[str, Any] = {}
-        for name in ("enhancer", "recognizer", "encoder"):
-            part = getattr(self, name)
-            described[name] = part and {"name": getattr(config, name).name,
-                                        "identity": part.identity}
-        if self.enhancer is not None:
-            described["enhancer"]["delay_ms"] = 1000 * self.enhancer.delay
-        return described
+        def part(name: str) -> documents.System | None:
+            system = getattr(self, name)
+            return system and documents.System(
+                name=getattr(config, name).name, identity=system.identity,
+                delay_ms=1000 * system.delay if name == "enhancer" else None)
+
+        return documents.Pipeline(**{name: part(name)
+                                     for name in ("enhancer", "recognizer", "encoder")})
 
 
 def recalls(part: Any) -> TypeGuard[Recalled]:
