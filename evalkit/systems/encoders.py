@@ -27,6 +27,8 @@ class Resemblyzer:
     on the CPU, with the package's own preparation: volume raised, long silences cut out."""
 
     rate = 16_000
+    batch = 1
+    needs_audio = True
 
     def __post_init__(self) -> None:
         require("resemblyzer", "webrtcvad", "pkg_resources")
@@ -72,6 +74,8 @@ class Pronunciation:
     folder: Path | str | None = None
 
     rate = 16_000
+    batch = 1
+    needs_audio = True
 
     def __post_init__(self) -> None:
         for path in self._files:

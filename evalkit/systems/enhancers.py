@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ class SpectralGating:
 
     rate = None
     delay = 0.0
+    batch = 1
 
     def __post_init__(self) -> None:
         require("noisereduce")
@@ -39,9 +41,12 @@ class SpectralGating:
     def identity(self) -> str:
         return f"{self!r} {stamp('noisereduce')}"
 
-    def enhance(self, speech: Audio) -> Audio:
+    def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Silence is given back as it is: it holds no noise to measure. Raises UtteranceError of
         kind TooShort for less than a window."""
+        return [self._enhance(speech) for speech in batch]
+
+    def _enhance(self, speech: Audio) -> Audio:
         from noisereduce import reduce_noise
 
         if len(speech.samples) < GATING_WINDOW:
@@ -62,6 +67,7 @@ class RNNoise:
 
     rate = 48_000
     delay = 0.02
+    batch = 1
 
     def __post_init__(self) -> None:
         require("pyrnnoise")
@@ -72,8 +78,11 @@ class RNNoise:
                      if path.suffix in {".so", ".dylib", ".dll"}]
         return f"{self!r} {stamp('pyrnnoise', libraries)}"
 
-    def enhance(self, speech: Audio) -> Audio:
-        """Longer than ``speech`` by the delay, so that its end is not lost."""
+    def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
+        """Each longer than its input by the delay, so that its end is not lost."""
+        return [self._enhance(speech) for speech in batch]
+
+    def _enhance(self, speech: Audio) -> Audio:
         from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy, lib
 
         # The package's own framing rounds to 16 bits and wraps around where it overshoots.

@@ -28,6 +28,8 @@ class Reference:
     weights: Path | str | None = None
 
     rate = 16_000
+    batch = 1
+    needs_audio = True
 
     def __post_init__(self) -> None:
         if not self._path.is_file():
@@ -61,6 +63,8 @@ class PocketSphinx:
     language models of its package."""
 
     rate = 16_000
+    batch = 1
+    needs_audio = True
 
     def __post_init__(self) -> None:
         require("pocketsphinx")
