@@ -461,7 +461,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
         evalkit train recognizer datasets/accents --out runs/recognizer
     """
     say(f"training the reference recognizer on {corpus_folder}")
-    from evalkit.models.reference import train_reference
+    from evalkit.training.model_card import train_reference
 
     def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
         say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
@@ -485,10 +485,10 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
     from evalkit.models.pronunciation import RECOGNIZER, fit
     from evalkit.models.recognizer import CtcRecognizer
-    from evalkit.models.training import recordings
+    from evalkit.training.from_scratch import reference_recordings
 
-    heard = recordings(manifest)
-    fit(CtcRecognizer.load(folder / RECOGNIZER), (one.wave for one in heard)).save(folder)
+    waves = (recording.wave for recording in reference_recordings(manifest))
+    fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)
 
 
 @app.command()

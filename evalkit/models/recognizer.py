@@ -25,6 +25,7 @@ from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.core.files import replacing
 from evalkit.models import SHIPPED
+from evalkit.models.ctc import ctc_losses
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 
 ensure_torchaudio()
@@ -121,13 +122,17 @@ class CtcRecognizer(nn.Module):
         """Negative log-likelihood in nats of each text given its waveform, shape (n,).
 
         Raises UtteranceError of kind BadText or TooShort."""
-        posteriors, frames = self(*padded(waves))
+        posteriors, frames = self(*self.padded(waves))
         targets = [encode(text) for text in texts]
         for target, room in zip(targets, frames.tolist(), strict=True):
             _check_room(target, room)
-        return nn.functional.ctc_loss(
-            posteriors.transpose(0, 1), torch.cat(targets), frames,
-            torch.tensor([len(target) for target in targets]), BLANK, reduction="none")
+        return ctc_losses(posteriors, frames, targets, BLANK)
+
+    def padded(self, waves: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """``padded`` waveforms and their lengths, where the weights are."""
+        x, samples = padded(waves)
+        device = next(self.parameters()).device
+        return x.to(device), samples.to(device)
 
     @torch.inference_mode()
     def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
@@ -139,7 +144,7 @@ class CtcRecognizer(nn.Module):
             return [self._decode(wave) if len(wave) >= WINDOW else "" for wave in waves]
 
     def _decode(self, wave: np.ndarray) -> str:
-        posteriors, _ = self(*padded([wave]))
+        posteriors, _ = self(*self.padded([wave]))
         best = filter_ctc_output(posteriors[0].argmax(-1).tolist(), blank_id=BLANK)
         return " ".join("".join(LABELS[label] for label in best).split())
 
@@ -156,7 +161,9 @@ class CtcRecognizer(nn.Module):
             tensors, described = load_tensors(path)
             if (described.get("format"), described.get("labels")) != (FORMAT, [*LABELS]):
                 raise ValueError(f"it is not an {FORMAT}")
-            model = cls(NetworkConfig.model_validate(described["config"]))
+            # A filterbank mixes devices where the default device is not the CPU.
+            with torch.device("cpu"):
+                model = cls(NetworkConfig.model_validate(described["config"]))
             model.load_state_dict(tensors)
         except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
                 RuntimeError) as error:
@@ -207,7 +214,8 @@ def encode(text: str) -> Tensor:
     if foreign:
         raise UtteranceError("BadText", f"{text!r} holds {foreign[0]!r}; the recognizer spells "
                              "with a to z, apostrophe and space")
-    return torch.tensor([LABELS.index(character) for character in text], dtype=torch.long)
+    return torch.tensor([LABELS.index(character) for character in text], dtype=torch.long,
+                        device="cpu")
 
 
 @contextmanager
@@ -230,20 +238,20 @@ def _convolution(width: int, config: NetworkConfig, stride: int) -> nn.Module:
 
 
 def padded(waves: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Waveforms padded with zeros to (n, longest), and their lengths (n,)."""
-    tensors = [torch.as_tensor(wave, dtype=torch.float32) for wave in waves]
+    """Waveforms padded with zeros to (n, longest), and their lengths (n,), on the CPU."""
+    tensors = [torch.as_tensor(wave, dtype=torch.float32, device="cpu") for wave in waves]
     return (nn.utils.rnn.pad_sequence(tensors, batch_first=True),
-            torch.tensor([len(tensor) for tensor in tensors]))
+            torch.tensor([len(tensor) for tensor in tensors], device="cpu"))
 
 
 def _valid(frames: Tensor, x: Tensor) -> Tensor:
     """True where a frame of ``x`` (n, longest, …) is one of the first ``frames`` (n,)."""
-    return torch.arange(x.shape[1]) < frames[:, None]
+    return torch.arange(x.shape[1], device=x.device) < frames[:, None]
 
 
 def _reversed(x: Tensor, frames: Tensor) -> Tensor:
     """``x`` (n, longest, width) with the first ``frames`` (n,) of each row in reverse."""
-    index = torch.arange(x.shape[1])
+    index = torch.arange(x.shape[1], device=x.device)
     index = torch.where(_valid(frames, x), frames[:, None] - 1 - index, index)
     return x.gather(1, index[:, :, None].expand_as(x))
 
