@@ -186,7 +186,7 @@ def groups(run: Annotated[Path, typer.Argument(help="A run folder.")],
                             condition=condition, seed=seed)
     if as_json:
         return print_json([report.to_dict() for report in reports])
-    print_groups(reports, folder.info()["metrics"][metric])
+    print_groups(reports, folder.record().metrics[metric])
 
 
 @app.command()
@@ -272,7 +272,7 @@ def systems(run: Annotated[Path, typer.Argument(help="A run folder.")],
     from evalkit.terminal import print_json, print_systems
 
     folder = _opened(run)
-    facts = folder.info()["metrics"]
+    facts = folder.record().metrics
     found = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
     if not found:
         raise ConfigError(f"{run}: one pipeline only has {metric}, two are needed; score both into "
@@ -483,8 +483,8 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
         evalkit train pronunciation datasets/accents/train.jsonl runs/recognizer
     """
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
-    from evalkit.models.pronunciation import RECOGNIZER, fit
-    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.ctc.network import CtcRecognizer
+    from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
     from evalkit.training.from_scratch import reference_recordings
 
     waves = (recording.wave for recording in reference_recordings(manifest))
@@ -503,7 +503,7 @@ def doctor() -> None:
                 state = "ok"
             except EvalkitError as error:
                 state = str(error)
-            print(f"{group:12} {name:20} {state}")
+            print(f"{group:21} {name:20} {state}")
 
 
 def _opened(run: Path) -> RunFolder:
@@ -511,7 +511,7 @@ def _opened(run: Path) -> RunFolder:
     from evalkit.store.runfolder import RunFolder
 
     folder = RunFolder(run)
-    folder.info()
+    folder.record()
     return folder
 
 
@@ -567,13 +567,13 @@ def _finish(folder: RunFolder) -> None:
     """Prints the headline of a run, and says what was left out and what failed."""
     from evalkit.terminal import line, print_summary
 
-    info, summary = folder.info(), folder.summary()
-    print_summary(summary, info["metrics"])
-    for lost in info["left_out"]:
+    record, summary = folder.record(), folder.summary()
+    print_summary(summary, record.metrics)
+    for lost in record.left_out:
         say(line(f"left out: {lost}"))
     say(f"run folder: {folder.path}")
-    if not any(row["n"] for row in [*summary["scores"], *summary["trials"]]):
-        why = "the failures above say why" if summary["failures"] else (
+    if not any(row.n for row in (*summary.scores, *summary.trials)):
+        why = "the failures above say why" if summary.failures else (
             "no metric of the run is one of its pipelines")
         say(f"error: nothing could be measured; {why}")
         raise typer.Exit(INCOMPLETE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,71 +11,76 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evalkit.core.text import heading, number, p_value, short
+from evalkit.core.types import PERCENT, Fact
+
 if TYPE_CHECKING:
-    from evalkit.statistics.bootstrap import Interval
+    from evalkit.core.types import Interval
     from evalkit.statistics.detection import DetectionInterval
     from evalkit.statistics.groups import GroupReport, GroupRow
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.run import Summary
 
 CELL = 60
 """The longest text in a table."""
+SHARE = Fact(PERCENT, False, "")
+"""Of a rate of trials."""
 LINE = 1000
 """The longest line beside one."""
 
 
-def print_summary(summary: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> None:
-    """One line a pipeline and condition, one column a headline metric (no sub-counts), then the
+def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
+    """One line a pipeline and condition, one column a metric that is no part of another, then the
     failures by kind."""
-    rows = [row for row in [*summary["scores"], *summary["trials"]] if "." not in
-            row["metric"].removeprefix("min_dcf_p0.")]
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    rows = [row for row in (*summary.scores, *summary.trials)
+            if facts[row.metric].part_of is None]
+    metrics = list(dict.fromkeys(row.metric for row in rows))
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
-        cell = cells.setdefault((row["pipeline"], row["condition"]), {})
-        cell[row["metric"]] = show(row["value"], facts.get(row["metric"], {}))
-    units = [f" {facts[m]['unit']}" if facts.get(m, {}).get("unit") else "" for m in metrics]
-    columns = ["pipeline", "condition", *(m + unit for m, unit in zip(metrics, units, strict=True))]
-    print_table(columns, [[*key, *(cell.get(m, "") for m in metrics)]
+        cell = cells.setdefault((row.pipeline, row.condition), {})
+        cell[row.metric] = number(row.value, facts[row.metric])
+    columns = ["pipeline", "condition", *(heading(name, facts[name]) for name in metrics)]
+    print_table(columns, [[*key, *(cell.get(name, "") for name in metrics)]
                           for key, cell in cells.items()])
-    for row in summary["failures"]:
-        if "." not in row["metric"]:
-            print(line(f"{row['n']} failed: {row['pipeline']} {row['condition']} "
-                       f"{row['metric']}: {row['kind']}"))
+    for failure in summary.failures:
+        if facts[failure.metric].part_of is None:
+            print(line(f"{failure.n} failed: {failure.pipeline} {failure.condition} "
+                       f"{failure.metric}: {failure.kind}"))
 
 
-def print_groups(reports: Sequence[GroupReport], fact: Mapping[str, Any]) -> None:
+def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:
     """Of every report the table of groups, worst first, then whether there is any gap, then the
     warnings."""
     for report in reports:
         _print_groups(report, fact)
 
 
-def _print_groups(report: GroupReport, fact: Mapping[str, Any]) -> None:
-    unit = f" {fact['unit']}" if fact.get("unit") else ""
+def _print_groups(report: GroupReport, fact: Fact) -> None:
     where = f", {report.condition}" if report.condition else ""
-    print(line(f"{report.metric}{unit} of {report.pipeline}{where} by {' x '.join(report.by)}"))
+    print(line(f"{heading(report.metric, fact)} of {report.pipeline}{where} by "
+               f"{' x '.join(report.by)}"))
     columns = ["group", "status", "n", "failed", "speakers", "weight", report.metric, "95 %",
                "gap to rest", "95 %", "p", f"p {report.adjustment}", "rate ratio", "95 %"]
     print_table(columns, [_group_row(row, fact) for row in report.rows])
     if report.fairness is not None:
         tests = report.fairness.tests
-        print(f"any gap: p = {tests['welch'].p_value:.4f}; largest minus smallest "
-              f"{show(tests['gap'].value, fact)}, chance alone gives "
-              f"{show(tests['gap'].expected, fact)} (p = {tests['gap'].p_value:.4f})")
+        print(f"any gap: p = {p_value(tests['welch'].p_value)}; largest minus smallest "
+              f"{number(tests['gap'].value, fact)}, chance alone gives "
+              f"{number(tests['gap'].expected, fact)} (p = {p_value(tests['gap'].p_value)})")
     if report.adjusted is not None:
         print(line(f"rate ratios hold equal: {', '.join(report.adjusted.covariates)}; groups "
-                   f"differ: p = {report.adjusted.test.p_value:.4f} (likelihood ratio)"))
+                   f"differ: p = {p_value(report.adjusted.test.p_value)} (likelihood ratio)"))
     for warning in report.warnings:
         print(line(f"note: {warning}"))
     print()
 
 
-def _group_row(row: GroupRow, fact: Mapping[str, Any]) -> list[str]:
+def _group_row(row: GroupRow, fact: Fact) -> list[str]:
     cells = [row.group, row.status, str(row.n), str(row.n_failed), str(row.n_speakers),
              f"{row.weight:g}", *_interval(row.value, fact)]
     gap = row.gap
-    cells += ([*_interval(gap.difference, fact), f"{gap.p_value:.4f}", f"{gap.p_adjusted:.4f}"]
+    cells += ([*_interval(gap.difference, fact), p_value(gap.p_value), p_value(gap.p_adjusted)]
               if gap else [""] * 4)
     ratio = row.adjusted
     return cells + ([f"{ratio.value:.2f}", f"[{ratio.low:.2f}, {ratio.high:.2f}]"]
@@ -88,7 +92,6 @@ def print_verification(reports: Sequence[VerificationReport]) -> None:
     more than chance, then the warnings."""
     columns = ["group", "status", "speakers", "targets", "others", "failed", "own EER %", "95 %",
                "rejected %", "95 %", "accepted %", "95 %"]
-    share = {"unit": "%", "decimals": 2}
     for report in reports:
         print(line(f"speaker verification, {report.pipeline}, {report.condition}, by "
                    f"{' x '.join(report.by)}, at the threshold {report.threshold:.4f} for "
@@ -97,18 +100,18 @@ def print_verification(reports: Sequence[VerificationReport]) -> None:
             [row.group, row.status, str(row.n_speakers), str(row.n_targets),
              str(row.n_nontargets), str(row.n_failed),
              *(cell for name in ("eer", "miss", "false_alarm")
-               for cell in _interval(row.rates[name], share))] for row in report.rows])
+               for cell in _interval(row.rates[name], SHARE))] for row in report.rows])
         found = report.fairness
         if found is not None:
             print(f"fairness discrepancy rate {found.fdr:.4f} (1 is fair), chance alone gives "
-                  f"{found.expected_fdr:.4f} (p = {found.p_fdr:.4f}); GARBE {found.garbe:.4f} "
-                  f"(0 is fair), {found.expected_garbe:.4f} (p = {found.p_garbe:.4f})")
+                  f"{found.expected_fdr:.4f} (p = {p_value(found.p_fdr)}); GARBE {found.garbe:.4f} "
+                  f"(0 is fair), {found.expected_garbe:.4f} (p = {p_value(found.p_garbe)})")
         for warning in report.warnings:
             print(line(f"note: {warning}"))
         print()
 
 
-def print_systems(found: Sequence[SystemComparison], fact: Mapping[str, Any]) -> None:
+def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:
     """One line a pair of pipelines."""
     columns = ["a", "b", "n", "a", "b", "a - b", "95 %", "p speakers", "p sentences",
                "segments", "Z", "p matched pairs"]
@@ -116,11 +119,11 @@ def print_systems(found: Sequence[SystemComparison], fact: Mapping[str, Any]) ->
     for pair in found:
         matched = pair.matched_pairs
         rows.append([
-            pair.a, pair.b, str(pair.n), show(pair.rate_a.value, fact),
-            show(pair.rate_b.value, fact), *_interval(pair.difference, fact),
-            f"{pair.speakers.p_value:.4f}",
-            f"{pair.sentences.p_value:.4f}" if pair.sentences else "",
-            *([str(matched.segments), f"{matched.z:.3f}", f"{matched.p_value:.4f}"]
+            pair.a, pair.b, str(pair.n), number(pair.rate_a.value, fact),
+            number(pair.rate_b.value, fact), *_interval(pair.difference, fact),
+            p_value(pair.speakers.p_value),
+            p_value(pair.sentences.p_value) if pair.sentences else "",
+            *([str(matched.segments), f"{matched.z:.3f}", p_value(matched.p_value)]
               if matched else [""] * 3)])
     print_table(columns, rows)
     for warning in dict.fromkeys(w for pair in found for w in pair.warnings):
@@ -151,17 +154,9 @@ def to_json(tree: Any) -> str:
     return json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _interval(interval: Interval | DetectionInterval, fact: Mapping[str, Any]) -> list[str]:
-    low, high = show(interval.low, fact), show(interval.high, fact)
-    return [show(interval.value, fact), f"[{low}, {high}]"]
-
-
-def show(value: float | None, fact: Mapping[str, Any]) -> str:
-    """A value with the decimals of its fact; rates times 100; a dash where undefined."""
-    if value is None or math.isnan(value):
-        return "–"
-    scale = 100 if fact.get("unit") == "%" else 1
-    return f"{scale * value:.{fact.get('decimals', 2)}f}"
+def _interval(interval: Interval | DetectionInterval, fact: Fact) -> list[str]:
+    low, high = number(interval.low, fact), number(interval.high, fact)
+    return [number(interval.value, fact), f"[{low}, {high}]"]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -183,12 +178,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def line(text: str, length: int = LINE) -> str:
     """``text`` as one line of at most ``length`` characters, none of them hidden."""
-    if text.isprintable() and len(text) <= length:
-        return text
-    from evalkit.report.text import short  # which loads the whole report
-
     return short(text, length)
 
 
 def _is_number(text: str) -> bool:
-    return text in {"", "–"} or text.lstrip("-").replace(".", "", 1).isdigit()
+    return text in {"", "–"} or text.lstrip("+−< ").replace(".", "", 1).isdigit()

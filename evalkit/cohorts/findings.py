@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from evalkit.cohorts.finder import Rule
 from evalkit.cohorts.traits import Trait
+from evalkit.core.text import number
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Interval
 from evalkit.statistics.groups import plain_data
@@ -181,6 +181,4 @@ def _who(verdict: Verdict) -> str:
 
 
 def _shown(value: float, fact: Fact) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{(100 if fact.unit == '%' else 1) * value:.{min(fact.decimals, 1)}f}"
+    return number(value, replace(fact, decimals=min(fact.decimals, 1)))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,16 +20,16 @@ from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Fact
 from evalkit.statistics.groups import select
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
-from evalkit.store.scores import DERIVED_FACTS, require_columns
+from evalkit.store.scores import DERIVED, require_columns
 from evalkit.store.trials import FACTS as TRIAL_FACTS
 from evalkit.store.trials import equal_error_rate
 
 FALSE_REJECTS = "false_rejects"
 FALSE_REJECTS_FACT = Fact("%", False, "Target trials rejected at the threshold of the equal error "
                           "rate over all trials, divided by target trials; a trial counts for the "
-                          "enrolled speaker")
+                          "enrolled speaker", title="Wrongly rejected")
 POSTCODES = "postcodes.csv"
-WHOLE = frozenset({*TRIAL_FACTS, *DERIVED_FACTS})
+WHOLE = frozenset({*TRIAL_FACTS, *DERIVED})
 """Metrics without rows in the scores table."""
 BATCH = 1 << 14
 """Embeddings read at once."""
@@ -54,12 +53,11 @@ def ask(run: RunFolder, metric: str, pipeline: str | None, condition: str | None
         there = sorted(_usable(run.scores(), known)["metric"].unique())
         there += [FALSE_REJECTS] if run.trials()["label"].any() else []
         raise ConfigError(f"{why}; there are {', '.join(there) or 'none'}")
-    return Asked(metric, pipeline or next(iter(run.info()["pipelines"])), condition, known[metric])
+    return Asked(metric, pipeline or next(iter(run.record().pipelines)), condition, known[metric])
 
 
 def _facts(run: RunFolder) -> dict[str, Fact]:
-    defined = {name: _fact(tree) for name, tree in run.info()["metrics"].items()}
-    return defined | {FALSE_REJECTS: FALSE_REJECTS_FACT}
+    return run.record().metrics | {FALSE_REJECTS: FALSE_REJECTS_FACT}
 
 
 def _unusable(metric: str, known: Mapping[str, Fact]) -> str | None:
@@ -89,7 +87,7 @@ def read_people(run: RunFolder, asked: Asked, postcodes: Path | None = None) -> 
     else:
         rows = select(_usable(run.scores(), _facts(run)), asked.metric, asked.pipeline,
                       asked.condition)
-    beside = Path(run.info()["corpus"]["root"]) / POSTCODES
+    beside = Path(run.record().corpus.root) / POSTCODES
     if postcodes is None and "postcode" in utterances and beside.is_file():
         postcodes = beside
     return people_of(rows, utterances, higher_is_better=bool(asked.fact.higher_is_better),
@@ -189,8 +187,3 @@ def _vectors(path: Path, batch: pa.RecordBatch, length: int, first: str) -> np.n
         raise RunError(f"{path}: the embedding of utterance {other!r} has {own[odd[0]]} numbers, "
                        f"that of {first} {length}; run it again with one encoder")
     return np.asarray(batch["embedding"].flatten(), np.float64).reshape(len(own), length)
-
-
-def _fact(tree: dict[str, Any]) -> Fact:
-    return Fact(tree["unit"], tree["higher_is_better"], tree["definition"],
-                tree.get("decimals", 2))

@@ -7,24 +7,23 @@ compared by way of the same object, so that a frozen baseline gives the verdicts
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import AfterValidator, ValidationError, model_validator
+from pydantic import model_validator
 
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, RunError, one_line
-from evalkit.core.files import replacing
-from evalkit.core.types import Fact
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
 from evalkit.statistics.labels import labels_of
+from evalkit.store.documents.base import Document
+from evalkit.store.documents.run import Normaliser, Pipeline, ShownFact, TrialPairs
 from evalkit.store.manifest import FIELDS
 from evalkit.store.runfolder import RunFolder
 
@@ -32,7 +31,6 @@ COHORTS = "cohorts."
 """Columns ``cohorts.FINDER`` are the cohorts of cohorts.parquet."""
 MOST_GROUPS = 50
 """A metadata column with more labels is no grouping of speakers."""
-MOST_DECIMALS = 9
 
 Key = tuple[str, str, str]
 """Pipeline, condition and metric."""
@@ -89,32 +87,29 @@ class TrialCell(Scored):
     values: list[float]
 
 
-def _showable(fact: Fact) -> Fact:
-    if not 0 <= fact.decimals <= MOST_DECIMALS:
-        raise ValueError(f"decimals: {fact.decimals} is not from 0 to {MOST_DECIMALS}")
-    return fact
-
-
 class Facts(Strict):
     """What of run.json decides whether two runs measured the same."""
 
     created: str
     evalkit: str
     command: str
-    metrics: dict[str, Annotated[Fact, AfterValidator(_showable)]]
-    normaliser: dict[str, str]
+    metrics: dict[str, ShownFact]
+    normaliser: Normaliser
     alignment_costs: str
     corpus: dict[str, str]
     resampler: str
     conditions: dict[str, str]
-    pipelines: dict[str, Any]
-    trials: dict[str, Any] | None
+    pipelines: dict[str, Pipeline]
+    trials: TrialPairs | None
 
 
-class Baseline(Strict):
+class Baseline(Document):
     """A run's sums for every speaker. ``columns`` are those that blocks have labels of."""
 
-    evalkit_baseline: Literal[1] = 1
+    schema_number: ClassVar[int] = 2
+    made_by: ClassVar[str] = "evalkit baseline freeze"
+    indent: ClassVar[int | None] = None
+
     name: str
     facts: Facts
     columns: list[str]
@@ -197,19 +192,7 @@ def read_baseline(path: Path, columns: Sequence[str]) -> Baseline:
     Raises RunError naming a file that is neither, ConfigError for a column there is not."""
     if path.is_dir():
         return freeze(RunFolder(path), columns)
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-        base = Baseline.model_validate_json(data)
-    except (OSError, EOFError) as error:
-        raise RunError(f"{path}: cannot be read ({one_line(error)}); name a run folder or a file "
-                       "that `evalkit baseline freeze` wrote") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "baseline"
-        raise RunError(f"{path}: {one_line(where)}: {one_line(first['msg'])}; write it again with "
-                       "`evalkit baseline freeze`") from error
-    base = base.model_copy(update={"name": str(path)})
+    base = Baseline.read(path).model_copy(update={"name": str(path)})
     for column in columns:
         base.at(column)
     return base
@@ -218,22 +201,18 @@ def read_baseline(path: Path, columns: Sequence[str]) -> Baseline:
 def write_baseline(base: Baseline, path: Path) -> None:
     """Writes JSON, compressed where the name ends in .gz; the same run gives the same bytes,
     wherever it lies."""
-    named = base.model_copy(update={"name": Path(base.name).name})
-    data = (named.model_dump_json() + "\n").encode()
-    with replacing(path) as temporary:
-        temporary.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    base.model_copy(update={"name": Path(base.name).name}).write(path)
 
 
 def _facts(run: RunFolder) -> Facts:
-    info = run.info()
-    try:
-        return Facts.model_validate(
-            {key: info[key] for key in Facts.model_fields} | {
-                "corpus": {key: info["corpus"][key] for key in ("name", "digest")},
-                "conditions": {name: c["identity"] for name, c in info["conditions"].items()}})
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise RunError(f"{run.path / 'run.json'}: is not what `evalkit run` writes: "
-                       f"{one_line(error)}") from error
+    record = run.record()
+    return Facts(
+        created=record.created, evalkit=record.evalkit, command=record.command,
+        metrics=record.metrics, normaliser=record.normaliser,
+        alignment_costs=record.alignment_costs, resampler=record.resampler,
+        corpus={"name": record.corpus.name, "digest": record.corpus.digest},
+        conditions={name: condition.identity for name, condition in record.conditions.items()},
+        pipelines=record.pipelines, trials=record.trials)
 
 
 def _cohorts(run: RunFolder) -> pd.DataFrame:

@@ -140,8 +140,7 @@ def _matches(gate: Gate, key: Key) -> bool:
 
 def is_headline(metric: str, facts: Mapping[str, Fact]) -> bool:
     """Neither a part of another metric nor one of which neither more nor less is better."""
-    return (metric in facts and facts[metric].higher_is_better is not None
-            and ("." not in metric or metric.partition(".")[0] not in facts))
+    return metric in facts and facts[metric].is_headline
 
 
 def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
@@ -152,10 +151,10 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
                               f"{', '.join(facts)}")
         if fact.higher_is_better is None:
             raise ConfigError(f"gate {gate}: {gate.metric} is neither better high nor low")
-        if fact.unit == "%" and gate.tolerance.absolute >= LARGEST_SHARE:
+        if fact.scale > 1 and gate.tolerance.absolute >= LARGEST_SHARE:
             raise ConfigError(
                 f"gate {gate}: absolute: {gate.tolerance.absolute:g} of {gate.metric} is "
-                f"{100 * gate.tolerance.absolute:g} points; write 0.005 for half a point")
+                f"{fact.scale * gate.tolerance.absolute:g} points; write 0.005 for half a point")
 
 
 def _check(gate: Gate, change: Change, level: float) -> Check:

@@ -3,11 +3,12 @@ otherwise. Each finding is one line."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from evalkit.compare.baseline import Baseline, Candidate, Cell, Key
 from evalkit.core.errors import one_line
+from evalkit.store.documents.base import Part
+from evalkit.store.documents.run import Pipeline
 
 SHOWN = 5
 
@@ -98,7 +99,7 @@ def _parts(base: Baseline, candidate: Candidate) -> list[tuple[str, set[str], se
 def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:
     before = {cell.key: cell for cell in base.scores}
     for cell in candidate.scores:
-        if cell.key in before and "." not in cell.metric:
+        if cell.key in before and base.facts.metrics[cell.metric].part_of is None:
             yield from _failed_in(cell, before[cell.key], candidate.utterances)
     trials = {cell.key: cell for cell in base.trials if cell.column is None}
     for now in candidate.trials:
@@ -115,11 +116,13 @@ def _failed_in(cell: Cell, before: Cell, there: frozenset[str]) -> Iterator[str]
         yield f"{where}: {sum(before.n) - sum(cell.n)} utterances are not measured any more"
 
 
-def _differing(before: Any, after: Any) -> list[str]:
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
-        return ["description"] if before != after else []
-    return [str(part) for part in before if before[part] != after.get(part)]
+def _differing(before: Pipeline, after: Pipeline) -> list[str]:
+    """The parts of two pipelines that differ."""
+    old, new = before.model_dump(), after.model_dump()
+    return [part for part in old if old[part] != new[part]]
 
 
 def _plain(value: object) -> str:
-    return " ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value)
+    if isinstance(value, Part):
+        return " ".join(str(item) for _, item in value)
+    return str(value)

@@ -3,15 +3,13 @@ folders and are escaped in each of them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from evalkit.compare.changes import Change
 from evalkit.compare.comparison import Check, Comparison, Outcome
 from evalkit.core.errors import one_line
-from evalkit.report.text import in_markdown
-from evalkit.terminal import show
+from evalkit.core.text import heading, in_markdown, number, p_value
 
 COLUMNS = ("gate", "metric", "scope", "pipeline", "condition", "base", "candidate", "change",
            "interval", "tolerated", "p", "p adjusted", "speakers", "failed", "verdict")
@@ -100,17 +98,15 @@ def github(comparison: Comparison) -> Iterator[str]:
 
 def _row(comparison: Comparison, change: Change, check: Check | None = None) -> list[str]:
     fact = comparison.facts[change.metric]
-    facts = {"unit": fact.unit, "decimals": fact.decimals}
-    unit = f" {fact.unit}" if fact.unit else ""
     change_of = change.change
     failed = (f"{change.n_failed_base} -> {change.n_failed_candidate}"
               if change.n_failed_base or change.n_failed_candidate else "0")
-    cells = [check.status if check else "", change.metric + unit, str(change.scope),
-             change.pipeline, change.condition, show(change.base, facts),
-             show(change.candidate, facts), _signed(show(change_of.value, facts)),
-             f"[{show(change_of.low, facts)}, {show(change_of.high, facts)}]",
-             show(check.budget, facts) if check else "", _probability(change.p_value),
-             _probability(change.p_adjusted), str(change_of.n_speakers), failed,
+    cells = [check.status if check else "", heading(change.metric, fact), str(change.scope),
+             change.pipeline, change.condition, number(change.base, fact),
+             number(change.candidate, fact), number(change_of.value, fact, signed=True),
+             f"[{number(change_of.low, fact)}, {number(change_of.high, fact)}]",
+             number(check.budget, fact) if check else "", p_value(change.p_value),
+             p_value(change.p_adjusted), str(change_of.n_speakers), failed,
              f"{change.verdict} ({change.why})" if change.why else change.verdict]
     return [one_line(cell) for cell in cells]
 
@@ -120,14 +116,6 @@ def _legend(comparison: Comparison) -> str:
     return (f"Changes are candidate minus base, paired by speaker, with {level} intervals. A gate "
             "fails where the change is worse by more than is tolerated and p, adjusted over all "
             f"gated changes, is at most {comparison.level:g}.")
-
-
-def _signed(value: str) -> str:
-    return value if value.startswith(("-", "–")) else f"+{value}"
-
-
-def _probability(p: float) -> str:
-    return "–" if math.isnan(p) else f"{p:.4f}"
 
 
 def _command(level: str, title: str, message: str) -> str:

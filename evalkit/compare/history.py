@@ -15,11 +15,11 @@ from evalkit.compare.baseline import Baseline, Cell, TrialCell, read_baseline
 from evalkit.compare.comparison import is_headline
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
+from evalkit.core.text import number
 from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, SHAPES
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.sums import SpeakerSums
-from evalkit.terminal import show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,10 +62,9 @@ def cells(table: pd.DataFrame, facts: dict[str, Fact]) -> list[list[str]]:
     found = []
     for row in table.to_dict("records"):
         fact = facts[row["metric"]]
-        how = {"unit": fact.unit, "decimals": fact.decimals}
-        low, high = show(row["low"], how), show(row["high"], how)
+        low, high = number(row["low"], fact), number(row["high"], fact)
         found.append([one_line(cell) for cell in (
-            *(row[c] for c in COLUMNS), f"{show(row['value'], how)} {fact.unit}".strip(),
+            *(row[c] for c in COLUMNS), f"{number(row['value'], fact)} {fact.unit}".strip(),
             f"[{low}, {high}]", row["n"], row["n_failed"])])
     return found
 
@@ -99,7 +98,7 @@ def figure(table: pd.DataFrame, facts: dict[str, Fact]) -> str:
         for row, metric in zip(axes, metrics, strict=True):
             for axis, condition in zip(row, conditions, strict=True):
                 shown = table[(table["metric"] == metric) & (table["condition"] == condition)]
-                _draw(axis, shown, versions, 100 if facts[metric].unit == "%" else 1)
+                _draw(axis, shown, versions, facts[metric].scale)
                 axis.set_title(one_line(condition))
             row[0].set_ylabel(f"{metric} {facts[metric].unit}".strip())
         out = StringIO()

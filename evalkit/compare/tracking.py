@@ -55,4 +55,4 @@ def _tags(run: Path) -> dict[str, Any]:
     return {"evalkit.version": facts.evalkit, "evalkit.created": facts.created,
             "evalkit.corpus": facts.corpus["name"],
             "evalkit.corpus_digest": facts.corpus["digest"],
-            "evalkit.normaliser": " ".join(facts.normaliser.values())}
+            "evalkit.normaliser": f"{facts.normaliser.name} {facts.normaliser.version}"}

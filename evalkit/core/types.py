@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PlainSerializer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +42,16 @@ class Audio:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """An utterance that a model is taught with: its text, and its waveform at the sampling rate
+    of the model, float32 of shape (n,)."""
+
+    utterance: Utterance
+    text: str
+    wave: np.ndarray
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """What a recognizer heard."""
 
@@ -66,13 +79,74 @@ class Output:
     hypothesis: Hypothesis | None = None
 
 
+PERCENT = "%"
+
+
 @dataclass(frozen=True)
 class Fact:
-    """What a measured name means. ``unit`` is shown beside values; ``definition`` says which
-    formula or standard is followed. ``higher_is_better`` is None where neither is better.
-    ``decimals`` is how many are meaningful."""
+    """What a measured name means; nothing else says it.
+
+    ``unit`` is shown beside values; a rate, whose unit is "%", is stored as a ratio.
+    ``definition`` says which formula or standard is followed. ``higher_is_better`` is None where
+    neither is better. ``decimals`` is how many are meaningful. ``title`` is what people call it,
+    the name itself where it is empty. ``part_of`` is the score of the same plug-in that this is a
+    sub-count of: it fails with it, and is no headline. ``is_count`` says that amounts count
+    errors and weights are what they can occur in, which Poisson regression is for."""
 
     unit: str
     higher_is_better: bool | None
     definition: str
     decimals: int = 2
+    title: str = ""
+    part_of: str | None = None
+    is_count: bool = False
+
+    @property
+    def scale(self) -> int:
+        """What a stored value is multiplied by to be shown in ``unit``."""
+        return 100 if self.unit == PERCENT else 1
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference of two values: points for rates."""
+        return "points" if self.unit == PERCENT else self.unit
+
+    @property
+    def worse(self) -> int:
+        """1 where more is worse, -1 where more is better."""
+        return -1 if self.higher_is_better else 1
+
+    @property
+    def is_headline(self) -> bool:
+        """Whether it is a score of its own and has a better side."""
+        return self.part_of is None and self.higher_is_better is not None
+
+    def named(self, name: str) -> str:
+        """The title, or else ``name``."""
+        return self.title or name
+
+
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value),
+                   PlainSerializer(lambda value: value if math.isfinite(value) else None)]
+"""A float of a document: JSON has no NaN, what is undefined is null there."""
+
+Method = Literal["studentised", "bca", "percentile", "t"]
+"""How an interval was made (evalkit.statistics.bootstrap)."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its confidence interval, in the metric's own unit.
+
+    ``se`` is the standard error over speakers by the stratified jackknife, ``df`` its
+    Satterthwaite degrees of freedom (speakers - 1 for one rate). ``low`` and ``high`` are NaN,
+    and ``warning`` says why, where nothing can be said."""
+
+    value: Number
+    low: Number
+    high: Number
+    se: Number
+    df: Number
+    n_speakers: int
+    method: Method
+    warning: str | None = None

@@ -18,16 +18,21 @@ from evalkit.metrics.normalisers import normaliser
 NEEDS = frozenset({"text", "hypothesis"})
 
 
-def _rate_facts(name: str, units: str, detail: str) -> dict[str, Fact]:
+def _rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fact]:
     """Facts of ``_rates``."""
     per = f"divided by reference {units}"
     return {
         name: Fact("%", False, f"Substitutions, deletions and insertions {per}, both pooled over "
-                               f"the group; an empty reference adds its insertions. {detail}"),
-        f"{name}.substitutions": Fact("%", False, f"Substituted {units} {per}"),
-        f"{name}.deletions": Fact("%", False, f"Deleted {units} {per}"),
-        f"{name}.insertions": Fact("%", False, f"Inserted {units} {per}"),
-        f"{name}.hits": Fact("%", True, f"Correct {units} {per}"),
+                               f"the group; an empty reference adds its insertions. {detail}",
+                   title=title, is_count=True),
+        f"{name}.substitutions": Fact("%", False, f"Substituted {units} {per}", part_of=name,
+                                      title=f"Substituted {units}", is_count=True),
+        f"{name}.deletions": Fact("%", False, f"Deleted {units} {per}", part_of=name,
+                                  title=f"Deleted {units}", is_count=True),
+        f"{name}.insertions": Fact("%", False, f"Inserted {units} {per}", part_of=name,
+                                   title=f"Inserted {units}", is_count=True),
+        f"{name}.hits": Fact("%", True, f"Correct {units} {per}", part_of=name,
+                             title=f"Correct {units}"),
     }
 
 
@@ -61,6 +66,7 @@ class _TextMetric:
     costs: Costs = "levenshtein"
 
     needs: ClassVar[frozenset[str]] = NEEDS
+    text_options: ClassVar[frozenset[str]] = frozenset({"normaliser", "costs"})
 
     def __post_init__(self) -> None:
         normaliser(self.normaliser)
@@ -81,12 +87,15 @@ class WordErrors(_TextMetric):
 
     name: ClassVar[str] = "wer"
     facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
-        "wer", "words", "Words are separated by whitespace after normalisation") | {
-        "wer.precision": Fact("%", True, "Correct words divided by hypothesis words"),
+        "wer", "Word error rate", "words",
+        "Words are separated by whitespace after normalisation") | {
+        "wer.precision": Fact("%", True, "Correct words divided by hypothesis words",
+                              title="Word precision", part_of="wer"),
         "mer": Fact("%", False, "Match error rate: errors divided by hits, substitutions, "
-                                "deletions and insertions"),
+                                "deletions and insertions", title="Match error rate"),
         "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
-                                          "for which words were recognised"),
+                                          "for which words were recognised",
+                              title="Words invented in silence"),
     }
 
     def align(self, utterance: Utterance, output: Output) -> Alignment:
@@ -111,8 +120,9 @@ class CharacterErrors(_TextMetric):
 
     name: ClassVar[str] = "cer"
     facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
-        "cer", "characters", "Characters are Unicode code points of the normalised text, and the "
-                             "space between two words is one of them, as in jiwer")
+        "cer", "Character error rate", "characters",
+        "Characters are Unicode code points of the normalised text, and the space between two "
+        "words is one of them, as in jiwer")
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         reference, hypothesis = _texts(utterance, output, self.normaliser)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from evalkit.core.text import short
 from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, LINE, PAPER, SHAPES, drawn
 from evalkit.report.heat import Heat, dots, heat_of
 from evalkit.report.maps import Region, map_of, windows
-from evalkit.report.text import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def ranking(finders: Sequence[Tree], fact: Fact) -> list[Titled]:
 
 def _ranking(figure: Figure, finders: Sequence[Tree], fact: Fact) -> None:
     axes = figure.subplots()
-    scale = 100 if fact.unit == "%" else 1
+    scale = fact.scale
     row, ticks = 0.0, []
     for finding in finders:
         ticks.append((row, f"{finding['finder']}:" if finding["verdicts"]
@@ -63,8 +63,7 @@ def _ranking(figure: Figure, finders: Sequence[Tree], fact: Fact) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(*zip(*ticks, strict=True))
     axes.set(ylim=(row - 0.6, -0.7), xlim=_limits(finders, scale),
-             xlabel="by how much worse than the rest, points" if fact.unit == "%"
-             else f"by how much worse than the rest, {fact.unit}".rstrip(", "))
+             xlabel=f"by how much worse than the rest, {fact.difference_unit}".rstrip(", "))
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(axis="x")

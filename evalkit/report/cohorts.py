@@ -11,10 +11,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from evalkit.core.errors import RunError
+from evalkit.core.text import number
 from evalkit.core.types import Fact
 from evalkit.report.cohort_figures import people_figures, ranking
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
-from evalkit.report.text import fact_of, known, number
+from evalkit.report.text import known
 from evalkit.store.runfolder import RunFolder
 
 SCHEMA_VERSION = 1
@@ -69,7 +70,7 @@ def discovery(run: RunFolder) -> Discovery | None:
     if findings.get("schema") != SCHEMA_VERSION:
         raise RunError(f"{run.path / 'findings.json'}: schema {findings.get('schema')!r}, this "
                        f"evalkit reads {SCHEMA_VERSION}; run `evalkit cohorts` again")
-    fact = fact_of(findings["fact"])
+    fact = Fact(**findings["fact"])
     regions = _ordered_regions(findings)
     people = people_of(run)
     figures = [*ranking(findings["finders"], fact), *people_figures(people, regions, fact, {
@@ -141,7 +142,7 @@ def _ordered_regions(findings: Tree) -> list[Tree]:
     """GeoJSON features, the highest rate on fresh speakers first (the lowest, where that is the
     worst)."""
     regions = _of(findings, "tree").get("regions") or {"features": []}
-    sign = 1 if fact_of(findings["fact"]).higher_is_better else -1
+    sign = 1 if Fact(**findings["fact"]).higher_is_better else -1
 
     def place(feature: Tree) -> tuple[bool, float]:
         value = known(feature["properties"]["confirmation"]["value"]["value"])

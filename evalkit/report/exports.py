@@ -8,11 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from evalkit.core.text import printable
 from evalkit.report.groups import Groups
 from evalkit.report.listing import Cell, Line, Listing, to_csv
 from evalkit.report.mitigation import Experiment
-from evalkit.report.text import printable
 from evalkit.statistics.groups import plain_data
+from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import write_json
 
 TABLES = "tables"
@@ -42,13 +43,13 @@ def _with_interval(cell: Cell) -> Cell:
     return Cell(f"{cell.text} [{cell.interval}]" if cell.interval else cell.text)
 
 
-def write_findings(folder: Path, info: Mapping[str, Any], lede: Sequence[Markup],
+def write_findings(folder: Path, info: RunRecord, lede: Sequence[Markup],
                    groups: Groups | None, cohorts: Mapping[str, Any] | None) -> None:
     """Writes ``folder / FINDINGS``: which run, the summary's sentences, what statistics say of
     the groups, and the run's own findings of cohorts, None where none were looked for."""
     write_json(folder / FINDINGS, {
-        "schema": SCHEMA_VERSION, "corpus": printable(info["corpus"]["name"]),
-        "created": info["created"], "evalkit": info["evalkit"], "seed": info["seed"],
+        "schema": SCHEMA_VERSION, "corpus": printable(info.corpus.name),
+        "created": info.created, "evalkit": info.evalkit, "seed": info.seed,
         "summary": [sentence.striptags() for sentence in lede],
         "groups": [plain_data(report) for report in groups.reports] if groups else [],
         "cohorts": cohorts})

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from evalkit.core.text import printable, short
 from evalkit.report.groups import GroupRow, Groups
-from evalkit.report.text import printable, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

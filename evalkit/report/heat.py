@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.core.text import number
 from evalkit.core.types import Fact
 from evalkit.report.figures import HEAT, PAPER
-from evalkit.report.text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ class Heat:
     @property
     def labels(self) -> list[str]:
         """What every class spans, such as "10.0 to 15.0"."""
-        scale = 100 if self.fact.unit == "%" else 1
+        scale = self.fact.scale
         whole = all(abs(scale * edge - round(scale * edge)) < 1e-6 for edge in self.edges)
         fact = replace(self.fact, decimals=0) if whole else self.fact
         shown = [number(edge, fact) for edge in self.edges]
@@ -58,7 +58,7 @@ class Heat:
                    for colour, size in zip(HEAT, _SIZES[:len(self.labels)], strict=False)]
         unit = f", {self.fact.unit}" if self.fact.unit else ""
         figure.legend(handles, self.labels, loc="outside upper left", frameon=False, ncols=3,
-                      title=f"rate of a {of}{unit}" if unit == ", %" else f"mean of a {of}",
+                      title=f"rate of a {of}{unit}" if self.fact.scale > 1 else f"mean of a {of}",
                       handletextpad=0.2, columnspacing=1.2, alignment="left")
 
 

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 from markupsafe import Markup
 
+from evalkit.core.text import count, with_unit
+from evalkit.core.text import p_value as chance
 from evalkit.core.types import Fact
 from evalkit.report.cohorts import Discovery, sentence_parts
 from evalkit.report.groups import METRIC, GroupRow, Groups
-from evalkit.report.tables import TITLES, Headline, Row
-from evalkit.report.text import chance, count, listed, say, with_unit
+from evalkit.report.tables import Headline, Row
+from evalkit.report.text import listed, say
+from evalkit.store.documents.run import RunRecord
 
 ALPHA = 0.05
 FEW_SPEAKERS = 30
 """Below this many speakers a group's rate depends on who happens to be in it."""
 
 
-def write_lede(info: Mapping[str, Any], headline: Headline, groups: Groups | None,
+def write_lede(info: RunRecord, headline: Headline, groups: Groups | None,
                cohorts: Discovery | None, failed: int) -> list[Markup]:
     """At most five sentences for the top of the page, as markup."""
     sentences = [_what_was_run(info, headline), _best_pipelines(headline)]
     if groups is not None:
         sentences.append(_worst_group(groups, headline.facts[METRIC]))
     sentences += [_what_was_confirmed(cohorts) if cohorts else _few_speakers(groups),
-                  _what_failed(failed, info["left_out"])]
+                  _what_failed(failed, info.left_out)]
     return [sentence for sentence in sentences if sentence]
 
 
-def _what_was_run(info: Mapping[str, Any], headline: Headline) -> Markup:
-    corpus = info["corpus"]
+def _what_was_run(info: RunRecord, headline: Headline) -> Markup:
+    corpus = info.corpus
     verb = "was" if len(headline.pipelines) == 1 else "were"
     return say(f"{{}} {verb} run on {{}} of {{}} from the corpus <b>{{}}</b>, under {{}}.",
                count(len(headline.pipelines), "pipeline"),
-               count(corpus["utterances"], "utterance"), count(corpus["speakers"], "speaker"),
-               corpus["name"], count(len(headline.conditions), "condition"))
+               count(corpus.utterances, "utterance"), count(corpus.speakers, "speaker"),
+               corpus.name, count(len(headline.conditions), "condition"))
 
 
 def _best_pipelines(headline: Headline) -> Markup:
@@ -57,7 +58,7 @@ def _best_pipelines(headline: Headline) -> Markup:
             winners.setdefault(names, []).append(say("{} under {}", best, condition))
     parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
              + listed(where) for names, where in winners.items()]
-    title = TITLES.get(metric, metric)
+    title = fact.named(metric)
     if len(headline.pipelines) == 1:
         return say("{} is ", title) + listed([p for where in winners.values() for p in where]) + "."
     lead = "is highest" if fact.higher_is_better else "is lowest"
@@ -115,12 +116,12 @@ def _beyond_chance(row: GroupRow) -> str:
 
 def _what_was_confirmed(found: Discovery) -> Markup:
     """Of the cohorts that finders discovered, how many held on fresh speakers, and the worst."""
-    about = TITLES.get(found.findings["metric"], found.findings["metric"]).lower()
+    about = found.fact.named(found.findings["metric"]).lower()
     if not found.confirmed:
         return say("Discovery on half of the speakers found {} that could be tested on the other "
                    "half, and none was confirmed there.", count(found.tested, "cohort"))
     name, gap, low, high = sentence_parts(found)
-    unit = "points" if found.fact.unit == "%" else found.fact.unit
+    unit = found.fact.difference_unit
     return say("Of {} that were discovered on half of the speakers and tested on the other half, "
                "{}: worst <b>{}</b>, there by {} in {} (95 % interval {} to {}).",
                count(found.tested, "cohort"),

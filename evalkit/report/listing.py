@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
+from evalkit.core.text import count, number, printable
+from evalkit.core.text import p_value as chance
 from evalkit.core.types import Fact
-from evalkit.report.text import chance, count, number, printable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
 
+from evalkit.core.text import in_markdown
 from evalkit.report.cohorts import Discovery
 from evalkit.report.listing import Cell, Listing
-from evalkit.report.tables import TITLES, Matrix
-from evalkit.report.text import in_markdown
+from evalkit.report.tables import Matrix
 
 LONGEST = 200
 """Characters of a name that are shown."""
@@ -18,7 +18,7 @@ LONGEST = 200
 def summary(content: Mapping[str, Any]) -> str:
     """The sentences of the summary, the change from earlier versions where there are any, the
     most telling metric, and the cohorts that were confirmed."""
-    parts = [f"### evalkit: {_name(content['info']['corpus']['name'])}",
+    parts = [f"### evalkit: {_name(content['info'].corpus.name)}",
              "\n".join(f"- {in_markdown(unescape(sentence.striptags()))}"
                        for sentence in content["lede"])]
     if content["versions"]:
@@ -51,7 +51,7 @@ def _listing(listing: Listing) -> str:
 
 
 def _matrix(matrix: Matrix) -> str:
-    name, unit = TITLES.get(matrix.metric, matrix.metric), matrix.fact.unit
+    name, unit = matrix.fact.named(matrix.metric), matrix.fact.unit
     rows = ([_name(pipeline), *map(_cell, cells)] for pipeline, cells in matrix.rows)
     return f"**{_name(f'{name}, {unit}' if unit else name)}**\n\n" + _table(
         ["", *(_name(condition) for condition in matrix.conditions)], rows)

@@ -13,12 +13,13 @@ import numpy as np
 from markupsafe import Markup
 
 from evalkit.core.errors import RunError
+from evalkit.core.text import number, short
 from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.heat import heat_of
 from evalkit.report.listing import Cell
 from evalkit.report.maps import Region, Window, shaded, windows
-from evalkit.report.text import known, number, short
+from evalkit.report.text import known
 from evalkit.store.runfolder import RunFolder
 
 if TYPE_CHECKING:

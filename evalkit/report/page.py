@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import replacing
+from evalkit.core.text import count, printable
 from evalkit.report import groups, measures, tables, text
 from evalkit.report.cohorts import discovery
 from evalkit.report.exports import (
@@ -33,7 +34,7 @@ from evalkit.report.markdown import summary as page_in_short
 from evalkit.report.mitigation import mitigation_section
 from evalkit.report.real import pairs, reality
 from evalkit.report.recordings import COPIES, Recordings
-from evalkit.report.tables import TITLES, matrices, read_headline
+from evalkit.report.tables import matrices, read_headline
 from evalkit.report.verification import verification
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_examples, worst_examples
@@ -110,17 +111,17 @@ def _put(made: Path, out: Path) -> None:
 def _content(run: RunFolder, folder: Path, by: str | None, earlier: Sequence[RunFolder]
              ) -> dict[str, Any]:
     """Everything the page shows, under the names that its templates have for it."""
-    info, summary = run.info(), run.summary()
+    info, summary = run.record(), run.summary()
     utterances, scores = run.utterances(), run.scores()
-    intervals = headline_intervals(run, list(info["metrics"]))
+    intervals = headline_intervals(run, list(info.metrics))
     headline = read_headline(info, summary, intervals)
     found, cohorts = by_group(utterances, scores, headline, by), discovery(run)
     outputs, recordings = run.outputs(), Recordings(run, info, folder)
-    n_failed = sum(row["n"] for row in summary["failures"])
+    n_failed = sum(row.n for row in summary.failures)
     return {
         "versions": versions([*earlier, run]) if earlier else None,
         "info": info, "headline": headline, "matrices": matrices(headline),
-        "values": tables.values(headline), "failures": tables.what_failed(summary["failures"]),
+        "values": tables.values(headline), "failures": tables.what_failed(summary.failures),
         "groups": found, "rates": groups.rates(found, headline.facts[METRIC]) if found else None,
         "figures": error_rates_by_group(found) if found else [],
         "verification": verification(run, headline, groups.choose_column(utterances, by)),
@@ -153,8 +154,9 @@ def _render(content: dict[str, Any]) -> str:
         loader=PackageLoader("evalkit.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=_finalize)
     environment.globals |= {
-        "count": text.count, "markdown": text.markdown, "yaml_text": text.yaml_text,
-        "titles": TITLES, "most_groups": MOST_GROUPS, "directions": measures.DIRECTIONS}
+        "count": count, "markdown": text.markdown,
+        "yaml_text": lambda config: text.yaml_text(config.model_dump(mode="json")),
+        "most_groups": MOST_GROUPS, "directions": measures.DIRECTIONS}
     style, script = (_template(name) for name in ("style.css", "page.js"))
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
@@ -163,7 +165,7 @@ def _render(content: dict[str, Any]) -> str:
 
 def _finalize(value: Any) -> Any:
     """What a page is given is printable, whoever wrote the template."""
-    return value if isinstance(value, Markup) else text.printable(value)
+    return value if isinstance(value, Markup) else printable(value)
 
 
 def _template(name: str) -> Markup:

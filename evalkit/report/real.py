@@ -14,7 +14,7 @@ import pandas as pd
 from evalkit.core.types import Fact
 from evalkit.report.groups import METRIC, Groups
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
-from evalkit.report.tables import TITLES, Headline
+from evalkit.report.tables import Headline
 from evalkit.statistics.bootstrap import Interval
 from evalkit.statistics.groups import COUNTS, GroupReport, GroupRow, group_table
 from evalkit.statistics.multiple import adjust
@@ -134,9 +134,9 @@ def _compare(rows: pd.DataFrame, headline: Headline, counts: bool, higher_is_bet
 
 def _pair(metric: str, condition: str, found: SystemComparison, fact: Fact, p: float
           ) -> list[Cell]:
-    return [*plain(TITLES.get(metric, metric), condition, found.a, found.b),
+    return [*plain(fact.named(metric), condition, found.a, found.b),
             _ranged(found.difference, fact, "nothing to compare"),
-            Cell("points" if fact.unit == "%" else fact.unit), p_value(float(p)),
+            Cell(fact.difference_unit), p_value(float(p)),
             counted(found.n), _better(found, fact)]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from evalkit.core.errors import RunError
 from evalkit.report.spectrograms import spectrogram
+from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import AUDIO_SUFFIXES, RunFolder
 
 COPIES = "audio"
@@ -34,7 +35,7 @@ class Recordings:
     under a name made of its content."""
 
     run: RunFolder
-    info: Mapping[str, Any]
+    info: RunRecord
     folder: Path
 
     def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
@@ -58,10 +59,11 @@ class Recordings:
 
     @property
     def _kept(self) -> bool:
-        return bool(self.info["config"].get("keep_audio", True))
+        return self.info.config.keep_audio
 
     def _enhances(self, pipeline: str) -> bool:
-        return bool(self.info["pipelines"].get(pipeline, {}).get("enhancer"))
+        known = self.info.pipelines
+        return pipeline in known and known[pipeline].enhancer is not None
 
     def _player(self, label: str, name: str | None, find: Callable[[str], Path],
                 part: tuple[float, float | None] = (0.0, None)) -> Player:

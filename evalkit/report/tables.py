@@ -5,24 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from evalkit.core.types import Fact
 from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, plain
-from evalkit.report.text import fact_of
+from evalkit.store.documents.run import Failure, RunRecord, Score, Summary
 
-TITLES: Mapping[str, str] = {
-    "wer": "Word error rate", "cer": "Character error rate", "mer": "Match error rate",
-    "wil": "Word information lost", "wip": "Word information preserved",
-    "pesq_wb": "PESQ, wideband", "pesq_nb": "PESQ, narrowband", "stoi": "STOI",
-    "estoi": "Extended STOI", "si_sdr": "SI-SDR", "dnsmos_sig": "DNSMOS, speech",
-    "dnsmos_bak": "DNSMOS, background", "dnsmos_ovrl": "DNSMOS, overall",
-    "dnsmos_p808": "DNSMOS, P.808", "eer": "Equal error rate",
-    "min_dcf_p0.01": "Minimum detection cost, prior 0.01",
-    "min_dcf_p0.05": "Minimum detection cost, prior 0.05", "rtf": "Real-time factor",
-}
+UNKNOWN = Fact("", None, "")
+"""Of a name that the run does not define."""
 REAL_TIME = Fact("", False, "Seconds of processing over seconds of audio, measured on the "
-                 "machine of this run while its workers shared it", decimals=3)
+                 "machine of this run while its workers shared it", decimals=3,
+                 title="Real-time factor")
 
 
 @dataclass(frozen=True)
@@ -66,9 +58,8 @@ class Headline:
 
     @property
     def main_metrics(self) -> list[str]:
-        """Every metric that is no part of another, as ``wer.insertions`` is of ``wer``."""
-        return [name for name in self.facts
-                if "." not in name or name.partition(".")[0] not in self.facts]
+        """Every metric that is no part of another."""
+        return [name for name, fact in self.facts.items() if fact.part_of is None]
 
 
 @dataclass(frozen=True)
@@ -83,17 +74,18 @@ class Matrix:
     basis: str
 
 
-def read_headline(info: Mapping[str, Any], summary: Mapping[str, Any],
+def read_headline(info: RunRecord, summary: Summary,
                   intervals: Mapping[tuple[str, str, str], tuple[float, float]]) -> Headline:
     """Brings ``summary.json`` into the order of ``run.json``, each value with its interval."""
-    rows = [_row(row, row["metric"], row["value"]) for row in summary["scores"]]
-    rows += [_row(row, row["metric"], row["value"], "trials") for row in summary["trials"]]
-    rows += [_row(row, "rtf", row["rtf"], "") for row in summary["efficiency"]]
-    metrics = ordered(info["metrics"], (row.metric for row in rows))
-    facts = {name: REAL_TIME if name == "rtf" else fact_of(info["metrics"].get(name))
-             for name in metrics}
-    pipelines = ordered(info["pipelines"], (row.pipeline for row in rows))
-    conditions = ordered(info["conditions"], (row.condition for row in rows))
+    rows = [_row(score) for score in summary.scores]
+    rows += [_row(score, "trials") for score in summary.trials]
+    rows += [Row(speed.pipeline, speed.condition, "rtf", speed.rtf, None, counted="")
+             for speed in summary.efficiency]
+    known = {**info.metrics, "rtf": REAL_TIME}
+    metrics = ordered(known, (row.metric for row in rows))
+    facts = {name: known.get(name, UNKNOWN) for name in metrics}
+    pipelines = ordered(info.pipelines, (row.pipeline for row in rows))
+    conditions = ordered(info.conditions, (row.condition for row in rows))
     rows.sort(key=lambda row: (metrics.index(row.metric), pipelines.index(row.pipeline),
                                conditions.index(row.condition)))
     rows = [replace(row, interval=intervals.get((row.pipeline, row.condition, row.metric)))
@@ -101,10 +93,9 @@ def read_headline(info: Mapping[str, Any], summary: Mapping[str, Any],
     return Headline(pipelines, conditions, facts, rows)
 
 
-def _row(row: Mapping[str, Any], metric: str, value: float | None,
-         counted: str = "utterances") -> Row:
-    return Row(row["pipeline"], row["condition"], metric, math.nan if value is None else value,
-               row.get("n"), row.get("n_failed", 0), row.get("n_speakers"), counted)
+def _row(score: Score, counted: str = "utterances") -> Row:
+    return Row(score.pipeline, score.condition, score.metric, score.value, score.n,
+               score.n_failed, score.n_speakers, counted)
 
 
 def ordered(known: Iterable[str], found: Iterable[str]) -> list[str]:
@@ -173,10 +164,10 @@ def values(headline: Headline) -> Listing:
                    frozenset(("Value", "Measured (n)", "Failed", "Speakers")))
 
 
-def what_failed(rows: Iterable[Mapping[str, Any]]) -> Listing:
+def what_failed(rows: Iterable[Failure]) -> Listing:
     """``summary.json``'s counts of what failed, the most frequent first."""
     columns = ("Pipeline", "Condition", "Metric", "What happened", "Measurements")
-    lines = [Line([*plain(row["pipeline"], row["condition"], row["metric"], row["kind"]),
-                   counted(row["n"])]) for row in sorted(rows, key=lambda row: -row["n"])]
+    lines = [Line([*plain(row.pipeline, row.condition, row.metric, row.kind),
+                   counted(row.n)]) for row in sorted(rows, key=lambda row: -row.n)]
     return Listing("failures", "Failed measurements by kind", columns, lines,
                    frozenset(("Measurements",)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain
-from evalkit.report.tables import TITLES, Headline, cell, ordered, read_headline
+from evalkit.report.tables import Headline, cell, ordered, read_headline
 from evalkit.statistics.groups import COUNTS
 from evalkit.statistics.systems import compare_systems
 from evalkit.store.runfolder import RunFolder
@@ -22,7 +22,7 @@ def versions(runs: Sequence[RunFolder]) -> Listing:
     """A row for every main metric, pipeline and condition of any run, a column a run, the oldest
     first, and the change from the first to the last, paired by utterance on the same draws of
     speakers. Raises RunError for a folder that cannot be read."""
-    headlines = [read_headline(run.info(), run.summary(), {}) for run in runs]
+    headlines = [read_headline(run.record(), run.summary(), {}) for run in runs]
     names = _names(runs)
     columns = ("Metric", "Pipeline", "Condition", *names, "Change", "Unit",
                "Utterances in common", "Verdict")
@@ -53,7 +53,8 @@ def _row(key: Key, headlines: Sequence[Headline]) -> list[Cell]:
     metric, pipeline, condition = key
     found = [headline.of(metric).get((pipeline, condition)) for headline in headlines]
     absent = Cell("–", undefined="not measured in this run", key=math.nan)
-    return [*plain(TITLES.get(metric, metric), pipeline, condition),
+    fact = next(h.facts[metric] for h in reversed(headlines) if metric in h.facts)
+    return [*plain(fact.named(metric), pipeline, condition),
             *(absent if row is None else cell(row, headline.facts[metric])
               for row, headline in zip(found, headlines, strict=True))]
 
@@ -62,7 +63,7 @@ def _change(key: Key, headlines: Sequence[Headline], first: pd.DataFrame, last: 
             ) -> list[Cell]:
     """The change, its unit, what it rests on, and what it says."""
     fact = next(h.facts[key[0]] for h in reversed(headlines) if key[0] in h.facts)
-    unit = Cell("points" if fact.unit == "%" else fact.unit)
+    unit = Cell(fact.difference_unit)
     before, after = (_part(scores, key) for scores in (first, last))
     if not set(before["utterance_id"]) & set(after["utterance_id"]):
         return [measured(math.nan, fact, undefined="no utterance has a score in both"), unit,

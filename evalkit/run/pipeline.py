@@ -12,6 +12,7 @@ from evalkit.core.plugins import create
 from evalkit.core.protocols import Condition, Enhancer, Metric, Recalled, Recognizer, SpeakerEncoder
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
+from evalkit.store.documents import run as documents
 
 
 @dataclass(frozen=True)
@@ -29,21 +30,21 @@ class Pipeline:
         return self.enhancer is not None or any(
             part is not None and not recalls(part) for part in listeners)
 
-    def describe(self, config: PipelineConfig) -> dict[str, Any]:
+    def describe(self, config: PipelineConfig) -> documents.Pipeline:
         """Name and identity of every part, for ``run.json`` and the shards' keys."""
-        described: dict[str, Any] = {}
-        for name in ("enhancer", "recognizer", "encoder"):
-            part = getattr(self, name)
-            described[name] = part and {"name": getattr(config, name).name,
-                                        "identity": part.identity}
-        if self.enhancer is not None:
-            described["enhancer"]["delay_ms"] = 1000 * self.enhancer.delay
-        return described
+        def part(name: str) -> documents.System | None:
+            system = getattr(self, name)
+            return system and documents.System(
+                name=getattr(config, name).name, identity=system.identity,
+                delay_ms=1000 * system.delay if name == "enhancer" else None)
+
+        return documents.Pipeline(**{name: part(name)
+                                     for name in ("enhancer", "recognizer", "encoder")})
 
 
 def recalls(part: Any) -> TypeGuard[Recalled]:
     """Whether a recognizer or encoder looks its results up instead of listening."""
-    return hasattr(part, "recall")
+    return not part.needs_audio
 
 
 def build_pipeline(config: PipelineConfig) -> Pipeline:
@@ -73,9 +74,9 @@ def build_metrics(plugins: Iterable[Plugin], words: WordOptions) -> list[Metric]
     metrics = []
     for plugin in plugins:
         metric = create("metrics", plugin.name, plugin.options)
-        if hasattr(metric, "normaliser"):
-            metric = create("metrics", plugin.name, asdict(words) | plugin.options)
-        metrics.append(metric)
+        given = {name: value for name, value in asdict(words).items()
+                 if name in metric.text_options}
+        metrics.append(create("metrics", plugin.name, given | plugin.options))
     return metrics
 
 
@@ -84,7 +85,7 @@ def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) ->
     if plugin is None:
         return None
     condition = create("conditions", plugin.name, plugin.options)
-    return condition.bind(utterances) if hasattr(condition, "bind") else condition
+    return condition.bind(utterances)
 
 
 def applicable(metric: Metric, pipeline: Pipeline, *, changed: bool) -> bool:

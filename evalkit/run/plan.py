@@ -24,7 +24,8 @@ from evalkit.run.pipeline import (
     build_metrics,
     build_pipeline,
 )
-from evalkit.store.runfolder import SCHEMA_VERSION
+from evalkit.store.documents import run as documents
+from evalkit.store.runfolder import TABLES_VERSION
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Plan:
     """All shards of a run, in the order of its tables, and what made them."""
 
     shards: tuple[Shard, ...]
-    pipelines: dict[str, dict[str, Any]]
+    pipelines: dict[str, documents.Pipeline]
     conditions: dict[str, str]
     metrics: tuple[Metric, ...]
     corpus_digest: str
@@ -80,7 +81,8 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
             cell = Cell(pipeline, name, condition, tuple(plugin for _, plugin in metrics),
                         words, config.channel, config.keep_audio)
             decides = _digest([
-                SCHEMA_VERSION, RESAMPLER, cell.pipeline.name, built.describe(pipeline), name,
+                TABLES_VERSION, RESAMPLER, cell.pipeline.name,
+                built.describe(pipeline).model_dump(), name,
                 _identity(condition), [[m.name, m.version] for m, _ in metrics],
                 asdict(words), config.channel, config.keep_audio])
             shards.extend(_cut(cell, decides, utterances, prints, config.shard_size))
@@ -98,7 +100,7 @@ def _metrics_of(config: EvalConfig, pipeline: PipelineConfig, built: Pipeline,
 
 
 def _identity(condition: Condition | None) -> str:
-    return "unchanged" if condition is None else str(getattr(condition, "identity", condition))
+    return "unchanged" if condition is None else condition.identity
 
 
 def _cut(cell: Cell, decides: str, utterances: tuple[Utterance, ...], prints: Sequence[str],

@@ -22,8 +22,9 @@ from evalkit.run.progress import meter
 from evalkit.run.shard import ShardResult, table_paths
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
+from evalkit.store.documents.run import Timings
 from evalkit.store.manifest import Manifest, read_manifest
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_table
 
 GIVEN = "given"
 """The condition of hypotheses that were made elsewhere."""
@@ -51,7 +52,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     manifest = read_corpus(config)
     plan = make_plan(config, manifest.utterances)
     table = utterance_table(manifest.utterances, manifest.path.parent)
-    encoding = [name for name, parts in plan.pipelines.items() if parts["encoder"]]
+    encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     left_out = [*left_out, *manifest.describe_problems().splitlines()]
     pending = _begin(plan, out)
@@ -63,11 +64,11 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     write_table(out / "utterances.parquet", table)
     cells = [(pipeline, condition) for pipeline in encoding for condition in plan.conditions]
     _write_trials(out, pairs, cells)
-    timings = {"wall_seconds": time.monotonic() - started, "workers": work.workers,
-               "shards": len(plan.shards), "shards_reused": reused}
-    write_json(out / "summary.json", record.summary(RunFolder(out)))
-    write_json(out / "run.json", record.describe(
-        config, plan, manifest, command=command, left_out=left_out, timings=timings, pairs=pairs))
+    timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
+                      shards=len(plan.shards), shards_reused=reused)
+    record.summary(RunFolder(out)).write(out / "summary.json")
+    record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
+                    pairs=pairs).write(out / "run.json")
     return RunFolder(out)
 
 

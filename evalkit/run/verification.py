@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from evalkit.core.config import TrialsConfig
 from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
 from evalkit.store import trials
+from evalkit.store.documents.run import TrialPairs
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Pairs:
     table: pd.DataFrame
     rule: str
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> TrialPairs:
         """For ``run.json``."""
         targets = int(self.table["label"].sum())
-        return {"rule": self.rule, "targets": targets, "nontargets": len(self.table) - targets}
+        return TrialPairs(rule=self.rule, targets=targets, nontargets=len(self.table) - targets)
 
 
 def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> Pairs:

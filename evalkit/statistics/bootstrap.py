@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 from threadpoolctl import ThreadpoolController
 
+from evalkit.core.types import Interval, Method
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
@@ -25,7 +26,6 @@ FEW_SPEAKERS = 30
 COUNTERS = 1 << 18
 """Counters held at once while drawing: fits the cache."""
 
-Method = Literal["studentised", "bca", "percentile", "t"]
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,6 @@ class Contrast(NamedTuple):
 
     rate: tuple[int, int]
     minus: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and its confidence interval, in the metric's own unit.
-
-    ``se`` is the standard error over speakers by the stratified jackknife, ``df`` its
-    Satterthwaite degrees of freedom (speakers - 1 for one rate). ``low`` and ``high`` are NaN,
-    and ``warning`` says why, where nothing can be said."""
-
-    value: float
-    low: float
-    high: float
-    se: float
-    df: float
-    n_speakers: int
-    method: Method
-    warning: str | None = None
 
 
 def intervals(sums: SpeakerSums, contrasts: Sequence[Contrast],

@@ -115,8 +115,8 @@ class _Class(NamedTuple):
 
 
 class Corners(NamedTuple):
-    """``evalkit.store.trials.detection_curve`` of the same trials for any number of draws of speakers,
-    at its corners. From one corner to the next one of its two rates stands still, so that
+    """``evalkit.store.trials.detection_curve`` of the same trials for any number of draws of
+    speakers, at its corners. From one corner to the next one of its two rates stands still, so that
     neither the crossing of the rates nor the lowest cost can be missed."""
 
     thresholds: np.ndarray

@@ -62,12 +62,12 @@ def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str = 
                   seed: int = 0) -> list[GroupReport]:
     """One report for every pipeline that has ``metric`` (or the one named) and every set of
     crossed columns in ``by``. Raises ConfigError as group_table does."""
-    scores, utterances, facts = run.scores(), run.utterances(), run.info()["metrics"]
+    scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
     there = _pipelines(scores, metric)
     names = [pipeline] if pipeline is not None else there
     return [group_table(scores, utterances, columns, metric=metric, pipeline=name,
                         condition=condition, seed=seed,
-                        higher_is_better=bool(facts[metric]["higher_is_better"]))
+                        higher_is_better=bool(facts[metric].higher_is_better))
             for name in names for columns in by]
 
 
@@ -78,7 +78,7 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
     """One report for every pipeline and condition that has trials (or the ones named) and every
     set of crossed columns in ``by``. Raises ConfigError where there are no such trials, and as
     verification_table does."""
-    run.info()
+    run.record()
     trials, utterances = run.trials(), run.utterances()
     if trials["score"].isna().all():
         raise ConfigError(f"{run.path}: no trials of speaker verification have a score; give a "
@@ -99,7 +99,7 @@ def compare_pipelines(run: RunFolder, *, metric: str = "wer", condition: str | N
     out where there is one. Matched pairs and McNemar are for word errors.
 
     Raises ConfigError for a metric or condition that there is not."""
-    scores, facts = run.scores(), run.info()["metrics"]
+    scores, facts = run.scores(), run.record().metrics
     condition = condition or _only_condition(scores)
     names = _pipelines(scores, metric)
     rows = {name: select(scores, metric, name, condition) for name in names}
@@ -109,7 +109,7 @@ def compare_pipelines(run: RunFolder, *, metric: str = "wer", condition: str | N
     return [compare_systems(
         rows[a], rows[b], (a, b), alignments=(heard[a], heard[b]) if metric == "wer" else None,
         counts=metric in COUNTS, resampling=Resampling(seed=seed),
-        higher_is_better=bool(facts[metric]["higher_is_better"]))
+        higher_is_better=bool(facts[metric].higher_is_better))
         for a, b in combinations(names, 2)]
 
 

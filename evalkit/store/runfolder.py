@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.files import replacing
+from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.scores import read_columns, read_scores
 from evalkit.store.trials import read_trials
 
-SCHEMA_VERSION = 1
-"""Of run.json and the tables. A change that an older reader would misread adds one."""
+TABLES_VERSION = 1
+"""Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
 
@@ -47,16 +48,6 @@ EMBEDDINGS = pa.schema([
     ("embedding", pa.list_(pa.float32())),
 ])
 
-INFO: Mapping[str, type] = {
-    "evalkit": str, "created": str, "config": dict, "seed": int, "normaliser": dict,
-    "metrics": dict, "pipelines": dict, "conditions": dict, "corpus": dict, "left_out": list,
-    "packages": dict, "machine": dict}
-"""What run.json always holds, and of which type."""
-KINDS: Mapping[type, str] = {str: "text", int: "a whole number", dict: "an object", list: "a list"}
-FACT = frozenset({"unit", "higher_is_better", "definition"})
-"""What run.json always says of a metric."""
-
-
 @dataclass(frozen=True)
 class RunFolder:
     """The tables of one run, read when asked for. Every method raises RunError, naming the
@@ -64,19 +55,13 @@ class RunFolder:
 
     path: Path
 
-    def info(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """``run.json``: configuration, seeds, versions, definitions of the metrics."""
-        info = self._json("run.json")
-        if info.get("schema") != SCHEMA_VERSION:
-            raise RunError(f"{self.path / 'run.json'}: schema {info.get('schema')!r}, this evalkit "
-                           f"reads {SCHEMA_VERSION}; run it again with this version")
-        if wrong := _wrong_info(info):
-            raise RunError(f"{self.path / 'run.json'}: {wrong}; the file is damaged: run it again")
-        return info
+        return RunRecord.read(self.path / "run.json")
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """``summary.json``: the headline values."""
-        return self._json("summary.json")
+        return Summary.read(self.path / "summary.json")
 
     def utterances(self) -> pd.DataFrame:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
@@ -131,7 +116,7 @@ class RunFolder:
     def corpus_audio(self, relative: str) -> Path:
         """The path of a recording of the corpus, whose root ``run.json`` names. Only files that
         look like audio are given, since the run folder may be somebody else's."""
-        path = Path(self.info()["corpus"]["root"]) / relative
+        path = Path(self.record().corpus.root) / relative
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             raise RunError(f"{self.path}: {relative!r} is not an audio file")
         return path
@@ -154,21 +139,6 @@ class RunFolder:
             return read_columns(path, columns, filled).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
-
-
-def _wrong_info(info: Mapping[str, Any]) -> str | None:
-    """What of run.json is missing or not what it should be; None where nothing is."""
-    for name, kind in INFO.items():
-        if name not in info:
-            return f"has no {name!r}"
-        if not isinstance(info[name], kind):
-            return f"{name!r} is not {KINDS[kind]}"
-    for name, fact in info["metrics"].items():
-        if not isinstance(fact, dict) or not fact.keys() >= FACT:
-            return f"the metric {name!r} is not described by {', '.join(sorted(FACT))}"
-    if not info["pipelines"]:
-        return "names no pipeline"
-    return None if isinstance(info["corpus"].get("root"), str) else "has no root of the corpus"
 
 
 def inside(root: Path, relative: str) -> Path:

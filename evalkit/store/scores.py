@@ -49,11 +49,12 @@ _WORD_INFORMATION = ("correct words divided by reference words, times correct wo
                      "hypothesis words, all pooled; Morris, Maier & Green 2004")
 DERIVED: Mapping[str, Derived] = {
     "wip": Derived(("wer.hits", "wer.precision"), _preserved,
-                   Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}")),
+                   Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
+                        title="Word information preserved")),
     "wil": Derived(("wer.hits", "wer.precision"), lambda a, b: 1 - _preserved(a, b),
-                   Fact("%", False, f"Word information lost, 1 minus: {_WORD_INFORMATION}")),
+                   Fact("%", False, f"Word information lost, 1 minus: {_WORD_INFORMATION}",
+                        title="Word information lost")),
 }
-DERIVED_FACTS: Mapping[str, Fact] = {name: derived.fact for name, derived in DERIVED.items()}
 
 
 def read_scores(run: Path | str) -> pd.DataFrame:

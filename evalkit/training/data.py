@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from evalkit.audio import load, resample
 from evalkit.core.errors import ManifestError, UtteranceError
-from evalkit.core.types import Utterance
+from evalkit.core.types import Recording, Utterance
 from evalkit.store.manifest import read_manifest
 
-TextCheck = Callable[[str], object]
+Spelling = Callable[[str], object]
 """Raises UtteranceError for a text that a model's alphabet cannot spell."""
 
 
-@dataclass(frozen=True)
-class Recording:
-    """An utterance that has a text, and its waveform, float32 of shape (n,)."""
-
-    utterance: Utterance
-    text: str
-    wave: np.ndarray
-
-
-def recordings(manifest: Path, rate: int, check_text: TextCheck | None = None
+def recordings(manifest: Path, rate: int, spell: Spelling | None = None
                ) -> list[Recording]:
     """Every utterance of ``manifest`` with its waveform at ``rate`` Hz. Raises ManifestError,
-    naming the utterance, where one has no audio, or no text that ``check_text`` accepts."""
+    naming the utterance, where one has no audio, or no text that ``spell`` accepts."""
     read = read_manifest(manifest)
     if read.problems:
         raise ManifestError(read.describe_problems(shown=1))
-    if check_text is not None:
-        check_texts(read.utterances, manifest, check_text)
+    if spell is not None:
+        check_texts(read.utterances, manifest, spell)
     return [_recording(utterance, manifest, rate) for utterance in read.utterances]
 
 
-def check_texts(utterances: Iterable[Utterance], manifest: Path, check_text: TextCheck) -> None:
-    """Raises ManifestError for the first text that ``check_text`` does not accept."""
+def check_texts(utterances: Iterable[Utterance], manifest: Path, spell: Spelling) -> None:
+    """Raises ManifestError for the first text that ``spell`` does not accept."""
     for utterance in utterances:
         try:
-            check_text(utterance.text or "")
+            spell(utterance.text or "")
         except UtteranceError as error:
             raise ManifestError(f"{manifest}: {utterance.id}: {error}") from error
 

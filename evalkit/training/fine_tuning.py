@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from evalkit.core.config import Strict
+from evalkit.core.types import Recording
 from evalkit.training.checkpoints import resume, save_checkpoint
-from evalkit.training.data import Recording
 from evalkit.training.loop import train_steps
 from evalkit.training.penalties import Penalty
 from evalkit.training.trainable import Trainable, loss_per_character, parameters

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from evalkit.core.files import replacing
-from evalkit.training.data import Recording
+from evalkit.core.types import Recording
 from evalkit.training.trainable import Trainable, parameters
 
 Example = TypeVar("Example")

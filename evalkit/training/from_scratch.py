@@ -16,9 +16,10 @@ from torch import Tensor
 from evalkit.audio import resample
 from evalkit.conditions.noise import Noise
 from evalkit.core.config import Strict
-from evalkit.core.types import Audio
-from evalkit.models.recognizer import RATE, CtcRecognizer, NetworkConfig, encode, threads
-from evalkit.training.data import Recording, batches_by_length, recordings
+from evalkit.core.types import Audio, Recording
+from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig, encode
+from evalkit.models.tensors import threads
+from evalkit.training.data import batches_by_length, recordings
 from evalkit.training.loop import deterministic, train_steps
 
 Progress = Callable[[int, int, float, float], None]

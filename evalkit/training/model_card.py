@@ -12,10 +12,9 @@ from pandas import DataFrame
 
 from evalkit.conditions.noise import Noise
 from evalkit.core.files import digest
-from evalkit.core.types import Audio, Hypothesis, Output
+from evalkit.core.types import Audio, Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
-from evalkit.models.recognizer import RATE, CtcRecognizer
-from evalkit.training.data import Recording
+from evalkit.models.ctc.network import RATE, CtcRecognizer
 from evalkit.training.from_scratch import Progress, TrainingConfig, reference_recordings, train
 
 GROUP = "accent"

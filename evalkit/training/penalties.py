@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from evalkit.training.data import Recording
+from evalkit.core.types import Recording
 from evalkit.training.trainable import Trainable
 
 Penalty = Callable[[Sequence[Recording]], Tensor]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from evalkit.training.data import Recording
+from evalkit.core.types import Recording
 
 
 class Trainable(Protocol):
@@ -28,8 +28,9 @@ class Trainable(Protocol):
         """Sampling rate in Hz of the waveforms it takes."""
         ...
 
-    def check_text(self, text: str) -> None:
-        """Raises UtteranceError of kind BadText for a text that its alphabet cannot spell."""
+    def spell(self, text: str) -> Sequence[int]:
+        """The labels of ``text``. Raises UtteranceError of kind BadText where the alphabet of
+        the model cannot spell it."""
         ...
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:

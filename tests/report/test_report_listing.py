@@ -16,13 +16,13 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from evalkit.core.errors import RunError
+from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact
 from evalkit.report import write_report
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain, to_csv
 from evalkit.report.real import pairs
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
 from evalkit.report.tables import read_headline
-from evalkit.report.text import in_markdown
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_rows
 from evalkit.statistics.systems import compare_systems

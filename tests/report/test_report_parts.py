@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.text import count, number, printable, short
 from evalkit.core.types import Fact
 from evalkit.report.figures import error_rates_by_group
 from evalkit.report.groups import GroupRow, Groups, by_group, choose_column
 from evalkit.report.lede import write_lede
 from evalkit.report.recordings import Player, Recordings
 from evalkit.report.tables import Headline, Row, matrices, read_headline
-from evalkit.report.text import count, listed, markdown, number, printable, say, short
+from evalkit.report.text import listed, markdown, say
 from evalkit.report.worst import worst_examples, worst_rows
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder

@@ -78,7 +78,8 @@ def test_dev_error_is_that_of_all_pairs() -> None:
             scores.append(float(dev.x[i].double() @ dev.x[j].double()))
             labels.append(dev.speakers[i] == dev.speakers[j])
     expected = equal_error_rate(np.array(scores), np.array(labels)).value
-    assert dev_error(EmbeddingModel(identity_head(DIMENSION)), dev) == pytest.approx(expected, abs=1e-3)
+    model = EmbeddingModel(identity_head(DIMENSION))
+    assert dev_error(model, dev) == pytest.approx(expected, abs=1e-3)
 
 
 def test_training_keeps_the_start_where_dev_knows_nothing_better() -> None:

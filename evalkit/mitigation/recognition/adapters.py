@@ -19,11 +19,10 @@ from torch import Tensor, nn
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.plugins import missing_package
-from evalkit.models.ctc import ctc_losses
-from evalkit.models.recognizer import padded
+from evalkit.core.types import Recording
+from evalkit.models.ctc.loss import ctc_losses
+from evalkit.models.tensors import best_device, device_of, padded
 from evalkit.models.torchaudio_standin import ensure_torchaudio
-from evalkit.training.data import Recording
-from evalkit.training.devices import best_device, device_of
 
 
 @dataclass
@@ -48,9 +47,9 @@ class SpeechBrainCtc:
     def rate(self) -> int:
         return int(self.recognizer.hparams.sample_rate)
 
-    def check_text(self, text: str) -> None:
+    def spell(self, text: str) -> list[int]:
         try:
-            self._encode(text)
+            return self._encode(text)
         except KeyError as error:
             raise UtteranceError("BadText", f"{text!r} holds {error}, which the recognizer's "
                                  "tokenizer does not have") from error
@@ -60,7 +59,7 @@ class SpeechBrainCtc:
         return ctc_losses(posteriors, frames, [self._encode(r.text) for r in batch], self._blank)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
-        waves, samples = (x.to(device_of(self.module)) for x in padded([r.wave for r in batch]))
+        waves, samples = padded([r.wave for r in batch], device_of(self.module))
         lengths = samples / waves.shape[1]
         encoded = self.recognizer.mods.encoder(waves, lengths).log_softmax(-1)
         return encoded, (lengths * encoded.shape[1]).round().long()
@@ -79,10 +78,10 @@ class SpeechBrainCtc:
     def _blank(self) -> int:
         return int(self.recognizer.decoding_function.keywords["blank_id"])
 
-    def _encode(self, text: str) -> Tensor:
+    def _encode(self, text: str) -> list[int]:
         tokenizer = self.recognizer.tokenizer
         encode = getattr(tokenizer, "encode_as_ids", None)
-        return torch.tensor(encode(text) if encode else tokenizer.encode_sequence(list(text)))
+        return list(encode(text) if encode else tokenizer.encode_sequence(list(text)))
 
 
 @dataclass
@@ -100,22 +99,24 @@ class TransformersCtc:
     def rate(self) -> int:
         return int(self.processor.feature_extractor.sampling_rate)
 
-    def check_text(self, text: str) -> None:
+    def spell(self, text: str) -> list[int]:
         tokenizer = self.processor.tokenizer
-        if tokenizer.unk_token_id in tokenizer(text).input_ids:
+        labels = list(tokenizer(text).input_ids)
+        if tokenizer.unk_token_id in labels:
             raise UtteranceError("BadText", f"{text!r} holds characters that the recognizer's "
                                  "vocabulary does not have")
+        return labels
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
         posteriors, frames = self.posteriors(batch)
         tokens = self.processor.tokenizer([r.text for r in batch]).input_ids
-        return ctc_losses(posteriors, frames, [torch.tensor(ids) for ids in tokens],
+        return ctc_losses(posteriors, frames, tokens,
                           self.module.config.pad_token_id)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         features = self.processor.feature_extractor(
-            [r.wave for r in batch], sampling_rate=self.rate, padding=True, return_attention_mask=True,
-            return_tensors="pt").to(device_of(self.module))
+            [r.wave for r in batch], sampling_rate=self.rate, padding=True,
+            return_attention_mask=True, return_tensors="pt").to(device_of(self.module))
         logits = self.module(**features).logits
         samples = features["attention_mask"].sum(-1)
         return logits.log_softmax(-1), self.module._get_feat_extract_output_lengths(samples)

@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.trainable import Reference
-from evalkit.training.data import Recording
 from evalkit.training.fine_tuning import Phase
 from evalkit.training.fisher import fisher_of
 from evalkit.training.penalties import KlToStart, OnlinePrecision, anchored

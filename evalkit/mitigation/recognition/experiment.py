@@ -17,6 +17,7 @@ import torch
 from evalkit.cohorts.finders.tree import Regions, geojson
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
@@ -47,7 +48,7 @@ from evalkit.mitigation.recognition.trials import (
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.groups import plain_data
 from evalkit.store.runfolder import write_json, write_table
-from evalkit.training.data import Recording, check_texts
+from evalkit.training.data import check_texts
 from evalkit.training.fisher import content
 from evalkit.training.trainable import parameters
 
@@ -99,7 +100,7 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
         speech = speech_of(config.general, config.dev, config.test, model.rate)
         for path, part in ((config.general, speech.general), (config.dev, speech.dev),
                            (config.test, speech.test)):
-            check_texts((r.utterance for r in part), path, model.check_text)
+            check_texts((r.utterance for r in part), path, model.spell)
         say(f"{len(speech.general)} general, {len(speech.dev)} development and "
             f"{len(speech.test)} test utterances; looking for the cohorts with the highest error "
             "rates")

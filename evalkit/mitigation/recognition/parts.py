@@ -16,11 +16,11 @@ import pandas as pd
 from evalkit.cohorts.finder import Finder, Rule, outcomes
 from evalkit.cohorts.people import People, people_of
 from evalkit.core.errors import ConfigError, ManifestError
-from evalkit.core.types import Hypothesis, Output
+from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
 from evalkit.run.runner import utterance_table
 from evalkit.store.scores import ratio
-from evalkit.training.data import Recording, recordings
+from evalkit.training.data import recordings
 from evalkit.training.trainable import Trainable
 
 UNPLACED = "unplaced"
@@ -54,8 +54,8 @@ class Cohorts:
 
 
 def read_speech(general: Path, dev: Path, test: Path, rate: int) -> Speech:
-    """Waveforms are at ``rate`` Hz. Raises ManifestError where an utterance cannot be used, or where two of the manifests have
-    a speaker or an utterance id in common."""
+    """Waveforms are at ``rate`` Hz. Raises ManifestError where an utterance cannot be used, or
+    where two of the manifests have a speaker or an utterance id in common."""
     heard = [(path, recordings(path, rate)) for path in (general, dev, test)]
     for what, key in (("speaker", speaker), ("utterance id", lambda r: r.utterance.id)):
         owner: dict[str, Path] = {}

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError
-from evalkit.models.recognizer import RATE, WEIGHTS, CtcRecognizer, encode
-from evalkit.training.data import Recording
-from evalkit.training.devices import best_device, device_of
+from evalkit.core.types import Recording
+from evalkit.models.ctc.network import RATE, WEIGHTS, CtcRecognizer, encode
+from evalkit.models.tensors import best_device, device_of, padded
 from evalkit.training.trainable import Trainable
 
 
@@ -62,8 +62,8 @@ class Reference:
     output: ClassVar[tuple[str, ...]] = ("output.",)
     rate: ClassVar[int] = RATE
 
-    def check_text(self, text: str) -> None:
-        encode(text)
+    def spell(self, text: str) -> list[int]:
+        return encode(text)
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
         self._announce(batch)
@@ -71,7 +71,8 @@ class Reference:
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         self._announce(batch)
-        found: tuple[Tensor, Tensor] = self.module(*self.module.padded([r.wave for r in batch]))
+        found: tuple[Tensor, Tensor] = self.module(
+            *padded([r.wave for r in batch], device_of(self.module)))
         return found
 
     def transcribe(self, heard: Sequence[Recording]) -> list[str]:
@@ -101,8 +102,8 @@ class Reference:
 
 
 def load_trainable(config: ModelConfig) -> Trainable:
-    """The model of ``config``, in evaluation mode, on a graphics processor where there is one. Raises
-    ConfigError where there is none of that kind or it cannot be loaded."""
+    """The model of ``config``, in evaluation mode, on a graphics processor where there is one.
+    Raises ConfigError where there is none of that kind or it cannot be loaded."""
     if config.kind not in KINDS:
         raise ConfigError(f"model: no kind {config.kind!r}; there are {', '.join(KINDS)}")
     model = KINDS[config.kind](config.path)

@@ -19,13 +19,13 @@ import torch
 
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import create
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.arms import Arm, Task
 from evalkit.mitigation.recognition.parts import Speech, read_speech, speaker, word_errors
 from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
-from evalkit.models.recognizer import threads
+from evalkit.models.tensors import threads
 from evalkit.run.executors import process_pool
 from evalkit.store.runfolder import write_table
-from evalkit.training.data import Recording
 from evalkit.training.fine_tuning import Schedule, fine_tune
 
 NONE = "none"

@@ -16,8 +16,7 @@ from safetensors.torch import save_file
 from evalkit.core.files import replacing
 from evalkit.mitigation.verification.config import LABELLED, VARIANTS, Arm, VerificationConfig
 from evalkit.mitigation.verification.speakers import Split, Voiced
-from evalkit.models.recognizer import threads
-from evalkit.training.devices import best_device
+from evalkit.models.tensors import best_device, threads
 from evalkit.training.speaker_embeddings import EmbeddingModel
 from evalkit.training.verification import SpeakerInputs, embed, fit
 from evalkit.training.weightings import (

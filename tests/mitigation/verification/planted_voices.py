@@ -37,7 +37,8 @@ def planted(n_speakers: int, utterances: int, seed: int) -> Planted:
     spread[:, 10:20] = np.where(hidden, 1.2, 0.5)[speakers, None]
     x = own[speakers] + spread * rng.normal(size=spread.shape)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return Planted(SpeakerInputs(torch.as_tensor(x, dtype=torch.float32), speakers), hidden[speakers])
+    voices = SpeakerInputs(torch.as_tensor(x, dtype=torch.float32), speakers)
+    return Planted(voices, hidden[speakers])
 
 
 def head(model: EmbeddingModel) -> torch.Tensor:

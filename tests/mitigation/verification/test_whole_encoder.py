@@ -107,7 +107,8 @@ def test_its_embeddings_are_those_of_speechbrain(encoder: Path, corpus: Path) ->
         source=str(encoder), savedir=str(encoder), local_strategy=LocalStrategy.NO_LINK)
     x = heard(corpus).x
     expected = functional.normalize(classifier.encode_batch(x).squeeze(1), dim=1)
-    torch.testing.assert_close(embed(EmbeddingModel(load_speechbrain_encoder(encoder)), x), expected)
+    model = EmbeddingModel(load_speechbrain_encoder(encoder))
+    torch.testing.assert_close(embed(model, x), expected)
 
 
 def test_every_parameter_learns_against_an_adversary(encoder: Path, corpus: Path) -> None:

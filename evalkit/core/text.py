@@ -1,0 +1,73 @@
+"""Numbers and names as people read them: on a page, in a terminal, in Markdown.
+
+Whatever comes from a run folder is untrusted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from evalkit.core.types import Fact
+
+# Controls other than tab and newline, marks and overrides of text direction, half characters
+# and code points that are no characters: invisible, or able to reorder what stands around them.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+                     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
+_MOST_DECIMALS = 6
+
+
+def printable(value: object) -> str:
+    """``value`` as text whose hidden characters are shown as U+FFFD."""
+    return _HIDDEN.sub("\ufffd", str(value))
+
+
+def short(value: object, length: int) -> str:
+    """``printable(value)`` on one line, at most ``length`` characters."""
+    text = " ".join(printable(value).split())
+    return text if len(text) <= length else text[:length - 1] + "…"
+
+
+def in_markdown(value: object, length: int = 1000) -> str:
+    """``short(value, length)`` as Markdown that shows it as it is and mentions nobody."""
+    return _MARKDOWN.sub(r"\\\1", short(value, length)).replace("@", "@\u200b")
+
+
+def number(value: float | None, fact: Fact, *, signed: bool = False) -> str:
+    """``value`` in the fact's unit and decimals, with a minus sign that is one (U+2212), "–" where
+    it is undefined; ``signed`` puts a plus before what is positive."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    decimals = max(0, min(fact.decimals, _MOST_DECIMALS))
+    shown = f"{fact.scale * value:{'+' if signed else ''}.{decimals}f}"
+    return shown.replace("-", "−")
+
+
+def with_unit(value: float, fact: Fact) -> str:
+    """``number`` followed by the unit, for running text."""
+    return f"{number(value, fact)}\u00a0{fact.unit}".strip()
+
+
+def span(low: float, high: float, fact: Fact) -> str:
+    """The bounds of an interval, such as "1.2 to 3.4"; "" where it has none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{number(low, fact)} to {number(high, fact)}"
+
+
+def heading(name: str, fact: Fact) -> str:
+    """``name`` and the unit, for the head of a column."""
+    return f"{name} {fact.unit}".strip()
+
+
+def p_value(value: float) -> str:
+    """A p-value to the four decimals that ten thousand draws give, "–" where it is undefined."""
+    if not math.isfinite(value):
+        return "–"
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """``n`` with its noun: "1 speaker", "1,200 speakers"."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

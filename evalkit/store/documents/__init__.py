@@ -1,0 +1,1 @@
+"""The JSON documents that evalkit writes and reads: one type each, one writer, one reader."""

@@ -1,0 +1,169 @@
+"""``run.json``: everything that decided a run's numbers; ``summary.json``: its headline."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field
+
+from evalkit.core.config import EvalConfig
+from evalkit.core.types import Fact, Number
+from evalkit.store.documents.base import Document, Part
+
+MOST_DECIMALS = 9
+
+
+def _showable(fact: Fact) -> Fact:
+    if not 0 <= fact.decimals <= MOST_DECIMALS:
+        raise ValueError(f"decimals: {fact.decimals} is not from 0 to {MOST_DECIMALS}")
+    return fact
+
+
+ShownFact = Annotated[Fact, AfterValidator(_showable)]
+
+
+class Normaliser(Part):
+    """The text normaliser of both sides; its version changes whenever the result could."""
+
+    name: str
+    version: str
+
+
+class System(Part):
+    """A part of a pipeline: its plug-in, and what it is made of to the byte. ``delay_ms`` is the
+    stated algorithmic delay of an enhancer."""
+
+    name: str
+    identity: str
+    delay_ms: float | None = None
+
+
+class Pipeline(Part):
+    """The systems of a pipeline, None where it has no such part."""
+
+    enhancer: System | None = None
+    recognizer: System | None = None
+    encoder: System | None = None
+
+
+class Condition(Part):
+    """What was done to the speech."""
+
+    identity: str
+
+
+class Corpus(Part):
+    """``root`` is the manifest's folder; ``digest`` is of every row and recording; ``card`` is
+    Markdown that lies beside the manifest."""
+
+    name: str
+    manifest: str
+    root: str
+    digest: str
+    utterances: int
+    speakers: int
+    hours: float | None
+    card: str | None
+
+
+class TrialPairs(Part):
+    """Which pairs of utterances were tried, and how many of one speaker and of two."""
+
+    rule: str
+    targets: int
+    nontargets: int
+
+
+class Machine(Part):
+    """Where the run was made."""
+
+    platform: str
+    processor: str
+    cores: int | None
+
+
+class Timings(Part):
+    """Of the whole run, from the plan to the last table."""
+
+    wall_seconds: float
+    workers: int
+    shards: int
+    shards_reused: int
+
+
+class RunRecord(Document):
+    """``run.json``. ``metrics`` has a fact for every name in the scores and trials tables and for
+    those that follow from them."""
+
+    schema_number: ClassVar[int] = 2
+    made_by: ClassVar[str] = "evalkit run` or `evalkit score"
+
+    evalkit: str
+    command: str
+    created: str
+    config: EvalConfig
+    seed: int
+    normaliser: Normaliser
+    alignment_costs: str
+    metrics: dict[str, ShownFact]
+    pipelines: Annotated[dict[str, Pipeline], Field(min_length=1)]
+    conditions: dict[str, Condition]
+    corpus: Corpus
+    left_out: list[str]
+    trials: TrialPairs | None
+    resampler: str
+    packages: dict[str, str]
+    python: str
+    machine: Machine
+    git_commit: str | None
+    timings: Timings
+
+
+class Score(Part):
+    """A headline value with what stands behind it: ``n`` measured utterances, or trials."""
+
+    pipeline: str
+    condition: str
+    metric: str
+    value: Number
+    n: int
+    n_failed: int
+    n_speakers: int
+
+
+class TrialScore(Score):
+    """``threshold`` is that of the equal error rate, NaN for other metrics."""
+
+    threshold: Number
+
+
+class Failure(Part):
+    """How many measurements failed for one kind of reason."""
+
+    pipeline: str
+    condition: str
+    metric: str
+    kind: str
+    n: int
+
+
+class Efficiency(Part):
+    """Seconds of audio and of processing it, and their ratio, the real-time factor."""
+
+    pipeline: str
+    condition: str
+    seconds: float
+    processing_seconds: float
+    rtf: Number
+
+
+class Summary(Document):
+    """``summary.json``."""
+
+    schema_number: ClassVar[int] = 2
+    made_by: ClassVar[str] = "evalkit run` or `evalkit score"
+
+    scores: list[Score]
+    trials: list[TrialScore]
+    failures: list[Failure]
+    efficiency: list[Efficiency]
