@@ -14,13 +14,12 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from evalkit.core.errors import ConfigError
 from evalkit.core.types import Recording
-from evalkit.mitigation.recognition.trainable import Reference
+from evalkit.mitigation.recognition.adapted import AdaptedRecognizer
 from evalkit.training.fine_tuning import Phase
 from evalkit.training.fisher import fisher_of
 from evalkit.training.penalties import KlToStart, OnlinePrecision, anchored
-from evalkit.training.trainable import Trainable, parameters
+from evalkit.training.trainable import parameters
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Arm(Protocol):
     @property
     def strengths(self) -> tuple[float, ...]: ...
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         """What ``model``, which is at its start, is to be taught."""
         ...
 
@@ -57,7 +56,7 @@ class Plain:
 
     strengths = (0.0,)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         yield Phase(task.target)
 
 
@@ -67,7 +66,7 @@ class FreezeEncoder:
 
     strengths = (0.0,)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         _freeze(model, "encoder")
         yield Phase(task.target)
 
@@ -78,7 +77,7 @@ class FreezeOutput:
 
     strengths = (0.0,)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         _freeze(model, "output")
         yield Phase(task.target)
 
@@ -89,7 +88,7 @@ class L2:
 
     strengths: tuple[float, ...] = (0.01, 0.1)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         yield Phase(task.target, penalty=anchored(parameters(model), strength))
 
 
@@ -99,7 +98,7 @@ class Kl:
 
     strengths: tuple[float, ...] = (0.1, 1.0)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         yield Phase(task.target, penalty=KlToStart(model, strength))
 
 
@@ -110,7 +109,7 @@ class Ewc:
 
     strengths: tuple[float, ...] = (0.01, 0.1)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         fisher = fisher_of(model, task.probed, task.cache)
         yield Phase(task.target, penalty=anchored(parameters(model), strength, fisher))
 
@@ -124,7 +123,7 @@ class OnlineEwc:
     strengths: tuple[float, ...] = (0.01, 0.1)
     gamma: float = 0.95
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         memory = OnlinePrecision(self.gamma)
         known = task.probed
         for cohort in task.targets:
@@ -140,7 +139,7 @@ class Mixture:
 
     strengths: tuple[float, ...] = (0.25, 0.5)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         yield _mixed(task, (1 - strength) / len(task.target), strength / len(task.general))
 
 
@@ -151,7 +150,7 @@ class Oversample:
 
     strengths: tuple[float, ...] = (2.0, 4.0, 8.0)
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         yield _mixed(task, strength, 1.0)
 
 
@@ -164,10 +163,7 @@ class CohortEmbedding:
     strengths: tuple[float, ...] = (0.25, 0.5)
     dimension: int = 2
 
-    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
-        if not isinstance(model, Reference):
-            raise ConfigError("arm cohort_embedding: only the reference recognizer can be given "
-                              "a further input; leave the arm out")
+    def phases(self, task: Task, model: AdaptedRecognizer, strength: float) -> Iterator[Phase]:
         model.add_cohort_input(task.cohort_of, self.dimension)
         return Mixture(self.strengths).phases(task, model, strength)
 
@@ -179,6 +175,6 @@ def _mixed(task: Task, target: float, general: float) -> Phase:
     return Phase([*task.target, *task.general], chances / chances.sum())
 
 
-def _freeze(model: Trainable, part: Literal["encoder", "output"]) -> None:
+def _freeze(model: AdaptedRecognizer, part: Literal["encoder", "output"]) -> None:
     for name, weight in model.module.named_parameters():
         weight.requires_grad_(name.startswith(model.output) != (part == "output"))

@@ -17,6 +17,7 @@ import torch
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
 from evalkit.core.types import Recording
+from evalkit.mitigation.recognition.adapted import AdaptedRecognizer
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
@@ -29,7 +30,6 @@ from evalkit.mitigation.recognition.parts import (
     speaker,
     word_errors,
 )
-from evalkit.mitigation.recognition.trainable import load_trainable
 from evalkit.mitigation.recognition.trials import (
     NONE,
     SCORES,
@@ -44,6 +44,7 @@ from evalkit.mitigation.recognition.trials import (
     task_of,
     trials_of,
 )
+from evalkit.mitigation.trainable import load_trainable
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.groups import plain_data
 from evalkit.store.runfolder import write_json, write_table
@@ -95,11 +96,11 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
         make_arm(plugin)
     finder = create("cohorts", config.cohorts.name, config.cohorts.options)
     with reproducible(config.seed):
-        model = load_trainable(config.model)
-        speech = speech_of(config.general, config.dev, config.test, model.rate)
+        model = AdaptedRecognizer(load_trainable("recognizer", config.model))
+        speech = speech_of(config.general, config.dev, config.test, model.system.rate)
         for path, part in ((config.general, speech.general), (config.dev, speech.dev),
                            (config.test, speech.test)):
-            check_texts((r.utterance for r in part), path, model.spell)
+            check_texts((r.utterance for r in part), path, model.system.spell)
         say(f"{len(speech.general)} general, {len(speech.dev)} development and "
             f"{len(speech.test)} test utterances; looking for the cohorts with the highest error "
             "rates")
@@ -109,7 +110,7 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
         _warm_up(config, setting, speech)
     decides = [start, content({}, speech.all), sorted(setting.adapting), setting.targets,
                sorted(setting.of.items()), config.schedule.model_dump(),
-               config.fisher_utterances, config.model.kind, torch.__version__]
+               config.fisher_utterances, config.model.name, torch.__version__]
     found = cohorts.on_dev
     say(f"{len(found)} cohorts; learning from {', '.join(setting.targets)} "
         f"(word error rate on dev {found['value'][0]:.1%}, best cohort "
@@ -140,7 +141,7 @@ def _warm_up(config: RecognitionConfig, setting: Setting, speech: Speech) -> Non
     task = task_of(setting, speech)
     for plugin in config.arms:
         arm = make_arm(plugin)
-        next(iter(arm.phases(task, load_trainable(config.model), arm.strengths[0])))
+        next(iter(arm.phases(task, AdaptedRecognizer(load_trainable("recognizer", config.model)), arm.strengths[0])))
 
 
 def _sweep_out(setting: Setting, trials: Sequence[Trial]) -> None:

@@ -18,10 +18,10 @@ from evalkit.cohorts.people import People, people_of
 from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
+from evalkit.mitigation.recognition.adapted import AdaptedRecognizer
 from evalkit.run.runner import utterance_table
 from evalkit.store.scores import ratio
 from evalkit.training.data import recordings
-from evalkit.training.trainable import Trainable
 
 UNPLACED = "unplaced"
 """The cohort of those whom the rule sends nowhere."""
@@ -73,7 +73,7 @@ def speaker(recording: Recording) -> str:
     return recording.utterance.speaker or recording.utterance.id
 
 
-def word_errors(model: Trainable, heard: Sequence[Recording]) -> pd.DataFrame:
+def word_errors(model: AdaptedRecognizer, heard: Sequence[Recording]) -> pd.DataFrame:
     """Rows of a scores table for the metric wer, with a column ``hypothesis``."""
     texts = model.transcribe(heard)
     rows = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from evalkit.core.config import Plugin, PluginSpec, Strict
 from evalkit.statistics.bootstrap import Resampling
@@ -21,19 +22,18 @@ VARIANTS: dict[Arm, Variant] = {"arw_pw": "pw", "arw_aps": "aps", "arw_pl": "pl"
 
 
 class WholeEncoder(Strict):
-    """The speaker encoder of SpeechBrain in the folder ``path``, of which every parameter is
-    trained. It hears the first ``seconds`` of an utterance; a shorter one is repeated."""
+    """Every parameter of the encoder is trained. It hears the first ``seconds`` of an utterance;
+    a shorter one is repeated."""
 
-    path: Path
     seconds: float = Field(3.0, gt=0)
 
 
 class VerificationConfig(Strict):
     """An experiment on the speakers of manifests: ``train``, ``dev`` and ``test``, or ``train``
     alone in ``folds`` parts, each of which is test once. What learns is a head over the
-    embeddings of ``encoder``, or the ``whole`` of another encoder. ``groups`` are the metadata
-    columns to report by; ``cohort`` is the one whose labels the labelled arms see, by default
-    the first."""
+    embeddings of ``encoder``, or the ``whole`` encoder (plug-in group "trainable_encoders").
+    ``groups`` are the metadata columns to report by; ``cohort`` is the one whose labels the
+    labelled arms see, by default the first."""
 
     train: Path
     dev: Path | None = None
@@ -55,6 +55,14 @@ class VerificationConfig(Strict):
     group_dro_rate: float = Field(0.1, gt=0)
     trials: int = Field(60_000, gt=0)
     draws: int = Field(200, gt=1)
+
+    @field_validator("whole", mode="before")
+    @classmethod
+    def _no_folder(cls, whole: Any) -> Any:
+        if isinstance(whole, Mapping) and "path" in whole:
+            raise ValueError("has no `path`; name the encoder to be trained, as in "
+                             "encoder: {name: speechbrain, path: FOLDER}")
+        return whole
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evalkit.mitigation.trainable import load_trainable
 from evalkit.mitigation.verification.arms import Material, Trained, kept
 from evalkit.mitigation.verification.config import Arm, VerificationConfig
 from evalkit.mitigation.verification.outcome import (
@@ -31,7 +32,6 @@ from evalkit.mitigation.verification.speakers import (
     scored,
     trials_of,
 )
-from evalkit.mitigation.verification.whole_encoder import load_speechbrain_encoder
 from evalkit.run.runner import Work
 from evalkit.store.runfolder import write_json
 from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
@@ -72,14 +72,16 @@ def run_verification(config: VerificationConfig, out: Path, *, say: Say = lambda
 
 
 def _material(config: VerificationConfig, out: Path, work: Work, say: Say) -> Material:
+    encoder = load_trainable("encoder", config.encoder) if config.whole else None
+
     def read(name: str) -> Voiced:
         manifest, outside = getattr(config, name), config.outside
         if config.utterances is not None:
             manifest = first_of_each(manifest, config.utterances, out / f"{name}.jsonl",
                                      outside=outside)
             outside = True
-        if config.whole is not None:
-            return recorded(manifest, config.whole.seconds, outside=outside)
+        if config.whole and encoder:
+            return recorded(manifest, config.whole.seconds, encoder.rate, outside=outside)
         return embedded(manifest, config.encoder, out / "embeddings" / name, work, say,
                         outside=outside)
 
@@ -89,8 +91,7 @@ def _material(config: VerificationConfig, out: Path, work: Work, say: Say) -> Ma
         voiced = read("train")
         splits = folded(voiced, config.folds, config.split_seed)
     voiced.labels(config.told)  # refuses a column that is not there before anything is trained
-    network = (identity_head(voiced.x.shape[1]) if config.whole is None
-               else load_speechbrain_encoder(config.whole.path))
+    network = encoder.module if encoder else identity_head(voiced.x.shape[1])
     return Material(config, voiced, splits, EmbeddingModel(network))
 
 

@@ -21,9 +21,6 @@ from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
 
-RATE = 16_000
-"""Hz, of the waveforms that a whole encoder hears."""
-
 SEEN_BY_NOTHING = Plugin(name="wer")
 """A run names a metric; without a recognizer there is nothing for this one to measure."""
 
@@ -108,13 +105,13 @@ def first_of_each(manifest: Path, most: int, path: Path, *, outside: bool = Fals
     return path
 
 
-def recorded(manifest: Path, seconds: float, *, outside: bool = False) -> Voiced:
-    """The first ``seconds`` of the utterances of ``manifest`` at RATE; shorter ones are repeated.
-    Raises ManifestError for one without a speaker, and where the manifest has a bad line."""
+def recorded(manifest: Path, seconds: float, rate: int, *, outside: bool = False) -> Voiced:
+    """The first ``seconds`` of the utterances of ``manifest`` at ``rate`` Hz; shorter ones are
+    repeated. Raises ManifestError for one without a speaker, and for a bad line."""
     utterances = _read(manifest, outside)
     table = utterance_table(utterances, manifest.parent).to_pandas()
-    samples = round(seconds * RATE)
-    return Voiced(_named(table, manifest), np.stack([_wave(u, samples) for u in utterances]))
+    samples = round(seconds * rate)
+    return Voiced(_named(table, manifest), np.stack([_wave(u, samples, rate) for u in utterances]))
 
 
 def _read(manifest: Path, outside: bool) -> Sequence[Utterance]:
@@ -132,15 +129,15 @@ def _named(table: pd.DataFrame, manifest: Path) -> pd.DataFrame:
     return table
 
 
-def _wave(utterance: Utterance, samples: int) -> np.ndarray:
-    """(samples,), NaN where there is nothing to hear."""
+def _wave(utterance: Utterance, samples: int, rate: int) -> np.ndarray:
+    """(samples,) at ``rate`` Hz, NaN where there is nothing to hear."""
     try:
         if utterance.audio is None:
             raise UtteranceError("MissingAudio", "the manifest names none")
         heard = audio.load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
     except UtteranceError:
         return np.full(samples, np.nan, np.float32)
-    return np.resize(audio.resample(heard, RATE).samples, samples).astype(np.float32)
+    return np.resize(audio.resample(heard, rate).samples, samples).astype(np.float32)
 
 
 def given_split(train: Voiced, dev: Voiced, test: Voiced) -> tuple[Voiced, list[Split]]:
