@@ -13,8 +13,8 @@ from evalkit.compare.gates import Scope
 from evalkit.compare.pairing import Paired, Pairing
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.groups import FLOORS, NOTHING
+from evalkit.statistics.paired_permutation import fewest_speakers, flip_signs, p_values, step_down
 from evalkit.statistics.sums import SpeakerSums
-from evalkit.statistics.swaps import fewest_speakers, p_values, step_down, swap
 from evalkit.store.scores import ratio
 
 Verdict = Literal["worse", "better", "no change found", "insufficient"]
@@ -102,7 +102,7 @@ def tested(findings: Sequence[Finding], level: float, resampling: Resampling = D
     table = [finding.change for finding in findings]
     if not judged:
         return table
-    swaps = swap(np.stack([findings[i].contributions for i in judged], axis=1), resampling)
+    swaps = flip_signs(np.stack([findings[i].contributions for i in judged], axis=1), resampling)
     for i, p, adjusted in zip(judged, p_values(swaps), step_down(swaps), strict=True):
         verdict: Verdict = "no change found"
         if adjusted <= level:

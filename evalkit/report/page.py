@@ -38,7 +38,7 @@ from evalkit.report.tables import matrices, read_headline
 from evalkit.report.verification import verification
 from evalkit.report.versions import versions
 from evalkit.report.worst import changed_examples, worst_examples
-from evalkit.statistics.runs import headline_intervals
+from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.runfolder import RunFolder
 
 PAGE = "index.html"

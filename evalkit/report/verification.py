@@ -18,7 +18,7 @@ from evalkit.report.listing import Cell, Line, Listing, counted, failed, measure
 from evalkit.report.tables import Headline
 from evalkit.statistics.detection import DetectionInterval
 from evalkit.statistics.groups import Status
-from evalkit.statistics.runs import TRIAL_DRAWS, verification_reports
+from evalkit.statistics.run_statistics import TRIAL_DRAWS, verification_reports
 from evalkit.statistics.verification import VerificationReport
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.trials import DetectionCurve, crossing, detection_curve
