@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from evalkit.core.errors import ManifestError
@@ -35,21 +35,32 @@ def table(source: Path, **columns: str) -> Iterator[Utterance | LeftOut]:
 
 def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
                 ) -> Iterator[Utterance | LeftOut]:
-    metadata = set(rows[0]) - set(columns.values()) if rows else set()
-    numeric = {c for c in metadata if all(_NUMBER.fullmatch(row[c] or "0") for row in rows)}
+    metadata = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
+    numeric = [all(_NUMBER.fullmatch(row[column] or "0") for row in rows) for column in metadata]
     for number, row in enumerate(rows, 1):
         fields = {field: row.get(column) for field, column in columns.items()}
-        name = fields["id"] or f"row {number}"
         try:
-            offset, duration = (seconds(fields[f]) for f in ("offset", "duration"))
+            utterance = _utterance(source, fields)
         except ValueError as error:
-            yield LeftOut(name, str(error))
+            yield LeftOut(fields["id"] or f"row {number}", str(error))
             continue
-        if not fields["id"]:
-            yield LeftOut(name, "has no id")
-            continue
-        audio, reference = (source.parent / path if path else None
-                            for path in (fields["audio"], fields["reference_audio"]))
-        yield Utterance(name, audio, fields["speaker"], fields["text"], reference, offset or 0.0,
-                        duration, {c: json.loads(cell) if cell and c in numeric else cell
-                                   for c, cell in row.items() if c in metadata})
+        yield replace(utterance, metadata={
+            column: _value(row[column], is_number)
+            for column, is_number in zip(metadata, numeric, strict=True)})
+
+
+def _utterance(source: Path, fields: Mapping[str, str | None]) -> Utterance:
+    """An utterance without metadata. Raises ValueError where the row cannot be used."""
+    offset, duration = (seconds(fields[field]) for field in ("offset", "duration"))
+    if not fields["id"]:
+        raise ValueError("has no id")
+    audio, reference = (source.parent / path if path else None
+                        for path in (fields["audio"], fields["reference_audio"]))
+    return Utterance(fields["id"], audio, fields["speaker"], fields["text"], reference,
+                     offset or 0.0, duration)
+
+
+def _value(cell: str | None, is_number: bool) -> str | int | float | None:
+    if cell is None or not is_number:
+        return cell
+    return float(cell) if "." in cell else int(cell)
