@@ -1,4 +1,4 @@
-"""Gates, baselines, history and exports through the installed command line."""
+"""Gates, baselines, history and exports through the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from evalkit.compare.history import history, write_history
 from evalkit.core.errors import RunError
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.test_cli import evalkit
+from tests.conftest import evalkit, installed
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<b>|`\u202e@all% "
@@ -163,7 +163,7 @@ def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_
 
 
 def test_a_pipe_is_written_into(runs: Path) -> None:
-    result = evalkit("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
+    result = installed("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
     assert result.returncode == 0, result.stderr
     assert json.JSONDecoder().raw_decode(result.stdout)[0]["schema"] == 2
 

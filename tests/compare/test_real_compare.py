@@ -14,7 +14,7 @@ from evalkit.compare.comparison import compare
 from evalkit.compare.gates import Gate, Gates
 from evalkit.store.documents.comparison import Tolerance
 from evalkit.store.manifest import write_manifest
-from tests.test_cli import evalkit
+from tests.conftest import evalkit
 from tests.test_real import read_tsv, run_cli
 
 
