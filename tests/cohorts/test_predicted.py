@@ -13,7 +13,7 @@ from evalkit.cohorts.discovery import Settings, discover_among
 from evalkit.cohorts.finders.predicted import Difficulty, Predicted
 from evalkit.cohorts.speakers import Outcomes, Speakers, speakers_of
 from evalkit.statistics.bootstrap import Resampling
-from tests.cohorts.world import SUBJECT, make_world
+from tests.worlds import SUBJECT, make_world
 
 
 def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[Speakers, np.ndarray]:
