@@ -20,7 +20,7 @@ from evalkit.core.types import Hypothesis, Output
 from evalkit.metrics.words import WordErrors
 from evalkit.mitigation.recognition.trainable import Trainable
 from evalkit.models.training import Recording, recordings
-from evalkit.run.runner import utterance_table
+from evalkit.run.utterances import utterance_table
 from evalkit.store.scores import ratio
 
 UNPLACED = "unplaced"
