@@ -210,23 +210,25 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
     """
     say(f"looking for underserved cohorts in {run}")
     from evalkit.cohorts.discovery import Settings, discover
-    from evalkit.cohorts.findings import describe, write_findings
+    from evalkit.cohorts.findings import describe, write_discovery
     from evalkit.core.plugins import create
     from evalkit.statistics.bootstrap import Resampling
     from evalkit.terminal import line, print_json, print_table
 
     folder = _opened(run)
-    found = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
-                     finders=[create("cohorts", name) for name in finder] if finder else None,
-                     postcodes=postcodes, settings=Settings(resampling=Resampling(seed=seed)))
-    write_findings(folder, found)
+    discovery = discover(
+        folder, metric=metric, pipeline=pipeline, condition=condition,
+        finders=[create("cohorts", name) for name in finder] if finder else None,
+        postcodes=postcodes, settings=Settings(resampling=Resampling(seed=seed)))
+    write_discovery(folder, discovery)
+    findings = discovery.findings
     if as_json:
-        print_json(found.to_dict())
+        print_json(findings.to_dict())
         return
-    print_table(*describe(found))
-    for name, why in found.skipped.items():
+    print_table(*describe(findings))
+    for name, why in findings.skipped.items():
         print(line(f"not run: {name}: {why}"))
-    for warning in found.warnings:
+    for warning in findings.warnings:
         print(line(f"note: {warning}"))
 
 
@@ -461,7 +463,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
         evalkit train recognizer datasets/accents --out runs/recognizer
     """
     say(f"training the reference recognizer on {corpus_folder}")
-    from evalkit.models.reference import train_reference
+    from evalkit.training.model_card import train_reference
 
     def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
         say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
@@ -483,12 +485,12 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
         evalkit train pronunciation datasets/accents/train.jsonl runs/recognizer
     """
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
-    from evalkit.models.pronunciation import RECOGNIZER, fit
-    from evalkit.models.recognizer import CtcRecognizer
-    from evalkit.models.training import recordings
+    from evalkit.models.ctc.network import CtcRecognizer
+    from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
+    from evalkit.training.from_scratch import reference_recordings
 
-    heard = recordings(manifest)
-    fit(CtcRecognizer.load(folder / RECOGNIZER), (one.wave for one in heard)).save(folder)
+    waves = (recording.wave for recording in reference_recordings(manifest))
+    fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)
 
 
 @app.command()
@@ -503,7 +505,7 @@ def doctor() -> None:
                 state = "ok"
             except EvalkitError as error:
                 state = str(error)
-            print(f"{group:12} {name:20} {state}")
+            print(f"{group:21} {name:20} {state}")
 
 
 def _opened(run: Path) -> RunFolder:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Recording, Utterance
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+    from torch import Tensor, nn
 
 
 class Identified(Protocol):
@@ -53,6 +56,57 @@ class SpeakerEncoder(Listener, Protocol):
 
     def embed(self, batch: Sequence[Audio]) -> np.ndarray:
         """(len(batch), dimension), rows of unit length."""
+        ...
+
+
+class Trainable(Protocol):
+    """The face of a system whose weights can be changed by training.
+
+    A system that has it is named in the entry-point group ``trainable_recognizers`` or
+    ``trainable_encoders`` as well as among the recognizers or encoders."""
+
+    rate: int
+    """Sampling rate in Hz of the waveforms that it is taught with."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network, on the CPU until it is moved; inputs follow its weights. It belongs to
+        this object alone: training it changes what this object hears. That of a speaker encoder
+        maps waveforms (n, samples) to embeddings (n, 1, dimension) of any length."""
+        ...
+
+
+class TrainableRecognizer(Trainable, Recognizer, Protocol):
+    """A recognizer with an output layer of labels, and a loss for a text."""
+
+    rate: int
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        """Prefixes of the names of the output layer's parameters; all others are the encoder."""
+        ...
+
+    @property
+    def further_input(self) -> tuple[str, int] | None:
+        """Name and width of the submodule whose output (n, frames, width) a further input may be
+        added to; None where the network has no such place."""
+        ...
+
+    def spell(self, text: str) -> Sequence[int]:
+        """``text`` as labels of the model's own alphabet. Raises UtteranceError of kind BadText,
+        naming the first character that the alphabet lacks."""
+        ...
+
+    def losses(self, batch: Sequence[Recording]) -> Tensor:
+        """Negative log-likelihood in nats of each text given its waveform, (len(batch),)."""
+        ...
+
+    def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
+        """Log-posteriors (len(batch), frames, labels), and how many frames are valid."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Writes the weights as safetensors, in the form that its option ``weights`` reads."""
         ...
 
 

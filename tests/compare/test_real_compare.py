@@ -13,7 +13,7 @@ import pytest
 from evalkit.compare.comparison import compare
 from evalkit.compare.gates import Gate, Gates, Tolerance
 from evalkit.store.manifest import write_manifest
-from tests.test_cli import evalkit
+from tests.conftest import evalkit
 from tests.test_real import read_tsv, run_cli
 
 
