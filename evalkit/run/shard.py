@@ -196,12 +196,14 @@ def _take(work: Work, todo: Todo, made: Made) -> None:
 
 
 def _system(config: PipelineConfig, stage: str) -> Any:
-    """The system of a stage, created and warmed up once a process."""
-    return _warm_system(GROUPS[stage], plugins_of(config)[stage].model_dump_json())
+    """The system of a stage, created and warmed up once a process, and again where its files have
+    changed since."""
+    group, plugin = GROUPS[stage], plugins_of(config)[stage]
+    return _warm_system(group, plugin.model_dump_json(), build_part(group, plugin).identity)
 
 
 @lru_cache(maxsize=16)
-def _warm_system(group: str, plugin: str) -> Any:
+def _warm_system(group: str, plugin: str, _identity: str) -> Any:
     part = build_part(group, Plugin.model_validate_json(plugin))
     verbs: Mapping[str, Callable[[], Any]] = {
         "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
