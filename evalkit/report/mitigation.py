@@ -99,8 +99,9 @@ def _statistics(arms: Sequence[Results], name: str) -> Table:
     rows = [(_label(arm), [_statistic(arm, statistic) for statistic in STATISTICS])
             for arm in arms]
     return _table(name, "Word error rate on test speakers, %, and its change relative to the "
-                  "start, %, with 95 % interval; the variance is over regions, the last column how much "
-                  "the targets' rate is above that of the region with the lowest, relative to it",
+                  "start, %, with 95 % interval; the variance is over regions, the last column how "
+                  "much the targets' rate is above that of the region with the lowest, relative to "
+                  "it",
                   "arm", list(STATISTICS.values()), rows)
 
 

@@ -75,7 +75,7 @@ def _pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> l
 def gaps(groups: Groups, reports: Sequence[GroupReport]) -> Table:
     """Whether groups differ at all, by pipeline and condition."""
     columns = [*_WHERE, Column("gap", _in_unit("Widest gap", groups.fact), "number"),
-               Column("expected", "By chance alone", "number"),
+               Column("expected", _in_unit("By chance alone", groups.fact), "number"),
                Column("p", "Any gap, p", "number")]
     if groups.fact.is_count:
         columns += [Column("p_adjusted", "Any gap with the rest held equal, p", "number"),
