@@ -483,8 +483,8 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
         evalkit train pronunciation datasets/accents/train.jsonl runs/recognizer
     """
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
-    from evalkit.models.pronunciation import RECOGNIZER, fit
-    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.ctc.network import CtcRecognizer
+    from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
     from evalkit.models.training import recordings
 
     heard = recordings(manifest)
@@ -503,7 +503,7 @@ def doctor() -> None:
                 state = "ok"
             except EvalkitError as error:
                 state = str(error)
-            print(f"{group:12} {name:20} {state}")
+            print(f"{group:21} {name:20} {state}")
 
 
 def _opened(run: Path) -> RunFolder:

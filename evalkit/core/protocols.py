@@ -1,57 +1,123 @@
 """What a plug-in is called with, and all of it: structural types that nothing inherits.
 
 Plug-ins are dataclasses, their parameters are the fields, so that a misspelt option is an error.
+Every member is needed: a plug-in that lacks one is refused by name before a run starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Recording, Utterance
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+    from torch import Tensor, nn
 
 
 class Identified(Protocol):
     @property
     def identity(self) -> str:
-        """Names the model or program exactly: package version, and a hash of weights."""
+        """Names exactly what decides the results: options, package version, hash of weights.
+
+        Results are kept under it: the same identity means that they can be used again."""
         ...
 
 
-class Enhancer(Identified, Protocol):
+class Listener(Identified, Protocol):
+    """A part of a pipeline that is given audio, in batches."""
+
     rate: int | None
-    """Sampling rate in Hz that the enhancer wants, None for any."""
+    """Sampling rate in Hz that it wants, None for any."""
+    batch: int
+    """How many utterances it is given at most at a time, from 1. They are of about one length."""
+
+
+class Enhancer(Listener, Protocol):
     delay: float
     """Stated algorithmic delay in seconds; the runner aligns its output."""
 
-    def enhance(self, speech: Audio) -> Audio:
-        """At ``speech``'s rate, about ``delay`` late, and longer by no more than that."""
+    def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
+        """One output each, at its input's rate, about ``delay`` late, and longer by no more."""
         ...
 
 
-class Recognizer(Identified, Protocol):
-    rate: int | None
+class Recognizer(Listener, Protocol):
+    needs_audio: Literal[True]
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]: ...
 
 
-class SpeakerEncoder(Identified, Protocol):
-    rate: int | None
+class SpeakerEncoder(Listener, Protocol):
+    needs_audio: Literal[True]
 
     def embed(self, batch: Sequence[Audio]) -> np.ndarray:
         """(len(batch), dimension), rows of unit length."""
         ...
 
 
+class Trainable(Protocol):
+    """The face of a system whose weights can be changed by training.
+
+    A system that has it is named in the entry-point group ``trainable_recognizers`` or
+    ``trainable_encoders`` as well as among the recognizers or encoders."""
+
+    rate: int
+    """Sampling rate in Hz of the waveforms that it is taught with."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network, on the CPU until it is moved; inputs follow its weights. It belongs to
+        this object alone: training it changes what this object hears. That of a speaker encoder
+        maps waveforms (n, samples) to embeddings (n, 1, dimension) of any length."""
+        ...
+
+
+class TrainableRecognizer(Trainable, Recognizer, Protocol):
+    """A recognizer with an output layer of labels, and a loss for a text."""
+
+    rate: int
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        """Prefixes of the names of the output layer's parameters; all others are the encoder."""
+        ...
+
+    @property
+    def further_input(self) -> tuple[str, int] | None:
+        """Name and width of the submodule whose output (n, frames, width) a further input may be
+        added to; None where the network has no such place."""
+        ...
+
+    def spell(self, text: str) -> Sequence[int]:
+        """``text`` as labels of the model's own alphabet. Raises UtteranceError of kind BadText,
+        naming the first character that the alphabet lacks."""
+        ...
+
+    def losses(self, batch: Sequence[Recording]) -> Tensor:
+        """Negative log-likelihood in nats of each text given its waveform, (len(batch),)."""
+        ...
+
+    def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
+        """Log-posteriors (len(batch), frames, labels), and how many frames are valid."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Writes the weights as safetensors, in the form that its option ``weights`` reads."""
+        ...
+
+
 class Recalled(Identified, Protocol):
-    """A recognizer or encoder whose results were made elsewhere; it needs no audio.
+    """A recognizer or encoder whose results were made elsewhere and are looked up.
 
     ``recall`` gives one result an utterance: a Hypothesis, or a unit vector of shape
     (dimension,). It raises UtteranceError where there is none.
     """
+
+    needs_audio: Literal[False]
 
     def recall(self, utterance: Utterance) -> Any: ...
 
@@ -59,9 +125,13 @@ class Recalled(Identified, Protocol):
 class Metric(Protocol):
     name: str
     version: str
-    """Changes whenever the numbers could; part of a shard's key."""
+    """Changes whenever the numbers could: options, rules and packages. Scores are kept under
+    it."""
     needs: frozenset[str]
     """Of {"audio", "reference_audio", "text", "hypothesis"}."""
+    text_options: frozenset[str]
+    """Those of {"normaliser", "costs"} which are options of this metric and are to be the run's
+    where the metric's own configuration does not give them. Empty for metrics of audio."""
     facts: Mapping[str, Fact]
     """Every name that ``measure`` returns, sub-counts included."""
 
@@ -70,7 +140,13 @@ class Metric(Protocol):
         ...
 
 
-class Condition(Protocol):
+class Condition(Identified, Protocol):
+    def bind(self, utterances: Sequence[Utterance]) -> Condition:
+        """This condition for the corpus ``utterances``, such as one whose babble is made of their
+        voices; itself where the corpus does not matter. Called once, before a run starts."""
+        ...
+
     def apply(self, speech: Audio, utterance: Utterance) -> Audio:
-        """What the microphone hears when ``speech`` is spoken under this condition."""
+        """What the microphone hears when ``speech`` is spoken under this condition: of the same
+        rate and length, and the same for the same utterance. Raises UtteranceError."""
         ...

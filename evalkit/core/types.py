@@ -42,6 +42,16 @@ class Audio:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """An utterance that a model is taught with: its text, and its waveform at the sampling rate
+    of the model, float32 of shape (n,)."""
+
+    utterance: Utterance
+    text: str
+    wave: np.ndarray
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """What a recognizer heard."""
 

@@ -66,6 +66,7 @@ class _TextMetric:
     costs: Costs = "levenshtein"
 
     needs: ClassVar[frozenset[str]] = NEEDS
+    text_options: ClassVar[frozenset[str]] = frozenset({"normaliser", "costs"})
 
     def __post_init__(self) -> None:
         normaliser(self.normaliser)

@@ -12,10 +12,10 @@ from pandas import DataFrame
 
 from evalkit.conditions.noise import Noise
 from evalkit.core.files import digest
-from evalkit.core.types import Audio, Hypothesis, Output
+from evalkit.core.types import Audio, Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
-from evalkit.models.recognizer import RATE, CtcRecognizer
-from evalkit.models.training import Progress, Recording, TrainingConfig, recordings, train
+from evalkit.models.ctc.network import RATE, CtcRecognizer
+from evalkit.models.training import Progress, TrainingConfig, recordings, train
 
 GROUP = "accent"
 NOISE = Noise("babble", 5.0)

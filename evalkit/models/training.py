@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -16,8 +16,9 @@ from evalkit.audio import load, resample
 from evalkit.conditions.noise import Noise
 from evalkit.core.config import Strict
 from evalkit.core.errors import ManifestError, UtteranceError
-from evalkit.core.types import Audio, Utterance
-from evalkit.models.recognizer import RATE, CtcRecognizer, NetworkConfig, encode, threads
+from evalkit.core.types import Audio, Recording, Utterance
+from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig, encode
+from evalkit.models.tensors import threads
 from evalkit.store.manifest import read_manifest
 
 Progress = Callable[[int, int, float, float], None]
@@ -47,15 +48,6 @@ class TrainingConfig(Strict):
     noisy: float = Field(0.5, ge=0, le=1)
     snr_db: tuple[float, ...] = (0.0, 5.0, 10.0, 15.0, 20.0)
     watched: int = Field(80, gt=0)
-
-
-@dataclass(frozen=True)
-class Recording:
-    """An utterance that has a text, and its waveform at RATE, float32 of shape (n,)."""
-
-    utterance: Utterance
-    text: str
-    wave: np.ndarray
 
 
 def train(manifest_train: Path, manifest_dev: Path, out: Path, *,

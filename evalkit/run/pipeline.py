@@ -44,7 +44,7 @@ class Pipeline:
 
 def recalls(part: Any) -> TypeGuard[Recalled]:
     """Whether a recognizer or encoder looks its results up instead of listening."""
-    return hasattr(part, "recall")
+    return not part.needs_audio
 
 
 def build_pipeline(config: PipelineConfig) -> Pipeline:
@@ -74,9 +74,9 @@ def build_metrics(plugins: Iterable[Plugin], words: WordOptions) -> list[Metric]
     metrics = []
     for plugin in plugins:
         metric = create("metrics", plugin.name, plugin.options)
-        if hasattr(metric, "normaliser"):
-            metric = create("metrics", plugin.name, asdict(words) | plugin.options)
-        metrics.append(metric)
+        given = {name: value for name, value in asdict(words).items()
+                 if name in metric.text_options}
+        metrics.append(create("metrics", plugin.name, given | plugin.options))
     return metrics
 
 
@@ -85,7 +85,7 @@ def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) ->
     if plugin is None:
         return None
     condition = create("conditions", plugin.name, plugin.options)
-    return condition.bind(utterances) if hasattr(condition, "bind") else condition
+    return condition.bind(utterances)
 
 
 def applicable(metric: Metric, pipeline: Pipeline, *, changed: bool) -> bool:

@@ -100,7 +100,7 @@ def _metrics_of(config: EvalConfig, pipeline: PipelineConfig, built: Pipeline,
 
 
 def _identity(condition: Condition | None) -> str:
-    return "unchanged" if condition is None else str(getattr(condition, "identity", condition))
+    return "unchanged" if condition is None else condition.identity
 
 
 def _cut(cell: Cell, decides: str, utterances: tuple[Utterance, ...], prints: Sequence[str],

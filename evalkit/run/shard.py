@@ -213,7 +213,7 @@ def _enhance(work: Work, heard: Audio, enhancer: Any) -> Audio:
     """The enhancer's output at the input's rate and length, aligned to the input."""
     wanted = work.converted(heard, enhancer.rate)
     with work.timed():
-        made = enhancer.enhance(wanted)
+        made = enhancer.enhance([wanted])[0]
     if not np.isfinite(made.samples).all():
         raise UtteranceError("NotFinite", "the enhancer's output holds NaN or infinite samples")
     back = work.converted(made, heard.rate)

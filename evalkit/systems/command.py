@@ -39,6 +39,8 @@ class CommandEnhancer:
     rate: int | None = None
     timeout_s: float = 60.0
 
+    batch = 1
+
     def __post_init__(self) -> None:
         _check(self.run, self.timeout_s, "{input}", "{output}")
         if not self.delay_ms >= 0:
@@ -52,9 +54,12 @@ class CommandEnhancer:
     def identity(self) -> str:
         return f"{self!r} {_files_of(self.run)}"
 
-    def enhance(self, speech: Audio) -> Audio:
+    def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Raises UtteranceError of kind CommandFailed, CommandTimeout or WrongRate, or as
         evalkit.audio.load does of the program's output."""
+        return [self._enhance(speech) for speech in batch]
+
+    def _enhance(self, speech: Audio) -> Audio:
         with _scratch() as folder:
             _execute(self.run, speech, folder, self.timeout_s)
             output = folder / "output.wav"
@@ -78,6 +83,9 @@ class CommandRecognizer:
     run: str | Sequence[str]
     rate: int | None = 16_000
     timeout_s: float = 60.0
+
+    batch = 1
+    needs_audio = True
 
     def __post_init__(self) -> None:
         _check(self.run, self.timeout_s, "{input}")

@@ -41,6 +41,8 @@ class Hypotheses:
     path: Path | str
     format: str | None = None
 
+    needs_audio = False
+
     def __post_init__(self) -> None:
         if self.format not in (None, *FORMATS):
             raise ValueError(f"format {self.format!r} is not one of {', '.join(FORMATS)}")
@@ -74,6 +76,8 @@ class Embeddings:
     """Vectors of a speaker encoder that ran elsewhere; they are scaled to unit length."""
 
     path: Path | str
+
+    needs_audio = False
 
     @property
     def identity(self) -> str:

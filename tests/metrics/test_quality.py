@@ -17,15 +17,11 @@ from evalkit.audio import RESAMPLER, load
 from evalkit.core.errors import PluginError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Output, Utterance
-from evalkit.metrics import quality
-from evalkit.metrics.quality import (
-    Dnsmos,
-    Estoi,
-    PesqNarrowband,
-    PesqWideband,
-    SiSdr,
-    Stoi,
-)
+from evalkit.metrics import dnsmos as dnsmos_module
+from evalkit.metrics.dnsmos import Dnsmos
+from evalkit.metrics.pesq import PesqNarrowband, PesqWideband
+from evalkit.metrics.si_sdr import SiSdr, si_sdr
+from evalkit.metrics.stoi import Estoi, Stoi
 
 RATE = 16000
 PESQ = [PesqWideband(), PesqNarrowband()]
@@ -201,7 +197,7 @@ def test_estoi_repeats_itself_and_leaves_the_global_generator_alone():
 def test_si_sdr_is_the_ratio_that_was_mixed(decibels, gain, offset):
     s, n = np.sin(np.arange(4000) * 2 * np.pi / 40), np.cos(np.arange(4000) * 2 * np.pi / 40)
     heard = gain * (s + n / 10 ** (decibels / 20)) + offset  # s and n are orthogonal
-    assert quality._si_sdr(s, heard) == pytest.approx(decibels, abs=1e-6)
+    assert si_sdr(s, heard) == pytest.approx(decibels, abs=1e-6)
 
 
 @pytest.mark.parametrize("gain", [1, 0.5, -0.3, 0.1234567])
@@ -233,8 +229,8 @@ def test_dnsmos_takes_any_rate_and_level():
 
 
 def test_dnsmos_without_its_package_says_what_to_install(monkeypatch):
-    quality._dnsmos_version.cache_clear()
-    monkeypatch.setattr(quality, "find_spec", lambda name: None)
+    dnsmos_module._version.cache_clear()
+    monkeypatch.setattr(dnsmos_module, "find_spec", lambda name: None)
     with pytest.raises(PluginError, match=r"pip install 'evalkit\[dnsmos\]'"):
         create("metrics", "dnsmos")
 

@@ -10,7 +10,7 @@ from evalkit.audio import save
 from evalkit.core.errors import ManifestError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio
-from evalkit.models.recognizer import CtcRecognizer, NetworkConfig
+from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 from evalkit.models.reference import CONDITIONS, count_errors, train_reference
 from evalkit.models.training import TrainingConfig, mean_loss, recordings, train
 from evalkit.store.manifest import write_manifest

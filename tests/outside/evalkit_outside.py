@@ -24,6 +24,7 @@ class Late:
     stated_ms: float = 10.0
     rate: int | None = None
     nan: bool = False
+    batch: int = 1
 
     @property
     def delay(self) -> float:
@@ -33,7 +34,10 @@ class Late:
     def identity(self) -> str:
         return repr(self)
 
-    def enhance(self, speech: Audio) -> Audio:
+    def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
+        return [self._enhance(speech) for speech in batch]
+
+    def _enhance(self, speech: Audio) -> Audio:
         shift = round(self.delay_ms / 1000 * speech.rate)
         late = 0.5 * np.pad(speech.samples, (shift, 0))[:len(speech.samples)]
         return Audio(np.full_like(late, np.nan) if self.nan else late, speech.rate)
@@ -51,6 +55,9 @@ class Level:
     die_at: int = -1
     kill_all_at: int = -1
     marker: str = ""
+    batch: int = 1
+
+    needs_audio = True
 
     @property
     def identity(self) -> str:
@@ -77,6 +84,9 @@ class Bands:
 
     rate: int | None = 16_000
     identity: str = "bands"
+    batch: int = 1
+
+    needs_audio = True
 
     def embed(self, batch: Sequence[Audio]) -> np.ndarray:
         return np.stack([self._one(audio.samples) for audio in batch])
@@ -93,6 +103,7 @@ class HypothesisLength:
     name = "hypothesis_length"
     version = "1"
     needs = frozenset({"hypothesis"})
+    text_options: ClassVar = frozenset()
     facts: ClassVar = {"hypothesis_length": Fact("words", None, "Words in the hypothesis")}
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:

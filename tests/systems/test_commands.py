@@ -47,7 +47,7 @@ def failure(function, *arguments, **options) -> UtteranceError:
 
 
 def test_a_program_enhances(script, voice: Audio) -> None:
-    made = enhancer(script(HALVE)).enhance(voice)
+    made = enhancer(script(HALVE)).enhance([voice])[0]
     assert made.rate == voice.rate
     assert np.abs(made.samples - voice.samples / 2).max() < 1 / 32768
 
@@ -55,7 +55,7 @@ def test_a_program_enhances(script, voice: Audio) -> None:
 def test_a_command_line_is_split_as_a_shell_would(script, voice: Audio) -> None:
     python, path = script(HALVE)
     line = f"{python} '{path}' {{input}} --out={{output}}"
-    made = CommandEnhancer(line).enhance(voice)
+    made = CommandEnhancer(line).enhance([voice])[0]
     assert len(made.samples) == len(voice.samples)
 
 
@@ -72,7 +72,7 @@ def test_output_is_fitted_to_the_input_and_its_delay(script, voice: Audio, lengt
 import sys, numpy, soundfile
 soundfile.write(sys.argv[2], numpy.full({length}, 0.25), 16_000)
 """)
-    made = enhancer(call, delay_ms=10).enhance(voice)
+    made = enhancer(call, delay_ms=10).enhance([voice])[0]
     assert len(made.samples) == 16_160
     assert np.count_nonzero(made.samples) == min(length, 16_160)
 
@@ -89,20 +89,20 @@ def test_failures_are_the_same_every_time(script, voice: Audio) -> None:
     call = script("import sys; sys.exit('cannot use ' + sys.argv[1])")
     assert failure(hear, call, voice).reason == "exit code 1: cannot use input.wav"
     call = script("import sys; open(sys.argv[2], 'w').write('not a recording')")
-    error = failure(enhancer(call).enhance, voice)
+    error = failure(enhancer(call).enhance, [voice])
     assert error.kind == "CorruptAudio"
     assert error.reason.startswith("output.wav: ")
 
 
 def test_a_program_that_writes_nothing_has_failed(script, voice: Audio) -> None:
-    error = failure(enhancer(script("")).enhance, voice)
+    error = failure(enhancer(script("")).enhance, [voice])
     assert str(error) == "CommandFailed: it wrote no {output}"
 
 
 def test_another_sampling_rate_is_refused(script, voice: Audio) -> None:
     call = script("import sys, soundfile; "
                   "soundfile.write(sys.argv[2], soundfile.read(sys.argv[1])[0], 8_000)")
-    error = failure(enhancer(call).enhance, voice)
+    error = failure(enhancer(call).enhance, [voice])
     assert str(error) == "WrongRate: given 16000 Hz, the command wrote 8000 Hz"
 
 

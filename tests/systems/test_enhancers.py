@@ -10,7 +10,8 @@ from evalkit.core.errors import ConfigError, PluginError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
 from evalkit.systems import identity
-from evalkit.systems.enhancers import RNNoise, SpectralGating
+from evalkit.systems.noisereduce import SpectralGating
+from evalkit.systems.rnnoise import RNNoise
 
 ENHANCERS = [SpectralGating(), SpectralGating(stationary=True), RNNoise()]
 
@@ -29,7 +30,7 @@ def noisy(clean: Audio, noise: np.ndarray, snr: float) -> Audio:
 
 
 def aligned(enhancer: RNNoise | SpectralGating, speech: Audio) -> np.ndarray:
-    made = enhancer.enhance(waveform.resample(speech, enhancer.rate))
+    made = enhancer.enhance([waveform.resample(speech, enhancer.rate)])[0]
     early = waveform.advance(waveform.resample(made, speech.rate), enhancer.delay)
     return waveform.fit(early.samples, len(speech.samples))
 
@@ -39,7 +40,7 @@ def test_the_stated_delay_is_the_measured_one(enhancer: SpectralGating,
                                               readers: list[list[Audio]]) -> None:
     for speech, _ in readers[:5]:
         heard = waveform.resample(speech, enhancer.rate)
-        lag = waveform.measure_lag(enhancer.enhance(heard), heard)
+        lag = waveform.measure_lag(enhancer.enhance([heard])[0], heard)
         assert lag == pytest.approx(enhancer.delay, abs=0.001)
 
 
@@ -57,8 +58,8 @@ def test_noise_is_reduced(enhancer: SpectralGating, gain: float, real_data: Path
 def test_an_utterance_does_not_depend_on_those_before(enhancer: SpectralGating,
                                                       readers: list[list[Audio]]) -> None:
     batch = [waveform.resample(speech, enhancer.rate) for speech, _ in readers[:2]]
-    forwards = [enhancer.enhance(speech).samples for speech in batch]
-    backwards = [enhancer.enhance(speech).samples for speech in reversed(batch)][::-1]
+    forwards = [enhancer.enhance([speech])[0].samples for speech in batch]
+    backwards = [enhancer.enhance([speech])[0].samples for speech in reversed(batch)][::-1]
     assert all(np.array_equal(a, b) for a, b in zip(forwards, backwards, strict=True))
 
 
@@ -69,7 +70,7 @@ def test_length_and_rate_are_kept_but_for_the_delay(enhancer: SpectralGating,
     rate = enhancer.rate or 8_000
     noise = np.random.default_rng(0).standard_normal(length).astype(np.float32)
     given = (0.1 * noise).copy()
-    made = enhancer.enhance(Audio(given, rate))
+    made = enhancer.enhance([Audio(given, rate)])[0]
     assert made.rate == rate
     assert made.samples.dtype == np.float32
     assert len(made.samples) == length + round(enhancer.delay * rate)
@@ -79,24 +80,24 @@ def test_length_and_rate_are_kept_but_for_the_delay(enhancer: SpectralGating,
 
 @pytest.mark.parametrize("enhancer", ENHANCERS, ids=repr)
 def test_silence_stays_silence(enhancer: SpectralGating) -> None:
-    made = enhancer.enhance(Audio(np.zeros(48_000, np.float32), enhancer.rate or 16_000))
+    made = enhancer.enhance([Audio(np.zeros(48_000, np.float32), enhancer.rate or 16_000)])[0]
     assert np.abs(made.samples).max() < 1e-4
 
 
 @pytest.mark.parametrize("stationary", [False, True])
 def test_gating_needs_a_window(stationary: bool) -> None:
     with pytest.raises(UtteranceError, match="TooShort: 1023 samples, spectral gating needs 1024"):
-        SpectralGating(stationary).enhance(Audio(np.ones(1023, np.float32), 16_000))
+        SpectralGating(stationary).enhance([Audio(np.ones(1023, np.float32), 16_000)])[0]
 
 
 def test_rnnoise_takes_the_shortest_utterance() -> None:
-    assert len(RNNoise().enhance(Audio(np.ones(1, np.float32), 48_000)).samples) == 961
+    assert len(RNNoise().enhance([Audio(np.ones(1, np.float32), 48_000)])[0].samples) == 961
 
 
 def test_rnnoise_keeps_the_end_of_an_utterance(readers: list[list[Audio]]) -> None:
     speech = waveform.resample(readers[0][0], 48_000)
     cut = Audio(speech.samples[:48_000], 48_000)
-    whole, part = RNNoise().enhance(speech).samples, RNNoise().enhance(cut).samples
+    whole, part = RNNoise().enhance([speech])[0].samples, RNNoise().enhance([cut])[0].samples
     assert len(part) == 48_960
     late = slice(48_000, 48_000 + 480)
     assert np.corrcoef(part[late], whole[late])[0, 1] > 0.5
@@ -105,7 +106,7 @@ def test_rnnoise_keeps_the_end_of_an_utterance(readers: list[list[Audio]]) -> No
 def test_rnnoise_does_not_wrap_around_when_it_overshoots(readers: list[list[Audio]]) -> None:
     speech = waveform.resample(readers[0][0], 48_000)
     loud = np.clip(30 * speech.samples, -1, 1)
-    steps = np.abs(np.diff(RNNoise().enhance(Audio(loud, 48_000)).samples))
+    steps = np.abs(np.diff(RNNoise().enhance([Audio(loud, 48_000)])[0].samples))
     assert steps.max() < 1.0
 
 

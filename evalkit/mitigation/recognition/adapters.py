@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.plugins import missing_package
-from evalkit.mitigation.recognition.trainable import ctc_losses
-from evalkit.models.recognizer import RATE, padded
+from evalkit.core.types import Recording
+from evalkit.models.ctc.loss import ctc_losses
+from evalkit.models.ctc.network import RATE
+from evalkit.models.tensors import device_of, padded
 from evalkit.models.torchaudio_standin import ensure_torchaudio
-from evalkit.models.training import Recording
 
 
 @dataclass
@@ -48,7 +49,7 @@ class SpeechBrainCtc:
         return ctc_losses(posteriors, frames, [self._encode(r.text) for r in batch], self._blank)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
-        waves, samples = padded([r.wave for r in batch])
+        waves, samples = padded([r.wave for r in batch], device_of(self.module))
         lengths = samples / waves.shape[1]
         encoded = self.recognizer.mods.encoder(waves, lengths).log_softmax(-1)
         return encoded, (lengths * encoded.shape[1]).round().long()
@@ -65,10 +66,10 @@ class SpeechBrainCtc:
     def _blank(self) -> int:
         return int(self.recognizer.decoding_function.keywords["blank_id"])
 
-    def _encode(self, text: str) -> Tensor:
+    def _encode(self, text: str) -> list[int]:
         tokenizer = self.recognizer.tokenizer
         encode = getattr(tokenizer, "encode_as_ids", None)
-        return torch.tensor(encode(text) if encode else tokenizer.encode_sequence(list(text)))
+        return list(encode(text) if encode else tokenizer.encode_sequence(list(text)))
 
 
 @dataclass
@@ -85,7 +86,7 @@ class TransformersCtc:
     def losses(self, batch: Sequence[Recording]) -> Tensor:
         posteriors, frames = self.posteriors(batch)
         tokens = self.processor.tokenizer([r.text for r in batch]).input_ids
-        return ctc_losses(posteriors, frames, [torch.tensor(ids) for ids in tokens],
+        return ctc_losses(posteriors, frames, tokens,
                           self.module.config.pad_token_id)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:

@@ -15,11 +15,11 @@ from typing import Literal, Protocol
 import numpy as np
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.fisher import fisher_of
 from evalkit.mitigation.recognition.penalties import KlToStart, OnlinePrecision, anchored
 from evalkit.mitigation.recognition.teaching import Lesson
 from evalkit.mitigation.recognition.trainable import Reference, Trainable, parameters
-from evalkit.models.training import Recording
 
 
 @dataclass(frozen=True)

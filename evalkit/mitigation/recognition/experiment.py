@@ -17,6 +17,7 @@ import torch
 from evalkit.cohorts.finders.tree import Regions, geojson
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
@@ -45,7 +46,6 @@ from evalkit.mitigation.recognition.trials import (
     task_of,
     trials_of,
 )
-from evalkit.models.training import Recording
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.groups import plain_data
 from evalkit.store.runfolder import write_json, write_table

@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from evalkit.core.files import replacing
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.trainable import Trainable, parameters
-from evalkit.models.training import Recording
 
 Example = TypeVar("Example")
 

@@ -16,10 +16,10 @@ import pandas as pd
 from evalkit.cohorts.finder import Finder, Rule, outcomes
 from evalkit.cohorts.people import People, people_of
 from evalkit.core.errors import ConfigError, ManifestError
-from evalkit.core.types import Hypothesis, Output
+from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
 from evalkit.mitigation.recognition.trainable import Trainable
-from evalkit.models.training import Recording, recordings
+from evalkit.models.training import recordings
 from evalkit.run.runner import utterance_table
 from evalkit.store.scores import ratio
 

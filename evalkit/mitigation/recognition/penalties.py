@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.trainable import Trainable
-from evalkit.models.training import Recording
 
 Penalty = Callable[[Sequence[Recording]], Tensor]
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from evalkit.core.config import Strict
 from evalkit.core.files import replacing
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.penalties import Penalty
 from evalkit.mitigation.recognition.trainable import Trainable, parameters
-from evalkit.models.training import Recording
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError
-from evalkit.models.recognizer import WEIGHTS, CtcRecognizer, padded
-from evalkit.models.training import Recording
+from evalkit.core.types import Recording
+from evalkit.models.ctc.network import WEIGHTS, CtcRecognizer
+from evalkit.models.tensors import device_of, padded
 
 
 class Trainable(Protocol):
@@ -93,7 +94,8 @@ class Reference:
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         self._announce(batch)
-        found: tuple[Tensor, Tensor] = self.module(*padded([r.wave for r in batch]))
+        found: tuple[Tensor, Tensor] = self.module(
+            *padded([r.wave for r in batch], device_of(self.module)))
         return found
 
     def transcribe(self, heard: Sequence[Recording]) -> list[str]:
@@ -124,14 +126,6 @@ class Reference:
 def parameters(model: Trainable) -> dict[str, nn.Parameter]:
     """The parameters that training changes, by name."""
     return {name: p for name, p in model.module.named_parameters() if p.requires_grad}
-
-
-def ctc_losses(posteriors: Tensor, frames: Tensor, targets: Sequence[Tensor], blank: int) -> Tensor:
-    """Connectionist temporal classification (Graves et al. 2006): nats of each target given
-    log-posteriors (n, longest, labels) of which ``frames`` (n,) are valid."""
-    lengths = torch.tensor([len(target) for target in targets])
-    return nn.functional.ctc_loss(posteriors.transpose(0, 1), torch.cat(list(targets)), frames,
-                                  lengths, blank, reduction="none")
 
 
 def load_trainable(config: ModelConfig) -> Trainable:

@@ -19,12 +19,12 @@ import torch
 
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import create
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.arms import Arm, Task
 from evalkit.mitigation.recognition.parts import Speech, read_speech, speaker, word_errors
 from evalkit.mitigation.recognition.teaching import Schedule, teach
 from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
-from evalkit.models.recognizer import threads
-from evalkit.models.training import Recording
+from evalkit.models.tensors import threads
 from evalkit.run.executors import process_pool
 from evalkit.store.runfolder import write_table
 

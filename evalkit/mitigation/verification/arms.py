@@ -25,7 +25,7 @@ from evalkit.mitigation.verification.reweighting import (
 )
 from evalkit.mitigation.verification.speakers import Split, Voiced
 from evalkit.mitigation.verification.training import Voices, embed, fit
-from evalkit.models.recognizer import threads
+from evalkit.models.tensors import threads
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from evalkit.mitigation.recognition import trials as trials_module
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.outcomes import Fixed, arm_outcomes
-from evalkit.models.recognizer import CtcRecognizer
+from evalkit.models.ctc.network import CtcRecognizer
 from evalkit.statistics.bootstrap import Resampling
 from tests.mitigation.recognition.tones import SHIFT, SIZES, corpus
 

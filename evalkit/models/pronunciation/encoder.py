@@ -21,15 +21,8 @@ from safetensors import SafetensorError
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.core.files import digest
 from evalkit.models import SHIPPED
-from evalkit.models.recognizer import (
-    LABELS,
-    WINDOW,
-    CtcRecognizer,
-    load_tensors,
-    padded,
-    save_tensors,
-    threads,
-)
+from evalkit.models.ctc.network import LABELS, WINDOW, CtcRecognizer
+from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors, threads
 
 FORMAT = "evalkit pronunciation 1"
 RECOGNIZER, PRONUNCIATION = "recognizer.safetensors", "pronunciation.safetensors"
@@ -45,7 +38,7 @@ LEAST = 1.0
 
 
 @dataclass(frozen=True)
-class Pronunciation:
+class PronunciationEncoder:
     """An encoder: ``centres`` (26, channels) is the usual state of the convolutions in every
     letter, ``axes`` (channels, AXES) the directions in which they vary within letters, scaled
     to a variance of 1."""
@@ -75,7 +68,7 @@ class Pronunciation:
                      {"format": FORMAT, "recognizer": digest(folder / RECOGNIZER)})
 
     @classmethod
-    def load(cls, folder: Path = SHIPPED) -> Pronunciation:
+    def load(cls, folder: Path = SHIPPED) -> PronunciationEncoder:
         """What ``save`` wrote. Raises ConfigError."""
         path = folder / PRONUNCIATION
         try:
@@ -91,7 +84,7 @@ class Pronunciation:
         return cls(CtcRecognizer.load(folder / RECOGNIZER), centres, axes)
 
 
-def fit(recognizer: CtcRecognizer, waves: Iterable[np.ndarray]) -> Pronunciation:
+def fit(recognizer: CtcRecognizer, waves: Iterable[np.ndarray]) -> PronunciationEncoder:
     """Centres and axes from ``waves`` at the recognizer's rate; no label is read. The axes are
     the AXES first principal components of the frames' deviations from the centre of their
     letter, each weighed by its posterior."""
@@ -105,7 +98,7 @@ def fit(recognizer: CtcRecognizer, waves: Iterable[np.ndarray]) -> Pronunciation
     within = (squares - (centres * frames[:, None]).T @ centres) / frames.sum()
     variance, directions = np.linalg.eigh(within)
     axes = directions[:, :-AXES - 1:-1] / np.sqrt(variance[:-AXES - 1:-1])
-    return Pronunciation(recognizer, centres.astype(np.float32), axes.astype(np.float32))
+    return PronunciationEncoder(recognizer, centres.astype(np.float32), axes.astype(np.float32))
 
 
 @torch.inference_mode()
@@ -115,6 +108,7 @@ def _frames(recognizer: CtcRecognizer, wave: np.ndarray) -> tuple[np.ndarray, np
     if len(wave) < WINDOW or not wave.any():
         return np.zeros((1, 26)), np.zeros((1, recognizer.config.channels))
     with threads(1):
-        states, frames = recognizer.convolved(*padded([wave]))
+        states, frames = recognizer.convolved(*padded([wave], device_of(recognizer)))
         posteriors = recognizer.posteriors(states, frames).exp()
-    return posteriors[0, :, LETTERS].double().numpy(), states[0].double().numpy()
+    return (posteriors[0, :, LETTERS].double().cpu().numpy(),
+            states[0].double().cpu().numpy())

@@ -1,4 +1,4 @@
-"""Speech recognizers that run in this process. Each is loaded once a process, when first used."""
+"""The recognizer of the package pocketsphinx."""
 
 from __future__ import annotations
 
@@ -6,53 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from evalkit.core.errors import ConfigError
-from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis
-from evalkit.models import SHIPPED
 from evalkit.systems.identity import require, stamp
-
-if TYPE_CHECKING:
-    from evalkit.models.recognizer import CtcRecognizer
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The reference recognizer of evalkit.models. ``weights`` is a file that `evalkit train
-    recognizer` wrote; the one that evalkit ships where it is None."""
-
-    weights: Path | str | None = None
-
-    rate = 16_000
-
-    def __post_init__(self) -> None:
-        if not self._path.is_file():
-            raise ConfigError(f"{self._path}: no such weights; `evalkit train recognizer` makes "
-                              "some, and without the option the shipped ones are used")
-
-    @property
-    def identity(self) -> str:
-        return f"Reference sha256:{digest(self._path)}"
-
-    @property
-    def _path(self) -> Path:
-        return Path(self.weights or SHIPPED / "recognizer.safetensors")
-
-    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
-        """One hypothesis each, of lower-case words."""
-        texts = _network(self._path).transcribe([audio.samples for audio in batch])
-        return [Hypothesis(text) for text in texts]
-
-
-@lru_cache(maxsize=2)
-def _network(path: Path) -> CtcRecognizer:
-    from evalkit.models.recognizer import CtcRecognizer
-
-    return CtcRecognizer.load(path)
 
 
 @dataclass(frozen=True)
@@ -61,6 +20,8 @@ class PocketSphinx:
     language models of its package."""
 
     rate = 16_000
+    batch = 1
+    needs_audio = True
 
     def __post_init__(self) -> None:
         require("pocketsphinx")

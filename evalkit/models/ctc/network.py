@@ -8,23 +8,23 @@ arXiv:1904.08779).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
 from pydantic import Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
-from evalkit.core.files import replacing
 from evalkit.models import SHIPPED
+from evalkit.models.ctc.loss import ctc_losses
+from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors, threads
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 
 ensure_torchaudio()
@@ -53,6 +53,8 @@ _HOP = RATE // 100
 WINDOW = RATE // 40
 """Samples of the shortest waveform in which anything can be heard."""
 
+Count = TypeVar("Count", int, Tensor)
+
 
 class NetworkConfig(Strict):
     """Sizes of the network. ``strides`` has one time stride for each convolution, of frames that
@@ -76,7 +78,10 @@ class CtcRecognizer(nn.Module):
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or NetworkConfig()
-        self.filterbank = Fbank(sample_rate=RATE, n_mels=c.mels)
+        # SpeechBrain's filters are tensors that .to() does not move: made on another default
+        # device than the CPU, they would not go with what the filterbank makes on the CPU.
+        with torch.device("cpu"):
+            self.filterbank = Fbank(sample_rate=RATE, n_mels=c.mels)
         # Below a spread of 1 dB there is nothing to hear, only rounding to be blown up.
         self.normalise = InputNormalization(norm_type="sentence", epsilon=1.0)
         self.masking = nn.Sequential(
@@ -102,7 +107,7 @@ class CtcRecognizer(nn.Module):
         x, frames = self.features(waves, samples)
         for convolution, stride in zip(self.convolutions, self.config.strides, strict=True):
             x = convolution(x * _valid(frames, x)[:, :, None])
-            frames = (frames - 1) // stride + 1
+            frames = _strided(frames, stride)
         return x, frames
 
     def posteriors(self, x: Tensor, frames: Tensor) -> Tensor:
@@ -113,7 +118,7 @@ class CtcRecognizer(nn.Module):
     def features(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised log-mel spectra (n, frames, mels), 100 a second, in training mode with
         SpecAugment; and how many frames are valid (n,)."""
-        spectra, frames = self.filterbank(waves), samples // _HOP + 1
+        spectra, frames = self.filterbank(waves), _spectra(samples)
         spectra = self.normalise(spectra, frames.double() / spectra.shape[1])
         return self.masking(spectra) if self.training else spectra, frames
 
@@ -121,13 +126,11 @@ class CtcRecognizer(nn.Module):
         """Negative log-likelihood in nats of each text given its waveform, shape (n,).
 
         Raises UtteranceError of kind BadText or TooShort."""
-        posteriors, frames = self(*padded(waves))
         targets = [encode(text) for text in texts]
-        for target, room in zip(targets, frames.tolist(), strict=True):
-            _check_room(target, room)
-        return nn.functional.ctc_loss(
-            posteriors.transpose(0, 1), torch.cat(targets), frames,
-            torch.tensor([len(target) for target in targets]), BLANK, reduction="none")
+        for target, wave in zip(targets, waves, strict=True):
+            _check_room(target, reduce(_strided, self.config.strides, _spectra(len(wave))))
+        posteriors, frames = self(*padded(waves, device_of(self)))
+        return ctc_losses(posteriors, frames, targets, BLANK)
 
     @torch.inference_mode()
     def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
@@ -139,7 +142,7 @@ class CtcRecognizer(nn.Module):
             return [self._decode(wave) if len(wave) >= WINDOW else "" for wave in waves]
 
     def _decode(self, wave: np.ndarray) -> str:
-        posteriors, _ = self(*padded([wave]))
+        posteriors, _ = self(*padded([wave], device_of(self)))
         best = filter_ctc_output(posteriors[0].argmax(-1).tolist(), blank_id=BLANK)
         return " ".join("".join(LABELS[label] for label in best).split())
 
@@ -185,41 +188,14 @@ class BidirectionalGRU(nn.Module):
         return x
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]
-                 ) -> None:
-    """Writes safetensors with a ``description`` in JSON's types."""
-    with replacing(path) as temporary:
-        # One entry only: safetensors writes several in random order.
-        temporary.write_bytes(save(dict(tensors), {"evalkit": json.dumps(description)}))
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What ``save_tensors`` wrote. Raises OSError, SafetensorError or ValueError."""
-    with safe_open(path, framework="pt") as file:
-        description = json.loads((file.metadata() or {}).get("evalkit", "{}"))
-    return load_file(path), description
-
-
-def encode(text: str) -> Tensor:
+def encode(text: str) -> list[int]:
     """Indices into LABELS of the characters of ``text``. Raises UtteranceError of kind BadText
     for other characters than a to z, apostrophe and space."""
     foreign = sorted(set(text) - set(LABELS[1:]))
     if foreign:
         raise UtteranceError("BadText", f"{text!r} holds {foreign[0]!r}; the recognizer spells "
                              "with a to z, apostrophe and space")
-    return torch.tensor([LABELS.index(character) for character in text], dtype=torch.long)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """torch computes on ``count`` threads. How sums are split among them changes their
-    rounding."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return [LABELS.index(character) for character in text]
 
 
 def _convolution(width: int, config: NetworkConfig, stride: int) -> nn.Module:
@@ -229,28 +205,31 @@ def _convolution(width: int, config: NetworkConfig, stride: int) -> nn.Module:
         LayerNorm(config.channels), nn.GELU())
 
 
-def padded(waves: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Waveforms padded with zeros to (n, longest), and their lengths (n,)."""
-    tensors = [torch.as_tensor(wave, dtype=torch.float32) for wave in waves]
-    return (nn.utils.rnn.pad_sequence(tensors, batch_first=True),
-            torch.tensor([len(tensor) for tensor in tensors]))
-
-
 def _valid(frames: Tensor, x: Tensor) -> Tensor:
     """True where a frame of ``x`` (n, longest, …) is one of the first ``frames`` (n,)."""
-    return torch.arange(x.shape[1]) < frames[:, None]
+    return torch.arange(x.shape[1], device=x.device) < frames[:, None]
 
 
 def _reversed(x: Tensor, frames: Tensor) -> Tensor:
     """``x`` (n, longest, width) with the first ``frames`` (n,) of each row in reverse."""
-    index = torch.arange(x.shape[1])
+    index = torch.arange(x.shape[1], device=x.device)
     index = torch.where(_valid(frames, x), frames[:, None] - 1 - index, index)
     return x.gather(1, index[:, :, None].expand_as(x))
 
 
-def _check_room(target: Tensor, frames: int) -> None:
+def _spectra(samples: Count) -> Count:
+    """How many spectra the filterbank makes of waveforms of so many ``samples``."""
+    return samples // _HOP + 1
+
+
+def _strided(frames: Count, stride: int) -> Count:
+    """How many of ``frames`` a convolution leaves."""
+    return (frames - 1) // stride + 1
+
+
+def _check_room(target: Sequence[int], frames: int) -> None:
     """CTC needs a frame for every label, and a blank between two that are equal."""
-    needed = len(target) + int((target[1:] == target[:-1]).sum())
+    needed = len(target) + sum(a == b for a, b in pairwise(target))
     if frames < needed:
         raise UtteranceError("TooShort", f"{frames} frames of the recognizer cannot hold a text "
                              f"that needs {needed}")
