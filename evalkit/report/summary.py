@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import groupby
 from operator import attrgetter
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evalkit.core.text import count, number, p_value, span, with_unit
 from evalkit.report.discovery import Discovery, described
 from evalkit.report.groups import Groups, GroupValue
-from evalkit.report.headline import Headline, Value
+from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say
 from evalkit.statistics.groups import NOTHING
 from evalkit.store.documents.run import RunRecord
@@ -37,38 +37,36 @@ def best_pipelines(headline: Headline) -> Markup:
     if not headline.judged:
         return Markup()
     metric = headline.judged[0]
-    fact = headline.facts[metric]
-    winners: dict[tuple[str, ...], list[Markup]] = {}
-    for condition in headline.conditions:
-        shown = {row.pipeline: with_unit(row.value, fact)
-                 for row in _from_best(headline, metric) if row.condition == condition}
-        best = next(iter(shown.values()), None)
-        names = tuple(name for name, value in shown.items() if value == best)
-        if names:
-            winners.setdefault(names, []).append(say("{} under {}", best, condition))
-    parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
-             + listed(where) for names, where in winners.items()]
+    fact, winners = headline.facts[metric], _winners(headline, metric)
     title = fact.named(metric)
     if len(headline.pipelines) == 1:
-        return say("{} is ", title) + listed([p for where in winners.values() for p in where]) + "."
+        values = [value for where in winners.values() for value in where]
+        return say("{} is ", title) + listed(values) + "."
+    parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
+             + listed(where) for names, where in winners.items()]
     lead = "is highest" if fact.higher_is_better else "is lowest"
     return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + "."
 
 
-def _from_best(headline: Headline, metric: str) -> list[Value]:
+def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Markup]]:
+    """By the names of the best pipelines, their value under each condition where they are best."""
+    fact, winners = headline.facts[metric], defaultdict[tuple[str, ...], list[Markup]](list)
     rows = [row for row in headline.of(metric).values() if not row.undefined]
-    sign = headline.facts[metric].worse
-    return sorted(rows, key=lambda row: sign * row.value)
+    for condition in headline.conditions:
+        tried = [row for row in rows if row.condition == condition]
+        if tried:
+            best = min(tried, key=lambda row: fact.worse * row.value)
+            value = with_unit(best.value, fact)
+            names = tuple(row.pipeline for row in tried if with_unit(row.value, fact) == value)
+            winners[names].append(say("{} under {}", value, condition))
+    return winners
 
 
 def worst_group(groups: Groups) -> Markup:
     """The group that is most often the worst, where its gap to the best is widest, and whether it
     differs there from the others. Groups too small to compare have no part; every pipeline and
     condition in which two groups can be compared is looked at."""
-    rows = [row for row in groups.rows if not row.undefined and row.large_enough]
-    cells = [list(cell) for _, cell in groupby(rows, attrgetter("pipeline", "condition"))]
-    ends = [_worst_and_best(cell, groups) for cell in cells]
-    ends = [(worst, best) for worst, best in ends if worst.value != best.value]
+    ends = _ends(groups)
     if not ends:
         return Markup()
     name = Counter(worst.group for worst, _ in ends).most_common(1)[0][0]
@@ -84,11 +82,15 @@ def worst_group(groups: Groups) -> Markup:
                count(best.n_speakers or 0, "speaker"), _beyond_chance(worst))
 
 
-def _worst_and_best(rows: list[GroupValue], groups: Groups) -> tuple[GroupValue, GroupValue]:
+def _ends(groups: Groups) -> list[tuple[GroupValue, GroupValue]]:
+    """The worst and the best group of every pipeline and condition where they differ."""
     def badness(row: GroupValue) -> float:
         return groups.fact.worse * row.value
 
-    return max(rows, key=badness), min(rows, key=badness)
+    rows = [row for row in groups.rows if not row.undefined and row.large_enough]
+    cells = [list(cell) for _, cell in groupby(rows, attrgetter("pipeline", "condition"))]
+    ends = [(max(cell, key=badness), min(cell, key=badness)) for cell in cells]
+    return [(worst, best) for worst, best in ends if worst.value != best.value]
 
 
 def _beyond_chance(row: GroupValue) -> str:
