@@ -311,13 +311,14 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
     from evalkit.compare import formats
     from evalkit.compare.comparison import compare as compare_runs
     from evalkit.compare.gates import read_gates
-    from evalkit.terminal import print_table, to_json
+    from evalkit.terminal import print_table
 
     found = compare_runs(base, candidate, read_gates(gates) if gates else None, by or (), seed)
-    for path, text in ((junit, formats.junit), (markdown, formats.markdown),
-                       (json, lambda result: to_json(result.to_dict()) + "\n")):
+    for path, text in ((junit, formats.junit), (markdown, formats.markdown)):
         if path is not None:
             _write(path, text(found))
+    if json is not None:
+        found.write(json)
     print_table(formats.COLUMNS, formats.rows(found))
     for line in found.problems:
         print(f"problem: {line}")
@@ -463,7 +464,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
         evalkit train recognizer datasets/accents --out runs/recognizer
     """
     say(f"training the reference recognizer on {corpus_folder}")
-    from evalkit.models.reference import train_reference
+    from evalkit.training.model_card import train_reference
 
     def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
         say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
@@ -487,10 +488,10 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
     from evalkit.models.ctc.network import CtcRecognizer
     from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
-    from evalkit.models.training import recordings
+    from evalkit.training.from_scratch import reference_recordings
 
-    heard = recordings(manifest)
-    fit(CtcRecognizer.load(folder / RECOGNIZER), (one.wave for one in heard)).save(folder)
+    waves = (recording.wave for recording in reference_recordings(manifest))
+    fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)
 
 
 @app.command()

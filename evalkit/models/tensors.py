@@ -39,6 +39,11 @@ def padded(waves: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, T
             torch.tensor([len(wave) for wave in waves], device=device))
 
 
+def best_device() -> torch.device:
+    """A graphics processor where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def device_of(module: nn.Module) -> torch.device:
     """Where the weights are, and inputs have to be."""
     return next(module.parameters()).device

@@ -159,7 +159,9 @@ class CtcRecognizer(nn.Module):
             tensors, described = load_tensors(path)
             if (described.get("format"), described.get("labels")) != (FORMAT, [*LABELS]):
                 raise ValueError(f"it is not an {FORMAT}")
-            model = cls(NetworkConfig.model_validate(described["config"]))
+            # A filterbank mixes devices where the default device is not the CPU.
+            with torch.device("cpu"):
+                model = cls(NetworkConfig.model_validate(described["config"]))
             model.load_state_dict(tensors)
         except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
                 RuntimeError) as error:

@@ -97,7 +97,7 @@ def test_weights_are_those_of_a_pipeline(run):
         assert weights.is_file() == (trial["arm"] != "none")
         if trial["arm"] in ("plain", "ewc"):
             CtcRecognizer.load(weights)
-    assert not list((run / "trials").glob("*/lesson*.safetensors"))
+    assert not list((run / "trials").glob("*/phase*.safetensors"))
 
 
 def test_a_second_call_does_nothing_again(run, folder, monkeypatch):

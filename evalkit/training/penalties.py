@@ -1,7 +1,6 @@
-"""What keeps a model near where it started while it learns something else.
+"""Penalties that keep a model near where it started while it is trained on other data.
 
-A penalty is called with the batch that is being learned from and gives nats a character, to be
-added to the loss.
+A penalty is called with the training batch and gives nats a character, to be added to the loss.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from evalkit.core.types import Recording
-from evalkit.mitigation.recognition.trainable import Trainable
+from evalkit.training.trainable import Trainable
 
 Penalty = Callable[[Sequence[Recording]], Tensor]
 
@@ -58,7 +57,7 @@ class OnlinePrecision:
     precision: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, fisher: Mapping[str, Tensor]) -> None:
-        """Takes in one more task."""
+        """Adds the Fisher diagonal of one more task."""
         self.precision = {name: self.gamma * self.precision.get(name, torch.zeros_like(part)) + part
                           for name, part in fisher.items()}
 
@@ -66,7 +65,7 @@ class OnlinePrecision:
 class KlToStart:
     """``strength`` times the Kullback-Leibler divergence from the start's posteriors to the
     current ones, in nats, averaged over the frames of a batch (Yu et al. 2013, ICASSP,
-    equation 7). The start listens in evaluation mode."""
+    equation 7). The start is in evaluation mode."""
 
     def __init__(self, model: Trainable, strength: float) -> None:
         self.model, self.start, self.strength = model, deepcopy(model), strength
@@ -75,6 +74,6 @@ class KlToStart:
     def __call__(self, batch: Sequence[Recording]) -> Tensor:
         before, frames = self.start.posteriors(batch)
         now, _ = self.model.posteriors(batch)
-        valid = torch.arange(before.shape[1]) < frames[:, None]
+        valid = torch.arange(before.shape[1], device=frames.device) < frames[:, None]
         divergence = (before.exp() * (before - now)).sum(-1)
         return self.strength * divergence[valid].mean()

@@ -8,7 +8,6 @@ import torch
 
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import available
-from evalkit.mitigation.recognition import teaching
 from evalkit.mitigation.recognition.arms import (
     CohortEmbedding,
     Ewc,
@@ -20,10 +19,11 @@ from evalkit.mitigation.recognition.arms import (
     Plain,
     Task,
 )
-from evalkit.mitigation.recognition.penalties import KlToStart
-from evalkit.mitigation.recognition.teaching import Lesson, Schedule, teach
-from evalkit.mitigation.recognition.trainable import parameters
 from evalkit.mitigation.recognition.trials import make_arm
+from evalkit.training import loop
+from evalkit.training.fine_tuning import Phase, Schedule, fine_tune
+from evalkit.training.penalties import KlToStart
+from evalkit.training.trainable import parameters
 from tests.mitigation.recognition.tones import recordings, tiny
 
 SCHEDULE = Schedule(steps=6, batch=2, learning_rate=1e-2, checkpoint_every=2)
@@ -38,11 +38,11 @@ def task(folder) -> Task:
 
 
 def taught(folder, arm=None, strength=0.0, seed=0, schedule=SCHEDULE, model=None):
-    """The weights after an arm's lessons."""
+    """The weights after an arm's phases."""
     model = model or tiny(dropout=0.2)
     torch.manual_seed(seed)
-    lessons = (arm or Plain()).lessons(task(folder), model, strength)
-    teach(model, lessons, schedule, seed, folder)
+    phases = (arm or Plain()).phases(task(folder), model, strength)
+    fine_tune(model, phases, schedule, seed, folder)
     return state(model)
 
 
@@ -127,8 +127,8 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
         steps += 1
         return original(*arguments)
 
-    original = teaching.step
-    monkeypatch.setattr(teaching, "step", dying)
+    original = loop.step
+    monkeypatch.setattr(loop, "step", dying)
     with pytest.raises(Killed):
         taught(tmp_path / "killed", arm, 0.1, model=normalised())
     monkeypatch.undo()
@@ -139,7 +139,7 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
         done += 1
         return original(*arguments)
 
-    monkeypatch.setattr(teaching, "step", counting)
+    monkeypatch.setattr(loop, "step", counting)
     assert distance(taught(tmp_path / "killed", arm, 0.1, model=normalised()), whole) == 0
     assert done < 6 or stop < 2
     assert not list((tmp_path / "killed").glob("*.tmp"))
@@ -154,22 +154,22 @@ def test_only_one_part_changes_where_the_other_is_frozen(tmp_path):
         assert moved == changing
 
 
-def only_lesson(folder, arm, strength) -> Lesson:
-    (lesson,) = arm.lessons(task(folder), tiny(), strength)
-    return lesson
+def only_phase(folder, arm, strength) -> Phase:
+    (phase,) = arm.phases(task(folder), tiny(), strength)
+    return phase
 
 
 def test_a_mixture_has_the_share_of_general_speech_that_was_asked_for(tmp_path):
-    lesson = only_lesson(tmp_path, Mixture(), 0.25)
-    assert lesson.chances.sum() == pytest.approx(1)
-    assert lesson.chances[8:].sum() == pytest.approx(0.25)
-    assert [r.utterance.id for r in lesson.heard[8:]] == [r.utterance.id for r in GENERAL]
+    phase = only_phase(tmp_path, Mixture(), 0.25)
+    assert phase.probabilities.sum() == pytest.approx(1)
+    assert phase.probabilities[8:].sum() == pytest.approx(0.25)
+    assert [r.utterance.id for r in phase.recordings[8:]] == [r.utterance.id for r in GENERAL]
 
 
-def test_oversampling_multiplies_the_chances(tmp_path):
-    lesson = only_lesson(tmp_path, Oversample(), 4.0)
-    assert lesson.chances[0] == pytest.approx(4 * lesson.chances[-1])
-    assert lesson.chances.sum() == pytest.approx(1)
+def test_oversampling_multiplies_the_probabilities(tmp_path):
+    phase = only_phase(tmp_path, Oversample(), 4.0)
+    assert phase.probabilities[0] == pytest.approx(4 * phase.probabilities[-1])
+    assert phase.probabilities.sum() == pytest.approx(1)
 
 
 def test_only_what_has_a_chance_is_heard(tmp_path, monkeypatch):
@@ -178,18 +178,18 @@ def test_only_what_has_a_chance_is_heard(tmp_path, monkeypatch):
     losses = model.losses
     monkeypatch.setattr(type(model), "losses", lambda self, batch: (
         heard.update(r.utterance.id for r in batch), losses(batch))[1])
-    chances = np.array([0, 0.5, 0.5, 0])
-    teach(model, [Lesson(TARGETS[0], chances)], SCHEDULE, 0, tmp_path)
+    probabilities = np.array([0, 0.5, 0.5, 0])
+    fine_tune(model, [Phase(TARGETS[0], probabilities)], SCHEDULE, 0, tmp_path)
     assert heard == {"u1-1", "u1-2"}
 
 
 def test_online_ewc_goes_from_cohort_to_cohort(tmp_path):
     model, gathered = tiny(), []
-    for lesson in OnlineEwc(gamma=0.5).lessons(task(tmp_path), model, 0.1):
+    for phase in OnlineEwc(gamma=0.5).phases(task(tmp_path), model, 0.1):
         at = {name: w.detach().clone() for name, w in parameters(model).items()}
-        assert distance(lesson.penalty.centre, at) == 0
-        gathered.append((lesson.heard, lesson.share, lesson.penalty.precision["output.1.w.bias"]))
-        teach(model, [lesson], SCHEDULE, 0, tmp_path / str(len(gathered)))
+        assert distance(phase.penalty.centre, at) == 0
+        gathered.append((phase.recordings, phase.share, phase.penalty.precision["output.1.w.bias"]))
+        fine_tune(model, [phase], SCHEDULE, 0, tmp_path / str(len(gathered)))
     assert [heard for heard, _, _ in gathered] == TARGETS
     assert [share for _, share, _ in gathered] == [0.5, 0.5]
     assert len(list((tmp_path / "fisher").iterdir())) == 2
@@ -198,10 +198,10 @@ def test_online_ewc_goes_from_cohort_to_cohort(tmp_path):
 
 def test_a_cohort_input_starts_as_nothing_and_learns(tmp_path):
     plain, model = tiny(), tiny()
-    lessons = CohortEmbedding().lessons(task(tmp_path), model, 0.5)
+    phases = CohortEmbedding().phases(task(tmp_path), model, 0.5)
     batch = [TARGETS[0][0], GENERAL[0]]
     torch.testing.assert_close(model.losses(batch), plain.losses(batch))
-    teach(model, lessons, SCHEDULE, 0, tmp_path)
+    fine_tune(model, phases, SCHEDULE, 0, tmp_path)
     model.module.eval()
     own, _ = model.posteriors([TARGETS[0][0]])
     model.cohort_input.cohort_of = dict.fromkeys(model.cohort_input.cohort_of, 2)

@@ -1,4 +1,4 @@
-"""Weights of samples and pairs, and the adversary's game."""
+"""Weights of samples and pairs, and the adversary."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from evalkit.mitigation.verification.learner import Learner, identity_head
-from evalkit.mitigation.verification.reweighting import (
+from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
+from evalkit.training.verification import (
+    LearningConfig,
+    SpeakerInputs,
+    WeightedTraining,
+    dev_error,
+    fit,
+)
+from evalkit.training.weightings import (
     FLOOR,
-    Adversarial,
+    AdversarialWeights,
     AdversaryConfig,
-    Batch,
-    Even,
-    GroupDro,
-    Labelled,
+    EvenWeights,
+    GroupBalancedWeights,
+    GroupDroWeights,
+    PairBatch,
     Variant,
     Weighting,
     pair_weights,
     sample_weights,
     weights_of_pairs,
-)
-from evalkit.mitigation.verification.training import (
-    LearningConfig,
-    Training,
-    Voices,
-    dev_error,
-    fit,
 )
 from tests.mitigation.verification.planted_voices import DIMENSION, Planted, head, planted
 
@@ -73,21 +73,21 @@ def test_a_query_takes_its_weight_into_all_its_pairs() -> None:
 
 
 def test_even_weights_are_one() -> None:
-    batch = Batch(torch.arange(6).view(3, 2), torch.randn(3, 2, 4))
-    assert weights_of_pairs(Even(), batch).tolist() == [[1.0] * 3] * 3
+    batch = PairBatch(torch.arange(6).view(3, 2), torch.randn(3, 2, 4))
+    assert weights_of_pairs(EvenWeights(), batch).tolist() == [[1.0] * 3] * 3
 
 
 def test_known_groups_weigh_the_same_in_all() -> None:
     groups = ["a"] * 6 + ["b"] * 2
-    weights = Labelled(groups).samples(torch.arange(8), torch.zeros(8, 3)).numpy()
+    weights = GroupBalancedWeights(groups).samples(torch.arange(8), torch.zeros(8, 3)).numpy()
     assert weights[:6].sum() == pytest.approx(weights[6:].sum())
     assert weights.mean() == pytest.approx(1)
 
 
 def test_group_dro_moves_mass_by_the_exponential_of_the_loss() -> None:
-    weighting = GroupDro(["a", "a", "b", "b"], rate=0.5)
+    weighting = GroupDroWeights(["a", "a", "b", "b"], rate=0.5)
     losses = torch.tensor([[1.0, 3.0], [2.0, 0.0]])
-    weighting.learn(Batch(torch.tensor([[0, 1], [2, 3]]), torch.zeros(2, 2, 3)), losses)
+    weighting.update(PairBatch(torch.tensor([[0, 1], [2, 3]]), torch.zeros(2, 2, 3)), losses)
     mass = np.exp(0.5 * np.array([2.0, 1.0]))
     np.testing.assert_allclose(weighting.mass.numpy(), mass / mass.sum(), rtol=1e-6)
 
@@ -106,13 +106,13 @@ def utterances(n: int, dimension: int) -> torch.Tensor:
 def raised(variant: Variant, embeddings: torch.Tensor, hard: torch.Tensor) -> float:
     """How many times the weight of others the queries of ``hard`` speakers have, after 200 steps
     of the adversary on batches of 40 speakers, as training takes them."""
-    adversary = Adversarial(variant, embeddings.shape[2], AdversaryConfig(), seed=0)
+    adversary = AdversarialWeights(variant, embeddings.shape[2], AdversaryConfig(), seed=0)
     adversary.refit(embeddings.flatten(0, 1))
     rows = torch.arange(2 * len(hard)).view(-1, 2)
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):
         drawn = torch.randperm(len(hard), generator=generator)[:40]
-        adversary.learn(Batch(rows[drawn], embeddings[drawn]), groups_of_losses(hard[drawn]))
+        adversary.update(PairBatch(rows[drawn], embeddings[drawn]), groups_of_losses(hard[drawn]))
     weights = adversary.samples(rows[:, -1], embeddings[:, -1])
     return float(weights[hard].mean() / weights[~hard].mean())
 
@@ -133,85 +133,85 @@ def test_losses_that_nothing_identifies_are_hardly_raised(variant: Variant) -> N
     assert raised(variant, utterances(1000, 24), hard) < 1.2
 
 
-def training(weighting: Weighting) -> Training:
-    return Training(Learner(identity_head(DIMENSION)), planted(20, 4, seed=0).voices, weighting,
-                    LEARNING)
+def training(weighting: Weighting, warm_up: int = 0) -> WeightedTraining:
+    return WeightedTraining(EmbeddingModel(identity_head(DIMENSION)),
+                            planted(20, 4, seed=0).voices, weighting,
+                            LEARNING.model_copy(update={"warm_up": warm_up}))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_step_of_the_adversary_leaves_the_learner_alone(variant: Variant) -> None:
-    adversary = Adversarial(variant, DIMENSION, ADVERSARY, seed=0)
+def test_a_step_of_the_adversary_leaves_the_model_alone(variant: Variant) -> None:
+    adversary = AdversarialWeights(variant, DIMENSION, ADVERSARY, seed=0)
     game = training(adversary)
-    embeddings = game.learner(game.train.x).view(20, 4, DIMENSION)
-    learner, before = deepcopy(game.learner.state_dict()), deepcopy(adversary.network.state_dict())
+    embeddings = game.model(game.train.x).view(20, 4, DIMENSION)
+    model, before = deepcopy(game.model.state_dict()), deepcopy(adversary.network.state_dict())
     losses = torch.rand(20, 20, requires_grad=True)
-    adversary.learn(Batch(torch.arange(80).view(20, 4), embeddings), losses)
+    adversary.update(PairBatch(torch.arange(80).view(20, 4), embeddings), losses)
     assert losses.grad is None
-    assert all(p.grad is None for p in game.learner.parameters())
-    assert all(torch.equal(v, learner[k]) for k, v in game.learner.state_dict().items())
+    assert all(p.grad is None for p in game.model.parameters())
+    assert all(torch.equal(v, model[k]) for k, v in game.model.state_dict().items())
     assert any(not torch.equal(v, before[k]) for k, v in adversary.network.state_dict().items())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_step_of_the_learner_leaves_the_adversary_alone(
+def test_a_step_of_the_model_leaves_the_adversary_alone(
         variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
-    adversary = Adversarial(variant, DIMENSION, ADVERSARY, seed=0)
-    monkeypatch.setattr(adversary, "learn", lambda batch, losses: None)
+    adversary = AdversarialWeights(variant, DIMENSION, ADVERSARY, seed=0)
+    monkeypatch.setattr(adversary, "update", lambda batch, losses: None)
     game = training(adversary)
     before = deepcopy(adversary.network.state_dict())
-    game.step(torch.arange(80).view(20, 4), warm=False)
-    assert float(game.learner.drift().detach()) > 0
+    assert list(game.steps([torch.arange(80).view(20, 4)])) == [1]
+    assert float(game.model.drift().detach()) > 0
     assert all(p.grad is None for p in adversary.network.parameters())
     assert all(torch.equal(v, before[k]) for k, v in adversary.network.state_dict().items())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_weights_are_constants_to_the_learner(variant: Variant) -> None:
-    adversary = Adversarial(variant, 4, AdversaryConfig(regions=2), seed=0)
+def test_weights_are_constants_to_the_model(variant: Variant) -> None:
+    adversary = AdversarialWeights(variant, 4, AdversaryConfig(regions=2), seed=0)
     embeddings = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
     adversary.refit(embeddings.detach())
-    batch = Batch(torch.arange(6).view(3, 2), embeddings.view(3, 2, 4))
+    batch = PairBatch(torch.arange(6).view(3, 2), embeddings.view(3, 2, 4))
     assert not weights_of_pairs(adversary, batch).requires_grad
 
 
 def test_during_the_warm_up_weights_are_even() -> None:
     rows = torch.arange(80).view(20, 4)
-    one, other = training(Even()), training(Adversarial("pw", DIMENSION, ADVERSARY, seed=0))
-    for _ in range(3):
-        one.step(rows, warm=True)
-        other.step(rows, warm=True)
-    assert float((head(one.learner) - head(other.learner)).abs().max()) == 0
-    one.step(rows, warm=False)
-    other.step(rows, warm=False)
-    assert float((head(one.learner) - head(other.learner)).abs().max()) > 0
+    even = training(EvenWeights(), warm_up=3)
+    adversarial = training(AdversarialWeights("pw", DIMENSION, ADVERSARY, seed=0), warm_up=3)
+    differences = []
+    for _ in zip(even.steps([rows] * 4), adversarial.steps([rows] * 4), strict=True):
+        difference = head(even.model) - head(adversarial.model)
+        differences.append(float(difference.abs().max()))
+    assert differences[:3] == [0, 0, 0] and differences[3] > 0
 
 
 def test_a_region_keeps_its_number_when_it_is_found_again() -> None:
     x = planted(30, 4, seed=0).voices.x
-    adversary = Adversarial("pl", DIMENSION, ADVERSARY, seed=0)
+    adversary = AdversarialWeights("pl", DIMENSION, ADVERSARY, seed=0)
     adversary.refit(x)
     before = adversary.samples(torch.arange(len(x)), x)
     adversary.refit(x + 1e-4)
     torch.testing.assert_close(adversary.samples(torch.arange(len(x)), x), before)
 
 
-def errors(learner: Learner, test: Planted) -> tuple[float, ...]:
+def errors(model: EmbeddingModel, test: Planted) -> tuple[float, ...]:
     """Equal error rates within the hidden group, among the others and over all pairs."""
     parts = (test.hidden, ~test.hidden, np.full(len(test.hidden), True))
-    return tuple(dev_error(learner, Voices(test.voices.x[torch.as_tensor(at)],
+    return tuple(dev_error(model, SpeakerInputs(test.voices.x[torch.as_tensor(at)],
                                            test.voices.speakers[at])) for at in parts)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_reweighting_finds_a_hidden_hard_group_and_mends_it(seed: int) -> None:
     train, dev, test = (planted(n, 8, 10 * seed + i) for i, n in enumerate((80, 40, 100)))
-    found = {"none": errors(Learner(identity_head(DIMENSION)), test)}
+    found = {"none": errors(EmbeddingModel(identity_head(DIMENSION)), test)}
     arms: dict[str, Weighting] = {
-        "plain": Even(), "pw": Adversarial("pw", DIMENSION, ADVERSARY, seed=seed)}
+        "plain": EvenWeights(), "pw": AdversarialWeights("pw", DIMENSION, ADVERSARY, seed=seed)}
     for name, weighting in arms.items():
-        learner = Learner(identity_head(DIMENSION))
-        fitted = fit(learner, train.voices, dev.voices, weighting, LEARNING, seed=seed)
-        found[name] = errors(learner, test)
+        model = EmbeddingModel(identity_head(DIMENSION))
+        fitted = fit(model, train.voices, dev.voices, weighting, LEARNING, seed=seed)
+        found[name] = errors(model, test)
     at = torch.as_tensor(train.hidden)
     assert float(fitted.weights[at].mean()) > 3 * float(fitted.weights[~at].mean())
     hidden, others, overall = zip(*found.values(), strict=True)

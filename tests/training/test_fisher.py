@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from evalkit.mitigation.recognition import fisher
-from evalkit.mitigation.recognition.fisher import content, diagonal_fisher, fisher_of, normalised
-from evalkit.mitigation.recognition.trainable import parameters
+from evalkit.training import fisher
+from evalkit.training.fisher import content, diagonal_fisher, fisher_of, normalised
+from evalkit.training.trainable import parameters
 from tests.mitigation.recognition.tones import recordings, tiny
 
 

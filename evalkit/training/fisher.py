@@ -1,5 +1,5 @@
-"""How much a trained model's fit depends on each of its weights: the diagonal of the Fisher
-information (Kirkpatrick et al. 2017, arXiv 1612.00796).
+"""The diagonal of the Fisher information: how much a model's likelihood depends on each weight
+(Kirkpatrick et al. 2017, arXiv 1612.00796).
 
 The labels are those of the data, which makes it the empirical Fisher. Gradients are squared one
 utterance at a time: near an optimum they sum to about 0, so the square of a batch's gradient
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from evalkit.core.files import replacing
 from evalkit.core.types import Recording
-from evalkit.mitigation.recognition.trainable import Trainable, parameters
+from evalkit.training.trainable import Trainable, parameters
 
 Example = TypeVar("Example")
 
@@ -44,30 +44,31 @@ def normalised(fisher: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: part * (count / total) for name, part in fisher.items()}
 
 
-def fisher_of(model: Trainable, heard: Sequence[Recording], cache: Path) -> dict[str, Tensor]:
-    """The normalised Fisher diagonal of ``model`` on ``heard``, in evaluation mode.
+def fisher_of(model: Trainable, speech: Sequence[Recording], cache: Path) -> dict[str, Tensor]:
+    """The normalised Fisher diagonal of ``model`` on ``speech``, in evaluation mode.
 
     Kept in the folder ``cache`` under a digest of the weights and of the recordings, and read
     from there the next time."""
     weights = parameters(model)
-    path = cache / f"{content(weights, heard)}.safetensors"
+    path = cache / f"{content(weights, speech)}.safetensors"
     if not path.is_file():
         model.module.eval()
         # cuDNN has no backward pass through recurrent layers in evaluation mode.
         with torch.backends.cudnn.flags(enabled=False):
-            found = diagonal_fisher(weights, lambda r: model.losses([r]).sum(), heard)
+            fisher = diagonal_fisher(weights, lambda r: model.losses([r]).sum(), speech)
         with replacing(path) as temporary:
-            save_file(normalised(found), temporary)
-    return load_file(path, device=str(torch.get_default_device()))
+            save_file(normalised(fisher), temporary)
+    kept = load_file(path, device="cpu")
+    return {name: kept[name].to(weight.device) for name, weight in weights.items()}
 
 
-def content(weights: Mapping[str, Tensor], heard: Sequence[Recording]) -> str:
+def content(weights: Mapping[str, Tensor], speech: Sequence[Recording]) -> str:
     """SHA-256 of weights and recordings, in hexadecimal."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, weight in weights.items():
-        found.update(name.encode())
-        found.update(weight.detach().cpu().numpy().tobytes())
-    for recording in heard:
-        found.update(recording.text.encode())
-        found.update(recording.wave.tobytes())
-    return found.hexdigest()
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().numpy().tobytes())
+    for recording in speech:
+        digest.update(recording.text.encode())
+        digest.update(recording.wave.tobytes())
+    return digest.hexdigest()

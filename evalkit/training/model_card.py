@@ -1,4 +1,4 @@
-"""Making the reference recognizer: its weights, and the card that says what they are."""
+"""Making the reference recognizer: its weights, and the model card that describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
 from evalkit.models.ctc.network import RATE, CtcRecognizer
-from evalkit.models.training import Progress, TrainingConfig, recordings, train
+from evalkit.training.from_scratch import Progress, TrainingConfig, reference_recordings, train
 
 GROUP = "accent"
 NOISE = Noise("babble", 5.0)
@@ -30,7 +30,7 @@ synthetic (espeak-ng). What it finds hard is what it heard little of; **nothing 
 about people or their accents**, and it is of no use on real speech.
 
 - weights: `{weights}`, SHA-256 `{digest}`
-- trained by `evalkit train recognizer`, seed {seed}, on {heard} utterances; \
+- trained by `evalkit train recognizer`, seed {seed}, on {utterances} utterances; \
 the accents beside the most frequent one are scarce on purpose
 - took {wall:.0f} s and {cpu:.0f} s of processor time on {workers} threads, \
 and ended at {loss:.3f} nats a character on dev
@@ -65,7 +65,7 @@ class Card:
         """The card, to be read."""
         return _CARD.format(
             parameters=self.parameters, weights=self.weights.name, digest=digest(self.weights),
-            seed=self.config.seed, heard=self.word_errors.loc["all", "train"],
+            seed=self.config.seed, utterances=self.word_errors.loc["all", "train"],
             wall=self.wall_seconds, cpu=self.cpu_seconds, workers=self.workers, loss=self.loss,
             table=_table(self.word_errors), recipe=_recipe(self.config))
 
@@ -75,7 +75,7 @@ def train_reference(corpus: Path, out: Path, *, seed: int = 0, workers: int = 1,
                     progress: Progress = lambda *_: None) -> Card:
     """Trains on ``corpus`` (train.jsonl, dev.jsonl, test.jsonl), writes recognizer.safetensors
     and card.md into ``out`` and returns the card. ``seed`` replaces that of ``config``. Raises
-    ManifestError for an utterance that cannot be learned from."""
+    ManifestError for an utterance that cannot be trained on."""
     config = (config or TrainingConfig()).model_copy(update={"seed": seed})
     weights = out / "recognizer.safetensors"
     losses: list[float] = []
@@ -94,26 +94,26 @@ def train_reference(corpus: Path, out: Path, *, seed: int = 0, workers: int = 1,
     return card
 
 
-def count_errors(model: CtcRecognizer, heard: Sequence[Recording],
+def count_errors(model: CtcRecognizer, speech: Sequence[Recording],
                  noise: Noise | None = None) -> DataFrame:
     """Word errors and reference words by accent, a frame with the columns ``errors`` and
     ``words``; ``noise`` is added where given."""
     if noise:
-        noise = noise.bind([r.utterance for r in heard])
+        noise = noise.bind([r.utterance for r in speech])
     waves = [noise.apply(Audio(r.wave, RATE), r.utterance).samples if noise else r.wave
-             for r in heard]
+             for r in speech]
     texts = model.transcribe(waves)
-    found = [WordErrors().measure(r.utterance, Output(hypothesis=Hypothesis(text)))["wer"]
-             for r, text in zip(heard, texts, strict=True)]
-    return DataFrame({"errors": [int(m.amount) for m in found],
-                      "words": [int(m.weight) for m in found]}
-                     ).groupby([_group(r) for r in heard]).sum()
+    errors = [WordErrors().measure(r.utterance, Output(hypothesis=Hypothesis(text)))["wer"]
+             for r, text in zip(speech, texts, strict=True)]
+    return DataFrame({"errors": [int(m.amount) for m in errors],
+                      "words": [int(m.weight) for m in errors]}
+                     ).groupby([_group(r) for r in speech]).sum()
 
 
 def _word_errors(model: CtcRecognizer, corpus: Path) -> DataFrame:
-    heard = recordings(corpus / "test.jsonl")
-    counts = {name: count_errors(model, heard, noise) for name, noise in CONDITIONS.items()}
-    trained_on = Counter(_group(r) for r in recordings(corpus / "train.jsonl"))
+    test = reference_recordings(corpus / "test.jsonl")
+    counts = {name: count_errors(model, test, noise) for name, noise in CONDITIONS.items()}
+    trained_on = Counter(_group(r) for r in reference_recordings(corpus / "train.jsonl"))
     table = DataFrame({"words": counts["clean"]["words"],
                        **{name: count["errors"] for name, count in counts.items()}})
     table.insert(0, "train", [trained_on[group] for group in table.index])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from evalkit.mitigation.recognition.penalties import KlToStart, OnlinePrecision, Quadratic, anchored
+from evalkit.training.penalties import KlToStart, OnlinePrecision, Quadratic, anchored
 from tests.mitigation.recognition.tones import recordings, tiny
 
 RNG = np.random.default_rng(0)

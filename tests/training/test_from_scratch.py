@@ -11,9 +11,14 @@ from evalkit.core.errors import ManifestError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
-from evalkit.models.reference import CONDITIONS, count_errors, train_reference
-from evalkit.models.training import TrainingConfig, mean_loss, recordings, train
 from evalkit.store.manifest import write_manifest
+from evalkit.training.from_scratch import (
+    TrainingConfig,
+    mean_loss,
+    reference_recordings,
+    train,
+)
+from evalkit.training.model_card import CONDITIONS, count_errors, train_reference
 
 TINY = TrainingConfig(network=NetworkConfig(mels=20, channels=16, hidden=16, dropout=0.0),
                       epochs=6, batch=4, takes=2, snr_db=(10.0,), watched=4)
@@ -59,7 +64,7 @@ def test_the_loss_falls_and_is_reported(corpus, tmp_path):
     assert losses[-1] < 0.7 * losses[0]
     assert seconds == sorted(seconds)
     written = CtcRecognizer.load(tmp_path / "model.safetensors")
-    dev = recordings(corpus / "dev.jsonl")
+    dev = reference_recordings(corpus / "dev.jsonl")
     assert mean_loss(written, dev, 4) == pytest.approx(losses[-1], rel=1e-5)
     assert mean_loss(written, dev, 1) == pytest.approx(losses[-1], rel=1e-4)
 
@@ -86,7 +91,7 @@ def test_the_reference_comes_with_a_card(corpus, tmp_path):
     assert table["train"].to_dict() == {"low": 12, "unknown": 12, "all": 24}
     assert table.loc["all", "words"] == 18
     model = CtcRecognizer.load(card.weights)
-    test = recordings(corpus / "test.jsonl")
+    test = reference_recordings(corpus / "test.jsonl")
     for name, noise in CONDITIONS.items():
         assert count_errors(model, test, noise)["errors"].sum() == table.loc["all", name]
     assert f"| all | 24 | 18 | {table.loc['all', 'clean'] / 18:.1%} |" in text
@@ -100,7 +105,7 @@ def test_an_utterance_that_cannot_be_learned_from_is_named(corpus, row, said):
     good = {"id": "u7", "audio": "train0.wav", "text": "abc"}
     write_manifest(corpus / "bad.jsonl", [good | row])
     with pytest.raises(ManifestError, match=said) as refused:
-        recordings(corpus / "bad.jsonl")
+        reference_recordings(corpus / "bad.jsonl")
     assert "bad.jsonl" in str(refused.value)
     assert "u7" in str(refused.value)
 
@@ -108,4 +113,4 @@ def test_an_utterance_that_cannot_be_learned_from_is_named(corpus, row, said):
 def test_a_broken_manifest_is_refused(corpus):
     (corpus / "broken.jsonl").write_text('{"id": 3\n', encoding="utf-8")
     with pytest.raises(ManifestError, match=r"broken.jsonl:1"):
-        recordings(corpus / "broken.jsonl")
+        reference_recordings(corpus / "broken.jsonl")

@@ -1,9 +1,9 @@
-"""Which samples count how much in a verification loss: by nothing, by labels, by an adversary.
+"""Weights of training samples in a verification loss: even, by group labels, or adversarial.
 
 Adversarially reweighted learning (ARL; Lahoti et al. 2020, Fairness without demographics
-through adversarially reweighted learning, arXiv:2006.13114) is a game: the learner minimises a
-weighted loss, an adversary that sees the samples, but no group label, maximises it by the
-weights. Adversarial reweighting (ARW; Jin et al. 2022, arXiv:2207.07776) brings it to metric
+through adversarially reweighted learning, arXiv:2006.13114) is a game: the model minimises a
+weighted loss, an adversary that sees the samples, but no group label, maximises it by choosing
+the weights. Adversarial reweighting (ARW; Jin et al. 2022, arXiv:2207.07776) brings it to metric
 learning, where a loss belongs to a pair of samples.
 """
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evalkit.core.config import Strict
-from evalkit.mitigation.verification.learner import balanced_mean, query_means
+from evalkit.training.speaker_embeddings import balanced_mean, query_means
 
 FLOOR = 1e-4
 """Of the mean that weights are divided by, as in the code of Lahoti et al."""
@@ -30,7 +30,7 @@ Variant = Literal["aps", "pl", "pw"]
 
 
 @dataclass(frozen=True)
-class Batch:
+class PairBatch:
     """N speakers with M utterances each: their row numbers among the training utterances,
     (N, M), and their embeddings, (N, M, dimension), without gradient."""
 
@@ -52,13 +52,13 @@ class Weighting(Protocol):
         """Before the first step and every so often: the embeddings of all training rows."""
         ...
 
-    def learn(self, batch: Batch, losses: Tensor) -> None:
-        """One step after the learner's: the losses (N, N) of the batch's pairs."""
+    def update(self, batch: PairBatch, losses: Tensor) -> None:
+        """One step after the model's: the losses (N, N) of the batch's pairs."""
         ...
 
 
 @torch.no_grad()
-def weights_of_pairs(weighting: Weighting, batch: Batch) -> Tensor:
+def weights_of_pairs(weighting: Weighting, batch: PairBatch) -> Tensor:
     """(N, N) of mean 1, query i and prototype j, without gradient."""
     rows, embeddings = batch.rows.flatten(), batch.embeddings.flatten(0, 1)
     return pair_weights(weighting.samples(rows, embeddings).view(batch.rows.shape),
@@ -82,7 +82,7 @@ def sample_weights(logits: Tensor) -> Tensor:
     return 1 + shares / shares.mean().clamp(min=FLOOR)
 
 
-class Even:
+class EvenWeights:
     """Every sample counts the same: plain training."""
 
     pairwise = True
@@ -93,26 +93,26 @@ class Even:
     def refit(self, embeddings: Tensor) -> None:
         pass
 
-    def learn(self, batch: Batch, losses: Tensor) -> None:
+    def update(self, batch: PairBatch, losses: Tensor) -> None:
         pass
 
 
-class Labelled(Even):
-    """Weights by known groups: at first every group counts the same in all, however many
-    utterances it has. ``groups`` is a label for each training row."""
+class GroupBalancedWeights(EvenWeights):
+    """Weights by known groups: every group has the same total weight, however many utterances it
+    has. ``groups`` is a label for each training row."""
 
     def __init__(self, groups: Sequence[str]) -> None:
         names, code = np.unique(np.asarray(groups, str), return_inverse=True)
-        self.code = torch.as_tensor(code)
+        self.code = torch.as_tensor(code, device="cpu")
         self.share = torch.bincount(self.code).float() / len(code)
-        self.mass = torch.full((len(names),), 1 / len(names))
+        self.mass = torch.full((len(names),), 1 / len(names), device="cpu")
 
     def samples(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         code = self.code[rows.cpu()]
         return (self.mass[code] / self.share[code]).to(embeddings.device)
 
 
-class GroupDro(Labelled):
+class GroupDroWeights(GroupBalancedWeights):
     """Group distributionally robust optimisation: a group's mass grows with the exponential of
     ``rate`` times its loss (Sagawa et al. 2020, arXiv:1911.08731, algorithm 1)."""
 
@@ -120,7 +120,7 @@ class GroupDro(Labelled):
         super().__init__(groups)
         self.rate = rate
 
-    def learn(self, batch: Batch, losses: Tensor) -> None:
+    def update(self, batch: PairBatch, losses: Tensor) -> None:
         code = self.code[batch.rows[:, -1].cpu()]
         total = torch.zeros_like(self.mass).index_add_(0, code, query_means(losses).cpu())
         mean = total / torch.bincount(code, minlength=len(self.mass)).clamp(min=1)
@@ -131,14 +131,14 @@ class GroupDro(Labelled):
 class AdversaryConfig(Strict):
     """A linear adversary: one hidden layer of ``hidden`` units without a non-linearity, trained
     by Adagrad, as in the code of Lahoti et al. 2020; ``regions`` clusters of the embedding space.
-    A faster adversary ends up with a few samples that nothing but noise makes hard."""
+    A faster adversary ends up with a few samples that are hard by noise alone."""
 
     hidden: int = Field(32, gt=0)
     regions: int = Field(8, gt=1)
     learning_rate: float = Field(0.01, gt=0)
 
 
-class Adversarial:
+class AdversarialWeights:
     """ARW in the three variants of Jin et al. 2022, as far as the article is known:
 
     - ``aps``, accumulated pairwise similarity: the losses of a query are summed over its pairs
@@ -148,7 +148,7 @@ class Adversarial:
       adversary sees each sample's embedding and region.
 
     Regions are k-means clusters; a new fit starts from the last one's centres, so that a region
-    keeps its number. No label enters. Draws come from ``seed``, torch's global state aside.
+    keeps its number. No label is used. Draws come from ``seed``, torch's global state aside.
     """
 
     def __init__(self, variant: Variant, dimension: int, config: AdversaryConfig, *,
@@ -158,8 +158,9 @@ class Adversarial:
         width = dimension * (variant != "pl") + config.regions * (variant != "aps")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.network = nn.Sequential(nn.Linear(width, config.hidden),
-                                         nn.Linear(config.hidden, 1)).to(device)
+            self.network = nn.Sequential(
+                nn.Linear(width, config.hidden, device="cpu"),
+                nn.Linear(config.hidden, 1, device="cpu")).to(device)
         self._optimiser = torch.optim.Adagrad(self.network.parameters(), config.learning_rate)
         self._centres: np.ndarray | None = None
 
@@ -173,7 +174,7 @@ class Adversarial:
                           init=self._centres if again else "k-means++", n_init=1)
         self._centres = clusters.fit(embeddings.cpu().numpy()).cluster_centers_
 
-    def learn(self, batch: Batch, losses: Tensor) -> None:
+    def update(self, batch: PairBatch, losses: Tensor) -> None:
         """A step up the weighted loss; neither embeddings nor losses get a gradient."""
         samples = self._weigh(batch.embeddings.detach().flatten(0, 1)).view(batch.rows.shape)
         weighted = pair_weights(samples, self.pairwise) * losses.detach()
@@ -188,7 +189,7 @@ class Adversarial:
         """Embeddings, one-hot regions, or both side by side."""
         if self.variant == "aps":
             return embeddings
-        centres = torch.as_tensor(self._centres).to(embeddings)
+        centres = torch.as_tensor(self._centres, device="cpu").to(embeddings)
         region = torch.cdist(embeddings, centres).argmin(dim=1)
         onehot = functional.one_hot(region, self.config.regions).to(embeddings)
         return onehot if self.variant == "pl" else torch.cat([embeddings, onehot], dim=1)

@@ -1,23 +1,18 @@
-"""Learners of speaker embeddings, and the verification loss they are trained with."""
+"""Models of speaker embeddings, and the verification loss they are trained with."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evalkit.core.errors import ConfigError, one_line
-
 LEAST_SCALE = 1e-3
 
 
-class Learner(nn.Module):
+class EmbeddingModel(nn.Module):
     """Unit-length embeddings by ``network``, which maps (n, …) to (n, dimension), or to
-    (n, 1, dimension) as SpeechBrain's encoders do. The parameters that it came with are kept:
-    training is held near them."""
+    (n, 1, dimension) as SpeechBrain's encoders do. A copy of the parameters it is made with is
+    kept, for the penalty ``drift``."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -37,49 +32,11 @@ class Learner(nn.Module):
 
 def identity_head(dimension: int) -> nn.Linear:
     """An affine map (n, dimension) to (n, dimension) that changes nothing yet."""
-    head = nn.Linear(dimension, dimension)
+    head = nn.Linear(dimension, dimension, device="cpu")
     with torch.no_grad():
         nn.init.eye_(head.weight)
         nn.init.zeros_(head.bias)
     return head
-
-
-class SpeechBrainEncoder(nn.Module):
-    """An ``EncoderClassifier`` of SpeechBrain, such as one of ECAPA-TDNN (Desplanques et al.
-    2020, arXiv:2005.07143), from waveforms (n, samples) to (n, 1, dimension)."""
-
-    def __init__(self, classifier: Any) -> None:
-        super().__init__()
-        self.features = classifier.mods.compute_features
-        self.normaliser = classifier.mods.mean_var_norm
-        self.encoder = classifier.mods.embedding_model
-
-    def forward(self, waves: Tensor) -> Tensor:
-        whole = torch.ones(len(waves), device=waves.device)
-        embeddings: Tensor = self.encoder(self.normaliser(self.features(waves), whole), whole)
-        return embeddings
-
-
-def load_speechbrain_encoder(folder: Path) -> SpeechBrainEncoder:
-    """The encoder in ``folder``. Such a folder is a program, its hyperparams.yaml names what is
-    called: load only one that you trust. Raises ConfigError where it holds no
-    ``EncoderClassifier``."""
-    from evalkit.models.torchaudio_standin import ensure_torchaudio
-
-    ensure_torchaudio()
-    from speechbrain.inference.classifiers import EncoderClassifier
-    from speechbrain.utils.fetching import LocalStrategy
-
-    if not folder.is_dir():
-        raise ConfigError(f"whole: {folder} is no folder of a SpeechBrain speaker encoder")
-    try:
-        classifier = EncoderClassifier.from_hparams(
-            source=str(folder), savedir=str(folder), local_strategy=LocalStrategy.NO_LINK,
-            freeze_params=False)
-    except Exception as error:  # what a folder's own code raises can be anything
-        raise ConfigError(f"{folder}: cannot load a SpeechBrain speaker encoder: "
-                          f"{one_line(error)}") from error
-    return SpeechBrainEncoder(classifier)
 
 
 class Similarity(nn.Module):
@@ -89,8 +46,8 @@ class Similarity(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(10.0))
-        self.offset = nn.Parameter(torch.tensor(-5.0))
+        self.scale = nn.Parameter(torch.tensor(10.0, device="cpu"))
+        self.offset = nn.Parameter(torch.tensor(-5.0, device="cpu"))
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Of (N, M, dimension), N speakers with M > 1 utterances each: (N, N), query i, the

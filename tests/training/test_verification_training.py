@@ -1,4 +1,4 @@
-"""The learner and its loss."""
+"""The model and its loss."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import pytest
 import torch
 from torch.nn import functional
 
-from evalkit.mitigation.verification.learner import (
-    Learner,
+from evalkit.store.trials import equal_error_rate
+from evalkit.training.speaker_embeddings import (
+    EmbeddingModel,
     Similarity,
     balanced_mean,
     identity_head,
     pair_losses,
     query_means,
 )
-from evalkit.mitigation.verification.reweighting import Adversarial, AdversaryConfig, Even
-from evalkit.mitigation.verification.training import (
+from evalkit.training.verification import (
     LearningConfig,
-    Training,
-    Voices,
+    SpeakerInputs,
+    WeightedTraining,
     dev_error,
     fit,
 )
-from evalkit.store.trials import equal_error_rate
+from evalkit.training.weightings import AdversarialWeights, AdversaryConfig, EvenWeights
 from tests.mitigation.verification.planted_voices import DIMENSION, head, planted
 
 QUICK = LearningConfig(steps=20, speakers=16, warm_up=5, refit=5, look=5)
@@ -31,17 +31,17 @@ QUICK = LearningConfig(steps=20, speakers=16, warm_up=5, refit=5, look=5)
 
 def test_a_head_begins_as_the_identity() -> None:
     x = functional.normalize(torch.randn(5, 7, generator=torch.Generator().manual_seed(0)), dim=1)
-    learner = Learner(identity_head(7))
-    torch.testing.assert_close(learner(x), x)
-    assert learner.drift().item() == 0
+    model = EmbeddingModel(identity_head(7))
+    torch.testing.assert_close(model(x), x)
+    assert model.drift().item() == 0
 
 
 def test_drift_is_the_squared_distance_of_the_parameters() -> None:
-    learner = Learner(identity_head(3))
+    model = EmbeddingModel(identity_head(3))
     with torch.no_grad():
-        for parameter in learner.parameters():
+        for parameter in model.parameters():
             parameter.flatten()[1] += 2.0
-    assert learner.drift().item() == pytest.approx(8.0)
+    assert model.drift().item() == pytest.approx(8.0)
 
 
 def test_similarity_is_the_scaled_cosine_of_query_and_mean_of_the_others() -> None:
@@ -78,36 +78,37 @@ def test_dev_error_is_that_of_all_pairs() -> None:
             scores.append(float(dev.x[i].double() @ dev.x[j].double()))
             labels.append(dev.speakers[i] == dev.speakers[j])
     expected = equal_error_rate(np.array(scores), np.array(labels)).value
-    assert dev_error(Learner(identity_head(DIMENSION)), dev) == pytest.approx(expected, abs=1e-3)
+    model = EmbeddingModel(identity_head(DIMENSION))
+    assert dev_error(model, dev) == pytest.approx(expected, abs=1e-3)
 
 
 def test_training_keeps_the_start_where_dev_knows_nothing_better() -> None:
     train = planted(20, 4, seed=0).voices
-    separated = Voices(torch.eye(DIMENSION)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
-    learner = Learner(identity_head(DIMENSION))
-    fitted = fit(learner, train, separated, Even(), QUICK, seed=0)
-    assert (fitted.step, fitted.dev, learner.drift().item()) == (0, 0.0, 0.0)
+    separated = SpeakerInputs(torch.eye(DIMENSION)[[0, 0, 1, 1]], np.array([0, 0, 1, 1]))
+    model = EmbeddingModel(identity_head(DIMENSION))
+    fitted = fit(model, train, separated, EvenWeights(), QUICK, seed=0)
+    assert (fitted.step, fitted.dev, model.drift().item()) == (0, 0.0, 0.0)
 
 
 def test_training_ends_at_its_best_and_says_so() -> None:
     train, dev = planted(40, 6, seed=0).voices, planted(20, 6, seed=1).voices
-    learner = Learner(identity_head(DIMENSION))
-    fitted = fit(learner, train, dev, Even(),
+    model = EmbeddingModel(identity_head(DIMENSION))
+    fitted = fit(model, train, dev, EvenWeights(),
                  QUICK.model_copy(update={"steps": 100, "learning_rate": 3e-3}), seed=0)
     assert fitted.dev < fitted.dev_at_start
     assert fitted.step % QUICK.look == 0
-    assert fitted.dev == dev_error(learner, dev)
+    assert fitted.dev == dev_error(model, dev)
 
 
-def test_a_strong_anchor_holds_the_learner_at_its_start() -> None:
+def test_a_strong_anchor_holds_the_model_at_its_start() -> None:
     train = planted(40, 6, seed=0).voices
     drifts = []
     for anchor in (0.0, 1e4):
-        training = Training(Learner(identity_head(DIMENSION)), train, Even(),
-                            QUICK.model_copy(update={"anchor": anchor}))
-        for _ in range(30):
-            training.step(torch.arange(240).view(40, 6), warm=True)
-        drifts.append(training.learner.drift().item())
+        training = WeightedTraining(
+            EmbeddingModel(identity_head(DIMENSION)), train, EvenWeights(),
+            QUICK.model_copy(update={"anchor": anchor, "warm_up": 30}))
+        assert len(list(training.steps([torch.arange(240).view(40, 6)] * 30))) == 30
+        drifts.append(training.model.drift().item())
     assert drifts[1] < drifts[0] / 10
 
 
@@ -115,10 +116,10 @@ def test_the_same_seed_gives_the_same_head() -> None:
     train, dev = planted(30, 4, seed=0).voices, planted(10, 4, seed=1).voices
 
     def trained(seed: int) -> torch.Tensor:
-        learner = Learner(identity_head(DIMENSION))
-        training = Adversarial("pw", DIMENSION, AdversaryConfig(regions=3), seed=seed)
-        fit(learner, train, dev, training, QUICK, seed=seed)
-        return head(learner)
+        model = EmbeddingModel(identity_head(DIMENSION))
+        training = AdversarialWeights("pw", DIMENSION, AdversaryConfig(regions=3), seed=seed)
+        fit(model, train, dev, training, QUICK, seed=seed)
+        return head(model)
 
     assert torch.equal(trained(4), trained(4))
     assert not torch.equal(trained(4), trained(5))
