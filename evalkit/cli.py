@@ -311,13 +311,14 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
     from evalkit.compare import formats
     from evalkit.compare.comparison import compare as compare_runs
     from evalkit.compare.gates import read_gates
-    from evalkit.terminal import print_table, to_json
+    from evalkit.terminal import print_table
 
     found = compare_runs(base, candidate, read_gates(gates) if gates else None, by or (), seed)
-    for path, text in ((junit, formats.junit), (markdown, formats.markdown),
-                       (json, lambda result: to_json(result.to_dict()) + "\n")):
+    for path, text in ((junit, formats.junit), (markdown, formats.markdown)):
         if path is not None:
             _write(path, text(found))
+    if json is not None:
+        found.write(json)
     print_table(formats.COLUMNS, formats.rows(found))
     for line in found.problems:
         print(f"problem: {line}")

@@ -22,7 +22,7 @@ from evalkit.cohorts.findings import Discovery, describe, write_discovery
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.scores import summarise
-from tests.cohorts.world import ASKED, HARMED, POSTCODES, World, make_run, make_world
+from tests.worlds import ASKED, HARMED, POSTCODES, World, make_run, make_world
 
 FINDERS = (Tree(), Geodemographic(), Clusters(), Declared(), Slices())
 QUICK = Settings(shuffles=20, resampling=Resampling(draws=999))

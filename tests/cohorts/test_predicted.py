@@ -13,7 +13,7 @@ from evalkit.cohorts.discovery import Settings, discover_among
 from evalkit.cohorts.finders.predicted import Difficulty, Predicted
 from evalkit.cohorts.people import Outcomes, People, people_of
 from evalkit.statistics.bootstrap import Resampling
-from tests.cohorts.world import ASKED, make_world
+from tests.worlds import ASKED, make_world
 
 
 def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[People, np.ndarray]:

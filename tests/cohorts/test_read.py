@@ -14,7 +14,7 @@ from evalkit.cohorts.read import ask, false_rejects, read_people, speaker_vector
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.store.runfolder import EMBEDDINGS, write_table
 from evalkit.store.trials import equal_error_rate
-from tests.cohorts.world import make_run, make_world
+from tests.worlds import make_run, make_world
 
 
 def test_speaker_vectors_are_streamed_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch

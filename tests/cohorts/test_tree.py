@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.cohorts.finders.tree import Regions, Tree
 from evalkit.cohorts.people import people_of
-from tests.cohorts.world import CITIES, HARMED, World, make_world
+from tests.worlds import CITIES, HARMED, World, make_world
 
 
 def regions(world: World, **options: object) -> tuple[Regions, World]:
