@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from evalkit.compare.baseline import read_baseline
-from evalkit.compare.history import history, write_history
+from evalkit.compare.history import history
+from evalkit.compare.history_page import write_history
 from evalkit.core.errors import RunError
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
