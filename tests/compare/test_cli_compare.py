@@ -84,7 +84,7 @@ def test_help_has_examples(command: list[str]) -> None:
     ("baseline.json.gz", "noise", 0, "pass: no gate failed"),
     ("baseline.json.gz", "worse", 1, "regression: 2 of 2 gates failed"),
     ("baseline.json.gz", "fewer", 2,
-     "problem: asr, given, wer: 3 failures that the base had not: 'u0"),
+     "problem: asr, given, wer: 3 failures that the base did not have: 'u0"),
 ])
 def test_exit_codes(runs: Path, base: str, candidate: str, code: int, message: str) -> None:
     result = evalkit("compare", runs / base, runs / candidate, "--gates", runs / "gates.yaml")

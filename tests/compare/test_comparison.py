@@ -139,7 +139,7 @@ def test_a_gate_that_matches_nothing_is_a_problem(gate: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("gate", "message"), [
-    ({"metric": "shoe"}, "no metric 'shoe'"), ({"metric": "level"}, "neither better high nor low"),
+    ({"metric": "shoe"}, "no metric 'shoe'"), ({"metric": "level"}, "neither higher nor lower"),
     ({"tolerance": {"absolute": 0.5}}, "50 points; write 0.005"),
     ({"scope": "every shoe"}, "no groups by 'shoe'; there are place")])
 def test_a_gate_that_makes_no_sense_is_refused(gate: dict[str, object], message: str) -> None:
@@ -210,7 +210,7 @@ def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:
     amount = [now.amount[0] / 2, *now.amount[1:]]
     failing = now.model_copy(update={"n": n, "amount": amount, "failed": ["u000-3"]})
     found = gated(base, candidate._replace(scores=[failing]), {})
-    assert found.problems == ["asr, given, wer: 1 failures that the base had not: 'u000-3'"]
+    assert found.problems == ["asr, given, wer: 1 failures that the base did not have: 'u000-3'"]
     (change,) = found.changes
     assert (change.n, change.n_failed_base, change.n_failed_candidate) == (590, 0, 1)
     assert change.base == pytest.approx(
