@@ -117,7 +117,7 @@ def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The u
 
         evalkit score -m test.jsonl -y base=a.trn -y new=b.trn -o runs/ab
     """
-    from evalkit.run.runner import score as score_hypotheses
+    from evalkit.run.given import score as score_hypotheses
 
     folder = score_hypotheses(manifest, _named(hypotheses), out, metrics=metric or ["wer", "cer"],
                               normaliser=normaliser, costs=costs, say=say)
