@@ -372,7 +372,9 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
     table, facts = versions.history(runs, metric or ())
     print_table(versions.HEAD, versions.cells(table, facts))
     if out is not None:
-        versions.write_history(table, facts, out)
+        from evalkit.compare.history_page import write_history
+
+        write_history(table, facts, out)
         print(out)
 
 
