@@ -210,23 +210,25 @@ def cohorts(run: Annotated[Path, typer.Argument(help="A run folder.")],
     """
     say(f"looking for underserved cohorts in {run}")
     from evalkit.cohorts.discovery import Settings, discover
-    from evalkit.cohorts.findings import describe, write_findings
+    from evalkit.cohorts.findings import describe, write_discovery
     from evalkit.core.plugins import create
     from evalkit.statistics.bootstrap import Resampling
     from evalkit.terminal import line, print_json, print_table
 
     folder = _opened(run)
-    found = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
-                     finders=[create("cohorts", name) for name in finder] if finder else None,
-                     postcodes=postcodes, settings=Settings(resampling=Resampling(seed=seed)))
-    write_findings(folder, found)
+    discovery = discover(
+        folder, metric=metric, pipeline=pipeline, condition=condition,
+        finders=[create("cohorts", name) for name in finder] if finder else None,
+        postcodes=postcodes, settings=Settings(resampling=Resampling(seed=seed)))
+    write_discovery(folder, discovery)
+    findings = discovery.findings
     if as_json:
-        print_json(found.to_dict())
+        print_json(findings.to_dict())
         return
-    print_table(*describe(found))
-    for name, why in found.skipped.items():
+    print_table(*describe(findings))
+    for name, why in findings.skipped.items():
         print(line(f"not run: {name}: {why}"))
-    for warning in found.warnings:
+    for warning in findings.warnings:
         print(line(f"note: {warning}"))
 
 

@@ -10,8 +10,20 @@ import pandas as pd
 import pyarrow as pa
 
 from evalkit.cohorts.people import People, people_of
+from evalkit.cohorts.read import Asked
+from evalkit.core.config import EvalConfig
+from evalkit.core.types import Fact
 from evalkit.store import scores, trials
-from evalkit.store.runfolder import EMBEDDINGS, RunFolder, write_json, write_table
+from evalkit.store.documents.run import (
+    Condition,
+    Corpus,
+    Machine,
+    Normaliser,
+    Pipeline,
+    RunRecord,
+    Timings,
+)
+from evalkit.store.runfolder import EMBEDDINGS, RunFolder, write_table
 
 CITIES = np.array([[41.9, -87.6], [40.7, -74.0], [51.5, -0.1], [56.0, -3.2], [54.0, -2.8],
                    [18.0, -76.8]])
@@ -20,6 +32,10 @@ HARMED = len(CITIES) - 1
 POSTCODES = pd.DataFrame({"share_old": [0.2, 0.3, 0.6, 0.4, 0.1, 0.9],
                           "share_degree": [0.9, 0.2, 0.3, 0.8, 0.3, 0.6]},
                          index=[f"P{c}" for c in range(len(CITIES))])
+
+
+ASKED = Asked("wer", "given", None, Fact("%", False, "errors over words"))
+"""What the rows of a World measure."""
 
 
 class World(NamedTuple):
@@ -64,15 +80,30 @@ def make_world(seed: int = 0, *, speakers: int = 96, utterances: int = 6, factor
     return World(rows, facts, pd.DataFrame(voices, index=names), city)
 
 
+def record(folder: Path, world: World) -> RunRecord:
+    """What the run of ``make_run`` says of itself."""
+    rate = Fact("%", False, "errors over words")
+    return RunRecord(
+        evalkit="0.1.0", command="evalkit score", created="2026-11-21T07:00:00+00:00",
+        config=EvalConfig.model_validate({
+            "corpus": str(folder / "test.jsonl"), "pipelines": [{"name": "given"}],
+            "metrics": ["wer"]}),
+        seed=0, normaliser=Normaliser(name="basic", version="basic-1"),
+        alignment_costs="levenshtein",
+        metrics={"wer": rate, "wer.hits": Fact("%", None, "hits over words", part_of="wer")},
+        pipelines={"given": Pipeline()}, conditions={"clean": Condition(identity="nothing")},
+        corpus=Corpus(name="made up", manifest="test.jsonl", root=str(folder), digest="12ab",
+                      utterances=len(world.utterances), speakers=len(world.city), hours=None,
+                      card=None),
+        left_out=[], trials=None, resampler="none", packages={}, python="3.11",
+        machine=Machine(platform="Linux", processor="x86_64", cores=2), git_commit=None,
+        timings=Timings(wall_seconds=1.0, workers=1, shards=1, shards_reused=0))
+
+
 def make_run(folder: Path, world: World) -> RunFolder:
     """A run folder with scores, embeddings of every utterance, and target trials in which the
     utterances of a speaker of the harmed city are less alike."""
-    write_json(folder / "run.json", {
-        "schema": 1, "evalkit": "0.1.0", "created": "2026-11-21T07:00:00+00:00", "config": {},
-        "seed": 0, "normaliser": {}, "conditions": {"clean": {}}, "left_out": [], "packages": {},
-        "machine": {}, "pipelines": {"given": {}}, "corpus": {"root": str(folder)},
-        "metrics": {"wer": {"unit": "%", "higher_is_better": False, "definition": "errors"},
-                    "wer.hits": {"unit": "%", "higher_is_better": None, "definition": "hits"}}})
+    record(folder, world).write(folder / "run.json")
     write_table(folder / "utterances.parquet", pa.Table.from_pandas(world.utterances))
     table = world.rows.assign(metric="wer")[scores.SCHEMA.names]
     write_table(folder / "scores" / "a.parquet", pa.Table.from_pandas(

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from evalkit.cohorts.finders.tree import Regions, geojson
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
 from evalkit.core.types import Recording
@@ -190,9 +189,10 @@ def _results(config: RecognitionConfig, prepared: _Prepared, scores: pd.DataFram
 
 
 def _described(cohorts: Cohorts) -> dict[str, Any]:
-    regions = None
-    if isinstance(cohorts.rule, Regions):
-        regions = geojson(cohorts.rule, [{"name": name} for name in cohorts.rule.names])
+    outlines = cohorts.rule.outlines()
+    regions = None if outlines is None else {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {"name": name}} | outline.model_dump(mode="json")
+        for name, outline in zip(cohorts.rule.names, outlines, strict=True)]}
     return {"rule": cohorts.rule.describe(), "on_dev": cohorts.on_dev.to_dict("records"),
             "regions": regions}
 
