@@ -98,7 +98,7 @@ class RegionResult(Part):
     difference: Interval
 
 
-class RecognitionArm(Part):
+class RecognitionArmResult(Part):
     """One arm at its chosen strength, on test. ``keeps_overall`` is what it was on dev.
     ``statistics``: see docs/mitigation.md. ``regions`` begins with "all"."""
 
@@ -132,7 +132,7 @@ class RecognitionResults(Part):
     cohorts: DevCohorts
     splits: RecognitionSplits
     tried: list[TriedStrength]
-    arms: list[RecognitionArm]
+    arms: list[RecognitionArmResult]
     frontier: list[FrontierPoint]
     trials: dict[str, TrialKey]
     recommended: str | None
@@ -180,23 +180,20 @@ class StoppedTraining(Part):
     dev_at_start: float
 
 
-class TestedModel(Part):
-    """A model on the test trials. ``gap`` is the largest minus the smallest equal error rate of a
-    group, by metadata column, ``deviation`` their standard deviation (ddof 0)."""
+class SeedResult(Part):
+    """A model trained from one seed, on the test trials; START has neither seed nor training.
+    ``gap`` is the largest minus the smallest equal error rate of a group, by metadata column,
+    ``deviation`` their standard deviation (ddof 0); ``stopped`` has an entry a split, ``weights``
+    the mean weight of each group's training utterances by column."""
 
+    seed: int | None
+    stopped: list[StoppedTraining]
+    weights: dict[str, dict[str, Number]]
     threshold: Number
     overall: DetectionRates
     groups: dict[str, dict[str, DetectionRates]]
     gap: dict[str, Number]
     deviation: dict[str, Number]
-
-
-class SeedResult(TestedModel):
-    """A model trained from one seed, and the mean weight of each group's training utterances."""
-
-    seed: int
-    stopped: list[StoppedTraining]
-    weights: dict[str, dict[str, Number]]
 
 
 class ArmChange(Part):
@@ -211,25 +208,24 @@ class ArmChange(Part):
     seeds: list[Number]
 
 
-class VerificationArm(Part):
-    """An arm from every seed. ``changes`` are against other arms, by their names, of what is
-    named "overall", "COLUMN=GROUP", "gap:COLUMN" and "deviation:COLUMN"."""
+class VerificationArmResult(Part):
+    """An arm from every seed. ``changes`` are against START and "plain", where those came before
+    it, of what is named "overall", "COLUMN=GROUP", "gap:COLUMN" and "deviation:COLUMN"."""
 
     seeds: list[SeedResult]
     changes: dict[str, dict[str, ArmChange]]
 
 
 class VerificationResults(Part):
-    """Training of a speaker encoder. ``start`` is the encoder as it was; ``failed`` are the
-    utterances without an embedding; ``config`` the section of mitigate.yaml."""
+    """Training of a speaker encoder. ``arms`` begins with START; ``failed`` are the utterances
+    without an embedding; ``config`` the section of mitigate.yaml."""
 
     kind: Literal["verification"] = "verification"
     config: dict[str, Any]
     splits: list[SpeakerCounts]
     failed: list[str]
     n_trials: int
-    start: TestedModel
-    arms: dict[str, VerificationArm]
+    arms: dict[str, VerificationArmResult]
 
 
 class MitigationResults(Document):

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError
-from evalkit.mitigation.recognition.arms import Task
+from evalkit.mitigation.arms.protocols import AdaptationData
 from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
 from evalkit.mitigation.recognition.trials import make_arm
 from evalkit.training.fine_tuning import Schedule, fine_tune
@@ -116,8 +116,8 @@ def test_it_learns_is_penalised_and_saved(kind_and_folder, tmp_path):
     assert 0 < len(output) < len(parameters(model))
     fisher = fisher_of(model, heard[:2], tmp_path)
     assert fisher.keys() == parameters(model).keys()
-    task = Task([heard], heard, heard[:2], {}, tmp_path)
-    phases = make_arm(Plugin(name="ewc")).phases(task, model, 0.001)
+    data = AdaptationData([heard], heard, heard[:2], {}, tmp_path)
+    phases = make_arm(Plugin(name="ewc")).phases(data, model, 0.001)
     fine_tune(model, phases, Schedule(steps=20, batch=4, learning_rate=1e-2), 0, tmp_path)
     texts = model.transcribe(heard)
     assert model.losses(heard).sum().item() < 0.9 * before

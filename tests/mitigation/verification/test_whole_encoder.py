@@ -12,17 +12,19 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from evalkit import audio
+from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio
 from evalkit.mitigation.verification import VerificationConfig, run_verification
 from evalkit.mitigation.verification.config import WholeEncoder
-from evalkit.mitigation.verification.speakers import recorded
+from evalkit.mitigation.verification.data import waveforms
 from evalkit.mitigation.verification.whole_encoder import load_speechbrain_encoder
 from evalkit.models.torchaudio_standin import ensure_torchaudio
+from evalkit.store.documents.mitigation import MitigationResults, VerificationResults
 from evalkit.store.manifest import write_manifest
 from evalkit.training.speaker_embeddings import EmbeddingModel, balanced_mean, pair_losses
 from evalkit.training.verification import LearningConfig, SpeakerInputs, WeightedTraining, embed
-from evalkit.training.weightings import AdversarialWeights, AdversaryConfig
+from evalkit.training.weightings import AdversarialWeights, Adversary
 
 HYPERPARAMS = """\
 compute_features: !new:speechbrain.lobes.features.Fbank
@@ -95,8 +97,8 @@ def _hum(pitch: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def heard(corpus: Path) -> SpeakerInputs:
-    voiced = recorded(corpus / "train.jsonl", 0.5)
-    return SpeakerInputs(torch.as_tensor(voiced.x), voiced.speakers)
+    data = waveforms(corpus / "train.jsonl", 0.5)
+    return SpeakerInputs(torch.as_tensor(data.x), data.speakers)
 
 
 def test_its_embeddings_are_those_of_speechbrain(encoder: Path, corpus: Path) -> None:
@@ -116,7 +118,7 @@ def test_every_parameter_learns_against_an_adversary(encoder: Path, corpus: Path
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     train = heard(corpus)
     training = WeightedTraining(
-        model, train, AdversarialWeights("pw", 8, AdversaryConfig(regions=2), seed=0),
+        model, train, AdversarialWeights("pw", 8, Adversary(regions=2), seed=0),
         LearningConfig(learning_rate=3e-3, anchor=0, warm_up=5))
     rows = torch.arange(18).view(6, 3)
 
@@ -139,11 +141,12 @@ def test_an_experiment_trains_the_whole_and_keeps_it(encoder: Path, corpus: Path
         train=corpus / "train.jsonl", dev=corpus / "dev.jsonl", test=corpus / "test.jsonl",
         whole=WholeEncoder(path=encoder, seconds=0.5), groups=["voice"], seeds=[0], draws=10,
         learning=LearningConfig(steps=6, speakers=6, warm_up=2, refit=3, look=2),
-        adversary=AdversaryConfig(regions=2))
+        arms=[Plugin(name="plain"), Plugin(name="arw_pw", options={"regions": 2})])
     path = run_verification(config, tmp_path)
-    found = json.loads(path.read_text())
-    assert list(found["arms"]) == ["none", "plain", "arw_pw"]
-    assert found["arms"]["none"]["seeds"][0]["overall"]["n_speakers"] == 6
+    results = MitigationResults.read(path).results
+    assert isinstance(results, VerificationResults)
+    assert list(results.arms) == ["none", "plain", "arw_pw"]
+    assert results.arms["none"].seeds[0].overall.n_speakers == 6
     kept = load_file(tmp_path / "checkpoints" / "arw_pw-0.safetensors")
     network = load_speechbrain_encoder(encoder)
     assert {f"0.network.{name}" for name in network.state_dict()} < set(kept)
@@ -157,10 +160,10 @@ def test_a_missing_recording_is_counted_not_dropped(corpus: Path, tmp_path: Path
     write_manifest(tmp_path / "dev.jsonl", rows)
     for row in rows[2:] + rows[:1]:
         (tmp_path / row["audio"]).symlink_to(corpus / row["audio"])
-    voiced = recorded(tmp_path / "dev.jsonl", 0.7, outside=True)
-    assert voiced.failed.tolist() == [False, True] + [False] * 16
-    assert voiced.x.shape == (18, 11_200)
-    np.testing.assert_array_equal(voiced.x[0, :3_200], voiced.x[0, 8_000:])
+    data = waveforms(tmp_path / "dev.jsonl", 0.7, outside=True)
+    assert data.failed.tolist() == [False, True] + [False] * 16
+    assert data.x.shape == (18, 11_200)
+    np.testing.assert_array_equal(data.x[0, :3_200], data.x[0, 8_000:])
 
 
 def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
