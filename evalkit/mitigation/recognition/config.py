@@ -1,4 +1,4 @@
-"""What a recognition experiment does: cohorts, arms, seeds, settings."""
+"""The settings of a recognition experiment in mitigate.yaml."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from evalkit.training.fine_tuning import Schedule
 
 
 class RecognitionConfig(Strict):
-    """Further training of a recognizer for the cohorts it serves worst.
+    """Fine-tuning of a recognizer for the cohorts with the highest word error rates.
 
     ``general``, ``dev`` and ``test`` are manifests; ``model`` is a recognizer that can be trained
-    (plug-in group "trainable_recognizers"). The ``cohorts`` are those of a finder (plug-in
-    group "cohorts") on the errors of dev; of the worst ``targets`` of them the share
-    ``adaptation`` of the dev speakers is learned from. Every arm (plug-in group "mitigations") is
-    tried at each of its strengths from each of the ``seeds``. ``seed`` is that of the parting of
-    dev and of the resampling of test speakers, ``draws`` times."""
+    (plug-in group "trainable_recognizers"). The ``cohorts`` are those of a finder (plug-in group
+    "cohorts") on the errors of dev; the share ``adaptation`` of the dev speakers of the
+    worst ``targets`` of them is trained on. Every arm (plug-in group "recognition_arms") is tried
+    at each of its strengths from each of the ``seeds``. ``seed`` is that of the split of dev and
+    of the resampling of test speakers, ``draws`` times."""
 
     general: Path
     dev: Path

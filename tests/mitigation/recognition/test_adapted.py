@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 
 from evalkit.core.config import Plugin
 from evalkit.core.errors import EvalkitError
+from evalkit.mitigation.adapted import AdaptedRecognizer
+from evalkit.mitigation.arms.protocols import AdaptationData
 from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
-from evalkit.mitigation.recognition.adapted import AdaptedRecognizer
-from evalkit.mitigation.recognition.arms import Task
 from evalkit.mitigation.recognition.trials import make_arm
 from evalkit.mitigation.trainable import load_trainable
 from evalkit.store.manifest import write_manifest
@@ -51,8 +51,8 @@ def test_it_learns_is_penalised_and_saved(name, tmp_path):
     before = model.losses(heard).sum().item()
     fisher = fisher_of(model, heard[:2], tmp_path)
     assert fisher.keys() == parameters(model).keys()
-    task = Task([heard], heard, heard[:2], {}, tmp_path)
-    phases = make_arm(Plugin(name="ewc")).phases(task, model, 0.001)
+    data = AdaptationData([heard], heard, heard[:2], {}, tmp_path)
+    phases = make_arm(Plugin(name="ewc")).phases(data, model, 0.001)
     fine_tune(model, phases, Schedule(steps=20, batch=4, learning_rate=1e-2), 0, tmp_path)
     texts = model.transcribe(heard)
     assert model.losses(heard).sum().item() < 0.9 * before
@@ -70,7 +70,7 @@ def test_a_model_without_a_further_input_says_so(name, tmp_path):
         name=name, options={"path": str(folder)})))
     with pytest.raises(EvalkitError, match="takes no further input; leave this arm out"):
         list(make_arm(Plugin(name="cohort_embedding")).phases(
-            Task([recordings(2)], [], [], {"u0-0": 0}, tmp_path), model, 0.5))
+            AdaptationData([recordings(2)], [], [], {"u0-0": 0}, tmp_path), model, 0.5))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 
 from evalkit.audio import save
 from evalkit.core.types import Audio, Recording, Utterance
-from evalkit.mitigation.recognition.adapted import AdaptedRecognizer
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 from evalkit.store.manifest import write_manifest
 from evalkit.systems.reference import Reference

@@ -19,11 +19,12 @@ from evalkit.core.types import Audio
 from evalkit.mitigation.trainable import load_trainable
 from evalkit.mitigation.verification import VerificationConfig, run_verification
 from evalkit.mitigation.verification.config import WholeEncoder
-from evalkit.mitigation.verification.speakers import recorded
+from evalkit.mitigation.verification.data import waveforms
+from evalkit.store.documents.mitigation import MitigationResults, VerificationResults
 from evalkit.store.manifest import write_manifest
 from evalkit.training.speaker_embeddings import EmbeddingModel, balanced_mean, pair_losses
 from evalkit.training.verification import LearningConfig, SpeakerInputs, WeightedTraining
-from evalkit.training.weightings import AdversarialWeights, AdversaryConfig
+from evalkit.training.weightings import AdversarialWeights, Adversary
 from tests.systems.folders import speechbrain_encoder
 
 
@@ -58,13 +59,16 @@ def _hum(pitch: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def heard(corpus: Path) -> SpeakerInputs:
-    voiced = recorded(corpus / "train.jsonl", 0.5, 16_000)
-    return SpeakerInputs(torch.as_tensor(voiced.x), voiced.speakers)
+    data = waveforms(corpus / "train.jsonl", 0.5, 16_000)
+    return SpeakerInputs(torch.as_tensor(data.x), data.speakers)
+
+
+def plugin(encoder: Path) -> Plugin:
+    return Plugin(name="speechbrain", options={"path": str(encoder)})
 
 
 def network_of(encoder: Path) -> nn.Module:
-    options = {"path": str(encoder)}
-    return load_trainable("encoder", Plugin(name="speechbrain", options=options)).module
+    return load_trainable("encoder", plugin(encoder)).module
 
 
 def test_every_parameter_learns_against_an_adversary(encoder: Path, corpus: Path) -> None:
@@ -72,7 +76,7 @@ def test_every_parameter_learns_against_an_adversary(encoder: Path, corpus: Path
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
     train = heard(corpus)
     training = WeightedTraining(
-        model, train, AdversarialWeights("pw", 8, AdversaryConfig(regions=2), seed=0),
+        model, train, AdversarialWeights("pw", 8, Adversary(regions=2), seed=0),
         LearningConfig(learning_rate=3e-3, anchor=0, warm_up=5))
     rows = torch.arange(18).view(6, 3)
 
@@ -93,14 +97,15 @@ def test_an_experiment_trains_the_whole_and_keeps_it(encoder: Path, corpus: Path
                                                      tmp_path: Path) -> None:
     config = VerificationConfig(
         train=corpus / "train.jsonl", dev=corpus / "dev.jsonl", test=corpus / "test.jsonl",
-        encoder=Plugin(name="speechbrain", options={"path": str(encoder)}),
-        whole=WholeEncoder(seconds=0.5), groups=["voice"], seeds=[0], draws=10,
+        encoder=plugin(encoder), whole=WholeEncoder(seconds=0.5), groups=["voice"], seeds=[0],
+        draws=10,
         learning=LearningConfig(steps=6, speakers=6, warm_up=2, refit=3, look=2),
-        adversary=AdversaryConfig(regions=2))
+        arms=[Plugin(name="plain"), Plugin(name="arw_pw", options={"regions": 2})])
     path = run_verification(config, tmp_path)
-    found = json.loads(path.read_text())
-    assert list(found["arms"]) == ["none", "plain", "arw_pw"]
-    assert found["arms"]["none"]["seeds"][0]["overall"]["n_speakers"] == 6
+    results = MitigationResults.read(path).results
+    assert isinstance(results, VerificationResults)
+    assert list(results.arms) == ["none", "plain", "arw_pw"]
+    assert results.arms["none"].seeds[0].overall.n_speakers == 6
     kept = load_file(tmp_path / "checkpoints" / "arw_pw-0.safetensors")
     network = network_of(encoder)
     assert {f"0.network.{name}" for name in network.state_dict()} < set(kept)
@@ -114,10 +119,10 @@ def test_a_missing_recording_is_counted_not_dropped(corpus: Path, tmp_path: Path
     write_manifest(tmp_path / "dev.jsonl", rows)
     for row in rows[2:] + rows[:1]:
         (tmp_path / row["audio"]).symlink_to(corpus / row["audio"])
-    voiced = recorded(tmp_path / "dev.jsonl", 0.7, 16_000, outside=True)
-    assert voiced.failed.tolist() == [False, True] + [False] * 16
-    assert voiced.x.shape == (18, 11_200)
-    np.testing.assert_array_equal(voiced.x[0, :3_200], voiced.x[0, 8_000:])
+    data = waveforms(tmp_path / "dev.jsonl", 0.7, 16_000, outside=True)
+    assert data.failed.tolist() == [False, True] + [False] * 16
+    assert data.x.shape == (18, 11_200)
+    np.testing.assert_array_equal(data.x[0, :3_200], data.x[0, 8_000:])
 
 
 def test_an_encoder_that_cannot_be_trained_is_refused(corpus: Path, tmp_path: Path) -> None:
