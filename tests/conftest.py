@@ -55,7 +55,8 @@ def evalkit(*words: object, cwd: Path | None = None) -> subprocess.CompletedProc
                       for how in ("strict", "backslashreplace"))
     with (contextlib.chdir(cwd or Path.cwd()), contextlib.redirect_stdout(output),
           contextlib.redirect_stderr(errors),
-          mock.patch.object(sys, "argv", ["evalkit", *map(str, words)])):
+          mock.patch.object(sys, "argv", ["evalkit", *map(str, words)]),
+          mock.patch.object(sys.modules["__main__"], "__package__", None)):
         try:
             main()
             code = 0

@@ -12,7 +12,7 @@ import pytest
 
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.test_cli import evalkit
+from tests.conftest import evalkit
 
 
 def run_cli(*words: object) -> None:

@@ -6,10 +6,19 @@ Every member is needed: a plug-in that lacks one is refused by name before a run
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Recording, Utterance
+from evalkit.core.types import (
+    Audio,
+    Fact,
+    Hypothesis,
+    LeftOut,
+    Measurement,
+    Output,
+    Recording,
+    Utterance,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,4 +158,14 @@ class Condition(Identified, Protocol):
     def apply(self, speech: Audio, utterance: Utterance) -> Audio:
         """What the microphone hears when ``speech`` is spoken under this condition: of the same
         rate and length, and the same for the same utterance. Raises UtteranceError."""
+        ...
+
+
+class CorpusReader(Protocol):
+    """A function that reads a corpus in one layout. Its options are keyword parameters with
+    defaults, given by name."""
+
+    def __call__(self, source: Path) -> Iterable[Utterance | LeftOut]:
+        """An Utterance for everything of the folder or file ``source`` that can be used, and a
+        LeftOut for the rest. Raises ManifestError where ``source`` is no such corpus."""
         ...

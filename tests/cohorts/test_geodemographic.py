@@ -9,7 +9,7 @@ import pytest
 
 from evalkit.cohorts.finders.geodemographic import Geodemographic, read_postcodes
 from evalkit.core.errors import ConfigError
-from tests.cohorts.world import HARMED, POSTCODES, make_world
+from tests.worlds import HARMED, POSTCODES, make_world
 
 
 def test_the_majority_that_makes_the_difference_is_found() -> None:
@@ -21,7 +21,7 @@ def test_the_majority_that_makes_the_difference_is_found() -> None:
         world.city[rule.members(people)[i]] == HARMED))
     assert rule.names[worst] == "share_old > 0.5, share_degree > 0.5"
     assert np.array_equal(rule.members(people)[worst], np.flatnonzero(world.city == HARMED))
-    assert sum(len(at) for at in rule.members(people)) == len(people.speakers)
+    assert sum(len(at) for at in rule.members(people)) == len(people.ids)
     depth = max(name.count(",") for name in rule.names)
     assert depth <= 2
 

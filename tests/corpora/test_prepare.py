@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
-from evalkit.core.types import Utterance
-from evalkit.corpora import prepare as module
-from evalkit.corpora.prepare import LeftOut, Prepared, gender, prepare
+from evalkit.core.plugins import available
+from evalkit.core.types import LeftOut, Utterance
+from evalkit.corpora.prepare import Prepared, prepare
+from evalkit.corpora.readers.base import gender
 from evalkit.corpora.validate import validate
 from evalkit.store.manifest import read_manifest
 
@@ -112,7 +113,7 @@ def test_table(tmp_path: Path, suffix: str, separator: str) -> None:
                        {"id": "idx", "text": "said", "speaker": "who"})
     assert prepared.left_out == (
         LeftOut("1", "its id was used before"),
-        LeftOut("3", "a time is no number of seconds from 0"), LeftOut("row 5", "has no id"))
+        LeftOut("3", "a time is not a number of seconds from 0 up"), LeftOut("row 5", "has no id"))
     found = utterances(prepared)
     assert found["1"] == Utterance("1", None, "s1", "hello", duration=1.9759863945578235, metadata={
         "postcode": "01234", "north": 51.5, "note": "x"})
@@ -190,7 +191,8 @@ def test_a_real_table_of_results(real_data: Path, tmp_path: Path) -> None:
     assert (prepared.utterances, prepared.left_out) == (2872, ())
 
 
-def test_every_reader_is_installed() -> None:
-    from evalkit.core.plugins import load
-    for name in ("librispeech", "kaldi", "common_voice", "table"):
-        assert load("corpora", name) is getattr(module, name)
+def test_every_reader_has_a_file_of_its_own() -> None:
+    files_of = {name: entry.value for name, entry in available("corpora").items()
+                if entry.value.startswith("evalkit.")}
+    assert files_of == {name: f"evalkit.corpora.readers.{name}:{name}" for name in (
+        "librispeech", "kaldi", "common_voice", "table")}

@@ -1,0 +1,210 @@
+"""Speakers as the cohort finders see them: sums of one metric, and what is known of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from evalkit.cohorts.search.sliceline import bins
+from evalkit.statistics.labels import UNKNOWN, labels_of
+from evalkit.store.manifest import FIELDS
+
+PLACE = {"latitude": 90, "longitude": 360}
+"""Columns of where a speaker lives, and the most degrees of each."""
+NOT_LABELS = frozenset({*FIELDS, *PLACE, "utterance_id", "speaker_id", "postcode", "split"})
+MOST_LABELS = 50
+"""A column with more distinct texts names things one by one, and groups nobody."""
+MOST_NUMBERS = 10
+"""A column with more distinct numbers is cut at its quartiles."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What was measured of every unit, a speaker or an utterance; all of shape (units,).
+
+    ``harm`` is the metric's amount, negated where higher is better, so that a larger
+    ``sum(harm) / sum(weight)`` is always worse. ``n`` counts measured utterances, ``n_failed``
+    the others; ``speaker`` numbers the speakers 0, 1, …, every one of whom has a unit."""
+
+    harm: np.ndarray
+    weight: np.ndarray
+    n: np.ndarray
+    n_failed: np.ndarray
+    speaker: np.ndarray
+
+    def take(self, at: np.ndarray) -> Outcomes:
+        """The units at the indices or where the mask ``at`` is true; speakers numbered anew."""
+        _, speaker = np.unique(self.speaker[at], return_inverse=True)
+        return Outcomes(self.harm[at], self.weight[at], self.n[at], self.n_failed[at], speaker)
+
+    def shuffled(self, rng: np.random.Generator) -> Outcomes:
+        """Every speaker with another's outcomes, in random order, and from the first again
+        where the other has fewer; an exact permutation where all have equally many."""
+        order = rng.permutation(len(self.speaker))
+        order = order[np.argsort(self.speaker[order], kind="stable")]
+        size = np.bincount(self.speaker)
+        start = np.cumsum(size) - size
+        owner = self.speaker[order]
+        other = rng.permutation(len(size))[owner]
+        source = np.empty_like(order)
+        source[order] = order[start[other] + (np.arange(len(order)) - start[owner]) % size[other]]
+        return replace(self, harm=self.harm[source], weight=self.weight[source],
+                       n=self.n[source], n_failed=self.n_failed[source])
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Speakers (n), their utterances (m rows, one a condition) and what is known of both.
+
+    ``location`` (n, 2) is latitude and longitude in degrees, ``embedding`` (n, d) of unit
+    length, ``attributes`` (n rows) what is known of where they live as shares in [0, 1]; NaN
+    where unknown, no columns where nothing is known of anybody. ``labels`` (n rows) and
+    ``utterance_labels`` (m rows) hold declared groups as text, "unknown" where missing; a
+    column of the first is constant within every speaker. ``sign`` times harm is the metric's
+    own amount. ``misplaced`` are the speakers, none of them left out by ``take``, of whom a
+    latitude or longitude is off the globe or no number."""
+
+    ids: np.ndarray
+    by_speaker: Outcomes
+    by_utterance: Outcomes
+    utterance_ids: np.ndarray
+    location: np.ndarray
+    embedding: np.ndarray
+    attributes: pd.DataFrame
+    labels: pd.DataFrame
+    utterance_labels: pd.DataFrame
+    sign: int = 1
+    misplaced: tuple[str, ...] = ()
+
+    def take(self, chosen: np.ndarray) -> Speakers:
+        """The speakers where ``chosen`` (n,) is true."""
+        rows = chosen[self.by_utterance.speaker]
+        return replace(
+            self, ids=self.ids[chosen], by_speaker=self.by_speaker.take(chosen),
+            by_utterance=self.by_utterance.take(rows), utterance_ids=self.utterance_ids[rows],
+            location=self.location[chosen], embedding=self.embedding[chosen],
+            attributes=self.attributes[chosen].reset_index(drop=True),
+            labels=self.labels[chosen].reset_index(drop=True),
+            utterance_labels=self.utterance_labels[rows].reset_index(drop=True))
+
+
+def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better: bool = False,
+              vectors: pd.DataFrame | None = None, attributes: pd.DataFrame | None = None
+              ) -> Speakers:
+    """Assembles Speakers from the rows of one metric (columns of the scores table), the run's
+    ``utterances``, speaker ``vectors`` indexed by speaker id, and population ``attributes``
+    indexed by postal code.
+
+    An utterance without a speaker is a speaker of its own, named after the utterance."""
+    rows = rows.assign(speaker_id=rows["speaker_id"].fillna(rows["utterance_id"]))
+    code, speakers = pd.factorize(rows["speaker_id"], sort=True)
+    facts = utterances.set_index("utterance_id").reindex(rows["utterance_id"])
+    facts = facts.reset_index(drop=True)
+    by_utterance = _outcomes(rows, code, -1 if higher_is_better else 1)
+    labels = label_columns(facts)
+    own = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
+    first = np.unique(code, return_index=True)[1]
+    misplaced = np.unique(code[_misplaced(facts)])
+    return Speakers(
+        np.asarray(speakers, object), summed(by_utterance), by_utterance,
+        rows["utterance_id"].to_numpy(object), _locations(facts, code),
+        _aligned(vectors, speakers).to_numpy(float),
+        _aligned(attributes, _postcodes(facts).iloc[first]),
+        labels[own].iloc[first].reset_index(drop=True), labels, -1 if higher_is_better else 1,
+        tuple(str(speakers[i]) for i in misplaced))
+
+
+def summed(outcomes: Outcomes) -> Outcomes:
+    """One unit a speaker."""
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(outcomes.speaker, values)
+
+    n = total(outcomes.n)
+    return Outcomes(total(outcomes.harm), total(outcomes.weight), n, total(outcomes.n_failed),
+                    np.arange(len(n)))
+
+
+def label_columns(facts: pd.DataFrame) -> pd.DataFrame:
+    """Every column of metadata that can name groups, as text: numbers of which there are many
+    are cut at their quartiles; columns of one value or of MOST_LABELS and more are left out."""
+    found = {}
+    for name in facts.columns.difference(list(NOT_LABELS)):
+        column = _cut_where_many(labels_of(facts[name]))
+        if 2 <= column[column != UNKNOWN].nunique() <= MOST_LABELS:
+            found[str(name)] = column
+    return pd.DataFrame(found, index=facts.index)
+
+
+def largest_gap(longitude: np.ndarray) -> float:
+    """The middle, in degrees east, of the widest arc of the globe without any ``longitude``."""
+    around = np.unique(longitude[~np.isnan(longitude)] % 360)
+    if len(around) < 2:
+        return float(around[0] + 180) % 360 if len(around) else 180.0
+    width = np.diff(np.append(around, around[0] + 360))
+    widest = int(width.argmax())
+    return float((around[widest] + width[widest] / 2) % 360)
+
+
+def eastward(longitude: np.ndarray, cut: float) -> np.ndarray:
+    """Degrees east of the meridian ``cut``, in [0, 360): no cohort is torn where they wrap."""
+    return (longitude - cut) % 360
+
+
+def _outcomes(rows: pd.DataFrame, code: np.ndarray, sign: int) -> Outcomes:
+    measured = rows["error"].isna().to_numpy()
+    harm = sign * np.where(measured, rows["amount"].to_numpy(float), 0.0)
+    weight = np.where(measured, rows["weight"].to_numpy(float), 0.0)
+    return Outcomes(harm, weight, measured.astype(float), (~measured).astype(float), code)
+
+
+def _locations(facts: pd.DataFrame, code: np.ndarray) -> np.ndarray:
+    """Median latitude and longitude of every speaker; NaN where not on the globe."""
+    place = np.stack([_numbers(facts, name) for name in PLACE], axis=1)
+    place[(np.abs(place) > list(PLACE.values())).any(axis=1)] = np.nan
+    place[np.isnan(place).any(axis=1)] = np.nan
+    cut = largest_gap(place[:, 1])
+    place[:, 1] = eastward(place[:, 1], cut)
+    median = pd.DataFrame(place).groupby(code).median().to_numpy(copy=True)
+    median[:, 1] = (median[:, 1] + cut + 180) % 360 - 180
+    return median
+
+
+def _misplaced(facts: pd.DataFrame) -> np.ndarray:
+    """Which rows have a latitude or longitude that is off the globe or no number, of bool."""
+    found = np.zeros(len(facts), bool)
+    for name, most in PLACE.items():
+        if name in facts:
+            given = (labels_of(facts[name]) != UNKNOWN).to_numpy(bool)
+            found |= given & ~(np.abs(_numbers(facts, name)) <= most)
+    return found
+
+
+def _numbers(facts: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in facts:
+        return np.full(len(facts), np.nan)
+    return pd.to_numeric(facts[name], errors="coerce").to_numpy(float, copy=True)
+
+
+def _postcodes(facts: pd.DataFrame) -> pd.Series:
+    if "postcode" not in facts:
+        return pd.Series(UNKNOWN, facts.index)
+    return labels_of(facts["postcode"])
+
+
+def _cut_where_many(labels: pd.Series) -> pd.Series:
+    """Labels, cut at their quartiles where all that are known are numbers and there are many."""
+    known = labels != UNKNOWN
+    numbers = pd.to_numeric(labels.where(known), errors="coerce")
+    if numbers.nunique() <= MOST_NUMBERS or numbers.notna().sum() < known.sum():
+        return labels
+    return labels_of(pd.Series(bins(numbers), labels.index))
+
+
+def _aligned(table: pd.DataFrame | None, keys: pd.Index | pd.Series) -> pd.DataFrame:
+    """The rows of ``table`` for ``keys``, NaN where it has none."""
+    if table is None:
+        return pd.DataFrame(index=range(len(keys)))
+    return table.reindex(keys).reset_index(drop=True)
+
