@@ -18,7 +18,7 @@ from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
 from evalkit.mitigation.verification import VerificationConfig, arm_training, run_verification
 from evalkit.mitigation.verification.data import EncoderData
-from evalkit.mitigation.verification.evaluation import changes, seed_result, evaluate
+from evalkit.mitigation.verification.evaluation import changes, evaluate, seed_result
 from evalkit.mitigation.verification.splits import cross_validation
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import detection_intervals
