@@ -101,7 +101,7 @@ def test_exit_code_1_is_a_regression_only(
     def compare(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr("evalkit.compare.comparison.compare", compare)
+    monkeypatch.setattr("evalkit.api.compare", compare)
     assert run_main(["compare", "a", "b"], monkeypatch) == code
 
 
@@ -111,7 +111,7 @@ def test_a_defect_is_one_line_unless_its_traceback_is_wanted(
     def compare(*_: object) -> None:
         raise ValueError("this\nand that")
 
-    monkeypatch.setattr("evalkit.compare.comparison.compare", compare)
+    monkeypatch.setattr("evalkit.api.compare", compare)
     monkeypatch.setenv("EVALKIT_TRACEBACK", "1" if wanted else "")
     assert run_main(["compare", "a", "b"], monkeypatch) == 2
     said = capsys.readouterr().err.splitlines()

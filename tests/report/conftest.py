@@ -23,7 +23,7 @@ from evalkit.cohorts.discovery import Settings, discover
 from evalkit.cohorts.findings import write_findings
 from evalkit.core.alignment import align
 from evalkit.core.plugins import create
-from evalkit.report import write_report
+from evalkit.report.page import write_report
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store import scores, trials
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table

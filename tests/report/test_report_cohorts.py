@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from evalkit.core.errors import RunError
 from evalkit.core.types import Fact
-from evalkit.report import write_report
 from evalkit.report.cohorts import discovery, people_of, who
 from evalkit.report.heat import HEAT, Heat, heat_of
 from evalkit.report.maps import Window, _cut, coastlines, windows
+from evalkit.report.page import write_report
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import FakeRun, Page
 

@@ -18,8 +18,8 @@ from PIL import Image
 from evalkit.core.errors import RunError
 from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact
-from evalkit.report import write_report
 from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain, to_csv
+from evalkit.report.page import write_report
 from evalkit.report.real import pairs
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
 from evalkit.report.tables import read_headline

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.report import write_report
+from evalkit.report.page import write_report
 from evalkit.report.tables import read_headline
 from evalkit.report.verification import Verification, verification
 from evalkit.run.record import summary
