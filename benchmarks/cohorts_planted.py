@@ -32,9 +32,12 @@ from evalkit.cohorts.finders.geodemographic import Geodemographic
 from evalkit.cohorts.finders.predicted import Predicted
 from evalkit.cohorts.finders.slices import Slices
 from evalkit.cohorts.finders.tree import Tree
-from evalkit.cohorts.findings import Finding, Findings
+from evalkit.cohorts.findings import Discovery
 from evalkit.cohorts.people import People, people_of
+from evalkit.cohorts.read import Asked
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.store.documents.findings import Finding
 
 RATE, SIGMA, FACTOR = 0.15, 0.4, 1.8
 VOICES, DIMENSION = 12, 64
@@ -194,6 +197,9 @@ def accent_with_home(world: World, rng: np.random.Generator) -> World:
     return voiced(replace(world, voice=kinds, shares=shares), rng)
 
 
+WER = Asked("wer", "made up", None, Fact("%", False, "errors over words"))
+
+
 @dataclass(frozen=True)
 class Score:
     """One finder in one world: how many of its cohorts were confirmed, how well their union
@@ -207,8 +213,8 @@ class Score:
     false: int
 
 
-def judge(finding: Finding, findings: Findings, truth: Truth) -> Score:
-    rule = findings.rules[finding.finder]
+def judge(finding: Finding, discovery: Discovery, truth: Truth) -> Score:
+    rule = discovery.rules[finding.finder]
     unit = next(f.unit for f in FINDERS if f.name == finding.finder)
     members = dict(zip(rule.names, rule.members(truth.people), strict=True))
     sure = [v for v in finding.verdicts if v.status == "confirmed"]
@@ -267,10 +273,10 @@ def planted(worlds: int, n: int, seed: int) -> dict[str, dict[str, dict[str, flo
             world = make_world(rng, n)
             truth = speak(world, plant(world, rng), rng, kitchen="kitchen" in name)
             settings = replace(ALONE, resampling=replace(ALONE.resampling, seed=i))
-            findings = discover_among(truth.people, FINDERS, settings)
-            for finding in findings.finders:
+            discovery = discover_among(truth.people, WER, FINDERS, settings)
+            for finding in discovery.findings.finders:
                 scores.setdefault(finding.finder, []).append(
-                    judge(finding, findings, truth))
+                    judge(finding, discovery, truth))
             scores.setdefault("decision tree, plain", []).append(plain_tree(truth))
             scores.setdefault("group table, plain", []).append(group_table(truth))
         table[name] = {finder: summary(found) for finder, found in scores.items()}
@@ -303,7 +309,7 @@ def null(runs: int, seed: int, sizes: Sequence[int] = (80, 300)) -> dict[str, fl
             world = make_world(rng, n)
             people = speak(world, nobody(world, rng), rng).people
             settings = Settings(shuffles=0, resampling=Resampling(draws=999, seed=i))
-            findings = discover_among(people, FINDERS, settings)
+            findings = discover_among(people, WER, FINDERS, settings).findings
             hits.append([any(f.status == "confirmed" for f in findings.finders)]
                         + [f.status == "confirmed" for f in findings.finders])
         names = ["any finder", *(finder.name for finder in FINDERS)]
@@ -323,7 +329,7 @@ def pattern(worlds: int, n: int, seed: int) -> dict[str, dict[str, float]]:
         world = accent_with_home(make_world(rng, n), rng)
         people = speak(world, world.voice == 0, rng).people
         settings = replace(ALONE, resampling=replace(ALONE.resampling, seed=i))
-        for finding in discover_among(people, finders, settings).finders:
+        for finding in discover_among(people, WER, finders, settings).findings.finders:
             shares = {c.name: c.confirmation.share for c in finding.cohorts}
             for verdict in finding.verdicts[:1]:
                 rows[finding.finder].append((verdict.relative_gap, shares[verdict.cohort]))

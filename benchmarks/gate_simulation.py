@@ -22,20 +22,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evalkit.compare.baseline import Baseline, Block, Candidate, Cell, Facts, TrialCell
+from evalkit.compare.baseline import Candidate
 from evalkit.compare.comparison import decide
-from evalkit.compare.gates import Gate, Gates, Tolerance
+from evalkit.compare.gates import Gate, Gates
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import sorted_trials, speaker_values
+from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, TrialCell
+from evalkit.store.documents.comparison import Tolerance
+from evalkit.store.documents.run import Normaliser
 
 Plan = Callable[[np.random.Generator], tuple[Baseline, Candidate]]
 RATE = 0.15
 SIGMA = 0.5
 FACTS = Facts(created="", evalkit="", command="score",
               metrics={name: Fact("%", False, "") for name in ("wer", "eer")},
-              normaliser={}, alignment_costs="", corpus={"name": "", "digest": ""}, resampler="",
-              conditions={}, pipelines={}, trials=None)
+              normaliser=Normaliser(name="", version=""), alignment_costs="",
+              corpus={"name": "", "digest": ""}, resampler="", conditions={}, pipelines={},
+              trials=None)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def plant_trials(rng: np.random.Generator, n: int, noise: Noise, worse: float = 
     blocks = [Block(speaker=f"s{s:04}", labels=[], utterances=[f"u{s}"]) for s in range(n)]
     base = Baseline(name="base", facts=FACTS, columns=[], blocks=blocks, scores=[],
                     trials=cells[:1])
-    return base, Candidate("candidate", FACTS, frozenset(base.place), [], cells[1:])
+    return base, Candidate("candidate", FACTS, frozenset(base.block_of), [], cells[1:])
 
 
 def share_failed(rng: np.random.Generator, repetitions: int, gates: Sequence[Gates],

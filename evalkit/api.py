@@ -17,13 +17,13 @@ from evalkit.core.plugins import packages_for
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evalkit.cohorts.findings import Findings
-    from evalkit.compare.baseline import Baseline
-    from evalkit.compare.comparison import Comparison
     from evalkit.core.types import Fact
     from evalkit.statistics.groups import GroupReport
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.baseline import Baseline
+    from evalkit.store.documents.comparison import Comparison
+    from evalkit.store.documents.findings import Findings
     from evalkit.store.runfolder import RunFolder
 
 AnyPath = Path | str
@@ -133,14 +133,14 @@ def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
 
     chosen = [create("cohorts", name) for name in finders] or None
     from evalkit.cohorts.discovery import Settings, discover
-    from evalkit.cohorts.findings import write_findings
+    from evalkit.cohorts.findings import write_discovery
     from evalkit.statistics.bootstrap import Resampling
 
-    findings = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
-                        finders=chosen, postcodes=None if postcodes is None else Path(postcodes),
-                        settings=Settings(resampling=Resampling(seed=seed)))
-    write_findings(folder, findings)
-    return findings
+    discovery = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
+                         finders=chosen, postcodes=None if postcodes is None else Path(postcodes),
+                         settings=Settings(resampling=Resampling(seed=seed)))
+    write_discovery(folder, discovery)
+    return discovery.findings
 
 
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:

@@ -15,13 +15,13 @@ from evalkit.core.text import heading, number, p_value, short
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
-    from evalkit.cohorts.findings import Findings
-    from evalkit.compare.comparison import Comparison
     from evalkit.core.types import Interval
     from evalkit.statistics.detection import DetectionInterval
     from evalkit.statistics.groups import GroupReport, GroupRow
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.comparison import Comparison
+    from evalkit.store.documents.findings import Findings
     from evalkit.store.documents.run import Summary
 
 CELL = 60

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -38,6 +42,34 @@ def outside() -> Iterator[Path]:
     yield folder
     sys.path.remove(str(folder))
     os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+def evalkit(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """What `evalkit WORDS` does and prints, run in this process, in the folder ``cwd``.
+
+    It goes through the entry point of the installed program, so that exit codes and messages of
+    errors are those that a user gets."""
+    from evalkit.cli import main
+
+    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", how, write_through=True)
+                      for how in ("strict", "backslashreplace"))
+    with (contextlib.chdir(cwd or Path.cwd()), contextlib.redirect_stdout(output),
+          contextlib.redirect_stderr(errors),
+          mock.patch.object(sys, "argv", ["evalkit", *map(str, words)]),
+          mock.patch.object(sys.modules["__main__"], "__package__", None)):
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+    said = [stream.buffer.getvalue().decode() for stream in (output, errors)]
+    return subprocess.CompletedProcess(words, code, *said)
+
+
+def installed(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """The same of the installed program, in a process of its own: a second or more."""
+    command = [str(Path(sys.executable).parent / "evalkit"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 def tone(seconds: float, rate: int = 16_000, pitch: float = 200.0, seed: int = 0) -> np.ndarray:

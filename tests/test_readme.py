@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.conftest import tone
+from tests.conftest import evalkit, tone
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -47,9 +47,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_its_commands_run(folder: Path) -> None:
-    evalkit = [line for line in COMMANDS if line.startswith("evalkit ")]
-    assert len(evalkit) >= 5
-    for line in evalkit:
+    lines = [line for line in COMMANDS if line.startswith("evalkit ")]
+    assert len(lines) >= 5
+    for line in lines:
         result = shown(folder, line)
         assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
     assert (folder / "reports" / "mine" / "index.html").exists()
@@ -101,9 +101,9 @@ def test_its_table_of_verification_runs(tmp_path: Path) -> None:
 
 
 def shown(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    words = shlex.split(line)
-    return subprocess.run([Path(sys.executable).parent / words[0], *words[1:]], cwd=folder,
-                          capture_output=True, text=True, check=False)
+    program, *words = shlex.split(line)
+    assert program == "evalkit"
+    return evalkit(*words, cwd=folder)
 
 
 def test_its_make_targets_exist() -> None:

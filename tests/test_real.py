@@ -12,7 +12,7 @@ import pytest
 
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.test_cli import evalkit
+from tests.conftest import evalkit
 
 
 def run_cli(*words: object) -> None:
@@ -86,8 +86,9 @@ def test_children_are_found_by_their_voices(real_data: Path, tmp_path: Path) -> 
         "pipelines": [{"name": "encoder", "encoder": "resemblyzer"}]}))
     run_cli("run", tmp_path / "eval.yaml", "--out", tmp_path / "run")
     run_cli("cohorts", tmp_path / "run", "--metric", "false_rejects", "--finder", "clusters")
-    verdicts = RunFolder(tmp_path / "run").findings()["finders"][0]["verdicts"]
-    (confirmed,) = [v["cohort"] for v in verdicts if v["status"] == "confirmed"]
+    findings = RunFolder(tmp_path / "run").findings()
+    assert findings is not None
+    (confirmed,) = [v.cohort for v in findings.finders[0].verdicts if v.status == "confirmed"]
     cohorts = pd.read_parquet(tmp_path / "run" / "cohorts.parquet")
     ids = set(cohorts.loc[cohorts["cohort"] == confirmed, "utterance_id"])
     members = {row["speaker"] for row in rows if row["id"] in ids}

@@ -14,7 +14,7 @@ import pytest
 
 from evalkit.core.errors import RunError
 from evalkit.store.runfolder import EMBEDDINGS, INFO, OUTPUTS, RunFolder, write_json, write_table
-from tests.cohorts.world import make_run, make_world
+from tests.worlds import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
     "utterances": RunFolder.utterances, "outputs": RunFolder.outputs,

@@ -24,7 +24,7 @@ def doctor(
     """
     for group in GROUPS:
         for name in available(group):
-            print(f"{group:12} {name:20} {_state(group, name, imported)}")
+            print(f"{group:21} {name:20} {_state(group, name, imported)}")
 
 
 def _state(group: str, name: str, imported: bool) -> str:

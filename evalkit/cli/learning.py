@@ -46,7 +46,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
         evalkit train recognizer datasets/accents --out runs/recognizer
     """
     say(f"training the reference recognizer on {corpus_folder}")
-    from evalkit.models.reference import train_reference
+    from evalkit.training.model_card import train_reference
 
     def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
         say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
@@ -69,9 +69,9 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
         evalkit train pronunciation datasets/accents/train.jsonl runs/recognizer
     """
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
-    from evalkit.models.pronunciation import RECOGNIZER, fit
-    from evalkit.models.recognizer import CtcRecognizer
-    from evalkit.models.training import recordings
+    from evalkit.models.ctc.network import CtcRecognizer
+    from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
+    from evalkit.training.from_scratch import reference_recordings
 
-    heard = recordings(manifest)
-    fit(CtcRecognizer.load(folder / RECOGNIZER), (one.wave for one in heard)).save(folder)
+    waves = (recording.wave for recording in reference_recordings(manifest))
+    fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)

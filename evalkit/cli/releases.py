@@ -11,7 +11,7 @@ from evalkit import api
 from evalkit.cli.options import Run, Seed
 
 if TYPE_CHECKING:
-    from evalkit.compare.comparison import Comparison
+    from evalkit.store.documents.comparison import Comparison
 
 baseline = typer.Typer(no_args_is_help=True, help="Keep what a later version is compared with.")
 export = typer.Typer(no_args_is_help=True, help="Hand results to other tools.")
@@ -55,13 +55,13 @@ def _write_files(comparison: Comparison, junit: Path | None, markdown: Path | No
     """The comparison in every format that a file was named for."""
     from evalkit.compare import formats
     from evalkit.core.files import replacing
-    from evalkit.terminal import to_json
 
-    for path, text in ((junit, formats.junit), (markdown, formats.markdown),
-                       (json, lambda result: to_json(result.to_dict()) + "\n")):
+    for path, text in ((junit, formats.junit), (markdown, formats.markdown)):
         if path is not None:
             with replacing(path) as temporary:
                 temporary.write_text(text(comparison), encoding="utf-8")
+    if json is not None:
+        comparison.write(json)
 
 
 @baseline.command()

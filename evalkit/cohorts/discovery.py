@@ -20,25 +20,28 @@ import pandas as pd
 from evalkit.cohorts.confirm import Candidate, Test, adjust_chains, confirm, own_interval, rank
 from evalkit.cohorts.evidence import FLOORS, Floors, enough, moments, rates
 from evalkit.cohorts.finder import Finder, Rule, Search, outcomes
-from evalkit.cohorts.finders.tree import Regions, geojson
-from evalkit.cohorts.findings import (
-    STATUSES,
-    Chance,
-    Cohort,
-    Extremes,
-    Finding,
-    Findings,
-    OnHalf,
-    Status,
-    Verdict,
-)
+from evalkit.cohorts.findings import Discovery
 from evalkit.cohorts.people import Outcomes, People
-from evalkit.cohorts.read import ask, read_people
-from evalkit.cohorts.traits import Trait, traits
+from evalkit.cohorts.read import Asked, ask, read_people
+from evalkit.cohorts.traits import traits
 from evalkit.core.plugins import available, create
 from evalkit.statistics.bootstrap import DEFAULT, FEW_SPEAKERS, Resampling
 from evalkit.statistics.groups import plain_data
 from evalkit.statistics.permutation import p_value
+from evalkit.store.documents.findings import (
+    STATUSES,
+    Chance,
+    Cohort,
+    Extremes,
+    Feature,
+    Finding,
+    Findings,
+    OnHalf,
+    Regions,
+    Status,
+    Trait,
+    Verdict,
+)
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import ratio
 
@@ -72,7 +75,7 @@ class _Found(NamedTuple):
 
 def discover(run: RunFolder, *, metric: str = "wer", pipeline: str | None = None,
              condition: str | None = None, finders: Sequence[Finder] | None = None,
-             postcodes: Path | None = None, settings: Settings = Settings()) -> Findings:
+             postcodes: Path | None = None, settings: Settings = Settings()) -> Discovery:
     """Looks for underserved cohorts in a run with every finder that it has the data for.
 
     ``pipeline`` is the run's first where None, ``condition`` None pools all. ``finders`` None
@@ -82,13 +85,12 @@ def discover(run: RunFolder, *, metric: str = "wer", pipeline: str | None = None
     people = read_people(run, asked, postcodes)
     if finders is None:
         finders = [create("cohorts", name) for name in available("cohorts")]
-    return discover_among(people, finders, settings).about(asked.metric, asked.fact,
-                                                          asked.pipeline, asked.condition)
+    return discover_among(people, asked, finders, settings)
 
 
-def discover_among(people: People, finders: Sequence[Finder], settings: Settings = Settings()
-                   ) -> Findings:
-    """The same for speakers that are at hand already."""
+def discover_among(people: People, asked: Asked, finders: Sequence[Finder],
+                   settings: Settings = Settings()) -> Discovery:
+    """The same for speakers that are read already; ``asked`` says what was measured of them."""
     on_discovery = halves(len(people.speakers), settings.resampling.seed)
     first, second = people.take(on_discovery), people.take(~on_discovery)
     skipped = {finder.name: why for finder in finders if (why := finder.lacks(first))}
@@ -97,13 +99,14 @@ def discover_among(people: People, finders: Sequence[Finder], settings: Settings
     adjusted = adjust_chains([[test.p_value for test in one.tested] for one in found])
     findings = [_finding(one, p, people, (first, second), settings)
                 for one, p in zip(found, adjusted, strict=True)]
-    return Findings(
+    document = Findings(
+        metric=asked.metric, fact=asked.fact, pipeline=asked.pipeline, condition=asked.condition,
         n_discovery=len(first.speakers), n_confirmation=len(second.speakers),
         overall=_on_half(people.by_speaker, np.arange(len(people.speakers)), people, settings),
         level=settings.resampling.level, seed=settings.resampling.seed, finders=findings,
-        skipped=skipped, warnings=_warnings(people, second),
-        rules={one.finder.name: one.rule for one in found},
-        members=_members(people, found), speakers=_speakers(people, on_discovery))
+        skipped=skipped, warnings=_warnings(people, second))
+    return Discovery(document, {one.finder.name: one.rule for one in found},
+                     _members(people, found), _speakers(people, on_discovery))
 
 
 def halves(n_speakers: int, seed: int) -> np.ndarray:
@@ -140,7 +143,8 @@ def _chance(search: Search, people: People, own: Outcomes, candidates: Sequence[
         best = rank(members, shuffled, settings.floors, 1)
         null[i] = best[0].gap if best else 0.0
     low, middle, high = np.quantile(null, [0.025, 0.5, 0.975]) if n else [np.nan] * 3
-    return Chance(gap, n, float(low), float(middle), float(high), float(p_value(gap, null)))
+    return Chance(gap=gap, shuffles=n, low=float(low), median=float(middle), high=float(high),
+                  p_value=float(p_value(gap, null)))
 
 
 def _finding(one: _Found, adjusted: Sequence[float], people: People,
@@ -151,12 +155,22 @@ def _finding(one: _Found, adjusted: Sequence[float], people: People,
                          who=traits(labels, members[candidate.cohort]),
                          level=settings.resampling.level)
                 for candidate, test, p in zip(one.candidates, one.tested, adjusted, strict=True)]
-    regions = None
-    if isinstance(one.rule, Regions):
-        regions = geojson(one.rule, [plain_data(cohort) for cohort in cohorts])
-    return Finding(one.finder.name, _status(verdicts), plain_data(one.finder),
-                   plain_data(one.rule.describe()), one.chance, verdicts,
-                   _extremes(one, *halves, settings), cohorts, regions)
+    return Finding(
+        finder=one.finder.name, unit=one.finder.unit, projected=one.finder.projected,
+        status=_status(verdicts), options=plain_data(one.finder),
+        rule=plain_data(one.rule.describe()), chance=one.chance, verdicts=verdicts,
+        extremes=_extremes(one, *halves, settings), cohorts=cohorts,
+        regions=_regions(one.rule, cohorts))
+
+
+def _regions(rule: Rule, cohorts: Sequence[Cohort]) -> Regions | None:
+    """The cohorts with their outlines; None where they are no places."""
+    outlines = rule.outlines()
+    if outlines is None:
+        return None
+    return Regions(features=[
+        Feature(geometry=outline.geometry, bbox=outline.bbox, properties=cohort)
+        for outline, cohort in zip(outlines, cohorts, strict=True)])
 
 
 def _status(verdicts: Sequence[Verdict]) -> Status:
@@ -167,27 +181,30 @@ def _status(verdicts: Sequence[Verdict]) -> Status:
 
 def _verdict(name: str, candidate: Candidate, test: Test, p: float, *, who: list[Trait],
              level: float) -> Verdict:
-    if test.gap is None:
-        return Verdict(name, "insufficient", candidate.gap, None, np.nan, np.nan, np.nan, who)
-    confirmed = p <= 1 - level
-    return Verdict(name, "confirmed" if confirmed else "not confirmed", candidate.gap, test.gap,
-                   float(ratio(test.gap.value, abs(test.rest))), test.p_value, p, who)
+    status: Status = "confirmed" if p <= 1 - level else "not confirmed"
+    relative = np.nan if test.gap is None else float(ratio(test.gap.value, abs(test.rest)))
+    return Verdict(
+        cohort=name, status="insufficient" if test.gap is None else status,
+        discovered_gap=candidate.gap, gap=test.gap, relative_gap=relative, p_value=test.p_value,
+        p_adjusted=p, who=who)
 
 
 def _cohorts(one: _Found, halves: tuple[People, People], settings: Settings) -> list[Cohort]:
     sides = [(people, outcomes(people, one.finder.unit), one.rule.members(people))
              for people in halves]
-    return [Cohort(name, *(_on_half(own, members[i], people, settings)
-                           for people, own, members in sides))
-            for i, name in enumerate(one.rule.names)]
+    return [Cohort(name=name, discovery=discovery, confirmation=confirmation)
+            for i, name in enumerate(one.rule.names)
+            for discovery, confirmation in [[_on_half(own, members[i], people, settings)
+                                             for people, own, members in sides]]]
 
 
 def _on_half(own: Outcomes, at: np.ndarray, people: People, settings: Settings) -> OnHalf:
     n_speakers = len(np.unique(own.speaker[at]))
-    return OnHalf(own_interval(own, at, people.sign, settings.resampling), int(own.n[at].sum()),
-                  int(own.n_failed[at].sum()), n_speakers, n_speakers / len(people.speakers),
-                  float(own.weight[at].sum()),
-                  bool(enough(moments(own, at).sum(axis=1), settings.floors)))
+    return OnHalf(
+        value=own_interval(own, at, people.sign, settings.resampling), n=int(own.n[at].sum()),
+        n_failed=int(own.n_failed[at].sum()), n_speakers=n_speakers,
+        share=n_speakers / len(people.speakers), weight=float(own.weight[at].sum()),
+        sufficient=bool(enough(moments(own, at).sum(axis=1), settings.floors)))
 
 
 def _extremes(one: _Found, first: People, second: People, settings: Settings) -> Extremes | None:
@@ -203,7 +220,9 @@ def _extremes(one: _Found, first: People, second: People, settings: Settings) ->
     relative = [float(ratio(gap, abs(rates(half)[best])))
                 for gap, half in zip(gaps, sums, strict=True)]
     names = one.rule.names
-    return Extremes(names[worst], names[best], float(gaps[0]), float(gaps[1]), *relative)
+    return Extremes(worst=names[worst], best=names[best], discovered_gap=float(gaps[0]),
+                    confirmed_gap=float(gaps[1]), discovered_relative_gap=relative[0],
+                    confirmed_relative_gap=relative[1])
 
 
 def _warnings(people: People, second: People) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from evalkit.cohorts.people import Outcomes, People
-
-Unit = Literal["speaker", "utterance"]
+from evalkit.store.documents.findings import Outline, Unit
 
 
 class Rule(Protocol):
@@ -29,6 +28,11 @@ class Rule(Protocol):
         """The rule in JSON's types."""
         ...
 
+    def outlines(self) -> list[Outline] | None:
+        """Where on the globe every cohort is, which gives the page a map of them; None where they
+        are no places."""
+        ...
+
 
 Search = Callable[[Outcomes], Rule]
 
@@ -36,13 +40,17 @@ Search = Callable[[Outcomes], Rule]
 class Finder(Protocol):
     """Options of one way to look for cohorts, a frozen dataclass.
 
-    ``unit`` is what it sends to cohorts: whole speakers, or single utterances."""
+    ``unit`` is what it sends to cohorts: whole speakers, or single utterances. ``projected``
+    asks the page to show its cohorts in a projection of the speaker embeddings."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def unit(self) -> Unit: ...
+
+    @property
+    def projected(self) -> bool: ...
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""

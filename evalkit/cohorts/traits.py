@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
+
+from evalkit.store.documents.findings import Trait
 
 MOST = 3
 """Traits named of a cohort."""
 LEAST_DIFFERENCE = 0.15
 """By which a label's share of a cohort exceeds its share of the others, to be named."""
-
-
-@dataclass(frozen=True)
-class Trait:
-    """A metadata label that is more frequent in a cohort: its share of the cohort's units and
-    of the others."""
-
-    column: str
-    label: str
-    share: float
-    elsewhere: float
 
 
 def traits(labels: pd.DataFrame, at: np.ndarray) -> list[Trait]:
@@ -41,4 +30,5 @@ def _foremost(column: str, values: pd.Series, inside: np.ndarray) -> Trait:
     share, elsewhere = (np.bincount(codes[side], minlength=len(names)) / side.sum()
                         for side in (inside, ~inside))
     most = int((share - elsewhere).argmax())
-    return Trait(column, str(names[most]), float(share[most]), float(elsewhere[most]))
+    return Trait(column=column, label=str(names[most]), share=float(share[most]),
+                 elsewhere=float(elsewhere[most]))

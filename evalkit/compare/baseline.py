@@ -1,8 +1,7 @@
-"""What a comparison needs of a run: sums of every speaker, small enough to commit.
+"""Making a baseline of a run, and the sums of another run on its blocks.
 
-Utterances of one speaker with the same labels are a block; every score is a pair of sums for
-each block, and every group a choice of blocks. There is neither audio nor text in it. A run is
-compared by way of the same object, so that a frozen baseline gives the verdicts of its run.
+A run is compared by way of the same object, so that a frozen baseline gives the verdicts of its
+run.
 """
 
 from __future__ import annotations
@@ -10,20 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import model_validator
 
-from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, RunError, one_line
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
 from evalkit.statistics.labels import labels_of
-from evalkit.store.documents.base import Document
-from evalkit.store.documents.run import Normaliser, Pipeline, ShownFact, TrialPairs
+from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
 from evalkit.store.manifest import FIELDS
 from evalkit.store.runfolder import RunFolder
 
@@ -32,130 +28,10 @@ COHORTS = "cohorts."
 MOST_GROUPS = 50
 """A metadata column with more labels is no grouping of speakers."""
 
-Key = tuple[str, str, str]
-"""Pipeline, condition and metric."""
-
-
-class Block(Strict):
-    """Utterances of one speaker (of nobody known where None: then there is one) which for every
-    column of the baseline are in the same groups."""
-
-    speaker: str | None
-    labels: list[list[str]]
-    utterances: list[str]
-
-    @property
-    def name(self) -> str:
-        """Whose block it is; an utterance without a speaker is its own."""
-        return self.utterances[0] if self.speaker is None else self.speaker
-
-
-class Scored(Strict):
-    """Which score it is."""
-
-    pipeline: str
-    condition: str
-    metric: str
-
-    @property
-    def key(self) -> Key:
-        """Pipeline, condition and metric."""
-        return self.pipeline, self.condition, self.metric
-
-
-class Cell(Scored):
-    """Sums of one additive metric for each block, over its ``n`` measured utterances, and the
-    utterances that ``failed``."""
-
-    amount: list[float]
-    weight: list[float]
-    n: list[int]
-    failed: list[str]
-
-
-class TrialCell(Scored):
-    """Values for each speaker whose mean is a rate of speaker verification
-    (statistics.detection.speaker_values): of all trials, or of those between speakers of one
-    ``group`` of a ``column``. ``trials`` is a digest of which trials have a score."""
-
-    column: str | None
-    group: str | None
-    trials: str
-    n: int
-    n_failed: int
-    speakers: list[str]
-    values: list[float]
-
-
-class Facts(Strict):
-    """What of run.json decides whether two runs measured the same."""
-
-    created: str
-    evalkit: str
-    command: str
-    metrics: dict[str, ShownFact]
-    normaliser: Normaliser
-    alignment_costs: str
-    corpus: dict[str, str]
-    resampler: str
-    conditions: dict[str, str]
-    pipelines: dict[str, Pipeline]
-    trials: TrialPairs | None
-
-
-class Baseline(Document):
-    """A run's sums for every speaker. ``columns`` are those that blocks have labels of."""
-
-    schema_number: ClassVar[int] = 2
-    made_by: ClassVar[str] = "evalkit baseline freeze"
-    indent: ClassVar[int | None] = None
-
-    name: str
-    facts: Facts
-    columns: list[str]
-    blocks: list[Block]
-    scores: list[Cell]
-    trials: list[TrialCell]
-
-    @model_validator(mode="after")
-    def _lengths_agree(self) -> Baseline:
-        sizes = {len(part) for cell in self.scores for part in (cell.amount, cell.weight, cell.n)}
-        if sizes - {len(self.blocks)} or any(len(c.speakers) != len(c.values) for c in self.trials):
-            raise ValueError("sums and blocks differ in number")
-        if any(len(b.labels) != len(self.columns) or not b.utterances for b in self.blocks):
-            raise ValueError("a block without utterances, or without a label for every column")
-        return self
-
-    def groups(self, column: str) -> list[str]:
-        """The groups of a column, sorted. Raises ConfigError for a column that there is not."""
-        return sorted({label for block in self.blocks for label in block.labels[self.at(column)]})
-
-    def at(self, column: str) -> int:
-        """The place of a column among the labels. Raises ConfigError where it has none."""
-        if column not in self.columns:
-            raise ConfigError(f"{self.name}: no groups by {column!r}; there are "
-                              f"{', '.join(self.columns) or 'none'} (`evalkit baseline freeze "
-                              "--by` adds a column)")
-        return self.columns.index(column)
-
-    def only(self, columns: Sequence[str]) -> Baseline:
-        """With the groups of ``columns`` only."""
-        kept = [self.at(column) for column in columns]
-        blocks = [block.model_copy(update={"labels": [block.labels[at] for at in kept]})
-                  for block in self.blocks]
-        trials = [cell for cell in self.trials if cell.column is None or cell.column in columns]
-        return self.model_copy(update={"columns": list(columns), "blocks": blocks,
-                                       "trials": trials})
-
-    @property
-    def place(self) -> dict[str, int]:
-        """The block of every utterance."""
-        return {u: i for i, block in enumerate(self.blocks) for u in block.utterances}
-
 
 class Candidate(NamedTuple):
-    """A run's sums on the blocks of a baseline, of the utterances that it measured too, and
-    how the run's ``utterances`` are called."""
+    """A run's sums on the blocks of a baseline, of the utterances that the baseline measured too,
+    and the ids of all its ``utterances``."""
 
     name: str
     facts: Facts
@@ -169,11 +45,11 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
     """The sums of a run. ``columns`` are metadata columns, crossed where joined by commas, or
     ``cohorts.FINDER``; None takes every metadata column of 2 to MOST_GROUPS groups, and ``more``
     beside them. Raises ConfigError for a column that there is not."""
-    facts, people = _facts(run), run.utterances()
+    facts, utterances = _facts(run), run.utterances()
     cohorts = _cohorts(run)
-    chosen = _usual_columns(people) if columns is None else list(columns)
+    chosen = _usual_columns(utterances) if columns is None else list(columns)
     chosen += [column for column in dict.fromkeys(more) if column not in chosen]
-    blocks = _blocks(people, [_labels(run, people, cohorts, column) for column in chosen])
+    blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
     return Baseline(name=str(run.path), facts=facts, columns=chosen, blocks=blocks,
                     scores=_scores(run, blocks, {}), trials=list(_trials(run, blocks, chosen)))
 
@@ -194,7 +70,7 @@ def read_baseline(path: Path, columns: Sequence[str]) -> Baseline:
         return freeze(RunFolder(path), columns)
     base = Baseline.read(path).model_copy(update={"name": str(path)})
     for column in columns:
-        base.at(column)
+        base.index_of(column)
     return base
 
 
@@ -225,63 +101,72 @@ def _cohorts(run: RunFolder) -> pd.DataFrame:
         raise RunError(f"{path}: not a table of cohorts: {one_line(error)}") from error
 
 
-def _usual_columns(people: pd.DataFrame) -> list[str]:
-    metadata = [c for c in people if c not in {*FIELDS, "utterance_id", "speaker_id"}]
-    groups = {str(c): labels_of(people[c]).nunique() for c in metadata}
+def _usual_columns(utterances: pd.DataFrame) -> list[str]:
+    metadata = [c for c in utterances if c not in {*FIELDS, "utterance_id", "speaker_id"}]
+    groups = {str(c): labels_of(utterances[c]).nunique() for c in metadata}
     return [column for column, n in groups.items() if 2 <= n <= MOST_GROUPS]
 
 
-def _labels(run: RunFolder, people: pd.DataFrame, cohorts: pd.DataFrame, column: str
+def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, column: str
             ) -> list[tuple[str, ...]]:
     """The groups of every utterance."""
     finder = column.removeprefix(COHORTS)
     if finder != column and finder in set(cohorts["finder"]):
-        found = cohorts[cohorts["finder"] == finder].groupby("utterance_id")["cohort"]
-        members = {str(u): tuple(sorted(map(str, names))) for u, names in found}
-        return [members.get(u, ()) for u in people["utterance_id"]]
+        return _cohorts_of(utterances, cohorts[cohorts["finder"] == finder])
     parts = column.split(",")
-    if missing := [part for part in parts if part not in people]:
-        there = _usual_columns(people) + [COHORTS + name for name in
-                                          sorted(cohorts["finder"].unique())]
+    if missing := [part for part in parts if part not in utterances]:
+        known = _usual_columns(utterances) + [COHORTS + name for name in
+                                              sorted(cohorts["finder"].unique())]
         raise ConfigError(f"{run.path}: no column {missing[0]!r} to group by; there are "
-                          f"{', '.join(there) or 'none'}")
+                          f"{', '.join(known) or 'none'}")
     return [(", ".join(labels),) for labels in
-            zip(*(labels_of(people[part]) for part in parts), strict=True)]
+            zip(*(labels_of(utterances[part]) for part in parts), strict=True)]
 
 
-def _blocks(people: pd.DataFrame, labels: Sequence[Sequence[tuple[str, ...]]]) -> list[Block]:
-    found: dict[Any, Block] = {}
-    rows = people.sort_values("utterance_id")
-    for at, utterance, speaker in zip(rows.index, rows["utterance_id"], rows["speaker_id"],
-                                      strict=True):
-        own = tuple(column[at] for column in labels)
+def _cohorts_of(utterances: pd.DataFrame, cohorts: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The cohorts of one finder that every utterance is in, perhaps none."""
+    members = {str(u): tuple(sorted(map(str, names)))
+               for u, names in cohorts.groupby("utterance_id")["cohort"]}
+    return [members.get(u, ()) for u in utterances["utterance_id"]]
+
+
+def _blocks(utterances: pd.DataFrame, labels: Sequence[Sequence[tuple[str, ...]]]) -> list[Block]:
+    blocks: dict[Any, Block] = {}
+    rows = utterances.sort_values("utterance_id")
+    for row, utterance, speaker in zip(rows.index, rows["utterance_id"], rows["speaker_id"],
+                                       strict=True):
+        groups = tuple(column[row] for column in labels)
         known = isinstance(speaker, str)
-        key = (speaker, own) if known else (utterance,)
-        if key not in found:
-            found[key] = Block(speaker=speaker if known else None,
-                               labels=[list(label) for label in own], utterances=[])
-        found[key].utterances.append(utterance)
-    return sorted(found.values(), key=lambda block: (block.name, block.labels))
+        key = (speaker, groups) if known else (utterance,)
+        if key not in blocks:
+            blocks[key] = Block(speaker=speaker if known else None,
+                                labels=[list(label) for label in groups], utterances=[])
+        blocks[key].utterances.append(utterance)
+    return sorted(blocks.values(), key=lambda block: (block.name, block.labels))
 
 
 def _scores(run: RunFolder, blocks: Sequence[Block],
             left_out: Mapping[Key, Collection[str]]) -> list[Cell]:
     """Sums on ``blocks``, for each key without the utterances ``left_out``."""
-    place = {u: i for i, block in enumerate(blocks) for u in block.utterances}
+    block_of = {u: i for i, block in enumerate(blocks) for u in block.utterances}
     scores = run.scores()
-    scores = scores.assign(block=scores["utterance_id"].map(place)).dropna(subset="block")
-    found = []
+    scores = scores.assign(block=scores["utterance_id"].map(block_of)).dropna(subset="block")
+    cells = []
     for (pipeline, condition, metric), rows in scores.groupby(["pipeline", "condition", "metric"]):
         key = (str(pipeline), str(condition), str(metric))
-        failed = rows["error"].notna()
-        kept = rows[~failed & ~rows["utterance_id"].isin(left_out.get(key, ()))]
-        at = kept["block"].to_numpy(int)
-        amount, weight = (np.bincount(at, kept[c].to_numpy(float), len(blocks)).tolist()
-                          for c in ("amount", "weight"))
-        found.append(Cell(pipeline=key[0], condition=key[1], metric=key[2], amount=amount,
-                          weight=weight, n=np.bincount(at, minlength=len(blocks)).tolist(),
-                          failed=sorted(rows.loc[failed, "utterance_id"])))
-    return found
+        cells.append(_cell(key, rows, len(blocks), left_out.get(key, ())))
+    return cells
+
+
+def _cell(key: Key, rows: pd.DataFrame, n_blocks: int, left_out: Collection[str]) -> Cell:
+    failed = rows["error"].notna()
+    measured = rows[~failed & ~rows["utterance_id"].isin(left_out)]
+    block = measured["block"].to_numpy(int)
+    amount, weight = (np.bincount(block, measured[c].to_numpy(float), n_blocks).tolist()
+                      for c in ("amount", "weight"))
+    return Cell(pipeline=key[0], condition=key[1], metric=key[2], amount=amount, weight=weight,
+                n=np.bincount(block, minlength=n_blocks).tolist(),
+                failed=sorted(rows.loc[failed, "utterance_id"]))
 
 
 def _trials(run: RunFolder, blocks: Sequence[Block], columns: Sequence[str]
@@ -290,16 +175,14 @@ def _trials(run: RunFolder, blocks: Sequence[Block], columns: Sequence[str]
     table = run.trials()
     table = table[table["enroll_id"].isin(speakers) & table["test_id"].isin(speakers)]
     for (pipeline, condition), rows in table.groupby(["pipeline", "condition"]):
-        trials = sorted_trials(rows, speakers)
-        which = _digest(rows[rows["score"].notna()])
-        for column, group, part in _parts(trials, blocks, columns):
+        scored, n_failed = _digest(rows[rows["score"].notna()]), int(rows["score"].isna().sum())
+        for column, group, part in _parts(sorted_trials(rows, speakers), blocks, columns):
             for metric, values in speaker_values(part).items():
                 has_part = ~np.isnan(values)
                 if has_part.any():
                     yield TrialCell(
                         pipeline=pipeline, condition=condition, metric=metric, column=column,
-                        group=group, trials=which, n=len(part.scores),
-                        n_failed=int(rows["score"].isna().sum()),
+                        group=group, trials=scored, n=len(part.scores), n_failed=n_failed,
                         speakers=part.speakers[has_part].tolist(),
                         values=values[has_part].tolist())
 
@@ -308,15 +191,20 @@ def _parts(trials: Trials, blocks: Sequence[Block], columns: Sequence[str]
            ) -> Iterator[tuple[str | None, str | None, Trials]]:
     """All trials, then those between speakers of the same group, for every group."""
     yield None, None, trials
-    for at, column in enumerate(columns):
-        members: dict[str, set[str]] = {}
-        for block in blocks:
-            for label in block.labels[at]:
-                members.setdefault(label, set()).add(block.name)
-        for group, names in sorted(members.items()):
+    for i, column in enumerate(columns):
+        for group, names in sorted(_members(blocks, i).items()):
             inside = np.isin(trials.speakers.astype(str), sorted(names))
             yield column, group, trials.take(
                 np.flatnonzero(inside[trials.enrol] & inside[trials.test]))
+
+
+def _members(blocks: Sequence[Block], column: int) -> dict[str, set[str]]:
+    """The speakers of every group of a column."""
+    members: dict[str, set[str]] = {}
+    for block in blocks:
+        for label in block.labels[column]:
+            members.setdefault(label, set()).add(block.name)
+    return members
 
 
 def _digest(trials: pd.DataFrame) -> str:

@@ -2,92 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, product
 from pathlib import Path
-from typing import Any, Literal
 
 from evalkit.compare import completeness
-from evalkit.compare.baseline import Baseline, Candidate, Key, on_blocks, read_baseline
-from evalkit.compare.changes import At, Change, find, scopes, tested
-from evalkit.compare.gates import Gate, Gates, Scope, usual_gates
+from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
+from evalkit.compare.changes import Cell, measure_change, tested
+from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
+from evalkit.compare.scopes import KINDS, Scope
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
-from evalkit.statistics.groups import plain_data
+from evalkit.store.documents.baseline import Baseline, Key
+from evalkit.store.documents.comparison import (
+    Change,
+    Check,
+    Comparison,
+    GateResult,
+    Outcome,
+    Status,
+)
 from evalkit.store.runfolder import RunFolder
 
-SCHEMA = 1
-Status = Literal["passed", "failed", "not judged"]
-Outcome = Literal["pass", "regression", "incomplete"]
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "regression": 1, "incomplete": 2}
 LARGEST_SHARE = 0.1
 """An absolute tolerance of a rate that is as large was meant in per cent."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One change under a gate. ``budget`` is the tolerance in the metric's unit; ``certain``
-    whether the whole interval is within it."""
-
-    change: Change
-    budget: float
-    certain: bool
-    status: Status
-    reason: str
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """A gate with every change that it speaks of. It fails where one of them does, and is not
-    judged where none of them could be."""
-
-    gate: Gate
-    checks: list[Check]
-
-    @property
-    def status(self) -> Status:
-        """Of the gate as a whole."""
-        statuses = {check.status for check in self.checks}
-        return next((s for s in ("failed", "passed") if s in statuses), "not judged")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """``problems`` are why the comparison is incomplete, ``notes`` what to know beside it.
-    ``changes`` are all that is shown, the gated ones first."""
-
-    base: str
-    candidate: str
-    level: float
-    facts: dict[str, Fact]
-    gates: list[GateResult]
-    changes: list[Change]
-    problems: list[str]
-    notes: list[str]
-
-    @property
-    def outcome(self) -> Outcome:
-        """Where something is missing, what is there cannot answer for it."""
-        if self.problems:
-            return "incomplete"
-        return "regression" if any(g.status == "failed" for g in self.gates) else "pass"
-
-    @property
-    def exit_code(self) -> int:
-        """0 pass, 1 regression, 2 incomplete."""
-        return EXIT_CODES[self.outcome]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The comparison in JSON's types; an undefined number is None."""
-        return {"schema": SCHEMA, "outcome": self.outcome, "exit_code": self.exit_code,
-                "base": self.base, "candidate": self.candidate, "level": self.level,
-                "problems": self.problems, "notes": self.notes,
-                "gates": [{"gate": result.gate.model_dump(mode="json"), "status": result.status,
-                           "checks": [_plain_check(check) for check in result.checks]}
-                          for result in self.gates],
-                "changes": [_plain_change(change) for change in self.changes]}
 
 
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
@@ -113,34 +55,61 @@ def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
     headline = [key for key in pairing.keys if is_headline(key[2], base.facts.metrics)]
     gates = gates or usual_gates(dict.fromkeys(key[2] for key in headline))
     _check_metrics(base.facts.metrics, gates)
-    asked = [[(key, part) for key in pairing.keys if _matches(gate, key)
-              for part in scopes(pairing, key, gate.scope)] for gate in gates.gates]
-    beside = [(key, part) for key in headline
-              for scope in (Scope("overall"), *(Scope("every", column) for column in by))
-              for part in scopes(pairing, key, scope)]
-    gated = list(dict.fromkeys(at for ats in asked for at in ats))
-    resampling = replace(resampling, level=1 - gates.level)
-    found = {at: find(pairing, *at, gates.level, resampling) for at in [*gated, *beside]}
-    table: dict[At, Change] = {}
-    for family in (list(found), gated):
-        tests = tested([found[at] for at in family], gates.level, resampling)
-        table |= zip(family, tests, strict=True)
-    results = [GateResult(gate, [_check(gate, table[at], gates.level) for at in ats])
-               for gate, ats in zip(gates.gates, asked, strict=True)]
-    return Comparison(base.name, candidate.name, gates.level, base.facts.metrics, results,
-                      list(table.values()),
-                      [*completeness.problems(base, candidate), *_undecided(results)],
-                      completeness.notes(base, candidate))
-
-
-def _matches(gate: Gate, key: Key) -> bool:
-    return (key[2] == gate.metric and gate.pipeline in {None, key[0]}
-            and gate.condition in {None, key[1]})
+    asked = [_asked(pairing, gate) for gate in gates.gates]
+    beside = _cells(pairing, headline, [Scope("overall"), *(Scope("every", c) for c in by)])
+    table = _changes(pairing, list(dict.fromkeys(chain(*asked))), list(beside), gates.level,
+                     resampling)
+    results = [_result(gate, [table[cell] for cell in cells], gates.level)
+               for gate, cells in zip(gates.gates, asked, strict=True)]
+    return _comparison(base, candidate, gates.level, results, list(table.values()))
 
 
 def is_headline(metric: str, facts: Mapping[str, Fact]) -> bool:
     """Neither a part of another metric nor one of which neither more nor less is better."""
     return metric in facts and facts[metric].is_headline
+
+
+def _asked(pairing: Pairing, gate: Gate) -> list[Cell]:
+    """What a gate speaks of."""
+    keys = (key for key in pairing.keys if gate.matches(key))
+    return list(_cells(pairing, keys, [gate.scope]))
+
+
+def _cells(pairing: Pairing, keys: Iterable[Key], scopes: Sequence[Scope]) -> Iterator[Cell]:
+    """The scores in everything that ``scopes`` stand for."""
+    for key, scope in product(keys, scopes):
+        yield from ((key, part) for part in KINDS[scope.kind].groups(pairing, key, scope))
+
+
+def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], level: float,
+             resampling: Resampling) -> dict[Cell, Change]:
+    """The gated changes, adjusted over themselves, then the others, adjusted over all."""
+    resampling = replace(resampling, level=1 - level)
+    untested = {cell: measure_change(pairing, cell, level, resampling)
+                for cell in [*gated, *beside]}
+    table = dict(zip(untested, tested(list(untested.values()), level, resampling), strict=True))
+    under_gates = tested([untested[cell] for cell in gated], level, resampling)
+    return table | {cell: change.model_copy(update={"gated": True})
+                    for cell, change in zip(gated, under_gates, strict=True)}
+
+
+def _comparison(base: Baseline, candidate: Candidate, level: float,
+                results: list[GateResult], changes: list[Change]) -> Comparison:
+    problems = [*completeness.problems(base, candidate), *_undecided(results)]
+    outcome = _outcome(problems, results)
+    shown = {change.metric for change in changes}
+    return Comparison(
+        outcome=outcome, exit_code=EXIT_CODES[outcome], base=base.name, candidate=candidate.name,
+        level=level, problems=problems, notes=completeness.notes(base, candidate),
+        metrics={name: fact for name, fact in base.facts.metrics.items() if name in shown},
+        gates=results, changes=changes)
+
+
+def _outcome(problems: Sequence[str], results: Sequence[GateResult]) -> Outcome:
+    """Where something is missing, what is there cannot answer for it."""
+    if problems:
+        return "incomplete"
+    return "regression" if any(result.status == "failed" for result in results) else "pass"
 
 
 def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
@@ -157,24 +126,34 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
                 f"{fact.scale * gate.tolerance.absolute:g} points; write 0.005 for half a point")
 
 
+def _result(gate: Gate, changes: Sequence[Change], level: float) -> GateResult:
+    checks = [_check(gate, change, level) for change in changes]
+    statuses = {check.status for check in checks}
+    status: Status = ("failed" if "failed" in statuses else
+                      "passed" if "passed" in statuses else "not judged")
+    return GateResult(gate=gate.terms, status=status, checks=checks)
+
+
 def _check(gate: Gate, change: Change, level: float) -> Check:
     budget = gate.tolerance.budget(change.base)
     certain = change.why is None and change.most_worsening <= budget
-    exceeds = change.worsening > budget
-    status: Status
+    status, reason = _status(gate, change, budget, certain, level)
+    return Check(**dict(change), budget=budget, certain=certain, status=status, reason=reason)
+
+
+def _status(gate: Gate, change: Change, budget: float, certain: bool, level: float
+            ) -> tuple[Status, str]:
+    """What the gate says of the change, and why."""
     if change.why is not None:
-        status, reason = "not judged", change.why
-    elif gate.require == "certain":
-        status = "passed" if certain else "failed"
-        reason = "certainly within the tolerance" if certain else (
-            "not certain to be within the tolerance")
-    elif exceeds and change.verdict == "worse":
-        status, reason = "failed", "worse by more than the tolerance, and not by chance"
-    else:
-        status = "passed"
-        reason = "within the tolerance" if not exceeds else (
-            f"worse by more than the tolerance, as chance may have it (p > {level:g})")
-    return Check(change, budget, certain, status, reason)
+        return "not judged", change.why
+    if gate.require == "certain":
+        return (("passed", "certainly within the tolerance") if certain else
+                ("failed", "not certain to be within the tolerance"))
+    if change.worsening <= budget:
+        return "passed", "within the tolerance"
+    if change.verdict == "worse":
+        return "failed", "worse by more than the tolerance, and not by chance"
+    return "passed", f"worse by more than the tolerance, as chance may have it (p > {level:g})"
 
 
 def _undecided(results: Sequence[GateResult]) -> Iterator[str]:
@@ -185,13 +164,3 @@ def _undecided(results: Sequence[GateResult]) -> Iterator[str]:
             yield f"gate {result.gate} matches nothing that both runs have"
         elif result.status == "not judged":
             yield f"gate {result.gate} cannot be judged: {result.checks[0].reason}"
-
-
-def _plain_check(check: Check) -> dict[str, Any]:
-    return {"status": check.status, "reason": check.reason, "certain": check.certain,
-            "budget": plain_data(check.budget), **_plain_change(check.change)}
-
-
-def _plain_change(change: Change) -> dict[str, Any]:
-    tree: dict[str, Any] = plain_data(change)
-    return tree | {"scope": str(change.scope)}

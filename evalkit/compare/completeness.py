@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from evalkit.compare.baseline import Baseline, Candidate, Cell, Key
+from evalkit.compare.baseline import Candidate
 from evalkit.core.errors import one_line
 from evalkit.store.documents.base import Part
+from evalkit.store.documents.baseline import Baseline, Cell, Facts, Key
 from evalkit.store.documents.run import Pipeline
 
 SHOWN = 5
@@ -43,17 +44,11 @@ def named(names: Collection[str]) -> str:
 
 
 def _otherwise(base: Baseline, candidate: Candidate) -> Iterator[str]:
+    """What was not measured in the same way."""
     before, after = base.facts, candidate.facts
-    parts = ["normaliser", "alignment_costs", "trials"]
-    if {before.command, after.command} != {"score"}:
-        parts.append("resampler")
-    for part in parts:
-        old, new = getattr(before, part), getattr(after, part)
+    for what, old, new in _ways(before, after):
         if old != new:
-            yield _not_the_same(part.replace("_", " "), _plain(old), _plain(new))
-    if before.corpus["digest"] != after.corpus["digest"]:
-        yield _not_the_same("corpus", *(f"{side.corpus['name']} {side.corpus['digest'][:12]}"
-                                        for side in (before, after)))
+            yield _not_the_same(what, _plain(old), _plain(new))
     for name in sorted(before.metrics.keys() & after.metrics.keys()):
         if before.metrics[name] != after.metrics[name]:
             yield f"not the same definition of {name}"
@@ -61,6 +56,19 @@ def _otherwise(base: Baseline, candidate: Candidate) -> Iterator[str]:
         if before.conditions[name] != after.conditions[name]:
             yield _not_the_same(f"condition {name}", before.conditions[name],
                                 after.conditions[name])
+
+
+def _ways(before: Facts, after: Facts) -> Iterator[tuple[str, object, object]]:
+    """What decides how all metrics are measured, in the base and in the candidate."""
+    yield "normaliser", before.normaliser, after.normaliser
+    yield "alignment costs", before.alignment_costs, after.alignment_costs
+    yield "trials", before.trials, after.trials
+    if {before.command, after.command} != {"score"}:
+        yield "resampler", before.resampler, after.resampler
+    if before.corpus["digest"] != after.corpus["digest"]:
+        old, new = (f"{side.corpus['name']} {side.corpus['digest'][:12]}"
+                    for side in (before, after))
+        yield "corpus", old, new
 
 
 def _not_the_same(what: str, old: str, new: str) -> str:
@@ -71,10 +79,10 @@ def _gone(base: Baseline, candidate: Candidate) -> Iterator[str]:
     for what, old, new in _parts(base, candidate):
         if lost := old - new:
             yield f"{what} gone: {named(lost)}"
-    has = _keys(candidate)
-    there = {key[:2] for key in has}, {key[2] for key in has}
-    for key in sorted(_keys(base) - has):
-        if key[:2] in there[0] and key[2] in there[1]:
+    keys = _keys(candidate)
+    places, metrics = {key[:2] for key in keys}, {key[2] for key in keys}
+    for key in sorted(_keys(base) - keys):
+        if key[:2] in places and key[2] in metrics:
             yield f"scores gone: {', '.join(key)}"
 
 
@@ -82,18 +90,17 @@ def _keys(side: Baseline | Candidate) -> set[Key]:
     return {cell.key for cell in side.scores} | {cell.key for cell in side.trials}
 
 
-def _parts(base: Baseline, candidate: Candidate) -> list[tuple[str, set[str], set[str]]]:
+def _parts(base: Baseline, candidate: Candidate) -> Iterator[tuple[str, set[str], set[str]]]:
+    """The names of every kind of thing in the base and in the candidate."""
     old, new = _keys(base), _keys(candidate)
-    parts = [(what, {key[i] for key in old}, {key[i] for key in new})
-             for i, what in enumerate(("pipelines", "conditions", "metrics"))]
-    utterances = {u for block in base.blocks for u in block.utterances}
-    parts.append(("utterances", utterances, set(candidate.utterances)))
-    for at, column in enumerate(base.columns):
-        whole = {label for block in base.blocks for label in block.labels[at]}
-        left = {label for block in base.blocks for label in block.labels[at]
-                if not candidate.utterances.isdisjoint(block.utterances)}
-        parts.append((f"groups by {column}", whole, left))
-    return parts
+    for i, what in enumerate(("pipelines", "conditions", "metrics")):
+        yield what, {key[i] for key in old}, {key[i] for key in new}
+    yield "utterances", set(base.block_of), set(candidate.utterances)
+    left = base.model_copy(update={"blocks": [
+        block for block in base.blocks
+        if not candidate.utterances.isdisjoint(block.utterances)]})
+    for column in base.columns:
+        yield f"groups by {column}", set(base.groups(column)), set(left.groups(column))
 
 
 def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:
@@ -101,19 +108,24 @@ def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:
     for cell in candidate.scores:
         if cell.key in before and base.facts.metrics[cell.metric].part_of is None:
             yield from _failed_in(cell, before[cell.key], candidate.utterances)
-    trials = {cell.key: cell for cell in base.trials if cell.column is None}
-    for now in candidate.trials:
-        if now.column is None and now.key in trials and now.trials != trials[now.key].trials:
-            yield (f"{', '.join(now.key)}: not the same trials have a score: {trials[now.key].n} "
-                   f"in the base, {now.n} in the candidate, where {now.n_failed} failed")
+    yield from _other_trials(base, candidate)
 
 
-def _failed_in(cell: Cell, before: Cell, there: frozenset[str]) -> Iterator[str]:
+def _failed_in(cell: Cell, before: Cell, utterances: frozenset[str]) -> Iterator[str]:
     where = ", ".join(cell.key)
     if new := set(cell.failed) - set(before.failed):
         yield f"{where}: {len(new)} failures that the base had not: {named(new)}"
-    elif sum(cell.n) < sum(before.n) and not set(before.failed) - there:
+    elif sum(cell.n) < sum(before.n) and not set(before.failed) - utterances:
         yield f"{where}: {sum(before.n) - sum(cell.n)} utterances are not measured any more"
+
+
+def _other_trials(base: Baseline, candidate: Candidate) -> Iterator[str]:
+    before = {cell.key: cell for cell in base.trials if cell.column is None}
+    for cell in candidate.trials:
+        if cell.column is None and cell.key in before and cell.trials != before[cell.key].trials:
+            yield (f"{', '.join(cell.key)}: not the same trials have a score: "
+                   f"{before[cell.key].n} in the base, {cell.n} in the candidate, where "
+                   f"{cell.n_failed} failed")
 
 
 def _differing(before: Pipeline, after: Pipeline) -> list[str]:

@@ -6,16 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from evalkit.compare.changes import Change
-from evalkit.compare.comparison import Check, Comparison, Outcome
 from evalkit.core.errors import one_line
 from evalkit.core.text import heading, in_markdown, number, p_value
+from evalkit.store.documents.comparison import Change, Check, Comparison, GateResult, Outcome
 
 COLUMNS = ("gate", "metric", "scope", "pipeline", "condition", "base", "candidate", "change",
            "interval", "tolerated", "p", "p adjusted", "speakers", "failed", "verdict")
 _HEADLINES: dict[Outcome, str] = {
     "pass": "pass: no gate failed", "regression": "regression: {failed} of {all} gates failed",
-    "incomplete": "incomplete: what is missing or differs ({problems}) must be mended first"}
+    "incomplete": "incomplete: correct what is missing or differs ({problems}) first"}
 
 
 def headline(comparison: Comparison) -> str:
@@ -29,15 +28,13 @@ def rows(comparison: Comparison) -> list[list[str]]:
     """COLUMNS of every check, failed ones first, then of what no gate asked for."""
     checks = [check for result in comparison.gates for check in result.checks]
     checks.sort(key=lambda check: ("failed", "not judged", "passed").index(check.status))
-    under_gates = {check.change.at for check in checks}
-    others = [change for change in comparison.changes if change.at not in under_gates]
-    return [*(_row(comparison, check.change, check) for check in checks),
-            *(_row(comparison, change) for change in others)]
+    others = [change for change in comparison.changes if not change.gated]
+    return [_row(comparison, change) for change in (*checks, *others)]
 
 
 def sentence(comparison: Comparison, check: Check) -> str:
     """A check in one line: what, by how much, and why that is its status."""
-    cells = dict(zip(COLUMNS, _row(comparison, check.change, check), strict=True))
+    cells = dict(zip(COLUMNS, _row(comparison, check), strict=True))
     return one_line(
         "{metric} {scope}, {pipeline}, {condition}: {base} -> {candidate}, change {change} "
         "{interval}, tolerated {tolerated}, adjusted p {p adjusted}: ".format(**cells)
@@ -66,13 +63,7 @@ def junit(comparison: Comparison) -> str:
         ElementTree.SubElement(case, "error", message=one_line(problem))
     for result in comparison.gates:
         for check in result.checks:
-            change = check.change
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=one_line(f"evalkit.gates.{result.gate}"),
-                name=one_line(f"{change.scope}, {change.pipeline}, {change.condition}"))
-            if check.status != "passed":
-                tag = "failure" if check.status == "failed" else "skipped"
-                ElementTree.SubElement(case, tag, message=sentence(comparison, check))
+            _test_case(suite, comparison, result, check)
     tags = [child.tag for case in suite for child in case]
     for name, tag in (("errors", "error"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(name, str(tags.count(tag)))
@@ -81,6 +72,16 @@ def junit(comparison: Comparison) -> str:
     root.append(suite)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _test_case(suite: ElementTree.Element, comparison: Comparison, result: GateResult,
+               check: Check) -> None:
+    case = ElementTree.SubElement(
+        suite, "testcase", classname=one_line(f"evalkit.gates.{result.gate}"),
+        name=one_line(f"{check.scope}, {check.pipeline}, {check.condition}"))
+    if check.status != "passed":
+        tag = "failure" if check.status == "failed" else "skipped"
+        ElementTree.SubElement(case, tag, message=sentence(comparison, check))
 
 
 def github(comparison: Comparison) -> Iterator[str]:
@@ -96,17 +97,17 @@ def github(comparison: Comparison) -> Iterator[str]:
     yield _command("notice", "evalkit", headline(comparison))
 
 
-def _row(comparison: Comparison, change: Change, check: Check | None = None) -> list[str]:
-    fact = comparison.facts[change.metric]
-    change_of = change.change
+def _row(comparison: Comparison, change: Change) -> list[str]:
+    fact, interval = comparison.metrics[change.metric], change.change
+    check = change if isinstance(change, Check) else None
     failed = (f"{change.n_failed_base} -> {change.n_failed_candidate}"
               if change.n_failed_base or change.n_failed_candidate else "0")
-    cells = [check.status if check else "", heading(change.metric, fact), str(change.scope),
+    cells = [check.status if check else "", heading(change.metric, fact), change.scope,
              change.pipeline, change.condition, number(change.base, fact),
-             number(change.candidate, fact), number(change_of.value, fact, signed=True),
-             f"[{number(change_of.low, fact)}, {number(change_of.high, fact)}]",
+             number(change.candidate, fact), number(interval.value, fact, signed=True),
+             f"[{number(interval.low, fact)}, {number(interval.high, fact)}]",
              number(check.budget, fact) if check else "", p_value(change.p_value),
-             p_value(change.p_adjusted), str(change_of.n_speakers), failed,
+             p_value(change.p_adjusted), str(interval.n_speakers), failed,
              f"{change.verdict} ({change.why})" if change.why else change.verdict]
     return [one_line(cell) for cell in cells]
 

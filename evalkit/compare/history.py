@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from evalkit.compare.baseline import Baseline, Cell, TrialCell, read_baseline
+from evalkit.compare.baseline import read_baseline
 from evalkit.compare.comparison import is_headline
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
@@ -20,6 +20,7 @@ from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, SHAPES
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
 from evalkit.statistics.sums import SpeakerSums
+from evalkit.store.documents.baseline import Baseline, Cell, TrialCell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

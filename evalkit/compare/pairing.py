@@ -1,7 +1,7 @@
 """Base and candidate side by side: sums of every speaker, of any group.
 
 Everything is paired on the blocks in which both versions measured the same number of the same
-utterances, so that what one failed on is nobody's advantage.
+utterances, so that neither gains by an utterance on which the other failed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from evalkit.compare.baseline import Baseline, Candidate, Cell, Key, TrialCell
+from evalkit.compare.baseline import Candidate
 from evalkit.statistics.groups import FLOORS
 from evalkit.statistics.labels import UNKNOWN
+from evalkit.store.documents.baseline import Baseline, Cell, Key, TrialCell
 from evalkit.store.scores import ratio
 
 Side = TypeVar("Side", Cell, TrialCell)
@@ -53,6 +54,12 @@ class Paired(NamedTuple):
         harmonic = ratio(2 * total.prod(), total.sum())
         return amount, self.weight.mean(axis=1) * ratio(harmonic, total.mean())
 
+    def with_group(self, other: Paired) -> Paired:
+        """The sums of two groups together."""
+        base, candidate = zip(self.n_failed, other.n_failed, strict=True)
+        return Paired(self.amount + other.amount, self.weight + other.weight, self.n + other.n,
+                      (sum(base), sum(candidate)))
+
 
 class Pairing:
     """What base and candidate both have. Groups are those of the base."""
@@ -79,8 +86,8 @@ class Pairing:
         """One score of everybody, or of a group of a column."""
         if key in self._cells:
             return self._from_blocks(*self._cells[key], column, group)
-        at = (*key, column or None, group or None)
-        return self._from_trials(*self._trials[at]) if at in self._trials else self._nothing()
+        cell = (*key, column or None, group or None)
+        return self._from_trials(*self._trials[cell]) if cell in self._trials else self._nothing()
 
     def ranked(self, key: Key, column: str) -> list[str]:
         """The groups of a column that can be judged, best first. The order is that of the mean
@@ -100,34 +107,41 @@ class Pairing:
         return np.array([self.speakers[block.name] for block in self.base.blocks], int)
 
     @cached_property
-    def _place(self) -> dict[str, int]:
-        return self.base.place
+    def _block_of(self) -> dict[str, int]:
+        return self.base.block_of
+
+    def _inside(self, column: str, group: str) -> np.ndarray:
+        """(blocks,) whether each is in the group; all are where no column is named."""
+        blocks = self.base.blocks
+        if not column:
+            return np.ones(len(blocks), bool)
+        index = self.base.index_of(column)
+        return np.array([group in block.labels[index] for block in blocks], bool)
 
     def _from_blocks(self, base: Cell, candidate: Cell, column: str, group: str) -> Paired:
         n = np.array([base.n, candidate.n])
-        inside = np.ones(len(self._owner), bool)
-        if column:
-            at = self.base.at(column)
-            inside = np.array([group in block.labels[at] for block in self.base.blocks], bool)
+        inside = self._inside(column, group)
         kept = inside & (n[0] == n[1])
 
         def by_speaker(first: Sequence[float], second: Sequence[float]) -> np.ndarray:
             return np.stack([np.bincount(self._owner[kept], np.asarray(side)[kept],
                                          len(self.speakers)) for side in (first, second)], axis=1)
 
-        before, after = (sum(bool(inside[self._place[u]]) for u in cell.failed
-                             if u in self._place) for cell in (base, candidate))
         return Paired(by_speaker(base.amount, candidate.amount),
                       by_speaker(base.weight, candidate.weight), int(n[0][kept].sum()),
-                      (before, after))
+                      (self._n_failed(base, inside), self._n_failed(candidate, inside)))
+
+    def _n_failed(self, cell: Cell, inside: np.ndarray) -> int:
+        blocks = (self._block_of.get(utterance) for utterance in cell.failed)
+        return sum(bool(inside[block]) for block in blocks if block is not None)
 
     def _from_trials(self, base: TrialCell, candidate: TrialCell) -> Paired:
         paired = self._nothing()
         if (base.trials, base.speakers) != (candidate.trials, candidate.speakers):
             return paired
-        at = [self.speakers[name] for name in base.speakers]
-        paired.amount[at] = np.stack([base.values, candidate.values], axis=1)
-        paired.weight[at] = 1.0
+        rows = [self.speakers[name] for name in base.speakers]
+        paired.amount[rows] = np.stack([base.values, candidate.values], axis=1)
+        paired.weight[rows] = 1.0
         return paired._replace(n=base.n, n_failed=(base.n_failed, candidate.n_failed))
 
     def _nothing(self) -> Paired:

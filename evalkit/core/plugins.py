@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
 
-GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders", "metrics", "cohorts",
-          "mitigations")
+GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
+          "trainable_recognizers", "trainable_encoders", "metrics", "cohorts", "mitigations")
 
 # Where an optional package comes from, so that its absence can be mended in one command.
 EXTRA_OF_PACKAGE = {
@@ -33,14 +33,14 @@ def available(group: str) -> dict[str, EntryPoint]:
     """The installed plug-ins of ``group`` (a name of GROUPS) by name, sorted."""
     if group not in GROUPS:
         raise PluginError(f"no plug-in group {group!r}; there are {', '.join(GROUPS)}")
-    points = _entry_points(tuple(sys.path)).select(group=f"evalkit.{group}")
-    return dict(sorted((point.name, point) for point in points))
+    return dict(sorted((point.name, point) for point in _installed(tuple(sys.path))[group]))
 
 
 @cache
-def _entry_points(_folders: tuple[str, ...]) -> EntryPoints:
-    """Those of every package in the folders of ``sys.path``, read once."""
-    return entry_points()
+def _installed(_folders: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """By group, the plug-ins of every package in the folders of ``sys.path``, read once."""
+    points = entry_points()
+    return {group: list(points.select(group=f"evalkit.{group}")) for group in GROUPS}
 
 
 def find(group: str, name: str) -> EntryPoint:

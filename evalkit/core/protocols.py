@@ -6,13 +6,25 @@ Every member is needed: a plug-in that lacks one is refused by name before a run
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.types import (
+    Audio,
+    Fact,
+    Hypothesis,
+    LeftOut,
+    Measurement,
+    Output,
+    Recording,
+    Utterance,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+    from torch import Tensor, nn
 
 
 class Identified(Protocol):
@@ -56,6 +68,57 @@ class SpeakerEncoder(Listener, Protocol):
         ...
 
 
+class Trainable(Protocol):
+    """The face of a system whose weights can be changed by training.
+
+    A system that has it is named in the entry-point group ``trainable_recognizers`` or
+    ``trainable_encoders`` as well as among the recognizers or encoders."""
+
+    rate: int
+    """Sampling rate in Hz of the waveforms that it is taught with."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network, on the CPU until it is moved; inputs follow its weights. It belongs to
+        this object alone: training it changes what this object hears. That of a speaker encoder
+        maps waveforms (n, samples) to embeddings (n, 1, dimension) of any length."""
+        ...
+
+
+class TrainableRecognizer(Trainable, Recognizer, Protocol):
+    """A recognizer with an output layer of labels, and a loss for a text."""
+
+    rate: int
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        """Prefixes of the names of the output layer's parameters; all others are the encoder."""
+        ...
+
+    @property
+    def further_input(self) -> tuple[str, int] | None:
+        """Name and width of the submodule whose output (n, frames, width) a further input may be
+        added to; None where the network has no such place."""
+        ...
+
+    def spell(self, text: str) -> Sequence[int]:
+        """``text`` as labels of the model's own alphabet. Raises UtteranceError of kind BadText,
+        naming the first character that the alphabet lacks."""
+        ...
+
+    def losses(self, batch: Sequence[Recording]) -> Tensor:
+        """Negative log-likelihood in nats of each text given its waveform, (len(batch),)."""
+        ...
+
+    def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
+        """Log-posteriors (len(batch), frames, labels), and how many frames are valid."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Writes the weights as safetensors, in the form that its option ``weights`` reads."""
+        ...
+
+
 class Recalled(Identified, Protocol):
     """A recognizer or encoder whose results were made elsewhere and are looked up.
 
@@ -95,4 +158,14 @@ class Condition(Identified, Protocol):
     def apply(self, speech: Audio, utterance: Utterance) -> Audio:
         """What the microphone hears when ``speech`` is spoken under this condition: of the same
         rate and length, and the same for the same utterance. Raises UtteranceError."""
+        ...
+
+
+class CorpusReader(Protocol):
+    """A function that reads a corpus in one layout. Its options are keyword parameters with
+    defaults, given by name."""
+
+    def __call__(self, source: Path) -> Iterable[Utterance | LeftOut]:
+        """An Utterance for everything of the folder or file ``source`` that can be used, and a
+        LeftOut for the rest. Raises ManifestError where ``source`` is no such corpus."""
         ...

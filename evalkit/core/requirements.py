@@ -88,14 +88,19 @@ def _tree(module: str) -> ast.Module:
 def _source(module: str) -> Path | None:
     """The Python file of a module, found without importing the packages that it is in; None where
     there is none."""
+    files = [file for place in _places(module)
+             for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _places(module: str) -> list[Path]:
+    """Where the file or the folder of a module could be, without a suffix."""
     top, *inner = module.split(".")
     spec = find_spec(top)
-    if spec is None or not inner:
-        path = Path(spec.origin) if spec and spec.origin else None
-        return path if path and path.suffix == ".py" else None
-    places = [Path(folder, *inner) for folder in spec.submodule_search_locations or ()]
-    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
-    return next((file for file in files if file.is_file()), None)
+    if spec is None or spec.origin is None:
+        return []
+    folders = spec.submodule_search_locations or [spec.origin.removesuffix(".py")]
+    return [Path(folder, *inner) for folder in folders]
 
 
 @cache

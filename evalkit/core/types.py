@@ -29,6 +29,14 @@ class Utterance:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Something of a corpus that its manifest does not hold, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Audio:
     """One channel: ``samples`` is float32 of shape (n,), full scale is ±1; ``rate`` in Hz."""
 
@@ -39,6 +47,16 @@ class Audio:
     def duration(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An utterance that a model is taught with: its text, and its waveform at the sampling rate
+    of the model, float32 of shape (n,)."""
+
+    utterance: Utterance
+    text: str
+    wave: np.ndarray
 
 
 @dataclass(frozen=True)

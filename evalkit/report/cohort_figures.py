@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -14,12 +16,12 @@ from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, LINE, PAPER, SHAPES, drawn
 from evalkit.report.heat import Heat, dots, heat_of
 from evalkit.report.maps import Region, map_of, windows
+from evalkit.store.documents.findings import Chance, Feature, Finding, Findings, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Tree = Mapping[str, Any]
 Titled = tuple[str, str, Markup]
 """A figure's title, what to read from it, and the figure."""
 MOST_DOTS = 2000
@@ -34,9 +36,9 @@ _GAP = 1.35
 
 # Ranking
 
-def ranking(finders: Sequence[Tree], fact: Fact) -> list[Titled]:
+def ranking(finders: Sequence[Finding], fact: Fact) -> list[Titled]:
     """Every cohort that was tested; no figure where there is none."""
-    rows = [verdict for finding in finders for verdict in finding["verdicts"]]
+    rows = [verdict for finding in finders for verdict in finding.verdicts]
     if not rows:
         return []
     draw = partial(_ranking, finders=finders, fact=fact)
@@ -48,18 +50,18 @@ def ranking(finders: Sequence[Tree], fact: Fact) -> list[Titled]:
              "shuffled among speakers.", drawn(draw, (5.2, height), "cohorts-ranking", title))]
 
 
-def _ranking(figure: Figure, finders: Sequence[Tree], fact: Fact) -> None:
+def _ranking(figure: Figure, finders: Sequence[Finding], fact: Fact) -> None:
     axes = figure.subplots()
     scale = fact.scale
     row, ticks = 0.0, []
     for finding in finders:
-        ticks.append((row, f"{finding['finder']}:" if finding["verdicts"]
-                      else f"{finding['finder']}: nothing"))
-        _null(axes, finding["chance"], row, row + len(finding["verdicts"]), scale)
-        for i, verdict in enumerate(finding["verdicts"], 1):
+        ticks.append((row, f"{finding.finder}:" if finding.verdicts
+                      else f"{finding.finder}: nothing"))
+        _null(axes, finding.chance, row, row + len(finding.verdicts), scale)
+        for i, verdict in enumerate(finding.verdicts, 1):
             _gap(axes, verdict, row + i, scale)
-            ticks.append((row + i, short(verdict["cohort"], 36)))
-        row += len(finding["verdicts"]) + _GAP
+            ticks.append((row + i, short(verdict.cohort, 36)))
+        row += len(finding.verdicts) + _GAP
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(*zip(*ticks, strict=True))
     axes.set(ylim=(row - 0.6, -0.7), xlim=_limits(finders, scale),
@@ -70,31 +72,32 @@ def _ranking(figure: Figure, finders: Sequence[Tree], fact: Fact) -> None:
     _explain(figure)
 
 
-def _null(axes: Axes, chance: Tree, top: float, bottom: float, scale: float) -> None:
-    low, median, high = (scale * (chance[name] or 0.0) for name in ("low", "median", "high"))
+def _null(axes: Axes, chance: Chance, top: float, bottom: float, scale: float) -> None:
+    low, median, high = scale * np.nan_to_num([chance.low, chance.median, chance.high])
     axes.fill_betweenx([top - 0.35, bottom + 0.35], low, high, color=LINE, linewidth=0)
     axes.vlines(median, top - 0.35, bottom + 0.35, color=INK, linewidth=0.8, linestyle=":")
 
 
-def _gap(axes: Axes, verdict: Tree, row: float, scale: float) -> None:
-    shown, gap = verdict["status"] == "confirmed", verdict["gap"]
+def _gap(axes: Axes, verdict: Verdict, row: float, scale: float) -> None:
+    shown, gap = verdict.status == "confirmed", verdict.gap
     colour = COLOURS[1] if shown else COLOURS[6]
-    if gap and gap["value"] is not None:
-        if gap["low"] is not None and gap["high"] is not None:
-            axes.hlines(row, scale * gap["low"], scale * gap["high"], color=colour, linewidth=1.6)
-        axes.plot(scale * gap["value"], row, marker="o" if shown else "D", color=colour,
+    if gap and isfinite(gap.value):
+        if isfinite(gap.low) and isfinite(gap.high):
+            axes.hlines(row, scale * gap.low, scale * gap.high, color=colour, linewidth=1.6)
+        axes.plot(scale * gap.value, row, marker="o" if shown else "D", color=colour,
                   markersize=7 if shown else 6, markeredgecolor=PAPER)
-    axes.plot(scale * verdict["discovered_gap"], row, marker="o", markersize=6, color=INK,
+    axes.plot(scale * verdict.discovered_gap, row, marker="o", markersize=6, color=INK,
               markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.1)
 
 
-def _limits(finders: Sequence[Tree], scale: float) -> tuple[float, float]:
+def _limits(finders: Sequence[Finding], scale: float) -> tuple[float, float]:
     """Wide enough for every value; intervals of a few speakers may run out."""
-    values = [0.0, *(f["chance"]["high"] or 0.0 for f in finders)]
-    for verdict in (v for finding in finders for v in finding["verdicts"]):
-        gap = verdict["gap"] or {}
-        values += [x for x in (verdict["discovered_gap"], gap.get("value")) if x is not None]
-    low, high = min(values), max(values)
+    verdicts = [verdict for finding in finders for verdict in finding.verdicts]
+    values = [finding.chance.high for finding in finders]
+    values += [verdict.discovered_gap for verdict in verdicts]
+    values += [verdict.gap.value for verdict in verdicts if verdict.gap]
+    shown = [0.0, *filter(isfinite, values)]
+    low, high = min(shown), max(shown)
     reach = 0.35 * (high - low) or 1.0
     return scale * (low - reach), scale * (high + reach)
 
@@ -114,44 +117,55 @@ def _explain(figure: Figure) -> None:
 
 # Map and projection
 
-def people_figures(people: pd.DataFrame, regions: Sequence[Tree], fact: Fact,
-                   tested: Collection[str]) -> list[Titled]:
-    """Maps where places are known, and projections where embeddings are. ``people`` have a
-    ``rate`` and perhaps a cohort of ``tree`` and of ``clusters``; ``tested`` are the clusters
-    that were put to the test."""
+def column_of(finder: str) -> str:
+    """The column that holds speakers' cohorts of ``finder``."""
+    return f"cohorts.{finder}"
+
+
+def people_figures(people: pd.DataFrame, mapped: Mapping[str, Sequence[Feature]],
+                   findings: Findings) -> list[Titled]:
+    """Maps where places are known, one a finder that is ``mapped`` to its regions, and projections
+    where embeddings are. ``people`` have a ``rate`` and perhaps a ``column_of`` cohorts."""
     people = people.iloc[::1 + (len(people) - 1) // MOST_DOTS] if len(people) else people
-    heat = heat_of(people["rate"].to_numpy(float), fact)
-    return [*_maps(people, regions, heat), *_projections(people, heat, tested)]
+    heat = heat_of(people["rate"].to_numpy(float), findings.fact)
+    maps = [figure for i, (finder, regions) in enumerate((mapped or {"": []}).items(), 1)
+            for figure in _maps(people, i, finder, regions, heat)]
+    return [*maps, *_projections(people, heat, [f for f in findings.finders if f.projected])]
 
 
-def _maps(people: pd.DataFrame, regions: Sequence[Tree], heat: Heat) -> Iterator[Titled]:
+def _maps(people: pd.DataFrame, n: int, finder: str, regions: Sequence[Feature], heat: Heat
+          ) -> Iterator[Titled]:
+    """The map of the ``n``-th finder of places, and perhaps a closer one."""
     if not {"latitude", "longitude"} <= set(people):
         return
     people = people.dropna(subset=["latitude", "longitude"])
     if people.empty:
         return
     places = people[["longitude", "latitude"]].to_numpy(float)
-    drawn_regions = [_region(i, region, people) for i, region in enumerate(regions, 1)]
-    for i, window in enumerate(windows(places)):
-        title = "Map of the speakers" if i == 0 else "The same where most speakers are"
-        draw = partial(map_of, window=window, places=places, heat=heat, regions=drawn_regions,
+    shapes = [_region(i, region, people, finder) for i, region in enumerate(regions, 1)]
+    of = "" if n == 1 else f", {finder}"
+    for i, window in enumerate(windows(places), 1):
+        title = f"Map of the speakers{of}" if i == 1 else f"The same where most speakers are{of}"
+        draw = partial(map_of, window=window, places=places, heat=heat, regions=shapes,
                        classes=heat.classes(people["rate"].to_numpy(float)))
         height = min(6.5, max(2.6, 0.8 + 4.6 / window.across))
-        yield title, (
-            "A dot is a speaker. Dashed lines and numbers: where the speakers of the geographic "
-            "tree's regions live, as in the table below." if regions else
-            "A dot is a speaker. The geographic tree found no border that is worth drawing."), (
-            drawn(draw, (5.2, height), f"cohorts-map-{i + 1}", title))
+        name = f"cohorts-map-{i}" if n == 1 else f"cohorts-map-{n}-{i}"
+        yield title, "A dot is a speaker. " + (
+            f"Dashed lines and numbers: where the speakers of the regions that {finder} found "
+            "live, as in the table below." if regions else
+            "No finder found a border that is worth drawing."), (
+            drawn(draw, (5.2, height), name, title))
 
 
-def _region(i: int, region: Tree, people: pd.DataFrame) -> Region:
-    name = region["properties"]["name"]
-    inside = people[people["tree"] == name] if "tree" in people else people[:0]
-    return Region(str(i) if i <= LABELLED else "", region["bbox"],
+def _region(i: int, region: Feature, people: pd.DataFrame, finder: str) -> Region:
+    column = column_of(finder)
+    inside = people[people[column] == region.properties.name] if column in people else people[:0]
+    return Region(str(i) if i <= LABELLED else "", list(region.bbox),
                   inside[["longitude", "latitude"]].to_numpy(float))
 
 
-def _projections(people: pd.DataFrame, heat: Heat, tested: Collection[str]) -> Iterator[Titled]:
+def _projections(people: pd.DataFrame, heat: Heat, findings: Sequence[Finding]
+                 ) -> Iterator[Titled]:
     if not {"x", "y"} <= set(people):
         return
     people = people.dropna(subset=["x", "y"])
@@ -160,11 +174,13 @@ def _projections(people: pd.DataFrame, heat: Heat, tested: Collection[str]) -> I
     title = "Voices by how well they are served"
     yield title, "Speaker embeddings, projected to the plane in which they vary most.", drawn(
         partial(_by_error, people=people, heat=heat), (5.2, 4.6), "cohorts-errors", title)
-    if "clusters" not in people:
-        return
-    title = "Voices by cohort"
-    yield title, "The same plane. Colours and shapes: the cohorts that were tested.", drawn(
-        partial(_by_cohort, people=people, tested=tested), (5.2, 4.6), "cohorts-voices", title)
+    for i, finding in enumerate((f for f in findings if column_of(f.finder) in people), 1):
+        title = "Voices by cohort" if i == 1 else f"Voices by cohort of {finding.finder}"
+        name = "cohorts-voices" if i == 1 else f"cohorts-voices-{i}"
+        yield title, "The same plane. Colours and shapes: the cohorts that were tested.", drawn(
+            partial(_by_cohort, people=people, cohort=people[column_of(finding.finder)],
+                    tested={verdict.cohort for verdict in finding.verdicts}),
+            (5.2, 4.6), name, title)
 
 
 def _by_error(figure: Figure, people: pd.DataFrame, heat: Heat) -> None:
@@ -174,14 +190,15 @@ def _by_error(figure: Figure, people: pd.DataFrame, heat: Heat) -> None:
     heat.legend(figure)
 
 
-def _by_cohort(figure: Figure, people: pd.DataFrame, tested: Collection[str]) -> None:
+def _by_cohort(figure: Figure, people: pd.DataFrame, cohort: pd.Series, tested: Collection[str]
+               ) -> None:
     axes = figure.subplots()
-    names = sorted(set(people["clusters"].dropna()) & set(tested))[:MARKED]
-    others = people[~people["clusters"].isin(names)]
+    names = sorted(set(cohort.dropna()) & set(tested))[:MARKED]
+    others = people[~cohort.isin(names)]
     axes.scatter(others["x"], others["y"], s=12, c=COLOURS[6], alpha=0.45, linewidths=0,
                  label="all others")
     for name, colour, shape in zip(names, COLOURS, SHAPES, strict=False):
-        chosen = people[people["clusters"] == name]
+        chosen = people[cohort == name]
         axes.scatter(chosen["x"], chosen["y"], s=34, c=colour, marker=shape, edgecolors=PAPER,
                      linewidths=0.5, label="\u200b" + short(name, 30))
     _bare(axes)

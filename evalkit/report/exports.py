@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -13,6 +12,7 @@ from evalkit.report.groups import Groups
 from evalkit.report.listing import Cell, Line, Listing, to_csv
 from evalkit.report.mitigation import Experiment
 from evalkit.statistics.groups import plain_data
+from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import write_json
 
@@ -44,7 +44,7 @@ def _with_interval(cell: Cell) -> Cell:
 
 
 def write_findings(folder: Path, info: RunRecord, lede: Sequence[Markup],
-                   groups: Groups | None, cohorts: Mapping[str, Any] | None) -> None:
+                   groups: Groups | None, cohorts: Findings | None) -> None:
     """Writes ``folder / FINDINGS``: which run, the summary's sentences, what statistics say of
     the groups, and the run's own findings of cohorts, None where none were looked for."""
     write_json(folder / FINDINGS, {
@@ -52,4 +52,4 @@ def write_findings(folder: Path, info: RunRecord, lede: Sequence[Markup],
         "created": info.created, "evalkit": info.evalkit, "seed": info.seed,
         "summary": [sentence.striptags() for sentence in lede],
         "groups": [plain_data(report) for report in groups.reports] if groups else [],
-        "cohorts": cohorts})
+        "cohorts": cohorts and cohorts.to_dict()})

@@ -116,12 +116,13 @@ def _beyond_chance(row: GroupRow) -> str:
 
 def _what_was_confirmed(found: Discovery) -> Markup:
     """Of the cohorts that finders discovered, how many held on fresh speakers, and the worst."""
-    about = found.fact.named(found.findings["metric"]).lower()
+    fact = found.findings.fact
+    about = fact.named(found.findings.metric).lower()
     if not found.confirmed:
         return say("Discovery on half of the speakers found {} that could be tested on the other "
                    "half, and none was confirmed there.", count(found.tested, "cohort"))
     name, gap, low, high = sentence_parts(found)
-    unit = found.fact.difference_unit
+    unit = fact.difference_unit
     return say("Of {} that were discovered on half of the speakers and tested on the other half, "
                "{}: worst <b>{}</b>, there by {} in {} (95 % interval {} to {}).",
                count(found.tested, "cohort"),

@@ -143,6 +143,7 @@ def _write_beside(folder: Path, content: dict[str, Any]) -> None:
     parts = [*content.values(), *(value for name in ("discovery", "reality", "verification")
                                   if content[name]
                                   for value in vars(content[name]).values())]
+    parts += content["discovery"].regions if content["discovery"] else []
     listings = [part for part in parts if isinstance(part, Listing) and part.lines]
     write_tables(folder, [*listings, *mitigation_tables(content["mitigation"])])
     write_findings(folder, content["info"], content["lede"], content["groups"],

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.files import replacing
+from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.scores import read_columns, read_scores
 from evalkit.store.trials import read_trials
@@ -91,9 +92,10 @@ class RunFolder:
         """Speaker-verification trials (evalkit.store.trials.SCHEMA), perhaps none."""
         return read_trials(self.path)
 
-    def findings(self) -> dict[str, Any] | None:
+    def findings(self) -> Findings | None:
         """``findings.json``, what the cohort finders concluded; None where none has run."""
-        return self._json("findings.json") if (self.path / "findings.json").exists() else None
+        path = self.path / "findings.json"
+        return Findings.read(path) if path.exists() else None
 
     def cohorts(self) -> pd.DataFrame:
         """``utterance_id``, ``finder``, ``cohort``: who is in the cohorts of the findings."""

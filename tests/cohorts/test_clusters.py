@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.cohorts.finders.clusters import Bands, Clusters, bands, fit, nearest
 from evalkit.cohorts.people import People
-from tests.cohorts.world import HARMED, make_world
+from tests.worlds import HARMED, make_world
 
 
 def test_harmed_voices_are_the_first_band() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from evalkit.cohorts.finders.conjunctions import Conjunctions
 from evalkit.cohorts.finders.declared import Declared
 from evalkit.cohorts.finders.slices import Slices
-from tests.cohorts.world import make_world
+from tests.worlds import make_world
 
 
 def test_every_group_and_every_intersection_that_somebody_is_in() -> None:

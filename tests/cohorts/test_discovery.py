@@ -18,12 +18,11 @@ from evalkit.cohorts.finders.declared import Declared
 from evalkit.cohorts.finders.geodemographic import Geodemographic
 from evalkit.cohorts.finders.slices import Slices
 from evalkit.cohorts.finders.tree import Tree
-from evalkit.cohorts.findings import Findings, describe, write_findings
+from evalkit.cohorts.findings import Discovery, describe, write_discovery
 from evalkit.core.errors import ConfigError, RunError
-from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.scores import summarise
-from tests.cohorts.world import HARMED, POSTCODES, World, make_run, make_world
+from tests.worlds import ASKED, HARMED, POSTCODES, World, make_run, make_world
 
 FINDERS = (Tree(), Geodemographic(), Clusters(), Declared(), Slices())
 QUICK = Settings(shuffles=20, resampling=Resampling(draws=999))
@@ -32,24 +31,24 @@ BLIND = ("tree", "geodemographic", "clusters")
 
 
 @pytest.fixture(scope="module")
-def findings() -> Findings:
-    return discover_among(make_world().people(), FINDERS, QUICK)
+def discovery() -> Discovery:
+    return discover_among(make_world().people(), ASKED, FINDERS, QUICK)
 
 
-def overlap(findings: Findings, finder: str, world: World) -> float:
+def overlap(discovery: Discovery, finder: str, world: World) -> float:
     """Share of the first confirmed cohort's utterances that are of the harmed city."""
-    finding = next(f for f in findings.finders if f.finder == finder)
+    finding = next(f for f in discovery.findings.finders if f.finder == finder)
     first = next(v.cohort for v in finding.verdicts if v.status == "confirmed")
-    members = findings.members
+    members = discovery.members
     ids = members.loc[(members["finder"] == finder) & (members["cohort"] == first), "utterance_id"]
     city = pd.Series(world.city, world.vectors.index)
     return float((city[world.rows.set_index("utterance_id")["speaker_id"][ids]] == HARMED).mean())
 
 
 @pytest.mark.parametrize("finder", BLIND)
-def test_a_harmed_city_is_confirmed_without_its_label(findings: Findings, finder: str) -> None:
-    assert overlap(findings, finder, make_world()) >= 0.75
-    finding = next(f for f in findings.finders if f.finder == finder)
+def test_a_harmed_city_is_confirmed_without_its_label(discovery: Discovery, finder: str) -> None:
+    assert overlap(discovery, finder, make_world()) >= 0.75
+    finding = next(f for f in discovery.findings.finders if f.finder == finder)
     first = finding.verdicts[0]
     assert first.gap is not None
     assert first.gap.low < 0.3 < first.gap.high  # three times 15 %
@@ -65,9 +64,9 @@ def test_no_effect_is_seldom_confirmed() -> None:
     confirmed = 0
     for seed in range(50):
         people = make_world(seed, speakers=48, utterances=3, factor=1).people()
-        found = discover_among(people, FINDERS, replace(
+        found = discover_among(people, ASKED, FINDERS, replace(
             settings, resampling=replace(settings.resampling, seed=seed)))
-        confirmed += any(finding.status == "confirmed" for finding in found.finders)
+        confirmed += any(finding.status == "confirmed" for finding in found.findings.finders)
     assert confirmed < 8
 
 
@@ -77,9 +76,10 @@ def test_a_gap_shrinks_on_fresh_speakers() -> None:
     for seed in range(12):
         people = make_world(seed, factor=1).people()
         tree = Tree(alpha=1.0, floors=Floors(6, 0, 0))
-        found = discover_among(people, [tree], replace(QUICK, shuffles=0)).finders[0].extremes
-        assert found is not None
-        gaps.append((found.discovered_gap, found.confirmed_gap))
+        findings = discover_among(people, ASKED, [tree], replace(QUICK, shuffles=0)).findings
+        extremes = findings.finders[0].extremes
+        assert extremes is not None
+        gaps.append((extremes.discovered_gap, extremes.confirmed_gap))
     discovered, confirmed = np.mean(gaps, axis=0)
     assert discovered > 0.1
     assert abs(confirmed) < 0.4 * discovered
@@ -92,41 +92,41 @@ def test_halves_do_not_depend_on_errors() -> None:
     assert not np.array_equal(mask, halves(101, 4))
 
 
-def test_the_same_seed_gives_the_same_bytes(findings: Findings) -> None:
-    again = discover_among(make_world().people(), FINDERS, QUICK)
-    assert json.dumps(findings.to_dict()) == json.dumps(again.to_dict())
-    assert findings.members.equals(again.members)
-    assert findings.speakers.equals(again.speakers)
+def test_the_same_seed_gives_the_same_bytes(discovery: Discovery) -> None:
+    again = discover_among(make_world().people(), ASKED, FINDERS, QUICK)
+    assert discovery.findings.to_json() == again.findings.to_json()
+    assert discovery.members.equals(again.members)
+    assert discovery.speakers.equals(again.speakers)
 
 
-def test_order_of_the_rows_does_not_matter(findings: Findings) -> None:
+def test_order_of_the_rows_does_not_matter(discovery: Discovery) -> None:
     world = make_world()
     mixed = world._replace(rows=world.rows.sample(frac=1, random_state=1),
                            utterances=world.utterances.sample(frac=1, random_state=2))
-    again = discover_among(mixed.people(), FINDERS[:4], QUICK)
-    before = discover_among(world.people(), FINDERS[:4], QUICK)
-    assert [f.status for f in again.finders] == [f.status for f in before.finders]
-    assert [f.chance.gap for f in again.finders] == pytest.approx(
-        [f.chance.gap for f in before.finders])
+    again = discover_among(mixed.people(), ASKED, FINDERS[:4], QUICK)
+    before = discover_among(world.people(), ASKED, FINDERS[:4], QUICK)
+    assert [f.status for f in again.findings.finders] == [f.status for f in before.findings.finders]
+    assert [f.chance.gap for f in again.findings.finders] == pytest.approx(
+        [f.chance.gap for f in before.findings.finders])
 
 
 def test_a_metric_of_which_more_is_better() -> None:
     """The same harm as lower scores: gaps are as positive, values are the metric's own."""
-    usual = discover_among(make_world().people(), [Tree()], QUICK).finders[0]
+    usual = discover_among(make_world().people(), ASKED, [Tree()], QUICK).findings.finders[0]
     people = make_world(sign=-1).people(higher_is_better=True)
-    turned = discover_among(people, [Tree()], QUICK).finders[0]
+    turned = discover_among(people, ASKED, [Tree()], QUICK).findings.finders[0]
     assert turned.verdicts[0].gap is not None
     assert turned.verdicts[0].gap.value == usual.verdicts[0].gap.value
     assert [c.discovery.value.value for c in turned.cohorts] == pytest.approx(
         [-c.discovery.value.value for c in usual.cohorts])
 
 
-def test_every_value_is_that_of_the_scores_table(findings: Findings) -> None:
+def test_every_value_is_that_of_the_scores_table(discovery: Discovery) -> None:
     world = make_world()
-    half = findings.speakers.set_index("speaker_id")["half"]
-    finding = next(f for f in findings.finders if f.finder == "declared")
+    half = discovery.speakers.set_index("speaker_id")["half"]
+    finding = next(f for f in discovery.findings.finders if f.finder == "declared")
     for cohort in finding.cohorts[:6]:
-        members = findings.members.query("finder == 'declared' and cohort == @cohort.name")
+        members = discovery.members.query("finder == 'declared' and cohort == @cohort.name")
         for side in ("discovery", "confirmation"):
             rows = world.rows[world.rows["utterance_id"].isin(members["utterance_id"])
                               & (world.rows["speaker_id"].map(half) == side)]
@@ -141,17 +141,17 @@ def test_finders_without_data_say_so() -> None:
     world = make_world()
     bare = world._replace(utterances=world.utterances[["utterance_id", "speaker_id"]])
     bare = bare._replace(vectors=world.vectors.iloc[:0])
-    found = discover_among(bare.people(), FINDERS, QUICK)
-    assert list(found.skipped) == [finder.name for finder in FINDERS]
-    assert all(found.skipped.values())
-    assert found.finders == []
+    found = discover_among(bare.people(), ASKED, FINDERS, QUICK)
+    assert list(found.findings.skipped) == [finder.name for finder in FINDERS]
+    assert all(found.findings.skipped.values())
+    assert found.findings.finders == []
 
 
 def test_few_and_unknown_speakers_are_warned_of() -> None:
     world = make_world(speakers=24)
     anonymous = world.rows["speaker_id"].mask(world.rows["speaker_id"] == "s000")
     people = world._replace(rows=world.rows.assign(speaker_id=anonymous)).people()
-    notes = discover_among(people, [Tree()], QUICK).warnings
+    notes = discover_among(people, ASKED, [Tree()], QUICK).findings.warnings
     assert any("6 utterances have no speaker id" in note for note in notes)
     assert any("fewer than 30" in note for note in notes)
 
@@ -161,11 +161,11 @@ def test_places_off_the_globe_are_warned_of() -> None:
     latitude = world.utterances["latitude"].astype(object)
     latitude[world.utterances["speaker_id"].isin(["s000", "s001"])] = "north"
     people = world._replace(utterances=world.utterances.assign(latitude=latitude)).people()
-    notes = discover_among(people, [Tree()], QUICK).warnings
+    notes = discover_among(people, ASKED, [Tree()], QUICK).findings.warnings
     assert ("2 of 96 speakers have a latitude or longitude that is off the globe or no number: it "
             "counts as unknown") in notes
     assert not any("globe" in note for note in
-                   discover_among(world.people(), [Tree()], QUICK).warnings)
+                   discover_among(world.people(), ASKED, [Tree()], QUICK).findings.warnings)
 
 
 def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:
@@ -173,9 +173,10 @@ def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:
     run = make_run(tmp_path, world)
     POSTCODES.to_csv(tmp_path / "postcodes.csv", index_label="postcode")
     found = discover(run, finders=FINDERS, settings=QUICK)
-    write_findings(run, found)
+    write_discovery(run, found)
     tree = json.loads((tmp_path / "findings.json").read_text())
-    assert tree["schema"] == 1
+    assert tree["schema"] == 2
+    assert run.findings() == found.findings
     assert (tree["metric"], tree["pipeline"], tree["condition"]) == ("wer", "given", None)
     assert [f["finder"] for f in tree["finders"]] == [finder.name for finder in FINDERS]
     assert tree["skipped"] == {}
@@ -187,7 +188,7 @@ def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:
     speakers = pq.read_table(tmp_path / "cohort_speakers.parquet").to_pandas()
     assert len(speakers) == 96
     assert speakers[["x", "y", "latitude"]].notna().all(axis=None)
-    columns, rows = describe(found)
+    columns, rows = describe(found.findings)
     assert {len(row) for row in rows} == {len(columns)}
     assert any(row[-1] == "confirmed" for row in rows)
 
@@ -196,9 +197,9 @@ def test_verification_finds_who_is_rejected(tmp_path: Path) -> None:
     world = make_world()
     found = discover(make_run(tmp_path, world), metric="false_rejects", finders=[Tree()],
                      settings=QUICK)
-    assert found.fact.unit == "%"
+    assert found.findings.fact.unit == "%"
     assert overlap(found, "tree", world) >= 0.75
-    assert found.overall.n_failed == 1  # the trial without a score
+    assert found.findings.overall.n_failed == 1  # the trial without a score
 
 
 @pytest.mark.parametrize(("options", "why"), [
@@ -217,8 +218,8 @@ def test_a_broken_file_of_embeddings_is_named(tmp_path: Path) -> None:
         discover(run, finders=FINDERS, settings=QUICK)
 
 
-def test_values_are_shown_in_the_metrics_unit(findings: Findings) -> None:
-    _, rows = describe(findings.about("wer", Fact("%", False, "", 2), "p", None))
+def test_values_are_shown_in_the_metrics_unit(discovery: Discovery) -> None:
+    _, rows = describe(discovery.findings)
     tree = next(row for row in rows if row[0] == "tree")
-    gap = findings.finders[0].verdicts[0].discovered_gap
+    gap = discovery.findings.finders[0].verdicts[0].discovered_gap
     assert tree[4] == f"{100 * gap:.1f}"

@@ -9,7 +9,7 @@ import pytest
 
 from evalkit.cohorts.finders.geodemographic import Geodemographic, read_postcodes
 from evalkit.core.errors import ConfigError
-from tests.cohorts.world import HARMED, POSTCODES, make_world
+from tests.worlds import HARMED, POSTCODES, make_world
 
 
 def test_the_majority_that_makes_the_difference_is_found() -> None:

@@ -16,7 +16,7 @@ from evalkit.cohorts.people import (
     people_of,
     summed,
 )
-from tests.cohorts.world import make_world
+from tests.worlds import make_world
 
 
 def table(**columns: object) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from evalkit.cohorts.discovery import Settings, discover_among
 from evalkit.cohorts.finders.predicted import Difficulty, Predicted
 from evalkit.cohorts.people import Outcomes, People, people_of
 from evalkit.statistics.bootstrap import Resampling
-from tests.cohorts.world import make_world
+from tests.worlds import ASKED, make_world
 
 
 def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[People, np.ndarray]:
@@ -36,12 +36,12 @@ def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[People, np
 
 def test_hard_voices_are_found_on_fresh_speakers() -> None:
     people, hardness = voices()
-    findings = discover_among(people, [Predicted()],
-                              Settings(shuffles=19, resampling=Resampling(999)))
-    finding, = findings.finders
+    discovery = discover_among(people, ASKED, [Predicted()],
+                               Settings(shuffles=19, resampling=Resampling(999)))
+    finding, = discovery.findings.finders
     assert finding.status == "confirmed"
     assert finding.verdicts[0].cohort == "band 1 of 10 by predicted rate"
-    worst = findings.rules["predicted"].members(people)[0]
+    worst = discovery.rules["predicted"].members(people)[0]
     assert hardness[worst].mean() > 0.8
     assert finding.chance.p_value <= 0.1
 

@@ -12,9 +12,9 @@ import pytest
 from evalkit.cohorts import read
 from evalkit.cohorts.read import ask, false_rejects, read_people, speaker_vectors
 from evalkit.core.errors import ConfigError, RunError
-from evalkit.store.runfolder import EMBEDDINGS, write_json, write_table
+from evalkit.store.runfolder import EMBEDDINGS, write_table
 from evalkit.store.trials import equal_error_rate
-from tests.cohorts.world import make_run, make_world
+from tests.worlds import make_run, make_world
 
 
 def test_speaker_vectors_are_streamed_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -119,10 +119,9 @@ def test_trials_of_one_kind_reject_nobody(tmp_path: Path, query: str, why: str) 
     ("cer", "no metric 'cer'")])
 def test_only_metrics_that_work_are_offered(tmp_path: Path, metric: str, why: str) -> None:
     run = make_run(tmp_path, make_world())
-    info = run.info()
-    for name in ("eer", "wil", "cer"):
-        info["metrics"][name] = info["metrics"]["wer"]
-    write_json(tmp_path / "run.json", info)
+    record = run.record()
+    more = dict.fromkeys(("eer", "wil", "cer"), record.metrics["wer"])
+    record.model_copy(update={"metrics": record.metrics | more}).write(tmp_path / "run.json")
     with pytest.raises(ConfigError) as error:
         read_people(run, ask(run, metric, None, None))
     said, offered = str(error.value).split("; there are ")

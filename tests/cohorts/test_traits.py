@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evalkit.cohorts.traits import Trait, traits
+from evalkit.cohorts.traits import traits
+from evalkit.store.documents.findings import Trait
 
 LABELS = pd.DataFrame({
     "accent": ["x"] * 4 + ["y"] * 6, "gender": ["f", "m"] * 5,
@@ -14,7 +15,8 @@ LABELS = pd.DataFrame({
 
 def test_labels_are_ordered_by_how_far_they_set_apart() -> None:
     assert traits(LABELS, np.arange(4)) == [
-        Trait("accent", "x", 1.0, 0.0), Trait("age", "old", 0.75, 1 / 6)]
+        Trait(column="accent", label="x", share=1.0, elsewhere=0.0),
+        Trait(column="age", label="old", share=0.75, elsewhere=1 / 6)]
 
 
 def test_what_is_as_frequent_elsewhere_is_no_trait() -> None:

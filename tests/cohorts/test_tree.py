@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from evalkit.cohorts.finders.tree import Regions, Tree, geojson
+from evalkit.cohorts.finders.tree import Regions, Tree
 from evalkit.cohorts.people import people_of
-from tests.cohorts.world import CITIES, HARMED, World, make_world
+from tests.worlds import CITIES, HARMED, World, make_world
 
 
 def regions(world: World, **options: object) -> tuple[Regions, World]:
@@ -40,22 +38,20 @@ def test_a_harmed_city_is_a_region_wherever_the_dateline_is(degrees: float) -> N
 def test_a_region_across_the_dateline_is_two_polygons() -> None:
     centre = CITIES[HARMED][1]
     rule, _ = regions(moved(make_world(), 180 - centre))
-    collection = geojson(rule, [{"name": name} for name in rule.names])
-    json.dumps(collection, allow_nan=False)
-    kinds = [feature["geometry"]["type"] for feature in collection["features"]]
+    kinds = [outline.geometry.type for outline in rule.outlines()]
     assert "MultiPolygon" in kinds
     people = moved(make_world(), 180 - centre).people()
     region = rule.assign(people.location[:, 0], people.location[:, 1])
-    for i, feature in enumerate(collection["features"]):
-        west, south, east, north = feature["bbox"]
+    for i, outline in enumerate(rule.outlines()):
+        west, south, east, north = outline.bbox
         latitude, longitude = people.location[region == i].T
         assert [south, north] == pytest.approx([latitude.min(), latitude.max()], abs=1e-5)
         within = ((longitude >= west - 1e-5) & (longitude <= east + 1e-5) if west <= east
                   else (longitude >= west - 1e-5) | (longitude <= east + 1e-5))
         assert within.all()
-        shape = feature["geometry"]
-        rings = shape["coordinates"] if shape["type"] == "Polygon" else [
-            ring for part in shape["coordinates"] for ring in part]
+        shape = outline.geometry
+        rings = shape.coordinates if shape.type == "Polygon" else [
+            ring for part in shape.coordinates for ring in part]
         for ring in rings:
             x, y = np.array(ring).T
             assert (np.abs(x) <= 180).all()

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalkit.compare.baseline import Baseline, Block, Candidate, Cell, Facts
+from evalkit.compare.baseline import Candidate
 from evalkit.core.types import Fact
+from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts
 
-FACTS = Facts(created="2026", evalkit="0", command="score", normaliser={"name": "basic"},
-              alignment_costs="levenshtein", corpus={"name": "c", "digest": "d"}, resampler="",
-              conditions={"given": "unchanged"}, pipelines={"asr": {"recognizer": "x"}},
+FACTS = Facts(created="2026", evalkit="0", command="score",
+              normaliser={"name": "basic", "version": "1"}, alignment_costs="levenshtein",
+              corpus={"name": "c", "digest": "d"}, resampler="", conditions={"given": "unchanged"},
+              pipelines={"asr": {"recognizer": {"name": "x", "identity": "x"}}},
               trials=None, metrics={
                   "wer": Fact("%", False, "word errors"), "pesq_wb": Fact("MOS", True, "quality"),
                   "level": Fact("dB", None, "loudness")})
@@ -37,7 +39,7 @@ def planted(seed: int = 0, sizes: Sequence[int] = (20, 20, 20), worse: Sequence[
                     utterances=[f"u{i:03}-{k}" for k in range(10)]) for i in range(len(group))]
     base = Baseline(name="base", facts=FACTS, columns=["place"], blocks=blocks, trials=[],
                     scores=[cell(metric, before, weight)])
-    return base, Candidate("candidate", FACTS, frozenset(base.place),
+    return base, Candidate("candidate", FACTS, frozenset(base.block_of),
                            [cell(metric, after, weight)], [])
 
 

@@ -1,4 +1,4 @@
-"""Gates, baselines, history and exports through the installed command line."""
+"""Gates, baselines, history and exports through the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from evalkit.compare.history import history, write_history
 from evalkit.core.errors import RunError
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.test_cli import evalkit
+from tests.conftest import evalkit, installed
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<b>|`\u202e@all% "
@@ -119,7 +119,7 @@ def test_every_file_says_the_same(runs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("words", "message"), [
     (["absent", "v1"], "error: absent: cannot be read"),
     (["v1", "baseline.json.gz"], "error: baseline.json.gz: not a run folder"),
-    (["gates.yaml", "v1"], "error: gates.yaml: baseline: Invalid JSON"),
+    (["gates.yaml", "v1"], "error: gates.yaml: cannot be read"),
     (["v1", "v1", "--gates", "absent.yaml"], "error: absent.yaml: cannot read"),
     (["v1", "v1", "--by", "shoe"], "error: v1: no column 'shoe' to group by; there are accent"),
     (["baseline.json.gz", "v1", "--by", "shoe"], "error: baseline.json.gz: no groups by 'shoe'"),
@@ -163,15 +163,15 @@ def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_
 
 
 def test_a_pipe_is_written_into(runs: Path) -> None:
-    result = evalkit("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
+    result = installed("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
     assert result.returncode == 0, result.stderr
-    assert json.JSONDecoder().raw_decode(result.stdout)[0]["evalkit_baseline"] == 1
+    assert json.JSONDecoder().raw_decode(result.stdout)[0]["schema"] == 2
 
 
 @pytest.mark.parametrize("change", [
     lambda tree: tree["blocks"].pop(), lambda tree: tree["blocks"][0]["labels"].pop(),
     lambda tree: tree["scores"][0]["amount"].append("x"), lambda tree: tree.pop("facts"),
-    lambda tree: tree.update(evalkit_baseline=99),
+    lambda tree: tree.update(schema=99),
     lambda tree: tree["facts"]["metrics"]["wer"].update(decimals=10**6),
 ])
 def test_a_broken_baseline_is_refused(runs: Path, tmp_path: Path, change: object) -> None:
@@ -236,9 +236,9 @@ def test_mlflow_has_the_headline(runs: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         run = FileStore(str(tmp_path / "mlruns")).get_run(result.stdout.split()[2])
-    summary = {row["metric"]: row for row in RunFolder(runs / "v1").summary()["scores"]}
+    summary = {row.metric: row for row in RunFolder(runs / "v1").summary().scores}
     metrics = run.data.metrics
-    assert metrics["wer/asr/given/value"] == pytest.approx(summary["wer"]["value"])
+    assert metrics["wer/asr/given/value"] == pytest.approx(summary["wer"].value)
     assert metrics["wer/asr/given/n"] == 800
     assert metrics["wer/asr/given/low"] < metrics["wer/asr/given/value"]
     assert run.info.run_name == "v1" and run.data.tags["evalkit.normaliser"].startswith("basic")

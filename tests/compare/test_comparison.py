@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.compare.baseline import Baseline, Candidate
-from evalkit.compare.comparison import Comparison, decide
+from evalkit.compare.baseline import Candidate
+from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.store.documents.baseline import Baseline
+from evalkit.store.documents.comparison import Comparison
+from evalkit.store.documents.run import Normaliser
 from tests.compare.planted import FACTS, cell, other_way_round, planted
 
 QUICK = Resampling(draws=400)
@@ -33,10 +37,10 @@ def test_a_change_confined_to_one_group_is_found_there() -> None:
                   {"scope": "place=g0"}, {"scope": "worst place"}, {"scope": "gap place"})
     assert statuses(found) == ["passed", "failed", "passed", "failed", "failed"]
     assert found.outcome == "regression" and found.exit_code == 1
-    assert [check.change.verdict for check in found.gates[1].checks] == [
+    assert [check.verdict for check in found.gates[1].checks] == [
         "no change found", "no change found", "worse"]
-    assert found.gates[3].checks[0].change.scope.group == "g2"
-    assert found.gates[4].checks[0].change.scope.group == "g2 to g0"
+    assert found.gates[3].checks[0].scope == "worst place: g2"
+    assert found.gates[4].checks[0].scope == "gap place: g2 to g0"
 
 
 def test_the_change_is_the_difference_of_the_rates() -> None:
@@ -44,7 +48,7 @@ def test_the_change_is_the_difference_of_the_rates() -> None:
     found = gated(base, candidate, {}, {"scope": "gap place"})
     (before,), (after,) = base.scores, candidate.scores
     rates = [sum(c.amount) / sum(c.weight) for c in (before, after)]
-    change = found.gates[0].checks[0].change
+    change = found.gates[0].checks[0]
     assert [change.base, change.candidate] == pytest.approx(rates)
     assert change.change.value == pytest.approx(rates[1] - rates[0])
     assert change.change.low < change.change.value < change.change.high
@@ -52,7 +56,7 @@ def test_the_change_is_the_difference_of_the_rates() -> None:
                        (4, 3, 20)).sum(axis=2)
     by_group = parts[[0, 2]] / parts[[1, 3]]
     gaps = by_group[:, 2] - by_group[:, 0]
-    gap = found.gates[1].checks[0].change
+    gap = found.gates[1].checks[0]
     assert [gap.base, gap.candidate, gap.change.value] == pytest.approx([*gaps, gaps[1] - gaps[0]])
 
 
@@ -65,7 +69,7 @@ def test_what_is_tolerated_does_not_fail(tolerance: dict[str, float], status: st
 
 def test_certain_asks_for_proof() -> None:
     noise = planted(sizes=(10, 10, 10))
-    change = gated(*noise, {}).gates[0].checks[0].change
+    change = gated(*noise, {}).gates[0].checks[0]
     above, below = change.most_worsening * 1.01, change.most_worsening * 0.99
     asked = [{"require": "certain", "tolerance": {"absolute": budget}} for budget in (above, below)]
     found = gated(*noise, {}, *asked)
@@ -85,9 +89,9 @@ def test_higher_may_be_better() -> None:
     found = gated(base, candidate, *({"metric": "pesq_wb", "scope": scope} for scope in (
         "overall", "place=g2", "worst place", "gap place")))
     assert statuses(found) == ["passed", "passed", "passed", "failed"]
-    assert found.gates[1].checks[0].change.verdict == "better"
-    assert found.gates[2].checks[0].change.scope.group == "g0"
-    assert found.gates[3].checks[0].change.base > 0
+    assert found.gates[1].checks[0].verdict == "better"
+    assert found.gates[2].checks[0].scope == "worst place: g0"
+    assert found.gates[3].checks[0].base > 0
     back = gated(*other_way_round(base, candidate), {"metric": "pesq_wb", "scope": "place=g2"})
     assert statuses(back) == ["failed"]
 
@@ -152,13 +156,30 @@ def test_without_gates_every_metric_is_gated_as_a_whole() -> None:
         "overall", "place=g0", "place=g1", "place=g2"]
 
 
+@pytest.mark.parametrize("metric", ["x_0.5", "x.y", "substituted"])
+def test_a_name_has_no_meaning_in_a_gate(metric: str) -> None:
+    """Dots or none: a score is gated by its name, also one that is a part of another."""
+    base, candidate = planted(worse=(1.3, 1.3, 1.3), metric=metric)
+    facts = FACTS.model_copy(update={"metrics": FACTS.metrics | {
+        "x_0.5": Fact("%", False, ""), "x.y": Fact("%", False, ""),
+        "substituted": Fact("%", False, "", part_of="wer")}})
+    sides = base.model_copy(update={"facts": facts}), candidate._replace(facts=facts)
+    assert statuses(gated(*sides, {"metric": metric})) == ["failed"]
+    is_headline = metric != "substituted"
+    assert len(decide(*sides, resampling=QUICK).gates) == is_headline
+    failing = sides[1].scores[0].model_copy(update={"failed": ["u000-3"]})
+    problems = gated(sides[0], sides[1]._replace(scores=[failing]), {"metric": metric}).problems
+    assert [f"asr, given, {metric}: 1 failures that" in line for line in problems] == (
+        [True] if is_headline else [])
+
+
 def changed(candidate: Candidate, **facts: object) -> Candidate:
     return candidate._replace(facts=FACTS.model_copy(update=facts))
 
 
 @pytest.mark.parametrize(("facts", "message"), [
-    ({"normaliser": {"name": "none"}},
-     "not the same normaliser: basic in the base, none in the candidate"),
+    ({"normaliser": Normaliser(name="none", version="1")},
+     "not the same normaliser: basic 1 in the base, none 1 in the candidate"),
     ({"alignment_costs": "sclite"}, "not the same alignment costs: levenshtein"),
     ({"corpus": {"name": "c", "digest": "e"}}, "not the same corpus: c d in the base, c e"),
     ({"conditions": {"given": "noise"}}, "not the same condition given: unchanged in"),

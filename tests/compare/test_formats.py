@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from markdown_it import MarkdownIt
 
 from evalkit.compare import formats
-from evalkit.compare.comparison import Comparison, decide
+from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
+from evalkit.core.errors import RunError
 from evalkit.statistics.bootstrap import Resampling
-from evalkit.terminal import to_json
+from evalkit.store.documents.comparison import Comparison
 from tests.compare.planted import planted
 
 HOSTILE = ("<script>alert(1)</script>", "a|b`c*d_e[f](g)", "x\n::error::gotcha", "\x00\x1b[31m\x07",
-           "]]>&amp;\"'", "@everybody 100%", "\u202eabc", "\ud800")
+           "]]>&amp;\"'", "@everybody 100%", "\u202eabc")
 
 
 def compared(label: str = "g2", worse: float = 1.3) -> Comparison:
@@ -32,8 +34,8 @@ def compared(label: str = "g2", worse: float = 1.3) -> Comparison:
 def test_all_say_the_same() -> None:
     found = compared()
     assert found.outcome == "regression"
-    tree = json.loads(to_json(found.to_dict()))
-    assert tree["schema"] == 1 and tree["exit_code"] == 1
+    tree = json.loads(found.to_json())
+    assert tree["schema"] == 2 and tree["exit_code"] == 1
     failed = [check["scope"] for gate in tree["gates"] for check in gate["checks"]
               if check["status"] == "failed"]
     assert failed == ["place=g2"]
@@ -63,7 +65,7 @@ def test_hostile_names_are_inert(label: str) -> None:
     assert [line.split(" ")[0] for line in lines] == ["::error", "::notice"]
     for row in formats.rows(found):
         assert all(cell.isprintable() for cell in row)
-    json.loads(to_json(found.to_dict()))
+    json.loads(found.to_json())
 
 
 def test_problems_are_in_all() -> None:
@@ -75,7 +77,31 @@ def test_problems_are_in_all() -> None:
     assert len(suite.findall("testcase/error")) == len(found.problems) == 2
     assert sum(line.startswith("::error") for line in formats.github(found)) == 2
     assert "utterances gone" in formats.markdown(found)
-    assert json.loads(to_json(found.to_dict()))["problems"] == found.problems
+    assert json.loads(found.to_json())["problems"] == found.problems
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    found = compared()
+    found.write(tmp_path / "c.json")
+    again = Comparison.read(tmp_path / "c.json")
+    assert again.to_dict() == found.to_dict()
+    assert [again.outcome, formats.markdown(again), formats.junit(again)] == [
+        "regression", formats.markdown(found), formats.junit(found)]
+
+
+def test_another_schema_is_refused_in_one_line(tmp_path: Path) -> None:
+    tree = compared().to_dict() | {"schema": 1}
+    (tmp_path / "c.json").write_text(json.dumps(tree))
+    with pytest.raises(RunError) as caught:
+        Comparison.read(tmp_path / "c.json")
+    assert str(caught.value) == (f"{tmp_path / 'c.json'}: schema 1, this evalkit reads 2; make it "
+                                 "again with `evalkit compare --json`")
+
+
+def test_a_gated_change_is_shown_once() -> None:
+    found = compared()
+    assert [change.scope for change in found.changes if not change.gated] == []
+    assert len(formats.rows(found)) == sum(len(result.checks) for result in found.gates) == 4
 
 
 def test_the_percent_sign_of_a_command_is_escaped() -> None:

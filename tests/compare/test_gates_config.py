@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.compare.gates import Gate, Scope, Tolerance, parse_scope, read_gates
+from evalkit.compare.gates import Gate, read_gates
+from evalkit.compare.scopes import Scope, parse_scope
 from evalkit.core.errors import ConfigError
+from evalkit.store.documents.comparison import Tolerance
 
 
 @pytest.mark.parametrize(("text", "scope"), [

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from evalkit.compare.comparison import compare
-from evalkit.compare.gates import Gate, Gates, Tolerance
+from evalkit.compare.gates import Gate, Gates
+from evalkit.store.documents.comparison import Tolerance
 from evalkit.store.manifest import write_manifest
-from tests.test_cli import evalkit
+from tests.conftest import evalkit
 from tests.test_real import read_tsv, run_cli
 
 
@@ -66,7 +67,7 @@ def test_verdicts_follow_the_published_error_rates(
         found = compare(base, candidate, gates)
         is_worse = published[candidate] > published[base]
         assert found.exit_code == int(is_worse), found.problems
-        change = found.gates[0].checks[0].change
+        change = found.gates[0].checks[0]
         assert change.verdict == ("worse" if is_worse else "better")
         assert change.p_adjusted < 0.001
         assert (change.change.low > 0) == is_worse == (change.change.high > 0)

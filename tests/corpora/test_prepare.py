@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
-from evalkit.core.types import Utterance
-from evalkit.corpora import prepare as module
-from evalkit.corpora.prepare import LeftOut, Prepared, gender, prepare
+from evalkit.core.plugins import available
+from evalkit.core.types import LeftOut, Utterance
+from evalkit.corpora.prepare import Prepared, prepare
+from evalkit.corpora.readers.base import gender
 from evalkit.corpora.validate import validate
 from evalkit.store.manifest import read_manifest
 
@@ -190,7 +191,8 @@ def test_a_real_table_of_results(real_data: Path, tmp_path: Path) -> None:
     assert (prepared.utterances, prepared.left_out) == (2872, ())
 
 
-def test_every_reader_is_installed() -> None:
-    from evalkit.core.plugins import load
-    for name in ("librispeech", "kaldi", "common_voice", "table"):
-        assert load("corpora", name) is getattr(module, name)
+def test_every_reader_has_a_file_of_its_own() -> None:
+    files_of = {name: entry.value for name, entry in available("corpora").items()
+                if entry.value.startswith("evalkit.")}
+    assert files_of == {name: f"evalkit.corpora.readers.{name}:{name}" for name in (
+        "librispeech", "kaldi", "common_voice", "table")}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
+from tests.conftest import evalkit
 from tests.mitigation.recognition.tones import corpus
 
 YAML = """\
@@ -24,21 +21,16 @@ recognition:
 """
 
 
-def mitigate(folder: Path) -> subprocess.CompletedProcess[str]:
-    evalkit = Path(sys.executable).parent / "evalkit"
-    return subprocess.run([str(evalkit), "mitigate", "mitigate.yaml", "--out", "run", "-j", "0"],
-                          cwd=folder, capture_output=True, text=True, check=False)
-
-
 def test_arms_are_shown_as_they_go_and_a_table_at_the_end(tmp_path):
     corpus(tmp_path)
     (tmp_path / "mitigate.yaml").write_text(YAML, encoding="utf-8")
-    first = mitigate(tmp_path)
+    command = ("mitigate", "mitigate.yaml", "--out", "run", "-j", 0)
+    first = evalkit(*command, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "tones: 3/3 ewc 0.1, seed 0: 2 steps" in first.stderr and "s left" in first.stderr
     assert [line.split()[0] for line in first.stdout.splitlines()[1:5]] == [
         "arm", "none", "plain", "ewc"]
     assert (tmp_path / "run" / "mitigation" / "tones" / "results.json").is_file()
-    again = mitigate(tmp_path)
+    again = evalkit(*command, cwd=tmp_path)
     assert "0 trials to do, 3 done before" in again.stderr
     assert again.stdout == first.stdout

@@ -13,8 +13,14 @@ from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Audio
 from evalkit.corpora.synthesis import espeak
 from evalkit.models import SHIPPED
-from evalkit.models.pronunciation import AXES, PRONUNCIATION, RECOGNIZER, Pronunciation, fit
-from evalkit.models.recognizer import RATE, CtcRecognizer, NetworkConfig
+from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig
+from evalkit.models.pronunciation.encoder import (
+    AXES,
+    PRONUNCIATION,
+    RECOGNIZER,
+    PronunciationEncoder,
+    fit,
+)
 
 TEXTS = ("turn on the light in the kitchen", "play some music in the living room",
          "what is the weather like tomorrow", "set an alarm for seven in the morning")
@@ -28,11 +34,11 @@ def spoken(accent: str, variant: str, text: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Pronunciation:
-    return Pronunciation.load()
+def encoder() -> PronunciationEncoder:
+    return PronunciationEncoder.load()
 
 
-def test_accents_are_nearer_than_voices(encoder: Pronunciation) -> None:
+def test_accents_are_nearer_than_voices(encoder: PronunciationEncoder) -> None:
     """Of the speakers with other voices, the nearest has the same accent."""
     speakers = [(accent, variant) for accent in ACCENTS for variant in VARIANTS]
     vectors = np.array([np.mean([encoder.embed(spoken(*speaker, text)) for text in TEXTS], axis=0)
@@ -45,7 +51,7 @@ def test_accents_are_nearer_than_voices(encoder: Pronunciation) -> None:
 
 
 def test_a_vector_has_unit_length_and_depends_on_its_waveform_alone(
-        encoder: Pronunciation) -> None:
+        encoder: PronunciationEncoder) -> None:
     wave = spoken("gmw/en-US", "f1", TEXTS[0])
     vector = encoder.embed(wave)
     assert vector.shape == (26 * AXES,)
@@ -56,7 +62,7 @@ def test_a_vector_has_unit_length_and_depends_on_its_waveform_alone(
 
 
 @pytest.mark.parametrize("samples", [0, 300, 16_000], ids=["empty", "under a window", "silence"])
-def test_without_letters_there_is_no_vector(encoder: Pronunciation, samples: int) -> None:
+def test_without_letters_there_is_no_vector(encoder: PronunciationEncoder, samples: int) -> None:
     with pytest.raises(UtteranceError, match="letter") as caught:
         encoder.embed(np.zeros(samples, np.float32))
     assert caught.value.kind == "NoSpeech"
@@ -84,7 +90,7 @@ def test_centres_and_axes_are_the_weighted_moments_of_the_frames(tmp_path: Path)
 
     recognizer.save(tmp_path / RECOGNIZER)
     found.save(tmp_path)
-    again = Pronunciation.load(tmp_path)
+    again = PronunciationEncoder.load(tmp_path)
     assert np.array_equal(again.embed(waves[0]), found.embed(waves[0]))
 
 
@@ -92,10 +98,10 @@ def test_it_goes_with_one_recognizer_only(tmp_path: Path) -> None:
     (tmp_path / PRONUNCIATION).write_bytes((SHIPPED / PRONUNCIATION).read_bytes())
     CtcRecognizer().save(tmp_path / RECOGNIZER)
     with pytest.raises(ConfigError, match=r"another recognizer\.safetensors"):
-        Pronunciation.load(tmp_path)
+        PronunciationEncoder.load(tmp_path)
 
 
-def test_the_plug_in_gives_the_same(encoder: Pronunciation) -> None:
+def test_the_plug_in_gives_the_same(encoder: PronunciationEncoder) -> None:
     from evalkit.core.plugins import create
 
     wave = spoken("gmw/en-US", "f1", TEXTS[0])

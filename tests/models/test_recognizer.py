@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
-from evalkit.models.recognizer import (
+from evalkit.models.ctc.network import (
     BLANK,
     LABELS,
     WEIGHTS,
@@ -209,7 +209,7 @@ def test_shipped_weights_are_small_and_described():
 
 
 def test_hypotheses_are_the_same_in_another_process():
-    code = ("from evalkit.models.recognizer import CtcRecognizer, WEIGHTS\n"
+    code = ("from evalkit.models.ctc.network import CtcRecognizer, WEIGHTS\n"
             "from tests.models.test_recognizer import waves\n"
             "print(CtcRecognizer.load(WEIGHTS).transcribe(waves()))")
     outputs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,

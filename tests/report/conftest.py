@@ -20,7 +20,7 @@ import pytest
 import soundfile
 
 from evalkit.cohorts.discovery import Settings, discover
-from evalkit.cohorts.findings import write_findings
+from evalkit.cohorts.findings import write_discovery
 from evalkit.core.alignment import align
 from evalkit.core.plugins import create
 from evalkit.report.page import write_report
@@ -222,7 +222,7 @@ def discovered_run(folder: Path) -> FakeRun:
          "embedding": voice[row["speaker_id"]] / np.linalg.norm(voice[row["speaker_id"]])}
         for row in run.utterances.to_dict("records")], EMBEDDINGS))
     settings = Settings(shuffles=19, resampling=Resampling(draws=999))
-    write_findings(RunFolder(path), discover(RunFolder(path), settings=settings, finders=[
+    write_discovery(RunFolder(path), discover(RunFolder(path), settings=settings, finders=[
         create("cohorts", name) for name in ("tree", "clusters", "declared")]))
     return run
 

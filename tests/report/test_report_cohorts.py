@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from evalkit.report.cohorts import discovery, people_of, who
 from evalkit.report.heat import HEAT, Heat, heat_of
 from evalkit.report.maps import Window, _cut, coastlines, windows
 from evalkit.report.page import write_report
+from evalkit.store.documents.findings import Trait, Verdict
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import FakeRun, Page
 
@@ -52,9 +54,9 @@ def test_the_summary_counts_what_was_confirmed(discovered: tuple[FakeRun, Path])
     found = discovery(RunFolder(run.folder))
     assert found and found.confirmed
     assert f"{len(found.confirmed)} w" in Page(index).text
-    gaps = [verdict["gap"]["value"] for verdict in found.confirmed]
+    gaps = [verdict.gap.value for verdict in found.confirmed if verdict.gap]
     assert gaps == sorted(gaps, reverse=True)
-    assert "Caribbean" in json.dumps(found.confirmed[0])
+    assert "Caribbean" in found.confirmed[0].model_dump_json()
 
 
 def test_the_findings_and_tables_stand_beside_the_page(discovered: tuple[FakeRun, Path]) -> None:
@@ -68,16 +70,24 @@ def test_the_findings_and_tables_stand_beside_the_page(discovered: tuple[FakeRun
     assert {"Gap on fresh speakers, low", "Gap on fresh speakers, high"} <= set(table)
 
 
+def verdict(cohort: str, traits: list[Trait]) -> Verdict:
+    return Verdict(cohort=cohort, status="insufficient", discovered_gap=0.1, gap=None,
+                   relative_gap=math.nan, p_value=math.nan, p_adjusted=math.nan, who=traits)
+
+
 def test_who_is_in_a_cohort_is_said_once() -> None:
-    scots = {"column": "accent", "label": "Scottish", "share": 0.833, "elsewhere": 0.09}
-    assert who({"cohort": "cluster 2", "who": [scots]}) == "Scottish 83 % (elsewhere 9 %)"
-    assert who({"cohort": "accent = Scottish", "who": [scots]}) == ""
-    assert who({"cohort": "cluster 2"}) == ""
+    scots = Trait(column="accent", label="Scottish", share=0.833, elsewhere=0.09)
+    assert who(verdict("cluster 2", [scots])) == "Scottish 83 % (elsewhere 9 %)"
+    assert who(verdict("accent = Scottish", [scots])) == ""
+    assert who(verdict("cluster 2", [])) == ""
 
 
 def test_every_speaker_has_their_cohorts(discovered: tuple[FakeRun, Path]) -> None:
     run, _ = discovered
-    people = people_of(RunFolder(run.folder))
+    folder = RunFolder(run.folder)
+    findings = folder.findings()
+    assert findings is not None
+    people = people_of(folder, findings)
     assert len(people) == 180 and people["speaker_id"].is_monotonic_increasing
     errors = run.table().query("metric == 'wer'").groupby("speaker_id")[["amount", "weight"]].sum()
     assert people["rate"].to_numpy() == pytest.approx(
@@ -86,7 +96,7 @@ def test_every_speaker_has_their_cohorts(discovered: tuple[FakeRun, Path]) -> No
     first = run.utterances.drop_duplicates("speaker_id").set_index("speaker_id")["utterance_id"]
     for finder in ("tree", "clusters"):
         wanted = [members[finder][first[speaker]] for speaker in people["speaker_id"]]
-        assert people[finder].to_list() == wanted
+        assert people[f"cohorts.{finder}"].to_list() == wanted
 
 
 @pytest.mark.parametrize("spoil", [{"schema": 99}, {"finders": [{}]}])

@@ -9,7 +9,7 @@ from scipy import stats
 from evalkit.statistics import bootstrap
 from evalkit.statistics.bootstrap import Contrast, Resampling, counts, intervals, speaker_strata
 from evalkit.statistics.sums import SpeakerSums, speaker_sums
-from tests.statistics.planted import plant
+from tests.worlds import plant
 
 RATE = Contrast((0, 0))
 FEW = Resampling(draws=400)

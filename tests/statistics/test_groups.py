@@ -12,7 +12,7 @@ from rapidfuzz.distance import Levenshtein
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.groups import Floors, group_table, labelled, select
 from evalkit.statistics.labels import labels_of
-from tests.statistics.planted import plant
+from tests.worlds import plant
 
 QUICK = {"draws": 200}
 

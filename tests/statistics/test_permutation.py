@@ -14,7 +14,7 @@ from evalkit.statistics.fairness import fairness
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.permutation import any_gap, gap_statistics, observed, parts, relabelled
 from evalkit.statistics.sums import only, speaker_sums
-from tests.statistics.planted import plant
+from tests.worlds import plant
 
 FEW = Resampling(draws=300)
 

@@ -12,7 +12,7 @@ from scipy import integrate, optimize, stats
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.adjusted import WORDS, adjusted_gaps, default_covariates
 from evalkit.statistics.poisson import PoissonModel, _Likelihood
-from tests.statistics.planted import plant
+from tests.worlds import plant
 
 LME4 = {
     "nemo": (0.442947, -0.763277, 0.055358, 0.030487, 0.361328, 3.28454),

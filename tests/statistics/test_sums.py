@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.statistics.sums import design_effect, pooled, speaker_averaged, speaker_sums, with_rest
 from evalkit.store.scores import summarise
-from tests.statistics.planted import plant
+from tests.worlds import plant
 
 
 @pytest.fixture

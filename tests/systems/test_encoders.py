@@ -10,7 +10,7 @@ import pytest
 from evalkit.core.errors import UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
-from evalkit.systems.encoders import Resemblyzer
+from evalkit.systems.resemblyzer import Resemblyzer
 
 
 def test_resemblyzer_tells_ten_readers_apart(readers: list[list[Audio]]) -> None:
@@ -50,7 +50,7 @@ def test_resemblyzer_is_quiet() -> None:
     """In a process of its own: what is printed and warned of on loading is so only once."""
     code = """
 import numpy as np
-from evalkit.systems.encoders import Resemblyzer
+from evalkit.systems.resemblyzer import Resemblyzer
 from evalkit.core.types import Audio
 try:
     Resemblyzer().embed([Audio(np.full(16_000, 0.1, np.float32), 16_000)])

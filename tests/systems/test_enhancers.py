@@ -10,7 +10,8 @@ from evalkit.core.errors import ConfigError, PluginError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
 from evalkit.systems import identity
-from evalkit.systems.enhancers import RNNoise, SpectralGating
+from evalkit.systems.noisereduce import SpectralGating
+from evalkit.systems.rnnoise import RNNoise
 
 ENHANCERS = [SpectralGating(), SpectralGating(stationary=True), RNNoise()]
 

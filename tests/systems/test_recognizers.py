@@ -10,7 +10,8 @@ from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
-from evalkit.systems.recognizers import PocketSphinx, Reference, _decoder
+from evalkit.systems.pocketsphinx import PocketSphinx, _decoder
+from evalkit.systems.reference import Reference
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def weights(tmp_path: Path) -> Path:
     """A tiny network that has learned nothing."""
     import torch
 
-    from evalkit.models.recognizer import CtcRecognizer, NetworkConfig
+    from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 
     torch.manual_seed(0)
     path = tmp_path / "tiny.safetensors"
@@ -70,7 +71,7 @@ def test_pocketsphinx_names_its_models() -> None:
 
 
 def test_reference_gives_what_the_network_hears(weights: Path, voice: Audio) -> None:
-    from evalkit.models.recognizer import CtcRecognizer
+    from evalkit.models.ctc.network import CtcRecognizer
 
     recognizer = create("recognizers", "reference", {"weights": str(weights)})
     heard = [hypothesis.text for hypothesis in recognizer.transcribe([voice, voice])]

@@ -10,7 +10,7 @@ random half of these speakers, is worst on the other half, on average over sever
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.cluster import KMeans, MiniBatchKMeans
@@ -42,6 +42,7 @@ class Clusters:
     seed: int = 0
     name: Literal["clusters"] = "clusters"
     unit: Literal["speaker"] = "speaker"
+    projected: ClassVar[bool] = True
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""
@@ -96,6 +97,9 @@ class Bands:
     def describe(self) -> dict[str, Any]:
         """The rule in JSON's types."""
         return {"k": len(self.centroids), "band": self.band.tolist()}
+
+    def outlines(self) -> None:
+        """None: its cohorts are no places."""
 
     @property
     def _n(self) -> int:

@@ -40,3 +40,6 @@ class Conjunctions:
     def describe(self) -> dict[str, Any]:
         """The rule in JSON's types."""
         return {"groups": [[list(label) for label in group] for group in self.groups]}
+
+    def outlines(self) -> None:
+        """None: its cohorts are no places."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import ClassVar, Literal
 
 from evalkit.cohorts.finder import Search
 from evalkit.cohorts.finders.conjunctions import Conjunctions
@@ -22,6 +22,7 @@ class Declared:
     intersections: bool = True
     name: Literal["declared"] = "declared"
     unit: Literal["speaker"] = "speaker"
+    projected: ClassVar[bool] = False
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""

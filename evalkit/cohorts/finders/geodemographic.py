@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -56,6 +56,7 @@ class Geodemographic:
     alpha: float = 0.05
     name: Literal["geodemographic"] = "geodemographic"
     unit: Literal["speaker"] = "speaker"
+    projected: ClassVar[bool] = False
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""
@@ -102,6 +103,9 @@ class Majorities:
     def describe(self) -> dict[str, Any]:
         """The rule in JSON's types."""
         return {"attributes": list(self.attributes), "partitions": list(self.names)}
+
+    def outlines(self) -> None:
+        """None: its cohorts are no places."""
 
     def _name(self, box: np.ndarray) -> str:
         parts = [f"{name} {sign} {bound:g}" for name, (low, high) in

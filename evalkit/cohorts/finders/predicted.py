@@ -9,7 +9,7 @@ reported is the bands' own rate on speakers who had no part in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -37,6 +37,7 @@ class Predicted:
     share: float = 0.1
     name: Literal["predicted"] = "predicted"
     unit: Literal["speaker"] = "speaker"
+    projected: ClassVar[bool] = False
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""
@@ -106,3 +107,6 @@ class Difficulty:
     def describe(self) -> dict[str, Any]:
         """The rule in JSON's types."""
         return {"cuts": self.cuts.tolist(), "direction": self.direction.tolist()}
+
+    def outlines(self) -> None:
+        """None: its cohorts are no places."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search
@@ -23,6 +23,7 @@ class Slices:
     floors: Floors = FLOORS
     name: Literal["slices"] = "slices"
     unit: Literal["utterance"] = "utterance"
+    projected: ClassVar[bool] = False
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""

@@ -8,9 +8,8 @@ so that no region ends at the dateline.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.people import Outcomes, People, eastward, largest_gap
 from evalkit.cohorts.search.partition import Growth, Partition, Score, grower, value_axis
+from evalkit.store.documents.findings import Geometry, Outline
 
 MOST_DECIMALS = 5
 
@@ -35,6 +35,7 @@ class Tree:
     alpha: float = 0.1
     name: Literal["tree"] = "tree"
     unit: Literal["speaker"] = "speaker"
+    projected: ClassVar[bool] = False
 
     def lacks(self, people: People) -> str | None:
         """Why it cannot work on these people; None where it can."""
@@ -104,21 +105,16 @@ class Regions:
         """The rule in JSON's types."""
         return {"meridian": self.meridian, "boxes": self.boxes().tolist()}
 
+    def outlines(self) -> list[Outline]:
+        """Every region's box, and the bounds of where its speakers live."""
+        return [Outline(geometry=_geometry(box[0], box[1] + self.meridian),
+                        bbox=_bbox(seen[0], seen[1] + self.meridian))
+                for box, seen in zip(self.boxes(), self.extents, strict=True)]
+
     def _name(self, box: np.ndarray, decimals: int) -> str:
         latitudes = _span(box[0], "N", "S", decimals)
         longitudes = (box[1] + self.meridian + 180) % 360 - 180
         return f"{latitudes}, {_span(longitudes, 'E', 'W', decimals)}"
-
-
-def geojson(regions: Regions, properties: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The regions as a FeatureCollection (RFC 7946), each with its ``properties``, and with the
-    bounds of where its speakers live as ``bbox``; a region across the dateline is two polygons."""
-    features = [{"type": "Feature", "properties": dict(facts),
-                 "bbox": _bbox(seen[0], seen[1] + regions.meridian),
-                 "geometry": _geometry(box[0], box[1] + regions.meridian)}
-                for box, seen, facts in zip(regions.boxes(), regions.extents, properties,
-                                            strict=True)]
-    return {"type": "FeatureCollection", "features": features}
 
 
 def _extents(points: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -133,7 +129,7 @@ def _points(location: np.ndarray, meridian: float) -> np.ndarray:
     return np.stack([location[:, 0], eastward(location[:, 1], meridian)], axis=1)
 
 
-def _geometry(latitudes: np.ndarray, longitudes: np.ndarray) -> dict[str, Any]:
+def _geometry(latitudes: np.ndarray, longitudes: np.ndarray) -> Geometry:
     """A box whose ``longitudes`` ascend, perhaps beyond 180."""
     west, east = longitudes - 360 * np.floor((longitudes[0] + 180) / 360)
     parts = [(west, east)] if east <= 180 else [(west, 180.0), (-180.0, east - 360)]
@@ -141,16 +137,16 @@ def _geometry(latitudes: np.ndarray, longitudes: np.ndarray) -> dict[str, Any]:
     rings = [[[[a, south], [b, south], [b, north], [a, north], [a, south]]] for a, b in parts]
     plain = np.asarray(rings, float).round(MOST_DECIMALS).tolist()
     if len(plain) == 1:
-        return {"type": "Polygon", "coordinates": plain[0]}
-    return {"type": "MultiPolygon", "coordinates": plain}
+        return Geometry(type="Polygon", coordinates=plain[0])
+    return Geometry(type="MultiPolygon", coordinates=plain)
 
 
-def _bbox(latitudes: np.ndarray, longitudes: np.ndarray) -> list[float]:
+def _bbox(latitudes: np.ndarray, longitudes: np.ndarray) -> tuple[float, float, float, float]:
     """West, south, east, north; west is the larger where the dateline lies between."""
     west, east = (longitudes + 180) % 360 - 180
-    found: list[float] = np.array([west, latitudes[0], east, latitudes[1]]).round(
-        MOST_DECIMALS).tolist()
-    return found
+    bounds = np.array([west, latitudes[0], east, latitudes[1]]).round(MOST_DECIMALS)
+    west, south, east, north = bounds.tolist()
+    return west, south, east, north
 
 
 def _span(bounds: np.ndarray, positive: str, negative: str, decimals: int) -> str:

@@ -120,7 +120,7 @@ def synthesise(config: SynthConfig, out: Path, *, workers: int,
     if unknown := sorted(set(splits) - set(manifests)):
         raise ConfigError(f"no split {unknown[0]!r}; there are {', '.join(manifests)}")
     lock, digest = out / LOCK, _digest(config)
-    if _made_as(lock) != digest:
+    if not _is_locked(lock, digest):
         _clear(manifests.values(), lock, digest)
     wanted = {split: manifests[split] for split in splits or manifests}
     missing = {split: path for split, path in wanted.items() if not path.exists()}
@@ -246,12 +246,16 @@ def _digest(config: SynthConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _made_as(lock: Path) -> str | None:
-    """The digest of the corpus that was last made, or begun, beside ``lock``."""
+def _is_locked(lock: Path, digest: str) -> bool:
+    """Whether the corpus that was last made, or begun, beside ``lock`` has this digest."""
     try:
-        return json.loads(lock.read_text(encoding="utf-8"))["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return lock.read_text(encoding="utf-8") == _lock_text(digest)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _lock_text(digest: str) -> str:
+    return json.dumps({"digest": digest}) + "\n"
 
 
 def _clear(manifests: Iterable[Path], lock: Path, digest: str) -> None:
@@ -263,7 +267,7 @@ def _clear(manifests: Iterable[Path], lock: Path, digest: str) -> None:
                               "give another folder")
         path.unlink(missing_ok=True)
     lock.parent.mkdir(parents=True, exist_ok=True)
-    lock.write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
+    lock.write_text(_lock_text(digest), encoding="utf-8")
 
 
 def _rng(seed: int, *names: str) -> np.random.Generator:

@@ -16,13 +16,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.plugins import missing_package
-from evalkit.mitigation.recognition.trainable import ctc_losses
-from evalkit.models.recognizer import RATE, padded
+from evalkit.core.types import Recording
+from evalkit.models.ctc.loss import ctc_losses
+from evalkit.models.tensors import best_device, device_of, padded
 from evalkit.models.torchaudio_standin import ensure_torchaudio
-from evalkit.models.training import Recording
 
 
 @dataclass
@@ -43,20 +43,33 @@ class SpeechBrainCtc:
                     if any(True for _ in layer.parameters())]
         return (f"encoder.{last}.",)
 
+    @property
+    def rate(self) -> int:
+        return int(self.recognizer.hparams.sample_rate)
+
+    def spell(self, text: str) -> list[int]:
+        try:
+            return self._encode(text)
+        except KeyError as error:
+            raise UtteranceError("BadText", f"{text!r} holds {error}, which the recognizer's "
+                                 "tokenizer does not have") from error
+
     def losses(self, batch: Sequence[Recording]) -> Tensor:
         posteriors, frames = self.posteriors(batch)
         return ctc_losses(posteriors, frames, [self._encode(r.text) for r in batch], self._blank)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
-        waves, samples = padded([r.wave for r in batch])
+        waves, samples = padded([r.wave for r in batch], device_of(self.module))
         lengths = samples / waves.shape[1]
         encoded = self.recognizer.mods.encoder(waves, lengths).log_softmax(-1)
         return encoded, (lengths * encoded.shape[1]).round().long()
 
     def transcribe(self, heard: Sequence[Recording]) -> list[str]:
         self.module.eval()
-        return [self.recognizer.transcribe_batch(torch.as_tensor(r.wave)[None],
-                                                 torch.ones(1))[0][0] for r in heard]
+        device = device_of(self.module)
+        return [self.recognizer.transcribe_batch(torch.as_tensor(r.wave, device=device)[None],
+                                                 torch.ones(1, device=device))[0][0]
+                for r in heard]
 
     def save(self, path: Path) -> None:
         save_weights(self.module, path)
@@ -65,10 +78,10 @@ class SpeechBrainCtc:
     def _blank(self) -> int:
         return int(self.recognizer.decoding_function.keywords["blank_id"])
 
-    def _encode(self, text: str) -> Tensor:
+    def _encode(self, text: str) -> list[int]:
         tokenizer = self.recognizer.tokenizer
         encode = getattr(tokenizer, "encode_as_ids", None)
-        return torch.tensor(encode(text) if encode else tokenizer.encode_sequence(list(text)))
+        return list(encode(text) if encode else tokenizer.encode_sequence(list(text)))
 
 
 @dataclass
@@ -82,16 +95,28 @@ class TransformersCtc:
     def output(self) -> tuple[str, ...]:
         return ("lm_head.",)
 
+    @property
+    def rate(self) -> int:
+        return int(self.processor.feature_extractor.sampling_rate)
+
+    def spell(self, text: str) -> list[int]:
+        tokenizer = self.processor.tokenizer
+        labels = list(tokenizer(text).input_ids)
+        if tokenizer.unk_token_id in labels:
+            raise UtteranceError("BadText", f"{text!r} holds characters that the recognizer's "
+                                 "vocabulary does not have")
+        return labels
+
     def losses(self, batch: Sequence[Recording]) -> Tensor:
         posteriors, frames = self.posteriors(batch)
         tokens = self.processor.tokenizer([r.text for r in batch]).input_ids
-        return ctc_losses(posteriors, frames, [torch.tensor(ids) for ids in tokens],
+        return ctc_losses(posteriors, frames, tokens,
                           self.module.config.pad_token_id)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         features = self.processor.feature_extractor(
-            [r.wave for r in batch], sampling_rate=RATE, padding=True, return_attention_mask=True,
-            return_tensors="pt").to(torch.get_default_device())
+            [r.wave for r in batch], sampling_rate=self.rate, padding=True,
+            return_attention_mask=True, return_tensors="pt").to(device_of(self.module))
         logits = self.module(**features).logits
         samples = features["attention_mask"].sum(-1)
         return logits.log_softmax(-1), self.module._get_feat_extract_output_lengths(samples)
@@ -116,7 +141,7 @@ def load_speechbrain(folder: Path | None) -> SpeechBrainCtc:
     try:
         recognizer = EncoderASR.from_hparams(
             source=str(path), savedir=str(path), local_strategy=LocalStrategy.NO_LINK,
-            freeze_params=False, run_opts={"device": str(torch.get_default_device())})
+            freeze_params=False, run_opts={"device": str(best_device())})
     except Exception as error:  # what a folder's own code raises can be anything
         raise ConfigError(f"{path}: cannot load a SpeechBrain recognizer: {one_line(error)}"
                           ) from error

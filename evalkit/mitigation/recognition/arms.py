@@ -15,11 +15,12 @@ from typing import Literal, Protocol
 import numpy as np
 
 from evalkit.core.errors import ConfigError
-from evalkit.mitigation.recognition.fisher import fisher_of
-from evalkit.mitigation.recognition.penalties import KlToStart, OnlinePrecision, anchored
-from evalkit.mitigation.recognition.teaching import Lesson
-from evalkit.mitigation.recognition.trainable import Reference, Trainable, parameters
-from evalkit.models.training import Recording
+from evalkit.core.types import Recording
+from evalkit.mitigation.recognition.trainable import Reference
+from evalkit.training.fine_tuning import Phase
+from evalkit.training.fisher import fisher_of
+from evalkit.training.penalties import KlToStart, OnlinePrecision, anchored
+from evalkit.training.trainable import Trainable, parameters
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Arm(Protocol):
     @property
     def strengths(self) -> tuple[float, ...]: ...
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         """What ``model``, which is at its start, is to be taught."""
         ...
 
@@ -56,8 +57,8 @@ class Plain:
 
     strengths = (0.0,)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
-        yield Lesson(task.target)
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+        yield Phase(task.target)
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class FreezeEncoder:
 
     strengths = (0.0,)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         _freeze(model, "encoder")
-        yield Lesson(task.target)
+        yield Phase(task.target)
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class FreezeOutput:
 
     strengths = (0.0,)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         _freeze(model, "output")
-        yield Lesson(task.target)
+        yield Phase(task.target)
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class L2:
 
     strengths: tuple[float, ...] = (0.01, 0.1)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
-        yield Lesson(task.target, penalty=anchored(parameters(model), strength))
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+        yield Phase(task.target, penalty=anchored(parameters(model), strength))
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class Kl:
 
     strengths: tuple[float, ...] = (0.1, 1.0)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
-        yield Lesson(task.target, penalty=KlToStart(model, strength))
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
+        yield Phase(task.target, penalty=KlToStart(model, strength))
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ class Ewc:
 
     strengths: tuple[float, ...] = (0.01, 0.1)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         fisher = fisher_of(model, task.probed, task.cache)
-        yield Lesson(task.target, penalty=anchored(parameters(model), strength, fisher))
+        yield Phase(task.target, penalty=anchored(parameters(model), strength, fisher))
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,13 @@ class OnlineEwc:
     strengths: tuple[float, ...] = (0.01, 0.1)
     gamma: float = 0.95
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         memory = OnlinePrecision(self.gamma)
         known = task.probed
         for cohort in task.targets:
             memory.add(fisher_of(model, known, task.cache))
             penalty = anchored(parameters(model), strength, memory.precision)
-            yield Lesson(cohort, penalty=penalty, share=1 / len(task.targets))
+            yield Phase(cohort, penalty=penalty, share=1 / len(task.targets))
             known = cohort
 
 
@@ -139,7 +140,7 @@ class Mixture:
 
     strengths: tuple[float, ...] = (0.25, 0.5)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         yield _mixed(task, (1 - strength) / len(task.target), strength / len(task.general))
 
 
@@ -150,7 +151,7 @@ class Oversample:
 
     strengths: tuple[float, ...] = (2.0, 4.0, 8.0)
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         yield _mixed(task, strength, 1.0)
 
 
@@ -163,19 +164,19 @@ class CohortEmbedding:
     strengths: tuple[float, ...] = (0.25, 0.5)
     dimension: int = 2
 
-    def lessons(self, task: Task, model: Trainable, strength: float) -> Iterator[Lesson]:
+    def phases(self, task: Task, model: Trainable, strength: float) -> Iterator[Phase]:
         if not isinstance(model, Reference):
             raise ConfigError("arm cohort_embedding: only the reference recognizer can be given "
                               "a further input; leave the arm out")
         model.add_cohort_input(task.cohort_of, self.dimension)
-        return Mixture(self.strengths).lessons(task, model, strength)
+        return Mixture(self.strengths).phases(task, model, strength)
 
 
-def _mixed(task: Task, target: float, general: float) -> Lesson:
+def _mixed(task: Task, target: float, general: float) -> Phase:
     """A lesson from all speech, an utterance's chance in proportion to ``target`` and
     ``general``."""
     chances = np.repeat([target, general], [len(task.target), len(task.general)])
-    return Lesson([*task.target, *task.general], chances / chances.sum())
+    return Phase([*task.target, *task.general], chances / chances.sum())
 
 
 def _freeze(model: Trainable, part: Literal["encoder", "output"]) -> None:

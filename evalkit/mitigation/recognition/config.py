@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from evalkit.core.config import Plugin, PluginSpec, Strict
-from evalkit.mitigation.recognition.teaching import Schedule
 from evalkit.mitigation.recognition.trainable import ModelConfig
+from evalkit.training.fine_tuning import Schedule
 
 
 class RecognitionConfig(Strict):

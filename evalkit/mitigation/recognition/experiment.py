@@ -14,13 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from evalkit.cohorts.finders.tree import Regions, geojson
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
-from evalkit.mitigation.recognition.fisher import content
 from evalkit.mitigation.recognition.outcomes import Fixed, arm_outcomes
 from evalkit.mitigation.recognition.parts import (
     Cohorts,
@@ -30,7 +29,7 @@ from evalkit.mitigation.recognition.parts import (
     speaker,
     word_errors,
 )
-from evalkit.mitigation.recognition.trainable import load_trainable, parameters
+from evalkit.mitigation.recognition.trainable import load_trainable
 from evalkit.mitigation.recognition.trials import (
     NONE,
     SCORES,
@@ -45,10 +44,12 @@ from evalkit.mitigation.recognition.trials import (
     task_of,
     trials_of,
 )
-from evalkit.models.training import Recording
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.groups import plain_data
 from evalkit.store.runfolder import write_json, write_table
+from evalkit.training.data import check_texts
+from evalkit.training.fisher import content
+from evalkit.training.trainable import parameters
 
 SCHEMA_VERSION = 1
 """Of results.json. A change that an older reader would misread adds one."""
@@ -93,11 +94,15 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
     for plugin in config.arms:
         make_arm(plugin)
     finder = create("cohorts", config.cohorts.name, config.cohorts.options)
-    speech = speech_of(config.general, config.dev, config.test)
-    say(f"{len(speech.general)} general, {len(speech.dev)} development and {len(speech.test)} "
-        "test utterances; looking for the cohorts that are served worst")
     with reproducible(config.seed):
         model = load_trainable(config.model)
+        speech = speech_of(config.general, config.dev, config.test, model.rate)
+        for path, part in ((config.general, speech.general), (config.dev, speech.dev),
+                           (config.test, speech.test)):
+            check_texts((r.utterance for r in part), path, model.spell)
+        say(f"{len(speech.general)} general, {len(speech.dev)} development and "
+            f"{len(speech.test)} test utterances; looking for the cohorts with the highest error "
+            "rates")
         cohorts = find_cohorts(finder, speech, word_errors(model, speech.dev))
         start = content(parameters(model), [])
         setting = _setting(config, folder, cohorts, speech)
@@ -135,7 +140,7 @@ def _warm_up(config: RecognitionConfig, setting: Setting, speech: Speech) -> Non
     task = task_of(setting, speech)
     for plugin in config.arms:
         arm = make_arm(plugin)
-        next(iter(arm.lessons(task, load_trainable(config.model), arm.strengths[0])))
+        next(iter(arm.phases(task, load_trainable(config.model), arm.strengths[0])))
 
 
 def _sweep_out(setting: Setting, trials: Sequence[Trial]) -> None:
@@ -184,9 +189,10 @@ def _results(config: RecognitionConfig, prepared: _Prepared, scores: pd.DataFram
 
 
 def _described(cohorts: Cohorts) -> dict[str, Any]:
-    regions = None
-    if isinstance(cohorts.rule, Regions):
-        regions = geojson(cohorts.rule, [{"name": name} for name in cohorts.rule.names])
+    outlines = cohorts.rule.outlines()
+    regions = None if outlines is None else {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {"name": name}} | outline.model_dump(mode="json")
+        for name, outline in zip(cohorts.rule.names, outlines, strict=True)]}
     return {"rule": cohorts.rule.describe(), "on_dev": cohorts.on_dev.to_dict("records"),
             "regions": regions}
 

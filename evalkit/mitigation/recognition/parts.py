@@ -16,12 +16,12 @@ import pandas as pd
 from evalkit.cohorts.finder import Finder, Rule, outcomes
 from evalkit.cohorts.people import People, people_of
 from evalkit.core.errors import ConfigError, ManifestError
-from evalkit.core.types import Hypothesis, Output
+from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
-from evalkit.mitigation.recognition.trainable import Trainable
-from evalkit.models.training import Recording, recordings
 from evalkit.run.runner import utterance_table
 from evalkit.store.scores import ratio
+from evalkit.training.data import recordings
+from evalkit.training.trainable import Trainable
 
 UNPLACED = "unplaced"
 """The cohort of those whom the rule sends nowhere."""
@@ -53,10 +53,10 @@ class Cohorts:
     on_dev: pd.DataFrame
 
 
-def read_speech(general: Path, dev: Path, test: Path) -> Speech:
-    """Raises ManifestError where an utterance cannot be used, or where two of the manifests have
-    a speaker or an utterance id in common."""
-    heard = [(path, recordings(path)) for path in (general, dev, test)]
+def read_speech(general: Path, dev: Path, test: Path, rate: int) -> Speech:
+    """Waveforms are at ``rate`` Hz. Raises ManifestError where an utterance cannot be used, or
+    where two of the manifests have a speaker or an utterance id in common."""
+    heard = [(path, recordings(path, rate)) for path in (general, dev, test)]
     for what, key in (("speaker", speaker), ("utterance id", lambda r: r.utterance.id)):
         owner: dict[str, Path] = {}
         for path, found in heard:

@@ -1,48 +1,21 @@
-"""Models that can be taught further, behind one small protocol."""
+"""Recognizers that can be trained further."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError
-from evalkit.models.recognizer import WEIGHTS, CtcRecognizer, padded
-from evalkit.models.training import Recording
-
-
-class Trainable(Protocol):
-    """A recognizer and what is needed to teach it.
-
-    ``module`` holds the parameters; the names of those of the output layer begin with one of
-    ``output``, the others are the encoder."""
-
-    @property
-    def module(self) -> nn.Module: ...
-
-    @property
-    def output(self) -> tuple[str, ...]: ...
-
-    def losses(self, batch: Sequence[Recording]) -> Tensor:
-        """Negative log-likelihood in nats of each text given its waveform, (len(batch),)."""
-        ...
-
-    def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
-        """Log-posteriors (len(batch), frames, labels), and how many frames are valid."""
-        ...
-
-    def transcribe(self, heard: Sequence[Recording]) -> list[str]:
-        """One hypothesis each, in evaluation mode."""
-        ...
-
-    def save(self, path: Path) -> None:
-        """Writes the weights as safetensors."""
-        ...
+from evalkit.core.types import Recording
+from evalkit.models.ctc.network import RATE, WEIGHTS, CtcRecognizer, encode
+from evalkit.models.tensors import best_device, device_of, padded
+from evalkit.training.trainable import Trainable
 
 
 class ModelConfig(Strict):
@@ -63,18 +36,19 @@ class CohortInput(nn.Module):
     def __init__(self, cohort_of: Mapping[str, int], dimension: int, width: int) -> None:
         super().__init__()
         self.cohort_of = cohort_of
-        self.vectors = nn.Embedding(max(cohort_of.values()) + 1, dimension)
-        self.projection = nn.Linear(dimension, width, bias=False)
+        self.vectors = nn.Embedding(max(cohort_of.values()) + 1, dimension, device="cpu")
+        self.projection = nn.Linear(dimension, width, bias=False, device="cpu")
         nn.init.zeros_(self.projection.weight)
-        self.heard = torch.zeros(0, dtype=torch.long)
+        self.cohorts = torch.zeros(0, dtype=torch.long, device="cpu")
 
     def announce(self, batch: Sequence[Recording]) -> None:
-        """Says who speaks in the next batch."""
-        self.heard = torch.tensor([self.cohort_of[r.utterance.id] for r in batch])
+        """Sets the cohorts of the speakers of the next batch."""
+        self.cohorts = torch.tensor([self.cohort_of[r.utterance.id] for r in batch],
+                                    device=device_of(self))
 
     def forward(self, _layer: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         """A forward hook of a layer with ``output`` (n, frames, width)."""
-        moved: Tensor = output + self.projection(self.vectors(self.heard))[:, None]
+        moved: Tensor = output + self.projection(self.vectors(self.cohorts))[:, None]
         return moved
 
 
@@ -86,6 +60,10 @@ class Reference:
     cohort_input: CohortInput | None = None
 
     output: ClassVar[tuple[str, ...]] = ("output.",)
+    rate: ClassVar[int] = RATE
+
+    def spell(self, text: str) -> list[int]:
+        return encode(text)
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
         self._announce(batch)
@@ -93,7 +71,8 @@ class Reference:
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         self._announce(batch)
-        found: tuple[Tensor, Tensor] = self.module(*padded([r.wave for r in batch]))
+        found: tuple[Tensor, Tensor] = self.module(
+            *padded([r.wave for r in batch], device_of(self.module)))
         return found
 
     def transcribe(self, heard: Sequence[Recording]) -> list[str]:
@@ -112,7 +91,8 @@ class Reference:
     def add_cohort_input(self, cohort_of: Mapping[str, int], dimension: int) -> None:
         """Gives the first convolution a cohort input."""
         layer = self.module.convolutions[0].get_submodule("0")
-        self.cohort_input = CohortInput(cohort_of, dimension, self.module.config.channels)
+        self.cohort_input = CohortInput(
+            cohort_of, dimension, self.module.config.channels).to(device_of(self.module))
         self.module.cohort_input = self.cohort_input
         layer.register_forward_hook(self.cohort_input)
 
@@ -121,26 +101,13 @@ class Reference:
             self.cohort_input.announce(batch)
 
 
-def parameters(model: Trainable) -> dict[str, nn.Parameter]:
-    """The parameters that training changes, by name."""
-    return {name: p for name, p in model.module.named_parameters() if p.requires_grad}
-
-
-def ctc_losses(posteriors: Tensor, frames: Tensor, targets: Sequence[Tensor], blank: int) -> Tensor:
-    """Connectionist temporal classification (Graves et al. 2006): nats of each target given
-    log-posteriors (n, longest, labels) of which ``frames`` (n,) are valid."""
-    lengths = torch.tensor([len(target) for target in targets])
-    return nn.functional.ctc_loss(posteriors.transpose(0, 1), torch.cat(list(targets)), frames,
-                                  lengths, blank, reduction="none")
-
-
 def load_trainable(config: ModelConfig) -> Trainable:
-    """The model of ``config``, in evaluation mode, on the default device of torch. Raises
-    ConfigError where there is none of that kind or it cannot be loaded."""
+    """The model of ``config``, in evaluation mode, on a graphics processor where there is one.
+    Raises ConfigError where there is none of that kind or it cannot be loaded."""
     if config.kind not in KINDS:
         raise ConfigError(f"model: no kind {config.kind!r}; there are {', '.join(KINDS)}")
     model = KINDS[config.kind](config.path)
-    model.module.to(torch.get_default_device())
+    model.module.to(best_device())
     return model
 
 

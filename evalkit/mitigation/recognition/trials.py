@@ -19,14 +19,14 @@ import torch
 
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import create
+from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.arms import Arm, Task
 from evalkit.mitigation.recognition.parts import Speech, read_speech, speaker, word_errors
-from evalkit.mitigation.recognition.teaching import Schedule, teach
 from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
-from evalkit.models.recognizer import threads
-from evalkit.models.training import Recording
+from evalkit.models.tensors import threads
 from evalkit.run.executors import process_pool
 from evalkit.store.runfolder import write_table
+from evalkit.training.fine_tuning import Schedule, fine_tune
 
 NONE = "none"
 """The arm that is the start itself."""
@@ -116,11 +116,11 @@ def run_trial(trial: Trial, setting: Setting) -> float:
     started = perf_counter()
     folder = setting.folder / trial.name
     with reproducible(trial.seed):
-        speech = speech_of(setting.general, setting.dev, setting.test)
         model = load_trainable(setting.model)
+        speech = speech_of(setting.general, setting.dev, setting.test, model.rate)
         if trial.arm.name != NONE:
-            lessons = make_arm(trial.arm).lessons(task_of(setting, speech), model, trial.strength)
-            teach(model, lessons, setting.schedule, trial.seed, folder)
+            phases = make_arm(trial.arm).phases(task_of(setting, speech), model, trial.strength)
+            fine_tune(model, phases, setting.schedule, trial.seed, folder)
             model.save(folder / "weights.safetensors")
         parts = {"selection": selection(setting, speech), "test": speech.test}
         scores = pd.concat([word_errors(model, heard).assign(part=part)
@@ -129,7 +129,7 @@ def run_trial(trial: Trial, setting: Setting) -> float:
                            cohort=scores["utterance_id"].map(setting.of))
     write_table(scores_path(setting, trial),
                 pa.Table.from_pandas(scores, SCORES, preserve_index=False))
-    for checkpoint in folder.glob("lesson*.safetensors"):
+    for checkpoint in folder.glob("phase*.safetensors"):
         checkpoint.unlink()
     return perf_counter() - started
 
@@ -140,9 +140,9 @@ def scores_path(setting: Setting, trial: Trial) -> Path:
 
 
 @cache
-def speech_of(general: Path, dev: Path, test: Path) -> Speech:
-    """What a process has read once."""
-    return read_speech(general, dev, test)
+def speech_of(general: Path, dev: Path, test: Path, rate: int) -> Speech:
+    """As read_speech gives it, read once in a process."""
+    return read_speech(general, dev, test, rate)
 
 
 def task_of(setting: Setting, speech: Speech) -> Task:
@@ -166,10 +166,8 @@ def selection(setting: Setting, speech: Speech) -> list[Recording]:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[None]:
-    """torch draws from ``seed``, on one thread, and works on the graphics processor if there is
-    one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with torch.random.fork_rng(), threads(1), device:
+    """torch draws from ``seed`` and computes on one thread."""
+    with torch.random.fork_rng(), threads(1):
         torch.manual_seed(seed)
         yield
 

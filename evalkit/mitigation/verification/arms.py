@@ -15,17 +15,17 @@ from safetensors.torch import save_file
 
 from evalkit.core.files import replacing
 from evalkit.mitigation.verification.config import LABELLED, VARIANTS, Arm, VerificationConfig
-from evalkit.mitigation.verification.learner import Learner
-from evalkit.mitigation.verification.reweighting import (
-    Adversarial,
-    Even,
-    GroupDro,
-    Labelled,
+from evalkit.mitigation.verification.speakers import Split, Voiced
+from evalkit.models.tensors import best_device, threads
+from evalkit.training.speaker_embeddings import EmbeddingModel
+from evalkit.training.verification import SpeakerInputs, embed, fit
+from evalkit.training.weightings import (
+    AdversarialWeights,
+    EvenWeights,
+    GroupBalancedWeights,
+    GroupDroWeights,
     Weighting,
 )
-from evalkit.mitigation.verification.speakers import Split, Voiced
-from evalkit.mitigation.verification.training import Voices, embed, fit
-from evalkit.models.recognizer import threads
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ class Material:
     config: VerificationConfig
     voiced: Voiced
     splits: list[Split]
-    start: Learner
+    start: EmbeddingModel
 
     def known(self, rows: np.ndarray) -> np.ndarray:
         """Those of ``rows`` that there is something to hear of."""
         return rows[~self.voiced.failed[rows]]
 
-    def voices(self, rows: np.ndarray) -> Voices:
+    def voices(self, rows: np.ndarray) -> SpeakerInputs:
         """What a learner hears of ``rows``, on a GPU where there is one."""
-        return Voices(torch.as_tensor(self.voiced.x[rows], device=_device()),
+        return SpeakerInputs(torch.as_tensor(self.voiced.x[rows], device=best_device()),
                       self.voiced.speakers[rows])
 
-    def learner(self) -> Learner:
+    def learner(self) -> EmbeddingModel:
         """One that changes nothing yet."""
-        return deepcopy(self.start).to(_device())
+        return deepcopy(self.start).to(best_device())
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Trained:
     """An arm from one seed: of each split its learner, where that was stopped (``step``, ``dev``
     and ``dev_at_start`` of training.Fitted), and the weights of its training utterances."""
 
-    learners: list[Learner] = field(default_factory=list)
+    learners: list[EmbeddingModel] = field(default_factory=list)
     stops: list[dict[str, float]] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
 
@@ -94,16 +94,13 @@ def _weighting(material: Material, arm: Arm, rows: np.ndarray, dimension: int,
     """How ``arm`` weighs the training utterances ``rows``. Only LABELLED arms see groups."""
     config = material.config
     if arm in VARIANTS:
-        return Adversarial(VARIANTS[arm], dimension, config.adversary, seed=seed,
-                           device=_device())
+        return AdversarialWeights(VARIANTS[arm], dimension, config.adversary, seed=seed,
+                           device=best_device())
     if arm not in LABELLED:
-        return Even()
+        return EvenWeights()
     groups = material.voiced.labels(config.told)[rows]
-    return Labelled(groups) if arm == "cohort" else GroupDro(groups, config.group_dro_rate)
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return (GroupBalancedWeights(groups) if arm == "cohort"
+            else GroupDroWeights(groups, config.group_dro_rate))
 
 
 def _key(material: Material, arm: Arm, seed: int) -> str:

@@ -8,9 +8,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from evalkit.core.config import Plugin, PluginSpec, Strict
-from evalkit.mitigation.verification.reweighting import AdversaryConfig, Variant
-from evalkit.mitigation.verification.training import LearningConfig
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.training.verification import LearningConfig
+from evalkit.training.weightings import AdversaryConfig, Variant
 
 Arm = Literal["plain", "cohort", "group_dro", "arw_pw", "arw_aps", "arw_pl"]
 """Ways of training. ``cohort`` (every group counts the same) and ``group_dro`` are told the

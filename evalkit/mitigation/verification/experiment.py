@@ -14,11 +14,6 @@ import pandas as pd
 
 from evalkit.mitigation.verification.arms import Material, Trained, kept
 from evalkit.mitigation.verification.config import Arm, VerificationConfig
-from evalkit.mitigation.verification.learner import (
-    Learner,
-    identity_head,
-    load_speechbrain_encoder,
-)
 from evalkit.mitigation.verification.outcome import (
     Groupings,
     Judged,
@@ -36,9 +31,11 @@ from evalkit.mitigation.verification.speakers import (
     scored,
     trials_of,
 )
-from evalkit.mitigation.verification.training import embed
+from evalkit.mitigation.verification.whole_encoder import load_speechbrain_encoder
 from evalkit.run.runner import Work
 from evalkit.store.runfolder import write_json
+from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
+from evalkit.training.verification import embed
 
 SCHEMA = 1
 """Of results.json. A change that an older reader would misread adds one."""
@@ -94,7 +91,7 @@ def _material(config: VerificationConfig, out: Path, work: Work, say: Say) -> Ma
     voiced.labels(config.told)  # refuses a column that is not there before anything is trained
     network = (identity_head(voiced.x.shape[1]) if config.whole is None
                else load_speechbrain_encoder(config.whole.path))
-    return Material(config, voiced, splits, Learner(network))
+    return Material(config, voiced, splits, EmbeddingModel(network))
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ class _Test:
                    dict(zip(ids, voiced.speakers, strict=True)),
                    {name: voiced.groups(name) for name in config.groups})
 
-    def judge(self, learners: list[Learner]) -> Judged:
+    def judge(self, learners: list[EmbeddingModel]) -> Judged:
         """By the cosines of each split's own learner, NaN where one is missing."""
         material = self.material
         rows = [material.known(split.test) for split in material.splits]

@@ -55,7 +55,8 @@ class Document(Part):
         tree = _tree(path, cls.made_by)
         number = tree.pop("schema", None)
         if number != cls.schema_number:
-            raise RunError(f"{path}: schema {number!r}, this evalkit reads {cls.schema_number}; "
+            written = "has no schema number" if number is None else f"schema {number!r}"
+            raise RunError(f"{path}: {written}, this evalkit reads {cls.schema_number}; "
                            f"make it again with `{cls.made_by}`")
         try:
             return cls.model_validate(tree)

@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError
 from evalkit.mitigation.recognition.arms import Task
-from evalkit.mitigation.recognition.fisher import fisher_of
-from evalkit.mitigation.recognition.teaching import Schedule, teach
-from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable, parameters
+from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
 from evalkit.mitigation.recognition.trials import make_arm
+from evalkit.training.fine_tuning import Schedule, fine_tune
+from evalkit.training.fisher import fisher_of
+from evalkit.training.trainable import parameters
 from tests.mitigation.recognition.tones import recordings
 
 HYPERPARAMS = """\
@@ -116,8 +117,8 @@ def test_it_learns_is_penalised_and_saved(kind_and_folder, tmp_path):
     fisher = fisher_of(model, heard[:2], tmp_path)
     assert fisher.keys() == parameters(model).keys()
     task = Task([heard], heard, heard[:2], {}, tmp_path)
-    lessons = make_arm(Plugin(name="ewc")).lessons(task, model, 0.001)
-    teach(model, lessons, Schedule(steps=20, batch=4, learning_rate=1e-2), 0, tmp_path)
+    phases = make_arm(Plugin(name="ewc")).phases(task, model, 0.001)
+    fine_tune(model, phases, Schedule(steps=20, batch=4, learning_rate=1e-2), 0, tmp_path)
     texts = model.transcribe(heard)
     assert model.losses(heard).sum().item() < 0.9 * before
     assert all(isinstance(text, str) for text in texts)

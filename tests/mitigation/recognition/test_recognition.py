@@ -16,7 +16,7 @@ from evalkit.mitigation.recognition import trials as trials_module
 from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.outcomes import Fixed, arm_outcomes
-from evalkit.models.recognizer import CtcRecognizer
+from evalkit.models.ctc.network import CtcRecognizer
 from evalkit.statistics.bootstrap import Resampling
 from tests.mitigation.recognition.tones import SHIFT, SIZES, corpus
 
@@ -97,7 +97,7 @@ def test_weights_are_those_of_a_pipeline(run):
         assert weights.is_file() == (trial["arm"] != "none")
         if trial["arm"] in ("plain", "ewc"):
             CtcRecognizer.load(weights)
-    assert not list((run / "trials").glob("*/lesson*.safetensors"))
+    assert not list((run / "trials").glob("*/phase*.safetensors"))
 
 
 def test_a_second_call_does_nothing_again(run, folder, monkeypatch):

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 
 from evalkit.audio import save
-from evalkit.core.types import Audio, Utterance
+from evalkit.core.types import Audio, Recording, Utterance
 from evalkit.mitigation.recognition.trainable import Reference
-from evalkit.models.recognizer import CtcRecognizer, NetworkConfig
-from evalkit.models.training import Recording
+from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 from evalkit.store.manifest import write_manifest
 
 PITCH = {"a": 300.0, "b": 900.0, "c": 2000.0}

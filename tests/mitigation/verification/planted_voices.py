@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from evalkit.mitigation.verification.learner import Learner
-from evalkit.mitigation.verification.training import Voices
+from evalkit.training.speaker_embeddings import EmbeddingModel
+from evalkit.training.verification import SpeakerInputs
 
 DIMENSION = 24
 SHARE_HIDDEN = 0.15
@@ -18,7 +18,7 @@ SHARE_HIDDEN = 0.15
 class Planted:
     """``hidden`` (n,) says which utterances are of the hidden group."""
 
-    voices: Voices
+    voices: SpeakerInputs
     hidden: np.ndarray
 
 
@@ -37,9 +37,10 @@ def planted(n_speakers: int, utterances: int, seed: int) -> Planted:
     spread[:, 10:20] = np.where(hidden, 1.2, 0.5)[speakers, None]
     x = own[speakers] + spread * rng.normal(size=spread.shape)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return Planted(Voices(torch.as_tensor(x, dtype=torch.float32), speakers), hidden[speakers])
+    voices = SpeakerInputs(torch.as_tensor(x, dtype=torch.float32), speakers)
+    return Planted(voices, hidden[speakers])
 
 
-def head(learner: Learner) -> torch.Tensor:
-    """The weights of a learner that is a linear head."""
-    return dict(learner.named_parameters())["network.weight"].detach()
+def head(model: EmbeddingModel) -> torch.Tensor:
+    """The weights of a model that is a linear head."""
+    return dict(model.named_parameters())["network.weight"].detach()

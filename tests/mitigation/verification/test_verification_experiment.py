@@ -19,13 +19,13 @@ from evalkit.core.errors import ManifestError
 from evalkit.mitigation.verification import VerificationConfig, experiment, run_verification
 from evalkit.mitigation.verification import arms as training_arms
 from evalkit.mitigation.verification.outcome import changes, judged, outcome
-from evalkit.mitigation.verification.reweighting import AdversaryConfig
 from evalkit.mitigation.verification.speakers import Voiced, folded
-from evalkit.mitigation.verification.training import LearningConfig
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import detection_intervals
 from evalkit.store.manifest import write_manifest
 from evalkit.store.trials import equal_error_rate
+from evalkit.training.verification import LearningConfig
+from evalkit.training.weightings import AdversaryConfig
 from tests.mitigation.verification.planted_voices import planted
 
 PARTS = {"train": 24, "dev": 12, "test": 16}

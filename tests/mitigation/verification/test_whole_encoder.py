@@ -16,12 +16,13 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio
 from evalkit.mitigation.verification import VerificationConfig, run_verification
 from evalkit.mitigation.verification.config import WholeEncoder
-from evalkit.mitigation.verification.learner import Learner, load_speechbrain_encoder
-from evalkit.mitigation.verification.reweighting import Adversarial, AdversaryConfig
 from evalkit.mitigation.verification.speakers import recorded
-from evalkit.mitigation.verification.training import LearningConfig, Training, Voices, embed
+from evalkit.mitigation.verification.whole_encoder import load_speechbrain_encoder
 from evalkit.models.torchaudio_standin import ensure_torchaudio
 from evalkit.store.manifest import write_manifest
+from evalkit.training.speaker_embeddings import EmbeddingModel, balanced_mean, pair_losses
+from evalkit.training.verification import LearningConfig, SpeakerInputs, WeightedTraining, embed
+from evalkit.training.weightings import AdversarialWeights, AdversaryConfig
 
 HYPERPARAMS = """\
 compute_features: !new:speechbrain.lobes.features.Fbank
@@ -93,9 +94,9 @@ def _hum(pitch: float, rng: np.random.Generator) -> np.ndarray:
     return (0.1 * sum(partials) + 0.02 * rng.normal(size=len(time))).astype(np.float32)
 
 
-def heard(corpus: Path) -> Voices:
+def heard(corpus: Path) -> SpeakerInputs:
     voiced = recorded(corpus / "train.jsonl", 0.5)
-    return Voices(torch.as_tensor(voiced.x), voiced.speakers)
+    return SpeakerInputs(torch.as_tensor(voiced.x), voiced.speakers)
 
 
 def test_its_embeddings_are_those_of_speechbrain(encoder: Path, corpus: Path) -> None:
@@ -106,20 +107,29 @@ def test_its_embeddings_are_those_of_speechbrain(encoder: Path, corpus: Path) ->
         source=str(encoder), savedir=str(encoder), local_strategy=LocalStrategy.NO_LINK)
     x = heard(corpus).x
     expected = functional.normalize(classifier.encode_batch(x).squeeze(1), dim=1)
-    torch.testing.assert_close(embed(Learner(load_speechbrain_encoder(encoder)), x), expected)
+    model = EmbeddingModel(load_speechbrain_encoder(encoder))
+    torch.testing.assert_close(embed(model, x), expected)
 
 
 def test_every_parameter_learns_against_an_adversary(encoder: Path, corpus: Path) -> None:
-    learner = Learner(load_speechbrain_encoder(encoder))
-    start = {name: p.detach().clone() for name, p in learner.named_parameters()}
-    training = Training(learner, heard(corpus), Adversarial("pw", 8, AdversaryConfig(regions=2),
-                                                            seed=0),
-                        LearningConfig(learning_rate=3e-3, anchor=0))
+    model = EmbeddingModel(load_speechbrain_encoder(encoder))
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    train = heard(corpus)
+    training = WeightedTraining(
+        model, train, AdversarialWeights("pw", 8, AdversaryConfig(regions=2), seed=0),
+        LearningConfig(learning_rate=3e-3, anchor=0, warm_up=5))
     rows = torch.arange(18).view(6, 3)
-    losses = [float(training.step(rows, warm=step < 5)) for step in range(20)]
-    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+
+    def loss() -> float:
+        embeddings = model(train.x).unflatten(0, rows.shape)
+        return float(balanced_mean(pair_losses(training.similarity(embeddings))).detach())
+
+    model.train()
+    before = loss()
+    losses = [loss() for _ in training.steps([rows] * 20)]
+    assert np.mean(losses[-3:]) < before
     # A bias before batch normalisation, or before a softmax over time, changes nothing.
-    moved = {name for name, p in learner.named_parameters() if not torch.equal(p, start[name])}
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, start[name])}
     assert moved >= {name for name in start if name.endswith("weight")}
 
 

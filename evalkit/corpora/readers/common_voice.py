@@ -1,0 +1,26 @@
+"""A Common Voice release: a TSV beside ``clips/``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from evalkit.core.types import LeftOut, Utterance
+from evalkit.corpora.readers.base import gender, read_rows
+
+
+def common_voice(source: Path) -> Iterator[Utterance | LeftOut]:
+    """The clips of the TSV ``source``, or of validated.tsv where it is a folder. The speaker is
+    the client id."""
+    path = source / "validated.tsv" if source.is_dir() else source
+    for row in read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE):
+        clip = row.get("path")
+        if not clip:
+            yield LeftOut(row.get("sentence") or "a line", "names no clip")
+            continue
+        yield Utterance(Path(clip).stem, path.parent / "clips" / clip, row.get("client_id"),
+                        row.get("sentence"), metadata={
+                            "gender": gender(row.get("gender")), "age": row.get("age"),
+                            "accent": row.get("accents") or row.get("accent"),
+                            "variant": row.get("variant"), "locale": row.get("locale")})

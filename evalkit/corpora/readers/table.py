@@ -1,0 +1,66 @@
+"""A CSV or TSV file with a line of column names, one utterance a row; it needs no audio."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from evalkit.core.errors import ManifestError
+from evalkit.core.types import LeftOut, Utterance
+from evalkit.corpora.readers.base import Row, read_rows, seconds
+from evalkit.store.manifest import FIELDS
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,40})?")
+
+
+def table(source: Path, **columns: str) -> Iterator[Utterance | LeftOut]:
+    """The rows of ``source``, which is tab-separated where it is called ``*.tsv``.
+
+    ``columns`` says which column is which field (``id="idx", text="reference"``); a field's own
+    name otherwise. Every other column is metadata: numbers where all its values are. Audio
+    paths are relative to the file.
+    """
+    if unknown := sorted(set(columns) - set(FIELDS)):
+        raise ValueError(f"{unknown[0]!r} is no field of an utterance; there are "
+                         f"{', '.join(FIELDS)}")
+    rows = list(read_rows(source, delimiter="\t" if source.suffix.lower() == ".tsv" else ","))
+    for field in ("id", *columns):
+        if rows and columns.get(field, field) not in rows[0]:
+            raise ManifestError(f"{source}: no column {columns.get(field, field)!r} for {field}; "
+                                f"it has {', '.join(rows[0])}")
+    return _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
+
+
+def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
+                ) -> Iterator[Utterance | LeftOut]:
+    metadata = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
+    numeric = [all(_NUMBER.fullmatch(row[column] or "0") for row in rows) for column in metadata]
+    for number, row in enumerate(rows, 1):
+        fields = {field: row.get(column) for field, column in columns.items()}
+        try:
+            utterance = _utterance(source, fields)
+        except ValueError as error:
+            yield LeftOut(fields["id"] or f"row {number}", str(error))
+            continue
+        yield replace(utterance, metadata={
+            column: _value(row[column], is_number)
+            for column, is_number in zip(metadata, numeric, strict=True)})
+
+
+def _utterance(source: Path, fields: Mapping[str, str | None]) -> Utterance:
+    """An utterance without metadata. Raises ValueError where the row cannot be used."""
+    offset, duration = (seconds(fields[field]) for field in ("offset", "duration"))
+    if not fields["id"]:
+        raise ValueError("has no id")
+    audio, reference = (source.parent / path if path else None
+                        for path in (fields["audio"], fields["reference_audio"]))
+    return Utterance(fields["id"], audio, fields["speaker"], fields["text"], reference,
+                     offset or 0.0, duration)
+
+
+def _value(cell: str | None, is_number: bool) -> str | int | float | None:
+    if cell is None or not is_number:
+        return cell
+    return float(cell) if "." in cell else int(cell)

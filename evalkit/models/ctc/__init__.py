@@ -1,0 +1,1 @@
+"""The reference recognizer's network: connectionist temporal classification of characters."""

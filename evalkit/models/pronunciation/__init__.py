@@ -1,0 +1,1 @@
+"""How a voice pronounces the letters, as the reference recognizer hears it."""

@@ -1,0 +1,61 @@
+"""Tensors in files of safetensors, tensors of waveforms, and where and how they are computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from evalkit.core.files import replacing
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]
+                 ) -> None:
+    """Writes safetensors with a ``description`` in JSON's types."""
+    with replacing(path) as temporary:
+        # One entry only: safetensors writes several in random order.
+        temporary.write_bytes(save(dict(tensors), {"evalkit": json.dumps(description)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What ``save_tensors`` wrote. Raises OSError, SafetensorError or ValueError."""
+    with safe_open(path, framework="pt") as file:
+        description = json.loads((file.metadata() or {}).get("evalkit", "{}"))
+    return load_file(path), description
+
+
+def padded(waves: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Waveforms padded with zeros to (n, longest), and their lengths (n,), on ``device``."""
+    tensors = [torch.as_tensor(wave, dtype=torch.float32, device=device) for wave in waves]
+    return (nn.utils.rnn.pad_sequence(tensors, batch_first=True),
+            torch.tensor([len(wave) for wave in waves], device=device))
+
+
+def best_device() -> torch.device:
+    """A graphics processor where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where the weights are, and inputs have to be."""
+    return next(module.parameters()).device
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """torch computes on ``count`` threads. How sums are split among them changes their
+    rounding."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

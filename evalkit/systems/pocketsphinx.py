@@ -1,0 +1,57 @@
+"""The recognizer of the package pocketsphinx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.core.types import Audio, Hypothesis
+from evalkit.systems.identity import require, stamp
+
+
+@dataclass(frozen=True)
+class PocketSphinx:
+    """PocketSphinx (Huggins-Daines et al. 2006, ICASSP) with the US English acoustic and
+    language models of its package."""
+
+    rate = 16_000
+    batch = 1
+    needs_audio = True
+
+    def __post_init__(self) -> None:
+        require("pocketsphinx")
+
+    @property
+    def identity(self) -> str:
+        from pocketsphinx import get_model_path
+
+        files = [path for path in Path(get_model_path("en-us")).rglob("*") if path.is_file()]
+        return f"{self!r} {stamp('pocketsphinx', files)}"
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        """One hypothesis each; the empty one where nothing was heard."""
+        return [self._decode(audio) for audio in batch]
+
+    def _decode(self, audio: Audio) -> Hypothesis:
+        decoder = _decoder()
+        # Its estimates of channel and noise outlive an utterance, and with them every later
+        # hypothesis would depend on what was heard before.
+        decoder.reinit_feat()
+        decoder.start_utt()
+        pcm = np.clip(np.rint(audio.samples * 32768), -32768, 32767).astype(np.int16)
+        decoder.process_raw(pcm.tobytes(), full_utt=True)
+        decoder.end_utt()
+        best = decoder.hyp()
+        return Hypothesis(best.hypstr if best else "")
+
+
+@lru_cache(maxsize=1)
+def _decoder() -> Any:
+    from pocketsphinx import Decoder
+
+    return Decoder(samprate=PocketSphinx.rate, loglevel="FATAL")

@@ -1,0 +1,44 @@
+"""Checkpoints of a training that can go on where it was stopped, to the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.optim import Adam
+
+from evalkit.core.files import replacing
+from evalkit.training.trainable import Trainable, parameters
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def save_checkpoint(path: Path, done: int, model: Trainable, optimiser: Adam) -> None:
+    """Writes what the step after the ``done`` ones starts from: weights, buffers of layers (the
+    means of batch normalisation), and the optimiser's moments."""
+    tensors = {"done": torch.tensor(done, device="cpu")}
+    for name, buffer in model.module.named_buffers():
+        tensors[f"buffer.{name}"] = buffer.clone()
+    for name, weight in parameters(model).items():
+        tensors[f"weight.{name}"] = weight.detach()
+        for moment in _MOMENTS:
+            tensors[f"{moment}.{name}"] = optimiser.state[weight][moment]
+    with replacing(path) as temporary:
+        save_file(tensors, temporary)
+
+
+@torch.no_grad()
+def resume(path: Path, model: Trainable, optimiser: Adam) -> int:
+    """Restores what ``save_checkpoint`` wrote and returns how many steps were done; 0 where
+    there is no file."""
+    if not path.is_file():
+        return 0
+    tensors = load_file(path, device="cpu")
+    for name, buffer in model.module.named_buffers():
+        buffer.copy_(tensors[f"buffer.{name}"])
+    for name, weight in parameters(model).items():
+        weight.copy_(tensors[f"weight.{name}"])
+        optimiser.state[weight] = {"step": tensors["done"].float()} | {
+            moment: tensors[f"{moment}.{name}"].to(weight.device) for moment in _MOMENTS}
+    return int(tensors["done"])
