@@ -52,12 +52,14 @@ def _check_run(run: AnyPath) -> None:
 
 
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
-        scheduler: str | None = None, say: Say = _silent) -> RunFolder:
+        scheduler: str | None = None, prune: bool = False,
+        say: Say = _silent) -> RunFolder:
     """Runs the pipelines of the configuration file ``config`` over its corpus under its
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
-    in this one; ``scheduler`` is the address of a Dask scheduler; ``say`` receives progress."""
+    in this one; ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
+    configurations left in ``out``; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
 
     chosen = read_config(config, settings)
@@ -65,7 +67,7 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say)
+    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune)
 
 
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
@@ -73,7 +75,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
     folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
-    from evalkit.run.runner import score as score_hypotheses
+    from evalkit.run.given import score as score_hypotheses
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,

@@ -20,7 +20,10 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
         settings: Annotated[list[str] | None, typer.Option(
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
         scheduler: Annotated[str | None, typer.Option(
-            help="Address of a Dask scheduler, instead of processes here.")] = None) -> None:
+            help="Address of a Dask scheduler, instead of processes here.")] = None,
+        prune: Annotated[bool, typer.Option(
+            "--prune", help="Remove what earlier configurations left in the folder.")] = False,
+        ) -> None:
     """Run pipelines over a corpus under conditions, and score every utterance.
 
     A run that was stopped goes on where it was when it is started again.
@@ -33,7 +36,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     _finish(api.run(config, out, settings=settings or (), workers=processes(workers),
-                    scheduler=scheduler, say=say))
+                    scheduler=scheduler, prune=prune, say=say))
 
 
 def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The utterances.")],

@@ -18,7 +18,7 @@ from evalkit.cohorts.people import People, people_of
 from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
-from evalkit.run.runner import utterance_table
+from evalkit.run.utterances import utterance_table
 from evalkit.store.scores import ratio
 from evalkit.training.data import recordings
 from evalkit.training.trainable import Trainable
