@@ -88,7 +88,7 @@ def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: st
     named) and item of ``by``, a metadata column or several that are crossed, joined by commas.
     ``condition`` None pools all."""
     folder = read_run(run)
-    from evalkit.statistics.runs import group_reports
+    from evalkit.statistics.run_statistics import group_reports
 
     return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
                          condition=condition, seed=seed)
@@ -99,7 +99,7 @@ def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None
     """Compares groups of speakers in speaker verification: each one's own equal error rate, and
     its errors at the one threshold that everybody gets. ``by`` as for ``groups``."""
     folder = read_run(run)
-    from evalkit.statistics.runs import verification_reports
+    from evalkit.statistics.run_statistics import verification_reports
 
     return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
                                 seed=seed)
@@ -115,7 +115,7 @@ def systems(run: AnyPath, *, metric: str = "wer", condition: str | None = None,
     ``condition`` may be left out where there is one. Raises ConfigError where only one pipeline
     has the metric."""
     folder = read_run(run)
-    from evalkit.statistics.runs import compare_pipelines
+    from evalkit.statistics.run_statistics import compare_pipelines
 
     pairs = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
     if not pairs:
@@ -219,5 +219,7 @@ def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPat
 
     table, facts = versions.history([Path(version) for version in runs], metrics)
     if out is not None:
-        versions.write_history(table, facts, Path(out))
+        from evalkit.compare.history_page import write_history
+
+        write_history(table, facts, Path(out))
     return History(table, facts)
