@@ -161,7 +161,8 @@ class AdversarialWeights:
             self.network = nn.Sequential(
                 nn.Linear(width, config.hidden, device="cpu"),
                 nn.Linear(config.hidden, 1, device="cpu")).to(device)
-        self._optimiser = torch.optim.Adagrad(self.network.parameters(), config.learning_rate)
+        with torch.device("cpu"):  # where Adagrad counts its steps
+            self._optimiser = torch.optim.Adagrad(self.network.parameters(), config.learning_rate)
         self._centres: np.ndarray | None = None
 
     def samples(self, rows: Tensor, embeddings: Tensor) -> Tensor:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from evalkit.cohorts.finder import Finder, Rule, outcomes
-from evalkit.cohorts.people import People, people_of
+from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Recording
 from evalkit.mitigation.recognition.splits import Speech, speaker
-from evalkit.run.runner import utterance_table
+from evalkit.run.utterances import utterance_table
 from evalkit.store.documents.mitigation import DevCohort, DevCohorts
 from evalkit.store.scores import ratio
 
@@ -43,10 +43,10 @@ class FoundCohorts:
 def find_cohorts(finder: Finder, speech: Speech, errors: pd.DataFrame) -> FoundCohorts:
     """Cohorts from the start's ``errors`` on dev, as ``word_errors`` gives them. Raises
     ConfigError where the finder cannot work on these speakers or its cohorts overlap."""
-    people = people_of(errors, _utterance_facts(speech.dev))
-    if why := finder.lacks(people):
+    speakers = speakers_of(errors, _utterance_facts(speech.dev))
+    if why := finder.lacks(speakers):
         raise ConfigError(f"cohorts: {finder.name} cannot look for cohorts on dev: {why}")
-    rule = finder.prepare(people)(outcomes(people, finder.unit))
+    rule = finder.prepare(speakers)(outcomes(speakers, finder.unit))
     of = {identifier: name for part in (speech.general, speech.dev, speech.test)
           for identifier, name in _membership(rule, finder, part).items()}
     on_dev = _rates_on_dev(errors, of)
@@ -67,12 +67,12 @@ def _rates_on_dev(errors: pd.DataFrame, of: dict[str, str]) -> list[DevCohort]:
 def _membership(rule: Rule, finder: Finder, speech: Sequence[Recording]) -> dict[str, str]:
     """The cohort of every utterance id; the rule does not look at errors, so none are given."""
     no_errors = pd.DataFrame([{"utterance_id": r.utterance.id, "speaker_id": speaker(r),
-                            "condition": "clean", "amount": 0.0, "weight": 0.0, "error": None}
-                           for r in speech])
-    people = people_of(no_errors, _utterance_facts(speech))
-    cohort_of = dict.fromkeys(people.utterance_ids, UNPLACED)
-    for name, units in zip(rule.names, rule.members(people), strict=True):
-        for identifier in people.utterance_ids[_rows(finder, people, units)]:
+                               "condition": "clean", "amount": 0.0, "weight": 0.0, "error": None}
+                              for r in speech])
+    speakers = speakers_of(no_errors, _utterance_facts(speech))
+    cohort_of = dict.fromkeys(speakers.utterance_ids, UNPLACED)
+    for name, units in zip(rule.names, rule.members(speakers), strict=True):
+        for identifier in speakers.utterance_ids[_rows(finder, speakers, units)]:
             if cohort_of[identifier] != UNPLACED:
                 raise ConfigError(f"cohorts: {identifier!r} is in {cohort_of[identifier]!r} and in "
                                   f"{name!r}; an experiment needs cohorts that do not overlap")
@@ -80,11 +80,11 @@ def _membership(rule: Rule, finder: Finder, speech: Sequence[Recording]) -> dict
     return cohort_of
 
 
-def _rows(finder: Finder, people: People, units: np.ndarray) -> np.ndarray:
+def _rows(finder: Finder, speakers: Speakers, units: np.ndarray) -> np.ndarray:
     """Indices of the utterances of a cohort's units."""
     if finder.unit == "utterance":
         return units
-    return np.flatnonzero(np.isin(people.by_utterance.speaker, units))
+    return np.flatnonzero(np.isin(speakers.by_utterance.speaker, units))
 
 
 def _utterance_facts(speech: Sequence[Recording]) -> pd.DataFrame:

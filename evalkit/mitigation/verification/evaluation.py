@@ -52,7 +52,7 @@ class Training(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TestedArm:
+class EvaluatedArm:
     """One arm from one seed: its trials, the groups of the speakers, and the equal error rates,
     gaps and deviations (1 + draws,), the first without resampling."""
 
@@ -61,15 +61,15 @@ class TestedArm:
     drawn: Mapping[str, np.ndarray]
 
 
-def tested(trials: pd.DataFrame, speakers: Mapping[str, str], groupings: Groupings,
-           resampling: Resampling) -> TestedArm:
+def evaluate(trials: pd.DataFrame, speakers: Mapping[str, str], groupings: Groupings,
+           resampling: Resampling) -> EvaluatedArm:
     """``trials`` have columns enroll_id, test_id, label and score. Draws of speakers are the
     same for every arm of the same trials."""
     known = sorted_trials(trials, speakers)
-    return TestedArm(known, groupings, _errors_drawn(known, groupings, resampling))
+    return EvaluatedArm(known, groupings, _errors_drawn(known, groupings, resampling))
 
 
-def seed_result(arm: TestedArm, resampling: Resampling, training: Training | None = None
+def seed_result(arm: EvaluatedArm, resampling: Resampling, training: Training | None = None
                 ) -> SeedResult:
     """Rates with intervals over speakers, overall and by group, false acceptance and rejection at
     the one threshold where they are equal overall, gaps and deviations."""
@@ -86,7 +86,7 @@ def seed_result(arm: TestedArm, resampling: Resampling, training: Training | Non
         groups=groups, gap=gap, deviation=deviation)
 
 
-def changes(before: Sequence[TestedArm], after: Sequence[TestedArm],
+def changes(before: Sequence[EvaluatedArm], after: Sequence[EvaluatedArm],
             resampling: Resampling) -> dict[str, ArmChange]:
     """``after`` less ``before``, both from the same seeds, or ``before`` from none and so alone:
     of the equal error rate overall and of every group, of every gap and deviation, the mean over

@@ -28,12 +28,12 @@ from evalkit.mitigation.verification.data import (
     waveforms,
 )
 from evalkit.mitigation.verification.evaluation import (
+    EvaluatedArm,
     Groupings,
-    TestedArm,
     Training,
     changes,
+    evaluate,
     seed_result,
-    tested,
 )
 from evalkit.mitigation.verification.splits import (
     Split,
@@ -124,7 +124,7 @@ class _Test:
                    dict(zip(ids, data.speakers, strict=True)),
                    {name: data.groups(name) for name in config.groups})
 
-    def run(self, models: list[EmbeddingModel]) -> TestedArm:
+    def run(self, models: list[EmbeddingModel]) -> EvaluatedArm:
         """By the cosines of each split's own model, NaN where one is missing."""
         setup = self.setup
         rows = [setup.usable(split.test) for split in setup.splits]
@@ -132,7 +132,7 @@ class _Test:
                    for model, r in zip(models, rows, strict=True)]
         trials = scored_trials(self.trials, setup.data, np.concatenate(rows),
                                np.concatenate(vectors))
-        return tested(trials, self.speakers, self.groupings, setup.config.resampling)
+        return evaluate(trials, self.speakers, self.groupings, setup.config.resampling)
 
 
 def _arm_results(setup: Setup, test: _Test, out: Path, say: Say

@@ -18,7 +18,7 @@ from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
 from evalkit.mitigation.verification import VerificationConfig, arm_training, run_verification
 from evalkit.mitigation.verification.data import EncoderData
-from evalkit.mitigation.verification.evaluation import changes, seed_result, tested
+from evalkit.mitigation.verification.evaluation import changes, evaluate, seed_result
 from evalkit.mitigation.verification.splits import cross_validation
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import detection_intervals
@@ -254,13 +254,13 @@ DRAWS = Resampling(draws=200)
 
 
 def test_a_change_from_an_arm_to_itself_is_nothing() -> None:
-    arm = tested(noisy_trials(0, 0.4), SPEAKERS, GROUPINGS, DRAWS)
+    arm = evaluate(noisy_trials(0, 0.4), SPEAKERS, GROUPINGS, DRAWS)
     for change in changes([arm], [arm, arm], DRAWS).values():
         assert (change.value, change.low, change.high) == (0, 0, 0)
 
 
 def test_a_change_is_the_mean_over_seeds_of_differences() -> None:
-    before, *after = (tested(noisy_trials(i, noise), SPEAKERS, GROUPINGS, DRAWS)
+    before, *after = (evaluate(noisy_trials(i, noise), SPEAKERS, GROUPINGS, DRAWS)
                       for i, noise in enumerate((0.6, 0.4, 0.3)))
     found = changes([before], after, DRAWS)["overall"]
     errors = [seed_result(arm, DRAWS).overall.eer.value for arm in (before, *after)]
@@ -270,7 +270,7 @@ def test_a_change_is_the_mean_over_seeds_of_differences() -> None:
 
 def test_the_draws_are_those_of_the_intervals() -> None:
     """The same standard deviation as evalkit.statistics.detection has for one rate."""
-    arm = tested(noisy_trials(0, 0.5), SPEAKERS, GROUPINGS, DRAWS)
+    arm = evaluate(noisy_trials(0, 0.5), SPEAKERS, GROUPINGS, DRAWS)
     interval = detection_intervals(arm.trials, resampling=DRAWS)["eer"]
     value, se = arm.drawn["overall"][0], np.nanstd(arm.drawn["overall"][1:])
     reach = stats.t.ppf(0.975, 19) * se / (value * (1 - value))
