@@ -16,6 +16,7 @@ from evalkit.mitigation.arms.protocols import AdaptationData
 from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
 from evalkit.mitigation.recognition.trials import make_arm
 from evalkit.mitigation.trainable import load_trainable
+from evalkit.store.documents.mitigation import MitigationResults
 from evalkit.store.manifest import write_manifest
 from evalkit.systems.transformers import TransformersCtc
 from evalkit.training.fine_tuning import Schedule, fine_tune
@@ -85,8 +86,8 @@ def german(tmp_path) -> Path:
 def test_a_german_model_is_mitigated(german):
     config = read_mitigation_config(german / "mitigate.yaml")
     [path] = run_mitigation(config, german / "run")
-    results = json.loads(path.read_text())
-    assert [arm["arm"] for arm in results["arms"]] == ["none", "plain", "ewc", "kl"]
+    results = MitigationResults.read(path).results
+    assert [arm.arm for arm in results.arms] == ["none", "plain", "ewc", "kl"]
     scores = pd.read_parquet(path.parent / "scores.parquet")
     assert scores["hypothesis"].str.contains("[äöüß]").any()
     # Two words each, counted as written: no text went through another alphabet.
