@@ -136,9 +136,9 @@ def print_mitigation(name: str, results: Mapping[str, Any]) -> None:
 
     table = tables(results)[0]
     print(line(f"{name}: {table.caption}"))
-    print_table([table.corner, *table.columns], [
-        [heading, *(f"{cell.text} {cell.interval}".strip() for cell in cells)]
-        for heading, cells in table.rows])
+    print_table([column.title for column in table.columns], [
+        [f"{row.cells[column.key].text} {row.cells[column.key].detail}".strip()
+         for column in table.columns] for row in table.rows])
     if results.get("conclusion"):
         print(line(results["conclusion"]))
     print()

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from evalkit.core.errors import ConfigError, PluginError, one_line
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
-          "trainable_recognizers", "trainable_encoders", "metrics", "cohorts", "mitigations")
+          "trainable_recognizers", "trainable_encoders", "metrics", "cohorts", "mitigations",
+          "sections")
 
 # Where an optional package comes from, so that its absence can be mended in one command.
 EXTRA_OF_PACKAGE = {

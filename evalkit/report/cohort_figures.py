@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from evalkit.core.text import short
 from evalkit.core.types import Fact
+from evalkit.report.colour_scale import ColourScale, colour_scale, dots
 from evalkit.report.figures import COLOURS, INK, LINE, PAPER, SHAPES, drawn
-from evalkit.report.heat import Heat, dots, heat_of
 from evalkit.report.maps import Region, map_of, windows
+from evalkit.report.text import in_sentence
 from evalkit.store.documents.findings import Chance, Feature, Finding, Findings, Verdict
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ def ranking(finders: Sequence[Finding], fact: Fact) -> list[Titled]:
     if not rows:
         return []
     draw = partial(_ranking, finders=finders, fact=fact)
-    title = "Gaps where they were found and on fresh speakers"
+    title = "Gaps on discovery and on fresh speakers"
     height = 1.2 + 0.27 * (len(rows) + _GAP * len(finders))
-    return [(title, "Hollow marks: the gap where it was found, which is too large for having been "
-             "looked for. Filled marks: the gap on fresh speakers, with its 95 % interval. Shaded: "
-             "what a finder's first cohort comes to in 95 % of searches when outcomes are "
-             "shuffled among speakers.", drawn(draw, (5.2, height), "cohorts-ranking", title))]
+    return [(title, "Empty circles: the gap among the speakers on whom the cohort was discovered, "
+             "which overstates it, since large gaps were searched for. Filled marks: the gap on "
+             "fresh speakers, with its 95 % interval. Shaded: the range that holds 95 % of the "
+             "gaps that the same search finds when outcomes are shuffled among speakers, so that "
+             "there is nothing to find.", drawn(draw, (5.2, height), "cohorts-ranking", title))]
 
 
 def _ranking(figure: Figure, finders: Sequence[Finding], fact: Fact) -> None:
@@ -110,7 +112,7 @@ def _explain(figure: Figure) -> None:
     handles = [mark(marker="o", color=COLOURS[1]), mark(marker="D", color=COLOURS[6]),
                mark(marker="o", color=INK, markerfacecolor="none"),
                Patch(color=LINE)]
-    figure.legend(handles, ["confirmed", "not confirmed", "where found", "chance"],
+    figure.legend(handles, ["confirmed", "not confirmed", "on discovery", "chance"],
                   loc="outside upper left", frameon=False, ncols=4, handletextpad=0.2,
                   columnspacing=1.2)
 
@@ -127,14 +129,14 @@ def people_figures(people: pd.DataFrame, mapped: Mapping[str, Sequence[Feature]]
     """Maps where places are known, one a finder that is ``mapped`` to its regions, and projections
     where embeddings are. ``people`` have a ``rate`` and perhaps a ``column_of`` cohorts."""
     people = people.iloc[::1 + (len(people) - 1) // MOST_DOTS] if len(people) else people
-    heat = heat_of(people["rate"].to_numpy(float), findings.fact)
+    colours = colour_scale(people["rate"].to_numpy(float), findings.fact)
     maps = [figure for i, (finder, regions) in enumerate((mapped or {"": []}).items(), 1)
-            for figure in _maps(people, i, finder, regions, heat)]
-    return [*maps, *_projections(people, heat, [f for f in findings.finders if f.projected])]
+            for figure in _maps(people, i, finder, regions, colours)]
+    return [*maps, *_projections(people, colours, findings)]
 
 
-def _maps(people: pd.DataFrame, n: int, finder: str, regions: Sequence[Feature], heat: Heat
-          ) -> Iterator[Titled]:
+def _maps(people: pd.DataFrame, n: int, finder: str, regions: Sequence[Feature],
+          colours: ColourScale) -> Iterator[Titled]:
     """The map of the ``n``-th finder of places, and perhaps a closer one."""
     if not {"latitude", "longitude"} <= set(people):
         return
@@ -145,15 +147,15 @@ def _maps(people: pd.DataFrame, n: int, finder: str, regions: Sequence[Feature],
     shapes = [_region(i, region, people, finder) for i, region in enumerate(regions, 1)]
     of = "" if n == 1 else f", {finder}"
     for i, window in enumerate(windows(places), 1):
-        title = f"Map of the speakers{of}" if i == 1 else f"The same where most speakers are{of}"
-        draw = partial(map_of, window=window, places=places, heat=heat, regions=shapes,
-                       classes=heat.classes(people["rate"].to_numpy(float)))
+        title = f"Map of the speakers{of}" if i == 1 else f"Detail: where most speakers live{of}"
+        draw = partial(map_of, window=window, places=places, colours=colours, regions=shapes,
+                       classes=colours.classes(people["rate"].to_numpy(float)))
         height = min(6.5, max(2.6, 0.8 + 4.6 / window.across))
         name = f"cohorts-map-{i}" if n == 1 else f"cohorts-map-{n}-{i}"
         yield title, "A dot is a speaker. " + (
-            f"Dashed lines and numbers: where the speakers of the regions that {finder} found "
-            "live, as in the table below." if regions else
-            "No finder found a border that is worth drawing."), (
+            f"Dashed lines and numbers: the regions that {finder} found, numbered as in the table "
+            "below." if regions else
+            "No finder divided the map into regions."), (
             drawn(draw, (5.2, height), name, title))
 
 
@@ -164,18 +166,20 @@ def _region(i: int, region: Feature, people: pd.DataFrame, finder: str) -> Regio
                   inside[["longitude", "latitude"]].to_numpy(float))
 
 
-def _projections(people: pd.DataFrame, heat: Heat, findings: Sequence[Finding]
+def _projections(people: pd.DataFrame, colours: ColourScale, findings: Findings
                  ) -> Iterator[Titled]:
     if not {"x", "y"} <= set(people):
         return
     people = people.dropna(subset=["x", "y"])
     if people.empty:
         return
-    title = "Voices by how well they are served"
-    yield title, "Speaker embeddings, projected to the plane in which they vary most.", drawn(
-        partial(_by_error, people=people, heat=heat), (5.2, 4.6), "cohorts-errors", title)
-    for i, finding in enumerate((f for f in findings if column_of(f.finder) in people), 1):
-        title = "Voices by cohort" if i == 1 else f"Voices by cohort of {finding.finder}"
+    title = f"Speaker embeddings by {in_sentence(findings.fact.named(findings.metric))}"
+    yield title, "Projected to the plane in which they vary most; a dot is a speaker.", drawn(
+        partial(_by_error, people=people, colours=colours), (5.2, 4.6), "cohorts-errors", title)
+    shown = (f for f in findings.finders if f.projected and column_of(f.finder) in people)
+    for i, finding in enumerate(shown, 1):
+        title = "Speaker embeddings by cohort" if i == 1 else (
+            f"Speaker embeddings by cohort of {finding.finder}")
         name = "cohorts-voices" if i == 1 else f"cohorts-voices-{i}"
         yield title, "The same plane. Colours and shapes: the cohorts that were tested.", drawn(
             partial(_by_cohort, people=people, cohort=people[column_of(finding.finder)],
@@ -183,11 +187,11 @@ def _projections(people: pd.DataFrame, heat: Heat, findings: Sequence[Finding]
             (5.2, 4.6), name, title)
 
 
-def _by_error(figure: Figure, people: pd.DataFrame, heat: Heat) -> None:
+def _by_error(figure: Figure, people: pd.DataFrame, colours: ColourScale) -> None:
     axes = figure.subplots()
-    dots(axes, people[["x", "y"]].to_numpy(float), heat.classes(people["rate"].to_numpy(float)))
+    dots(axes, people[["x", "y"]].to_numpy(float), colours.classes(people["rate"].to_numpy(float)))
     _bare(axes)
-    heat.legend(figure)
+    colours.legend(figure)
 
 
 def _by_cohort(figure: Figure, people: pd.DataFrame, cohort: pd.Series, tested: Collection[str]

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from markupsafe import Markup
-
 from evalkit.core.text import printable
-from evalkit.report.groups import Groups
-from evalkit.report.listing import Cell, Line, Listing, to_csv
-from evalkit.report.mitigation import Experiment
-from evalkit.statistics.groups import plain_data
-from evalkit.store.documents.findings import Findings
-from evalkit.store.documents.run import RunRecord
-from evalkit.store.runfolder import write_json
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Filled
+from evalkit.report.table import Table, to_csv
+from evalkit.store.documents.report import ReportFindings
 
 TABLES = "tables"
 FINDINGS = "findings.json"
-SCHEMA_VERSION = 1
-"""Of a report's findings.json."""
+_NAME = re.compile(r"\w[\w.-]*")
 
 
-def write_tables(folder: Path, listings: Iterable[Listing]) -> None:
-    """Writes ``folder / TABLES / NAME.csv`` for every listing."""
+def write_tables(folder: Path, tables: Iterable[Table]) -> None:
+    """Writes ``folder / TABLES / NAME.csv`` for every table. Raises ValueError for a name that is
+    not one of a file or is there twice."""
     (folder / TABLES).mkdir()
-    for listing in listings:
-        (folder / TABLES / f"{listing.name}.csv").write_text(to_csv(listing), encoding="utf-8")
+    for table in tables:
+        path = folder / TABLES / f"{table.name}.csv"
+        if not _NAME.fullmatch(table.name) or path.exists():
+            raise ValueError(f"table {table.name!r}: give it a name of its own, of letters, "
+                             "digits, dots and dashes")
+        path.write_text(to_csv(table), encoding="utf-8")
 
 
-def mitigation_tables(experiments: Iterable[Experiment]) -> list[Listing]:
-    """The tables of mitigation experiments; a value's interval or change is in its cell."""
-    return [Listing(f"mended-{i}-{j}", f"{experiment.name}: {table.caption}",
-                    [table.corner, *table.columns],
-                    [Line([Cell(heading), *map(_with_interval, cells)])
-                     for heading, cells in table.rows])
-            for i, experiment in enumerate(experiments, 1)
-            for j, table in enumerate(experiment.tables, 1)]
-
-
-def _with_interval(cell: Cell) -> Cell:
-    return Cell(f"{cell.text} [{cell.interval}]" if cell.interval else cell.text)
-
-
-def write_findings(folder: Path, info: RunRecord, lede: Sequence[Markup],
-                   groups: Groups | None, cohorts: Findings | None) -> None:
-    """Writes ``folder / FINDINGS``: which run, the summary's sentences, what statistics say of
-    the groups, and the run's own findings of cohorts, None where none were looked for."""
-    write_json(folder / FINDINGS, {
-        "schema": SCHEMA_VERSION, "corpus": printable(info.corpus.name),
-        "created": info.created, "evalkit": info.evalkit, "seed": info.seed,
-        "summary": [sentence.striptags() for sentence in lede],
-        "groups": [plain_data(report) for report in groups.reports] if groups else [],
-        "cohorts": cohorts and cohorts.to_dict()})
+def write_findings(folder: Path, run: ReportedRun, sections: Sequence[Filled]) -> None:
+    """Writes ``folder / FINDINGS``: which run, the summary's sentences, and what each section
+    found."""
+    record = run.record
+    ReportFindings(
+        corpus=printable(record.corpus.name), created=record.created, evalkit=record.evalkit,
+        seed=record.seed, summary=[sentence.striptags() for filled in sections
+                                   for sentence in filled.sentences],
+        sections={filled.section.id: dict(filled.content.findings) for filled in sections
+                  if filled.content.findings}).write(folder / FINDINGS)

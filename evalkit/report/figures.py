@@ -12,7 +12,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from evalkit.core.text import printable, short
-from evalkit.report.groups import GroupRow, Groups
+from evalkit.report.groups import Groups, GroupValue
+from evalkit.report.text import in_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,36 +42,49 @@ MOST_GROUPS = 24
 """More than this no figure shows: those with the most speakers stay."""
 
 
-def error_rates_by_group(groups: Groups) -> list[tuple[str, Markup]]:
-    """For each condition its name and a figure: a row a group, a mark a pipeline, the word
-    error rate in per cent along the same axis in every figure."""
+def values_by_group(groups: Groups) -> list[tuple[str, Markup]]:
+    """For each condition its name and a figure: a row a group, a mark a pipeline, the metric along
+    the same axis in every figure."""
     known = [row.value for row in groups.rows if not row.undefined]
-    ends = [row.interval[1] for row in groups.rows if row.interval]
     if not known:
         return []
     shown = set(sorted(groups.order, key=lambda name: -groups.speakers[name])[:MOST_GROUPS])
     order = [name for name in groups.order if name in shown]
     pipelines = list(dict.fromkeys(row.pipeline for row in groups.rows))
-    # A group of three speakers may have an interval that would dwarf all values.
-    limit = 105 * max(*known, min(max(ends, default=0.0), 1.5 * max(known))) or 1.0
     height = 1.0 + len(order) * max(0.34, 0.13 * len(pipelines))
     figures = []
     for i, condition in enumerate(dict.fromkeys(row.condition for row in groups.rows), 1):
         rows = [row for row in groups.rows if row.condition == condition and row.group in shown]
-        title = f"Word error rate by {groups.column} under {condition}"
+        title = f"{groups.title} by {groups.column} under {condition}"
         draw = partial(_panel, rows=rows, groups=groups, order=order, pipelines=pipelines,
-                       limit=limit)
+                       limits=_limits(groups, known))
         figures.append((condition, drawn(draw, (5.2, height), f"figure-{i}", title)))
     return figures
 
 
-def _panel(figure: Figure, *, rows: Sequence[GroupRow], groups: Groups, order: list[str],
-           pipelines: list[str], limit: float) -> None:
+def _limits(groups: Groups, known: Sequence[float]) -> tuple[float, float]:
+    """Of the axis: rates begin at zero, others a little below the lowest value. A group of three
+    speakers may have an interval that would dwarf all values: it is cut."""
+    scale, lowest, highest = groups.fact.scale, min(known), max(known)
+    ends = [row.interval for row in groups.rows if row.interval]
+    if scale > 1:
+        top = max((high for _, high in ends), default=0.0)
+        return 0.0, 1.05 * scale * max(highest, min(top, 1.5 * highest)) or 1.0
+    reach = (highest - lowest) or 0.1 * abs(highest) or 1.0
+    low = max(lowest - reach, min((low for low, _ in ends), default=lowest))
+    high = min(highest + reach, max((high for _, high in ends), default=highest))
+    return scale * (low - 0.05 * reach), scale * (high + 0.05 * reach)
+
+
+def _panel(figure: Figure, *, rows: Sequence[GroupValue], groups: Groups, order: list[str],
+           pipelines: list[str], limits: tuple[float, float]) -> None:
     axes = figure.subplots()
-    _plot(axes, rows, order, pipelines)
+    _plot(axes, rows, order, pipelines, groups.fact.scale)
     names = [f"{short(name, 24)} ({groups.speakers[name]})" for name in order]
     axes.set_yticks(range(len(order)), names)
-    axes.set(xlim=(0, limit), xlabel="word error rate, %", ylabel="")
+    label = in_sentence(groups.title)
+    axes.set(xlim=limits, ylabel="",
+             xlabel=f"{label}, {groups.fact.unit}" if groups.fact.unit else label)
     decorate(axes, pipelines)
 
 
@@ -88,36 +102,41 @@ def drawn(draw: Callable[[Figure], None], size: tuple[float, float], name: str, 
         return _inline(_svg(figure), name, title)
 
 
-def _plot(axes: Axes, rows: Sequence[GroupRow], order: list[str], pipelines: list[str]) -> None:
+def _plot(axes: Axes, rows: Sequence[GroupValue], order: list[str], pipelines: list[str],
+          scale: float) -> None:
     """Groups and pipelines are plotted by number, so that no name can be taken for markup or
     merged with another of the same beginning."""
     import seaborn
 
     data = pd.DataFrame(
-        [(100 * row.value, str(order.index(row.group)), str(pipelines.index(row.pipeline)))
-         for row in rows if not row.undefined], columns=["rate", "group", "pipeline"])
+        [(scale * row.value, str(order.index(row.group)), str(pipelines.index(row.pipeline)))
+         for row in rows if not row.undefined], columns=["value", "group", "pipeline"])
     hues = [str(i) for i in range(len(pipelines))]
-    dodge = min(0.6, 0.18 * (len(hues) - 1))
-    _whiskers(axes, rows, order, pipelines, dodge)
+    _whiskers(axes, rows, order, pipelines, scale)
     seaborn.pointplot(
-        data, x="rate", y="group", hue="pipeline", order=[str(i) for i in range(len(order))],
+        data, x="value", y="group", hue="pipeline", order=[str(i) for i in range(len(order))],
         hue_order=hues, palette=_cycle(COLOURS, hues), markers=_cycle(SHAPES, hues),
         linestyle="none", errorbar=None, legend=False, ax=axes, markersize=6.5,
-        markeredgecolor=PAPER, markeredgewidth=0.8, dodge=dodge)
+        markeredgecolor=PAPER, markeredgewidth=0.8, dodge=_dodge(pipelines))
 
 
-def _whiskers(axes: Axes, rows: Sequence[GroupRow], order: list[str], pipelines: list[str],
-              dodge: float) -> None:
+def _whiskers(axes: Axes, rows: Sequence[GroupValue], order: list[str], pipelines: list[str],
+              scale: float) -> None:
     """The intervals, each at the height that seaborn gives its mark."""
-    colours = _cycle(COLOURS, pipelines)
+    colours, dodge = _cycle(COLOURS, pipelines), _dodge(pipelines)
     for row in rows:
         if row.interval is None:
             continue
         i = pipelines.index(row.pipeline)
         shift = dodge * (i / max(1, len(pipelines) - 1) - 0.5) if len(pipelines) > 1 else 0.0
-        low, high = (100 * bound for bound in row.interval)
+        low, high = (scale * bound for bound in row.interval)
         axes.hlines(order.index(row.group) + shift, low, high, color=colours[i], linewidth=1.3,
                     alpha=0.75)
+
+
+def _dodge(pipelines: Sequence[str]) -> float:
+    """How far the first and the last pipeline of a group are apart, in rows."""
+    return min(0.6, 0.18 * (len(pipelines) - 1))
 
 
 def decorate(axes: Axes, pipelines: Sequence[str]) -> None:

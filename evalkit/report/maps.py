@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.report.colour_scale import ColourScale, dots
 from evalkit.report.figures import HEAT, INK, LINE, PAPER
-from evalkit.report.heat import Heat, dots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,19 +114,19 @@ def _parted(places: np.ndarray, axis: int) -> list[np.ndarray]:
     return np.split(ordered, [int(gaps.argmax()) + 1])
 
 
-def map_of(figure: Figure, *, window: Window, places: np.ndarray, classes: np.ndarray, heat: Heat,
-           regions: Sequence[Region]) -> None:
-    """Land, regions, and a dot for every place, as large and dark as its class of ``heat``."""
+def map_of(figure: Figure, *, window: Window, places: np.ndarray, classes: np.ndarray,
+           colours: ColourScale, regions: Sequence[Region]) -> None:
+    """Land, regions, and a dot for every place, as large and dark as its class of ``colours``."""
     axes = figure.subplots()
     _land_and_labels(axes, window, regions)
     dots(axes, places, classes)
     for ring in (ring for region in regions for ring in region.rings):
         axes.plot(*ring.T, color=INK, linewidth=0.9, linestyle="--")
-    heat.legend(figure)
+    colours.legend(figure)
 
 
 def shaded(axes: Axes, window: Window, regions: Sequence[Region], classes: np.ndarray) -> None:
-    """Land, and over it the regions, as dark as their classes of ``heat.Heat``; the smaller lie
+    """Land, and over it the regions, as dark as their classes of a ColourScale; the smaller lie
     upon the larger."""
     _land_and_labels(axes, window, regions)
     rings = [(ring, shade) for region, shade in zip(regions, classes, strict=True)

@@ -1,63 +1,42 @@
-"""The page in short, as Markdown for a pull request."""
+"""The page in brief, as Markdown for a pull request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from html import unescape
-from typing import Any
 
 from evalkit.core.text import in_markdown
-from evalkit.report.cohorts import Discovery
-from evalkit.report.listing import Cell, Listing
-from evalkit.report.tables import Matrix
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Filled
+from evalkit.report.table import Cell, Table
 
 LONGEST = 200
 """Characters of a name that are shown."""
 
 
-def summary(content: Mapping[str, Any]) -> str:
-    """The sentences of the summary, the change from earlier versions where there are any, the
-    most telling metric, and the cohorts that were confirmed."""
-    parts = [f"### evalkit: {_name(content['info'].corpus.name)}",
+def in_brief(run: ReportedRun, sections: Sequence[Filled]) -> str:
+    """The sentences of the summary, then of each section the tables that are shown in brief: the
+    change from earlier versions where there are any, the most telling metric, and the cohorts
+    that were confirmed."""
+    parts = [f"### evalkit: {_name(run.record.corpus.name)}",
              "\n".join(f"- {in_markdown(unescape(sentence.striptags()))}"
-                       for sentence in content["lede"])]
-    if content["versions"]:
-        parts.append(_listing(content["versions"]))
-    parts += [_matrix(matrix) for matrix in content["matrices"][:1]]
-    if content["discovery"] and content["discovery"].confirmed:
-        parts.append(_confirmed(content["discovery"]))
+                       for filled in sections for sentence in filled.sentences)]
+    parts += [_table(table) for filled in sections for table in filled.content.in_brief
+              if table.rows]
     return "\n\n".join(parts) + "\n"
+
+
+def _table(table: Table) -> str:
+    lines = [[_name(column.title) for column in table.columns], ["---"] * len(table.columns)]
+    lines += [[_cell(row.cells[column.key]) for column in table.columns] for row in table.rows]
+    return f"**{_name(table.caption)}**\n\n" + "\n".join(
+        f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(cell: Cell) -> str:
+    shown = f"{_name(cell.text)} ({_name(cell.detail)})" if cell.detail else _name(cell.text)
+    return f"{cell.mark} {shown}" if cell.mark else shown
 
 
 def _name(value: object) -> str:
     return in_markdown(value, LONGEST)
-
-
-def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(cell: Cell) -> str:
-    shown = f"{_name(cell.text)} ({_name(cell.interval)})" if cell.interval else _name(
-        cell.text)
-    return f"{cell.mark} {shown}" if cell.mark else shown
-
-
-def _listing(listing: Listing) -> str:
-    rows = ([_cell(cell) for cell in line.cells] for line in listing.lines)
-    return f"**{_name(listing.caption)}**\n\n" + _table(
-        [_name(column) for column in listing.columns], rows)
-
-
-def _matrix(matrix: Matrix) -> str:
-    name, unit = matrix.fact.named(matrix.metric), matrix.fact.unit
-    rows = ([_name(pipeline), *map(_cell, cells)] for pipeline, cells in matrix.rows)
-    return f"**{_name(f'{name}, {unit}' if unit else name)}**\n\n" + _table(
-        ["", *(_name(condition) for condition in matrix.conditions)], rows)
-
-
-def _confirmed(discovery: Discovery) -> str:
-    lines = [line for line in discovery.verdicts.lines if line.cells[-1].text == "confirmed"]
-    shown = Listing("", "Cohorts that fresh speakers confirmed", discovery.verdicts.columns, lines)
-    return _listing(shown)

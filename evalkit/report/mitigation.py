@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,10 @@ from markupsafe import Markup
 from evalkit.core.errors import RunError
 from evalkit.core.text import number, short
 from evalkit.core.types import Fact
+from evalkit.report.colour_scale import colour_scale
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
-from evalkit.report.heat import heat_of
-from evalkit.report.listing import Cell
 from evalkit.report.maps import Region, Window, shaded, windows
-from evalkit.report.text import known
+from evalkit.report.table import Cell, Column, Row, Table, measured
 from evalkit.store.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,6 +28,13 @@ SCHEMA_VERSION = 1
 """Of the results.json that are read here."""
 
 Results = Mapping[str, Any]
+
+
+def known(value: float | None) -> float:
+    """NaN for JSON's null."""
+    return math.nan if value is None else float(value)
+
+
 RATE = Fact("%", False, "", decimals=1)
 START = "none"
 """The arm that is the start itself."""
@@ -42,31 +48,20 @@ SPREADS: Mapping[str, str] = {"gap": "gap over", "deviation": "deviation over"}
 
 
 @dataclass(frozen=True)
-class Table:
-    """``rows`` have a heading each, which ``corner`` names, and a cell for each of the
-    ``columns``."""
-
-    caption: str
-    corner: str
-    columns: list[str]
-    rows: list[tuple[str, list[Cell]]]
-
-
-@dataclass(frozen=True)
 class Experiment:
     """``conclusion`` is a sentence for who decides on a release, "" where there is none."""
 
     name: str
     conclusion: str
     tables: list[Table]
-    figures: list[tuple[str, Markup]] = field(default_factory=list)
+    figures: list[tuple[str, Markup]]
 
 
-def mitigation_section(run: RunFolder) -> list[Experiment]:
-    """The finished experiments of a run, by name; their template is mitigation.html.j2. Raises
-    RunError for results that this version does not read."""
-    return [_experiment(run, name, results, f"mended-{i}")
-            for i, (name, results) in enumerate(run.mitigations().items())]
+def experiments(run: RunFolder) -> list[Experiment]:
+    """The finished experiments of a run, by name. Raises RunError for results that this version
+    does not read."""
+    return [_experiment(run, name, results, f"mitigation-{i}")
+            for i, (name, results) in enumerate(run.mitigations().items(), 1)]
 
 
 def _experiment(run: RunFolder, name: str, results: Results, prefix: str) -> Experiment:
@@ -74,50 +69,64 @@ def _experiment(run: RunFolder, name: str, results: Results, prefix: str) -> Exp
         raise RunError(f"{run.path}: mitigation {name!r} has schema {results.get('schema')!r}, "
                        f"this evalkit reads {SCHEMA_VERSION}; run it again with this version")
     figures = _figures(results, prefix) if results["kind"] == "recognition" else []
-    return Experiment(name, str(results.get("conclusion", "")), tables(results), figures)
+    return Experiment(name, str(results.get("conclusion", "")), tables(results, prefix), figures)
 
 
-def tables(results: Results) -> list[Table]:
-    """The tables of one experiment, the most important first."""
+def tables(results: Results, prefix: str = "mitigation") -> list[Table]:
+    """The tables of one experiment, the most important first, named after ``prefix``."""
     if results["kind"] == "recognition":
-        return [_statistics(results["arms"]), _regions(results["arms"], results["targets"])]
+        return [_statistics(results["arms"], f"{prefix}-1"),
+                _regions(results["arms"], results["targets"], f"{prefix}-2")]
     names = list(_changes(results["arms"]))
     groups = [name for name in names if "=" in name]
-    return [_error_rates(results["arms"], [name for name in names if name not in groups]),
-            _error_rates(results["arms"], groups), _at_one_threshold(results["arms"])]
+    whole = [name for name in names if name not in groups]
+    return [_error_rates(results["arms"], whole, f"{prefix}-1"),
+            _error_rates(results["arms"], groups, f"{prefix}-2"),
+            _at_one_threshold(results["arms"], f"{prefix}-3")]
 
 
-def _statistics(arms: Sequence[Results]) -> Table:
-    rows = [(_label(arm), [_statistic(arm, name) for name in STATISTICS]) for arm in arms]
-    return Table("Word error rate on test speakers, %, and its change relative to the start, %, "
-                 "with 95 % interval; the variance is over regions, the last column how much the "
-                 "targets' rate is above that of the region served best, relative to it",
-                 "arm", list(STATISTICS.values()), rows)
+def _table(name: str, caption: str, corner: str, columns: Sequence[str],
+           rows: Sequence[tuple[str, Sequence[Cell]]]) -> Table:
+    """A heading, which ``corner`` names, and a number for each of the columns."""
+    keys = [f"column {i}" for i, _ in enumerate(columns)]
+    return Table(name, caption, [Column("heading", corner), *(
+        Column(key, title, "number") for key, title in zip(keys, columns, strict=True))],
+        [Row({"heading": Cell(heading), **dict(zip(keys, cells, strict=True))})
+         for heading, cells in rows])
+
+
+def _statistics(arms: Sequence[Results], name: str) -> Table:
+    rows = [(_label(arm), [_statistic(arm, statistic) for statistic in STATISTICS])
+            for arm in arms]
+    return _table(name, "Word error rate on test speakers, %, and its change relative to the "
+                  "start, %, with 95 % interval; the variance is over regions, the last column how "
+                  "much the targets' rate is above that of the region with the lowest, relative to "
+                  "it",
+                  "arm", list(STATISTICS.values()), rows)
 
 
 def _statistic(arm: Results, name: str) -> Cell:
-    found = arm["statistics"][name]
+    statistic = arm["statistics"][name]
     scale = 100 if name == "variance" else 1  # of points²
-    value = number(scale * known(found["value"]), RATE)
-    return Cell(value, "" if arm["arm"] == START else _change(found, "change"))
+    change = {} if arm["arm"] == START else _change(statistic, "change")
+    return _cell(scale * known(statistic["value"]), change)
 
 
-def _regions(arms: Sequence[Results], targets: Sequence[str]) -> Table:
+def _regions(arms: Sequence[Results], targets: Sequence[str], name: str) -> Table:
     cells = {arm["arm"]: {r["region"]: r for r in arm["regions"]} for arm in arms}
     rows = [(f"{region} (target)" if region in targets else region, [
         _region(cells[arm["arm"]][region], arm["arm"] == START) for arm in arms])
             for region in cells[START]]
-    return Table("Word error rate by region, %, with 95 % interval; after the start its change in "
-                 "points", "region", [_label(arm) for arm in arms], rows)
+    return _table(name, "Word error rate by region, %, with 95 % interval; after the start its "
+                  "change in points", "region", [_label(arm) for arm in arms], rows)
 
 
 def _region(outcome: Results, is_start: bool) -> Cell:
     """The start's rate with its interval; another arm's with that of the change."""
     rate = outcome["rate"]
-    value = number(known(rate["value"]), RATE)
     if is_start:
-        return Cell(value, _span(rate))
-    return Cell(value, _change(outcome["difference"], "value"))
+        return measured(known(rate["value"]), RATE, known(rate["low"]), known(rate["high"]))
+    return _cell(known(rate["value"]), _change(outcome["difference"], "value"))
 
 
 def _changes(arms: Results) -> Results:
@@ -126,17 +135,18 @@ def _changes(arms: Results) -> Results:
     return changes
 
 
-def _error_rates(arms: Results, names: Sequence[str]) -> Table:
+def _error_rates(arms: Results, names: Sequence[str], name: str) -> Table:
     before = _changes(arms)
-    rows = [(_measure(name), [
-        Cell(number(known(before[name]["before"]), RATE)) if arm == START else
-        _changed(found["changes"][START][name]) for arm, found in arms.items()]) for name in names]
-    return Table("Equal error rate on test speakers, %, and its change from the start in points, "
-                 "with 95 % interval", "speakers", list(arms), rows)
+    rows = [(_measure(measure), [
+        _cell(known(before[measure]["before"]), {}) if arm == START else
+        _changed(outcome["changes"][START][measure]) for arm, outcome in arms.items()])
+            for measure in names]
+    return _table(name, "Equal error rate on test speakers, %, and its change from the start in "
+                  "points, with 95 % interval", "speakers", list(arms), rows)
 
 
-def _changed(found: Results) -> Cell:
-    return Cell(number(known(found["after"]), RATE), _change(found, "value"))
+def _changed(outcome: Results) -> Cell:
+    return _cell(known(outcome["after"]), _change(outcome, "value"))
 
 
 def _measure(name: str) -> str:
@@ -147,21 +157,37 @@ def _measure(name: str) -> str:
     return "all" if name == "overall" else name.replace("=", " = ", 1)
 
 
-def _at_one_threshold(arms: Results) -> Table:
+def _at_one_threshold(arms: Results, name: str) -> Table:
     first = next(iter(arms.values()))["seeds"][0]
-    groups = [(column, group) for column, found in first["groups"].items() for group in found]
+    groups = [(column, group) for column, rates in first["groups"].items() for group in rates]
     rows = [("all", [_errors([seed["overall"] for seed in arm["seeds"]])
                      for arm in arms.values()])]
     rows += [(f"{column} = {group}", [_errors([seed["groups"][column][group]
                                                for seed in arm["seeds"]])
                                       for arm in arms.values()]) for column, group in groups]
-    return Table("False rejections / false acceptances at one threshold for all, %, means over "
-                 "seeds", "speakers", list(arms), rows)
+    return _table(name, "False rejections / false acceptances at one threshold for all, %, means "
+                  "over seeds", "speakers", list(arms), rows)
 
 
 def _errors(seeds: Sequence[Results]) -> Cell:
     return Cell(" / ".join(number(fmean(known(seed[rate]["value"]) for seed in seeds), RATE)
                            for rate in ("frr", "far")))
+
+
+def _cell(value: float, change: Mapping[str, float]) -> Cell:
+    """A rate and, where there is one, its ``change`` with the bounds of that."""
+    if not change:
+        return measured(value, RATE)
+    shown, low, high = change.values()
+    bounds = f"{number(low, RATE)} to {number(high, RATE)}"
+    detail = f"{number(shown, RATE, signed=shown > 0)} ({bounds})"
+    parts = {name: RATE.scale * part for name, part in change.items()}
+    return replace(measured(value, RATE), detail=detail, parts=parts)
+
+
+def _change(outcome: Results, key: str) -> dict[str, float]:
+    return {"change": known(outcome[key]), "change, low": known(outcome["low"]),
+            "change, high": known(outcome["high"])}
 
 
 def _figures(results: Results, name: str) -> list[tuple[str, Markup]]:
@@ -209,16 +235,16 @@ def _map(figure: Figure, features: Sequence[Results], arms: Sequence[Results], w
     """Every region has the colour of its rate, on one scale for all arms, and its rate as label."""
     rates = np.array([[_rates(arm).get(feature["properties"]["name"], math.nan)
                        for feature in features] for arm in arms])
-    heat = heat_of(rates.ravel(), RATE)
+    colours = colour_scale(rates.ravel(), RATE)
     rows = _rows(window, len(arms))
     panels = figure.subplots(rows, len(arms) // rows, squeeze=False, sharex=True, sharey=True)
     for axes, arm, values in zip(panels.flat, arms, rates, strict=True):
         regions = [Region(number(value, RATE), feature["bbox"], _inside(*feature["bbox"]))
                    for feature, value in zip(features, values, strict=True)]
-        shaded(axes, window, regions, heat.classes(values))
+        shaded(axes, window, regions, colours.classes(values))
         axes.set_title(_label(arm), fontsize="medium", loc="left")
         axes.label_outer()
-    heat.legend(figure, "region")
+    colours.legend(figure, "region")
 
 
 def _rows(window: Window, panels: int) -> int:
@@ -242,12 +268,3 @@ def _label(arm: Results) -> str:
     strength = f" {arm['strength']:g}" if arm["strength"] else ""
     return f"{arm['arm']}{strength}{'' if arm['keeps_overall'] else ' (costs overall on dev)'}"
 
-
-def _change(found: Results, key: str) -> str:
-    value = known(found[key])
-    sign = "+" if value > 0 else ""
-    return f"{sign}{number(value, RATE)} ({_span(found)})"
-
-
-def _span(found: Results) -> str:
-    return " to ".join(number(known(found[bound]), RATE) for bound in ("low", "high"))

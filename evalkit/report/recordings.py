@@ -35,7 +35,7 @@ class Recordings:
     under a name made of its content."""
 
     run: RunFolder
-    info: RunRecord
+    record: RunRecord
     folder: Path
 
     def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
@@ -59,10 +59,10 @@ class Recordings:
 
     @property
     def _kept(self) -> bool:
-        return self.info.config.keep_audio
+        return self.record.config.keep_audio
 
     def _enhances(self, pipeline: str) -> bool:
-        known = self.info.pipelines
+        known = self.record.pipelines
         return pipeline in known and known[pipeline].enhancer is not None
 
     def _player(self, label: str, name: str | None, find: Callable[[str], Path],

@@ -3,7 +3,6 @@ untrusted."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -19,16 +18,16 @@ def say(sentence: str, *parts: object) -> Markup:
     return Markup(sentence).format(*isolated)  # noqa: S704 -- sentences are constants
 
 
-def known(value: float | None) -> float:
-    """NaN for JSON's null."""
-    return math.nan if value is None else float(value)
-
-
 def listed(parts: list[Markup]) -> Markup:
     """ "a", "a and b", "a, b and c"."""
     if len(parts) < 2:
         return Markup("").join(parts)
     return Markup(", ").join(parts[:-1]) + " and " + parts[-1]
+
+
+def in_sentence(title: str) -> str:
+    """A title within a sentence: "Word error rate" begins small there, "PESQ" does not."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def markdown(text: str) -> Markup:

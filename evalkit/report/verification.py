@@ -14,11 +14,21 @@ from scipy.stats import norm
 
 from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
-from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, p_value, plain
-from evalkit.report.tables import Headline
+from evalkit.report.headline import Headline
+from evalkit.report.table import (
+    Cell,
+    Column,
+    Row,
+    Table,
+    counted,
+    failed,
+    measured,
+    p_value,
+    status,
+    texts,
+)
 from evalkit.statistics.detection import DetectionInterval
-from evalkit.statistics.groups import Status
-from evalkit.statistics.runs import TRIAL_DRAWS, verification_reports
+from evalkit.statistics.run_statistics import TRIAL_DRAWS, verification_reports
 from evalkit.statistics.verification import VerificationReport
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.trials import DetectionCurve, crossing, detection_curve
@@ -33,75 +43,85 @@ TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60)
 """Per cent, at the axes of a trade-off, whose ends are those of the axes."""
 STEP = 0.02
 """Standard deviations within which two points of a curve are one."""
-_GROUPS = ("Pipeline", "Condition", "Equal error rate of its own, %", "Rejected wrongly, %",
-           "Accepted wrongly, %", "Speakers", "Target trials", "Other trials", "Failed", "Status")
-_FAIRNESS = ("Pipeline", "Condition", "FDR", "By chance alone", "p of FDR", "GARBE",
-             "GARBE by chance alone", "p of GARBE")
-_MARKS: dict[Status, str] = {"ok": "●", "insufficient": "○", "unknown": "○"}
+_WHERE = (Column("pipeline", "Pipeline"), Column("condition", "Condition"))
+_ERRORS = (*_WHERE, Column("eer", "Equal error rate of its own, %", "number"),
+           Column("miss", "Rejected wrongly, %", "number"),
+           Column("false_alarm", "Accepted wrongly, %", "number"),
+           Column("n_speakers", "Speakers", "number"),
+           Column("n_targets", "Target trials", "number"),
+           Column("n_nontargets", "Other trials", "number"),
+           Column("n_failed", "Failed", "number"), Column("status", "Status"))
+_FAIRNESS = (*_WHERE, Column("fdr", "FDR", "number"),
+             Column("expected_fdr", "FDR by chance alone", "number"),
+             Column("p_fdr", "p of FDR", "number"), Column("garbe", "GARBE", "number"),
+             Column("expected_garbe", "GARBE by chance alone", "number"),
+             Column("p_garbe", "p of GARBE", "number"))
 
 
 @dataclass(frozen=True)
-class Verification:
-    """For each condition its name and the trade-offs of its pipelines; errors by group and how
-    unequal they are, None without a column to group by."""
+class VerificationByGroup:
+    """Errors by group, how unequal they are (no rows where too few can be compared), and what
+    statistics warn of."""
 
-    tradeoffs: list[tuple[str, Markup]]
-    errors: Listing | None
-    fairness: Listing | None
+    errors: Table
+    fairness: Table
     notes: list[str]
 
 
-def verification(run: RunFolder, headline: Headline, column: str | None) -> Verification | None:
-    """Of the run's trials, with groups by the metadata ``column``; None where there is none."""
-    trials = run.trials()
-    trials = trials[trials["score"].notna()]
-    if trials.empty:
+def by_group(run: RunFolder, headline: Headline, column: str | None) -> VerificationByGroup | None:
+    """Of the run's trials, with groups by the metadata ``column``; None without either."""
+    if column is None or run.trials()["score"].isna().all():
         return None
-    figures = list(_tradeoffs(trials, headline))
-    if column is None:
-        return Verification(figures, None, None, [])
     reports = verification_reports(run, [[column]], draws=TRIAL_DRAWS)
     order = [(p, c) for p in headline.pipelines for c in headline.conditions]
     reports.sort(key=lambda report: order.index((report.pipeline, report.condition)))
-    caption = f"Speaker verification by {column}, at one threshold for everybody"
-    errors = Listing("verification", caption, (column, *_GROUPS), list(_errors(reports)),
-                     frozenset(_GROUPS[2:9]))
-    fair = [Line(_fairness(report)) for report in reports if report.fairness]
-    return Verification(figures, errors, Listing(
-        "verification-fairness", "Do the groups differ more than by chance?", _FAIRNESS, fair,
-        frozenset(_FAIRNESS[2:])) if fair else None,
-        list(dict.fromkeys(note for report in reports for note in report.warnings)))
+    notes = dict.fromkeys(note for report in reports for note in report.warnings)
+    return VerificationByGroup(
+        Table("verification", f"Speaker verification by {column}, at one threshold for everybody",
+              [Column("group", column), *_ERRORS], list(_errors(reports))),
+        Table("verification-fairness", "Do the groups differ more than by chance?", _FAIRNESS,
+              [Row(_fairness(report)) for report in reports if report.fairness]), list(notes))
 
 
-def _errors(reports: Sequence[VerificationReport]) -> Iterator[Line]:
+def _errors(reports: Sequence[VerificationReport]) -> Iterator[Row]:
     for i, report in enumerate(reports, 1):
         for j, row in enumerate(report.rows, 1):
-            rates = [_ranged(row.rates[name]) for name in ("eer", "miss", "false_alarm")]
-            yield Line([*plain(row.group, report.pipeline, report.condition), *rates,
-                        *map(counted, (row.n_speakers, row.n_targets, row.n_nontargets)),
-                        failed(row.n_failed),
-                        Cell("compared" if row.status == "ok" else row.status,
-                             mark=_MARKS[row.status])], f"verified-{i}-{j}")
+            yield Row(texts(group=row.group, pipeline=report.pipeline, condition=report.condition)
+                      | {name: _ranged(row.rates[name]) for name in ("eer", "miss", "false_alarm")}
+                      | {"n_speakers": counted(row.n_speakers),
+                         "n_targets": counted(row.n_targets),
+                         "n_nontargets": counted(row.n_nontargets),
+                         "n_failed": failed(row.n_failed), "status": status(row.status)},
+                      f"verified-{i}-{j}")
 
 
 def _ranged(rate: DetectionInterval) -> Cell:
     return measured(rate.value, SHARE, rate.low, rate.high, rate.warning or "")
 
 
-def _fairness(report: VerificationReport) -> list[Cell]:
-    found: Any = report.fairness
-    return [*plain(report.pipeline, report.condition),
-            measured(found.fdr, INDEX), measured(found.expected_fdr, INDEX), p_value(found.p_fdr),
-            measured(found.garbe, INDEX), measured(found.expected_garbe, INDEX),
-            p_value(found.p_garbe)]
+def _fairness(report: VerificationReport) -> dict[str, Cell]:
+    fairness: Any = report.fairness
+    return texts(pipeline=report.pipeline, condition=report.condition) | {
+        "fdr": measured(fairness.fdr, INDEX),
+        "expected_fdr": measured(fairness.expected_fdr, INDEX),
+        "p_fdr": p_value(fairness.p_fdr), "garbe": measured(fairness.garbe, INDEX),
+        "expected_garbe": measured(fairness.expected_garbe, INDEX),
+        "p_garbe": p_value(fairness.p_garbe)}
+
+
+def tradeoffs(run: RunFolder, headline: Headline) -> list[tuple[str, Markup]]:
+    """For each condition that has trials its name and the detection error trade-offs of its
+    pipelines."""
+    trials = run.trials()
+    return list(_tradeoffs(trials[trials["score"].notna()], headline))
 
 
 def _tradeoffs(trials: pd.DataFrame, headline: Headline) -> Iterator[tuple[str, Markup]]:
     for i, condition in enumerate(headline.conditions, 1):
-        here = trials[trials["condition"] == condition]
+        under = trials[trials["condition"] == condition]
         curves = {name: detection_curve(rows["score"].to_numpy(float), rows["label"].to_numpy(bool))
                   for name in headline.pipelines
-                  if (rows := here[here["pipeline"] == name])["label"].nunique() == 2}
+                  if (rows := under[under["pipeline"] == name])["label"].nunique() == 2}
         if curves:
             title = f"Detection error trade-off under {condition}"
             yield condition, drawn(partial(_tradeoff, curves=curves), (4.4, 4.6), f"det-{i}", title)
@@ -115,9 +135,9 @@ def _tradeoff(figure: Figure, curves: dict[str, DetectionCurve]) -> None:
     axes.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=":")
     for i, curve in enumerate(curves.values()):
         _line(axes, curve, COLOURS[i % len(COLOURS)], SHAPES[i % len(SHAPES)])
-    at = norm.ppf(np.array(TICKS) / 100)
-    axes.set_xticks(at, [f"{tick:g}" for tick in TICKS])
-    axes.set_yticks(at, [f"{tick:g}" for tick in TICKS])
+    ticks = norm.ppf(np.array(TICKS) / 100)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in TICKS])
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in TICKS])
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="accepted wrongly, %",
              ylabel="rejected wrongly, %")
     decorate(axes, list(curves))

@@ -21,14 +21,8 @@ from typing import TypeVar
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import missing_package
 from evalkit.run.plan import Shard
-from evalkit.run.shard import (
-    ShardResult,
-    Tables,
-    crashed_tables,
-    process_shard,
-    shard_tables,
-    write_shard,
-)
+from evalkit.run.shard import Made, crashed, make
+from evalkit.run.tables import ShardResult, process_shard, write_shard
 
 T = TypeVar("T")
 
@@ -105,17 +99,17 @@ def _alone(shard: Shard, run: Path) -> ShardResult:
     try:
         return _in_own_process(process_shard, shard, run)
     except BrokenExecutor:
-        tables = Tables()
+        made = Made()
         for utterance in shard.utterances:
-            tables.extend(_surviving(replace(shard, utterances=(utterance,)), run))
-        return write_shard(shard, tables, run)
+            made.extend(_surviving(replace(shard, utterances=(utterance,)), run))
+        return write_shard(shard, made, run)
 
 
-def _surviving(shard: Shard, run: Path) -> Tables:
+def _surviving(shard: Shard, run: Path) -> Made:
     try:
-        return _in_own_process(shard_tables, shard, run)
+        return _in_own_process(make, shard, run)
     except BrokenExecutor:
-        return crashed_tables(shard)
+        return crashed(shard)
 
 
 def _in_own_process(work: Callable[[Shard, Path], T], shard: Shard, run: Path) -> T:

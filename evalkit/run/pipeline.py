@@ -1,18 +1,31 @@
-"""A pipeline's parts, made from its configuration."""
+"""A pipeline's parts, conditions and metrics, made from the configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeGuard
+from typing import Any, Generic, Protocol
 
 from evalkit.core.alignment import Alignment, Costs, align
 from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.errors import PluginError
 from evalkit.core.plugins import create
-from evalkit.core.protocols import Condition, Enhancer, Metric, Recalled, Recognizer, SpeakerEncoder
+from evalkit.core.protocols import (
+    Condition,
+    Enhancer,
+    Metric,
+    Recalled,
+    Recognizer,
+    SpeakerEncoder,
+)
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
 from evalkit.store.documents import run as documents
+
+PROTOCOLS: Mapping[str, type] = {
+    "conditions": Condition, "enhancers": Enhancer, "recognizers": Recognizer,
+    "encoders": SpeakerEncoder, "metrics": Metric}
+"""What plug-ins of each group are."""
 
 
 @dataclass(frozen=True)
@@ -24,36 +37,73 @@ class Pipeline:
     encoder: SpeakerEncoder | Recalled | None
 
     @property
-    def hears(self) -> bool:
-        """Whether any part needs the audio."""
-        listeners = (self.recognizer, self.encoder)
-        return self.enhancer is not None or any(
-            part is not None and not recalls(part) for part in listeners)
+    def stages(self) -> dict[str, Any]:
+        """The parts that there are, by the stage in which each works."""
+        parts = {"enhanced": self.enhancer, "recognised": self.recognizer,
+                 "embedded": self.encoder}
+        return {stage: part for stage, part in parts.items() if part is not None}
+
+    @property
+    def hearing(self) -> frozenset[str]:
+        """The stages that need audio."""
+        return frozenset(stage for stage, part in self.stages.items()
+                         if stage == "enhanced" or part.needs_audio)
 
     def describe(self, config: PipelineConfig) -> documents.Pipeline:
-        """Name and identity of every part, for ``run.json`` and the shards' keys."""
-        def part(name: str) -> documents.System | None:
-            system = getattr(self, name)
-            return system and documents.System(
-                name=getattr(config, name).name, identity=system.identity,
-                delay_ms=1000 * system.delay if name == "enhancer" else None)
+        """Name and identity of every part, for ``run.json``."""
+        plugins = plugins_of(config)
+        systems = {stage: documents.System(
+            name=plugins[stage].name, identity=part.identity,
+            delay_ms=1000 * part.delay if stage == "enhanced" else None,
+            batch=part.batch if stage in self.hearing else None)
+            for stage, part in self.stages.items()}
+        return documents.Pipeline(enhancer=systems.get("enhanced"),
+                                  recognizer=systems.get("recognised"),
+                                  encoder=systems.get("embedded"))
 
-        return documents.Pipeline(**{name: part(name)
-                                     for name in ("enhancer", "recognizer", "encoder")})
+
+def plugins_of(config: PipelineConfig) -> dict[str, Plugin]:
+    """The plug-ins that a pipeline names, by the stage in which each works."""
+    plugins = {"enhanced": config.enhancer, "recognised": config.recognizer,
+               "embedded": config.encoder}
+    return {stage: plugin for stage, plugin in plugins.items() if plugin is not None}
 
 
-def recalls(part: Any) -> TypeGuard[Recalled]:
-    """Whether a recognizer or encoder looks its results up instead of listening."""
-    return not part.needs_audio
+GROUPS = {"enhanced": "enhancers", "recognised": "recognizers", "embedded": "encoders"}
+"""Of plug-ins, by the stage in which they work."""
+
+
+def build_part(group: str, plugin: Plugin) -> Any:
+    """The plug-in. Raises PluginError for one that lacks a member of its protocol, or whose
+    ``batch`` is no number of utterances, and as evalkit.core.plugins.create does."""
+    part = create(group, plugin.name, plugin.options)
+    protocol = Recalled if _recalls(part) else PROTOCOLS[group]
+    missing = sorted(members(protocol) - set(dir(part)))
+    if missing:
+        raise PluginError(f"{group} plug-in {plugin.name!r} has no {missing[0]!r}, which every "
+                          f"{protocol.__name__} needs; see docs/extending.md")
+    if "batch" in members(protocol) and not (isinstance(part.batch, int) and part.batch >= 1):
+        raise PluginError(f"{group} plug-in {plugin.name!r}: batch must be a whole number from 1, "
+                          f"not {part.batch!r}")
+    return part
+
+
+def _recalls(part: Any) -> bool:
+    return "needs_audio" in dir(part) and not part.needs_audio
+
+
+def members(protocol: type) -> set[str]:
+    """Names of the attributes and methods that a protocol asks for."""
+    bases = [base for base in protocol.__mro__ if base not in (Protocol, Generic, object)]
+    return {name for base in bases for name in (*vars(base).get("__annotations__", ()), *vars(base))
+            if not name.startswith("_")}
 
 
 def build_pipeline(config: PipelineConfig) -> Pipeline:
-    """Raises PluginError and ConfigError as evalkit.core.plugins.create does."""
-    def part(group: str, plugin: Plugin | None) -> Any:
-        return plugin and create(group, plugin.name, plugin.options)
-
-    return Pipeline(part("enhancers", config.enhancer), part("recognizers", config.recognizer),
-                    part("encoders", config.encoder))
+    """Raises PluginError and ConfigError as build_part does."""
+    parts = {stage: build_part(GROUPS[stage], plugin)
+             for stage, plugin in plugins_of(config).items()}
+    return Pipeline(parts.get("enhanced"), parts.get("recognised"), parts.get("embedded"))
 
 
 @dataclass(frozen=True)
@@ -69,26 +119,25 @@ class WordOptions:
         return align(normalise(reference).split(), normalise(hypothesis).split(), self.costs)
 
 
-def build_metrics(plugins: Iterable[Plugin], words: WordOptions) -> list[Metric]:
-    """The metrics, those of words under the run's options unless they name their own."""
-    metrics = []
-    for plugin in plugins:
-        metric = create("metrics", plugin.name, plugin.options)
-        given = {name: value for name, value in asdict(words).items()
-                 if name in metric.text_options}
-        metrics.append(create("metrics", plugin.name, given | plugin.options))
-    return metrics
+def complete(plugin: Plugin, words: WordOptions) -> Plugin:
+    """A metric's configuration, with the run's text options where the metric has such options and
+    gives none of its own."""
+    metric = build_part("metrics", plugin)
+    given = {name: value for name, value in asdict(words).items() if name in metric.text_options}
+    return Plugin(name=plugin.name, options=given | plugin.options)
+
+
+def build_metrics(plugins: Iterable[Plugin]) -> list[Metric]:
+    """The metrics of complete configurations."""
+    return [build_part("metrics", plugin) for plugin in plugins]
 
 
 def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) -> Condition | None:
-    """The condition, given the corpus's voices where it asks for them (``bind``)."""
-    if plugin is None:
-        return None
-    condition = create("conditions", plugin.name, plugin.options)
-    return condition.bind(utterances)
+    """The condition, given the corpus whose voices it may use."""
+    return None if plugin is None else build_part("conditions", plugin).bind(utterances)
 
 
-def applicable(metric: Metric, pipeline: Pipeline, *, changed: bool) -> bool:
+def applicable(metric: Metric, pipeline: PipelineConfig, *, changed: bool) -> bool:
     """Whether ``metric`` can say anything of ``pipeline``: word metrics need a recognizer, and
     a comparison with the clean reference needs something that ``changed`` the audio."""
     if "hypothesis" in metric.needs and pipeline.recognizer is None:

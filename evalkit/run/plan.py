@@ -1,28 +1,33 @@
-"""What a run will do: shards, each keyed by the content of everything that decides its rows."""
+"""What a run will do: shards, and the key of everything that is made of each."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, cast
+from itertools import product
+from typing import cast
 
-from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import Costs
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
-from evalkit.core.files import digest
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
+from evalkit.run.keys import (
+    Keys,
+    Print,
+    content_of,
+    corpus_digest,
+    file_digests,
+    measured_key,
+    short,
+    utterance_print,
+)
 from evalkit.run.pipeline import (
-    Pipeline,
     WordOptions,
     applicable,
     build_condition,
     build_metrics,
     build_pipeline,
+    complete,
 )
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
@@ -30,23 +35,38 @@ from evalkit.store.runfolder import TABLES_VERSION
 
 @dataclass(frozen=True)
 class Cell:
-    """One pipeline under one condition: what the utterances of a shard go through."""
+    """One pipeline under one condition: what the utterances of a shard go through. ``hearing``
+    are the stages whose systems are given audio; where ``outputs_only``, no system may run."""
 
     pipeline: PipelineConfig
     condition_name: str
     condition: Condition | None
+    hearing: frozenset[str]
     metrics: tuple[Plugin, ...]
     words: WordOptions
     channel: int
     keep_audio: bool
+    outputs_only: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive utterances, from the run's number ``first`` on, and what is known of them."""
+
+    first: int
+    utterances: tuple[Utterance, ...]
+    prints: tuple[Print, ...]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive utterances of one cell. ``key`` names its files."""
+    """Consecutive utterances of one cell, from the run's utterance number ``first`` on. ``key``
+    names its part of the run's tables, ``keys`` what that is made of."""
 
     key: str
+    keys: Keys
     cell: Cell
+    first: int
     utterances: tuple[Utterance, ...]
 
 
@@ -61,83 +81,103 @@ class Plan:
     corpus_digest: str
 
 
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of one cell: configurations that are complete, and the metrics."""
+
+    plugins: tuple[Plugin, ...]
+    metrics: tuple[Metric, ...]
+
+    @property
+    def of_audio(self) -> bool:
+        """Whether any metric hears the output."""
+        return any("audio" in metric.needs for metric in self.metrics)
+
+
 def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     """Creates every plug-in once, so that a misspelt option or a missing package stops the run
     before it starts."""
     conditions = {c.name: build_condition(c.plugin, utterances) for c in config.conditions}
     pipelines = {p.name: build_pipeline(p) for p in config.pipelines}
-    words = WordOptions(config.normaliser, cast(Costs, config.costs))
-    hears = any(p.hears for p in pipelines.values())
-    prints = _fingerprints(utterances, config, read_audio=hears)
-    recorded = any(u.reference_audio for u in utterances)
+    measures = measures_by_cell(config, utterances)
+    hears = any(p.hearing for p in pipelines.values())
+    files = (file_digests(utterances)
+             if hears or any(m.of_audio for m in measures.values()) else {})
+    root = config.corpus.parent
+    prints = [utterance_print(u, root, files) for u in utterances]
+    pieces = cut(utterances, prints, config.shard_size)
     shards: list[Shard] = []
-    used: dict[str, Metric] = {}
-    for pipeline in config.pipelines:
-        built = pipelines[pipeline.name]
-        for name, condition in conditions.items():
-            metrics = _metrics_of(config, pipeline, built, words,
-                                  changed=recorded or condition is not None)
-            used |= {metric.name: metric for metric, _ in metrics}
-            cell = Cell(pipeline, name, condition, tuple(plugin for _, plugin in metrics),
-                        words, config.channel, config.keep_audio)
-            decides = _digest([
-                TABLES_VERSION, RESAMPLER, cell.pipeline.name,
-                built.describe(pipeline).model_dump(), name,
-                _identity(condition), [[m.name, m.version] for m, _ in metrics],
-                asdict(words), config.channel, config.keep_audio])
-            shards.extend(_cut(cell, decides, utterances, prints, config.shard_size))
+    for pipeline, condition in product(config.pipelines, config.conditions):
+        built, bound = pipelines[pipeline.name], conditions[condition.name]
+        measured = measures[pipeline.name, condition.name]
+        cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
+                    word_options(config), config.channel, config.keep_audio)
+        listens = bool(built.hearing) or measured.of_audio
+        content = content_of(
+            built, pipeline, channel=config.channel, listens=listens,
+            resampler=resampler() if listens else "",
+            condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
+        shards += [make_shard(cell, measured, content.stages(piece.prints), piece)
+                   for piece in pieces]
     return Plan(tuple(shards), {p.name: pipelines[p.name].describe(p) for p in config.pipelines},
-                {name: _identity(c) for name, c in conditions.items()}, tuple(used.values()),
-                _digest(prints))
+                {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
+                corpus_digest(utterances, root, files if hears else {}))
 
 
-def _metrics_of(config: EvalConfig, pipeline: PipelineConfig, built: Pipeline,
-                words: WordOptions, *, changed: bool) -> list[tuple[Metric, Plugin]]:
-    plugins = config.metrics if pipeline.metrics is None else pipeline.metrics
-    metrics = build_metrics(plugins, words)
-    return [(metric, plugin) for metric, plugin in zip(metrics, plugins, strict=True)
-            if applicable(metric, built, changed=changed)]
+def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]
+                     ) -> dict[tuple[str, str], Measures]:
+    """What is measured, by the names of pipeline and condition."""
+    words = word_options(config)
+    recorded = any(u.reference_audio for u in utterances)
+    measures = {}
+    for pipeline in config.pipelines:
+        plugins = config.metrics if pipeline.metrics is None else pipeline.metrics
+        completed = [complete(plugin, words) for plugin in plugins]
+        pairs = list(zip(completed, build_metrics(completed), strict=True))
+        for condition in config.conditions:
+            changed = recorded or condition.plugin is not None
+            used = [(plugin, metric) for plugin, metric in pairs
+                    if applicable(metric, pipeline, changed=changed)]
+            measures[pipeline.name, condition.name] = Measures(
+                tuple(plugin for plugin, _ in used), tuple(metric for _, metric in used))
+    return measures
+
+
+def word_options(config: EvalConfig) -> WordOptions:
+    """How the run compares words."""
+    return WordOptions(config.normaliser, cast(Costs, config.costs))
+
+
+def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Metric, ...]:
+    """Every metric of the run, by name."""
+    return tuple({m.name: m for cell in measures.values() for m in cell.metrics}.values())
 
 
 def _identity(condition: Condition | None) -> str:
     return "unchanged" if condition is None else condition.identity
 
 
-def _cut(cell: Cell, decides: str, utterances: tuple[Utterance, ...], prints: Sequence[str],
-         size: int | None) -> Iterator[Shard]:
+def resampler() -> str:
+    """Name and version of what resamples audio."""
+    from evalkit.audio import RESAMPLER
+
+    return RESAMPLER
+
+
+def cut(utterances: tuple[Utterance, ...], prints: Sequence[Print],
+        size: int | None) -> list[Piece]:
+    """The corpus in pieces of ``size``, of a sixteenth of it by default, from 8 to 512."""
     size = size or min(512, max(8, -(-len(utterances) // 16)))
-    for start in range(0, len(utterances), size):
-        key = _digest([decides, *prints[start:start + size]])[:32]
-        yield Shard(key, cell, utterances[start:start + size])
+    return [Piece(first, utterances[first:first + size], tuple(prints[first:first + size]))
+            for first in range(0, len(utterances), size)]
 
 
-def _fingerprints(utterances: Sequence[Utterance], config: EvalConfig, *,
-                  read_audio: bool) -> list[str]:
-    """A digest an utterance: its manifest row and, where audio is heard, its bytes."""
-    root = config.corpus.parent
-    paths = {path for u in utterances for path in (u.audio, u.reference_audio) if path}
-    files: dict[Path, str | None] = {}
-    if read_audio:
-        with ThreadPoolExecutor() as pool:
-            files = dict(zip(paths, pool.map(_file_digest, paths), strict=True))
-    return [_digest([u.id, u.speaker, u.text, u.offset, u.duration, sorted(u.metadata.items()),
-                     *(path and [relative(path, root), files.get(path)]
-                       for path in (u.audio, u.reference_audio))])
-            for u in utterances]
-
-
-def relative(path: Path, root: Path) -> str:
-    """``path`` as the manifest in ``root`` has it."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _file_digest(path: Path) -> str | None:
-    try:
-        return digest(path)
-    except OSError:
-        return None
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def make_shard(cell: Cell, measures: Measures, stages: Mapping[str, str], piece: Piece) -> Shard:
+    """The shard, with the keys of its scores and of its part of the tables."""
+    measured = tuple(measured_key(metric, plugin, stages, piece.prints)
+                     for metric, plugin in zip(measures.metrics, measures.plugins, strict=True))
+    keys = Keys(stages, measured)
+    key = short(["table", TABLES_VERSION, cell.pipeline.name, cell.condition_name, asdict(keys),
+                 asdict(cell.words), cell.keep_audio,
+                 [[p.speaker, p.text] for p in piece.prints]])
+    return Shard(key, keys, cell, piece.first, piece.utterances)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from evalkit.run.shard import ShardResult
+from evalkit.run.tables import ShardResult
 
 
 class Meter:

@@ -1,311 +1,228 @@
-"""One shard: its utterances through pipeline and metrics, into tables."""
+"""One shard: what was made of it before is read, what is missing is made, then measured."""
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from evalkit import audio as waveform
 from evalkit.core.config import PipelineConfig, Plugin
-from evalkit.core.errors import EvalkitError, UtteranceError
-from evalkit.core.files import replacing
+from evalkit.core.errors import RunError, UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Audio, Hypothesis, Output, Utterance
-from evalkit.run.pipeline import Pipeline, WordOptions, build_metrics, build_pipeline, recalls
-from evalkit.run.plan import Cell, Shard
-from evalkit.store import scores
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, write_table
+from evalkit.core.types import Audio, Hypothesis
+from evalkit.run import stages
+from evalkit.run.batches import ask, by_length
+from evalkit.run.measure import failed_scores, measure
+from evalkit.run.pipeline import GROUPS, build_part, plugins_of
+from evalkit.run.plan import Shard
+from evalkit.run.stages import Work, failure
+from evalkit.store.outputs import OutputStore, Row
 
-T = TypeVar("T")
+
+@dataclass
+class Made:
+    """Rows of a shard: of outputs by stage, of scores by key, both by utterance. ``new`` are the
+    stages and keys that are not in the store yet."""
+
+    outputs: dict[str, dict[str, Row]] = field(default_factory=dict)
+    scores: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
+    new: set[str] = field(default_factory=set)
+    crashed: bool = False
+
+    def extend(self, other: Made) -> None:
+        """Adds other utterances of the same shard."""
+        for stage, rows in other.outputs.items():
+            self.outputs.setdefault(stage, {}).update(rows)
+        for key, scores in other.scores.items():
+            self.scores.setdefault(key, {}).update(scores)
+        self.new |= other.new
+        self.crashed |= other.crashed
 
 
 @dataclass(frozen=True)
-class ShardResult:
-    """What a worker reports of a finished shard; its tables are on disk."""
+class Todo:
+    """What is still to be made of a shard: outputs of ``stages`` and scores of ``metrics``, by
+    key. For them recordings are heard (``hears``) or kept audio is (``replays``)."""
 
-    key: str
-    utterances: int
-    failed: int
-    seconds: float
-
-
-@dataclass
-class Tables:
-    """Rows made so far."""
-
-    scores: list[dict[str, Any]] = field(default_factory=list)
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-    embeddings: list[dict[str, Any]] = field(default_factory=list)
-
-    def extend(self, other: Tables) -> None:
-        """Appends the rows of ``other``."""
-        self.scores += other.scores
-        self.outputs += other.outputs
-        self.embeddings += other.embeddings
+    stages: frozenset[str]
+    metrics: Mapping[str, Metric]
+    hears: bool
+    replays: bool
 
 
-def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
-    """Where a shard's scores, outputs and embeddings are. The scores are written last: where
-    they exist, the shard is complete."""
-    rest = run / "shards"
-    return (run / "scores" / f"{key}.parquet", rest / f"{key}.outputs.parquet",
-            rest / f"{key}.embeddings.parquet")
+def make(shard: Shard, run: Path) -> Made:
+    """Makes whatever of the shard is not in the store of ``run``. An utterance that fails costs
+    its own rows only; an EvalkitError that is not about one utterance is raised."""
+    store = OutputStore(run)
+    made = _made_before(shard, store)
+    todo = _still_to_do(shard, made, store)
+    if not todo.stages and not todo.metrics:
+        return made
+    systems = {stage: _system(shard.cell.pipeline, stage) for stage in todo.stages - {"heard"}}
+    batches = [systems[stage].batch for stage in shard.cell.hearing & systems.keys()]
+    before = dict(made.outputs)
+    for utterances in by_length(shard.utterances, batches):
+        group = [Work(u, {stage: rows[u.id] for stage, rows in before.items()})
+                 for u in utterances]
+        _work_through(group, shard, todo, systems, store)
+        for work in group:
+            _take(work, todo, made)
+    made.new = {*todo.stages, *todo.metrics}
+    return made
 
 
-def process_shard(shard: Shard, run: Path) -> ShardResult:
-    """Runs the shard and writes its tables under ``run``."""
-    return write_shard(shard, shard_tables(shard, run), run)
-
-
-def shard_tables(shard: Shard, run: Path) -> Tables:
-    """Runs every utterance. One that fails costs its own rows only; an EvalkitError that is not
-    about one utterance is raised."""
-    tables = Tables()
-    for utterance in shard.utterances:
-        _process(utterance, shard.cell, tables, run)
-    return tables
-
-
-def crashed_tables(shard: Shard) -> Tables:
+def crashed(shard: Shard) -> Made:
     """Says of the shard's utterances that they killed the process that worked on them."""
-    tables = Tables()
-    error = UtteranceError("Crashed", "the process that worked on this utterance died")
-    for utterance in shard.utterances:
-        _record(utterance, shard.cell, Work(input=error), tables)
-    return tables
+    error = str(UtteranceError("Crashed", "the process that worked on this utterance died"))
+    row = {"error": error}
+    outputs = {stage: {u.id: row | {"utterance_id": u.id} for u in shard.utterances}
+               for stage in shard.keys.stages}
+    scores = {key: {u.id: failed_scores(_metric(plugin), u, error) for u in shard.utterances}
+              for key, plugin in zip(shard.keys.measured, shard.cell.metrics, strict=True)}
+    return Made(outputs, scores, crashed=True)
 
 
-def write_shard(shard: Shard, tables: Tables, run: Path) -> ShardResult:
-    """Writes the three tables of a shard, the scores last."""
-    score_path, output_path, embedding_path = table_paths(run, shard.key)
-    write_table(output_path, pa.Table.from_pylist(tables.outputs, OUTPUTS))
-    write_table(embedding_path, pa.Table.from_pylist(tables.embeddings, EMBEDDINGS))
-    write_table(score_path, pa.Table.from_pylist(tables.scores, scores.SCHEMA))
-    failed = sum(row["error"] is not None for row in tables.outputs)
-    seconds = sum(row["seconds"] or 0.0 for row in tables.outputs)
-    return ShardResult(shard.key, len(shard.utterances), failed, seconds)
+def keep(shard: Shard, made: Made, store: OutputStore) -> None:
+    """Puts what is new into the store. Where an utterance crashed nobody knows which stage it
+    was: then nothing is kept, so that another system gets its chance."""
+    if made.crashed:
+        return
+    for stage, key in shard.keys.stages.items():
+        if stage in made.new:
+            rows = made.outputs[stage]
+            store.write(stage, key, [rows[u.id] for u in shard.utterances])
+    for key in set(shard.keys.measured) & made.new:
+        store.write("measured", key, [row for u in shard.utterances
+                                      for row in made.scores[key][u.id]])
 
 
-@dataclass
-class Work:
-    """What became of one utterance; each value may be the error that took its place."""
-
-    source: Audio | UtteranceError | None = None
-    input: Audio | UtteranceError | None = None
-    reference_audio: Audio | UtteranceError | None = None
-    audio: Audio | UtteranceError | None = None
-    hypothesis: Hypothesis | UtteranceError | None = None
-    embedding: np.ndarray | UtteranceError | None = None
-    lag: float | None = None
-    seconds: float = 0.0
-    """Time that the pipeline's parts took, resampling and reading aside."""
-    conversions: set[str] = field(default_factory=set)
-
-    def error(self, *needs: str) -> UtteranceError | None:
-        """The first error among the named values."""
-        values = (getattr(self, name, None) for name in needs)
-        return next((v for v in values if isinstance(v, UtteranceError)), None)
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Adds the time of its block to ``seconds``."""
-        started = time.perf_counter()
-        yield
-        self.seconds += time.perf_counter() - started
-
-    def converted(self, audio: Audio, rate: int | None) -> Audio:
-        """``audio`` at ``rate`` Hz, remembering that it was resampled."""
-        if rate not in (None, audio.rate):
-            self.conversions.add(f"{audio.rate}>{rate}")
-        return waveform.resample(audio, rate)
+def _made_before(shard: Shard, store: OutputStore) -> Made:
+    made = Made()
+    for stage, key in shard.keys.stages.items():
+        rows = store.read(stage, key)
+        if rows is not None:
+            made.outputs[stage] = {row["utterance_id"]: row for row in rows}
+    for key in shard.keys.measured:
+        rows = store.read("measured", key)
+        if rows is not None:
+            made.scores[key] = {utterance.id: [] for utterance in shard.utterances}
+            for row in rows:
+                made.scores[key][row["utterance_id"]].append(row)
+    return made
 
 
-def attempt(function: Callable[..., T], *values: Any) -> T | UtteranceError:
-    """``function(*values)``, or the error: of the function, or the first among the values."""
-    for value in values:
-        if isinstance(value, UtteranceError):
-            return value
-    try:
-        return function(*values)
-    except UtteranceError as error:
-        return error
-    except EvalkitError:
-        raise
-    except Exception as error:  # a model may raise anything on one odd recording
-        return UtteranceError(type(error).__name__, str(error) or "no reason given")
+def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
+    keys, cell = shard.keys, shard.cell
+    metrics = {key: _metric(plugin) for key, plugin in zip(keys.measured, cell.metrics, strict=True)
+               if key not in made.scores}
+    needs = frozenset[str]().union(*(metric.needs for metric in metrics.values()))
+    missing = keys.stages.keys() - made.outputs.keys()
+    replays = "audio" in needs or bool(missing & cell.hearing - {"enhanced"})
+    if not _has_audio(shard, made, store, samples=replays):
+        missing |= keys.stages.keys() & {"heard", "enhanced"}
+    hears = "heard" in keys.stages and bool(
+        missing & {"heard", "enhanced"} or "reference_audio" in needs
+        or (replays and "enhanced" not in keys.stages))
+    if cell.outputs_only and missing:
+        raise RunError(f"{store.run}: what {cell.pipeline.name} made is not kept as this needs it; "
+                       "`evalkit run` makes it again")
+    return Todo(frozenset(missing), metrics, hears, replays)
 
 
-def _process(utterance: Utterance, cell: Cell, tables: Tables, run: Path) -> None:
-    pipeline = _pipeline_of(cell)
-    work = Work()
-    if pipeline.hears or any("audio" in metric.needs for metric in _metrics_of(cell)):
-        _listen(work, utterance, cell)
-    work.audio = work.input
-    if pipeline.enhancer is not None:
-        work.audio = attempt(_enhance, work, work.input, pipeline.enhancer)
-    work.hypothesis = _ask(work, utterance, pipeline.recognizer, "transcribe")
-    work.embedding = _ask(work, utterance, pipeline.encoder, "embed")
-    row = _record(utterance, cell, work, tables)
-    if cell.keep_audio:
-        row |= _keep(work, utterance, cell, run)
+def _has_audio(shard: Shard, made: Made, store: OutputStore, *, samples: bool) -> bool:
+    """Whether the audio that belongs to known outputs is kept: to listen to, where the run keeps
+    it, and the enhancer's exact ``samples``, where they are needed."""
+    listen = (".flac",) if shard.cell.keep_audio else ()
+    exact = (".npy",) if samples or listen else ()
+    changed = [name for name, row in made.outputs.get("heard", {}).items() if row["changed"]]
+    enhanced = [name for name, row in made.outputs.get("enhanced", {}).items()
+                if row["error"] is None]
+    return (store.has_audio(shard.keys.stages.get("heard", ""), changed, *listen)
+            and store.has_audio(shard.keys.stages.get("enhanced", ""), enhanced, *listen, *exact))
 
 
-@lru_cache(maxsize=8)
-def _load_pipeline(config: str) -> Pipeline:
-    pipeline = build_pipeline(PipelineConfig.model_validate_json(config))
-    _warm_up(pipeline)
-    return pipeline
+def _work_through(group: Sequence[Work], shard: Shard, todo: Todo, systems: Mapping[str, Any],
+                  store: OutputStore) -> None:
+    """All stages for a few utterances."""
+    for work in group:
+        if todo.hears:
+            stages.hear(work, shard.cell)
+        else:
+            work.input = failure(work.rows.get("heard"))
+    if "enhanced" in systems:
+        stages.enhance(group, systems["enhanced"])
+    else:
+        for work in group:
+            work.audio = _audio_made_before(work, shard, todo, store)
+    if "recognised" in systems:
+        stages.recognise(group, systems["recognised"])
+    else:
+        for work in group:
+            work.hypothesis = _hypothesis_made_before(work)
+    if "embedded" in systems:
+        stages.embed(group, systems["embedded"])
+    if shard.cell.keep_audio:
+        for work in group:
+            stages.keep_audio(work, shard.keys.stages, todo.stages, store)
 
 
-@lru_cache(maxsize=8)
-def _load_metrics(configs: tuple[str, ...], words: WordOptions) -> list[Metric]:
-    return build_metrics(map(Plugin.model_validate_json, configs), words)
+def _audio_made_before(work: Work, shard: Shard, todo: Todo, store: OutputStore
+                       ) -> Audio | UtteranceError | None:
+    """What the enhancer made, as it was when it was measured; the input where there is none."""
+    row = work.rows.get("enhanced")
+    if row is None:
+        return work.input
+    if row["error"] is not None or not todo.replays:
+        return failure(row)
+    return Audio(store.samples(shard.keys.stages["enhanced"], work.utterance.id),
+                 work.rows["heard"]["source_rate"])
 
 
-def _pipeline_of(cell: Cell) -> Pipeline:
-    return _load_pipeline(cell.pipeline.model_dump_json())
+def _hypothesis_made_before(work: Work) -> Hypothesis | UtteranceError | None:
+    row = work.rows.get("recognised")
+    return None if row is None else failure(row) or Hypothesis(row["text"])
 
 
-def _metrics_of(cell: Cell) -> list[Metric]:
-    return _load_metrics(tuple(p.model_dump_json() for p in cell.metrics), cell.words)
+def _take(work: Work, todo: Todo, made: Made) -> None:
+    """Measures an utterance, and puts its new rows to those that are known."""
+    for stage in todo.stages:
+        made.outputs.setdefault(stage, {})[work.utterance.id] = work.rows[stage]
+    for key, metric in todo.metrics.items():
+        made.scores.setdefault(key, {})[work.utterance.id] = measure(metric, work)
 
 
-def _warm_up(pipeline: Pipeline) -> None:
-    """A second of faint noise through every part, so that loading a model is not timed."""
+def _system(config: PipelineConfig, stage: str) -> Any:
+    """The system of a stage, created and warmed up once a process, and again where its files have
+    changed since."""
+    group, plugin = GROUPS[stage], plugins_of(config)[stage]
+    return _warm_system(group, plugin.model_dump_json(), build_part(group, plugin).identity)
+
+
+@lru_cache(maxsize=16)
+def _warm_system(group: str, plugin: str, _identity: str) -> Any:
+    part = build_part(group, Plugin.model_validate_json(plugin))
+    verbs: Mapping[str, Callable[[], Any]] = {
+        "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
+        "encoders": lambda: part.embed}
+    if group == "enhancers" or part.needs_audio:
+        _warm_up(verbs[group](), part.rate)
+    return part
+
+
+def _warm_up(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None) -> None:
+    """A second of faint noise, so that loading a model is not timed."""
     noise = 1e-3 * np.random.default_rng(0).standard_normal(16_000, dtype=np.float32)
-    work = Work(audio=Audio(noise, 16_000))
-    if pipeline.enhancer is not None:
-        attempt(_enhance, work, work.audio, pipeline.enhancer)
-    for part, verb in ((pipeline.recognizer, "transcribe"), (pipeline.encoder, "embed")):
-        if part is not None and not recalls(part):
-            _ask(work, Utterance("warm-up"), part, verb)
+    ask(function, rate, [Audio(noise, 16_000)])
 
 
-def _listen(work: Work, utterance: Utterance, cell: Cell) -> None:
-    """Reads the recording and its clean reference, and puts the recording into the condition."""
-    work.source = attempt(_read, utterance, utterance.audio, cell.channel)
-    work.input = work.reference_audio = work.source
-    if cell.condition is not None:
-        work.input = attempt(cell.condition.apply, work.source, utterance)
-    if utterance.reference_audio is not None:
-        clean = attempt(_read, utterance, utterance.reference_audio, cell.channel)
-        work.reference_audio = attempt(
-            lambda source, clean: work.converted(clean, source.rate), work.source, clean)
+def _metric(plugin: Plugin) -> Metric:
+    return _cached_metric(plugin.model_dump_json())
 
 
-def _read(utterance: Utterance, path: Path | None, channel: int) -> Audio:
-    if path is None:
-        raise UtteranceError("MissingAudio", "the manifest names no audio")
-    return waveform.load(path, offset=utterance.offset, duration=utterance.duration,
-                         channel=channel)
-
-
-def _enhance(work: Work, heard: Audio, enhancer: Any) -> Audio:
-    """The enhancer's output at the input's rate and length, aligned to the input."""
-    wanted = work.converted(heard, enhancer.rate)
-    with work.timed():
-        made = enhancer.enhance([wanted])[0]
-    if not np.isfinite(made.samples).all():
-        raise UtteranceError("NotFinite", "the enhancer's output holds NaN or infinite samples")
-    back = work.converted(made, heard.rate)
-    work.lag = waveform.measure_lag(back, heard, stated=enhancer.delay)
-    aligned = waveform.advance(back, work.lag)
-    return Audio(waveform.fit(aligned.samples, len(heard.samples)), heard.rate)
-
-
-def _ask(work: Work, utterance: Utterance, part: Any, verb: str) -> Any:
-    """One result of a recognizer (``transcribe``) or an encoder (``embed``)."""
-    if part is None:
-        return None
-    if recalls(part):
-        return attempt(part.recall, utterance)
-
-    def ask(heard: Audio) -> Any:
-        wanted = work.converted(heard, part.rate)
-        with work.timed():
-            return getattr(part, verb)([wanted])[0]
-
-    return attempt(ask, work.audio)
-
-
-def _record(utterance: Utterance, cell: Cell, work: Work, tables: Tables) -> dict[str, Any]:
-    """Adds the utterance's rows to ``tables``; returns the row of outputs."""
-    where = {"pipeline": cell.pipeline.name, "condition": cell.condition_name,
-             "utterance_id": utterance.id}
-    for metric in _metrics_of(cell):
-        tables.scores.extend(_score(metric, utterance, work, where))
-    if work.embedding is not None and not isinstance(work.embedding, UtteranceError):
-        tables.embeddings.append(where | {"embedding": work.embedding.astype(np.float32)})
-    row = where | _describe(utterance, work, cell.words)
-    tables.outputs.append(row)
-    return row
-
-
-def _score(metric: Metric, utterance: Utterance, work: Work,
-           where: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Rows of the scores table: one a measured name, or the error under every name."""
-    base = dict(where) | {"speaker_id": utterance.speaker}
-    outcome: Any = work.error("input", *sorted(metric.needs))
-    if outcome is None:
-        output = Output(_value(work.audio), _value(work.reference_audio), _value(work.hypothesis))
-        outcome = attempt(metric.measure, utterance, output)
-    if isinstance(outcome, UtteranceError):
-        return [base | {"metric": name, "error": str(outcome)} for name in metric.facts]
-    return [base | {"metric": name, "amount": m.amount, "weight": m.weight, "error": None}
-            for name, m in outcome.items()]
-
-
-def _value(value: T | UtteranceError) -> T | None:
-    return None if isinstance(value, UtteranceError) else value
-
-
-def _describe(utterance: Utterance, work: Work, words: WordOptions) -> dict[str, Any]:
-    error = work.error("input", "audio", "hypothesis", "embedding")
-    hypothesis = _value(work.hypothesis)
-    row: dict[str, Any] = {
-        "hypothesis": hypothesis and hypothesis.text,
-        "error": error and str(error),
-        "alignment": _alignment(utterance, hypothesis, words),
-        "resampled": ", ".join(sorted(work.conversions)) or None,
-        "seconds": None, "processing_seconds": work.seconds,
-        "lag_ms": None if work.lag is None else 1000 * work.lag,
-    }
-    source, audio = _value(work.source), _value(work.audio)
-    if source is not None:
-        row |= {"source_rate": source.rate, "seconds": source.duration}
-    if audio is not None:
-        row |= {name: value if np.isfinite(value) else None
-                for name, value in vars(waveform.levels(audio)).items()}
-    return row
-
-
-def _alignment(utterance: Utterance, hypothesis: Hypothesis | None,
-               words: WordOptions) -> str | None:
-    """What the report and matched pairs read."""
-    if utterance.text is None or hypothesis is None:
-        return None
-    return words.align(utterance.text, hypothesis.text).to_json()
-
-
-def _keep(work: Work, utterance: Utterance, cell: Cell, run: Path) -> dict[str, str]:
-    """Saves what was heard and made where it is not the corpus's own recording."""
-    name = f"{hashlib.sha256(utterance.id.encode()).hexdigest()[:20]}.flac"
-    made = {"input_audio": (work.input, work.source, f"audio/{cell.condition_name}/{name}"),
-            "output_audio": (work.audio, work.input,
-                             f"audio/{cell.condition_name}/{cell.pipeline.name}/{name}")}
-    kept = {}
-    for column, (audio, before, relative) in made.items():
-        if isinstance(audio, Audio) and audio is not before:
-            with replacing(run / relative) as temporary:
-                waveform.save(temporary, audio)
-            kept[column] = relative
-    return kept
+@lru_cache(maxsize=32)
+def _cached_metric(plugin: str) -> Metric:
+    return build_part("metrics", Plugin.model_validate_json(plugin))

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import combinations, product
 from pathlib import Path
@@ -23,9 +23,12 @@ from evalkit.cohorts.discovery import Settings, discover
 from evalkit.cohorts.findings import write_discovery
 from evalkit.core.alignment import align
 from evalkit.core.plugins import create
+from evalkit.core.types import Fact
 from evalkit.report import write_report
+from evalkit.report.headline import Headline, read_headline
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store import scores, trials
+from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
 
 RATE = 16_000
@@ -36,23 +39,29 @@ VOID = {"meta", "br", "link", "img", "input", "hr"}
 WORDS = ("wer", "wer.substitutions", "wer.deletions", "wer.insertions", "wer.hits")
 
 
-def facts() -> dict[str, dict[str, Any]]:
-    shares = {name: {"unit": "%", "higher_is_better": False, "decimals": 2,
-                     "definition": f"What {name} counts, over reference words"}
-              for name in WORDS}
-    quality = {"unit": "MOS-LQO", "higher_is_better": True, "decimals": 2,
-               "definition": "ITU-T P.862.2"}
-    return shares | {"pesq_wb": quality, "eer": {
-        "unit": "%", "higher_is_better": False, "decimals": 2, "definition": "Equal error rate"}}
+def facts() -> dict[str, Fact]:
+    """Of what the hand-made scores measure."""
+    titles = ("Word error rate", "Substituted words", "Deleted words", "Inserted words",
+              "Correct words")
+    return {name: Fact("%", name == "wer.hits", f"What {name} counts, over reference words",
+                       title=title, part_of=None if name == "wer" else "wer",
+                       is_count=name != "wer.hits")
+            for name, title in zip(WORDS, titles, strict=True)} | {
+        "pesq_wb": Fact("MOS-LQO", True, "ITU-T P.862.2", title="PESQ, wideband"),
+        "eer": Fact("%", False, "Equal error rate", title="Equal error rate")}
 
 
-def make_info(root: Path, pipelines: list[str], conditions: list[str], utterances: pd.DataFrame,
-              ) -> dict[str, Any]:
+def make_record(root: Path, pipelines: list[str], conditions: list[str], utterances: pd.DataFrame,
+                ) -> dict[str, Any]:
+    """The fields of run.json."""
     part = {"name": "ctc", "identity": "ctc 1, sha256 12ab"}
     enhancer = {"name": "rnnoise", "identity": "pyrnnoise 0.4.6", "delay_ms": 10.0}
     return {
-        "schema": 1, "evalkit": "0.1.0", "created": "2026-11-21T07:00:00+00:00", "command": "run",
-        "config": {"corpus": "test.jsonl", "keep_audio": True, "seed": 0}, "seed": 0,
+        "evalkit": "0.1.0", "created": "2026-11-21T07:00:00+00:00", "command": "run",
+        "config": {"corpus": "test.jsonl", "keep_audio": True, "seed": 0,
+                   "pipelines": [{"name": "plain", "recognizer": "reference"}],
+                   "metrics": ["wer"]},
+        "seed": 0, "alignment_costs": "levenshtein",
         "normaliser": {"name": "basic", "version": "basic-1"}, "metrics": facts(),
         "pipelines": {name: {"enhancer": enhancer if i else None, "recognizer": part,
                              "encoder": None} for i, name in enumerate(pipelines)},
@@ -108,9 +117,11 @@ class FakeRun:
                     if generator.random() < rate:
                         heard.insert(3, "uh")
                     self.hear(row, pipeline, condition, " ".join(filter(None, heard)))
-        self.info = make_info(self.root, self.pipelines, self.conditions, self.utterances)
-        self.trials = [{"pipeline": p, "condition": c, "metric": "eer", "value": 0.125, "n": 102,
-                        "n_failed": 0} for p in self.pipelines for c in self.conditions]
+        self.info = make_record(self.root, self.pipelines, self.conditions, self.utterances)
+        self.trials = [
+            {"pipeline": p, "condition": c, "metric": "eer", "value": 0.125, "n": 102,
+             "n_failed": 0, "n_speakers": 9, "threshold": 0.5}
+            for p in self.pipelines for c in self.conditions]
 
     def hear(self, row: dict[str, Any], pipeline: str, condition: str, heard: str) -> None:
         """One utterance's rows, had the recognizer heard ``heard``."""
@@ -156,32 +167,39 @@ class FakeRun:
                     pa.Table.from_pylist(self.verified, trials.SCHEMA))
         write_table(self.folder / "scores" / "a.parquet",
                     pa.Table.from_pylist(self.scores, scores.SCHEMA))
-        write_json(self.folder / "run.json", self.info)
-        write_json(self.folder / "summary.json", self.summary())
+        self.record().write(self.folder / "run.json")
+        self.summary().write(self.folder / "summary.json")
         if audio:
-            self.record()
+            self.make_audio()
         return self.folder
+
+    def record(self) -> RunRecord:
+        """run.json of what ``info`` says."""
+        return RunRecord.model_validate(self.info)
+
+    def headline(self) -> Headline:
+        """What a report shows first."""
+        return read_headline(self.record(), self.summary(), {})
 
     def table(self) -> pd.DataFrame:
         """The scores table."""
         return pa.Table.from_pylist(self.scores, scores.SCHEMA).to_pandas()
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """What the runner would sum up."""
         columns = ["pipeline", "condition", "metric", "value", "n", "n_failed", "n_speakers"]
-        rows = scores.summarise(self.table())[columns].astype(object)
+        rows = scores.summarise(self.table())[columns].to_dict("records")
         kinds = Counter((row["pipeline"], row["condition"], row["metric"],
                          row["error"].split(":")[0]) for row in self.scores if row["error"])
-        return {
-            "schema": 1, "scores": rows.where(rows.notna(), None).to_dict("records"),
-            "trials": self.trials,
+        return Summary.model_validate({
+            "scores": rows, "trials": self.trials,
             "failures": [{"pipeline": p, "condition": c, "metric": m, "kind": kind, "n": n}
                          for (p, c, m, kind), n in sorted(kinds.items())],
             "efficiency": [{"pipeline": p, "condition": c, "seconds": 36.0,
                             "processing_seconds": 1.8, "rtf": 0.05}
-                           for p in self.pipelines for c in self.conditions]}
+                           for p in self.pipelines for c in self.conditions]})
 
-    def record(self) -> None:
+    def make_audio(self) -> None:
         """A tone for every recording that the tables name."""
         names = [(self.root, name) for name in self.utterances["audio"] if name]
         names += [(self.folder, row[column]) for row in self.outputs
@@ -260,8 +278,8 @@ def hostile_run(folder: Path, by: str, found: Path) -> FakeRun:
     run.info["corpus"]["card"] = "\n\n".join((*HOSTILE, "[x](javascript:alert(1)) ![i](//e.org/i)",
                                               "<iframe src=//e.org></iframe> <https://e.org>"))
     run.info["packages"] = dict.fromkeys(HOSTILE, HOSTILE[1])
-    run.info["config"] = {"names": list(HOSTILE)}
-    run.info["metrics"]["wer"]["definition"] = HOSTILE[1]
+    run.info["config"]["metrics"] = [{"name": "wer", "options": {"names": list(HOSTILE)}}]
+    run.info["metrics"]["wer"] = replace(facts()["wer"], definition=HOSTILE[1], title=HOSTILE[0])
     run.utterances = run.utterances.rename(columns={"accent": by})
     run.verify()
     _spoil_findings(found, run.folder, spoilt)

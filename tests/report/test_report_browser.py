@@ -143,7 +143,7 @@ def test_hostile_text_runs_nothing(browser: playwright.Browser, hostile: Path, s
 def test_a_table_sorts_by_mouse_and_by_keyboard(
         browser: playwright.Browser, discovered: tuple[FakeRun, Path], said: list[str]) -> None:
     page = opened(browser, discovered[1], said)
-    header = page.locator("#table-cohorts th", has_text="Gap found")
+    header = page.locator("#table-cohorts th", has_text="Gap on discovery")
     header.get_by_role("button").click()
     assert header.get_attribute("aria-sort") == "ascending"
     rising = [float(value.replace("−", "-")) for value in column(page, "cohorts", 4)]
@@ -180,8 +180,8 @@ def test_a_link_leads_to_its_finding(browser: playwright.Browser, said: list[str
     page.locator("#finding-1-1 a").first.click()
     assert page.url.endswith("#finding-1-1")
     assert page.evaluate("document.querySelector(':target').id") == "finding-1-1"
-    page.get_by_role("link", name="Is it real?").click()
-    assert page.locator("#real h2").is_visible()
+    page.get_by_role("link", name="Are the differences real?").click()
+    assert page.locator("#significance h2").is_visible()
     assert page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].every("
                          "(a) => document.querySelector(a.getAttribute('href')))")
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from evalkit.core.errors import RunError
 from evalkit.core.types import Fact
 from evalkit.report import write_report
-from evalkit.report.cohorts import discovery, people_of, who
-from evalkit.report.heat import HEAT, Heat, heat_of
+from evalkit.report.colour_scale import HEAT, ColourScale, colour_scale
+from evalkit.report.discovery import Discovery, discovery, people_of, who
 from evalkit.report.maps import Window, _cut, coastlines, windows
 from evalkit.store.documents.findings import Trait, Verdict
 from evalkit.store.runfolder import RunFolder
@@ -28,6 +28,13 @@ RATE = Fact("%", False, "", 2)
 
 def findings_of(run: FakeRun) -> dict:
     return json.loads((run.folder / "findings.json").read_text())
+
+
+def discovery_of(run: FakeRun) -> Discovery:
+    folder = RunFolder(run.folder)
+    findings = folder.findings()
+    assert findings is not None
+    return discovery(folder, findings)
 
 
 # The table
@@ -51,8 +58,8 @@ def test_every_verdict_is_a_row_that_can_be_linked_to(discovered: tuple[FakeRun,
 
 def test_the_summary_counts_what_was_confirmed(discovered: tuple[FakeRun, Path]) -> None:
     run, index = discovered
-    found = discovery(RunFolder(run.folder))
-    assert found and found.confirmed
+    found = discovery_of(run)
+    assert found.confirmed
     assert f"{len(found.confirmed)} w" in Page(index).text
     gaps = [verdict.gap.value for verdict in found.confirmed if verdict.gap]
     assert gaps == sorted(gaps, reverse=True)
@@ -62,12 +69,14 @@ def test_the_summary_counts_what_was_confirmed(discovered: tuple[FakeRun, Path])
 def test_the_findings_and_tables_stand_beside_the_page(discovered: tuple[FakeRun, Path]) -> None:
     run, index = discovered
     kept = json.loads((index.parent / "findings.json").read_text())
-    assert kept["cohorts"] == findings_of(run)
-    assert len(kept["summary"]) == 5 and kept["groups"]
+    assert kept["sections"]["groups"]["cohorts"] == findings_of(run)
+    assert len(kept["summary"]) == 5 and kept["sections"]["groups"]["groups"]
     table = pd.read_csv(index.parent / "tables" / "cohorts.csv")
     verdicts = [v for f in findings_of(run)["finders"] for v in f["verdicts"]]
-    assert table["Gap found"].to_list() == pytest.approx([v["discovered_gap"] for v in verdicts])
-    assert {"Gap on fresh speakers, low", "Gap on fresh speakers, high"} <= set(table)
+    assert table["Gap on discovery, points"].to_list() == pytest.approx(
+        [100 * v["discovered_gap"] for v in verdicts])
+    assert {"Gap on fresh speakers, points, low",
+            "Gap on fresh speakers, points, high"} <= set(table)
 
 
 def verdict(cohort: str, traits: list[Trait]) -> Verdict:
@@ -118,12 +127,11 @@ def test_a_run_without_findings_says_how_to_look(written: tuple[FakeRun, Path]) 
 # Figures
 
 def test_figures_have_titles_and_follow_the_page(discovered: tuple[FakeRun, Path]) -> None:
-    found = discovery(RunFolder(discovered[0].folder))
-    assert found
+    found = discovery_of(discovered[0])
     titles = [title for title, _, _ in found.figures]
-    assert titles == ["Gaps where they were found and on fresh speakers", "Map of the speakers",
-                      "The same where most speakers are", "Voices by how well they are served",
-                      "Voices by cohort"]
+    assert titles == ["Gaps on discovery and on fresh speakers", "Map of the speakers",
+                      "Detail: where most speakers live", "Speaker embeddings by word error rate",
+                      "Speaker embeddings by cohort"]
     for _, _, svg in found.figures:
         assert not re.search(r"(fill|stroke): #(?!000000)", svg)
     assert f"var(--heat-{1})" in found.figures[3][2]
@@ -142,7 +150,7 @@ def test_the_page_holds_its_outlines_and_regions(discovered: tuple[FakeRun, Path
 @given(st.lists(st.floats(0, 2), min_size=1, max_size=40), st.booleans())
 def test_classes_are_few_and_ordered_from_good_to_bad(values: list[float], higher: bool) -> None:
     array = np.array([*values, np.nan])
-    heat = heat_of(array, Fact("%", higher, "", 1))
+    heat = colour_scale(array, Fact("%", higher, "", 1))
     classes = heat.classes(array)
     assert classes[-1] == -1 and set(classes[:-1]) <= set(range(len(heat.labels)))
     assert len(heat.labels) <= len(HEAT)
@@ -151,9 +159,9 @@ def test_classes_are_few_and_ordered_from_good_to_bad(values: list[float], highe
 
 
 def test_edges_are_shown_round() -> None:
-    assert Heat((0.1, 0.2), RATE).labels == ["< 10", "10 to 20", "≥ 20"]
-    assert Heat((0.125,), RATE).labels == ["< 12.50", "≥ 12.50"]
-    assert Heat((2.0, 3.0), Fact("MOS", True, "", 1)).labels == ["≥ 3", "2 to 3", "< 2"]
+    assert ColourScale((0.1, 0.2), RATE).labels == ["< 10", "10 to 20", "≥ 20"]
+    assert ColourScale((0.125,), RATE).labels == ["< 12.50", "≥ 12.50"]
+    assert ColourScale((2.0, 3.0), Fact("MOS", True, "", 1)).labels == ["≥ 3", "2 to 3", "< 2"]
 
 
 # The map

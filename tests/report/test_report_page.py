@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import json
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.report import write_report
-from evalkit.statistics.runs import headline_intervals
+from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import summarise
 from tests.report.conftest import FakeRun, Page, hostile_run
@@ -31,7 +34,7 @@ def test_the_page_has_its_landmarks_and_answers_its_questions(written: tuple[Fak
     names = [tag for tag, _ in page.tags]
     assert {"header", "nav", "main", "footer", "h1", "caption"} <= set(names)
     assert names.count("h1") == names.count("main") == 1
-    questions = ("How good is it?", "For whom is it worst?", "Is it real?", "Listen",
+    questions = ("How good is it?", "For whom is it worst?", "Are the differences real?", "Listen",
                  "What exactly was measured?")
     assert [page.text.count(question) for question in questions] == [2] * len(questions)
     found = [page.text.rindex(question) for question in questions]
@@ -110,7 +113,7 @@ def test_the_numbers_are_those_of_the_scores(written: tuple[FakeRun, Path]) -> N
         assert [row["metric"], row["pipeline"], row["condition"], f"{scale * row['value']:.2f} "
                 f"{scale * low:.2f} to {scale * high:.2f}", unit,
                 str(row["n"]), "utterances", "0", str(row["n_speakers"])] in page.cells
-    assert ["eer", "plain", "clean", "12.50", "%", "102", "trials", "0", "–"] in page.cells
+    assert ["eer", "plain", "clean", "12.50", "%", "102", "trials", "0", "9"] in page.cells
     assert ["rtf", "plain", "clean", "0.050", "", "–", "", "0", "–"] in page.cells
 
 
@@ -208,12 +211,65 @@ def test_without_groups(fake_run: FakeRun) -> None:
     assert "By accent" not in page.text
 
 
-def test_without_word_errors_or_any_recording(fake_run: FakeRun) -> None:
-    fake_run.scores = [row for row in fake_run.scores if row["metric"] == "pesq_wb"]
-    page = report(fake_run)
-    assert "there are no word errors to group" in page.text
-    assert "no utterance has word errors" in page.text
+def test_an_enhancer_alone_is_judged_by_its_quality(tmp_path: Path) -> None:
+    """Groups, tests, figures and examples for PESQ, where there are no word errors; the worst
+    group and utterances are those of the lowest values."""
+    run = FakeRun(tmp_path / "run", tmp_path / "corpus", speakers=15)
+    speakers = dict(zip(run.utterances["speaker_id"], run.utterances["accent"], strict=True))
+    run.scores = [row | {"amount": row["amount"] - (speakers[row["speaker_id"]] == "Scottish")}
+                  for row in run.scores if row["metric"] == "pesq_wb"]
+    run.outputs = [row | {"hypothesis": None, "alignment": None} for row in run.outputs]
+    page = report(run)
     assert "PESQ, wideband is highest with" in page.text
+    assert "By accent, Scottish has the worst PESQ, wideband in 4 of 4 combinations" in page.text
+    assert len(page.of("svg")) == 2 and "PESQ, wideband by accent under clean" in page.text
+    assert "Gap to the others, MOS-LQO" in page.text
+    assert "Adjusted rate ratio" not in page.text and "Poisson" not in page.text
+    with (page.path.parent / "tables" / "groups.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["accent"] == "Scottish" and len(rows) == 12
+    values = pd.DataFrame(run.scores).merge(run.utterances[["utterance_id", "accent"]])
+    means = values.groupby(["accent", "pipeline", "condition"])["amount"].mean()
+    for row in rows:
+        key = row["accent"], row["Pipeline"], row["Condition"]
+        assert float(row["PESQ, wideband, MOS-LQO"]) == pytest.approx(means.loc[key])
+    lowest = values.groupby("utterance_id")["amount"].min().min()
+    worst = page.source.index('id="worst-1"')
+    assert f"<b>{lowest:.2f} <bdi>MOS-LQO</bdi></b>" in page.source[worst:worst + 400]
+    assert "The 10 utterances with the lowest PESQ, wideband" in page.text
+    assert "kept no alignment" not in page.text and "errors" not in page.text[
+        page.text.index("The worst"):page.text.index("What exactly", 3000)]
+
+
+def test_other_metrics_are_compared_by_group_too(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "run", tmp_path / "corpus", ["plain"], ["clean"], speakers=15)
+    index = write_report(run.write(), tmp_path / "report")
+    with (index.parent / "tables" / "other-metrics.csv").open(encoding="utf-8") as file:
+        row, = csv.DictReader(file)
+    means = run.table().query("metric == 'pesq_wb'").merge(
+        run.utterances[["utterance_id", "accent"]]).groupby("accent")["amount"].mean()
+    assert (row["Worst group"], row["Best group"]) == (means.idxmin(), means.idxmax())
+    assert float(row["Worst value"]) == pytest.approx(means.min())
+    assert float(row["Best value"]) == pytest.approx(means.max())
+    assert float(row["Any gap, p"]) < 0.01
+
+
+def test_an_empty_reference_among_the_worst_is_shown(fake_run: FakeRun) -> None:
+    for row in fake_run.scores:
+        if row["metric"] == "wer" and row["utterance_id"] == "u000":
+            row.update(amount=9.0, weight=0.0)
+    page = report(fake_run)
+    start = page.text.index("The worst\n")
+    assert "– (there is no reference) · 9 errors, reference length 0" in page.text[start:]
+
+
+def test_without_any_score_or_recording(fake_run: FakeRun) -> None:
+    fake_run.scores, fake_run.trials = [], []
+    fake_run.info["metrics"]["pesq_wb"] = replace(fake_run.info["metrics"]["pesq_wb"],
+                                                  higher_is_better=None)
+    page = report(fake_run)
+    assert "nothing to compare groups by" in page.text
+    assert "no utterance can be said to be the worst" in page.text
     assert not page.of("audio")
 
 
@@ -254,12 +310,14 @@ def test_a_report_that_fails_leaves_the_old_one(fake_run: FakeRun, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "run"]
 
 
-@pytest.mark.parametrize("spoil", [{"metrics": []}, {"pipelines": 7}, {"corpus": {}}])
+@pytest.mark.parametrize("spoil", [{"metrics": []}, {"pipelines": 7}, {"corpus": {}},
+                                   {"schema": 1}])
 def test_a_run_folder_of_another_making_is_one_line(fake_run: FakeRun, tmp_path: Path,
                                                     spoil: dict[str, object]) -> None:
-    fake_run.info |= spoil
-    with pytest.raises(RunError, match="run it again") as caught:
-        write_report(fake_run.write(), tmp_path / "out")
+    path = fake_run.write() / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | spoil))
+    with pytest.raises(RunError, match="make it again with `evalkit run`") as caught:
+        write_report(fake_run.folder, tmp_path / "out")
     assert "\n" not in str(caught.value)
 
 

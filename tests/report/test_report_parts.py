@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,20 @@ from hypothesis import strategies as st
 from evalkit.core.errors import ConfigError
 from evalkit.core.text import count, number, printable, short
 from evalkit.core.types import Fact
-from evalkit.report.figures import error_rates_by_group
-from evalkit.report.groups import GroupRow, Groups, by_group, choose_column
-from evalkit.report.lede import write_lede
+from evalkit.report import summary
+from evalkit.report.figures import values_by_group
+from evalkit.report.groups import Groups, GroupValue, choose_column, compare_groups
+from evalkit.report.headline import Headline, Value, matrices
 from evalkit.report.recordings import Player, Recordings
-from evalkit.report.tables import Headline, Row, matrices, read_headline
-from evalkit.report.text import listed, markdown, say
-from evalkit.report.worst import worst_examples, worst_rows
+from evalkit.report.reported import ReportedRun
+from evalkit.report.sections import examples
+from evalkit.report.sections.examples import Example, rank, worst_rows
+from evalkit.report.text import in_sentence, listed, markdown, say
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import TEXT, FakeRun
 
-RATE = Fact("%", False, "", 2)
+RATE = Fact("%", False, "", 2, title="Word error rate")
 
 
 # Text
@@ -70,35 +73,37 @@ def test_markdown_has_no_way_out() -> None:
 
 # Tables
 
-def headline_of(*rows: Row, **facts: Fact) -> Headline:
+def headline_of(*rows: Value, **facts: Fact) -> Headline:
     return Headline(list(dict.fromkeys(r.pipeline for r in rows)),
                     list(dict.fromkeys(r.condition for r in rows)), facts, list(rows))
 
 
 def test_the_best_of_a_column_is_marked_and_ties_share() -> None:
-    rows = [Row("a", "c", "wer", 0.1, 4), Row("b", "c", "wer", 0.2, 4),
-            Row("d", "c", "wer", 0.1, 4), Row("a", "n", "wer", 0.3, 4),
-            Row("b", "n", "wer", float("nan"), 0, 4)]
+    rows = [Value("a", "c", "wer", 0.1, 4), Value("b", "c", "wer", 0.2, 4),
+            Value("d", "c", "wer", 0.1, 4), Value("a", "n", "wer", 0.3, 4),
+            Value("b", "n", "wer", float("nan"), 0, 4)]
     matrix, = matrices(headline_of(*rows, wer=RATE))
-    best = {name: [cell.best for cell in cells] for name, cells in matrix.rows}
-    assert best == {"a": [True, False], "b": [False, False], "d": [True, False]}
-    assert dict(matrix.rows)["b"][1].undefined == "every measurement failed"
-    assert dict(matrix.rows)["d"][1].undefined == "not measured here"
+    cells = {row.cells["pipeline"].text: [row.cells["under c"], row.cells["under n"]]
+             for row in matrix.table.rows}
+    assert {name: [cell.best for cell in row] for name, row in cells.items()} == {
+        "a": [True, False], "b": [False, False], "d": [True, False]}
+    assert cells["b"][1].undefined == "every measurement failed"
+    assert cells["d"][1].undefined == "not measured here"
     assert matrix.basis == "0 to 4 utterances"
 
 
 def test_a_metric_without_a_better_side_has_no_best() -> None:
-    rows = [Row("a", "c", "lag", 1.0, 4), Row("b", "c", "lag", 2.0, 4)]
+    rows = [Value("a", "c", "lag", 1.0, 4), Value("b", "c", "lag", 2.0, 4)]
     matrix, = matrices(headline_of(*rows, lag=Fact("ms", None, "")))
-    assert not any(cell.best for _, cells in matrix.rows for cell in cells)
+    assert not any(cell.best for row in matrix.table.rows for cell in row.cells.values())
 
 
 def test_parts_of_a_metric_get_no_table_of_their_own(fake_run: FakeRun) -> None:
-    summary = fake_run.summary()
-    fake_run.info["metrics"] |= {"min_dcf_p0.01": {"unit": "", "higher_is_better": False}}
-    summary["trials"].append(summary["trials"][0] | {"metric": "min_dcf_p0.01"})
-    headline = read_headline(fake_run.info, summary, {})
+    fake_run.info["metrics"] |= {"min_dcf_p0.01": Fact("", False, "")}
+    fake_run.trials.append(fake_run.trials[0] | {"metric": "min_dcf_p0.01"})
+    headline = fake_run.headline()
     assert headline.main_metrics == ["wer", "pesq_wb", "eer", "min_dcf_p0.01", "rtf"]
+    assert headline.judged == headline.main_metrics
     assert headline.pipelines == ["plain", "rnnoise"]
     assert headline.conditions == ["clean", "babble_5db"]  # as configured, not by the alphabet
 
@@ -124,11 +129,9 @@ def test_a_missing_label_is_the_group_unknown() -> None:
     assert list(labels_of(frame["age"])) == ["x", "unknown", "unknown", "y"]
 
 
-def groups_of(fake_run: FakeRun, by: str | None = None) -> Groups:
-    headline = read_headline(fake_run.info, fake_run.summary(), {})
-    groups = by_group(fake_run.utterances, fake_run.table(), headline, by)
-    assert groups is not None
-    return groups
+def groups_of(fake_run: FakeRun, metric: str = "wer") -> Groups:
+    return compare_groups(fake_run.utterances, fake_run.table(), fake_run.headline(), "accent",
+                          metric)
 
 
 def test_groups_come_worst_first_and_lose_nobody(fake_run: FakeRun) -> None:
@@ -137,41 +140,57 @@ def test_groups_come_worst_first_and_lose_nobody(fake_run: FakeRun) -> None:
     assert sorted(groups.order) == ["Caribbean", "General American", "Scottish", "unknown"]
     assert groups.order[-1] == "General American"
     assert sum(row.n for row in groups.rows if row.n) == 18 * 4
+    assert groups_of(fake_run, "pesq_wb").order == groups.order  # the lowest quality first
     assert groups.speakers == {"unknown": 2, "Caribbean": 1, "Scottish": 3, "General American": 3}
 
 
 # The worst
 
-def scores_of(*rows: tuple[str, str, float | None, float | None]) -> pd.DataFrame:
-    return pd.DataFrame([{"pipeline": p, "condition": "c", "utterance_id": u, "metric": "wer",
-                          "amount": a, "weight": w} for p, u, a, w in rows])
+ERRORS = Fact("%", False, "", is_count=True)
+
+
+def worst_of(*rows: tuple[str, str, float | None, float | None], fact: Fact = ERRORS
+             ) -> pd.DataFrame:
+    return worst_rows(rank(pd.DataFrame([
+        {"pipeline": p, "condition": "c", "utterance_id": u, "amount": a, "weight": w}
+        for p, u, a, w in rows]), fact), fact)
 
 
 def test_the_worst_utterances_come_once_and_by_rate() -> None:
-    worst = worst_rows(scores_of(
+    worst = worst_of(
         ("p", "long", 9, 10), ("q", "long", 10, 10), ("p", "short", 1, 1), ("p", "empty", 2, 0),
-        ("p", "right", 0, 5), ("p", "failed", None, None), ("p", "half", 1, 2)))
+        ("p", "right", 0, 5), ("p", "failed", None, None), ("p", "half", 1, 2))
     assert list(worst["utterance_id"]) == ["empty", "long", "short", "half"]
     assert list(worst["pipeline"]) == ["p", "q", "p", "p"]
     assert worst["value"].isna().tolist() == [True, False, False, False]
 
 
 def test_ten_are_shown() -> None:
-    worst = worst_rows(scores_of(*(("p", f"u{i:02}", i, 100) for i in range(30))))
+    worst = worst_of(*(("p", f"u{i:02}", i, 100) for i in range(30)))
     assert list(worst["utterance_id"]) == [f"u{i}" for i in range(29, 19, -1)]
 
 
+def test_the_worst_are_the_lowest_where_more_is_better() -> None:
+    rows = [("p", "good", 4.0, 1), ("p", "bad", -3.0, 1), ("q", "zero", 0.0, 1),
+            ("q", "good", 1.5, 1), ("p", "silent", 0.0, 0)]
+    worst = worst_of(*rows, fact=Fact("dB", True, ""))
+    assert list(worst["utterance_id"]) == ["bad", "zero", "good"]
+    assert list(worst["pipeline"]) == ["p", "q", "q"]
+    assert list(worst_of(*rows, fact=Fact("ms", False, ""))["utterance_id"]) == [
+        "good", "zero", "bad"]
+
+
 def test_examples_carry_their_alignment(fake_run: FakeRun, tmp_path: Path) -> None:
-    run = RunFolder(fake_run.write())
-    examples = worst_examples(read_headline(run.info(), run.summary(), {}), run.utterances(),
-                              run.scores(), run.outputs(),
-                              Recordings(run, run.info(), tmp_path))
-    assert len(examples) == 10
-    for example in examples:
-        assert sum(operation != "=" for operation, _, _ in example.pairs) == example.errors
+    content = examples.build(ReportedRun(RunFolder(fake_run.write()), tmp_path))
+    worst: list[Example] = content.shown.worst
+    assert len(worst) == 10
+    for example in worst:
+        assert example.counts is not None
+        errors, words = example.counts
+        assert sum(operation != "=" for operation, _, _ in example.pairs) == errors
         assert " ".join(ref for _, ref, _ in example.pairs if ref) == TEXT
         assert example.output["hypothesis"] == " ".join(hyp for *_, hyp in example.pairs if hyp)
-        assert example.rate.text == f"{100 * example.errors / example.words:.2f}"
+        assert example.value.text == f"{100 * errors / words:.2f}"
 
 
 # Recordings
@@ -180,7 +199,7 @@ def test_examples_carry_their_alignment(fake_run: FakeRun, tmp_path: Path) -> No
 def recordings(fake_run: FakeRun, tmp_path: Path) -> Recordings:
     run = RunFolder(fake_run.write(audio=True))
     (tmp_path / "made").mkdir()
-    return Recordings(run, run.info(), tmp_path / "made")
+    return Recordings(run, run.record(), tmp_path / "made")
 
 
 def output(pipeline: str = "plain", **paths: str | None) -> dict[str, Any]:
@@ -227,8 +246,8 @@ def test_a_link_to_something_else_is_not_followed(recordings: Recordings, tmp_pa
 def test_audio_that_the_run_did_not_keep_is_said(fake_run: FakeRun, tmp_path: Path) -> None:
     fake_run.info["config"]["keep_audio"] = False
     run = RunFolder(fake_run.write(audio=True))
-    players = Recordings(run, run.info(), tmp_path).players({"audio": "u000.wav"},
-                                                            output("rnnoise"))
+    players = Recordings(run, run.record(), tmp_path).players({"audio": "u000.wav"},
+                                                              output("rnnoise"))
     assert [player.label for player in players] == ["Reference", "Heard and enhanced"]
     assert players[0].source and "keep_audio" in players[1].note
 
@@ -237,64 +256,83 @@ def test_without_audio_there_are_no_players(recordings: Recordings) -> None:
     assert recordings.players({"audio": None}, output()) == []
 
 
-# The lede
+# The summary
 
-def lede(headline: Headline, groups: Groups | None = None, failed: int = 0) -> str:
-    info = {"corpus": {"name": "n", "utterances": 4, "speakers": 2}, "left_out": []}
-    sentences = write_lede(info, headline, groups, None, failed)
-    text = " ".join(re.sub("<[^>]*>", "", sentence) for sentence in sentences)
-    return text.replace("\u00a0", " ")
+def plain(sentence: str) -> str:
+    return re.sub("<[^>]*>", "", sentence).replace("\u00a0", " ")
+
+
+def test_what_was_run_is_counted(fake_run: FakeRun) -> None:
+    assert plain(summary.what_was_run(fake_run.record(), fake_run.headline())) == (
+        "2 pipelines were run on 18 utterances of 9 speakers from the corpus accents, under 2 "
+        "conditions.")
+    assert plain(summary.what_failed(0, [])) == "Nothing failed, and nothing was left out."
+    assert "1 measurement failed" in plain(summary.what_failed(1, []))
+
+
+def test_a_title_within_a_sentence() -> None:
+    assert [in_sentence(title) for title in ("Word error rate", "PESQ, wideband", "x", "")] == [
+        "word error rate", "PESQ, wideband", "x", ""]
 
 
 def test_the_best_pipeline_is_named_for_each_condition() -> None:
-    rows = [Row("a", "clean", "wer", 0.1, 4), Row("b", "clean", "wer", 0.2, 4),
-            Row("a", "babble", "wer", 0.4, 4), Row("b", "babble", "wer", 0.3, 4),
-            Row("a", "hum", "wer", 0.15, 4), Row("b", "hum", "wer", 0.25, 4)]
-    assert lede(headline_of(*rows, wer=RATE)) == (
-        "2 pipelines were run on 4 utterances of 2 speakers from the corpus n, under 3 conditions. "
+    rows = [Value("a", "clean", "wer", 0.1, 4), Value("b", "clean", "wer", 0.2, 4),
+            Value("a", "babble", "wer", 0.4, 4), Value("b", "babble", "wer", 0.3, 4),
+            Value("a", "hum", "wer", 0.15, 4), Value("b", "hum", "wer", 0.25, 4)]
+    assert plain(summary.best_pipelines(headline_of(*rows, wer=RATE))) == (
         "Word error rate is lowest with a: 10.00 % under clean and 15.00 % under hum; "
-        "with b: 30.00 % under babble. Nothing failed, and nothing was left out.")
+        "with b: 30.00 % under babble.")
 
 
 def test_a_tie_is_no_victory() -> None:
-    rows = [Row("a", "clean", "wer", 0.1, 4), Row("b", "clean", "wer", 0.100001, 4)]
-    assert "is lowest with a and b: 10.00 % under clean." in lede(headline_of(*rows, wer=RATE))
+    rows = [Value("a", "clean", "wer", 0.1, 4), Value("b", "clean", "wer", 0.100001, 4)]
+    assert "is lowest with a and b: 10.00 % under clean." in plain(
+        summary.best_pipelines(headline_of(*rows, wer=RATE)))
 
 
-def group_row(group: str, value: float, condition: str = "clean", speakers: int = 5) -> GroupRow:
-    return GroupRow("a", condition, "wer", value, 9, 0, speakers, group=group, words=90)
+def test_the_highest_is_best_where_more_is_better() -> None:
+    rows = [Value("a", "clean", "q", 1.0, 4), Value("b", "clean", "q", 3.0, 4)]
+    assert plain(summary.best_pipelines(headline_of(*rows, q=Fact("dB", True, "", 1)))) == (
+        "q is highest with b: 3.0 dB under clean.")
+
+
+def group_value(group: str, value: float, condition: str = "clean", speakers: int = 5
+                ) -> GroupValue:
+    return GroupValue("a", condition, "wer", value, 9, 0, speakers, group=group, weight=90)
+
+
+def groups_with(order: list[str], speakers: dict[str, int], rows: list[GroupValue]) -> Groups:
+    return Groups("accent", "wer", RATE, order, speakers, rows)
 
 
 def test_the_worst_group_is_named_with_its_speakers() -> None:
-    rows = [group_row("x", 0.3), group_row("y", 0.1), group_row("z", float("nan")),
-            group_row("x", 0.6, "hum"), group_row("y", 0.2, "hum", 40)]
-    groups = Groups("accent", ["x", "y", "z"], {"x": 5, "y": 40, "z": 1}, rows)
-    text = lede(headline_of(Row("a", "clean", "wer", 0.2, 9), wer=RATE), groups, failed=1)
-    assert ("By accent, x fares worst in 2 of 2 combinations of pipeline and condition, by most "
-            "with a under hum: a word error rate of 60.00 % (5 speakers) against 20.00 % for y "
-            "(40 speakers), which was not tested.") in text
-    assert "2 of 3 groups have fewer than 30 speakers" in text
-    assert "1 measurement failed" in text
+    rows = [group_value("x", 0.3), group_value("y", 0.1), group_value("z", float("nan")),
+            group_value("x", 0.6, "hum"), group_value("y", 0.2, "hum", 40)]
+    groups = groups_with(["x", "y", "z"], {"x": 5, "y": 40, "z": 1}, rows)
+    assert plain(summary.worst_group(groups)) == (
+        "By accent, x has the worst word error rate in 2 of 2 combinations of pipeline and "
+        "condition; the gap is widest with a under hum: 60.00 % (5 speakers) against 20.00 % for "
+        "y (40 speakers), which was not tested.")
+    assert "2 of 3 groups have fewer than 30 speakers" in plain(summary.few_speakers(groups))
+    turned = replace(groups, fact=replace(RATE, higher_is_better=True))
+    assert "By accent, y has the worst" in plain(summary.worst_group(turned))
 
 
 def test_unnamed_speakers_are_said() -> None:
-    groups = Groups("accent", ["x"], {"x": 0}, [group_row("x", 0.5, speakers=0)])
-    headline = headline_of(Row("a", "clean", "wer", 0.5, 9), wer=RATE)
-    assert "The corpus does not say who speaks" in lede(headline, groups)
+    groups = groups_with(["x"], {"x": 0}, [group_value("x", 0.5, speakers=0)])
+    assert "The corpus names no speakers" in plain(summary.few_speakers(groups))
 
 
 def test_groups_that_cannot_be_compared_are_not() -> None:
-    headline = headline_of(Row("a", "clean", "wer", 0.0, 9), wer=RATE)
-    rows = [group_row("x", 0), group_row("y", 0)]
-    groups = Groups("accent", ["x", "y"], {"x": 50, "y": 50}, rows)
-    assert "worst" not in lede(headline, groups)
+    rows = [group_value("x", 0), group_value("y", 0)]
+    assert summary.worst_group(groups_with(["x", "y"], {"x": 50, "y": 50}, rows)) == ""
 
 
 # Figures
 
 def test_a_figure_follows_the_page_and_names_every_group(fake_run: FakeRun) -> None:
     groups = groups_of(fake_run)
-    figures = error_rates_by_group(groups)
+    figures = values_by_group(groups)
     assert [condition for condition, _ in figures] == ["clean", "babble_5db"]
     for i, (_, svg) in enumerate(figures, 1):
         assert all(f"{name} (3)" in svg for name in groups.order)
@@ -303,10 +341,11 @@ def test_a_figure_follows_the_page_and_names_every_group(fake_run: FakeRun) -> N
         assert all(name.startswith(f"figure-{i}-") for name in re.findall(r'\bid="([^"]+)"', svg))
 
 
-def test_marks_stand_at_the_rates(fake_run: FakeRun) -> None:
-    """Positions read back from the SVG are a straight line through the rates."""
-    groups = groups_of(fake_run)
-    _, svg = error_rates_by_group(groups)[0]
+@pytest.mark.parametrize("metric", ["wer", "pesq_wb"])
+def test_marks_stand_at_the_values(fake_run: FakeRun, metric: str) -> None:
+    """Positions read back from the SVG are a straight line through the values."""
+    groups = groups_of(fake_run, metric)
+    _, svg = values_by_group(groups)[0]
     marks = re.findall(r'<use xlink:href="#[^"]+" x="([\d.]+)" y="[\d.]+" style="fill', svg)
     rates = sorted(row.value for row in groups.rows if row.condition == "clean")
     positions = sorted(float(x) for x in marks)
@@ -318,7 +357,7 @@ def test_marks_stand_at_the_rates(fake_run: FakeRun) -> None:
 
 def test_figures_of_many_groups_keep_those_with_most_speakers() -> None:
     names = [f"g{i:02}" for i in range(40)]
-    groups = Groups("accent", names, {name: i for i, name in enumerate(names)},
-                    [group_row(name, 0.1) for name in names])
-    (_, svg), = error_rates_by_group(groups)
+    groups = groups_with(names, {name: i for i, name in enumerate(names)},
+                         [group_value(name, 0.1) for name in names])
+    (_, svg), = values_by_group(groups)
     assert "g39 (39)" in svg and "g16 (16)" in svg and "g15 (15)" not in svg

@@ -16,7 +16,8 @@ from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
 from evalkit.core.errors import ManifestError, UtteranceError
 from evalkit.core.types import Utterance
 from evalkit.metrics.verification import make_trials, score_trials
-from evalkit.run.runner import Work, run, utterance_table
+from evalkit.run.runner import Work, run
+from evalkit.run.utterances import utterance_table
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder

@@ -22,7 +22,7 @@ _SIZES = np.array([14.0, 22.0, 32.0, 44.0, 58.0, 74.0])
 
 
 @dataclass(frozen=True)
-class Heat:
+class ColourScale:
     """Classes of a metric's values: ``edges`` rise, and there is one class more than edges.
     Class 0 is the best, whichever direction of the metric that is."""
 
@@ -62,17 +62,17 @@ class Heat:
                       handletextpad=0.2, columnspacing=1.2, alignment="left")
 
 
-def heat_of(values: np.ndarray, fact: Fact) -> Heat:
+def colour_scale(values: np.ndarray, fact: Fact) -> ColourScale:
     """A scale for these values: round edges, at most as many as there are colours less one."""
     from matplotlib.ticker import MaxNLocator
 
     known = values[np.isfinite(values)]
     if not len(known) or np.ptp(known) == 0:
-        return Heat((), fact)
+        return ColourScale((), fact)
     low, high = np.quantile(known, [0.05, 0.95]) if len(known) > 20 else (known.min(), known.max())
     ticks = MaxNLocator(len(HEAT) - 1, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     inner = [float(tick) for tick in ticks if known.min() < tick < known.max()]
-    return Heat(tuple(inner[-(len(HEAT) - 1):]), fact)
+    return ColourScale(tuple(inner[-(len(HEAT) - 1):]), fact)
 
 
 def dots(axes: Axes, places: np.ndarray, classes: np.ndarray) -> None:

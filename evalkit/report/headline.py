@@ -1,4 +1,4 @@
-"""The headline values of a run, as rows and as tables of cells."""
+"""The headline values of a run, as rows and as a table a metric."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit.core.types import Fact
-from evalkit.report.listing import Cell, Line, Listing, counted, failed, measured, plain
-from evalkit.store.documents.run import Failure, RunRecord, Score, Summary
+from evalkit.report.table import Cell, Column, Row, Table, measured, texts
+from evalkit.store.documents.run import RunRecord, Score, Summary
 
 UNKNOWN = Fact("", None, "")
 """Of a name that the run does not define."""
@@ -18,7 +18,7 @@ REAL_TIME = Fact("", False, "Seconds of processing over seconds of audio, measur
 
 
 @dataclass(frozen=True)
-class Row:
+class Value:
     """A value and what stands behind it. ``value`` is NaN where it is undefined, ``n`` and
     ``n_speakers`` None where a metric has no such number; ``counted`` is what ``n`` counts,
     ``interval`` the 95 % confidence interval where there is one."""
@@ -50,9 +50,9 @@ class Headline:
     pipelines: list[str]
     conditions: list[str]
     facts: dict[str, Fact]
-    rows: list[Row]
+    rows: list[Value]
 
-    def of(self, metric: str) -> dict[tuple[str, str], Row]:
+    def of(self, metric: str) -> dict[tuple[str, str], Value]:
         """The rows of one metric by pipeline and condition."""
         return {(row.pipeline, row.condition): row for row in self.rows if row.metric == metric}
 
@@ -61,31 +61,39 @@ class Headline:
         """Every metric that is no part of another."""
         return [name for name, fact in self.facts.items() if fact.part_of is None]
 
+    @property
+    def judged(self) -> list[str]:
+        """The scores that have a better side and a value, in the order of their importance: error
+        rates first, then in the order of the run."""
+        known = {row.metric for row in self.rows if not row.undefined}
+        names = [name for name, fact in self.facts.items() if fact.is_headline and name in known]
+        return sorted(names, key=lambda name: not self.facts[name].is_count)
+
 
 @dataclass(frozen=True)
 class Matrix:
-    """One metric: a row of cells per pipeline, a column per condition. ``basis`` says what
+    """One metric: a row of ``table`` per pipeline, a column per condition; ``title`` is
+    what people call it. ``basis`` says what
     stands behind them: "320 utterances of 80 speakers"."""
 
-    metric: str
+    title: str
     fact: Fact
-    conditions: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    table: Table
     basis: str
 
 
-def read_headline(info: RunRecord, summary: Summary,
+def read_headline(record: RunRecord, summary: Summary,
                   intervals: Mapping[tuple[str, str, str], tuple[float, float]]) -> Headline:
     """Brings ``summary.json`` into the order of ``run.json``, each value with its interval."""
-    rows = [_row(score) for score in summary.scores]
-    rows += [_row(score, "trials") for score in summary.trials]
-    rows += [Row(speed.pipeline, speed.condition, "rtf", speed.rtf, None, counted="")
+    rows = [_value(score) for score in summary.scores]
+    rows += [_value(score, "trials") for score in summary.trials]
+    rows += [Value(speed.pipeline, speed.condition, "rtf", speed.rtf, None, counted="")
              for speed in summary.efficiency]
-    known = {**info.metrics, "rtf": REAL_TIME}
+    known = {**record.metrics, "rtf": REAL_TIME}
     metrics = ordered(known, (row.metric for row in rows))
     facts = {name: known.get(name, UNKNOWN) for name in metrics}
-    pipelines = ordered(info.pipelines, (row.pipeline for row in rows))
-    conditions = ordered(info.conditions, (row.condition for row in rows))
+    pipelines = ordered(record.pipelines, (row.pipeline for row in rows))
+    conditions = ordered(record.conditions, (row.condition for row in rows))
     rows.sort(key=lambda row: (metrics.index(row.metric), pipelines.index(row.pipeline),
                                conditions.index(row.condition)))
     rows = [replace(row, interval=intervals.get((row.pipeline, row.condition, row.metric)))
@@ -93,15 +101,15 @@ def read_headline(info: RunRecord, summary: Summary,
     return Headline(pipelines, conditions, facts, rows)
 
 
-def _row(score: Score, counted: str = "utterances") -> Row:
-    return Row(score.pipeline, score.condition, score.metric, score.value, score.n,
-               score.n_failed, score.n_speakers, counted)
+def _value(score: Score, counted: str = "utterances") -> Value:
+    return Value(score.pipeline, score.condition, score.metric, score.value, score.n,
+                 score.n_failed, score.n_speakers, counted)
 
 
-def ordered(known: Iterable[str], found: Iterable[str]) -> list[str]:
-    """The names found, each once: those that are known first and in that order."""
-    present = set(found)
-    return [name for name in dict.fromkeys([*known, *sorted(present)]) if name in present]
+def ordered(known: Iterable[str], present: Iterable[str]) -> list[str]:
+    """The names that are present, each once: those that are known first and in that order."""
+    names = set(present)
+    return [name for name in dict.fromkeys([*known, *sorted(names)]) if name in names]
 
 
 def matrices(headline: Headline) -> list[Matrix]:
@@ -110,15 +118,20 @@ def matrices(headline: Headline) -> list[Matrix]:
 
 
 def _matrix(headline: Headline, metric: str) -> Matrix:
-    fact, rows = headline.facts[metric], headline.of(metric)
-    pipelines = ordered(headline.pipelines, (pipeline for pipeline, _ in rows))
-    columns = [_column([rows.get((p, c)) for p in pipelines], fact) for c in headline.conditions]
-    cells = [list(row) for row in zip(*columns, strict=True)]
-    return Matrix(metric, fact, headline.conditions, list(zip(pipelines, cells, strict=True)),
-                  _basis(list(rows.values())))
+    fact, values = headline.facts[metric], headline.of(metric)
+    pipelines = ordered(headline.pipelines, (pipeline for pipeline, _ in values))
+    columns = {f"under {condition}": _column([values.get((p, condition)) for p in pipelines], fact)
+               for condition in headline.conditions}
+    title = fact.named(metric)
+    table = Table(f"metric-{metric}", f"{title}, {fact.unit}" if fact.unit else title,
+                  [Column("pipeline", ""), *(Column(key, condition, "number") for key, condition
+                                             in zip(columns, headline.conditions, strict=True))],
+                  [Row(texts(pipeline=pipeline) | {key: cells[i] for key, cells in columns.items()})
+                   for i, pipeline in enumerate(pipelines)])
+    return Matrix(title, fact, table, _basis(list(values.values())))
 
 
-def _column(rows: Sequence[Row | None], fact: Fact) -> list[Cell]:
+def _column(rows: Sequence[Value | None], fact: Fact) -> list[Cell]:
     """The cells of one condition, the best marked: all of them where several show the same,
     none where the metric has no better side or there is nothing to choose."""
     cells = [Cell("–", undefined="not measured here") if row is None else cell(row, fact)
@@ -131,14 +144,13 @@ def _column(rows: Sequence[Row | None], fact: Fact) -> list[Cell]:
     return [replace(c, best=c.text == best) for c in cells]
 
 
-def cell(row: Row, fact: Fact) -> Cell:
+def cell(row: Value, fact: Fact) -> Cell:
     """``row`` in the unit and decimals of its metric, with its interval."""
     low, high = row.interval or (math.nan, math.nan)
-    found = measured(row.value, fact, low, high, row.undefined)
-    return replace(found, n_failed=row.n_failed)
+    return replace(measured(row.value, fact, low, high, row.undefined), n_failed=row.n_failed)
 
 
-def _basis(rows: Sequence[Row]) -> str:
+def _basis(rows: Sequence[Value]) -> str:
     parts = [(_span([row.n for row in rows]), rows[0].counted),
              (_span([row.n_speakers for row in rows]), "speakers")]
     return " of ".join(f"{span} {what}" for span, what in parts if span)
@@ -150,24 +162,3 @@ def _span(numbers: Iterable[int | None]) -> str:
         return ""
     low, high = min(known), max(known)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def values(headline: Headline) -> Listing:
-    """Every metric of every pipeline and condition."""
-    columns = ("Metric", "Pipeline", "Condition", "Value", "Unit", "Measured (n)", "of", "Failed",
-               "Speakers")
-    lines = [Line([*plain(row.metric, row.pipeline, row.condition),
-                   replace(cell(row, fact), n_failed=0), Cell(fact.unit), counted(row.n),
-                   Cell(row.counted), failed(row.n_failed), counted(row.n_speakers)])
-             for row in headline.rows for fact in [headline.facts[row.metric]]]
-    return Listing("values", "Every metric of every pipeline and condition", columns, lines,
-                   frozenset(("Value", "Measured (n)", "Failed", "Speakers")))
-
-
-def what_failed(rows: Iterable[Failure]) -> Listing:
-    """``summary.json``'s counts of what failed, the most frequent first."""
-    columns = ("Pipeline", "Condition", "Metric", "What happened", "Measurements")
-    lines = [Line([*plain(row.pipeline, row.condition, row.metric, row.kind),
-                   counted(row.n)]) for row in sorted(rows, key=lambda row: -row.n)]
-    return Listing("failures", "Failed measurements by kind", columns, lines,
-                   frozenset(("Measurements",)))

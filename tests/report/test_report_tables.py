@@ -19,12 +19,11 @@ from evalkit.core.errors import RunError
 from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact
 from evalkit.report import write_report
-from evalkit.report.listing import Cell, Line, Listing, counted, measured, plain, to_csv
-from evalkit.report.real import pairs
+from evalkit.report.sections.examples import changed_rows, rank
+from evalkit.report.sections.significance import pairs
+from evalkit.report.sections.versions import versions
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
-from evalkit.report.tables import read_headline
-from evalkit.report.versions import versions
-from evalkit.report.worst import changed_rows
+from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts, to_csv
 from evalkit.statistics.systems import compare_systems
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import HOSTILE, FakeRun, Page
@@ -34,29 +33,62 @@ RATE = Fact("%", False, "", 1)
 
 # CSV
 
-def rows_of(listing: Listing) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(to_csv(listing))))
+def table_of(columns: dict[str, str], *rows: dict[str, Cell]) -> Table:
+    return Table("t", "T", [Column(key, title) for key, title in columns.items()],
+                 [Row(cells) for cells in rows])
 
 
-def test_csv_holds_values_in_full_and_bounds_apart() -> None:
-    lines = [Line([*plain("a"), measured(1 / 3, RATE, 0.25, 0.5), counted(7)]),
-             Line([*plain("b"), measured(math.nan, RATE), counted(None)])]
-    assert rows_of(Listing("t", "T", ("name", "rate", "n"), lines)) == [
-        {"name": "a", "rate": "0.3333333333", "rate, low": "0.25", "rate, high": "0.5", "n": "7"},
-        {"name": "b", "rate": "", "rate, low": "", "rate, high": "", "n": ""}]
+def rows_of(table: Table) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(to_csv(table))))
+
+
+def test_csv_holds_values_in_full_in_the_unit_of_the_header_and_bounds_apart() -> None:
+    table = table_of({"name": "name", "rate": "rate, %", "n": "n"},
+                     {"rate": measured(1 / 3, RATE, 0.25, 0.5), "name": Cell("a"),
+                      "n": counted(7)},
+                     {"n": counted(None), "rate": measured(math.nan, RATE), "name": Cell("b")})
+    assert rows_of(table) == [
+        {"name": "a", "rate, %": "33.33333333", "rate, %, low": "25", "rate, %, high": "50",
+         "n": "7"},
+        {"name": "b", "rate, %": "", "rate, %, low": "", "rate, %, high": "", "n": ""}]
+
+
+def test_csv_loses_nothing_that_the_page_shows() -> None:
+    table = table_of({"a": "A", "b": "B"}, {
+        "a": Cell("rnnoise", "sha256 12ab"),
+        "b": Cell("22.5", "−25.0 (−40.0 to –)", value=22.5,
+                  parts={"change": -25.0, "change, low": -40.0, "change, high": math.nan})})
+    assert rows_of(table) == [{"A": "rnnoise [sha256 12ab]", "B": "22.5", "B, change": "-25",
+                               "B, change, low": "-40", "B, change, high": ""}]
+
+
+def test_a_row_that_does_not_fit_its_columns_is_refused() -> None:
+    for cells in ({"a": Cell("1")}, {"a": Cell("1"), "b": Cell("2"), "c": Cell("3")}):
+        with pytest.raises(ValueError, match=r"'t'.*\['a', 'b'\]"):
+            table_of({"a": "A", "b": "B"}, cells)
+    with pytest.raises(ValueError, match="rows do not fit"):
+        Table("t", "T", [Column("a", "A"), Column("a", "B")], [])
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "=cmd|' /C calc'!A0"])
-def test_no_text_is_a_formula(text: str) -> None:
-    row, = rows_of(Listing("t", "T", ("name",), [Line([Cell(text)])]))
-    assert row["name"] == f"'{text}"
+def test_no_text_is_a_formula_in_a_header_or_a_row(text: str) -> None:
+    row, = rows_of(table_of({"name": text}, texts(name=text)))
+    assert row == {f"'{text}": f"'{text}"}
+
+
+def test_a_metadata_key_is_no_formula(fake_run: FakeRun, tmp_path: Path) -> None:
+    key = "=cmd|'/C calc'!A0"
+    fake_run.utterances = fake_run.utterances.rename(columns={"accent": key})
+    write_report(fake_run.write(), tmp_path / "out", by=key)
+    header = next(csv.reader((tmp_path / "out" / "tables" / "groups.csv").open(encoding="utf-8")))
+    assert header[0] == f"'{key}"
 
 
 def test_hostile_text_stays_in_its_field() -> None:
-    texts = [*HOSTILE, 'a,"b"\r\nc']
-    found = rows_of(Listing("t", "T", ("x", "y"), [Line(plain(text, "end")) for text in texts]))
-    assert [row["y"] for row in found] == ["end"] * len(texts)
-    assert found[0]["x"] == HOSTILE[0]
+    names = [*HOSTILE, 'a,"b"\r\nc']
+    shown = rows_of(table_of({"x": "x", "y": "y"}, *(texts(x=name, y="end") for name in names)))
+    assert [row["y"] for row in shown] == ["end"] * len(names)
+    assert shown[0]["x"] == HOSTILE[0]
 
 
 def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> None:
@@ -71,29 +103,28 @@ def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> Non
     for row in table.to_dict("records"):
         key = row["accent"], row["Pipeline"], row["Condition"]
         assert row["Word error rate, %"] == pytest.approx(
-            sums.loc[key, "amount"] / sums.loc[key, "weight"])
+            100 * sums.loc[key, "amount"] / sums.loc[key, "weight"])
 
 
 # Pipelines two by two
 
 def test_pairs_say_what_the_comparison_says(written: tuple[FakeRun, Path]) -> None:
     run = written[0]
-    headline = read_headline(run.info, run.summary(), {})
-    found = pairs(run.table(), headline)
-    assert found is not None
-    assert [line.cells[0].text for line in found.lines].count("Word error rate") == 2
+    table = pairs(run.table(), run.headline())
+    assert [row.cells["metric"].text for row in table.rows].count("Word error rate") == 2
     rows = run.table().query("metric == 'wer' and condition == 'clean'")
     a, b = (rows[rows["pipeline"] == name] for name in ("rnnoise", "plain"))
     difference = compare_systems(a, b).difference
-    first = found.lines[0].cells
-    assert [cell.text for cell in first[2:4]] == ["rnnoise", "plain"]
-    assert first[4].key == difference.value
-    assert first[4].bounds == (difference.low, difference.high)
+    first = table.rows[0].cells
+    assert (first["a"].text, first["b"].text) == ("rnnoise", "plain")
+    assert first["difference"].value == 100 * difference.value
+    assert first["difference"].parts == {"low": 100 * difference.low,
+                                         "high": 100 * difference.high}
 
 
 def test_one_pipeline_has_no_pairs(tmp_path: Path) -> None:
     run = FakeRun(tmp_path / "run", tmp_path, ["plain"])
-    assert pairs(run.table(), read_headline(run.info, run.summary(), {})) is None
+    assert not pairs(run.table(), run.headline()).rows
 
 
 # The most changed
@@ -104,10 +135,13 @@ def test_the_most_changed_come_worse_first_and_once() -> None:
         {"pipeline": pipeline, "condition": "c", "utterance_id": f"u{i}", "metric": "wer",
          "amount": n, "weight": 10.0} for pipeline, row in counts.items()
         for i, n in enumerate(row)])
-    found = changed_rows(scores, "before")
-    assert found["utterance_id"].to_list() == ["u0", "u1", "u2", "u4"]
-    assert found["change"].to_list() == pytest.approx([0.9, 0.3, -0.5, -0.1])
-    assert changed_rows(scores, "after").iloc[0]["utterance_id"] == "u2"
+    errors = rank(scores, Fact("%", False, "", is_count=True))
+    changed = changed_rows(errors, "before")
+    assert changed["utterance_id"].to_list() == ["u0", "u1", "u2", "u4"]
+    assert changed["change"].to_list() == pytest.approx([0.9, 0.3, -0.5, -0.1])
+    assert changed_rows(errors, "after").iloc[0]["utterance_id"] == "u2"
+    quality = rank(scores, Fact("MOS", True, ""))
+    assert changed_rows(quality, "before")["utterance_id"].to_list() == ["u2", "u4", "u0", "u1"]
 
 
 # Versions
@@ -127,15 +161,17 @@ def two_versions(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_versions_stand_side_by_side(two_versions: tuple[Path, Path]) -> None:
-    found = versions([RunFolder(path) for path in two_versions])
-    assert list(found.columns[3:6]) == ["v1", "v2", "Change"]
-    rows = {tuple(cell.text for cell in line.cells[:3]): line.cells for line in found.lines}
+    table = versions([RunFolder(path) for path in two_versions])
+    assert [column.title for column in table.columns[3:6]] == ["v1", "v2", "Change"]
+    rows = {tuple(row.cells[key].text for key in ("metric", "pipeline", "condition")): row.cells
+            for row in table.rows}
     worse = rows["Word error rate", "rnnoise", "clean"]
-    assert worse[5].key == pytest.approx(0.1) and worse[8].text == "worse"
-    assert (worse[4].key or 0) - (worse[3].key or 0) == pytest.approx(0.1)
+    assert worse["change"].value == pytest.approx(10) and worse["verdict"].text == "worse"
+    assert (worse["run 1"].value or 0) - (worse["run 0"].value or 0) == pytest.approx(10)
     same = rows["Word error rate", "plain", "clean"]
-    assert same[5].key == 0 and same[8].text == "may be chance" and same[7].text == "48"
-    assert rows["Equal error rate", "plain", "clean"][8].text == "not compared"
+    assert same["change"].value == 0 and same["n"].text == "48"
+    assert same["verdict"].text == "may be chance"
+    assert rows["Equal error rate", "plain", "clean"]["verdict"].text == "not compared"
 
 
 def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], tmp_path: Path
@@ -151,8 +187,8 @@ def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], t
 
 
 def test_the_same_name_twice_is_numbered(two_versions: tuple[Path, Path]) -> None:
-    found = versions([RunFolder(two_versions[0]), RunFolder(two_versions[0])])
-    assert list(found.columns[3:5]) == ["1. v1", "2. v1"]
+    table = versions([RunFolder(two_versions[0]), RunFolder(two_versions[0])])
+    assert [column.title for column in table.columns[3:5]] == ["1. v1", "2. v1"]
 
 
 def test_a_version_that_is_missing_is_named(two_versions: tuple[Path, Path], tmp_path: Path
@@ -163,6 +199,27 @@ def test_a_version_that_is_missing_is_named(two_versions: tuple[Path, Path], tmp
 
 
 # Markdown
+
+def test_the_brief_lists_every_confirmed_cohort(discovered: tuple[FakeRun, Path],
+                                                tmp_path: Path) -> None:
+    folder, target = discovered[0].folder, tmp_path / "summary.md"
+    write_report(folder, tmp_path / "out", markdown=target)
+    findings = RunFolder(folder).findings()
+    assert findings is not None
+    confirmed = [(finding.finder, in_markdown(verdict.cohort)) for finding in findings.finders
+                 for verdict in finding.verdicts if verdict.status == "confirmed"]
+    text = target.read_text()
+    table = text[text.index("**Cohorts that fresh speakers confirmed**"):]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    assert confirmed and [(row[0][2:], row[1]) for row in rows] == confirmed
+    assert all(row[2] == "● confirmed" for row in rows)
+
+
+def test_the_brief_has_no_table_of_cohorts_where_none_is_confirmed(
+        fake_run: FakeRun, tmp_path: Path) -> None:
+    write_report(fake_run.write(), tmp_path / "out", markdown=tmp_path / "summary.md")
+    assert "confirmed" not in (tmp_path / "summary.md").read_text()
+
 
 @pytest.mark.parametrize("text", [*HOSTILE, "[x](javascript:alert(1))", "![i](//e.org/i)",
                                   "a | b", "**b** _i_ `c` ~~s~~ # h", "<!-- x --> &lt;"])

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from markupsafe import Markup
 
-from evalkit.core.text import number
 from evalkit.core.types import Fact, Interval
 from evalkit.report.cohort_figures import column_of, people_figures, ranking
-from evalkit.report.listing import Cell, Line, Listing, counted, measured, p_value, plain
-from evalkit.store.documents.findings import Feature, Finding, Findings, Verdict
+from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_value, texts
+from evalkit.store.documents.findings import Cohort, Feature, Finding, Findings, Verdict
 from evalkit.store.runfolder import RunFolder
 
 MARKS = {"confirmed": "●", "not confirmed": "◇", "insufficient": "○", "nothing found": "–"}
-RANKED = ("Finder", "Cohort", "Verdict", "Speakers", "Gap found", "Chance finds",
-          "Gap on fresh speakers", "p (adjusted)", "Who is in it")
-PLACED = ("Number", "Region", "Speakers", "Rate where found", "Rate on fresh speakers", "Verdict")
 
 
 @dataclass(frozen=True)
@@ -28,8 +24,8 @@ class Discovery:
     of places that divided them. A figure has a title and a note."""
 
     findings: Findings
-    verdicts: Listing
-    regions: list[Listing]
+    verdicts: Table
+    regions: list[Table]
     figures: list[tuple[str, str, Markup]]
 
     @property
@@ -40,6 +36,12 @@ class Discovery:
                   for finding in self.findings.finders for verdict in finding.verdicts
                   if verdict.status == "confirmed" and verdict.gap is not None]
         return [verdict for *_, verdict in sorted(ranked, key=lambda entry: entry[:2])]
+
+    @property
+    def confirmed_table(self) -> Table:
+        """The rows of ``verdicts`` that fresh speakers confirmed."""
+        return replace(self.verdicts.where(lambda row: row.cells["verdict"].text == "confirmed"),
+                       caption="Cohorts that fresh speakers confirmed")
 
     @property
     def tested(self) -> int:
@@ -53,12 +55,8 @@ class Discovery:
         return [finding.finder for finding in self.findings.finders if not finding.verdicts]
 
 
-def discovery(run: RunFolder) -> Discovery | None:
-    """The section on cohorts; None where no finder has run. Raises RunError for findings that
-    this version does not read."""
-    findings = run.findings()
-    if findings is None:
-        return None
+def discovery(run: RunFolder, findings: Findings) -> Discovery:
+    """What the page shows of the run's ``findings``."""
     fact, people = findings.fact, people_of(run, findings)
     mapped = {finding.finder: ordered_regions(finding, fact) for finding in findings.finders
               if finding.regions}
@@ -93,24 +91,35 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _verdicts(findings: Findings, fact: Fact) -> Listing:
+def _verdicts(findings: Findings, fact: Fact) -> Table:
     """Every cohort that was tested, in the order in which finders tested them."""
-    lines = [Line(_verdict(finding, verdict, fact), f"finding-{i}-{j}")
-             for i, finding in enumerate(findings.finders, 1)
-             for j, verdict in enumerate(finding.verdicts, 1)]
-    return Listing("cohorts", "Cohorts that were discovered, and what fresh speakers say of them",
-                   RANKED, lines, frozenset(RANKED[3:8]))
+    unit = f", {fact.difference_unit}" if fact.difference_unit else ""
+    columns = [Column("finder", "Finder"), Column("cohort", "Cohort"),
+               Column("verdict", "Verdict"), Column("n_speakers", "Speakers", "number"),
+               Column("discovered_gap", f"Gap on discovery{unit}", "number"),
+               Column("chance", f"By chance alone{unit}", "number"),
+               Column("gap", f"Gap on fresh speakers{unit}", "number"),
+               Column("p", "p (adjusted)", "number"), Column("who", "Who is in it")]
+    return Table("cohorts", "Cohorts that were discovered, and whether fresh speakers confirm them",
+                 columns, [Row(_verdict(finding, verdict, fact), f"finding-{i}-{j}")
+                           for i, finding in enumerate(findings.finders, 1)
+                           for j, verdict in enumerate(finding.verdicts, 1)])
 
 
-def _verdict(finding: Finding, verdict: Verdict, fact: Fact) -> list[Cell]:
-    cohort, chance = finding.cohort(verdict.cohort), finding.chance
+def _verdict(finding: Finding, verdict: Verdict, fact: Fact) -> dict[str, Cell]:
+    chance = finding.chance
+    return texts(finder=finding.finder, cohort=verdict.cohort, who=who(verdict) or "–") | {
+        "verdict": status(verdict.status), "n_speakers": _sizes(finding.cohort(verdict.cohort)),
+        "discovered_gap": measured(verdict.discovered_gap, fact),
+        "chance": measured(chance.median, fact, chance.low, chance.high),
+        "gap": interval(verdict.gap, fact, "too few fresh speakers"),
+        "p": p_value(verdict.p_adjusted)}
+
+
+def _sizes(cohort: Cohort) -> Cell:
+    """Speakers of both halves."""
     sizes = [half.n_speakers for half in (cohort.discovery, cohort.confirmation)]
-    return [*plain(finding.finder, verdict.cohort), status(verdict.status),
-            Cell(f"{sizes[0]} + {sizes[1]}", key=sum(sizes)),
-            measured(verdict.discovered_gap, fact),
-            measured(chance.median, fact, chance.low, chance.high),
-            interval(verdict.gap, fact, "too few fresh speakers"), p_value(verdict.p_adjusted),
-            *plain(who(verdict) or "–")]
+    return Cell(f"{sizes[0]} + {sizes[1]}", value=sum(sizes))
 
 
 def status(word: str) -> Cell:
@@ -137,30 +146,29 @@ def ordered_regions(finding: Finding, fact: Fact) -> list[Feature]:
     return sorted(features, key=place) if len(features) > 1 else []
 
 
-def _regions(i: int, finding: Finding, regions: Sequence[Feature], fact: Fact) -> Listing:
+def _regions(i: int, finding: Finding, regions: Sequence[Feature], fact: Fact) -> Table:
     """What the map shows of the ``i``-th finder of places."""
-    said = {verdict.cohort: verdict.status for verdict in finding.verdicts}
-    suffix = "" if i == 1 else f"-{i}"
-    lines = [Line(_region(n, region, said.get(region.properties.name), fact),
-                  f"region{suffix}-{n}") for n, region in enumerate(regions, 1)]
+    verdicts = {verdict.cohort: verdict.status for verdict in finding.verdicts}
+    suffix, unit = "" if i == 1 else f"-{i}", f", {fact.unit}" if fact.unit else ""
     caption = "Regions of the map" if i == 1 else f"Regions of {finding.finder}"
-    return Listing(f"regions{suffix}", f"{caption}, the worst on fresh speakers first", PLACED,
-                   lines, frozenset(("Number", *PLACED[2:5])))
+    columns = [Column("number", "Number", "number"), Column("region", "Region"),
+               Column("n_speakers", "Speakers", "number"),
+               Column("discovery", f"On discovery{unit}", "number"),
+               Column("confirmation", f"On fresh speakers{unit}", "number"),
+               Column("verdict", "Verdict")]
+    return Table(f"regions{suffix}", f"{caption}, the worst on fresh speakers first", columns, [
+        Row(_region(n, region.properties, verdicts.get(region.properties.name), fact),
+            f"region{suffix}-{n}") for n, region in enumerate(regions, 1)])
 
 
-def _region(n: int, region: Feature, verdict: str | None, fact: Fact) -> list[Cell]:
-    cohort = region.properties
-    sizes = [half.n_speakers for half in (cohort.discovery, cohort.confirmation)]
-    return [counted(n), *plain(cohort.name), Cell(f"{sizes[0]} + {sizes[1]}", key=sum(sizes)),
-            interval(cohort.discovery.value, fact), interval(cohort.confirmation.value, fact),
-            status(verdict) if verdict else Cell("not tested")]
+def _region(n: int, cohort: Cohort, verdict: str | None, fact: Fact) -> dict[str, Cell]:
+    return {"number": counted(n), "region": Cell(cohort.name), "n_speakers": _sizes(cohort),
+            "discovery": interval(cohort.discovery.value, fact),
+            "confirmation": interval(cohort.confirmation.value, fact),
+            "verdict": status(verdict) if verdict else Cell("not tested")}
 
 
-def sentence_parts(found: Discovery) -> tuple[str, str, str, str]:
-    """Of the widest confirmed gap: who, the gap and its interval's ends, as shown."""
-    first = found.confirmed[0]
-    trait = next((t for t in first.who[:1] if t.label not in first.cohort), None)
-    name = f"{first.cohort} ({trait.label} {_percent(trait.share)})" if trait else first.cohort
-    low, high = (first.gap.low, first.gap.high) if first.gap else (math.nan, math.nan)
-    gap, fact = first.gap.value if first.gap else math.nan, found.findings.fact
-    return name, number(gap, fact), number(low, fact), number(high, fact)
+def described(verdict: Verdict) -> str:
+    """The cohort's name, and what most of it has in common where the name does not say it."""
+    trait = next((t for t in verdict.who[:1] if t.label not in verdict.cohort), None)
+    return f"{verdict.cohort} ({trait.label} {_percent(trait.share)})" if trait else verdict.cohort

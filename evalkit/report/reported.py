@@ -1,0 +1,91 @@
+"""The run that a page is about, and what several of its sections need, each worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from evalkit.report.groups import Groups, choose_column, compare_groups
+from evalkit.report.headline import Headline, read_headline
+from evalkit.report.recordings import Recordings
+from evalkit.statistics.run_statistics import headline_intervals
+from evalkit.store.documents.findings import Findings
+from evalkit.store.documents.run import RunRecord, Summary
+from evalkit.store.runfolder import RunFolder
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """``folder`` is the run's, ``page_folder`` where the page and its recordings go; ``by`` is the
+    metadata column that the user groups by, ``earlier`` the runs to set beside it, the oldest
+    first. Everything raises RunError where the run folder cannot be read."""
+
+    folder: RunFolder
+    page_folder: Path
+    by: str | None = None
+    earlier: Sequence[RunFolder] = ()
+
+    @cached_property
+    def record(self) -> RunRecord:
+        """``run.json``."""
+        return self.folder.record()
+
+    @cached_property
+    def summary(self) -> Summary:
+        """``summary.json``."""
+        return self.folder.summary()
+
+    @cached_property
+    def utterances(self) -> pd.DataFrame:
+        """The manifest's rows, with metadata."""
+        return self.folder.utterances()
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The scores table."""
+        return self.folder.scores()
+
+    @cached_property
+    def outputs(self) -> pd.DataFrame:
+        """What pipelines made of the utterances."""
+        return self.folder.outputs()
+
+    @cached_property
+    def findings(self) -> Findings | None:
+        """What the cohort finders concluded; None where none has run."""
+        return self.folder.findings()
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """The recordings, copied beside the page as they are asked for."""
+        return Recordings(self.folder, self.record, self.page_folder)
+
+    @cached_property
+    def headline(self) -> Headline:
+        """The headline values with their intervals."""
+        intervals = headline_intervals(self.folder, list(self.record.metrics))
+        return read_headline(self.record, self.summary, intervals)
+
+    @cached_property
+    def scored_metrics(self) -> list[str]:
+        """Those with a value for every utterance and a better side, the most important first."""
+        scored = set(self.scores["metric"].unique())
+        return [name for name in self.headline.judged if name in scored]
+
+    @cached_property
+    def column(self) -> str | None:
+        """The metadata column to group by. Raises ConfigError where ``by`` is none."""
+        return choose_column(self.utterances, self.by)
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """The most important metric by group; None where nothing was scored or no column is
+        there to group by."""
+        if self.column is None or not self.scored_metrics:
+            return None
+        return compare_groups(self.utterances, self.scores, self.headline, self.column,
+                              self.scored_metrics[0])

@@ -1,0 +1,64 @@
+"""What a section of the page is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from evalkit.report.reported import ReportedRun
+from evalkit.report.table import Table
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a section says. Its template is given ``shown`` as ``content``, ``tables`` by their
+    names, and the run; text is escaped there.
+
+    ``tables`` without rows are dropped; the others are written as CSV too. ``in_brief`` are those
+    of the Markdown summary, ``sentences`` those at the top of the page. ``findings``, in JSON's
+    types, stand in findings.json under the section's id."""
+
+    shown: Any = None
+    tables: Sequence[Table] = ()
+    in_brief: Sequence[Table] = ()
+    sentences: Sequence[Markup] = ()
+    findings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def named_tables(self) -> dict[str, Table]:
+        """The tables that have rows, by name."""
+        return {table.name: table for table in self.tables if table.rows}
+
+
+@dataclass(frozen=True)
+class Section:
+    """``id`` is its anchor on the page and ``title`` its heading. ``build`` returns None where
+    the run has nothing for it: then it is left out. ``template`` is a file of ``templates/``; the
+    default shows ``content``, a sequence of paragraphs, and then the tables."""
+
+    id: str
+    title: str
+    build: Callable[[ReportedRun], Content | None]
+    template: str = "section.html.j2"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A section and what it says of one run."""
+
+    section: Section
+    content: Content
+
+    @property
+    def sentences(self) -> list[Markup]:
+        """Those of the summary that say anything, escaped."""
+        return [escape(sentence) for sentence in self.content.sentences if sentence]
+
+
+def fill(sections: Sequence[Section], run: ReportedRun) -> list[Filled]:
+    """The sections that have anything to say of ``run``, in their order."""
+    built = [(section, section.build(run)) for section in sections]
+    return [Filled(section, content) for section, content in built if content is not None]

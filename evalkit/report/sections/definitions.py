@@ -1,0 +1,60 @@
+"""What exactly was measured? Pipelines, conditions and metrics as tables, and the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evalkit.core.types import Fact
+from evalkit.report import summary
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import Cell, Column, Row, Table, texts
+from evalkit.store.documents.run import RunRecord, System
+
+DIRECTIONS: Mapping[bool | None, str] = {
+    None: "neither way is better", True: "higher is better", False: "lower is better"}
+
+
+def build(run: ReportedRun) -> Content:
+    """Shown for every run."""
+    n_failed = sum(row.n for row in run.summary.failures)
+    return Content(
+        tables=[pipelines(run.record), conditions(run.record), definitions(run.headline.facts)],
+        sentences=[summary.what_failed(n_failed, run.record.left_out)])
+
+
+SECTION = Section("definitions", "What exactly was measured?", build, "definitions.html.j2")
+
+
+def pipelines(record: RunRecord) -> Table:
+    """The parts of each pipeline, with the identity of every one: its version and hashes."""
+    columns = [Column("name", "Pipeline"), Column("enhancer", "Enhancer"),
+               Column("recognizer", "Recognizer"), Column("encoder", "Speaker encoder")]
+    return Table("pipelines", "The parts of each pipeline", columns, [
+        Row({"name": Cell(name), "enhancer": _system(parts.enhancer),
+             "recognizer": _system(parts.recognizer), "encoder": _system(parts.encoder)})
+        for name, parts in record.pipelines.items()])
+
+
+def _system(system: System | None) -> Cell:
+    if not system:
+        return Cell("none")
+    delay = f", delay {system.delay_ms:g} ms" if system.delay_ms else ""
+    return Cell(f"{system.name}{delay}", system.identity)
+
+
+def conditions(record: RunRecord) -> Table:
+    """What each condition does to a recording."""
+    return Table("conditions", "What each condition does to a recording",
+                 [Column("name", "Condition"), Column("identity", "Definition")],
+                 [Row(texts(name=name, identity=condition.identity))
+                  for name, condition in record.conditions.items()])
+
+
+def definitions(facts: Mapping[str, Fact]) -> Table:
+    """What each metric means."""
+    columns = [Column("name", "Metric"), Column("unit", "Unit"),
+               Column("direction", "Direction"), Column("definition", "Definition")]
+    return Table("definitions", "What each metric means", columns, [
+        Row(texts(name=name, unit=fact.unit or "–", direction=DIRECTIONS[fact.higher_is_better],
+                  definition=fact.definition or "not given")) for name, fact in facts.items()])

@@ -1,0 +1,134 @@
+"""For whom is it worst? Groups that the corpus names, speaker verification by group, and cohorts
+that finders discovered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from evalkit.core.types import Fact, Interval
+from evalkit.report import summary, verification
+from evalkit.report.discovery import Discovery, discovery
+from evalkit.report.figures import MOST_GROUPS, values_by_group
+from evalkit.report.groups import Groups
+from evalkit.report.headline import cell
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import (
+    Cell,
+    Column,
+    Row,
+    Table,
+    counted,
+    failed,
+    measured,
+    p_value,
+    texts,
+)
+from evalkit.report.verification import VerificationByGroup
+from evalkit.statistics.groups import group_table, plain_data
+
+
+@dataclass(frozen=True)
+class GroupsContent:
+    """``figures`` are one a condition; the figures show at most ``most`` groups. What the run has
+    nothing of is None."""
+
+    groups: Groups | None
+    figures: list[tuple[str, Markup]]
+    verification: VerificationByGroup | None
+    discovery: Discovery | None
+    most: int = MOST_GROUPS
+
+
+def build(run: ReportedRun) -> Content:
+    """Shown for every run."""
+    shown = GroupsContent(
+        run.groups, values_by_group(run.groups) if run.groups else [],
+        verification.by_group(run.folder, run.headline, run.column),
+        discovery(run.folder, run.findings) if run.findings else None)
+    return Content(
+        shown, list(_tables(run, shown)),
+        [shown.discovery.confirmed_table] if shown.discovery else [],
+        list(_sentences(shown)),
+        {"groups": [plain_data(report) for report in run.groups.reports] if run.groups else [],
+         "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None})
+
+
+SECTION = Section("groups", "For whom is it worst?", build, "groups.html.j2")
+
+
+def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
+    if run.groups:
+        yield values(run.groups)
+        yield other_metrics(run, run.groups)
+    if shown.verification:
+        yield from (shown.verification.fairness, shown.verification.errors)
+    if shown.discovery:
+        yield from (shown.discovery.verdicts, *shown.discovery.regions)
+
+
+def _sentences(shown: GroupsContent) -> Iterator[Markup]:
+    if shown.groups:
+        yield summary.worst_group(shown.groups)
+    if shown.discovery:
+        yield summary.confirmed_cohorts(shown.discovery)
+    elif shown.groups:
+        yield summary.few_speakers(shown.groups)
+
+
+def values(groups: Groups) -> Table:
+    """Every group's value, with what stands behind it."""
+    unit = f", {groups.fact.unit}" if groups.fact.unit else ""
+    columns = [Column("group", groups.column), Column("pipeline", "Pipeline"),
+               Column("condition", "Condition"),
+               Column("value", f"{groups.title}{unit}", "number"),
+               Column("n_speakers", "Speakers", "number"),
+               Column("n", "Utterances (n)", "number"), Column("n_failed", "Failed", "number")]
+    if groups.fact.is_count:
+        columns.append(Column("weight", "Reference length", "number"))
+    rows = []
+    for row in groups.rows:
+        cells = texts(group=row.group, pipeline=row.pipeline, condition=row.condition) | {
+            "value": replace(cell(row, groups.fact), n_failed=0),
+            "n_speakers": counted(row.n_speakers), "n": counted(row.n),
+            "n_failed": failed(row.n_failed), "weight": counted(int(row.weight))}
+        rows.append(Row({column.key: cells[column.key] for column in columns}))
+    return Table("groups", f"{groups.title} by {groups.column}, with 95 % intervals", columns,
+                 rows)
+
+
+def other_metrics(run: ReportedRun, groups: Groups) -> Table:
+    """The worst and the best group by every other metric, over all conditions together, and
+    whether the groups differ by more than chance; metrics without two groups to compare are left
+    out."""
+    columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
+               Column("worst", "Worst group"), Column("worst_value", "Worst value", "number"),
+               Column("best", "Best group"), Column("best_value", "Best value", "number"),
+               Column("unit", "Unit"), Column("p", "Any gap, p", "number")]
+    rows = [row for metric in run.scored_metrics[1:] for row in _extremes(run, groups, metric)]
+    return Table("other-metrics", f"The other metrics by {groups.column}, over all conditions "
+                 "together", columns, rows)
+
+
+def _extremes(run: ReportedRun, groups: Groups, metric: str) -> Iterator[Row]:
+    """A row a pipeline that has the metric."""
+    scores = run.scores[run.scores["metric"] == metric]
+    fact, scored = run.headline.facts[metric], set(scores["pipeline"])
+    for pipeline in (name for name in run.headline.pipelines if name in scored):
+        report = group_table(scores, run.utterances, [groups.column], metric=metric,
+                             pipeline=pipeline, higher_is_better=bool(fact.higher_is_better))
+        compared = [row for row in report.rows if row.status == "ok"]
+        if report.fairness and len(compared) > 1:
+            worst, best = compared[0], compared[-1]
+            yield Row(texts(metric=fact.named(metric), pipeline=pipeline, worst=worst.group,
+                            best=best.group, unit=fact.unit) | {
+                "worst_value": _estimate(worst.value, fact),
+                "best_value": _estimate(best.value, fact),
+                "p": p_value(report.fairness.tests["welch"].p_value)})
+
+
+def _estimate(value: Interval, fact: Fact) -> Cell:
+    return measured(value.value, fact, value.low, value.high)

@@ -1,0 +1,65 @@
+"""How good is it? The headline values, trade-offs of speaker verification, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from evalkit.report import summary
+from evalkit.report.headline import Headline, Matrix, cell, matrices
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import Column, Row, Table, counted, failed, texts
+from evalkit.report.verification import tradeoffs
+from evalkit.store.documents.run import Failure
+
+
+@dataclass(frozen=True)
+class Results:
+    """``tradeoffs`` are a figure for each condition that has trials."""
+
+    matrices: list[Matrix]
+    tradeoffs: list[tuple[str, Markup]]
+
+
+def build(run: ReportedRun) -> Content:
+    """Shown for every run."""
+    shown = Results(matrices(run.headline), tradeoffs(run.folder, run.headline))
+    return Content(
+        shown, [failures(run.summary.failures), values(run.headline)],
+        [matrix.table for matrix in shown.matrices[:1]],
+        [summary.what_was_run(run.record, run.headline), summary.best_pipelines(run.headline)])
+
+
+SECTION = Section("results", "How good is it?", build, "results.html.j2")
+
+
+def values(headline: Headline) -> Table:
+    """Every metric of every pipeline and condition."""
+    columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
+               Column("condition", "Condition"), Column("value", "Value", "number"),
+               Column("unit", "Unit"), Column("n", "Measured (n)", "number"),
+               Column("counted", "of"), Column("n_failed", "Failed", "number"),
+               Column("n_speakers", "Speakers", "number")]
+    rows = []
+    for row in headline.rows:
+        fact = headline.facts[row.metric]
+        cells = texts(metric=row.metric, pipeline=row.pipeline, condition=row.condition,
+                      unit=fact.unit, counted=row.counted)
+        rows.append(Row(cells | {
+            "value": replace(cell(row, fact), n_failed=0), "n": counted(row.n),
+            "n_failed": failed(row.n_failed), "n_speakers": counted(row.n_speakers)}))
+    return Table("values", "Every metric of every pipeline and condition", columns, rows)
+
+
+def failures(rows: Iterable[Failure]) -> Table:
+    """``summary.json``'s counts of what failed, the most frequent first."""
+    columns = [Column("pipeline", "Pipeline"), Column("condition", "Condition"),
+               Column("metric", "Metric"), Column("kind", "What happened"),
+               Column("n", "Measurements", "number")]
+    return Table("failures", "Failed measurements by kind", columns, [
+        Row(texts(pipeline=row.pipeline, condition=row.condition, metric=row.metric,
+                  kind=row.kind) | {"n": counted(row.n)})
+        for row in sorted(rows, key=lambda row: -row.n)])

@@ -1,0 +1,198 @@
+"""Are the differences real? Tests of the gaps between groups, gaps with other things held equal,
+and pipelines two by two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby
+
+import numpy as np
+import pandas as pd
+
+from evalkit.core.types import Fact, Interval
+from evalkit.report.groups import Groups
+from evalkit.report.headline import Headline
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import (
+    Cell,
+    Column,
+    Row,
+    Table,
+    counted,
+    measured,
+    p_value,
+    status,
+    texts,
+)
+from evalkit.statistics.groups import GroupReport, GroupRow, group_table
+from evalkit.statistics.multiple import adjust
+from evalkit.statistics.poisson import RateRatio
+from evalkit.statistics.systems import SystemComparison, compare_systems
+
+RATIO = Fact("", None, "", decimals=2)
+ALL = "all together"
+_WHERE = (Column("pipeline", "Pipeline"), Column("condition", "Condition"))
+
+
+@dataclass(frozen=True)
+class Significance:
+    """``adjusted`` says whether gaps were adjusted for what else differs, which error counts
+    allow; ``notes`` are what statistics warn of."""
+
+    adjusted: bool
+    notes: list[str]
+
+
+def build(run: ReportedRun) -> Content:
+    """Shown for every run."""
+    tables = [pairs(run.scores, run.headline)]
+    if run.groups is None:
+        return Content(Significance(False, []), tables)
+    pooled = _pooled(run.groups, run.utterances, run.scores)
+    reports = [*pooled, *run.groups.reports]
+    notes = dict.fromkeys(note for report in reports for note in report.warnings)
+    return Content(Significance(run.groups.fact.is_count, list(notes)),
+                   [gaps(run.groups, reports), *differences(run.groups, pooled), *tables])
+
+
+SECTION = Section("significance", "Are the differences real?", build, "significance.html.j2")
+
+
+def _pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> list[GroupReport]:
+    """One report a pipeline over all conditions, where it has several: those are held equal."""
+    rows = scores[scores["metric"] == groups.metric]
+    names = [name for name, reports in groupby(groups.reports, lambda report: report.pipeline)
+             if len(list(reports)) > 1]
+    return [group_table(rows, utterances, [groups.column], metric=groups.metric, pipeline=name,
+                        higher_is_better=bool(groups.fact.higher_is_better)) for name in names]
+
+
+# Groups
+
+def gaps(groups: Groups, reports: Sequence[GroupReport]) -> Table:
+    """Whether groups differ at all, by pipeline and condition."""
+    columns = [*_WHERE, Column("gap", _in_unit("Widest gap", groups.fact), "number"),
+               Column("expected", _in_unit("By chance alone", groups.fact), "number"),
+               Column("p", "Any gap, p", "number")]
+    if groups.fact.is_count:
+        columns += [Column("p_adjusted", "Any gap with the rest held equal, p", "number"),
+                    Column("covariates", "Held equal")]
+    return Table("gaps", "Is there any gap between the groups?", columns,
+                 [Row(_gap(report, groups.fact)) for report in reports])
+
+
+def _in_unit(title: str, fact: Fact) -> str:
+    return f"{title}, {fact.difference_unit}" if fact.difference_unit else title
+
+
+def _gap(report: GroupReport, fact: Fact) -> dict[str, Cell]:
+    where = texts(pipeline=report.pipeline, condition=report.condition or ALL)
+    if report.fairness is None:
+        none = measured(math.nan, fact, undefined="fewer than two groups are large enough")
+        cells = {"gap": none, "expected": none, "p": none}
+        return where | cells | ({"p_adjusted": none, "covariates": Cell("–")}
+                                if fact.is_count else {})
+    tests = report.fairness.tests
+    return where | {"gap": measured(tests["gap"].value, fact),
+                    "expected": measured(tests["gap"].expected, fact),
+                    "p": p_value(tests["welch"].p_value)} | (
+        _regression(report) if fact.is_count else {})
+
+
+def _regression(report: GroupReport) -> dict[str, Cell]:
+    adjusted = report.adjusted
+    if adjusted is None:
+        return {"p_adjusted": p_value(math.nan), "covariates": Cell("–")}
+    return {"p_adjusted": p_value(adjusted.test.p_value),
+            "covariates": Cell(", ".join(adjusted.covariates) or "nothing")}
+
+
+def differences(groups: Groups, pooled: Sequence[GroupReport]) -> list[Table]:
+    """Each group against all others: over all conditions together, where a pipeline has several,
+    and then under each."""
+    several = {report.pipeline for report in pooled}
+    single = [report for report in groups.reports if report.pipeline not in several]
+    parts = [report for report in groups.reports if report.pipeline in several]
+    return [_differences("differences", "Each group against all others", groups,
+                         [*pooled, *single]),
+            _differences("differences-by-condition",
+                         "Each group against all others under each condition", groups, parts)]
+
+
+def _differences(name: str, caption: str, groups: Groups, reports: Sequence[GroupReport]) -> Table:
+    columns = [Column("group", groups.column), *_WHERE,
+               Column("gap", _in_unit("Gap to the others", groups.fact), "number"),
+               Column("p", "p (Holm)", "number"), Column("n_speakers", "Speakers", "number"),
+               Column("status", "Status")]
+    if groups.fact.is_count:
+        columns.insert(5, Column("ratio", "Adjusted rate ratio", "number"))
+    return Table(name, caption, columns, [
+        Row(texts(group=row.group, pipeline=report.pipeline, condition=report.condition or ALL)
+            | _compared(row, groups.fact), f"{name}-{i}-{j}")
+        for i, report in enumerate(reports, 1) for j, row in enumerate(report.rows, 1)])
+
+
+def _compared(row: GroupRow, fact: Fact) -> dict[str, Cell]:
+    too_few = "" if row.status == "ok" else f"the group is {row.status}"
+    cells = {"gap": _ranged(row.gap.difference if row.gap else None, fact, too_few),
+             "p": p_value(row.gap.p_adjusted if row.gap else math.nan),
+             "n_speakers": counted(row.n_speakers), "status": status(row.status)}
+    return cells | ({"ratio": _ranged(row.adjusted, RATIO, too_few)} if fact.is_count else {})
+
+
+def _ranged(estimate: Interval | RateRatio | None, fact: Fact, undefined: str) -> Cell:
+    if estimate is None:
+        return measured(math.nan, fact, undefined=undefined)
+    return measured(estimate.value, fact, estimate.low, estimate.high, undefined)
+
+
+# Pipelines
+
+def pairs(scores: pd.DataFrame, headline: Headline) -> Table:
+    """Every two pipelines on every additive main metric and condition, on the same draws of
+    speakers; no rows where there is one pipeline. p is Wilcoxon's over speakers, adjusted for all
+    pairs and conditions of a metric."""
+    columns = [Column("metric", "Metric"), Column("condition", "Condition"),
+               Column("a", "Pipeline"), Column("b", "Against"),
+               Column("difference", "Difference", "number"), Column("unit", "Unit"),
+               Column("p", "p (Holm)", "number"), Column("n", "Utterances (n)", "number"),
+               Column("better", "Which is better")]
+    rows: list[Row] = []
+    for metric in headline.main_metrics:
+        fact = headline.facts[metric]
+        compared = list(_compare(scores[scores["metric"] == metric], headline, fact))
+        corrected = adjust(np.array([pair.speakers.p_value for _, pair in compared]))
+        rows += [Row(texts(metric=fact.named(metric), condition=condition)
+                     | _pair(pair, fact, float(p)), f"pair-{len(rows) + i}")
+                 for i, ((condition, pair), p) in enumerate(
+                     zip(compared, corrected, strict=True), 1)]
+    return Table("pairs", "Pipelines two by two, on the same speakers", columns, rows)
+
+
+def _compare(rows: pd.DataFrame, headline: Headline, fact: Fact
+             ) -> Iterator[tuple[str, SystemComparison]]:
+    for condition in headline.conditions:
+        scored = {name: part for name, part in rows[rows["condition"] == condition].groupby(
+            "pipeline") if part["error"].isna().any()}
+        names = [name for name in headline.pipelines if name in scored]
+        for a, b in combinations(names, 2):
+            yield condition, compare_systems(
+                scored[b], scored[a], (b, a), counts=fact.is_count,
+                higher_is_better=bool(fact.higher_is_better))
+
+
+def _pair(pair: SystemComparison, fact: Fact, p: float) -> dict[str, Cell]:
+    return texts(a=pair.a, b=pair.b, unit=fact.difference_unit) | {
+        "difference": _ranged(pair.difference, fact, "nothing to compare"),
+        "p": p_value(p), "n": counted(pair.n), "better": _better(pair, fact)}
+
+
+def _better(pair: SystemComparison, fact: Fact) -> Cell:
+    """The pipeline that the interval of the difference favours, if any."""
+    low, high = pair.difference.low, pair.difference.high
+    if fact.higher_is_better is None or not (low > 0 or high < 0):
+        return Cell("may be chance", mark="◇")
+    return Cell(pair.a if (low > 0) == fact.higher_is_better else pair.b, mark="●")

@@ -1,0 +1,108 @@
+"""What changed? The headline of several runs, and the change from the first to the last."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from evalkit.core.types import Fact
+from evalkit.report.headline import Headline, cell, ordered, read_headline
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
+from evalkit.statistics.systems import compare_systems
+from evalkit.store.runfolder import RunFolder
+
+Key = tuple[str, str, str]
+"""Metric, pipeline and condition."""
+
+
+def build(run: ReportedRun) -> Content | None:
+    """Nothing without an earlier run."""
+    if not run.earlier:
+        return None
+    table = versions([*run.earlier, run.folder])
+    return Content(tables=[table], in_brief=[table])
+
+
+SECTION = Section("versions", "What changed?", build, "versions.html.j2")
+
+
+def versions(runs: Sequence[RunFolder]) -> Table:
+    """A row for every main metric, pipeline and condition of any run, a column a run, the oldest
+    first, and the change from the first to the last, paired by utterance on the same draws of
+    speakers. Raises RunError for a folder that cannot be read."""
+    headlines = [read_headline(run.record(), run.summary(), {}) for run in runs]
+    names = _names(runs)
+    columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
+               Column("condition", "Condition"),
+               *(Column(f"run {i}", name, "number") for i, name in enumerate(names)),
+               Column("change", "Change", "number"), Column("unit", "Unit"),
+               Column("n", "Utterances in common", "number"), Column("verdict", "Verdict")]
+    first, last = runs[0].scores(), runs[-1].scores()
+    rows = [Row(_values(key, headlines) | _change(key, _fact(key, headlines), first, last),
+                f"change-{i}") for i, key in enumerate(_keys(headlines), 1)]
+    return Table("versions", f"{names[-1]} beside what was before it", columns, rows)
+
+
+def _names(runs: Sequence[RunFolder]) -> list[str]:
+    """The folders' names, numbered, since two may have the same."""
+    names = [run.path.resolve().name for run in runs]
+    often = Counter(names)
+    return [f"{i}. {name}" if often[name] > 1 else name for i, name in enumerate(names, 1)]
+
+
+def _keys(headlines: Sequence[Headline]) -> list[Key]:
+    last = headlines[-1]
+    metrics = ordered(last.main_metrics, (m for h in headlines for m in h.main_metrics))
+    keys = dict.fromkeys((row.metric, row.pipeline, row.condition)
+                         for headline in reversed(headlines) for row in headline.rows)
+    return sorted((key for key in keys if key[0] in metrics),
+                  key=lambda key: metrics.index(key[0]))
+
+
+def _fact(key: Key, headlines: Sequence[Headline]) -> Fact:
+    """What the last run that has the metric says of it."""
+    return next(h.facts[key[0]] for h in reversed(headlines) if key[0] in h.facts)
+
+
+def _values(key: Key, headlines: Sequence[Headline]) -> dict[str, Cell]:
+    metric, pipeline, condition = key
+    values = [headline.of(metric).get((pipeline, condition)) for headline in headlines]
+    absent = Cell("–", undefined="not measured in this run", value=math.nan)
+    return texts(metric=_fact(key, headlines).named(metric), pipeline=pipeline,
+                 condition=condition) | {
+        f"run {i}": absent if value is None else cell(value, headline.facts[metric])
+        for i, (value, headline) in enumerate(zip(values, headlines, strict=True))}
+
+
+def _change(key: Key, fact: Fact, first: pd.DataFrame, last: pd.DataFrame) -> dict[str, Cell]:
+    """The change, its unit, what it rests on, and what it says."""
+    unit = texts(unit=fact.difference_unit)
+    before, after = (_rows(scores, key) for scores in (first, last))
+    if not set(before["utterance_id"]) & set(after["utterance_id"]):
+        return unit | {
+            "change": measured(math.nan, fact, undefined="no utterance has a score in both"),
+            "n": counted(0), "verdict": Cell("not compared")}
+    compared = compare_systems(after, before, counts=fact.is_count,
+                               higher_is_better=bool(fact.higher_is_better))
+    change = compared.difference
+    return unit | {"change": measured(change.value, fact, change.low, change.high),
+                   "n": counted(compared.n), "verdict": _verdict(change.low, change.high, fact)}
+
+
+def _verdict(low: float, high: float, fact: Fact) -> Cell:
+    """Better or worse where the interval of the change leaves out zero."""
+    if fact.higher_is_better is None or not (low > 0 or high < 0):
+        return Cell("may be chance", mark="◇")
+    better = (low > 0) == fact.higher_is_better
+    return Cell("better" if better else "worse", mark="▲" if low > 0 else "▼")
+
+
+def _rows(scores: pd.DataFrame, key: Key) -> pd.DataFrame:
+    metric, pipeline, condition = key
+    return scores[(scores["metric"] == metric) & (scores["pipeline"] == pipeline)
+                  & (scores["condition"] == condition) & scores["error"].isna()]

@@ -1,0 +1,148 @@
+"""The sentences at the top of a page, written by rule from its numbers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import groupby
+from operator import attrgetter
+
+from markupsafe import Markup
+
+from evalkit.core.text import count, number, p_value, span, with_unit
+from evalkit.report.discovery import Discovery, described
+from evalkit.report.groups import Groups, GroupValue
+from evalkit.report.headline import Headline
+from evalkit.report.text import in_sentence, listed, say
+from evalkit.statistics.groups import NOTHING
+from evalkit.store.documents.run import RunRecord
+
+ALPHA = 0.05
+FEW_SPEAKERS = 30
+"""Below this many speakers a group's rate depends on who happens to be in it."""
+
+
+def what_was_run(record: RunRecord, headline: Headline) -> Markup:
+    """How many pipelines, utterances, speakers and conditions."""
+    corpus = record.corpus
+    verb = "was" if len(headline.pipelines) == 1 else "were"
+    return say(f"{{}} {verb} run on {{}} of {{}} from the corpus <b>{{}}</b>, under {{}}.",
+               count(len(headline.pipelines), "pipeline"),
+               count(corpus.utterances, "utterance"), count(corpus.speakers, "speaker"),
+               corpus.name, count(len(headline.conditions), "condition"))
+
+
+def best_pipelines(headline: Headline) -> Markup:
+    """Which pipeline is best under each condition by the most important metric; several where
+    they show the same value."""
+    if not headline.judged:
+        return Markup()
+    metric = headline.judged[0]
+    fact, winners = headline.facts[metric], _winners(headline, metric)
+    title = fact.named(metric)
+    if len(headline.pipelines) == 1:
+        values = [value for where in winners.values() for value in where]
+        return say("{} is ", title) + listed(values) + "."
+    parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
+             + listed(where) for names, where in winners.items()]
+    lead = "is highest" if fact.higher_is_better else "is lowest"
+    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + "."
+
+
+def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Markup]]:
+    """By the names of the best pipelines, their value under each condition where they are best."""
+    fact, winners = headline.facts[metric], defaultdict[tuple[str, ...], list[Markup]](list)
+    rows = [row for row in headline.of(metric).values() if not row.undefined]
+    for condition in headline.conditions:
+        tried = [row for row in rows if row.condition == condition]
+        if tried:
+            best = min(tried, key=lambda row: fact.worse * row.value)
+            value = with_unit(best.value, fact)
+            names = tuple(row.pipeline for row in tried if with_unit(row.value, fact) == value)
+            winners[names].append(say("{} under {}", value, condition))
+    return winners
+
+
+def worst_group(groups: Groups) -> Markup:
+    """The group that is most often the worst, where its gap to the best is widest, and whether it
+    differs there from the others. Groups too small to compare have no part; every pipeline and
+    condition in which two groups can be compared is looked at."""
+    ends = _ends(groups)
+    if not ends:
+        return Markup()
+    name = Counter(worst.group for worst, _ in ends).most_common(1)[0][0]
+    cases = [(worst, best) for worst, best in ends if worst.group == name]
+    worst, best = max(cases, key=lambda pair: abs(pair[0].value - pair[1].value))
+    where = ("" if len(ends) == 1 else
+             f" in {len(cases)} of {len(ends)} combinations of pipeline and condition")
+    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{where}; the gap is widest with {{}} under "
+               "{}: <b>{}</b> ({}) against {} for {} ({}), which {}.",
+               groups.column, name, in_sentence(groups.title), worst.pipeline, worst.condition,
+               with_unit(worst.value, groups.fact), count(worst.n_speakers or 0, "speaker"),
+               with_unit(best.value, groups.fact), best.group,
+               count(best.n_speakers or 0, "speaker"), _beyond_chance(worst))
+
+
+def _ends(groups: Groups) -> list[tuple[GroupValue, GroupValue]]:
+    """The worst and the best group of every pipeline and condition where they differ."""
+    def badness(row: GroupValue) -> float:
+        return groups.fact.worse * row.value
+
+    rows = [row for row in groups.rows if not row.undefined and row.large_enough]
+    cells = [list(cell) for _, cell in groupby(rows, attrgetter("pipeline", "condition"))]
+    ends = [(max(cell, key=badness), min(cell, key=badness)) for cell in cells]
+    return [(worst, best) for worst, best in ends if worst.value != best.value]
+
+
+def _beyond_chance(row: GroupValue) -> str:
+    """Whether a group differs from all others together by more than chance."""
+    gap = row.compared and row.compared.gap
+    if not gap:
+        return "was not tested"
+    verdict = ("is more than chance would give" if gap.p_adjusted < ALPHA else "may be chance")
+    return f"{verdict} (against all others, p adjusted for the number of groups: " \
+           f"{p_value(gap.p_adjusted)})"
+
+
+def confirmed_cohorts(discovery: Discovery) -> Markup:
+    """Of the cohorts that finders discovered, how many fresh speakers confirmed, and the worst."""
+    if not discovery.confirmed:
+        return say("Discovery on half of the speakers found {} that could be tested on the other "
+                   "half, and none was confirmed there.", count(discovery.tested, "cohort"))
+    worst, fact = discovery.confirmed[0], discovery.findings.fact
+    gap = worst.gap or NOTHING
+    many = len(discovery.confirmed)
+    return say("Of {} that were discovered on half of the speakers and tested on the other half, "
+               "{}; the worst is <b>{}</b>, where {} is worse by {} (95 % interval {}).",
+               count(discovery.tested, "cohort"),
+               f"{many} {'was' if many == 1 else 'were'} confirmed", described(worst),
+               in_sentence(fact.named(discovery.findings.metric)),
+               f"{number(gap.value, fact)} {fact.difference_unit}".strip(),
+               span(gap.low, gap.high, fact) or "unknown")
+
+
+def few_speakers(groups: Groups) -> Markup:
+    """That groups are small, where they are."""
+    if not any(groups.speakers.values()):
+        return say("The corpus names no speakers: whether a difference between groups comes from a "
+                   "single speaker cannot be told.")
+    few = sum(n < FEW_SPEAKERS for n in groups.speakers.values())
+    if not few:
+        return Markup()
+    share = "Every group has" if few == len(groups.speakers) else (
+        f"{few} of {len(groups.speakers)} groups {'has' if few == 1 else 'have'}")
+    return say(f"{share} fewer than {FEW_SPEAKERS} speakers: read the intervals before the "
+               "order.")
+
+
+def what_failed(failed: int, left_out: list[str]) -> Markup:
+    """How many measurements failed, and whether lines of the manifest were left out."""
+    if not failed and not left_out:
+        return say("Nothing failed, and nothing was left out.")
+    sentence = Markup()
+    if failed:
+        sentence += say('<strong class="alarm">{} failed</strong>: they are counted beside the '
+                        "values and enter no average. ", count(failed, "measurement"))
+    if left_out:
+        sentence += say('<strong class="alarm">Lines of the manifest were left out</strong>; '
+                        "they are named at the end.")
+    return sentence

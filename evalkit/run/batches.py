@@ -1,0 +1,109 @@
+"""Handing audio to systems in batches of about one length, so that one utterance's failure is
+its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from evalkit.core.errors import EvalkitError, UtteranceError
+from evalkit.core.types import Audio, Utterance
+
+T = TypeVar("T")
+
+
+def attempt(function: Callable[..., T], *values: Any) -> T | UtteranceError:
+    """``function(*values)``, or the error: of the function, or the first among the values."""
+    for value in values:
+        if isinstance(value, UtteranceError):
+            return value
+    try:
+        return function(*values)
+    except UtteranceError as error:
+        return error
+    except EvalkitError:
+        raise
+    except Exception as error:  # a model may raise anything on one odd recording
+        return UtteranceError(type(error).__name__, str(error) or "no reason given")
+
+
+@dataclass
+class Answer:
+    """What a system made of one utterance, or the error that took its place. ``seconds`` is the
+    utterance's share, by length, of the time that its batch took, resampling aside."""
+
+    value: Any
+    seconds: float = 0.0
+    resampled: set[str] = field(default_factory=set)
+
+    def convert(self, rate: int | None) -> None:
+        """Brings the value, audio, to ``rate`` Hz, remembering that it was resampled."""
+        from evalkit.audio import resample
+
+        if isinstance(self.value, Audio) and rate not in (None, self.value.rate):
+            self.resampled.add(f"{self.value.rate}>{rate}")
+            self.value = attempt(resample, self.value, rate)
+
+
+def ask(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None,
+        heard: Sequence[Audio | UtteranceError | None]) -> list[Answer]:
+    """An answer for every one of ``heard``, in one batch of those that are audio, at ``rate`` Hz.
+
+    Where the batch fails, each utterance is tried alone, so that only the guilty one has an
+    error. Raises EvalkitError for what is not about one utterance."""
+    answers = [Answer(audio) for audio in heard]
+    for answer in answers:
+        answer.convert(rate)
+    ready = [answer for answer in answers if isinstance(answer.value, Audio)]
+    if ready:
+        _put(function, ready)
+    return answers
+
+
+def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer]) -> None:
+    batch = [answer.value for answer in asked]
+    started = time.perf_counter()
+    results: list[Any] | UtteranceError = attempt(lambda: list(function(batch)))
+    elapsed = time.perf_counter() - started
+    if not isinstance(results, UtteranceError) and len(results) != len(batch):
+        results = UtteranceError("WrongCount", f"{len(results)} results of {len(batch)} utterances")
+    if not isinstance(results, UtteranceError):
+        length = sum(audio.duration for audio in batch)
+        for answer, audio, result in zip(asked, batch, results, strict=True):
+            answer.seconds = elapsed * (audio.duration / length if length else 1 / len(batch))
+            answer.value = result
+    elif len(asked) > 1:
+        for answer in asked:
+            _put(function, [answer])
+    else:
+        asked[0].value = results
+
+
+def by_length(utterances: Sequence[Utterance], batches: Sequence[int]
+              ) -> Iterator[list[Utterance]]:
+    """Groups that are worked through one after another, so that only one group's audio is in
+    memory: multiples of all ``batches``, sorted by length where any batch has several."""
+    size = math.lcm(*batches)
+    ordered = sorted(utterances, key=_seconds) if size > 1 else list(utterances)
+    for first in range(0, len(ordered), size):
+        yield ordered[first:first + size]
+
+
+def _seconds(utterance: Utterance) -> float:
+    if utterance.duration is not None:
+        return utterance.duration
+    import soundfile
+
+    try:
+        return float(soundfile.info(utterance.audio).duration) - utterance.offset
+    except (TypeError, RuntimeError):  # reading it will say what is wrong
+        return 0.0
+
+
+def slices(group: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """``group`` cut into batches of ``size``."""
+    for first in range(0, len(group), size):
+        yield group[first:first + size]

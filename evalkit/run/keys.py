@@ -1,0 +1,145 @@
+"""The keys that outputs and scores are kept under: digests of the content of all that decides
+them, of which names of pipelines and conditions are no part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.files import digest
+from evalkit.core.protocols import Metric
+from evalkit.core.types import Utterance
+from evalkit.run.pipeline import Pipeline, plugins_of
+from evalkit.store.outputs import VERSION
+
+
+@dataclass(frozen=True)
+class Print:
+    """What is known of one utterance before it is heard, in digests: ``row`` of the manifest
+    without its text and files, ``recording`` and ``reference`` of what is in the audio files."""
+
+    id: str
+    speaker: str | None
+    text: str | None
+    row: str
+    recording: str
+    reference: str
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 of a tree of JSON, in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def short(value: Any) -> str:
+    """A key: half of ``fingerprint``."""
+    return fingerprint(value)[:32]
+
+
+def relative(path: Path, root: Path) -> str:
+    """``path`` as the manifest in ``root`` has it."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def file_digests(utterances: Sequence[Utterance]) -> dict[Path, str | None]:
+    """Of every audio file, None for one that cannot be read."""
+    paths = {path for u in utterances for path in (u.audio, u.reference_audio) if path}
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(paths, pool.map(_file_digest, paths), strict=True))
+
+
+def _file_digest(path: Path) -> str | None:
+    try:
+        return digest(path)
+    except OSError:
+        return None
+
+
+def utterance_print(u: Utterance, root: Path, files: Mapping[Path, str | None]) -> Print:
+    """The digests of one utterance of the manifest in ``root``."""
+    def content(path: Path | None) -> str | None:
+        return None if path is None else files.get(path) or relative(path, root)
+
+    span = [u.id, u.offset, u.duration]
+    return Print(u.id, u.speaker, u.text,
+                 fingerprint([*span, u.speaker, sorted(u.metadata.items())]),
+                 fingerprint([*span, content(u.audio)]),
+                 fingerprint([*span, content(u.reference_audio)]))
+
+
+def corpus_digest(utterances: Sequence[Utterance], root: Path,
+                  files: Mapping[Path, str | None]) -> str:
+    """Of every row of the manifest and, where ``files`` has them, of the recordings."""
+    return fingerprint([fingerprint([
+        u.id, u.speaker, u.text, u.offset, u.duration, sorted(u.metadata.items()),
+        *(path and [relative(path, root), files.get(path)]
+          for path in (u.audio, u.reference_audio))]) for u in utterances])
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Of one shard: of the outputs of every stage it goes through, of the scores of every metric,
+    and ``table``, of the shard's part of the run's tables."""
+
+    stages: Mapping[str, str]
+    measured: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CellContent:
+    """What decides the outputs of a pipeline under a condition, besides the utterances."""
+
+    channel: int
+    condition: list[Any] | None
+    """Plug-in and identity."""
+    systems: Mapping[str, list[Any]]
+    """By stage: plug-in, identity, and how it is called."""
+    hearing: frozenset[str]
+    resampler: str
+    listens: bool
+
+    def stages(self, prints: Sequence[Print]) -> dict[str, str]:
+        """The key of every stage for the utterances of ``prints``."""
+        spoken = [[p.recording, self.condition and p.speaker] for p in prints]
+        sound = ["sound", VERSION, self.resampler, self.channel, self.condition, spoken]
+        keys = {"heard": short([sound, [p.reference for p in prints]])} if self.listens else {}
+        looked_up = [[p.recording, p.speaker] for p in prints]
+        heard: Any = sound
+        for stage, system in self.systems.items():
+            keys[stage] = short([stage, VERSION, system,
+                                 heard if stage in self.hearing else looked_up])
+            if stage == "enhanced":
+                heard = keys[stage]
+        return keys
+
+
+def content_of(pipeline: Pipeline, config: PipelineConfig, **others: Any) -> CellContent:
+    """Of the pipeline that was made of ``config``; ``others`` are the remaining fields."""
+    plugins = plugins_of(config)
+    systems = {stage: [plugins[stage].name, part.identity,
+                       *([part.rate, part.batch] if stage in pipeline.hearing else []),
+                       *([part.delay] if stage == "enhanced" else [])]
+               for stage, part in pipeline.stages.items()}
+    return CellContent(systems=systems, hearing=pipeline.hearing, **others)
+
+
+_MEASURED_STAGES = {"audio": ("heard", "enhanced"), "reference_audio": ("heard",),
+                    "hypothesis": ("heard", "recognised")}
+
+
+def measured_key(metric: Metric, plugin: Plugin, stages: Mapping[str, str],
+                 prints: Sequence[Print]) -> str:
+    """Of the scores of one metric: of the outputs that it needs, of its version and options, and
+    of the manifest's rows, whose text counts where the metric needs it."""
+    needed = {stages.get(stage) for need in sorted(metric.needs)
+              for stage in _MEASURED_STAGES.get(need, ("heard",))}
+    texts = [p.text for p in prints] if "text" in metric.needs else None
+    return short(["measured", VERSION, metric.name, metric.version, plugin.name, plugin.options,
+                  sorted(filter(None, needed)), [p.row for p in prints], texts])

@@ -1,0 +1,40 @@
+"""The last stage: scores of one utterance, from what the stages before it made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from evalkit.core.errors import UtteranceError
+from evalkit.core.protocols import Metric
+from evalkit.core.types import Output, Utterance
+from evalkit.run.batches import attempt
+from evalkit.run.stages import Work
+from evalkit.store.outputs import Row
+
+PARTS = ("audio", "hypothesis", "reference_audio")
+"""What of an output a metric may need."""
+
+
+def measure(metric: Metric, work: Work) -> list[Row]:
+    """One row a measured name, or the error under every name. The metric is shown what it needs
+    and nothing else."""
+    values = {"audio": work.audio, "hypothesis": work.hypothesis,
+              "reference_audio": work.reference_audio}
+    needed: dict[str, Any] = {name: values[name] for name in PARTS if name in metric.needs}
+    errors = (value for value in (work.input, *needed.values())
+              if isinstance(value, UtteranceError))
+    utterance = work.utterance if "text" in metric.needs else replace(work.utterance, text=None)
+    outcome: Any = next(errors, None)
+    if outcome is None:
+        outcome = attempt(metric.measure, utterance, Output(**needed))
+    if isinstance(outcome, UtteranceError):
+        return failed_scores(metric, utterance, str(outcome))
+    return [{"utterance_id": utterance.id, "metric": name, "amount": m.amount, "weight": m.weight,
+             "error": None} for name, m in outcome.items()]
+
+
+def failed_scores(metric: Metric, utterance: Utterance, error: str) -> list[Row]:
+    """The error under every name that the metric measures."""
+    return [{"utterance_id": utterance.id, "metric": name, "amount": None, "weight": None,
+             "error": error} for name in metric.facts]

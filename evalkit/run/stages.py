@@ -1,0 +1,177 @@
+"""The stages that make outputs: hear, enhance, recognise, embed. Each makes one row an utterance
+(evalkit.store.outputs.SCHEMAS) and hands on what the next one needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from evalkit import audio as waveform
+from evalkit.core.errors import UtteranceError
+from evalkit.core.files import replacing
+from evalkit.core.protocols import (
+    Enhancer,
+    Listener,
+    Recalled,
+    Recognizer,
+    SpeakerEncoder,
+)
+from evalkit.core.types import Audio, Hypothesis, Utterance
+from evalkit.run.batches import Answer, ask, attempt, slices
+from evalkit.run.plan import Cell
+from evalkit.store.outputs import OutputStore, Row
+
+T = TypeVar("T")
+
+
+@dataclass
+class Work:
+    """What became of one utterance; each value may be the error that took its place, and None
+    where nobody needs it. ``rows`` are those of the stages, by name."""
+
+    utterance: Utterance
+    rows: dict[str, Row] = field(default_factory=dict)
+    source: Audio | UtteranceError | None = None
+    input: Audio | UtteranceError | None = None
+    reference_audio: Audio | UtteranceError | None = None
+    audio: Audio | UtteranceError | None = None
+    hypothesis: Hypothesis | UtteranceError | None = None
+
+    def note(self, stage: str, error: UtteranceError | None = None, **values: Any) -> None:
+        """Makes the row of a stage."""
+        self.rows[stage] = {"utterance_id": self.utterance.id, **values,
+                            "error": error and str(error)}
+
+
+def failure(row: Row | None) -> UtteranceError | None:
+    """The error that a row tells of."""
+    if row is None or row["error"] is None:
+        return None
+    kind, _, reason = row["error"].partition(": ")
+    return UtteranceError(kind, reason)
+
+
+def bare(utterance: Utterance) -> Utterance:
+    """``utterance`` without text and metadata: neither decides what systems hear and make."""
+    return replace(utterance, text=None, metadata={})
+
+
+def value_of(value: T | UtteranceError) -> T | None:
+    """``value``, None where an error took its place."""
+    return None if isinstance(value, UtteranceError) else value
+
+
+def hear(work: Work, cell: Cell) -> None:
+    """Reads the recording and its clean reference, and puts the recording into the condition."""
+    utterance, resampled = work.utterance, Answer(None)
+    work.source = attempt(_read, utterance, utterance.audio, cell.channel)
+    work.input = work.reference_audio = work.source
+    if cell.condition is not None:
+        work.input = attempt(cell.condition.apply, work.source, bare(utterance))
+    if utterance.reference_audio is not None:
+        resampled.value = attempt(_read, utterance, utterance.reference_audio, cell.channel)
+        if isinstance(work.source, Audio):
+            resampled.convert(work.source.rate)
+        work.reference_audio = attempt(lambda _, clean: clean, work.source, resampled.value)
+    source = value_of(work.source)
+    work.note("heard", _error_in(work.input), resampled=sorted(resampled.resampled),
+              source_rate=source and source.rate, seconds=source and source.duration,
+              changed=isinstance(work.input, Audio) and work.input is not work.source,
+              **levels(work.input))
+
+
+def _error_in(value: Any) -> UtteranceError | None:
+    return value if isinstance(value, UtteranceError) else None
+
+
+def _read(utterance: Utterance, path: Path | None, channel: int) -> Audio:
+    if path is None:
+        raise UtteranceError("MissingAudio", "the manifest names no audio")
+    return waveform.load(path, offset=utterance.offset, duration=utterance.duration,
+                         channel=channel)
+
+
+def levels(audio: Audio | UtteranceError | None) -> dict[str, float | None]:
+    """Quality-control figures, None for what is not finite; none of what is no audio."""
+    if not isinstance(audio, Audio):
+        return {}
+    return {name: value if np.isfinite(value) else None
+            for name, value in vars(waveform.levels(audio)).items()}
+
+
+def enhance(group: Sequence[Work], enhancer: Enhancer) -> None:
+    """Each enhancer output at its input's rate and length, aligned to the input."""
+    for batch in slices(group, enhancer.batch):
+        answers = ask(enhancer.enhance, enhancer.rate, [work.input for work in batch])
+        for work, answer in zip(batch, answers, strict=True):
+            aligned = attempt(_align, answer.value, work.input, enhancer.delay)
+            work.audio, lag = (aligned, None) if isinstance(aligned, UtteranceError) else aligned
+            if isinstance(work.audio, Audio) and answer.value.rate != work.audio.rate:
+                answer.resampled.add(f"{answer.value.rate}>{work.audio.rate}")
+            work.note("enhanced", _error_in(work.audio), lag=lag,
+                      processing_seconds=answer.seconds, resampled=sorted(answer.resampled),
+                      **levels(work.audio))
+
+
+def _align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
+    """What an enhancer made of ``heard``, without its lag, and the lag in seconds."""
+    if not np.isfinite(made.samples).all():
+        raise UtteranceError("NotFinite", "the enhancer's output holds NaN or infinite samples")
+    back = waveform.resample(made, heard.rate)
+    lag = waveform.measure_lag(back, heard, stated=delay)
+    aligned = waveform.advance(back, lag)
+    return Audio(waveform.fit(aligned.samples, len(heard.samples)), heard.rate), lag
+
+
+def recognise(group: Sequence[Work], recognizer: Recognizer | Recalled) -> None:
+    """A hypothesis each, of a system that hears or that looks it up."""
+    answers = (_hearing(group, recognizer, recognizer.transcribe) if recognizer.needs_audio
+               else _recalling(group, recognizer))
+    for work, answer in answers:
+        work.hypothesis = answer.value
+        text = answer.value.text if isinstance(answer.value, Hypothesis) else None
+        work.note("recognised", _error_in(answer.value), text=text,
+                  processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
+
+
+def embed(group: Sequence[Work], encoder: SpeakerEncoder | Recalled) -> None:
+    """A unit vector each, of a system that hears or that looks it up."""
+    answers = (_hearing(group, encoder, encoder.embed) if encoder.needs_audio
+               else _recalling(group, encoder))
+    for work, answer in answers:
+        vector = value_of(answer.value)
+        work.note("embedded", _error_in(answer.value),
+                  embedding=None if vector is None else vector.astype(np.float32),
+                  processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
+
+
+def _hearing(group: Sequence[Work], part: Listener,
+             function: Callable[[list[Audio]], Iterable[Any]]) -> Iterator[tuple[Work, Answer]]:
+    for batch in slices(group, part.batch):
+        yield from zip(batch, ask(function, part.rate, [work.audio for work in batch]),
+                       strict=True)
+
+
+def _recalling(group: Sequence[Work], part: Recalled) -> Iterator[tuple[Work, Answer]]:
+    for work in group:
+        yield work, Answer(attempt(part.recall, bare(work.utterance)))
+
+
+def keep_audio(work: Work, stages: Mapping[str, str], made: Iterable[str],
+               store: OutputStore) -> None:
+    """Saves what was heard, where the condition changed it, and what an enhancer ``made``: to
+    listen to, and the latter exactly."""
+    if "heard" in made and work.rows["heard"]["changed"] and isinstance(work.input, Audio):
+        _save(store.audio(stages["heard"], work.utterance.id, ".flac"), work.input)
+    if "enhanced" in made and isinstance(work.audio, Audio):
+        _save(store.audio(stages["enhanced"], work.utterance.id, ".flac"), work.audio)
+        store.keep_samples(stages["enhanced"], work.utterance.id, work.audio.samples)
+
+
+def _save(path: Path, audio: Audio) -> None:
+    with replacing(path) as temporary:
+        waveform.save(temporary, audio)

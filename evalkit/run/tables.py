@@ -1,0 +1,103 @@
+"""A shard's part of the run's tables, put together from its outputs and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from evalkit.core.types import Utterance
+from evalkit.run.pipeline import WordOptions
+from evalkit.run.plan import Shard
+from evalkit.run.shard import Made, keep, make
+from evalkit.store import scores
+from evalkit.store.outputs import STAGES, OutputStore, Row, audio_name
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, write_table
+
+LEVELS = ("level_dbfs", "peak_dbfs", "clipping", "dc")
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What a worker reports of a finished shard; its tables are on disk."""
+
+    key: str
+    utterances: int
+    failed: int
+    seconds: float
+
+
+def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
+    """Where a shard's scores, outputs and embeddings are. The scores are written last: where
+    they exist, the shard is complete."""
+    rest = run / "shards"
+    return (run / "scores" / f"{key}.parquet", rest / f"{key}.outputs.parquet",
+            rest / f"{key}.embeddings.parquet")
+
+
+def process_shard(shard: Shard, run: Path) -> ShardResult:
+    """Makes what of the shard is missing and writes it and its tables under ``run``."""
+    return write_shard(shard, make(shard, run), run)
+
+
+def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
+    """Keeps what is new, then writes the three tables of a shard, the scores last."""
+    keep(shard, made, OutputStore(run))
+    outputs = [_output(shard, utterance, made) for utterance in shard.utterances]
+    embeddings = [_cell(shard, u) | {"embedding": row["embedding"]} for u in shard.utterances
+                  if (row := made.outputs.get("embedded", {}).get(u.id)) and not row["error"]]
+    score_path, output_path, embedding_path = table_paths(run, shard.key)
+    write_table(output_path, pa.Table.from_pylist(outputs, OUTPUTS))
+    write_table(embedding_path, pa.Table.from_pylist(embeddings, EMBEDDINGS))
+    write_table(score_path, pa.Table.from_pylist(_scores(shard, made), scores.SCHEMA))
+    failed = sum(row["error"] is not None for row in outputs)
+    seconds = sum(row["seconds"] or 0.0 for row in outputs)
+    return ShardResult(shard.key, len(shard.utterances), failed, seconds)
+
+
+def _cell(shard: Shard, utterance: Utterance) -> Row:
+    return {"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
+            "utterance_id": utterance.id}
+
+
+def _scores(shard: Shard, made: Made) -> list[Row]:
+    return [_cell(shard, u) | {"speaker_id": u.speaker} | row for u in shard.utterances
+            for key in shard.keys.measured for row in made.scores[key][u.id]]
+
+
+def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
+    """The utterance's row of OUTPUTS."""
+    rows = {stage: made.outputs[stage][utterance.id] for stage in STAGES if stage in made.outputs}
+    heard, shown = rows.get("heard", {}), rows.get("enhanced", rows.get("heard", {}))
+    hypothesis, lag = rows.get("recognised", {}).get("text"), shown.get("lag")
+    resampled = {each for row in rows.values() for each in row.get("resampled") or ()}
+    return _cell(shard, utterance) | _audio(shard, utterance, rows) | {
+        "hypothesis": hypothesis,
+        "alignment": _alignment(utterance, hypothesis, shard.cell.words),
+        "error": next((row["error"] for row in rows.values() if row["error"]), None),
+        "source_rate": heard.get("source_rate"), "seconds": heard.get("seconds"),
+        "resampled": ", ".join(sorted(resampled)) or None,
+        "processing_seconds": sum(row.get("processing_seconds") or 0.0 for row in rows.values()),
+        "lag_ms": None if lag is None else 1000 * lag,
+    } | {name: shown.get(name) for name in LEVELS}
+
+
+def _alignment(utterance: Utterance, hypothesis: str | None, words: WordOptions) -> str | None:
+    """What the report and matched pairs read."""
+    if utterance.text is None or hypothesis is None:
+        return None
+    return words.align(utterance.text, hypothesis).to_json()
+
+
+def _audio(shard: Shard, utterance: Utterance, rows: dict[str, Row]) -> dict[str, Any]:
+    """Where the audio is which was kept, that is not the corpus's own recording."""
+    kept: dict[str, str] = {}
+    if not shard.cell.keep_audio:
+        return kept
+    if rows.get("heard", {}).get("changed"):
+        kept["input_audio"] = audio_name(shard.keys.stages["heard"], utterance.id, ".flac")
+    if "enhanced" in rows and not rows["enhanced"]["error"]:
+        kept["output_audio"] = audio_name(shard.keys.stages["enhanced"], utterance.id, ".flac")
+    return kept
