@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from evalkit.cohorts.finder import Search
-from evalkit.cohorts.people import People
+from evalkit.cohorts.speakers import Speakers
 from evalkit.store.documents.findings import Geometry, Outline
 
 
@@ -21,10 +21,10 @@ class Hemispheres:
     unit: Literal["speaker"] = "speaker"
     projected: ClassVar[bool] = False
 
-    def lacks(self, people: People) -> str | None:
-        return None if len(people.location) else "nobody"
+    def lacks(self, speakers: Speakers) -> str | None:
+        return None if len(speakers.location) else "nobody"
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         return lambda outcomes: Parted(self.parting)
 
 
@@ -33,8 +33,8 @@ class Parted:
     parting: float
     names: tuple[str, ...] = ("the far north", "the far south")
 
-    def members(self, people: People) -> list[np.ndarray]:
-        latitude = people.location[:, 0]
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
+        latitude = speakers.location[:, 0]
         return [np.flatnonzero(latitude >= self.parting), np.flatnonzero(latitude < self.parting)]
 
     def describe(self) -> dict[str, Any]:
