@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.core.errors import RunError
-from evalkit.report import write_report
 from evalkit.report.mitigation import experiments, tables
+from evalkit.report.page import write_report
 from evalkit.report.table import Table
 from evalkit.store.runfolder import RunFolder, write_json
 
