@@ -105,4 +105,7 @@ def _places(module: str) -> list[Path]:
 
 @cache
 def _there(package: str) -> bool:
-    return find_spec(package) is not None
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False

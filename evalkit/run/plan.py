@@ -9,6 +9,7 @@ from typing import cast
 
 from evalkit.core.alignment import Costs
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
+from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
 from evalkit.run.keys import (
@@ -158,7 +159,11 @@ def _identity(condition: Condition | None) -> str:
 
 
 def resampler() -> str:
-    """Name and version of what resamples audio."""
+    """Name and version of what resamples audio. Raises PluginError where the packages that read
+    and resample it are not installed."""
+    with packages_for("a pipeline that hears audio"):
+        import soundfile  # noqa: F401 -- every worker needs it
+        import soxr  # noqa: F401
     from evalkit.audio import RESAMPLER
 
     return RESAMPLER
