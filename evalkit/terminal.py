@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.comparison import Comparison
     from evalkit.store.documents.findings import Findings
+    from evalkit.store.documents.mitigation import RecognitionResults, VerificationResults
     from evalkit.store.documents.run import Summary
 
 CELL = 60
@@ -155,7 +156,7 @@ def print_comparison(comparison: Comparison) -> None:
     print(formats.headline(comparison))
 
 
-def print_mitigation(name: str, results: Mapping[str, Any]) -> None:
+def print_mitigation(name: str, results: RecognitionResults | VerificationResults) -> None:
     """The first table of an experiment, and its conclusion."""
     from evalkit.report.mitigation import tables
 
@@ -164,8 +165,8 @@ def print_mitigation(name: str, results: Mapping[str, Any]) -> None:
     print_table([column.title for column in table.columns], [
         [f"{row.cells[column.key].text} {row.cells[column.key].detail}".strip()
          for column in table.columns] for row in table.rows])
-    if results.get("conclusion"):
-        print(line(results["conclusion"]))
+    if results.kind == "recognition":
+        print(line(results.conclusion))
     print()
 
 

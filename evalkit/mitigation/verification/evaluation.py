@@ -1,4 +1,4 @@
-"""What the arms of a verification experiment came to, and how they differ from none.
+"""Error rates of the arms of a verification experiment, and how they differ between arms.
 
 A group's trials are those between two of its speakers: the harder impostors. A gap is the
 largest minus the smallest equal error rate of a group, a deviation their standard deviation
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,17 +26,32 @@ from evalkit.statistics.detection import (
 )
 from evalkit.statistics.detection_groups import by_group, group_labels
 from evalkit.statistics.labels import UNKNOWN
+from evalkit.store.documents.mitigation import (
+    ArmChange,
+    DetectionRate,
+    DetectionRates,
+    SeedResult,
+    StoppedTraining,
+)
 from evalkit.store.trials import crossing
 
 Groupings = Mapping[str, Mapping[str, str]]
 """By the name of a column, the group of every speaker."""
 
-NAMES = {"eer": "eer", "miss": "frr", "false_alarm": "far", "min_dcf_p0.01": "min_dcf_p0.01"}
 SPREADS: dict[str, Callable[..., Any]] = {"gap": np.ptp, "deviation": np.std}
 
 
+class Training(NamedTuple):
+    """How a model came about: its seed, where training was stopped on each split, and the mean
+    weight of each group's training utterances by column."""
+
+    seed: int | None
+    stopped: list[StoppedTraining]
+    weights: dict[str, dict[str, float]]
+
+
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedArm:
     """One arm from one seed: its trials, the groups of the speakers, and the equal error rates,
     gaps and deviations (1 + draws,), the first without resampling."""
 
@@ -45,35 +60,37 @@ class Judged:
     drawn: Mapping[str, np.ndarray]
 
 
-def judged(trials: pd.DataFrame, speakers: Mapping[str, str], groupings: Groupings,
-           resampling: Resampling) -> Judged:
+def evaluate(trials: pd.DataFrame, speakers: Mapping[str, str], groupings: Groupings,
+           resampling: Resampling) -> EvaluatedArm:
     """``trials`` have columns enroll_id, test_id, label and score. Draws of speakers are the
     same for every arm of the same trials."""
     known = sorted_trials(trials, speakers)
-    return Judged(known, groupings, _errors_drawn(known, groupings, resampling))
+    return EvaluatedArm(known, groupings, _errors_drawn(known, groupings, resampling))
 
 
-def outcome(arm: Judged, resampling: Resampling) -> dict[str, Any]:
-    """Rates in [0, 1] with intervals over speakers, overall and by group, false acceptance (far)
-    and rejection (frr) at the one threshold where they are equal overall, gaps and deviations.
-    What is undefined is None, with a warning."""
+def seed_result(arm: EvaluatedArm, resampling: Resampling, training: Training | None = None
+                ) -> SeedResult:
+    """Rates with intervals over speakers, overall and by group, false acceptance and rejection at
+    the one threshold where they are equal overall, gaps and deviations."""
     threshold = global_threshold(arm.trials)
-    found = {name: {g.group: _rates(g.rates) for g in by_group(
-        arm.trials, groups, threshold, resampling=resampling)}
-        for name, groups in arm.groupings.items()}
-    spreads = {spread: {name: _number(arm.drawn[f"{spread}:{name}"][0])
-                        for name in arm.groupings} for spread in SPREADS}
-    return {"threshold": _number(threshold),
-            "overall": _rates(detection_intervals(arm.trials, threshold, resampling)),
-            "groups": found, **spreads}
+    groups = {name: {g.group: _rates(g.rates) for g in by_group(
+        arm.trials, of_speaker, threshold, resampling=resampling)}
+        for name, of_speaker in arm.groupings.items()}
+    gap, deviation = ({name: float(arm.drawn[f"{spread}:{name}"][0]) for name in arm.groupings}
+                      for spread in SPREADS)
+    seed, stopped, weights = training or Training(None, [], {})
+    return SeedResult(
+        seed=seed, stopped=stopped, weights=weights, threshold=threshold,
+        overall=_rates(detection_intervals(arm.trials, threshold, resampling)),
+        groups=groups, gap=gap, deviation=deviation)
 
 
-def changes(before: Sequence[Judged], after: Sequence[Judged],
-            resampling: Resampling) -> dict[str, Any]:
+def changes(before: Sequence[EvaluatedArm], after: Sequence[EvaluatedArm],
+            resampling: Resampling) -> dict[str, ArmChange]:
     """``after`` less ``before``, both from the same seeds, or ``before`` from none and so alone:
     of the equal error rate overall and of every group, of every gap and deviation, the mean over
     seeds. Intervals rest on the same draws of speakers on both sides: their standard deviation
-    times Student's t. They say what other speakers would change, for the learners at hand; how
+    times Student's t. They say what other speakers would change, for the models at hand; how
     far seeds differ is in ``seeds``."""
     n = len(after[0].trials.speakers)
     bases = list(before) * len(after) if len(before) == 1 else before
@@ -83,16 +100,15 @@ def changes(before: Sequence[Judged], after: Sequence[Judged],
             for name in after[0].drawn}
 
 
-def _change(before: np.ndarray, after: np.ndarray, n: int,
-            resampling: Resampling) -> dict[str, Any]:
+def _change(before: np.ndarray, after: np.ndarray, n: int, resampling: Resampling) -> ArmChange:
     """Of values (seeds, 1 + draws)."""
-    difference = (after - before).mean(axis=0)
+    differences = after - before
+    difference = differences.mean(axis=0)
     drawn = difference[1:][~np.isnan(difference[1:])]
     reach = float(stats.t.ppf(resampling.tails[1], n - 1) * drawn.std()) if len(drawn) else np.nan
-    return {"before": _number(before[:, 0].mean()), "after": _number(after[:, 0].mean()),
-            "value": _number(difference[0]), "low": _number(difference[0] - reach),
-            "high": _number(difference[0] + reach),
-            "seeds": [_number(one) for one in (after - before)[:, 0]]}
+    return ArmChange(before=before[:, 0].mean(), after=after[:, 0].mean(), value=difference[0],
+                     low=difference[0] - reach, high=difference[0] + reach,
+                     seeds=differences[:, 0].tolist())
 
 
 def _errors_drawn(trials: Trials, groupings: Groupings,
@@ -105,11 +121,12 @@ def _errors_drawn(trials: Trials, groupings: Groupings,
         labels = group_labels(trials, groups)
         inside = {g: np.flatnonzero((labels[trials.enrol] == g) & (labels[trials.test] == g))
                   for g in sorted(set(labels) - {UNKNOWN})}
-        errors = {g: _equal_errors(trials.take(at), weights) for g, at in inside.items()}
-        drawn |= {f"{name}={g}": e for g, e in errors.items()}
-        defined = [e for e in errors.values() if not np.isnan(e[0])]
+        errors = {g: _equal_errors(trials.take(rows), weights) for g, rows in inside.items()}
+        drawn |= {f"{name}={g}": rates for g, rates in errors.items()}
+        defined = [rates for rates in errors.values() if not np.isnan(rates[0])]
         stacked = np.stack(defined) if len(defined) > 1 else np.full((1, len(weights)), np.nan)
-        drawn |= {f"{spread}:{name}": of(stacked, axis=0) for spread, of in SPREADS.items()}
+        drawn |= {f"{spread}:{name}": measure(stacked, axis=0)
+                  for spread, measure in SPREADS.items()}
     return drawn
 
 
@@ -119,14 +136,11 @@ def _equal_errors(trials: Trials, weights: np.ndarray) -> np.ndarray:
     return np.array([crossing(corners.curve(weight)).value for weight in weights])
 
 
-def _rates(rates: Mapping[str, DetectionInterval]) -> dict[str, Any]:
-    first = next(iter(rates.values()))
-    return {"n_targets": first.n_targets, "n_nontargets": first.n_nontargets,
-            "n_speakers": first.n_speakers,
-            **{name: {"value": _number(rates[of].value), "low": _number(rates[of].low),
-                      "high": _number(rates[of].high), "warning": rates[of].warning}
-               for of, name in NAMES.items() if of in rates}}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _rates(rates: Mapping[str, DetectionInterval]) -> DetectionRates:
+    counted = next(iter(rates.values()))
+    shown = {name: DetectionRate(value=rate.value, low=rate.low, high=rate.high,
+                                 warning=rate.warning) for name, rate in rates.items()}
+    return DetectionRates(
+        n_targets=counted.n_targets, n_nontargets=counted.n_nontargets,
+        n_speakers=counted.n_speakers, eer=shown["eer"], frr=shown.get("miss"),
+        far=shown.get("false_alarm"), min_dcf=shown.get("min_dcf_p0.01"))
