@@ -76,7 +76,10 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
         settings: Annotated[list[str] | None, typer.Option(
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
         scheduler: Annotated[str | None, typer.Option(
-            help="Address of a Dask scheduler, instead of processes here.")] = None) -> None:
+            help="Address of a Dask scheduler, instead of processes here.")] = None,
+        prune: Annotated[bool, typer.Option(
+            "--prune", help="Remove kept outputs that this configuration does not use.")] = False,
+        ) -> None:
     """Run pipelines over a corpus under conditions, and score every utterance.
 
     A run that was stopped goes on where it was when it is started again.
@@ -93,35 +96,58 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
     from evalkit.run.runner import run as run_pipelines
 
     folder = run_pipelines(read_config(config, settings or ()), out,
-                           Work(cores() if workers is None else workers, scheduler), say=say)
+                           Work(cores() if workers is None else workers, scheduler), say=say,
+                           prune=prune)
     _finish(folder)
 
 
 @app.command()
-def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The utterances.")],
-          hypotheses: Annotated[list[str], typer.Option(
+def score(run: Annotated[Path | None, typer.Argument(
+              help="A run folder, whose own outputs are scored anew.")] = None,
+          manifest: Annotated[Path | None, typer.Option(
+              "--manifest", "-m", help="The utterances; of a run, with corrected transcripts.")
+              ] = None,
+          hypotheses: Annotated[list[str] | None, typer.Option(
               "--hypotheses", "-y", metavar="[NAME=]FILE",
-              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")],
-          out: Out,
-          metric: Annotated[list[str] | None, typer.Option(help="Default: wer and cer.")] = None,
-          normaliser: Annotated[str, typer.Option(
-              help="none, basic or whisper_english, applied to both sides.")] = "basic",
-          costs: Annotated[str, typer.Option(
-              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it.")
-              ] = "levenshtein") -> None:
-    """Score hypotheses that were made elsewhere. Needs no audio and no models.
+              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")] = None,
+          out: Annotated[Path | None, typer.Option(
+              "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
+          metric: Annotated[list[str] | None, typer.Option(
+              help="Default: wer and cer, or those of the run. Repeatable.")] = None,
+          normaliser: Annotated[str | None, typer.Option(
+              help="none, basic or whisper_english, applied to both sides. Default: basic, or that "
+                   "of the run.")] = None,
+          costs: Annotated[str | None, typer.Option(
+              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
+                   "levenshtein, or those of the run.")] = None,
+          workers: Workers = None) -> None:
+    """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
 
     Examples:
 
         evalkit score --manifest test.jsonl --hypotheses v2.jsonl --out runs/v2
 
         evalkit score -m test.jsonl -y base=a.trn -y new=b.trn -o runs/ab
+
+        evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
     """
+    if run is not None:
+        if hypotheses or out:
+            raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses "
+                              "and --out away, or the run folder")
+        from evalkit.run.rescore import rescore
+        from evalkit.run.runner import Work
+
+        return _finish(rescore(run, metrics=metric or (), normaliser=normaliser, costs=costs,
+                               manifest=manifest, say=say,
+                               work=Work(cores() if workers is None else workers)))
+    if not (manifest and hypotheses and out):
+        raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     from evalkit.run.given import score as score_hypotheses
 
-    folder = score_hypotheses(manifest, _named(hypotheses), out, metrics=metric or ["wer", "cer"],
-                              normaliser=normaliser, costs=costs, say=say)
-    _finish(folder)
+    _finish(score_hypotheses(manifest, _named(hypotheses), out, metrics=metric or ["wer", "cer"],
+                             normaliser=normaliser or "basic", costs=costs or "levenshtein",
+                             say=say))
 
 
 @app.command()
