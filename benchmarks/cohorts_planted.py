@@ -33,8 +33,8 @@ from evalkit.cohorts.finders.predicted import Predicted
 from evalkit.cohorts.finders.slices import Slices
 from evalkit.cohorts.finders.tree import Tree
 from evalkit.cohorts.findings import Discovery
-from evalkit.cohorts.people import People, people_of
-from evalkit.cohorts.read import Asked
+from evalkit.cohorts.loading import Subject
+from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.findings import Finding
@@ -66,7 +66,7 @@ class World:
 class Truth(NamedTuple):
     """Who is harmed: the speakers (n,) and the utterances (m,) themselves."""
 
-    people: People
+    people: Speakers
     speakers: np.ndarray
     utterances: np.ndarray
 
@@ -128,7 +128,7 @@ def speak(world: World, harmed: np.ndarray, rng: np.random.Generator, factor: fl
     facts = world.labels.iloc[speaker].reset_index(drop=True).assign(
         utterance_id=ids, room=room, postcode=world.postcode[speaker],
         latitude=world.location[speaker, 0], longitude=world.location[speaker, 1])
-    people = people_of(rows, facts, vectors=pd.DataFrame(world.embedding, index=names),
+    people = speakers_of(rows, facts, vectors=pd.DataFrame(world.embedding, index=names),
                        attributes=world.shares)
     return Truth(people, harmed, worse)
 
@@ -197,7 +197,7 @@ def accent_with_home(world: World, rng: np.random.Generator) -> World:
     return voiced(replace(world, voice=kinds, shares=shares), rng)
 
 
-WER = Asked("wer", "made up", None, Fact("%", False, "errors over words"))
+WER = Subject("wer", "made up", None, Fact("%", False, "errors over words"))
 
 
 @dataclass(frozen=True)

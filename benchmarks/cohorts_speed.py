@@ -21,8 +21,8 @@ from sklearn.tree import DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finders.clusters import fit, nearest
-from evalkit.cohorts.people import Outcomes
 from evalkit.cohorts.search.partition import Growth, grower, value_axis
+from evalkit.cohorts.speakers import Outcomes
 
 REGIONS, CLUSTERS, DIMENSION = 126, 50, 192
 

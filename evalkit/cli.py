@@ -47,8 +47,8 @@ def main() -> None:
     except EvalkitError as error:
         _stop(str(error))
     except SystemExit as end:
-        asked = isinstance(end.__context__, typer.Exit)
-        raise SystemExit(INCOMPLETE if end.code == 1 and not asked else end.code) from None
+        subject = isinstance(end.__context__, typer.Exit)
+        raise SystemExit(INCOMPLETE if end.code == 1 and not subject else end.code) from None
     except Exception as error:
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
@@ -198,7 +198,7 @@ def groups(run: Annotated[Path, typer.Argument(help="A run folder.")],
 
         evalkit groups runs/v2 --by gender --metric eer
     """
-    from evalkit.statistics.runs import group_reports, verification_reports
+    from evalkit.statistics.run_statistics import group_reports, verification_reports
     from evalkit.terminal import print_groups, print_json, print_verification
 
     folder, columns = _opened(run), [column.split(",") for column in by]
@@ -296,7 +296,7 @@ def systems(run: Annotated[Path, typer.Argument(help="A run folder.")],
         evalkit systems runs/ab
     """
     from evalkit.statistics.groups import plain_data
-    from evalkit.statistics.runs import compare_pipelines
+    from evalkit.statistics.run_statistics import compare_pipelines
     from evalkit.terminal import print_json, print_systems
 
     folder = _opened(run)
@@ -398,7 +398,9 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
     table, facts = versions.history(runs, metric or ())
     print_table(versions.HEAD, versions.cells(table, facts))
     if out is not None:
-        versions.write_history(table, facts, out)
+        from evalkit.compare.history_page import write_history
+
+        write_history(table, facts, out)
         print(out)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evalkit.cohorts.people import People, people_of
-from evalkit.cohorts.read import Asked
+from evalkit.cohorts.loading import Subject
+from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.config import EvalConfig
 from evalkit.core.types import Fact
 from evalkit.store import scores, trials
@@ -34,7 +34,7 @@ POSTCODES = pd.DataFrame({"share_old": [0.2, 0.3, 0.6, 0.4, 0.1, 0.9],
                          index=[f"P{c}" for c in range(len(CITIES))])
 
 
-ASKED = Asked("wer", "given", None, Fact("%", False, "errors over words"))
+SUBJECT = Subject("wer", "given", None, Fact("%", False, "errors over words"))
 """What the rows of a World measure."""
 
 
@@ -46,8 +46,8 @@ class World(NamedTuple):
     vectors: pd.DataFrame
     city: np.ndarray
 
-    def people(self, *, higher_is_better: bool = False) -> People:
-        return people_of(self.rows, self.utterances, higher_is_better=higher_is_better,
+    def people(self, *, higher_is_better: bool = False) -> Speakers:
+        return speakers_of(self.rows, self.utterances, higher_is_better=higher_is_better,
                          vectors=self.vectors, attributes=POSTCODES)
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.cohorts.evidence import Evidence, Floors, enough, rates, t_statistic
-from evalkit.cohorts.people import Outcomes
+from evalkit.cohorts.speakers import Outcomes
 from evalkit.statistics.bootstrap import Contrast, Interval, Method, Resampling, intervals
 from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.permutation import (

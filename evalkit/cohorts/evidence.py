@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from evalkit.cohorts.people import Outcomes
+from evalkit.cohorts.speakers import Outcomes
 from evalkit.store.scores import ratio
 
 UTTERANCES, HARM, WEIGHT, SPEAKERS, SQUARE, PRODUCT, WEIGHT_SQUARE = range(7)

@@ -7,20 +7,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from evalkit.cohorts.people import Outcomes, People
+from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.store.documents.findings import Outline, Unit
 
 
 class Rule(Protocol):
-    """Sends people to named cohorts without looking at their errors, so that it can be frozen
+    """Sends speakers to named cohorts without looking at their errors, so that it can be frozen
     on some speakers and tested on others."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The cohorts, each a different text for people."""
+        """The cohorts, each a different text for readers."""
         ...
 
-    def members(self, people: People) -> list[np.ndarray]:
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
         """Indices of every cohort's units; cohorts may overlap, and a unit may have none."""
         ...
 
@@ -52,19 +52,19 @@ class Finder(Protocol):
     @property
     def projected(self) -> bool: ...
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
         ...
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Does once what does not depend on outcomes. The search that it returns is then made
-        for the people's own outcomes, and for shuffled ones that show what chance finds."""
+        for the speakers' own outcomes, and for shuffled ones that show what chance finds."""
         ...
 
 
-def outcomes(people: People, unit: Unit) -> Outcomes:
-    """The people's outcomes, one a unit."""
-    return people.by_speaker if unit == "speaker" else people.by_utterance
+def outcomes(speakers: Speakers, unit: Unit) -> Outcomes:
+    """The speakers' outcomes, one a unit."""
+    return speakers.by_speaker if unit == "speaker" else speakers.by_utterance
 
 
 def by_code(codes: np.ndarray, n_cohorts: int) -> list[np.ndarray]:

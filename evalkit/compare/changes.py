@@ -12,7 +12,7 @@ from evalkit.compare.scopes import KINDS, Estimate, Scope
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.statistics.groups import FLOORS
-from evalkit.statistics.swaps import fewest_speakers, p_values, step_down, swap
+from evalkit.statistics.paired_permutation import fewest_speakers, flip_signs, p_values, step_down
 from evalkit.store.documents.baseline import Key
 from evalkit.store.documents.comparison import Change, Verdict
 
@@ -49,7 +49,7 @@ def tested(untested: Sequence[Untested], level: float, resampling: Resampling = 
     changes = [item.change for item in untested]
     if not judged:
         return changes
-    swaps = swap(np.stack([untested[i].contributions for i in judged], axis=1), resampling)
+    swaps = flip_signs(np.stack([untested[i].contributions for i in judged], axis=1), resampling)
     for i, p, adjusted in zip(judged, p_values(swaps), step_down(swaps), strict=True):
         changes[i] = changes[i].model_copy(update={
             "p_value": float(p), "p_adjusted": float(adjusted),

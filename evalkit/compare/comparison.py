@@ -119,7 +119,8 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
             raise ConfigError(f"gate {gate}: the base has no metric {gate.metric!r}; there are "
                               f"{', '.join(facts)}")
         if fact.higher_is_better is None:
-            raise ConfigError(f"gate {gate}: {gate.metric} is neither better high nor low")
+            raise ConfigError(f"gate {gate}: {gate.metric} cannot be gated: neither higher "
+                              "nor lower values are better")
         if fact.scale > 1 and gate.tolerance.absolute >= LARGEST_SHARE:
             raise ConfigError(
                 f"gate {gate}: absolute: {gate.tolerance.absolute:g} of {gate.metric} is "

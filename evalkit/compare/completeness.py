@@ -1,5 +1,5 @@
 """Whether two runs can be compared at all: what is gone, what failed, what was measured
-otherwise. Each finding is one line."""
+in another way. Each finding is one line."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def notes(base: Baseline, candidate: Candidate) -> list[str]:
     lines += [f"new {what}: {named(new - old)}" for what, old, new in _parts(base, candidate)
               if new - old]
     if any(block.speaker is None for block in base.blocks):
-        lines.append("utterances without a speaker id are taken for speakers of their own: where "
-                     "they share speakers, p-values are too small")
+        lines.append("every utterance without a speaker id counts as a speaker of its own: if some "
+                     "have one speaker in common, p-values are too small")
     return [one_line(line) for line in lines]
 
 
@@ -114,9 +114,9 @@ def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:
 def _failed_in(cell: Cell, before: Cell, utterances: frozenset[str]) -> Iterator[str]:
     where = ", ".join(cell.key)
     if new := set(cell.failed) - set(before.failed):
-        yield f"{where}: {len(new)} failures that the base had not: {named(new)}"
+        yield f"{where}: {len(new)} failures that the base did not have: {named(new)}"
     elif sum(cell.n) < sum(before.n) and not set(before.failed) - utterances:
-        yield f"{where}: {sum(before.n) - sum(cell.n)} utterances are not measured any more"
+        yield f"{where}: {sum(before.n) - sum(cell.n)} utterances are no longer measured"
 
 
 def _other_trials(base: Baseline, candidate: Candidate) -> Iterator[str]:

@@ -48,7 +48,7 @@ class Paired(NamedTuple):
     def difference(self) -> tuple[np.ndarray, np.ndarray]:
         """Amounts and weights of every speaker whose ratio of sums is candidate minus base. To
         swap a speaker's versions turns the sign of the amount and leaves the weight, also where
-        the versions weigh differently (precision divides by the words that were heard)."""
+        the versions weigh differently (precision divides by the words of the hypothesis)."""
         total = self.weight.sum(axis=0)
         amount = np.diff(self.amount - np.nan_to_num(self.pooled) * self.weight)[:, 0]
         harmonic = ratio(2 * total.prod(), total.sum())

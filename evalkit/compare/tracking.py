@@ -29,7 +29,7 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit") -> str:
     except ImportError as error:
         raise PluginError("mlflow is not installed; pip install 'evalkit[mlflow]'") from error
     if uri.startswith("file:"):
-        # Newer versions of mlflow want to be told that a folder of files is meant.
+        # Newer versions of mlflow refuse a folder of files unless it is asked for.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     table, _ = history([run])
     values = {_allowed("/".join((row["metric"], row["pipeline"], row["condition"], part))):
@@ -47,7 +47,7 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit") -> str:
 
 def _allowed(name: str) -> str:
     """Without what MLflow forbids, and different names still different."""
-    return _NOT_ALLOWED.sub(lambda found: f"_{ord(found[0]):x}_", name)
+    return _NOT_ALLOWED.sub(lambda match: f"_{ord(match[0]):x}_", name)
 
 
 def _tags(run: Path) -> dict[str, Any]:

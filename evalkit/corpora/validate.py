@@ -20,7 +20,7 @@ TOLERANCE = 0.01
 @dataclass(frozen=True)
 class Report:
     """A manifest with everything that is wrong with it or its recordings, and what it holds.
-    ``hours`` counts what can be heard; ``columns`` are the metadata's."""
+    ``hours`` are those of readable audio; ``columns`` are the metadata's."""
 
     manifest: Manifest
     hours: float
@@ -78,7 +78,7 @@ def _check(length: float, utterance: Utterance) -> None:
     if utterance.offset >= length:
         raise ValueError(f"lasts {length:.3f} s, offset is {utterance.offset:g} s")
     if utterance.duration == 0:
-        raise ValueError("is to be heard for 0 s; leave duration out to hear all of it")
+        raise ValueError("has a duration of 0 s; leave it out to use the whole recording")
     end = utterance.offset + (utterance.duration or 0.0)
     if end > length + TOLERANCE:
         raise ValueError(f"lasts {length:.3f} s, offset and duration end at {end:.3f} s")

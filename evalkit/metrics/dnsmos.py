@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from evalkit.audio import RESAMPLER, resample
 from evalkit.core.types import Fact, Measurement, Output, Utterance
-from evalkit.metrics.signals import heard_signal
+from evalkit.metrics.signals import output_signal
 
 RATE = 16000
 _SCALES = {
@@ -28,8 +28,8 @@ class Dnsmos:
     from the models in the package ``speechmos``.
 
     At 16 kHz, samples beyond full scale clipped. A clip is repeated until it lasts 9.01 s;
-    a longer one is heard in windows of that length every second, and the last part that fills
-    no window is not heard. Raises UtteranceError of a kind of ``heard_signal``."""
+    a longer one is rated in windows of that length every second, and the last part that fills
+    no window is not rated. Raises UtteranceError of a kind of ``output_signal``."""
 
     name: ClassVar[str] = "dnsmos"
     needs: ClassVar[frozenset[str]] = frozenset({"audio"})
@@ -48,7 +48,7 @@ class Dnsmos:
         return _version()
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        samples = resample(heard_signal(output), RATE).samples.clip(-1, 1)
+        samples = resample(output_signal(output), RATE).samples.clip(-1, 1)
         scores = _predictor()(samples, RATE, is_personalized_MOS=False)
         return {f"dnsmos_{scale}": Measurement(float(scores[f"{scale}_mos"]))
                 for scale in _SCALES}

@@ -30,17 +30,17 @@ class _Pesq:
         return f"1, pesq {version('pesq')}, {RATE} Hz by {RESAMPLER}"
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        clean, heard = signal_pair(output)
+        clean, processed = signal_pair(output)
         if clean.duration > LONGEST:
             raise UtteranceError(
                 "TooLong", f"{clean.duration:.0f} s, PESQ takes at most {LONGEST:.0f} s")
-        return {self.name: Measurement(_pesq(clean, heard, self.mode))}
+        return {self.name: Measurement(_pesq(clean, processed, self.mode))}
 
 
-def _pesq(clean: Audio, heard: Audio, mode: str) -> float:
+def _pesq(clean: Audio, processed: Audio, mode: str) -> float:
     from pesq import PesqError, pesq
 
-    reference, degraded = (resample(audio, RATE).samples for audio in (clean, heard))
+    reference, degraded = (resample(audio, RATE).samples for audio in (clean, processed))
     # The package raises a bare ValueError for NaN unless it is asked for its return values.
     score = float(pesq(RATE, reference, degraded, mode, PesqError.RETURN_VALUES))
     if score == PesqError.BUFFER_TOO_SHORT:
@@ -48,7 +48,7 @@ def _pesq(clean: Audio, heard: Audio, mode: str) -> float:
     if score == PesqError.NO_UTTERANCES_DETECTED:
         raise UtteranceError("NoUtterances", "PESQ finds no speech in the reference")
     if math.isnan(score):
-        raise UtteranceError("SilentOutput", "PESQ hears nothing in the output")
+        raise UtteranceError("SilentOutput", "PESQ finds no signal in the output")
     if score < 0:
         raise UtteranceError("PesqFailed", f"PESQ stopped with code {score:.0f}")
     return score

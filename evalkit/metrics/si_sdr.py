@@ -37,13 +37,13 @@ class SiSdr:
         decimals=1, title="SI-SDR")}
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        clean, heard = signal_pair(output)
-        return {"si_sdr": Measurement(si_sdr(clean.samples, heard.samples))}
+        clean, processed = signal_pair(output)
+        return {"si_sdr": Measurement(si_sdr(clean.samples, processed.samples))}
 
 
-def si_sdr(clean: np.ndarray, heard: np.ndarray) -> float:
+def si_sdr(clean: np.ndarray, processed: np.ndarray) -> float:
     """In dB, of two signals of shape (n,); see ``SiSdr``, errors too."""
-    s, estimate = (x.astype(np.float64) - x.mean(dtype=np.float64) for x in (clean, heard))
+    s, estimate = (x.astype(np.float64) - x.mean(dtype=np.float64) for x in (clean, processed))
     energy = s @ s
     target = (estimate @ s / energy) * s if energy else s
     residual = estimate - target

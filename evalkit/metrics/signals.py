@@ -15,7 +15,7 @@ from evalkit.core.types import Audio, Output
 WITH_REFERENCE = frozenset({"audio", "reference_audio"})
 
 
-def heard_signal(output: Output) -> Audio:
+def output_signal(output: Output) -> Audio:
     """The output. Raises UtteranceError of kind NoAudio, EmptyAudio, NotFinite, SilentOutput."""
     if output.audio is None:
         raise UtteranceError("NoAudio", "the pipeline gave no audio")
@@ -25,18 +25,19 @@ def heard_signal(output: Output) -> Audio:
 
 def signal_pair(output: Output) -> tuple[Audio, Audio]:
     """The clean recording and the output, of one rate and length. Raises UtteranceError of a
-    kind of ``heard_signal``, NoReference, SilentReference, UnequalRate or UnequalLength."""
+    kind of ``output_signal``, NoReference, SilentReference, UnequalRate or UnequalLength."""
     clean = output.reference_audio
     if clean is None:
         raise UtteranceError("NoReference", "there is no clean recording to compare with")
     _check_signal(clean, "reference")
-    heard = heard_signal(output)
-    if clean.rate != heard.rate:
-        raise UtteranceError("UnequalRate", f"output has {heard.rate} Hz, reference {clean.rate}")
-    if len(clean.samples) != len(heard.samples):
-        raise UtteranceError("UnequalLength", f"output has {len(heard.samples)} samples, "
+    processed = output_signal(output)
+    if clean.rate != processed.rate:
+        raise UtteranceError("UnequalRate",
+                             f"output has {processed.rate} Hz, reference {clean.rate}")
+    if len(clean.samples) != len(processed.samples):
+        raise UtteranceError("UnequalLength", f"output has {len(processed.samples)} samples, "
                                               f"reference {len(clean.samples)}")
-    return clean, heard
+    return clean, processed
 
 
 def _check_signal(audio: Audio, what: str) -> None:

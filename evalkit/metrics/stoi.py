@@ -33,13 +33,13 @@ class _Stoi:
         return {self.name: Measurement(_stoi(*signal_pair(output), self.extended))}
 
 
-def _stoi(clean: Audio, heard: Audio, extended: bool) -> float:
+def _stoi(clean: Audio, processed: Audio, extended: bool) -> float:
     from pystoi import stoi
 
     need = f"STOI needs {SHORTEST} s that are not silent in the reference"
     if clean.duration < SHORTEST:
         raise too_short(clean, need)
-    reference, degraded = (audio.samples.astype(np.float64) for audio in (clean, heard))
+    reference, degraded = (audio.samples.astype(np.float64) for audio in (clean, processed))
     with warnings.catch_warnings(), _seeded():
         # With too few frames pystoi warns and returns 1e-5, which looks like a score.
         warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)

@@ -147,9 +147,9 @@ def score_trials(trials: pd.DataFrame, embeddings: pd.DataFrame) -> pd.DataFrame
     index = pd.Index(known["utterance_id"])
     enroll, test = (index.get_indexer(trials[side]) for side in ("enroll_id", "test_id"))
     scores = np.full(len(trials), np.nan)
-    found = np.flatnonzero((enroll >= 0) & (test >= 0))
-    for start in range(0, len(found), BLOCK):
-        block = found[start:start + BLOCK]
+    scored = np.flatnonzero((enroll >= 0) & (test >= 0))
+    for start in range(0, len(scored), BLOCK):
+        block = scored[start:start + BLOCK]
         cosines = np.einsum("ij,ij->i", vectors[enroll[block]], vectors[test[block]])
         scores[block] = cosines.clip(-1, 1)
     return trials.assign(score=scores)

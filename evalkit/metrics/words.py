@@ -36,14 +36,14 @@ def _rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fac
     }
 
 
-def _rates(name: str, found: Alignment) -> dict[str, Measurement]:
+def _rates(name: str, alignment: Alignment) -> dict[str, Measurement]:
     """The error rate and its parts, which add up to it; all weigh the reference's length."""
     counts = {
-        name: found.errors, f"{name}.substitutions": found.substitutions,
-        f"{name}.deletions": found.deletions, f"{name}.insertions": found.insertions,
-        f"{name}.hits": found.hits,
+        name: alignment.errors, f"{name}.substitutions": alignment.substitutions,
+        f"{name}.deletions": alignment.deletions, f"{name}.insertions": alignment.insertions,
+        f"{name}.hits": alignment.hits,
     }
-    return {key: Measurement(count, found.reference_length) for key, count in counts.items()}
+    return {key: Measurement(count, alignment.reference_length) for key, count in counts.items()}
 
 
 def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
@@ -104,13 +104,13 @@ class WordErrors(_TextMetric):
         return align(reference.split(), hypothesis.split(), self.costs)
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        found = self.align(utterance, output)
-        measured = _rates("wer", found) | {
-            "wer.precision": Measurement(found.hits, found.hypothesis_length),
-            "mer": Measurement(found.errors, len(found.pairs)),
+        alignment = self.align(utterance, output)
+        measured = _rates("wer", alignment) | {
+            "wer.precision": Measurement(alignment.hits, alignment.hypothesis_length),
+            "mer": Measurement(alignment.errors, len(alignment.pairs)),
         }
-        if not found.reference_length:
-            measured["hallucination"] = Measurement(float(found.insertions > 0))
+        if not alignment.reference_length:
+            measured["hallucination"] = Measurement(float(alignment.insertions > 0))
         return measured
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from evalkit.report.groups import Groups, choose_column, compare_groups
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.recordings import Recordings
-from evalkit.statistics.runs import headline_intervals
+from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.runfolder import RunFolder

@@ -28,7 +28,7 @@ from evalkit.report.table import (
     texts,
 )
 from evalkit.statistics.detection import DetectionInterval
-from evalkit.statistics.runs import TRIAL_DRAWS, verification_reports
+from evalkit.statistics.run_statistics import TRIAL_DRAWS, verification_reports
 from evalkit.statistics.verification import VerificationReport
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.trials import DetectionCurve, crossing, detection_curve

@@ -69,7 +69,7 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
                        resampling: Resampling = FEWER_DRAWS) -> VerificationReport:
     """Compares the groups that the columns ``by`` of ``utterances`` make on ``trials``
     (evalkit.store.trials.SCHEMA) of one pipeline and condition. A group with fewer speakers, or
-    fewer target trials than utterances are asked for, is "insufficient". Raises ConfigError for a
+    fewer target trials than utterances are subject for, is "insufficient". Raises ConfigError for a
     column that there is not."""
     people = _people(utterances, by)
     groups = people.groups

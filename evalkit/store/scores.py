@@ -87,9 +87,9 @@ def read_columns(path: Path, columns: Collection[str], filled: Collection[str] =
     return table
 
 
-def require_columns(path: Path, there: Collection[str], columns: Collection[str]) -> None:
-    """Raises RunError, naming the file, for ``columns`` that are not ``there``."""
-    missing = [repr(name) for name in columns if name not in there]
+def require_columns(path: Path, present: Collection[str], columns: Collection[str]) -> None:
+    """Raises RunError, naming the file, for ``columns`` that are not ``present``."""
+    missing = [repr(name) for name in columns if name not in present]
     if missing:
         raise RunError(f"{path}: has no column {', '.join(missing)}; the file is damaged or of "
                        "another program: run it again")

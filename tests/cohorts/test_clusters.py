@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.cohorts.finders.clusters import Bands, Clusters, bands, fit, nearest
-from evalkit.cohorts.people import People
+from evalkit.cohorts.speakers import Speakers
 from tests.worlds import HARMED, make_world
 
 
@@ -70,7 +70,7 @@ def test_too_few_voices_are_said(known: int, why: str) -> None:
     assert Clusters().lacks(world._replace(vectors=vectors).people()) == why
 
 
-def voiced(*kinds: int, noise: float = 1e-16) -> People:
+def voiced(*kinds: int, noise: float = 1e-16) -> Speakers:
     """The speakers of the world with the first voices, equal up to rounding, in turn."""
     people = make_world().people()
     rng = np.random.default_rng(0)

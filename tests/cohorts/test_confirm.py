@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evalkit.cohorts.confirm import adjust_chains, confirm, own_interval, rank
 from evalkit.cohorts.evidence import Evidence, Floors, moments, t_statistic
 from evalkit.cohorts.finder import by_code
-from evalkit.cohorts.people import Outcomes
+from evalkit.cohorts.speakers import Outcomes
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.multiple import adjust
 

@@ -22,7 +22,7 @@ from evalkit.cohorts.findings import Discovery, describe, write_discovery
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.scores import summarise
-from tests.worlds import ASKED, HARMED, POSTCODES, World, make_run, make_world
+from tests.worlds import HARMED, POSTCODES, SUBJECT, World, make_run, make_world
 
 FINDERS = (Tree(), Geodemographic(), Clusters(), Declared(), Slices())
 QUICK = Settings(shuffles=20, resampling=Resampling(draws=999))
@@ -32,7 +32,7 @@ BLIND = ("tree", "geodemographic", "clusters")
 
 @pytest.fixture(scope="module")
 def discovery() -> Discovery:
-    return discover_among(make_world().people(), ASKED, FINDERS, QUICK)
+    return discover_among(make_world().people(), SUBJECT, FINDERS, QUICK)
 
 
 def overlap(discovery: Discovery, finder: str, world: World) -> float:
@@ -64,7 +64,7 @@ def test_no_effect_is_seldom_confirmed() -> None:
     confirmed = 0
     for seed in range(50):
         people = make_world(seed, speakers=48, utterances=3, factor=1).people()
-        found = discover_among(people, ASKED, FINDERS, replace(
+        found = discover_among(people, SUBJECT, FINDERS, replace(
             settings, resampling=replace(settings.resampling, seed=seed)))
         confirmed += any(finding.status == "confirmed" for finding in found.findings.finders)
     assert confirmed < 8
@@ -76,7 +76,7 @@ def test_a_gap_shrinks_on_fresh_speakers() -> None:
     for seed in range(12):
         people = make_world(seed, factor=1).people()
         tree = Tree(alpha=1.0, floors=Floors(6, 0, 0))
-        findings = discover_among(people, ASKED, [tree], replace(QUICK, shuffles=0)).findings
+        findings = discover_among(people, SUBJECT, [tree], replace(QUICK, shuffles=0)).findings
         extremes = findings.finders[0].extremes
         assert extremes is not None
         gaps.append((extremes.discovered_gap, extremes.confirmed_gap))
@@ -93,7 +93,7 @@ def test_halves_do_not_depend_on_errors() -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(discovery: Discovery) -> None:
-    again = discover_among(make_world().people(), ASKED, FINDERS, QUICK)
+    again = discover_among(make_world().people(), SUBJECT, FINDERS, QUICK)
     assert discovery.findings.to_json() == again.findings.to_json()
     assert discovery.members.equals(again.members)
     assert discovery.speakers.equals(again.speakers)
@@ -103,8 +103,8 @@ def test_order_of_the_rows_does_not_matter(discovery: Discovery) -> None:
     world = make_world()
     mixed = world._replace(rows=world.rows.sample(frac=1, random_state=1),
                            utterances=world.utterances.sample(frac=1, random_state=2))
-    again = discover_among(mixed.people(), ASKED, FINDERS[:4], QUICK)
-    before = discover_among(world.people(), ASKED, FINDERS[:4], QUICK)
+    again = discover_among(mixed.people(), SUBJECT, FINDERS[:4], QUICK)
+    before = discover_among(world.people(), SUBJECT, FINDERS[:4], QUICK)
     assert [f.status for f in again.findings.finders] == [f.status for f in before.findings.finders]
     assert [f.chance.gap for f in again.findings.finders] == pytest.approx(
         [f.chance.gap for f in before.findings.finders])
@@ -112,9 +112,9 @@ def test_order_of_the_rows_does_not_matter(discovery: Discovery) -> None:
 
 def test_a_metric_of_which_more_is_better() -> None:
     """The same harm as lower scores: gaps are as positive, values are the metric's own."""
-    usual = discover_among(make_world().people(), ASKED, [Tree()], QUICK).findings.finders[0]
+    usual = discover_among(make_world().people(), SUBJECT, [Tree()], QUICK).findings.finders[0]
     people = make_world(sign=-1).people(higher_is_better=True)
-    turned = discover_among(people, ASKED, [Tree()], QUICK).findings.finders[0]
+    turned = discover_among(people, SUBJECT, [Tree()], QUICK).findings.finders[0]
     assert turned.verdicts[0].gap is not None
     assert turned.verdicts[0].gap.value == usual.verdicts[0].gap.value
     assert [c.discovery.value.value for c in turned.cohorts] == pytest.approx(
@@ -141,7 +141,7 @@ def test_finders_without_data_say_so() -> None:
     world = make_world()
     bare = world._replace(utterances=world.utterances[["utterance_id", "speaker_id"]])
     bare = bare._replace(vectors=world.vectors.iloc[:0])
-    found = discover_among(bare.people(), ASKED, FINDERS, QUICK)
+    found = discover_among(bare.people(), SUBJECT, FINDERS, QUICK)
     assert list(found.findings.skipped) == [finder.name for finder in FINDERS]
     assert all(found.findings.skipped.values())
     assert found.findings.finders == []
@@ -151,7 +151,7 @@ def test_few_and_unknown_speakers_are_warned_of() -> None:
     world = make_world(speakers=24)
     anonymous = world.rows["speaker_id"].mask(world.rows["speaker_id"] == "s000")
     people = world._replace(rows=world.rows.assign(speaker_id=anonymous)).people()
-    notes = discover_among(people, ASKED, [Tree()], QUICK).findings.warnings
+    notes = discover_among(people, SUBJECT, [Tree()], QUICK).findings.warnings
     assert any("6 utterances have no speaker id" in note for note in notes)
     assert any("fewer than 30" in note for note in notes)
 
@@ -161,11 +161,11 @@ def test_places_off_the_globe_are_warned_of() -> None:
     latitude = world.utterances["latitude"].astype(object)
     latitude[world.utterances["speaker_id"].isin(["s000", "s001"])] = "north"
     people = world._replace(utterances=world.utterances.assign(latitude=latitude)).people()
-    notes = discover_among(people, ASKED, [Tree()], QUICK).findings.warnings
+    notes = discover_among(people, SUBJECT, [Tree()], QUICK).findings.warnings
     assert ("2 of 96 speakers have a latitude or longitude that is off the globe or no number: it "
             "counts as unknown") in notes
     assert not any("globe" in note for note in
-                   discover_among(world.people(), ASKED, [Tree()], QUICK).findings.warnings)
+                   discover_among(world.people(), SUBJECT, [Tree()], QUICK).findings.warnings)
 
 
 def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:

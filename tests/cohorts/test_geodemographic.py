@@ -21,7 +21,7 @@ def test_the_majority_that_makes_the_difference_is_found() -> None:
         world.city[rule.members(people)[i]] == HARMED))
     assert rule.names[worst] == "share_old > 0.5, share_degree > 0.5"
     assert np.array_equal(rule.members(people)[worst], np.flatnonzero(world.city == HARMED))
-    assert sum(len(at) for at in rule.members(people)) == len(people.speakers)
+    assert sum(len(at) for at in rule.members(people)) == len(people.ids)
     depth = max(name.count(",") for name in rule.names)
     assert depth <= 2
 

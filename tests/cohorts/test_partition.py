@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeRegressor
 
 from evalkit.cohorts.evidence import Floors
-from evalkit.cohorts.people import Outcomes
 from evalkit.cohorts.search import partition
 from evalkit.cohorts.search.partition import (
     Growth,
@@ -19,6 +18,7 @@ from evalkit.cohorts.search.partition import (
     threshold_axis,
     value_axis,
 )
+from evalkit.cohorts.speakers import Outcomes
 
 ANY = Floors(1, 0, 0)
 

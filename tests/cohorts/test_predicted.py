@@ -11,12 +11,12 @@ from sklearn.linear_model import Ridge
 
 from evalkit.cohorts.discovery import Settings, discover_among
 from evalkit.cohorts.finders.predicted import Difficulty, Predicted
-from evalkit.cohorts.people import Outcomes, People, people_of
+from evalkit.cohorts.speakers import Outcomes, Speakers, speakers_of
 from evalkit.statistics.bootstrap import Resampling
-from tests.worlds import ASKED, make_world
+from tests.worlds import SUBJECT, make_world
 
 
-def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[People, np.ndarray]:
+def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[Speakers, np.ndarray]:
     """Speakers whose error rate rises along one direction that holds little of the spread."""
     rng = np.random.default_rng(seed)
     vectors = rng.standard_normal((n, dimension)) * np.linspace(3, 0.5, dimension)
@@ -27,7 +27,7 @@ def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[People, np
     world = make_world().people()
     nothing = pd.DataFrame(index=range(n))
     people = replace(
-        world, speakers=np.arange(n).astype(str), by_speaker=own, by_utterance=own,
+        world, ids=np.arange(n).astype(str), by_speaker=own, by_utterance=own,
         utterance_ids=np.arange(n).astype(str), location=np.full((n, 2), np.nan),
         embedding=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         attributes=nothing, labels=nothing, utterance_labels=nothing)
@@ -36,7 +36,7 @@ def voices(n: int = 240, dimension: int = 40, seed: int = 0) -> tuple[People, np
 
 def test_hard_voices_are_found_on_fresh_speakers() -> None:
     people, hardness = voices()
-    discovery = discover_among(people, ASKED, [Predicted()],
+    discovery = discover_among(people, SUBJECT, [Predicted()],
                                Settings(shuffles=19, resampling=Resampling(999)))
     finding, = discovery.findings.finders
     assert finding.status == "confirmed"
@@ -74,7 +74,7 @@ def test_few_speakers_are_cut_into_fewer_bands() -> None:
 
 def test_it_says_what_it_lacks() -> None:
     world = make_world()
-    people = people_of(world.rows, world.utterances)
+    people = speakers_of(world.rows, world.utterances)
     assert Predicted().lacks(people) == "no speaker embeddings"
     few, _ = voices(n=19)
     assert Predicted().lacks(few) == "there are embeddings of 19 speakers"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evalkit.cohorts.finders.tree import Regions, Tree
-from evalkit.cohorts.people import people_of
+from evalkit.cohorts.speakers import speakers_of
 from tests.worlds import CITIES, HARMED, World, make_world
 
 
@@ -78,8 +78,8 @@ def test_speakers_of_unknown_place_are_in_no_region() -> None:
     world = make_world()
     facts = world.utterances.assign(latitude=world.utterances["latitude"].mask(
         world.utterances["speaker_id"] == "s000"))
-    people = people_of(world.rows, facts)
+    people = speakers_of(world.rows, facts)
     rule = Tree().prepare(people)(people.by_speaker)
     assert 0 not in np.concatenate(rule.members(people))
-    nowhere = people_of(world.rows, facts.drop(columns="longitude"))
+    nowhere = speakers_of(world.rows, facts.drop(columns="longitude"))
     assert Tree().lacks(nowhere) == "latitude and longitude are known of 0 speakers"

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from evalkit.compare.baseline import read_baseline
-from evalkit.compare.history import history, write_history
+from evalkit.compare.history import history
+from evalkit.compare.history_page import write_history
 from evalkit.core.errors import RunError
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
@@ -83,7 +84,7 @@ def test_help_has_examples(command: list[str]) -> None:
     ("baseline.json.gz", "noise", 0, "pass: no gate failed"),
     ("baseline.json.gz", "worse", 1, "regression: 2 of 2 gates failed"),
     ("baseline.json.gz", "fewer", 2,
-     "problem: asr, given, wer: 3 failures that the base had not: 'u0"),
+     "problem: asr, given, wer: 3 failures that the base did not have: 'u0"),
 ])
 def test_exit_codes(runs: Path, base: str, candidate: str, code: int, message: str) -> None:
     result = evalkit("compare", runs / base, runs / candidate, "--gates", runs / "gates.yaml")

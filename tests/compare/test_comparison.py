@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 from evalkit.compare.baseline import Candidate
 from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
+from evalkit.compare.pairing import Pairing
+from evalkit.compare.scopes import KINDS, Every, Scope, parse_scope
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
-from evalkit.store.documents.baseline import Baseline
+from evalkit.store.documents.baseline import Baseline, Key
 from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.run import Normaliser
 from tests.compare.planted import FACTS, cell, other_way_round, planted
@@ -139,7 +143,7 @@ def test_a_gate_that_matches_nothing_is_a_problem(gate: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("gate", "message"), [
-    ({"metric": "shoe"}, "no metric 'shoe'"), ({"metric": "level"}, "neither better high nor low"),
+    ({"metric": "shoe"}, "no metric 'shoe'"), ({"metric": "level"}, "neither higher nor lower"),
     ({"tolerance": {"absolute": 0.5}}, "50 points; write 0.005"),
     ({"scope": "every shoe"}, "no groups by 'shoe'; there are place")])
 def test_a_gate_that_makes_no_sense_is_refused(gate: dict[str, object], message: str) -> None:
@@ -154,6 +158,28 @@ def test_without_gates_every_metric_is_gated_as_a_whole() -> None:
     assert found.exit_code == 1
     assert [str(change.scope) for change in found.changes] == [
         "overall", "place=g0", "place=g1", "place=g2"]
+
+
+class Best(Every):
+    """The group that is served best."""
+
+    word = "best"
+
+    def groups(self, pairing: Pairing, key: Key, scope: Scope) -> Iterator[Scope]:
+        yield scope._replace(group=pairing.ranked(key, scope.column)[0])
+
+
+def test_a_kind_of_scope_is_one_class_and_its_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="'best place' is no scope"):
+        Gate(metric="wer", scope="best place")
+    monkeypatch.setitem(KINDS, "best", Best())
+    found = gated(*planted(worse=(1.3, 1, 1)), {"scope": "best place"}, {"scope": "worst place"})
+    assert [(result.gate.scope, result.status) for result in found.gates] == [
+        ("best place", "failed"), ("worst place", "passed")]
+    assert found.changes[0].scope == "best place: g0"
+    with pytest.raises(ValueError, match="write overall, every COLUMN, worst COLUMN, gap COLUMN, "
+                                         "COLUMN=GROUP or best COLUMN"):
+        parse_scope("nobody")
 
 
 @pytest.mark.parametrize("metric", ["x_0.5", "x.y", "substituted"])
@@ -210,7 +236,7 @@ def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:
     amount = [now.amount[0] / 2, *now.amount[1:]]
     failing = now.model_copy(update={"n": n, "amount": amount, "failed": ["u000-3"]})
     found = gated(base, candidate._replace(scores=[failing]), {})
-    assert found.problems == ["asr, given, wer: 1 failures that the base had not: 'u000-3'"]
+    assert found.problems == ["asr, given, wer: 1 failures that the base did not have: 'u000-3'"]
     (change,) = found.changes
     assert (change.n, change.n_failed_base, change.n_failed_candidate) == (590, 0, 1)
     assert change.base == pytest.approx(

@@ -113,7 +113,7 @@ def test_table(tmp_path: Path, suffix: str, separator: str) -> None:
                        {"id": "idx", "text": "said", "speaker": "who"})
     assert prepared.left_out == (
         LeftOut("1", "its id was used before"),
-        LeftOut("3", "a time is no number of seconds from 0"), LeftOut("row 5", "has no id"))
+        LeftOut("3", "a time is not a number of seconds from 0 up"), LeftOut("row 5", "has no id"))
     found = utterances(prepared)
     assert found["1"] == Utterance("1", None, "s1", "hello", duration=1.9759863945578235, metadata={
         "postcode": "01234", "north": 51.5, "note": "x"})

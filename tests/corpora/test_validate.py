@@ -40,7 +40,7 @@ def test_a_good_corpus_has_no_problems(tiny_corpus: Path) -> None:
     ({"audio": "one.wav", "offset": 1.0}, "audio", "lasts 1.000 s, offset is 1 s"),
     ({"audio": "one.wav", "duration": 1.1}, "audio", "end at 1.100 s"),
     ({"audio": "two.flac", "offset": 1.5, "duration": 1.0}, "audio", "end at 2.500 s"),
-    ({"audio": "one.wav", "duration": 0}, "audio", "heard for 0 s"),
+    ({"audio": "one.wav", "duration": 0}, "audio", "duration of 0 s"),
     ({"audio": "one.wav", "reference_audio": "gone.wav"}, "reference_audio", "does not exist"),
     ({"audio": "../one.wav"}, "audio", "leaves the corpus folder"),
     ({"text": ["a"]}, "text", "must be text")])

@@ -18,7 +18,7 @@ import pytest
 
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.report import write_report
-from evalkit.statistics.runs import headline_intervals
+from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import summarise
 from tests.report.conftest import FakeRun, Page, hostile_run

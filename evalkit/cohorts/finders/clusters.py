@@ -17,7 +17,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finder import Search, by_code
-from evalkit.cohorts.people import Outcomes, People
+from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.store.scores import ratio
 
 SPEAKERS_PER_CLUSTER = 4
@@ -44,19 +44,19 @@ class Clusters:
     unit: Literal["speaker"] = "speaker"
     projected: ClassVar[bool] = True
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
-        if not people.embedding.shape[1]:
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
+        if not speakers.embedding.shape[1]:
             return "no speaker embeddings"
-        vectors = people.embedding[known_vectors(people.embedding)]
+        vectors = speakers.embedding[known_vectors(speakers.embedding)]
         if len(vectors) < SPEAKERS_PER_CLUSTER * min(self.ks):
             return f"there are embeddings of {len(vectors)} speakers"
         return unlike(vectors, min(self.ks))
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Clusters the speakers once for every k."""
-        known = known_vectors(people.embedding)
-        vectors = people.embedding[known]
+        known = known_vectors(speakers.embedding)
+        vectors = speakers.embedding[known]
         most = min(len(vectors) // SPEAKERS_PER_CLUSTER, max(self.ks))
         ks = [k for k in self.ks if k <= min(most, distinct(vectors, most))]
         centroids = [fit(vectors, k, self.seed) for k in ks]
@@ -87,11 +87,11 @@ class Bands:
         """Such as "band 1 of 8: clusters 3, 7"."""
         return tuple(self._name(i) for i in range(self._n))
 
-    def members(self, people: People) -> list[np.ndarray]:
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
         """Indices of every band's speakers, each assigned to the nearest centroid."""
-        codes = np.full(len(people.embedding), -1)
-        known = known_vectors(people.embedding)
-        codes[known] = self.band[nearest(people.embedding[known], self.centroids)]
+        codes = np.full(len(speakers.embedding), -1)
+        known = known_vectors(speakers.embedding)
+        codes[known] = self.band[nearest(speakers.embedding[known], self.centroids)]
         return by_code(codes, self._n)
 
     def describe(self) -> dict[str, Any]:

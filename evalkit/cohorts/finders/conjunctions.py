@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.cohorts.finder import Unit
-from evalkit.cohorts.people import People
+from evalkit.cohorts.speakers import Speakers
 
 Label = tuple[str, str]
 """A column and one of its values."""
@@ -27,9 +27,9 @@ class Conjunctions:
         return tuple(", ".join(f"{column} = {value}" for column, value in group)
                      for group in self.groups)
 
-    def members(self, people: People) -> list[np.ndarray]:
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
         """Indices of every group's units; a column that there is not holds of nobody."""
-        table = people.labels if self.unit == "speaker" else people.utterance_labels
+        table = speakers.labels if self.unit == "speaker" else speakers.utterance_labels
         labels = {label for group in self.groups for label in group}
         columns = {column: table[column].to_numpy(object) if column in table
                    else np.full(len(table), "", object) for column, _ in labels}

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from evalkit.cohorts.finder import Search
 from evalkit.cohorts.finders.conjunctions import Conjunctions
-from evalkit.cohorts.people import People
+from evalkit.cohorts.speakers import Speakers
 from evalkit.statistics.labels import UNKNOWN
 
 
@@ -24,22 +24,22 @@ class Declared:
     unit: Literal["speaker"] = "speaker"
     projected: ClassVar[bool] = False
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
-        columns = people.labels.columns if self.columns is None else self.columns
-        missing = [name for name in columns if name not in people.labels]
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
+        columns = speakers.labels.columns if self.columns is None else self.columns
+        missing = [name for name in columns if name not in speakers.labels]
         if missing or not len(columns):
             return f"no column {missing[0]!r}" if missing else "no declared groups of speakers"
         return None
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Lists the groups; they do not depend on outcomes."""
-        columns = tuple(people.labels.columns) if self.columns is None else self.columns
+        columns = tuple(speakers.labels.columns) if self.columns is None else self.columns
         single = [(name, str(value)) for name in columns
-                  for value in sorted(people.labels[name].unique())]
+                  for value in sorted(speakers.labels[name].unique())]
         crossed = combinations(single, 2) if self.intersections else ()
         pairs = [(a, b) for a, b in crossed if a[0] != b[0] and UNKNOWN not in (a[1], b[1])]
-        members = Conjunctions(tuple(pairs), self.unit).members(people)
+        members = Conjunctions(tuple(pairs), self.unit).members(speakers)
         there = [pair for pair, at in zip(pairs, members, strict=True) if len(at)]
         rule = Conjunctions((*((label,) for label in single), *there), self.unit)
         return lambda outcomes: rule

@@ -18,8 +18,8 @@ import pandas as pd
 
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search, by_code
-from evalkit.cohorts.people import Outcomes, People
 from evalkit.cohorts.search.partition import Growth, Partition, Score, grower, threshold_axis
+from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.labels import labels_of
 
@@ -58,24 +58,24 @@ class Geodemographic:
     unit: Literal["speaker"] = "speaker"
     projected: ClassVar[bool] = False
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
-        if not people.attributes.shape[1]:
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
+        if not speakers.attributes.shape[1]:
             return "no table of postal codes"
-        known = people.attributes.notna().all(axis=1).sum()
+        known = speakers.attributes.notna().all(axis=1).sum()
         if known < 2 * self.floors.speakers:
             return f"the table of postal codes has those of {known} speakers"
         return None
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Notes which side of every threshold the speakers are on."""
-        shares = people.attributes.to_numpy(float)
+        shares = speakers.attributes.to_numpy(float)
         known = ~np.isnan(shares).any(axis=1)
         growth = Growth(self.score, max_depth=self.max_depth, floors=self.floors,
                         alpha=self.alpha)
         grow = grower([threshold_axis(column, self.thresholds) for column in shares[known].T],
                       growth)
-        names = tuple(people.attributes.columns)
+        names = tuple(speakers.attributes.columns)
 
         def search(outcomes: Outcomes) -> Majorities:
             return Majorities(grow(outcomes.take(known)), names)
@@ -95,9 +95,9 @@ class Majorities:
         """Such as "share_over_60 > 0.5, share_degree <= 0.5"."""
         return tuple(self._name(box) for box in self.partition.boxes(len(self.attributes)))
 
-    def members(self, people: People) -> list[np.ndarray]:
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
         """Indices of every partition's speakers."""
-        shares = people.attributes[list(self.attributes)].to_numpy(float)
+        shares = speakers.attributes[list(self.attributes)].to_numpy(float)
         return by_code(self.partition.assign(shares), int(self.partition.leaf.max()) + 1)
 
     def describe(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.finders.clusters import SPEAKERS_PER_CLUSTER, known_vectors, unlike
-from evalkit.cohorts.people import Outcomes, People
+from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.store.scores import ratio
 
 FEWEST = 20
@@ -39,22 +39,22 @@ class Predicted:
     unit: Literal["speaker"] = "speaker"
     projected: ClassVar[bool] = False
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
-        if not people.embedding.shape[1]:
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
+        if not speakers.embedding.shape[1]:
             return "no speaker embeddings"
-        vectors = people.embedding[known_vectors(people.embedding)]
+        vectors = speakers.embedding[known_vectors(speakers.embedding)]
         if len(vectors) < FEWEST:
             return f"there are embeddings of {len(vectors)} speakers"
         return unlike(vectors, 2)
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Brings the vectors to their principal components, which is all that ridge regression
         sees of them."""
-        known = known_vectors(people.embedding)
-        centre = people.embedding[known].mean(axis=0)
+        known = known_vectors(speakers.embedding)
+        centre = speakers.embedding[known].mean(axis=0)
         with threadpool_limits(1):
-            left, singular, axes = np.linalg.svd(people.embedding[known] - centre,
+            left, singular, axes = np.linalg.svd(speakers.embedding[known] - centre,
                                                  full_matrices=False)
         parts = left * singular
         total = float((singular**2).sum()) or 1.0
@@ -66,7 +66,7 @@ class Predicted:
             with threadpool_limits(1):
                 ridge.fit(parts[there], ratio(own.harm, own.weight)[there], own.weight[there])
             direction = ridge.coef_ @ axes
-            score = (people.embedding[known] - centre) @ direction
+            score = (speakers.embedding[known] - centre) @ direction
             share = max(self.share, SPEAKERS_PER_CLUSTER / len(score))
             steps = np.arange(1, round(1 / share)) * share
             return Difficulty(centre, direction, _cuts(score, np.quantile(score, 1 - steps)))
@@ -97,10 +97,10 @@ class Difficulty:
         n = len(self.cuts) + 1
         return tuple(f"band {i + 1} of {n} by predicted rate" for i in range(n))
 
-    def members(self, people: People) -> list[np.ndarray]:
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
         """Indices of every band's speakers."""
-        known = known_vectors(people.embedding)
-        score = (people.embedding - self.centre) @ self.direction
+        known = known_vectors(speakers.embedding)
+        score = (speakers.embedding - self.centre) @ self.direction
         band = np.searchsorted(-self.cuts, -score, side="left")
         return by_code(np.where(known, band, -1), len(self.cuts) + 1)
 

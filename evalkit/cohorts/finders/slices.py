@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search
 from evalkit.cohorts.finders.conjunctions import Conjunctions
-from evalkit.cohorts.people import Outcomes, People
 from evalkit.cohorts.search.sliceline import find_slices
+from evalkit.cohorts.speakers import Outcomes, Speakers
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Slices:
     unit: Literal["utterance"] = "utterance"
     projected: ClassVar[bool] = False
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
-        return None if people.utterance_labels.shape[1] else "no metadata to slice by"
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
+        return None if speakers.utterance_labels.shape[1] else "no metadata to slice by"
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Takes the columns of metadata as they are."""
         columns = {str(name): column.to_numpy(object)
-                   for name, column in people.utterance_labels.items()}
+                   for name, column in speakers.utterance_labels.items()}
 
         def search(outcomes: Outcomes) -> Conjunctions:
             measured = outcomes.n > 0

@@ -15,8 +15,8 @@ import numpy as np
 
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search, by_code
-from evalkit.cohorts.people import Outcomes, People, eastward, largest_gap
 from evalkit.cohorts.search.partition import Growth, Partition, Score, grower, value_axis
+from evalkit.cohorts.speakers import Outcomes, Speakers, eastward, largest_gap
 from evalkit.store.documents.findings import Geometry, Outline
 
 MOST_DECIMALS = 5
@@ -37,18 +37,18 @@ class Tree:
     unit: Literal["speaker"] = "speaker"
     projected: ClassVar[bool] = False
 
-    def lacks(self, people: People) -> str | None:
-        """Why it cannot work on these people; None where it can."""
-        known = ~np.isnan(people.location).any(axis=1)
+    def lacks(self, speakers: Speakers) -> str | None:
+        """Why it cannot work on these speakers; None where it can."""
+        known = ~np.isnan(speakers.location).any(axis=1)
         if known.sum() < 2 * self._floors(int(known.sum())).speakers:
             return f"latitude and longitude are known of {known.sum()} speakers"
         return None
 
-    def prepare(self, people: People) -> Search:
+    def prepare(self, speakers: Speakers) -> Search:
         """Sorts the speakers along both axes."""
-        known = ~np.isnan(people.location).any(axis=1)
-        cut = largest_gap(people.location[known, 1])
-        points = _points(people.location[known], cut)
+        known = ~np.isnan(speakers.location).any(axis=1)
+        cut = largest_gap(speakers.location[known, 1])
+        points = _points(speakers.location[known], cut)
         growth = Growth(self.score, self.max_regions, floors=self._floors(len(points)),
                         alpha=self.alpha)
         grow = grower([value_axis(points[:, 0]), value_axis(points[:, 1])], growth)
@@ -84,9 +84,9 @@ class Regions:
                 break
         return names
 
-    def members(self, people: People) -> list[np.ndarray]:
+    def members(self, speakers: Speakers) -> list[np.ndarray]:
         """Indices of every region's speakers."""
-        region = self.assign(people.location[:, 0], people.location[:, 1])
+        region = self.assign(speakers.location[:, 0], speakers.location[:, 1])
         return by_code(region, int(self.partition.leaf.max()) + 1)
 
     def assign(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

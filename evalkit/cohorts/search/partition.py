@@ -30,7 +30,7 @@ from evalkit.cohorts.evidence import (
     t_statistic,
     two_sided_p,
 )
-from evalkit.cohorts.people import Outcomes
+from evalkit.cohorts.speakers import Outcomes
 from evalkit.store.scores import ratio
 
 MOST_BINS = 4096

@@ -29,7 +29,7 @@ def seconds(text: str | None) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise ValueError("a time is no number of seconds from 0")
+        raise ValueError("a time is not a number of seconds from 0 up")
     return value if text else None
 
 

@@ -166,10 +166,10 @@ def _sentences(config: SynthConfig, counts: Mapping[tuple[str, str], Count]
     surveyed = asked.pop("survey", 0)
     rng = _rng(config.seed, "sentences")
     shared = rng.permutation(distinct_sentences(rng, asked.total())).tolist()
-    found = {"survey": distinct_sentences(rng, surveyed, besides=shared)}
+    drawn = {"survey": distinct_sentences(rng, surveyed, besides=shared)}
     for split, n in asked.items():
-        found[split], shared = shared[:n], shared[n:]
-    return found
+        drawn[split], shared = shared[:n], shared[n:]
+    return drawn
 
 
 def _speakers(config: SynthConfig, split: str, accent: str, count: int,

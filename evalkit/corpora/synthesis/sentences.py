@@ -100,7 +100,7 @@ SLOTS = {
     "lost_thing": _phrases("keys | phone | glasses | wallet | tablet"),
     "number": _ONES + _TEENS,
     "tens": ["ten", *_TENS, "sixty", "seventy", "eighty", "ninety"],
-    "degrees": [*_TEENS, "twenty", *(f"twenty {one}" for one in _ONES), "sixty", "sixty five",
+    "degrees": [*_TEENS, "twenty", *(f"twenty {digit}" for digit in _ONES), "sixty", "sixty five",
                 "sixty eight", "seventy", "seventy two"],
     "duration": _phrases("""{number} minutes | {tens} minutes | {number} seconds | {tens} seconds
         | {number} hours | half an hour | an hour | a quarter of an hour
@@ -121,15 +121,15 @@ def distinct_sentences(rng: np.random.Generator, count: int, besides: Iterable[s
                        ) -> list[str]:
     """``count`` different sentences of FEWEST_WORDS to MOST_WORDS words, none of them in
     ``besides``. Raises ConfigError where the grammar seems to hold too few."""
-    found: dict[str, None] = {}
+    sentences: dict[str, None] = {}
     taken = set(besides)
     for _ in range(count):
-        sentence = next((s for s in _draws(rng) if s not in found and s not in taken), None)
+        sentence = next((s for s in _draws(rng) if s not in sentences and s not in taken), None)
         if sentence is None:
-            raise ConfigError(f"the grammar ran out after {len(found)} different sentences of the "
-                              f"{count} asked for; ask for fewer utterances")
-        found[sentence] = None
-    return list(found)
+            raise ConfigError(f"the grammar ran out after {len(sentences)} different sentences of "
+                              f"the {count} asked for; ask for fewer utterances")
+        sentences[sentence] = None
+    return list(sentences)
 
 
 def _draws(rng: np.random.Generator) -> Iterator[str]:

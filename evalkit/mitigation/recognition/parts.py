@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.cohorts.finder import Finder, Rule, outcomes
-from evalkit.cohorts.people import People, people_of
+from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
@@ -88,7 +88,7 @@ def word_errors(model: Trainable, heard: Sequence[Recording]) -> pd.DataFrame:
 def find_cohorts(finder: Finder, speech: Speech, errors: pd.DataFrame) -> Cohorts:
     """Cohorts from the start's ``errors`` on dev, as ``word_errors`` gives them. Raises
     ConfigError where the finder cannot work on these speakers or its cohorts overlap."""
-    people = people_of(errors, _facts(speech.dev))
+    people = speakers_of(errors, _facts(speech.dev))
     if why := finder.lacks(people):
         raise ConfigError(f"cohorts: {finder.name} cannot look for cohorts on dev: {why}")
     rule = finder.prepare(people)(outcomes(people, finder.unit))
@@ -122,7 +122,7 @@ def _membership(rule: Rule, finder: Finder, heard: Sequence[Recording]) -> dict[
     silent = pd.DataFrame([{"utterance_id": r.utterance.id, "speaker_id": speaker(r),
                             "condition": "clean", "amount": 0.0, "weight": 0.0, "error": None}
                            for r in heard])
-    people = people_of(silent, _facts(heard))
+    people = speakers_of(silent, _facts(heard))
     found = dict.fromkeys(people.utterance_ids, UNPLACED)
     for name, units in zip(rule.names, rule.members(people), strict=True):
         for identifier in people.utterance_ids[_rows(finder, people, units)]:
@@ -133,7 +133,7 @@ def _membership(rule: Rule, finder: Finder, heard: Sequence[Recording]) -> dict[
     return found
 
 
-def _rows(finder: Finder, people: People, units: np.ndarray) -> np.ndarray:
+def _rows(finder: Finder, people: Speakers, units: np.ndarray) -> np.ndarray:
     """Indices of the utterances of a cohort's units."""
     if finder.unit == "utterance":
         return units

@@ -27,7 +27,7 @@ TIES = 1 + 1e-9
 """Rounding must not part a swap from another that gives the same sums."""
 
 
-class Swaps(NamedTuple):
+class SignFlips(NamedTuple):
     """How extreme every hypothesis's change is, as the two-sided tail of Student's t, which
     makes changes in few and in many speakers comparable: ``observed`` (hypotheses,) and in
     random swaps ``null`` (draws, hypotheses)."""
@@ -36,7 +36,7 @@ class Swaps(NamedTuple):
     null: np.ndarray
 
 
-def swap(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> Swaps:
+def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> SignFlips:
     """Random swaps of the two versions. ``contributions`` (speakers, hypotheses) sum to the
     changes; a speaker that has no part in a hypothesis is NaN there."""
     has_part = ~np.isnan(contributions)
@@ -46,21 +46,21 @@ def swap(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> Swaps:
                                * np.ones_like(parts)))
     n = has_part.sum(axis=0)
     null = [_tails(signs @ unit, n) for signs in _signs(len(parts), resampling)]
-    return Swaps(_tails(unit.sum(axis=0), n), np.concatenate(null))
+    return SignFlips(_tails(unit.sum(axis=0), n), np.concatenate(null))
 
 
-def p_values(swaps: Swaps) -> np.ndarray:
+def p_values(flips: SignFlips) -> np.ndarray:
     """Of every hypothesis alone, (hypotheses,); the observed swap is counted with the others."""
-    return _share(swaps.null, swaps.observed)
+    return _share(flips.null, flips.observed)
 
 
-def step_down(swaps: Swaps) -> np.ndarray:
+def step_down(flips: SignFlips) -> np.ndarray:
     """Adjusted for all hypotheses together, (hypotheses,): the share of swaps in which any of
     those that are not more extreme than this one becomes as extreme as it is."""
-    order = np.argsort(swaps.observed, kind="stable")
-    least = np.minimum.accumulate(swaps.null[:, order[::-1]], axis=1)[:, ::-1]
+    order = np.argsort(flips.observed, kind="stable")
+    least = np.minimum.accumulate(flips.null[:, order[::-1]], axis=1)[:, ::-1]
     adjusted = np.empty(len(order))
-    adjusted[order] = np.maximum.accumulate(_share(least, swaps.observed[order]))
+    adjusted[order] = np.maximum.accumulate(_share(least, flips.observed[order]))
     return adjusted
 
 
@@ -81,7 +81,7 @@ def _signs(n: int, resampling: Resampling) -> Iterator[np.ndarray]:
 def _tails(z: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Of sums of ``n`` terms whose squares sum to 1: the t statistic is a function of the sum.
     One term alone says nothing."""
-    # Swaps that leave all signs alike reach 1 but for rounding, which t would magnify.
+    # SignFlips that leave all signs alike reach 1 but for rounding, which t would magnify.
     share = np.minimum(np.round(z * z / np.maximum(n, 1), 12), 1.0)
     with np.errstate(divide="ignore"):
         t = np.sqrt(np.maximum(n - 1, 1) / (1 / np.maximum(share, 1e-300) - 1))

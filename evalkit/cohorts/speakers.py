@@ -55,7 +55,7 @@ class Outcomes:
 
 
 @dataclass(frozen=True)
-class People:
+class Speakers:
     """Speakers (n), their utterances (m rows, one a condition) and what is known of both.
 
     ``location`` (n, 2) is latitude and longitude in degrees, ``embedding`` (n, d) of unit
@@ -66,7 +66,7 @@ class People:
     own amount. ``misplaced`` are the speakers, none of them left out by ``take``, of whom a
     latitude or longitude is off the globe or no number."""
 
-    speakers: np.ndarray
+    ids: np.ndarray
     by_speaker: Outcomes
     by_utterance: Outcomes
     utterance_ids: np.ndarray
@@ -78,11 +78,11 @@ class People:
     sign: int = 1
     misplaced: tuple[str, ...] = ()
 
-    def take(self, chosen: np.ndarray) -> People:
+    def take(self, chosen: np.ndarray) -> Speakers:
         """The speakers where ``chosen`` (n,) is true."""
         rows = chosen[self.by_utterance.speaker]
         return replace(
-            self, speakers=self.speakers[chosen], by_speaker=self.by_speaker.take(chosen),
+            self, ids=self.ids[chosen], by_speaker=self.by_speaker.take(chosen),
             by_utterance=self.by_utterance.take(rows), utterance_ids=self.utterance_ids[rows],
             location=self.location[chosen], embedding=self.embedding[chosen],
             attributes=self.attributes[chosen].reset_index(drop=True),
@@ -90,10 +90,10 @@ class People:
             utterance_labels=self.utterance_labels[rows].reset_index(drop=True))
 
 
-def people_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better: bool = False,
+def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better: bool = False,
               vectors: pd.DataFrame | None = None, attributes: pd.DataFrame | None = None
-              ) -> People:
-    """Assembles People from the rows of one metric (columns of the scores table), the run's
+              ) -> Speakers:
+    """Assembles Speakers from the rows of one metric (columns of the scores table), the run's
     ``utterances``, speaker ``vectors`` indexed by speaker id, and population ``attributes``
     indexed by postal code.
 
@@ -107,7 +107,7 @@ def people_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better:
     own = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
     first = np.unique(code, return_index=True)[1]
     misplaced = np.unique(code[_misplaced(facts)])
-    return People(
+    return Speakers(
         np.asarray(speakers, object), summed(by_utterance), by_utterance,
         rows["utterance_id"].to_numpy(object), _locations(facts, code),
         _aligned(vectors, speakers).to_numpy(float),

@@ -1,4 +1,4 @@
-"""A run's tables as People."""
+"""A run's tables as Speakers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from evalkit.cohorts import read
-from evalkit.cohorts.read import ask, false_rejects, read_people, speaker_vectors
+from evalkit.cohorts import loading
+from evalkit.cohorts.loading import false_rejects, load_speakers, speaker_vectors, subject_of
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.store.runfolder import EMBEDDINGS, write_table
 from evalkit.store.trials import equal_error_rate
@@ -21,7 +21,7 @@ def test_speaker_vectors_are_streamed_means(tmp_path: Path, monkeypatch: pytest.
                                             ) -> None:
     run = make_run(tmp_path, make_world())
     speaker = run.utterances().set_index("utterance_id")["speaker_id"]
-    monkeypatch.setattr(read, "BATCH", 7)
+    monkeypatch.setattr(loading, "BATCH", 7)
     vectors = speaker_vectors(run, "given", "clean", speaker)
     assert vectors is not None
     table = run.embeddings()
@@ -66,7 +66,7 @@ def test_embeddings_of_different_lengths_are_not_mixed(tmp_path: Path,
     write_table(tmp_path / "embeddings.parquet", pa.Table.from_pandas(
         table, EMBEDDINGS, preserve_index=False))
     for batch in (1 << 14, 1):
-        monkeypatch.setattr(read, "BATCH", batch)
+        monkeypatch.setattr(loading, "BATCH", batch)
         with pytest.raises(RunError, match=r"embeddings\.parquet: the embedding of utterance "
                            "'u0001' has 8 numbers, that of utterance 'u0000' 16"):
             speaker_vectors(run, "given", "clean", speaker)
@@ -123,9 +123,9 @@ def test_only_metrics_that_work_are_offered(tmp_path: Path, metric: str, why: st
     more = dict.fromkeys(("eer", "wil", "cer"), record.metrics["wer"])
     record.model_copy(update={"metrics": record.metrics | more}).write(tmp_path / "run.json")
     with pytest.raises(ConfigError) as error:
-        read_people(run, ask(run, metric, None, None))
+        load_speakers(run, subject_of(run, metric, None, None))
     said, offered = str(error.value).split("; there are ")
     assert why in said
     assert set(offered.split(", ")) <= {"wer", "false_rejects"}
     for name in offered.split(", "):
-        assert len(read_people(run, ask(run, name, None, None)).speakers) == 96
+        assert len(load_speakers(run, subject_of(run, name, None, None)).ids) == 96

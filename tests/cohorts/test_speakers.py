@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.cohorts.people import (
+from evalkit.cohorts.speakers import (
     Outcomes,
     eastward,
     label_columns,
     largest_gap,
-    people_of,
+    speakers_of,
     summed,
 )
 from tests.worlds import make_world
@@ -49,7 +49,7 @@ def test_shuffling_speakers_of_equal_size_is_a_permutation() -> None:
 def test_sums_keep_failures_apart() -> None:
     rows = table(speaker_id=["a", "a", "b"], error=[None, "TooShort: 0.1 s", None])
     rows.loc[1, ["amount", "weight"]] = np.nan
-    people = people_of(rows, table(speaker_id=["a", "a", "b"]))
+    people = speakers_of(rows, table(speaker_id=["a", "a", "b"]))
     own = people.by_speaker
     assert [own.harm.tolist(), own.weight.tolist()] == [[1, 1], [2, 2]]
     assert [own.n.tolist(), own.n_failed.tolist()] == [[1, 1], [1, 0]]
@@ -58,7 +58,7 @@ def test_sums_keep_failures_apart() -> None:
 
 def test_an_utterance_without_a_speaker_is_its_own() -> None:
     rows = table(speaker_id=["a", None, None])
-    assert people_of(rows, rows).speakers.tolist() == ["a", "u1", "u2"]
+    assert speakers_of(rows, rows).ids.tolist() == ["a", "u1", "u2"]
 
 
 def test_higher_is_better_turns_the_harm() -> None:
@@ -69,7 +69,7 @@ def test_higher_is_better_turns_the_harm() -> None:
 def test_a_speaker_at_the_dateline_lives_there() -> None:
     rows = table(speaker_id=["a", "a", "a", "b"])
     facts = rows.assign(latitude=[0, 1, 2, 95.0], longitude=[179.5, -179.5, -179.7, 10])
-    location = people_of(rows, facts).location
+    location = speakers_of(rows, facts).location
     assert location[0] == pytest.approx([1, -179.7])
     assert np.isnan(location[1]).all()  # no such latitude
 
@@ -78,10 +78,10 @@ def test_places_off_the_globe_are_counted() -> None:
     rows = table(speaker_id=list("abcdef"))
     facts = rows.assign(latitude=["95", "north", "1", " ", None, "unknown"],
                         longitude=[3, 3, 400, None, 3, 3])
-    people = people_of(rows, facts)
+    people = speakers_of(rows, facts)
     assert people.misplaced == ("a", "b", "c")
     assert np.isnan(people.location).all()
-    assert people_of(rows, rows).misplaced == ()
+    assert speakers_of(rows, rows).misplaced == ()
 
 
 @given(st.lists(st.floats(-180, 180), min_size=1, max_size=20))
@@ -98,7 +98,7 @@ def test_labels_of_speakers_and_of_utterances() -> None:
     assert list(people.utterance_labels) == ["age", "gender", "room"]
     assert people.labels["age"].nunique() == 4  # quartiles of sixty ages
     half = people.take(np.arange(96) < 48)
-    assert len(half.labels) == len(half.speakers) == half.by_speaker.speaker.max() + 1 == 48
+    assert len(half.labels) == len(half.ids) == half.by_speaker.speaker.max() + 1 == 48
 
 
 def test_columns_that_name_nobody_are_left_out() -> None:

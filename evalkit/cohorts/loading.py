@@ -1,4 +1,4 @@
-"""A run's tables as People, for one metric, pipeline and condition."""
+"""A run's tables as Speakers, for one metric, pipeline and condition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evalkit.cohorts.finders.geodemographic import read_postcodes
-from evalkit.cohorts.people import People, people_of
+from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Fact
 from evalkit.statistics.groups import select
@@ -36,7 +36,7 @@ BATCH = 1 << 14
 
 
 @dataclass(frozen=True)
-class Asked:
+class Subject:
     """What of a run is looked at. ``condition`` None pools all of them."""
 
     metric: str
@@ -45,7 +45,7 @@ class Asked:
     fact: Fact
 
 
-def ask(run: RunFolder, metric: str, pipeline: str | None, condition: str | None) -> Asked:
+def subject_of(run: RunFolder, metric: str, pipeline: str | None, condition: str | None) -> Subject:
     """Fills in the run's first pipeline where none is named. Raises ConfigError for a metric of
     which neither more nor less is better, or that the run has not defined."""
     known = _facts(run)
@@ -53,7 +53,7 @@ def ask(run: RunFolder, metric: str, pipeline: str | None, condition: str | None
         there = sorted(_usable(run.scores(), known)["metric"].unique())
         there += [FALSE_REJECTS] if run.trials()["label"].any() else []
         raise ConfigError(f"{why}; there are {', '.join(there) or 'none'}")
-    return Asked(metric, pipeline or next(iter(run.record().pipelines)), condition, known[metric])
+    return Subject(metric, pipeline or next(iter(run.record().pipelines)), condition, known[metric])
 
 
 def _facts(run: RunFolder) -> dict[str, Fact]:
@@ -77,21 +77,21 @@ def _usable(scores: pd.DataFrame, known: Mapping[str, Fact]) -> pd.DataFrame:
     return scores[scores["metric"].isin(names)]
 
 
-def read_people(run: RunFolder, asked: Asked, postcodes: Path | None = None) -> People:
+def load_speakers(run: RunFolder, subject: Subject, postcodes: Path | None = None) -> Speakers:
     """The run's speakers. Population attributes are those of ``postcodes``, or of a file
     postcodes.csv beside the corpus's manifest."""
     utterances = run.utterances()
     speaker_of = utterances.set_index("utterance_id")["speaker_id"]
-    if asked.metric == FALSE_REJECTS:
-        rows = false_rejects(run.trials(), asked.pipeline, asked.condition, speaker_of)
+    if subject.metric == FALSE_REJECTS:
+        rows = false_rejects(run.trials(), subject.pipeline, subject.condition, speaker_of)
     else:
-        rows = select(_usable(run.scores(), _facts(run)), asked.metric, asked.pipeline,
-                      asked.condition)
+        rows = select(_usable(run.scores(), _facts(run)), subject.metric, subject.pipeline,
+                      subject.condition)
     beside = Path(run.record().corpus.root) / POSTCODES
     if postcodes is None and "postcode" in utterances and beside.is_file():
         postcodes = beside
-    return people_of(rows, utterances, higher_is_better=bool(asked.fact.higher_is_better),
-                     vectors=speaker_vectors(run, asked.pipeline, asked.condition, speaker_of),
+    return speakers_of(rows, utterances, higher_is_better=bool(subject.fact.higher_is_better),
+                     vectors=speaker_vectors(run, subject.pipeline, subject.condition, speaker_of),
                      attributes=read_postcodes(postcodes) if postcodes else None)
 
 
