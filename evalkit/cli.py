@@ -136,11 +136,10 @@ def score(run: Annotated[Path | None, typer.Argument(
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses "
                               "and --out away, or the run folder")
         from evalkit.run.rescore import rescore
-        from evalkit.run.runner import Work
 
         return _finish(rescore(run, metrics=metric or (), normaliser=normaliser, costs=costs,
                                manifest=manifest, say=say,
-                               work=Work(cores() if workers is None else workers)))
+                               workers=cores() if workers is None else workers))
     if not (manifest and hypotheses and out):
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     from evalkit.run.given import score as score_hypotheses

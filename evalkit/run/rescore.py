@@ -36,7 +36,7 @@ from evalkit.store.runfolder import RunFolder
 
 
 def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None = None,
-            costs: str | None = None, manifest: Path | None = None, work: Work = Work(),
+            costs: str | None = None, manifest: Path | None = None, workers: int = 0,
             say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores the outputs that the run ``folder`` keeps, and writes its scores and summary anew.
 
@@ -49,7 +49,7 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     config = _changed(record.config, metrics, normaliser, costs, manifest)
     corpus, strangers = _same_utterances(read_corpus(config), run)
     plan = _recorded_plan(config, record, corpus.utterances, store.index())
-    return carry_out(config, plan, corpus, folder, work, command=record.command, say=say,
+    return carry_out(config, plan, corpus, folder, Work(workers), command=record.command, say=say,
                      left_out=strangers, started=started)
 
 
