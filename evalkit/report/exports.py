@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,19 +13,13 @@ from evalkit.store.documents.report import ReportFindings
 
 TABLES = "tables"
 FINDINGS = "findings.json"
-_NAME = re.compile(r"\w[\w.-]*")
 
 
 def write_tables(folder: Path, tables: Iterable[Table]) -> None:
-    """Writes ``folder / TABLES / NAME.csv`` for every table. Raises ValueError for a name that is
-    not one of a file or is there twice."""
+    """Writes ``folder / TABLES / NAME.csv`` for every table."""
     (folder / TABLES).mkdir()
     for table in tables:
-        path = folder / TABLES / f"{table.name}.csv"
-        if not _NAME.fullmatch(table.name) or path.exists():
-            raise ValueError(f"table {table.name!r}: give it a name of its own, of letters, "
-                             "digits, dots and dashes")
-        path.write_text(to_csv(table), encoding="utf-8")
+        (folder / TABLES / f"{table.name}.csv").write_text(to_csv(table), encoding="utf-8")
 
 
 def write_findings(folder: Path, run: ReportedRun, sections: Sequence[Filled]) -> None:

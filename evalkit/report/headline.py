@@ -123,7 +123,7 @@ def _matrix(headline: Headline, metric: str) -> Matrix:
     columns = {f"under {condition}": _column([values.get((p, condition)) for p in pipelines], fact)
                for condition in headline.conditions}
     title = fact.named(metric)
-    table = Table(f"metric-{metric}", f"{title}, {fact.unit}" if fact.unit else title,
+    table = Table("headline", f"{title}, {fact.unit}" if fact.unit else title,
                   [Column("pipeline", ""), *(Column(key, condition, "number") for key, condition
                                              in zip(columns, headline.conditions, strict=True))],
                   [Row(texts(pipeline=pipeline) | {key: cells[i] for key, cells in columns.items()})

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from evalkit.core.errors import PluginError
 from evalkit.report.reported import ReportedRun
 from evalkit.report.table import Table
+
+DEFAULT_TEMPLATE = "section.html.j2"
+"""Shows the content, a sequence of paragraphs, and then the tables."""
+_ID = re.compile("[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
@@ -18,13 +25,13 @@ class Content:
     names, and the run; text is escaped there.
 
     ``tables`` without rows are dropped; the others are written as CSV too. ``in_brief`` are those
-    of the Markdown summary, ``sentences`` those at the top of the page. ``findings``, in JSON's
-    types, stand in findings.json under the section's id."""
+    of the Markdown summary, ``sentences`` those at the top of the page, escaped unless they are
+    Markup. ``findings``, in JSON's types, stand in findings.json under the section's id."""
 
     shown: Any = None
     tables: Sequence[Table] = ()
     in_brief: Sequence[Table] = ()
-    sentences: Sequence[Markup] = ()
+    sentences: Sequence[str] = ()
     findings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -35,14 +42,18 @@ class Content:
 
 @dataclass(frozen=True)
 class Section:
-    """``id`` is its anchor on the page and ``title`` its heading. ``build`` returns None where
-    the run has nothing for it: then it is left out. ``template`` is a file of ``templates/``; the
-    default shows ``content``, a sequence of paragraphs, and then the tables."""
+    """``id``, of small letters, digits and dashes, is its anchor on the page, and ``title`` its
+    heading. ``build`` returns None where the run has nothing for it: then it is left out.
+    ``template`` is a file of ``templates/``."""
 
     id: str
     title: str
     build: Callable[[ReportedRun], Content | None]
-    template: str = "section.html.j2"
+    template: str = DEFAULT_TEMPLATE
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise ValueError(f"section {self.id!r}: an id is of small letters, digits and dashes")
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,17 @@ class Filled:
 
 
 def fill(sections: Sequence[Section], run: ReportedRun) -> list[Filled]:
-    """The sections that have anything to say of ``run``, in their order."""
+    """The sections that have anything to say of ``run``, in their order. Raises PluginError where
+    two have one id, or a table of one name."""
+    _check_unique("id", [section.id for section in sections])
     built = [(section, section.build(run)) for section in sections]
-    return [Filled(section, content) for section, content in built if content is not None]
+    filled = [Filled(section, content) for section, content in built if content is not None]
+    _check_unique("table", [name for part in filled for name in part.content.named_tables])
+    return filled
+
+
+def _check_unique(what: str, names: Sequence[str]) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise PluginError(f"two sections of the report have the {what} {twice[0]!r}; rename that "
+                          "of the plug-in")

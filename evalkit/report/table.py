@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -14,6 +15,7 @@ from evalkit.core.types import Fact
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula."""
+_NAME = re.compile(r"\w[\w.-]*")
 STATUS_MARKS: Mapping[str, str] = {"compared": "●", "insufficient": "○", "unknown": "○"}
 
 
@@ -61,8 +63,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` is unique on the page and that of its CSV file; ``caption`` is what it shows.
-    Raises ValueError where a row has other cells than the columns say."""
+    """``name``, of letters, digits, dots and dashes, is unique on the page and that of its CSV
+    file; ``caption`` is what it shows. Raises ValueError for another name, and where a row has
+    other cells than the columns say."""
 
     name: str
     caption: str
@@ -70,6 +73,9 @@ class Table:
     rows: Sequence[Row]
 
     def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"table {self.name!r}: give it a name of letters, digits, dots and "
+                             "dashes")
         keys = [column.key for column in self.columns]
         if len(set(keys)) < len(keys) or any(row.cells.keys() != set(keys) for row in self.rows):
             raise ValueError(f"table {self.name!r}: rows do not fit the columns {keys}")

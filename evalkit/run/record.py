@@ -14,11 +14,10 @@ from typing import Any
 import pandas as pd
 
 from evalkit import __version__
-from evalkit.audio import RESAMPLER
 from evalkit.core.config import EvalConfig
 from evalkit.core.types import Fact
 from evalkit.metrics.normalisers import normaliser
-from evalkit.run.plan import Plan
+from evalkit.run.plan import Plan, resampler
 from evalkit.run.verification import Pairs
 from evalkit.store import scores, trials
 from evalkit.store.documents.run import (
@@ -53,25 +52,25 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         conditions={name: Condition(identity=identity)
                     for name, identity in plan.conditions.items()},
         corpus=_corpus(plan, manifest), left_out=list(left_out),
-        trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
+        trials=pairs and pairs.describe(), resampler=resampler(), packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
         timings=timings)
 
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:
-    """Of all that was measured, and of what follows from it."""
-    facts = {name: fact for metric in plan.metrics for name, fact in metric.facts.items()}
-    derived = {name: rule.fact for name, rule in scores.DERIVED.items()
-               if facts.keys() >= set(rule.parts)}
-    return facts | derived | (trials.FACTS if with_trials else {})
+    """Of all that was measured, then of what follows from it."""
+    facts = [item for metric in plan.metrics for item in metric.facts.items()]
+    facts.sort(key=lambda item: item[1].derived is not None)
+    return dict(facts) | (trials.FACTS if with_trials else {})
 
 
-def summary(run: RunFolder) -> Summary:
+def summary(run: RunFolder, plan: Plan) -> Summary:
     """``summary.json``: the headline values, failures by kind, and speed."""
     table, pairs = run.scores(), run.trials()
     people = run.utterances()
     speakers = dict(zip(people["utterance_id"], people["speaker_id"], strict=True))
-    values = scores.summarise(table).drop(columns=["amount", "weight"])
+    facts = _facts(plan, with_trials=False)
+    values = scores.with_derived(scores.summarise(table), facts).drop(columns=["amount", "weight"])
     return Summary(
         scores=[Score(**row) for row in _rows(values)],
         trials=[TrialScore(**row) for row in _rows(

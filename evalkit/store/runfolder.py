@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from evalkit.core.errors import RunError
 from evalkit.core.files import replacing
 from evalkit.store.documents.findings import Findings
+from evalkit.store.documents.mitigation import Experiments, MitigationResults
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.scores import read_columns, read_scores
 from evalkit.store.trials import read_trials
@@ -106,10 +107,10 @@ class RunFolder:
         and, where they are known, place and projection of the embedding ``x``, ``y``."""
         return self._table("cohort_speakers.parquet", ("speaker_id", "half", "amount", "weight"))
 
-    def mitigations(self) -> dict[str, dict[str, Any]]:
-        """By name, the ``results.json`` of every mitigation experiment that was finished."""
-        found = sorted(self.path.glob("mitigation/*/results.json"))
-        return {path.parent.name: self._json(str(path.relative_to(self.path))) for path in found}
+    def mitigations(self) -> Experiments:
+        """By name, the results of every mitigation experiment that was finished."""
+        paths = sorted(self.path.glob("mitigation/*/results.json"))
+        return {path.parent.name: MitigationResults.read(path).results for path in paths}
 
     def audio(self, relative: str) -> Path:
         """The path of an audio file of this run. Raises RunError for one outside the folder."""
@@ -122,17 +123,6 @@ class RunFolder:
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             raise RunError(f"{self.path}: {relative!r} is not an audio file")
         return path
-
-    def _json(self, name: str) -> dict[str, Any]:
-        path = self.path / name
-        try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path}: cannot be read ({error}); is {self.path} a run folder? "
-                           "`evalkit run` and `evalkit score` make one") from error
-        if not isinstance(tree, dict):
-            raise RunError(f"{path}: is not a JSON object")
-        return tree
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
                ) -> pd.DataFrame:

@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 import soundfile
 
+from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError, ManifestError, PluginError, RunError
+from evalkit.run.pipeline import WordOptions, complete
 from evalkit.run.rescore import rescore
 from evalkit.run.runner import run
 from tests.conftest import evalkit, tone
@@ -279,12 +281,14 @@ def test_a_failure_in_a_batch_costs_one_utterance(tiny_corpus: Path, tmp_path: P
 
 def test_options_of_texts_are_given_to_those_who_declare_them(tiny_corpus: Path, tmp_path: Path,
                                                               ) -> None:
-    folder = run(config(tiny_corpus, metrics=["said_words", {"name": "loudness", "normaliser": 2},
-                                              "wer"], conditions=["clean"]), tmp_path / "run")
+    metrics = ["words_missed", {"name": "loudness", "normaliser": 2}]
+    folder = run(config(tiny_corpus, metrics=metrics, normaliser="whisper_english",
+                        conditions=["clean"]), tmp_path / "run")
     values = {row.metric: row.value for row in folder.summary().scores if row.pipeline == "plain"}
-    assert values["said_words"] == 0 and values["loudness"] > 0
-    again = run(config(tiny_corpus, metrics=["said_words"], normaliser="none"), tmp_path / "run")
-    assert again.summary().scores[0].value > 0
+    assert values["words_missed"] == 0 and values["loudness"] > 0
+    told = complete(Plugin(name="words_missed"), WordOptions("whisper_english", "sclite"))
+    assert told.options == {"normaliser": "whisper_english"}
+    assert complete(Plugin(name="loudness"), WordOptions("basic", "sclite")).options == {}
 
 
 def test_a_condition_is_shown_no_text(tiny_corpus: Path, tmp_path: Path) -> None:

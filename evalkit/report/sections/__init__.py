@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalkit.core.plugins import available, load
+from evalkit.report.plugin_sections import plugin_sections
 from evalkit.report.section import Section
 from evalkit.report.sections import (
     definitions,
@@ -25,5 +25,4 @@ SECTIONS: Sequence[Section] = (
 
 def all_sections() -> list[Section]:
     """SECTIONS, and before the last of them those of other packages, by name."""
-    outside = [load("sections", name) for name in available("sections")]
-    return [*SECTIONS[:-1], *outside, SECTIONS[-1]]
+    return [*SECTIONS[:-1], *plugin_sections(), SECTIONS[-1]]

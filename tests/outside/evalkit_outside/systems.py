@@ -1,5 +1,4 @@
-"""Plug-ins of somebody else, found through entry points. They are quick and deterministic, and
-can be told to fail as real models do."""
+"""Systems that are quick and deterministic, and can be told to fail as real models do."""
 
 from __future__ import annotations
 
@@ -8,12 +7,11 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.types import Audio, Hypothesis
 
 CALLS = "EVALKIT_OUTSIDE_CALLS"
 """Environment variable that names a file, to which every call of a model adds a line."""
@@ -113,54 +111,6 @@ class Bands:
 
 
 @dataclass(frozen=True)
-class HypothesisLength:
-    name = "hypothesis_length"
-    version = "1"
-    needs = frozenset({"hypothesis"})
-    text_options: ClassVar = frozenset()
-    facts: ClassVar = {"hypothesis_length": Fact("words", None, "Words in the hypothesis")}
-
-    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        return {"hypothesis_length": Measurement(len(output.hypothesis.text.split()))}
-
-
-@dataclass(frozen=True)
-class SaidWords:
-    """Words of the normalised text. It takes the run's normaliser, and has no costs."""
-
-    normaliser: str = "none"
-
-    name = "said_words"
-    needs = frozenset({"text"})
-    text_options: ClassVar = frozenset({"normaliser"})
-    facts: ClassVar = {"said_words": Fact("words", None, "Words in the text")}
-
-    @property
-    def version(self) -> str:
-        return f"1 {self.normaliser}"
-
-    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        words = utterance.text.split() if self.normaliser == "none" else []
-        return {"said_words": Measurement(len(words))}
-
-
-@dataclass(frozen=True)
-class Loudness:
-    """A metric with a ``normaliser`` of its own, which has nothing to do with texts."""
-
-    normaliser: float = 1.0
-
-    name = "loudness"
-    version = "1"
-    needs = frozenset({"audio"})
-    text_options: ClassVar = frozenset()
-    facts: ClassVar = {"loudness": Fact("", None, "Largest sample times the normaliser")}
-
-    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        return {"loudness": Measurement(self.normaliser * float(output.audio.samples.max()))}
-
-
-@dataclass(frozen=True)
 class Forgetful:
     """A recognizer that does not say how many utterances it takes at a time."""
 
@@ -170,17 +120,3 @@ class Forgetful:
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         return [Hypothesis("") for _ in batch]
-
-
-@dataclass(frozen=True)
-class Quieter:
-    """A condition: everything at a tenth of its level."""
-
-    identity = "quieter"
-
-    def bind(self, utterances: Sequence[Utterance]) -> Quieter:
-        return self
-
-    def apply(self, speech: Audio, utterance: Utterance) -> Audio:
-        assert utterance.text is None and not utterance.metadata
-        return Audio(0.1 * speech.samples, speech.rate)
