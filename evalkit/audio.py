@@ -17,11 +17,11 @@ def _resampler() -> str:
     try:
         return f"soxr {version('soxr')} HQ"
     except PackageNotFoundError:  # texts alone are scored without the extra "audio"
-        return ""
+        return "none"
 
 
 RESAMPLER = _resampler()
-"""Name, version and quality of what resamples; "" where it is not installed."""
+"""Name, version and quality of what resamples; "none" where it is not installed."""
 CLIPPED = 0.999
 """Samples at or beyond this share of full scale count as clipped."""
 

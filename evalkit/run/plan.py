@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import cast
 
+from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import Costs
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
 from evalkit.core.plugins import packages_for
@@ -114,9 +115,11 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
         cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
                     word_options(config), config.channel, config.keep_audio)
         listens = bool(built.hearing) or measured.of_audio
+        if listens:
+            require_audio()
         content = content_of(
             built, pipeline, channel=config.channel, listens=listens,
-            resampler=resampler() if listens else "",
+            resampler=RESAMPLER if listens else "",
             condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
         shards += [make_shard(cell, measured, content.stages(piece.prints), piece)
                    for piece in pieces]
@@ -158,15 +161,11 @@ def _identity(condition: Condition | None) -> str:
     return "unchanged" if condition is None else condition.identity
 
 
-def resampler() -> str:
-    """Name and version of what resamples audio. Raises PluginError where the packages that read
-    and resample it are not installed."""
+def require_audio() -> None:
+    """Raises PluginError where the packages that read and resample audio are not installed."""
     with packages_for("a pipeline that hears audio"):
         import soundfile  # noqa: F401 -- every worker needs it
         import soxr  # noqa: F401
-    from evalkit.audio import RESAMPLER
-
-    return RESAMPLER
 
 
 def cut(utterances: tuple[Utterance, ...], prints: Sequence[Print],
