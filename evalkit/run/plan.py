@@ -115,11 +115,9 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
         cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
                     word_options(config), config.channel, config.keep_audio)
         listens = bool(built.hearing) or measured.of_audio
-        if listens:
-            require_audio()
         content = content_of(
             built, pipeline, channel=config.channel, listens=listens,
-            resampler=RESAMPLER if listens else "",
+            resampler=resampler() if listens else "",
             condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
         shards += [make_shard(cell, measured, content.stages(piece.prints), piece)
                    for piece in pieces]
@@ -161,11 +159,13 @@ def _identity(condition: Condition | None) -> str:
     return "unchanged" if condition is None else condition.identity
 
 
-def require_audio() -> None:
-    """Raises PluginError where the packages that read and resample audio are not installed."""
+def resampler() -> str:
+    """Name and version of what resamples audio that is heard. Raises PluginError where the
+    packages that read and resample it are not installed."""
     with packages_for("a pipeline that hears audio"):
         import soundfile  # noqa: F401 -- every worker needs it
         import soxr  # noqa: F401
+    return RESAMPLER
 
 
 def cut(utterances: tuple[Utterance, ...], prints: Sequence[Print],
