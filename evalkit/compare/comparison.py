@@ -86,7 +86,7 @@ def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], le
     """The gated changes, adjusted over themselves, then the others, adjusted over all."""
     resampling = replace(resampling, level=1 - level)
     untested = {cell: measure_change(pairing, cell, level, resampling)
-                for cell in [*gated, *beside]}
+                for cell in dict.fromkeys([*gated, *beside])}
     table = dict(zip(untested, tested(list(untested.values()), level, resampling), strict=True))
     under_gates = tested([untested[cell] for cell in gated], level, resampling)
     return table | {cell: change.model_copy(update={"gated": True})
