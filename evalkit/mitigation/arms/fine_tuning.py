@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.arms.protocols import AdaptationData
 from evalkit.training.fine_tuning import Phase
-from evalkit.training.trainable import Trainable
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Plain:
 
     strengths = (0.0,)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         yield Phase(data.target)
 
 
@@ -26,7 +27,8 @@ class FreezeEncoder:
 
     strengths = (0.0,)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         for name, weight in model.module.named_parameters():
             weight.requires_grad_(name.startswith(model.output))
         yield Phase(data.target)
@@ -38,7 +40,8 @@ class FreezeOutput:
 
     strengths = (0.0,)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         for name, weight in model.module.named_parameters():
             weight.requires_grad_(not name.startswith(model.output))
         yield Phase(data.target)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.arms.protocols import AdaptationData
 from evalkit.training.fine_tuning import Phase
 from evalkit.training.fisher import fisher_of
 from evalkit.training.penalties import KlToStart, OnlinePrecision, anchored
-from evalkit.training.trainable import Trainable, parameters
+from evalkit.training.trainable import parameters
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class L2:
 
     strengths: tuple[float, ...] = (0.01, 0.1)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         yield Phase(data.target, penalty=anchored(parameters(model), strength))
 
 
@@ -28,7 +30,8 @@ class Kl:
 
     strengths: tuple[float, ...] = (0.1, 1.0)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         yield Phase(data.target, penalty=KlToStart(model, strength))
 
 
@@ -39,7 +42,8 @@ class Ewc:
 
     strengths: tuple[float, ...] = (0.01, 0.1)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         fisher = fisher_of(model, data.fisher_sample, data.cache)
         yield Phase(data.target, penalty=anchored(parameters(model), strength, fisher))
 
@@ -53,7 +57,8 @@ class OnlineEwc:
     strengths: tuple[float, ...] = (0.01, 0.1)
     gamma: float = 0.95
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         memory = OnlinePrecision(self.gamma)
         previous = data.fisher_sample
         for cohort in data.targets:

@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 
 from evalkit.core.types import Recording
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.training.fine_tuning import Phase
-from evalkit.training.trainable import Trainable
 from evalkit.training.weightings import Weighting
 
 
@@ -43,7 +43,8 @@ class RecognitionArm(Protocol):
         is 0 where an arm has none."""
         ...
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         """The phases in which ``model``, which is at its start, is to be trained."""
         ...
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.core.errors import ConfigError
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.arms.protocols import AdaptationData
-from evalkit.mitigation.recognition.trainable import Reference
 from evalkit.training.fine_tuning import Phase
-from evalkit.training.trainable import Trainable
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,8 @@ class Mixture:
 
     strengths: tuple[float, ...] = (0.25, 0.5)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         yield _mixed(data, (1 - strength) / len(data.target), strength / len(data.general))
 
 
@@ -31,7 +30,8 @@ class Oversample:
 
     strengths: tuple[float, ...] = (2.0, 4.0, 8.0)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         yield _mixed(data, strength, 1.0)
 
 
@@ -43,10 +43,8 @@ class CohortEmbedding:
     strengths: tuple[float, ...] = (0.25, 0.5)
     dimension: int = 2
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
-        if not isinstance(model, Reference):
-            raise ConfigError("arm cohort_embedding: only the reference recognizer can be given "
-                              "a further input; leave the arm out")
+    def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
+               ) -> Iterator[Phase]:
         model.add_cohort_input(data.cohort_of, self.dimension)
         return Mixture(self.strengths).phases(data, model, strength)
 

@@ -15,13 +15,13 @@ import torch
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.recognition.cohorts import FoundCohorts, find_cohorts
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
 from evalkit.mitigation.recognition.evaluation import Fixed, arm_results
 from evalkit.mitigation.recognition.selection import frontier, recommended, tried_strengths
 from evalkit.mitigation.recognition.splits import Speech, adaptation_speakers, size, word_errors
-from evalkit.mitigation.recognition.trainable import load_trainable
 from evalkit.mitigation.recognition.trials import (
     SCORES,
     Setting,
@@ -35,6 +35,7 @@ from evalkit.mitigation.recognition.trials import (
     speech_of,
     trials_of,
 )
+from evalkit.mitigation.trainable import load_trainable
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.mitigation import (
     START,
@@ -46,7 +47,7 @@ from evalkit.store.documents.mitigation import (
 from evalkit.store.runfolder import write_table
 from evalkit.training.data import check_texts
 from evalkit.training.fisher import content
-from evalkit.training.trainable import Trainable, parameters
+from evalkit.training.trainable import parameters
 
 Say = Callable[[str], None]
 
@@ -88,7 +89,7 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
         make_arm(plugin)
     finder = create("cohorts", config.cohorts.name, config.cohorts.options)
     with reproducible(config.seed):
-        model = load_trainable(config.model)
+        model = AdaptedRecognizer(load_trainable("recognizer", config.model))
         speech = _checked_speech(config, model, say)
         cohorts = find_cohorts(finder, speech, word_errors(model, speech.dev))
         start = content(parameters(model), [])
@@ -101,12 +102,12 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
     return _Prepared(setting, trials, cohorts, speech, start)
 
 
-def _checked_speech(config: RecognitionConfig, model: Trainable, say: Say) -> Speech:
+def _checked_speech(config: RecognitionConfig, model: AdaptedRecognizer, say: Say) -> Speech:
     """Raises ManifestError for a text that the model cannot spell."""
-    speech = speech_of(config.general, config.dev, config.test, model.rate)
+    speech = speech_of(config.general, config.dev, config.test, model.system.rate)
     for path, part in ((config.general, speech.general), (config.dev, speech.dev),
                        (config.test, speech.test)):
-        check_texts((recording.utterance for recording in part), path, model.spell)
+        check_texts((recording.utterance for recording in part), path, model.system.spell)
     say(f"{len(speech.general)} general, {len(speech.dev)} development and {len(speech.test)} "
         "test utterances; looking for the cohorts with the highest word error rates")
     return speech
@@ -117,7 +118,7 @@ def _decisive(config: RecognitionConfig, setting: Setting, speech: Speech, start
     """All that decides the result of a trial, beside its arm, strength and seed."""
     return [start, content({}, speech.all), sorted(setting.adapting), setting.targets,
             sorted(setting.of.items()), config.schedule.model_dump(), config.fisher_utterances,
-            config.model.kind, torch.__version__]
+            config.model.name, torch.__version__]
 
 
 def _setting(config: RecognitionConfig, folder: Path, cohorts: FoundCohorts, speech: Speech
@@ -143,7 +144,8 @@ def _warm_up(config: RecognitionConfig, setting: Setting, speech: Speech) -> Non
     data = adaptation_data(setting, speech)
     for plugin in config.arms:
         arm = make_arm(plugin)
-        next(iter(arm.phases(data, load_trainable(config.model), arm.strengths[0])))
+        model = AdaptedRecognizer(load_trainable("recognizer", config.model))
+        next(iter(arm.phases(data, model, arm.strengths[0])))
 
 
 def _remove_others(setting: Setting, trials: Sequence[Trial]) -> None:

@@ -16,9 +16,9 @@ import pandas as pd
 from evalkit.core.errors import ManifestError
 from evalkit.core.types import Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.store.documents.mitigation import SplitSize
 from evalkit.training.data import recordings
-from evalkit.training.trainable import Trainable
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def size(speech: Sequence[Recording]) -> SplitSize:
     return SplitSize(utterances=len(speech), speakers=len({speaker(r) for r in speech}))
 
 
-def word_errors(model: Trainable, speech: Sequence[Recording]) -> pd.DataFrame:
+def word_errors(model: AdaptedRecognizer, speech: Sequence[Recording]) -> pd.DataFrame:
     """Rows of a scores table for the metric wer, with a column ``hypothesis``."""
     texts = model.transcribe(speech)
     rows = []

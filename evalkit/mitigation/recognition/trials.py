@@ -20,9 +20,10 @@ import torch
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import create
 from evalkit.core.types import Recording
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.arms.protocols import AdaptationData, RecognitionArm
 from evalkit.mitigation.recognition.splits import Speech, read_speech, speaker, word_errors
-from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
+from evalkit.mitigation.trainable import load_trainable
 from evalkit.models.tensors import threads
 from evalkit.run.executors import process_pool
 from evalkit.store.documents.mitigation import START
@@ -48,7 +49,7 @@ class Setting:
     general: Path
     dev: Path
     test: Path
-    model: ModelConfig
+    model: Plugin
     schedule: Schedule
     of: dict[str, str]
     cohorts: list[str]
@@ -113,13 +114,13 @@ def run_trial(trial: Trial, setting: Setting) -> float:
     started = perf_counter()
     folder = setting.folder / trial.name
     with reproducible(trial.seed):
-        model = load_trainable(setting.model)
-        speech = speech_of(setting.general, setting.dev, setting.test, model.rate)
+        model = AdaptedRecognizer(load_trainable("recognizer", setting.model))
+        speech = speech_of(setting.general, setting.dev, setting.test, model.system.rate)
         if trial.arm.name != START:
             data = adaptation_data(setting, speech)
             phases = make_arm(trial.arm).phases(data, model, trial.strength)
             fine_tune(model, phases, setting.schedule, trial.seed, folder)
-            model.save(folder / "weights.safetensors")
+            model.system.save(folder / "weights.safetensors")
         parts = {"selection": selection(setting, speech), "test": speech.test}
         scores = pd.concat([word_errors(model, recordings).assign(part=part)
                             for part, recordings in parts.items()])

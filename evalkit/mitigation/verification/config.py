@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from evalkit.core.config import Plugin, PluginSpec, Strict
 from evalkit.statistics.bootstrap import Resampling
@@ -13,19 +14,18 @@ from evalkit.training.verification import LearningConfig
 
 
 class WholeEncoder(Strict):
-    """The speaker encoder of SpeechBrain in the folder ``path``, of which every parameter is
-    trained. It is given the first ``seconds`` of an utterance; a shorter one is repeated."""
+    """Every parameter of the encoder is trained. It is given the first ``seconds`` of an
+    utterance; a shorter one is repeated."""
 
-    path: Path
     seconds: float = Field(3.0, gt=0)
 
 
 class VerificationConfig(Strict):
     """An experiment on the speakers of manifests: ``train``, ``dev`` and ``test``, or ``train``
     alone in ``folds`` parts, each of which is test once. What is trained is a head over the
-    embeddings of ``encoder``, or the ``whole`` of another encoder. ``groups`` are the metadata
-    columns to report by; ``cohort`` is the one whose labels are given to the arms (plug-in group
-    "verification_arms") that use labels, by default the first."""
+    embeddings of ``encoder``, or the ``whole`` encoder (plug-in group "trainable_encoders").
+    ``groups`` are the metadata columns to report by; ``cohort`` is the one whose labels are given
+    to the arms (plug-in group "verification_arms") that use labels, by default the first."""
 
     train: Path
     dev: Path | None = None
@@ -45,6 +45,14 @@ class VerificationConfig(Strict):
     learning: LearningConfig = LearningConfig()
     trials: int = Field(60_000, gt=0)
     draws: int = Field(200, gt=1)
+
+    @field_validator("whole", mode="before")
+    @classmethod
+    def _no_folder(cls, whole: Any) -> Any:
+        if isinstance(whole, Mapping) and "path" in whole:
+            raise ValueError("has no `path`; name the encoder to be trained, as in "
+                             "encoder: {name: speechbrain, path: FOLDER}")
+        return whole
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:

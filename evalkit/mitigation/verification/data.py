@@ -20,9 +20,6 @@ from evalkit.run.utterances import utterance_table
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.store.manifest import read_manifest, write_manifest
 
-RATE = 16_000
-"""Hz, of the waveforms that a whole encoder is given."""
-
 ANY_METRIC = Plugin(name="wer")
 """A run names a metric; without a recognizer this one has nothing to measure."""
 
@@ -82,14 +79,15 @@ def embedded(manifest: Path, encoder: Plugin, out: Path, work: Work,
         vector if isinstance(vector, np.ndarray) else missing for vector in of_each]))
 
 
-def waveforms(manifest: Path, seconds: float, *, outside: bool = False) -> EncoderData:
-    """The first ``seconds`` of the utterances of ``manifest`` at RATE; shorter ones are repeated.
-    Raises ManifestError for one without a speaker, and where the manifest has a bad line."""
+def waveforms(manifest: Path, seconds: float, rate: int, *, outside: bool = False
+              ) -> EncoderData:
+    """The first ``seconds`` of the utterances of ``manifest`` at ``rate`` Hz; shorter ones are
+    repeated. Raises ManifestError for one without a speaker, and for a bad line."""
     utterances = _read(manifest, outside)
     table = utterance_table(utterances, manifest.parent).to_pandas()
-    samples = round(seconds * RATE)
+    samples = round(seconds * rate)
     return EncoderData(_with_speakers(table, manifest),
-                       np.stack([_waveform(u, samples) for u in utterances]))
+                       np.stack([_waveform(u, samples, rate) for u in utterances]))
 
 
 def first_utterances(manifest: Path, most: int, path: Path, *, outside: bool = False) -> Path:
@@ -125,12 +123,12 @@ def _with_speakers(table: pd.DataFrame, manifest: Path) -> pd.DataFrame:
     return table
 
 
-def _waveform(utterance: Utterance, samples: int) -> np.ndarray:
-    """(samples,), NaN where the recording cannot be read."""
+def _waveform(utterance: Utterance, samples: int, rate: int) -> np.ndarray:
+    """(samples,) at ``rate`` Hz, NaN where the recording cannot be read."""
     try:
         if utterance.audio is None:
             raise UtteranceError("MissingAudio", "the manifest names none")
         speech = audio.load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
     except UtteranceError:
         return np.full(samples, np.nan, np.float32)
-    return np.resize(audio.resample(speech, RATE).samples, samples).astype(np.float32)
+    return np.resize(audio.resample(speech, rate).samples, samples).astype(np.float32)

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.config import Plugin
+from evalkit.core.protocols import Trainable
+from evalkit.mitigation.trainable import load_trainable
 from evalkit.mitigation.verification.arm_training import (
     Setup,
     TrainedArm,
@@ -40,7 +42,6 @@ from evalkit.mitigation.verification.splits import (
     given_split,
     scored_trials,
 )
-from evalkit.mitigation.verification.whole_encoder import load_speechbrain_encoder
 from evalkit.run.runner import Work
 from evalkit.store.documents.mitigation import (
     START,
@@ -76,28 +77,29 @@ def run_verification(config: VerificationConfig, out: Path, *, say: Say = lambda
 
 def _setup(config: VerificationConfig, out: Path, work: Work, say: Say) -> Setup:
     manifests = {"train": config.train, "dev": config.dev, "test": config.test}
-    parts = [_read(config, name, manifest, out, work=work, say=say)
+    whole = load_trainable("encoder", config.encoder) if config.whole else None
+    parts = [_read(config, name, manifest, out, whole=whole, work=work, say=say)
              for name, manifest in manifests.items() if manifest is not None]
     if config.folds is None:
         data, splits = given_split(*parts)
     else:
         data, splits = parts[0], cross_validation(parts[0], config.folds, config.split_seed)
     data.labels(config.label_column)  # refuses a column that is not there before training
-    network = (identity_head(data.x.shape[1]) if config.whole is None
-               else load_speechbrain_encoder(config.whole.path))
+    network = whole.module if whole else identity_head(data.x.shape[1])
     return Setup(config, data, splits, EmbeddingModel(network))
 
 
-def _read(config: VerificationConfig, name: str, manifest: Path, out: Path, *, work: Work,
-          say: Say) -> EncoderData:
-    """The inputs of one manifest."""
+def _read(config: VerificationConfig, name: str, manifest: Path, out: Path, *,
+          whole: Trainable | None, work: Work, say: Say) -> EncoderData:
+    """The inputs of one manifest: embeddings, or waveforms where an encoder is trained as a
+    ``whole``."""
     outside = config.outside
     if config.utterances is not None:
         manifest = first_utterances(manifest, config.utterances, out / f"{name}.jsonl",
                                     outside=outside)
         outside = True
-    if config.whole is not None:
-        return waveforms(manifest, config.whole.seconds, outside=outside)
+    if config.whole and whole:
+        return waveforms(manifest, config.whole.seconds, whole.rate, outside=outside)
     return embedded(manifest, config.encoder, out / "embeddings" / name, work, say,
                     outside=outside)
 

@@ -26,7 +26,7 @@ recognition:
     general: general.jsonl
     dev: dev.jsonl
     test: test.jsonl
-    model: {path: start.safetensors}
+    model: {name: reference, weights: start.safetensors}
     cohorts: {name: declared, columns: [accent], intersections: false}
     arms: [plain, {name: ewc, strengths: [0.1, 10]}, {name: cohort_embedding, strengths: [0.5]}]
     seeds: [0, 1]
@@ -139,8 +139,13 @@ def test_what_was_killed_comes_to_the_same_with_more_workers(run, folder, tmp_pa
      "latitude and longitude"),
     ("columns: [accent], intersections: false", "columns: [accent, split]", "no column 'split'"),
     ("targets: 1", "targets: 3", "not a target"),
-    ("model: {path: start.safetensors}", "model: {kind: whisper}", "there are reference"),
-    ("model: {path: start.safetensors}", "model: {path: gone.safetensors}", "cannot load"),
+    ("model: {name: reference, weights: start.safetensors}", "model: whisper",
+     "'whisper' is no recognizer that can be trained; there are reference, speechbrain"),
+    ("model: {name: reference, weights: start.safetensors}", "model: pocketsphinx",
+     "'pocketsphinx' is no recognizer that can be trained"),
+    ("model: {name: reference, weights: start.safetensors}",
+     "model: {kind: transformers, path: x}", "model: .*is written as a recognizer of eval.yaml"),
+    ("weights: start.safetensors", "weights: gone.safetensors", "no such weights"),
     ("steps: 3", "steps: 0", "greater than 0"),
 ])
 def test_a_mistake_is_one_line(folder, tmp_path, line, changed, said):
