@@ -19,13 +19,12 @@ from evalkit.statistics.bootstrap import Resampling, counts
 from evalkit.statistics.detection import (
     DetectionInterval,
     Trials,
-    by_group,
     corners_of,
     detection_intervals,
     global_threshold,
-    group_labels,
     sorted_trials,
 )
+from evalkit.statistics.detection_groups import by_group, group_labels
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.mitigation import (
     ArmChange,
