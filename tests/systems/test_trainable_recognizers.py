@@ -250,6 +250,26 @@ def test_a_text_is_spelt_in_the_alphabet_of_the_model(made, text, labels, tmp_pa
     assert list(model.spell(text)) == [numbers[c] for c in expected]
 
 
+def test_pieces_of_words_are_spelt_by_their_own_tokenizer(tmp_path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    folder = speechbrain_recognizer(tmp_path / "model", yaml=ASR.replace(
+        "speechbrain.dataio.encoder.CTCTextEncoder", "sentencepiece.SentencePieceProcessor"))
+    with (folder / "tokenizer.ckpt").open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["ab ba", "cab"] * 20), model_writer=file, vocab_size=5,
+            model_type="char", bos_id=-1, eos_id=-1, hard_vocab_limit=False,
+            minloglevel=2)
+    model = create("trainable_recognizers", "speechbrain", {"path": str(folder)})
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.ckpt"))
+    assert list(model.spell("AB a")) == processor.encode_as_ids("ab a")
+    with pytest.raises(UtteranceError, match="holds 'd'"):
+        model.spell("abd")
+    [recording] = recordings(1)
+    speech = replace(recording, text="ab a")
+    assert model.losses([speech]).isfinite().all()
+    assert isinstance(model.transcribe([audio(speech)])[0].text, str)
+
+
 @pytest.mark.parametrize(("made", "labels"), [("speechbrain", "abc "), ("transformers", "abc")])
 def test_a_character_that_the_alphabet_lacks_is_named(made, labels, tmp_path) -> None:
     folder = MAKERS[made](tmp_path / "model", labels)
