@@ -155,11 +155,12 @@ def _load(factory: Any, path: Path | str, **options: Any) -> Any:
 @contextmanager
 def _numpy_follows_torch() -> Iterator[None]:
     """What transformers masks in training is drawn by numpy's global generator; here it follows
-    from the seed of torch's."""
+    from the state of torch's, which is left as it is."""
     import torch
 
     state = np.random.get_state()
-    np.random.seed(int(torch.randint(2**31, (1,), device="cpu")))
+    with torch.random.fork_rng(devices=[]):
+        np.random.seed(int(torch.randint(2**31, (1,), device="cpu")))
     try:
         yield
     finally:
