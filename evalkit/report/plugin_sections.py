@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from pydantic import JsonValue, TypeAdapter
+
 from evalkit.core.errors import EvalkitError, PluginError, one_line
 from evalkit.core.plugins import available, load
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import DEFAULT_TEMPLATE, Content, Section
+
+_FINDINGS = TypeAdapter(dict[str, JsonValue])
 
 
 def plugin_sections() -> list[Section]:
@@ -40,7 +44,9 @@ def _build(run: ReportedRun, name: str, build: Callable[[ReportedRun], Content |
 
 
 def _as_text(content: Content) -> Content:
-    """No markup in it, and JSON alone among the findings."""
+    """No markup in it, and nothing among the findings that JSON has no form for."""
+    findings = _FINDINGS.validate_python(dict(content.findings))
+    json.dumps(findings, allow_nan=False)
     return replace(content, shown=[str(paragraph) for paragraph in content.shown or ()],
                    sentences=[str(sentence) for sentence in content.sentences],
-                   findings=json.loads(json.dumps(dict(content.findings), allow_nan=False)))
+                   findings=findings)
