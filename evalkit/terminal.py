@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from evalkit.statistics.groups import GroupReport, GroupRow
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.comparison import Comparison
+    from evalkit.store.documents.findings import Findings
     from evalkit.store.documents.mitigation import RecognitionResults, VerificationResults
     from evalkit.store.documents.run import Summary
 
@@ -129,6 +131,29 @@ def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:
     print_table(columns, rows)
     for warning in dict.fromkeys(w for pair in found for w in pair.warnings):
         print(line(f"note: {warning}"))
+
+
+def print_cohorts(findings: Findings) -> None:
+    """The cohorts of every finder, then which finders could not work, then the warnings."""
+    from evalkit.cohorts.findings import describe
+
+    print_table(*describe(findings))
+    for name, why in findings.skipped.items():
+        print(line(f"not run: {name}: {why}"))
+    for warning in findings.warnings:
+        print(line(f"note: {warning}"))
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The gates and changes, then what is missing and what to know, then the outcome."""
+    from evalkit.compare import formats
+
+    print_table(formats.COLUMNS, formats.rows(comparison))
+    for problem in comparison.problems:
+        print(f"problem: {problem}")
+    for note in comparison.notes:
+        print(f"note: {note}")
+    print(formats.headline(comparison))
 
 
 def print_mitigation(name: str, results: RecognitionResults | VerificationResults) -> None:

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "evalkit"
 FOUNDATION = {"core", "store"}
 AUDIO = {"audio", "corpora", "conditions", "systems", "models", "training", "metrics", "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
-TOP = {"cli", "mitigation", ""}
+TOP = {"api", "cli", "mitigation", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
               **dict.fromkeys(AUDIO, FOUNDATION | AUDIO),
               **dict.fromkeys(TABLES, FOUNDATION | TABLES),

@@ -93,20 +93,20 @@ def test_a_seed_is_not_negative(command: list[str]) -> None:
     (SystemExit(1), 2), (typer.Exit(1), 1), (typer.Exit(0), 0), (KeyboardInterrupt(), 130)])
 def test_exit_code_1_is_a_regression_only(
         raised: BaseException, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compare(*_: object) -> None:
+    def compare(*_: object, **options: object) -> None:
         raise raised
 
-    monkeypatch.setattr("evalkit.compare.comparison.compare", compare)
+    monkeypatch.setattr("evalkit.api.compare", compare)
     assert evalkit("compare", "a", "b").returncode == code
 
 
 @pytest.mark.parametrize("wanted", [False, True])
 def test_a_defect_is_one_line_unless_its_traceback_is_wanted(
         wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def compare(*_: object) -> None:
+    def compare(*_: object, **options: object) -> None:
         raise ValueError("this\nand that")
 
-    monkeypatch.setattr("evalkit.compare.comparison.compare", compare)
+    monkeypatch.setattr("evalkit.api.compare", compare)
     monkeypatch.setenv("EVALKIT_TRACEBACK", "1" if wanted else "")
     result = evalkit("compare", "a", "b")
     said = result.stderr.splitlines()

@@ -9,15 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.core.errors import RunError
-from evalkit.store.scores import DERIVED, DERIVED_FACTS, SCHEMA, ratio, read_scores, summarise
+from evalkit.core.types import Derived, Fact
+from evalkit.store.scores import SCHEMA, ratio, read_scores, summarise, with_derived
 
 COLUMNS = SCHEMA.names
+PARTS = ("wer.hits", "wer.precision")
+FACTS = {"wer.hits": Fact("%", True, ""), "wer.precision": Fact("%", True, ""),
+         "wip": Fact("%", True, "", derived=Derived("product", PARTS)),
+         "wil": Fact("%", False, "", derived=Derived("one minus product", PARTS))}
 
 
 def rows(*values) -> pd.DataFrame:
     """A table of (pipeline, utterance, speaker, metric, amount, weight, error)."""
     table = pd.DataFrame([(p, "clean", *rest) for p, *rest in values], columns=COLUMNS)
     return table.astype({"amount": float, "weight": float})
+
+
+def derived(table: pd.DataFrame) -> pd.DataFrame:
+    return with_derived(summarise(table), FACTS)
 
 
 def test_a_value_is_a_ratio_of_sums_and_failures_are_counted():
@@ -36,15 +45,15 @@ def test_empty_references_alone_have_no_rate():
 
 
 def test_the_metric_alone_can_be_the_group():
-    table = summarise(rows(
+    table = with_derived(summarise(rows(
         ("a", "u1", "s1", "wer.hits", 3, 4, None), ("a", "u1", "s1", "wer.precision", 3, 6, None),
-        ("b", "u1", "s1", "wer.hits", 1, 4, None)), ["metric"])
+        ("b", "u1", "s1", "wer.hits", 1, 4, None)), ["metric"]), FACTS, ["metric"])
     values = table.set_index("metric")["value"]
     assert values["wip"] == pytest.approx(4 / 8 * 3 / 6)
 
 
 def test_word_information_is_derived_a_group_at_a_time():
-    values = summarise(rows(
+    values = derived(rows(
         ("a", "u1", "s1", "wer.hits", 3, 4, None), ("a", "u1", "s1", "wer.precision", 3, 6, None),
         ("b", "u1", "s1", "wer.hits", 0, 4, None), ("b", "u1", "s1", "wer.precision", 0, 0, None),
         ("c", "u1", "s1", "wer.hits", 0, 0, None), ("c", "u1", "s1", "wer.precision", 0, 2, None),
@@ -54,16 +63,23 @@ def test_word_information_is_derived_a_group_at_a_time():
     assert np.isnan(values["c", "wip"]) and np.isnan(values["c", "wil"])  # nothing to recognise
 
 
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_information_preserved_and_lost_are_one(recall, precision):
-    parts = pd.Series([recall]), pd.Series([precision])
-    preserved, lost = (DERIVED[name].formula(*parts).item() for name in ("wip", "wil"))
-    assert preserved + lost == 1 and 0 <= preserved <= min(recall, precision)
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 9), st.integers(1, 9), st.integers(0, 9))
+def test_information_preserved_and_lost_are_one(hits, missed, invented):
+    values = derived(rows(("a", "u1", "s1", "wer.hits", hits, hits + missed, None),
+                          ("a", "u1", "s1", "wer.precision", hits, hits + invented, None)))
+    values = values.set_index("metric")["value"]
+    assert values["wip"] + values["wil"] == 1
+    assert 0 <= values["wip"] <= np.nanmin([values[part] for part in PARTS])
 
 
-def test_every_derived_value_has_its_facts():
-    assert set(DERIVED_FACTS) == {"wip", "wil"}
-    assert DERIVED_FACTS["wip"].higher_is_better and not DERIVED_FACTS["wil"].higher_is_better
+def test_derived_values_follow_facts_and_not_names():
+    parts = tuple(f"{part}@none" for part in PARTS)
+    facts = {"wip@none": Fact("%", True, "", derived=Derived("product", parts))}
+    table = rows(("a", "u1", "s1", parts[0], 3, 4, None), ("a", "u1", "s1", parts[1], 3, 6, None))
+    values = with_derived(summarise(table), facts).set_index("metric")["value"]
+    assert values["wip@none"] == 3 / 4 * 3 / 6 and set(values.index) == {*parts, "wip@none"}
+    assert set(derived(table)["metric"]) == set(parts)
 
 
 counts = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8)

@@ -20,7 +20,7 @@ from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Fact
 from evalkit.statistics.groups import select
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
-from evalkit.store.scores import DERIVED, require_columns
+from evalkit.store.scores import require_columns
 from evalkit.store.trials import FACTS as TRIAL_FACTS
 from evalkit.store.trials import equal_error_rate
 
@@ -29,8 +29,6 @@ FALSE_REJECTS_FACT = Fact("%", False, "Target trials rejected at the threshold o
                           "rate over all trials, divided by target trials; a trial counts for the "
                           "enrolled speaker", title="Wrongly rejected")
 POSTCODES = "postcodes.csv"
-WHOLE = frozenset({*TRIAL_FACTS, *DERIVED})
-"""Metrics without rows in the scores table."""
 BATCH = 1 << 14
 """Embeddings read at once."""
 
@@ -66,7 +64,7 @@ def _unusable(metric: str, known: Mapping[str, Fact]) -> str | None:
         return f"no metric {metric!r}"
     if known[metric].higher_is_better is None:
         return f"{metric!r} is neither better high nor low: nobody is underserved by it"
-    if metric in WHOLE:
+    if metric in TRIAL_FACTS or known[metric].derived:
         return f"{metric!r} is no sum over utterances: it is of no speaker"
     return None
 

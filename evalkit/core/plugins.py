@@ -3,13 +3,14 @@ come through the same door. Loading is lazy, one name at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
 
@@ -19,11 +20,13 @@ GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
 
 # Where an optional package comes from, so that its absence can be mended in one command.
 EXTRA_OF_PACKAGE = {
+    "pesq": "audio", "pystoi": "audio", "safetensors": "audio", "soundfile": "audio",
+    "soxr": "audio", "speechbrain": "audio", "torch": "audio", "torchaudio": "audio",
     "noisereduce": "enhancers", "pyrnnoise": "enhancers", "pocketsphinx": "pocketsphinx",
     "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
     "speechmos": "dnsmos", "onnxruntime": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
-    "transformers": "transformers",
+    "mlflow": "mlflow", "transformers": "transformers",
 }
 
 
@@ -31,21 +34,47 @@ def available(group: str) -> dict[str, EntryPoint]:
     """The installed plug-ins of ``group`` (a name of GROUPS) by name, sorted."""
     if group not in GROUPS:
         raise PluginError(f"no plug-in group {group!r}; there are {', '.join(GROUPS)}")
-    return dict(sorted((e.name, e) for e in entry_points(group=f"evalkit.{group}")))
+    return dict(sorted((point.name, point) for point in _installed(tuple(sys.path))[group]))
 
 
-def load(group: str, name: str) -> Any:
-    """The object behind ``name``. Raises PluginError for an unknown name (listing what is
-    installed) and for a missing optional package (saying what to install)."""
+@cache
+def _installed(_folders: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """By group, the plug-ins of every package in the folders of ``sys.path``, read once."""
+    points = entry_points()
+    return {group: list(points.select(group=f"evalkit.{group}")) for group in GROUPS}
+
+
+def find(group: str, name: str) -> EntryPoint:
+    """The entry point ``name``. Raises PluginError for an unknown one, listing what is
+    installed."""
     installed = available(group)
     if name not in installed:
         near = get_close_matches(name, installed, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise PluginError(f"no {group} plug-in {name!r}; {hint}installed: {', '.join(installed)}")
+    return installed[name]
+
+
+def load(group: str, name: str) -> Any:
+    """The object behind ``name``. Raises PluginError for an unknown name (listing what is
+    installed) and for a missing optional package (saying what to install)."""
+    with packages_for(f"{group} plug-in {name!r}"):
+        return find(group, name).load()
+
+
+@contextmanager
+def packages_for(who: str) -> Iterator[None]:
+    """Turns the absence of a package in the block into a PluginError that says how to install
+    what ``who`` needs."""
     try:
-        return installed[name].load()
+        yield
     except ModuleNotFoundError as error:
-        raise missing_package(error, f"{group} plug-in {name!r}") from error
+        raise missing_package(error, who) from error
+
+
+def is_extra(error: ModuleNotFoundError) -> bool:
+    """Whether it is a package of one of evalkit's extras that is missing."""
+    return (error.name or "").split(".")[0] in EXTRA_OF_PACKAGE
 
 
 def missing_package(error: ModuleNotFoundError, who: str) -> PluginError:
@@ -59,6 +88,8 @@ def missing_package(error: ModuleNotFoundError, who: str) -> PluginError:
 def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
     """An instance of the plug-in, its fields set from ``options``. Raises ConfigError for an
     option that the plug-in does not have or a value that it refuses."""
+    from pydantic import TypeAdapter, ValidationError
+
     factory = load(group, name)
     options = dict(options or {})
     if is_dataclass(factory):
@@ -69,11 +100,9 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
                 f"{group} plug-in {name!r} has no option {unknown[0]!r}; "
                 f"it takes {', '.join(known) or 'none'}")
     try:
-        if is_dataclass(factory):
-            return TypeAdapter(factory).validate_python(options)
-        return factory(**options)
-    except ModuleNotFoundError as error:
-        raise missing_package(error, f"{group} plug-in {name!r}") from error
+        with packages_for(f"{group} plug-in {name!r}"):
+            return (TypeAdapter(factory).validate_python(options) if is_dataclass(factory)
+                    else factory(**options))
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(map(str, first["loc"])) or "options"

@@ -142,7 +142,7 @@ class Metric(Protocol):
     """Those of {"normaliser", "costs"} which are options of this metric and are to be the run's
     where the metric's own configuration does not give them. Empty for metrics of audio."""
     facts: Mapping[str, Fact]
-    """Every name that ``measure`` returns, sub-counts included."""
+    """Every name that ``measure`` returns, sub-counts included, and those that are derived."""
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         """Raises UtteranceError where the utterance cannot be measured."""

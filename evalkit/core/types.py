@@ -91,6 +91,15 @@ PERCENT = "%"
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A value that follows from those ``of`` two other scores, and so has no rows of its own: their
+    "product", which is 0 where the first is 0 even if the second is undefined, or 1 minus it."""
+
+    formula: Literal["product", "one minus product"]
+    of: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Fact:
     """What a measured name means; nothing else says it.
 
@@ -99,7 +108,8 @@ class Fact:
     neither is better. ``decimals`` is how many are meaningful. ``title`` is what people call it,
     the name itself where it is empty. ``part_of`` is the score of the same plug-in that this is a
     sub-count of: it fails with it, and is no headline. ``is_count`` says that amounts count
-    errors and weights are what they can occur in, which Poisson regression is for."""
+    errors and weights are what they can occur in, which Poisson regression is for. ``derived`` says
+    how the value follows from other scores of the same plug-in, where it is not measured."""
 
     unit: str
     higher_is_better: bool | None
@@ -108,6 +118,7 @@ class Fact:
     title: str = ""
     part_of: str | None = None
     is_count: bool = False
+    derived: Derived | None = None
 
     @property
     def scale(self) -> int:

@@ -12,10 +12,12 @@ from typing import ClassVar
 
 from evalkit.core.alignment import Alignment, Costs, align, check_costs
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Fact, Measurement, Output, Utterance
+from evalkit.core.types import Derived, Fact, Measurement, Output, Utterance
 from evalkit.metrics.normalisers import normaliser
 
 NEEDS = frozenset({"text", "hypothesis"})
+_WORD_INFORMATION = ("correct words divided by reference words, times correct words divided by "
+                     "hypothesis words, all pooled; Morris, Maier & Green 2004")
 
 
 def _rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fact]:
@@ -82,8 +84,8 @@ class WordErrors(_TextMetric):
     """Word error rate and its parts, match error rate (Morris, Maier & Green 2004) and, on
     utterances in which nobody speaks, the rate of invented words.
 
-    Word information preserved and lost follow from ``wer.hits`` and ``wer.precision``; see
-    evalkit.store.scores."""
+    Word information preserved and lost (Morris, Maier & Green 2004) follow from ``wer.hits`` and
+    ``wer.precision``."""
 
     name: ClassVar[str] = "wer"
     facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
@@ -96,6 +98,12 @@ class WordErrors(_TextMetric):
         "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
                                           "for which words were recognised",
                               title="Words invented in silence"),
+        "wip": Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
+                    title="Word information preserved",
+                    derived=Derived("product", ("wer.hits", "wer.precision"))),
+        "wil": Fact("%", False, f"Word information lost, 1 minus: {_WORD_INFORMATION}",
+                    title="Word information lost",
+                    derived=Derived("one minus product", ("wer.hits", "wer.precision"))),
     }
 
     def align(self, utterance: Utterance, output: Output) -> Alignment:

@@ -25,7 +25,7 @@ def plugin_sections() -> list[Section]:
     for name, section in sections.items():
         if not isinstance(section, Section):
             raise PluginError(f"sections plug-in {name!r}: is a {type(section).__name__}; it must "
-                              "be an evalkit.report.Section")
+                              "be an evalkit.report.section.Section")
     return [replace(section, template=DEFAULT_TEMPLATE,
                     build=partial(_build, name=name, build=section.build))
             for name, section in sections.items()]

@@ -37,4 +37,4 @@ def measure(metric: Metric, work: Work) -> list[Row]:
 def failed_scores(metric: Metric, utterance: Utterance, error: str) -> list[Row]:
     """The error under every name that the metric measures."""
     return [{"utterance_id": utterance.id, "metric": name, "amount": None, "weight": None,
-             "error": error} for name in metric.facts]
+             "error": error} for name, fact in metric.facts.items() if not fact.derived]

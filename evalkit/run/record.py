@@ -59,19 +59,19 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
 
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:
-    """Of all that was measured, and of what follows from it."""
-    facts = {name: fact for metric in plan.metrics for name, fact in metric.facts.items()}
-    derived = {name: rule.fact for name, rule in scores.DERIVED.items()
-               if facts.keys() >= set(rule.parts)}
-    return facts | derived | (trials.FACTS if with_trials else {})
+    """Of all that was measured, then of what follows from it."""
+    facts = [item for metric in plan.metrics for item in metric.facts.items()]
+    facts.sort(key=lambda item: item[1].derived is not None)
+    return dict(facts) | (trials.FACTS if with_trials else {})
 
 
-def summary(run: RunFolder) -> Summary:
+def summary(run: RunFolder, plan: Plan) -> Summary:
     """``summary.json``: the headline values, failures by kind, and speed."""
     table, pairs = run.scores(), run.trials()
     people = run.utterances()
     speakers = dict(zip(people["utterance_id"], people["speaker_id"], strict=True))
-    values = scores.summarise(table).drop(columns=["amount", "weight"])
+    facts = _facts(plan, with_trials=False)
+    values = scores.with_derived(scores.summarise(table), facts).drop(columns=["amount", "weight"])
     return Summary(
         scores=[Score(**row) for row in _rows(values)],
         trials=[TrialScore(**row) for row in _rows(

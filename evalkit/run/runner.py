@@ -70,7 +70,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     _write_trials(out, pairs, cells)
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
-    record.summary(RunFolder(out)).write(out / "summary.json")
+    record.summary(RunFolder(out), plan).write(out / "summary.json")
     left_out = [*left_out, *manifest.describe_problems().splitlines()]
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs).write(out / "run.json")

@@ -6,8 +6,7 @@ neither and is counted in ``n_failed``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
-from evalkit.core.types import Fact
+from evalkit.core.types import Derived, Fact
 
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
@@ -28,33 +27,6 @@ SCHEMA = pa.schema([
 KEYS = ["pipeline", "condition", "metric"]
 FILLED = (*KEYS, "utterance_id")
 """Columns without missing values."""
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A value that follows from those of two additive scores, and so has no rows of its own."""
-
-    parts: tuple[str, str]
-    formula: Callable[[pd.Series, pd.Series], pd.Series]
-    fact: Fact
-
-
-def _preserved(recall: pd.Series, precision: pd.Series) -> pd.Series:
-    """Word information preserved. Precision is undefined where nothing at all was recognised:
-    nothing is preserved then."""
-    return recall.where(recall == 0, recall * precision)
-
-
-_WORD_INFORMATION = ("correct words divided by reference words, times correct words divided by "
-                     "hypothesis words, all pooled; Morris, Maier & Green 2004")
-DERIVED: Mapping[str, Derived] = {
-    "wip": Derived(("wer.hits", "wer.precision"), _preserved,
-                   Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
-                        title="Word information preserved")),
-    "wil": Derived(("wer.hits", "wer.precision"), lambda a, b: 1 - _preserved(a, b),
-                   Fact("%", False, f"Word information lost, 1 minus: {_WORD_INFORMATION}",
-                        title="Word information lost")),
-}
 
 
 def read_scores(run: Path | str) -> pd.DataFrame:
@@ -110,7 +82,7 @@ def summarise(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
     counts = ["n", "n_failed", "n_speakers"]
     table[counts] = table[counts].fillna(0).astype(int)
     table.insert(0, "value", ratio(table["amount"], table["weight"]))
-    return _with_derived(table.reset_index(), by)
+    return table.reset_index()
 
 
 def ratio(amount: Any, weight: Any) -> np.ndarray:
@@ -119,20 +91,27 @@ def ratio(amount: Any, weight: Any) -> np.ndarray:
     return np.divide(amount, weight, out=np.full(amount.shape, np.nan), where=weight != 0)
 
 
-def _with_derived(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    others = [name for name in by if name != "metric"]
-    made = []
-    for name, derived in DERIVED.items():
-        first, second = derived.parts
-        a = table[table["metric"] == first]
-        b = table.loc[table["metric"] == second, [*others, "value"]]
-        if a.empty or b.empty:
-            continue
-        both = (a.merge(b, on=others, suffixes=("", "_b")) if others
-                else a.assign(value_b=b["value"].iloc[0]))
-        values = derived.formula(both["value"], both["value_b"])
-        made.append(both.drop(columns="value_b").assign(
-            metric=name, value=values, amount=np.nan, weight=np.nan))
-    if not made:
-        return table
-    return pd.concat([table, *made]).sort_values(by, ignore_index=True, kind="stable")
+def with_derived(summary: pd.DataFrame, facts: Mapping[str, Fact],
+                 by: Sequence[str] = KEYS) -> pd.DataFrame:
+    """``summarise(scores, by)`` and a row a group for every fact that is derived from two scores
+    which the group has; its counts are those of the first."""
+    rows = [_derived(summary, name, fact.derived, by)
+            for name, fact in facts.items() if fact.derived]
+    return pd.concat([summary, *rows]).sort_values(list(by), ignore_index=True, kind="stable")
+
+
+def _derived(summary: pd.DataFrame, name: str, derived: Derived, by: Sequence[str]
+             ) -> pd.DataFrame:
+    first, second = (summary[summary["metric"] == part] for part in derived.of)
+    others = [column for column in by if column != "metric"]
+    both = first.merge(second[[*others, "value"]], on=others or None,
+                       how="inner" if others else "cross", suffixes=("", "_second"))
+    value = _product(both["value"], both["value_second"])
+    if derived.formula == "one minus product":
+        value = 1 - value
+    return both.drop(columns="value_second").assign(metric=name, value=value, amount=np.nan,
+                                                    weight=np.nan)
+
+
+def _product(first: pd.Series, second: pd.Series) -> pd.Series:
+    return first.where(first == 0, first * second)

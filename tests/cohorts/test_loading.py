@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from evalkit.cohorts import loading
 from evalkit.cohorts.loading import false_rejects, load_speakers, speaker_vectors, subject_of
 from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.types import Derived
 from evalkit.store.runfolder import EMBEDDINGS, write_table
 from evalkit.store.trials import equal_error_rate
 from tests.worlds import make_run, make_world
@@ -121,6 +123,8 @@ def test_only_metrics_that_work_are_offered(tmp_path: Path, metric: str, why: st
     run = make_run(tmp_path, make_world())
     record = run.record()
     more = dict.fromkeys(("eer", "wil", "cer"), record.metrics["wer"])
+    parts = Derived("one minus product", ("wer.hits", "wer.precision"))
+    more["wil"] = replace(more["wil"], derived=parts)
     record.model_copy(update={"metrics": record.metrics | more}).write(tmp_path / "run.json")
     with pytest.raises(ConfigError) as error:
         load_speakers(run, subject_of(run, metric, None, None))

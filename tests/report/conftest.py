@@ -24,8 +24,8 @@ from evalkit.cohorts.findings import write_discovery
 from evalkit.core.alignment import align
 from evalkit.core.plugins import create
 from evalkit.core.types import Fact
-from evalkit.report import write_report
 from evalkit.report.headline import Headline, read_headline
+from evalkit.report.page import write_report
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store import scores, trials
 from evalkit.store.documents.run import RunRecord, Summary

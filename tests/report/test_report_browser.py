@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.report import write_report
+from evalkit.report.page import write_report
 from tests.report.conftest import FakeRun, hostile_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from evalkit.core.errors import RunError
 from evalkit.core.types import Fact
-from evalkit.report import write_report
 from evalkit.report.colour_scale import HEAT, ColourScale, colour_scale
 from evalkit.report.discovery import Discovery, discovery, people_of, who
 from evalkit.report.maps import Window, _cut, coastlines, windows
+from evalkit.report.page import write_report
 from evalkit.store.documents.findings import Trait, Verdict
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import FakeRun, Page

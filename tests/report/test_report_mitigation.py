@@ -12,8 +12,8 @@ import pytest
 
 from evalkit.core.errors import RunError
 from evalkit.core.types import Interval
-from evalkit.report import write_report
 from evalkit.report.mitigation import experiments, tables
+from evalkit.report.page import write_report
 from evalkit.report.table import Table
 from evalkit.store.documents.mitigation import (
     MitigationResults,

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from evalkit.core.errors import ConfigError, RunError
-from evalkit.report import write_report
+from evalkit.report.page import write_report
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import summarise
@@ -82,7 +82,7 @@ def test_the_page_loads_nothing_but_its_own_recordings(written: tuple[FakeRun, P
 def test_the_same_run_gives_the_same_bytes_in_another_process(
         written: tuple[FakeRun, Path], tmp_path: Path) -> None:
     run, index = written
-    code = ("import sys; from pathlib import Path; from evalkit.report import write_report; "
+    code = ("import sys; from pathlib import Path; from evalkit.report.page import write_report; "
             "write_report(Path(sys.argv[1]), Path(sys.argv[2])); "
             "sys.exit(any(name in sys.modules for name in ('torch', 'evalkit.audio')))")
     subprocess.run([sys.executable, "-c", code, run.folder, tmp_path / "again"], check=True)

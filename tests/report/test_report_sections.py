@@ -13,8 +13,10 @@ import pytest
 from evalkit.core import plugins
 from evalkit.core.errors import PluginError
 from evalkit.core.types import Fact
-from evalkit.report import Content, Section, Table, write_report
+from evalkit.report.page import write_report
+from evalkit.report.section import Content, Section
 from evalkit.report.sections import SECTIONS, all_sections
+from evalkit.report.table import Table
 from tests.report.conftest import FakeRun, Page
 
 
@@ -70,7 +72,7 @@ MINE = Section("mine", "Mine", lambda _: Content(["text"]))
 
 
 @pytest.mark.parametrize(("section", "message"), [
-    (failing, "is a function; it must be an evalkit.report.Section"),
+    (failing, "is a function; it must be an evalkit.report.section.Section"),
     (replace(MINE, build=failing), "sections plug-in 'mine' failed"),
     (replace(MINE, build=lambda _: Content(findings={"x": object()})), "plug-in 'mine' failed"),
     (replace(MINE, id="groups"), "two sections of the report have the id 'groups'"),

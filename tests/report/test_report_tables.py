@@ -18,7 +18,7 @@ from PIL import Image
 from evalkit.core.errors import RunError
 from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact
-from evalkit.report import write_report
+from evalkit.report.page import write_report
 from evalkit.report.sections.examples import changed_rows, rank
 from evalkit.report.sections.significance import pairs
 from evalkit.report.sections.versions import versions

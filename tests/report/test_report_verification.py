@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.report import write_report
 from evalkit.report.headline import read_headline
+from evalkit.report.page import write_report
 from evalkit.report.verification import VerificationByGroup, by_group, tradeoffs
 from evalkit.run.record import summary
 from evalkit.store.documents.run import Failure

@@ -1,0 +1,225 @@
+"""The verbs of the command line as functions: what ``import evalkit`` offers.
+
+Every function takes paths as text or Path, returns typed results, prints nothing, and raises
+EvalkitError, one line, for what the user can mend. What a verb needs is imported when it is
+called: none of them needs torch or the extra ``audio``, but for ``run`` and ``mitigate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from evalkit.core.errors import ConfigError
+from evalkit.core.plugins import packages_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evalkit.core.types import Fact
+    from evalkit.statistics.groups import GroupReport
+    from evalkit.statistics.systems import SystemComparison
+    from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.baseline import Baseline
+    from evalkit.store.documents.comparison import Comparison
+    from evalkit.store.documents.findings import Findings
+    from evalkit.store.runfolder import RunFolder
+
+AnyPath = Path | str
+Say = Callable[[str], None]
+
+
+def _silent(_line: str) -> None:
+    """Tells nobody."""
+
+
+def read_run(run: AnyPath) -> RunFolder:
+    """The run folder ``run``: its tables as data frames (``scores()``, ``utterances()``,
+    ``outputs()``, ``trials()``, ``embeddings()``) and its documents (``record()``,
+    ``summary()``). Raises RunError where ``run`` is no run folder."""
+    _check_run(run)
+    from evalkit.store.runfolder import RunFolder
+
+    return RunFolder(Path(run))
+
+
+def _check_run(run: AnyPath) -> None:
+    """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
+    from evalkit.store.documents.run import RunRecord
+
+    RunRecord.read(Path(run) / "run.json")
+
+
+def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
+        scheduler: str | None = None, prune: bool = False,
+        say: Say = _silent) -> RunFolder:
+    """Runs the pipelines of the configuration file ``config`` over its corpus under its
+    conditions, and scores every utterance, into the run folder ``out``.
+
+    ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
+    in this one; ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
+    configurations left in ``out``; ``say`` receives lines of progress."""
+    from evalkit.core.config import read_config
+
+    chosen = read_config(config, settings)
+    with packages_for("evalkit run"):
+        from evalkit.run.runner import Work
+        from evalkit.run.runner import run as run_pipelines
+
+    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune)
+
+
+def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
+          metrics: Sequence[str] = ("wer", "cer"), normaliser: str = "basic",
+          costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
+    """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
+    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
+    from evalkit.run.given import score as score_hypotheses
+
+    return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
+                            Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
+                            say=say)
+
+
+def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: str | None = None,
+           condition: str | None = None, seed: int = 0) -> list[GroupReport]:
+    """Compares groups of speakers on an additive metric: a report for every pipeline (or the one
+    named) and item of ``by``, a metadata column or several that are crossed, joined by commas.
+    ``condition`` None pools all."""
+    folder = read_run(run)
+    from evalkit.statistics.run_statistics import group_reports
+
+    return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
+                         condition=condition, seed=seed)
+
+
+def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
+                 condition: str | None = None, seed: int = 0) -> list[VerificationReport]:
+    """Compares groups of speakers in speaker verification: each one's own equal error rate, and
+    its errors at the one threshold that everybody gets. ``by`` as for ``groups``."""
+    folder = read_run(run)
+    from evalkit.statistics.run_statistics import verification_reports
+
+    return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
+                                seed=seed)
+
+
+def _crossed(by: Sequence[str]) -> list[list[str]]:
+    return [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+
+
+def systems(run: AnyPath, *, metric: str = "wer", condition: str | None = None,
+            seed: int = 0) -> list[SystemComparison]:
+    """Compares the pipelines of a run that have ``metric`` two by two, on the same utterances.
+    ``condition`` may be left out where there is one. Raises ConfigError where only one pipeline
+    has the metric."""
+    folder = read_run(run)
+    from evalkit.statistics.run_statistics import compare_pipelines
+
+    pairs = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
+    if not pairs:
+        raise ConfigError(f"{run}: one pipeline only has {metric}, two are needed; score both into "
+                          "one run folder, or use `evalkit compare` for two")
+    return pairs
+
+
+def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
+            pipeline: str | None = None, condition: str | None = None,
+            postcodes: AnyPath | None = None, seed: int = 0) -> Findings:
+    """Discovers underserved cohorts on half of the speakers, confirms them on the other half, and
+    writes the findings into the run folder. ``finders`` are names of plug-ins, all that the run
+    has the data for where there are none; ``postcodes`` is a table of postal codes, CSV."""
+    folder = read_run(run)
+    from evalkit.core.plugins import create
+
+    chosen = [create("cohorts", name) for name in finders] or None
+    from evalkit.cohorts.discovery import Settings, discover
+    from evalkit.cohorts.findings import write_discovery
+    from evalkit.statistics.bootstrap import Resampling
+
+    discovery = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
+                         finders=chosen, postcodes=None if postcodes is None else Path(postcodes),
+                         settings=Settings(resampling=Resampling(seed=seed)))
+    write_discovery(folder, discovery)
+    return discovery.findings
+
+
+def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:
+    """Runs the experiments of the configuration file ``config`` into the run folder ``out``, and
+    returns the folders of their results. ``workers`` and ``say`` as for ``run``."""
+    with packages_for("evalkit mitigate"):
+        from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
+
+    paths = run_mitigation(read_mitigation_config(config), Path(out), say=say, workers=workers)
+    return [path.parent for path in paths]
+
+
+def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
+           markdown: AnyPath | None = None) -> Path:
+    """Writes a run as a folder ``out`` of static HTML, and returns the path of its page. ``by`` is
+    the metadata column to group speakers by; ``earlier`` are runs to set beside it, the oldest
+    first; ``markdown`` is a file for a summary."""
+    for each in (*earlier, run):
+        _check_run(each)
+    from evalkit.report.page import write_report
+
+    return write_report(Path(run), Path(out), by=by, earlier=[Path(each) for each in earlier],
+                        markdown=None if markdown is None else Path(markdown))
+
+
+def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
+            by: Sequence[str] = (), seed: int = 0) -> Comparison:
+    """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
+    the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
+    columns whose groups are compared too. ``outcome`` is "pass", "regression" or "incomplete"."""
+    _check_run(candidate)
+    _check_version(base)
+    from evalkit.compare.gates import read_gates
+
+    judged = None if gates is None else read_gates(Path(gates))
+    from evalkit.compare.comparison import compare as compare_runs
+
+    return compare_runs(Path(base), Path(candidate), judged, by, seed)
+
+
+def _check_version(version: AnyPath) -> None:
+    """Raises RunError where ``version`` is neither a run folder nor a file."""
+    if not Path(version).is_file():
+        _check_run(version)
+
+
+def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = ()) -> Baseline:
+    """Keeps a run's sums of every speaker in the small file ``out``, for ``compare``, without audio
+    and text. ``by`` are columns whose groups are kept too."""
+    folder = read_run(run)
+    from evalkit.compare.baseline import freeze as freeze_run
+    from evalkit.compare.baseline import write_baseline
+
+    baseline = freeze_run(folder, more=by)
+    write_baseline(baseline, Path(out))
+    return baseline
+
+
+class History(NamedTuple):
+    """Metrics over versions: one row a version, metric, pipeline and condition, and what the
+    metrics mean."""
+
+    table: pd.DataFrame
+    facts: dict[str, Fact]
+
+
+def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPath | None = None
+            ) -> History:
+    """Metrics (every headline metric where none is named) over run folders or baselines, old to
+    new, with intervals over speakers; ``out`` is a page (.html) or a figure (.svg) to write."""
+    for version in runs:
+        _check_version(version)
+    from evalkit.compare import history as versions
+
+    table, facts = versions.history([Path(version) for version in runs], metrics)
+    if out is not None:
+        from evalkit.compare.history_page import write_history
+
+        write_history(table, facts, Path(out))
+    return History(table, facts)

@@ -1,0 +1,62 @@
+"""The command line: parse, one library call, print."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+from evalkit import __version__
+from evalkit.cli import corpora, learning, questions, releases, runs
+from evalkit.cli.doctor import doctor
+from evalkit.cli.options import INCOMPLETE, say
+from evalkit.core.errors import EvalkitError, one_line
+from evalkit.core.plugins import is_extra, missing_package
+
+TRACEBACK = "EVALKIT_TRACEBACK"
+"""Environment variable with which a defect shows its traceback."""
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Evaluate speech systems, find whom they serve badly, and show it.",
+                  context_settings={"help_option_names": ["-h", "--help"]})
+for command in (runs.run, runs.score, questions.report, questions.groups, questions.systems,
+                questions.cohorts, learning.mitigate, releases.compare, releases.history, doctor):
+    app.command()(command)
+for name, group in (("corpus", corpora.corpus), ("train", learning.train),
+                    ("baseline", releases.baseline), ("export", releases.export)):
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+             ) -> None:
+    if version:
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: a mistake of the user's and a defect are one line and exit code 2. Exit code 1
+    is a regression that `evalkit compare` found, and nothing else."""
+    try:
+        app()
+    except EvalkitError as error:
+        _stop(str(error))
+    except SystemExit as end:
+        asked = isinstance(end.__context__, typer.Exit)
+        raise SystemExit(INCOMPLETE if end.code == 1 and not asked else end.code) from None
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and is_extra(error):
+            _stop(str(missing_package(error, "this command")))
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        _stop(f"internal error: {type(error).__name__}: {error}; please report it, with "
+              f"{TRACEBACK}=1 for the whole of it")
+
+
+def _stop(message: str) -> NoReturn:
+    """Says why on one line, whatever names are in it."""
+    say(f"error: {' '.join(map(one_line, message.split()))}")
+    raise SystemExit(INCOMPLETE) from None

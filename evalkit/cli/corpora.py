@@ -1,0 +1,73 @@
+"""Commands that make, import and check corpora: ``corpus synth``, ``validate``, ``prepare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalkit.cli.options import INCOMPLETE, Workers, pair, processes, say
+
+corpus = typer.Typer(no_args_is_help=True, help="Make, import and check corpora.")
+
+
+@corpus.command()
+def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml.")],
+          split: Annotated[list[str] | None, typer.Option(
+              help="Only this split. Repeatable.")] = None,
+          workers: Workers = None) -> None:
+    """Synthesise the corpus that corpus.yaml describes, the same bytes from the same seed.
+
+    Examples:
+
+        evalkit corpus synth datasets/accents
+
+        evalkit corpus synth datasets/accents --split test
+    """
+    from evalkit.corpora.synthesis.corpus import read_synth_config, synthesise
+
+    say(f"synthesising {folder}")
+    manifests = synthesise(read_synth_config(folder / "corpus.yaml"), folder, splits=split or (),
+                           workers=processes(workers))
+    for path in manifests.values():
+        print(path)
+
+
+@corpus.command()
+def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")],
+             outside: Annotated[bool, typer.Option(
+                 help="Allow audio outside the manifest's folder.")] = False) -> None:
+    """Check every line of a manifest and every recording that it names.
+
+    Example:
+
+        evalkit corpus validate datasets/accents/test.jsonl
+    """
+    from evalkit.corpora.validate import validate as check
+
+    result = check(manifest, outside=outside)
+    print(result.describe())
+    if result.problems:
+        raise typer.Exit(INCOMPLETE)
+
+
+@corpus.command()
+def prepare(kind: Annotated[str, typer.Argument(help="librispeech, kaldi, common_voice, table.")],
+            source: Annotated[Path, typer.Argument(help="Where the corpus is.")],
+            out: Annotated[Path, typer.Option("--out", "-o", help="Manifest to write.")],
+            column: Annotated[list[str] | None, typer.Option(
+                metavar="FIELD=NAME", help="For a table: which column is which field.")] = None,
+            ) -> None:
+    """Make a manifest of a corpus in another layout; its audio stays where it is.
+
+    Examples:
+
+        evalkit corpus prepare librispeech LibriSpeech/test-other --out test-other.jsonl
+
+        evalkit corpus prepare table results.csv --column id=idx --column text=reference -o m.jsonl
+    """
+    from evalkit.corpora.prepare import prepare as import_corpus
+
+    columns = dict(pair("--column", text) for text in column or ())
+    print(import_corpus(kind, source, out, columns).describe())

@@ -1,0 +1,47 @@
+"""What several commands share: their options, and lines for a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalkit.core.errors import ConfigError
+
+INCOMPLETE = 2
+"""Exit code of misuse, of defects, and of a run in which nothing could be measured."""
+
+Workers = Annotated[int | None, typer.Option(
+    "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+Run = Annotated[Path, typer.Argument(help="A run folder.")]
+Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
+ConditionName = Annotated[str | None, typer.Option(
+    "--condition", help="One condition; default: all, pooled.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def say(line: str) -> None:
+    """A line for a person, beside what a script reads."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def processes(workers: int | None) -> int:
+    """As many as were asked for, or one for each core that this process may use."""
+    if workers is not None:
+        return workers
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pair(option: str, text: str) -> tuple[str, str]:
+    """The two names of "KEY=VALUE". Raises ConfigError, naming the option, where there is no =."""
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise ConfigError(f"{option} {text!r}: expected two names with = between them")
+    return key, value

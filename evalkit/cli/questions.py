@@ -1,0 +1,118 @@
+"""Commands that ask a run folder something: ``groups``, ``systems``, ``cohorts``, ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalkit import api
+from evalkit.cli.options import ConditionName, Json, Out, Pipeline, Run, Seed, say
+
+
+def report(runs: Annotated[list[Path], typer.Argument(
+               help="Run folders, the oldest first: the last is reported, beside the others.")],
+           out: Out,
+           by: Annotated[str | None, typer.Option(
+               help="Metadata column to group speakers by.")] = None,
+           markdown: Annotated[Path | None, typer.Option(
+               help="File to write a summary into, for a pull request.")] = None) -> None:
+    """Write a run as one folder of static HTML.
+
+    Examples:
+
+        evalkit report runs/v2 --out reports/v2 --by accent
+
+        evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
+    """
+    print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown))
+
+
+def groups(run: Run,
+           by: Annotated[list[str], typer.Option(
+               help="Metadata column; columns joined by commas are crossed. Repeatable.")],
+           metric: Annotated[str, typer.Option(
+               help="Any additive metric of the run, or eer of speaker verification.")] = "wer",
+           pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
+           as_json: Json = False) -> None:
+    """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
+
+    With --metric eer: each group's own equal error rate, and how often it is rejected and accepted
+    wrongly at the one threshold that everybody gets, under each condition.
+
+    Examples:
+
+        evalkit groups runs/v2 --by gender --by country
+
+        evalkit groups runs/v2 --by gender,accent --metric cer --json
+
+        evalkit groups runs/v2 --by gender --metric eer
+    """
+    if metric == "eer":
+        return _verification(run, by, pipeline, condition, seed, as_json)
+    reports = api.groups(run, by, metric=metric, pipeline=pipeline, condition=condition, seed=seed)
+    from evalkit.terminal import print_groups, print_json
+
+    if as_json:
+        return print_json([report.to_dict() for report in reports])
+    print_groups(reports, api.read_run(run).record().metrics[metric])
+
+
+def _verification(run: Path, by: list[str], pipeline: str | None, condition: str | None,
+                  seed: int, as_json: bool) -> None:
+    reports = api.verification(run, by, pipeline=pipeline, condition=condition, seed=seed)
+    from evalkit.terminal import print_json, print_verification
+
+    if as_json:
+        return print_json([report.to_dict() for report in reports])
+    print_verification(reports)
+
+
+def systems(run: Run,
+            metric: Annotated[str, typer.Option(help="Any additive metric of the run.")] = "wer",
+            condition: ConditionName = None, seed: Seed = 0, as_json: Json = False) -> None:
+    """Compare the pipelines of a run two by two, on the same utterances.
+
+    The speaker bootstrap decides; matched pairs (MAPSSWE), Wilcoxon over speakers and McNemar
+    over sentences stand beside it.
+
+    Example:
+
+        evalkit systems runs/ab
+    """
+    pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
+    from evalkit.statistics.groups import plain_data
+    from evalkit.terminal import print_json, print_systems
+
+    if as_json:
+        return print_json(plain_data(pairs))
+    print_systems(pairs, api.read_run(run).record().metrics[metric])
+
+
+def cohorts(run: Run,
+            finder: Annotated[list[str] | None, typer.Option(
+                help="tree, geodemographic, clusters, predicted, declared, slices; default: all "
+                     "that the run has the data for. Repeatable.")] = None,
+            metric: Annotated[str, typer.Option(
+                help="Any additive metric, or false_rejects of speaker verification.")] = "wer",
+            pipeline: Pipeline = None, condition: ConditionName = None,
+            postcodes: Annotated[Path | None, typer.Option(
+                help="Table of postal codes with population attributes, CSV.")] = None,
+            seed: Seed = 0, as_json: Json = False) -> None:
+    """Discover underserved cohorts on half of the speakers, and confirm them on the other half.
+
+    Examples:
+
+        evalkit cohorts runs/v2
+
+        evalkit cohorts runs/v2 --finder tree --metric stoi --condition babble_5db
+    """
+    say(f"looking for underserved cohorts in {run}")
+    findings = api.cohorts(run, finders=finder or (), metric=metric, pipeline=pipeline,
+                           condition=condition, postcodes=postcodes, seed=seed)
+    from evalkit.terminal import print_cohorts, print_json
+
+    if as_json:
+        return print_json(findings.to_dict())
+    print_cohorts(findings)

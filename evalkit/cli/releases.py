@@ -1,0 +1,120 @@
+"""Commands about versions: ``compare``, ``history``, ``baseline`` and ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalkit import api
+from evalkit.cli.options import Run, Seed
+
+if TYPE_CHECKING:
+    from evalkit.store.documents.comparison import Comparison
+
+baseline = typer.Typer(no_args_is_help=True, help="Keep what a later version is compared with.")
+export = typer.Typer(no_args_is_help=True, help="Hand results to other tools.")
+
+
+def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen baseline.")],
+            candidate: Run,
+            gates: Annotated[Path | None, typer.Option(
+                help="gates.yaml; default: no significant change for the worse in any metric "
+                     "as a whole.")] = None,
+            by: Annotated[list[str] | None, typer.Option(
+                help="Show the groups of this column too, or of cohorts.FINDER. Repeatable.")
+                ] = None,
+            junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
+            markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
+            json: Annotated[Path | None, typer.Option(help="Write JSON.")] = None,
+            github: Annotated[bool, typer.Option(
+                "--github", help="Print annotations for GitHub Actions.")] = False,
+            seed: Seed = 0) -> None:
+    """Compare a version with an older one. Exit code 0: pass, 1: regression, 2: incomplete.
+
+    Examples:
+
+        evalkit compare runs/v1 runs/v2
+
+        evalkit compare baseline.json.gz runs/v2 --gates gates.yaml --junit j.xml --github
+    """
+    comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed)
+    from evalkit.compare import formats
+    from evalkit.terminal import print_comparison
+
+    _write_files(comparison, junit, markdown, json)
+    print_comparison(comparison)
+    if github:
+        print(*formats.github(comparison), sep="\n")
+    raise typer.Exit(comparison.exit_code)
+
+
+def _write_files(comparison: Comparison, junit: Path | None, markdown: Path | None,
+                 json: Path | None) -> None:
+    """The comparison in every format that a file was named for."""
+    from evalkit.compare import formats
+    from evalkit.core.files import replacing
+
+    for path, text in ((junit, formats.junit), (markdown, formats.markdown)):
+        if path is not None:
+            with replacing(path) as temporary:
+                temporary.write_text(text(comparison), encoding="utf-8")
+    if json is not None:
+        comparison.write(json)
+
+
+@baseline.command()
+def freeze(run: Run,
+           out: Annotated[Path, typer.Option(
+               "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
+           by: Annotated[list[str] | None, typer.Option(
+               help="Keep the groups of this column too: metadata columns joined by commas are "
+                    "crossed, cohorts.FINDER are found ones. Repeatable.")] = None) -> None:
+    """Keep a run's sums of every speaker in a small file, without audio and text.
+
+    Example:
+
+        evalkit baseline freeze runs/v1 --out baseline.json.gz
+    """
+    frozen = api.freeze(run, out, by=by or ())
+    from evalkit.terminal import line
+
+    print(line(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
+               f"{', '.join(frozen.columns) or 'nothing'}"))
+
+
+def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or baselines.")],
+            metric: Annotated[list[str] | None, typer.Option(
+                help="Default: every headline metric. Repeatable.")] = None,
+            out: Annotated[Path | None, typer.Option(
+                "--out", "-o", help="Write a page (.html) or its figure (.svg).")] = None) -> None:
+    """Show metrics over versions, old to new, with intervals over speakers.
+
+    Example:
+
+        evalkit history runs/v1 runs/v2 --metric wer --out history.html
+    """
+    table, facts = api.history(runs, metrics=metric or (), out=out)
+    from evalkit.compare.history import HEAD, cells
+    from evalkit.terminal import print_table
+
+    print_table(HEAD, cells(table, facts))
+    if out is not None:
+        print(out)
+
+
+@export.command()
+def mlflow(run: Run,
+           uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
+           experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
+           ) -> None:
+    """Log a run's headline values with MLflow (extra: mlflow).
+
+    Example:
+
+        evalkit export mlflow runs/v2 --uri file:mlruns
+    """
+    from evalkit.compare.tracking import export_mlflow
+
+    print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")

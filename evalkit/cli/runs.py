@@ -1,0 +1,103 @@
+"""Commands that make a run folder: ``run`` and ``score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalkit import __version__, api
+from evalkit.cli.options import INCOMPLETE, Out, Workers, processes, say
+from evalkit.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evalkit.store.runfolder import RunFolder
+
+
+def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
+        workers: Workers = None,
+        settings: Annotated[list[str] | None, typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
+        scheduler: Annotated[str | None, typer.Option(
+            help="Address of a Dask scheduler, instead of processes here.")] = None,
+        prune: Annotated[bool, typer.Option(
+            "--prune", help="Remove what earlier configurations left in the folder.")] = False,
+        ) -> None:
+    """Run pipelines over a corpus under conditions, and score every utterance.
+
+    A run that was stopped goes on where it was when it is started again.
+
+    Examples:
+
+        evalkit run eval.yaml --out runs/v2
+
+        evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
+    """
+    say(f"evalkit {__version__}: {config} -> {out}")
+    _finish(api.run(config, out, settings=settings or (), workers=processes(workers),
+                    scheduler=scheduler, prune=prune, say=say))
+
+
+def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The utterances.")],
+          hypotheses: Annotated[list[str], typer.Option(
+              "--hypotheses", "-y", metavar="[NAME=]FILE",
+              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")],
+          out: Out,
+          metric: Annotated[list[str] | None, typer.Option(help="Default: wer and cer.")] = None,
+          normaliser: Annotated[str, typer.Option(
+              help="none, basic or whisper_english, applied to both sides.")] = "basic",
+          costs: Annotated[str, typer.Option(
+              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it.")
+              ] = "levenshtein") -> None:
+    """Score hypotheses that were made elsewhere. Needs no audio and no models.
+
+    Examples:
+
+        evalkit score --manifest test.jsonl --hypotheses v2.jsonl --out runs/v2
+
+        evalkit score -m test.jsonl -y base=a.trn -y new=b.trn -o runs/ab
+    """
+    _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or ("wer", "cer"),
+                      normaliser=normaliser, costs=costs, say=say))
+
+
+def _named(hypotheses: list[str]) -> dict[str, Path]:
+    """The files of ``--hypotheses`` by the names of their systems."""
+    files: dict[str, Path] = {}
+    for item in hypotheses:
+        name, separator, path = item.partition("=")
+        if not separator or Path(item).is_file():
+            name, path = Path(item).stem, item
+        _check_hypotheses(item, name, path)
+        if name in files:
+            raise ConfigError(f"--hypotheses {item}: {name!r} is named twice; write NAME={path}")
+        files[name] = Path(path)
+    return files
+
+
+def _check_hypotheses(item: str, name: str, path: str) -> None:
+    from evalkit.core.config import NAME
+
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it may "
+                          "hold letters, digits and . _ + -, at most 64, and begins with a letter "
+                          "or digit; write NAME=FILE")
+    if not path or Path(path).is_dir():
+        raise ConfigError(f"--hypotheses {item}: {path!r} is not a file; write NAME=FILE")
+
+
+def _finish(folder: RunFolder) -> None:
+    """Prints the headline of a run, and says what was left out and what failed."""
+    from evalkit.terminal import line, print_summary
+
+    record, summary = folder.record(), folder.summary()
+    print_summary(summary, record.metrics)
+    for dropped in record.left_out:
+        say(line(f"left out: {dropped}"))
+    say(f"run folder: {folder.path}")
+    if not any(row.n for row in (*summary.scores, *summary.trials)):
+        why = "the failures above say why" if summary.failures else (
+            "no metric of the run is one of its pipelines")
+        say(f"error: nothing could be measured; {why}")
+        raise typer.Exit(INCOMPLETE)
