@@ -6,13 +6,12 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from evalkit.core import plugins
 from evalkit.core.errors import PluginError
 from evalkit.core.types import Fact
+from evalkit.report import plugin_sections
 from evalkit.report.page import write_report
 from evalkit.report.section import Content, Section
 from evalkit.report.sections import SECTIONS, all_sections
@@ -57,11 +56,8 @@ def test_a_section_of_another_package_is_text_everywhere(fake_run: FakeRun, tmp_
 
 def use(monkeypatch: pytest.MonkeyPatch, section: object) -> None:
     """Makes ``section`` the one that is installed."""
-    module = ModuleType("evalkit_one_section")
-    module.__dict__["SECTION"] = section
-    monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
-    point = plugins.EntryPoint("mine", f"{module.__name__}:SECTION", "evalkit.sections")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    monkeypatch.setattr(plugin_sections, "available", lambda group: {"mine": group})
+    monkeypatch.setattr(plugin_sections, "load", lambda group, name: section)
 
 
 def failing(_: object) -> Content:
