@@ -52,8 +52,14 @@ def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")
         raise typer.Exit(INCOMPLETE)
 
 
+def _layouts() -> str:
+    from evalkit.core.plugins import available
+
+    return f"One of {', '.join(available('corpora'))}."
+
+
 @corpus.command()
-def prepare(kind: Annotated[str, typer.Argument(help="librispeech, kaldi, common_voice, table.")],
+def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
             source: Annotated[Path, typer.Argument(help="Where the corpus is.")],
             out: Annotated[Path, typer.Option("--out", "-o", help="Manifest to write.")],
             column: Annotated[list[str] | None, typer.Option(

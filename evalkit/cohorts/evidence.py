@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from evalkit.cohorts.speakers import Outcomes
 from evalkit.store.scores import ratio
@@ -93,7 +93,7 @@ def t_statistic(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def two_sided_p(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """p-value of ``t_statistic`` for one comparison, 1 where it is undefined."""
     freedom = np.maximum(a[SPEAKERS] + b[SPEAKERS] - 2, 1)
-    p = 2 * stats.t.sf(np.abs(t_statistic(a, b)), freedom)
+    p = 2 * special.stdtr(freedom, -np.abs(t_statistic(a, b)))
     return np.where(np.isnan(p), 1.0, p)
 
 

@@ -121,6 +121,9 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
         if fact.higher_is_better is None:
             raise ConfigError(f"gate {gate}: {gate.metric} cannot be gated: neither higher "
                               "nor lower values are better")
+        if fact.derived is not None:
+            raise ConfigError(f"gate {gate}: {gate.metric} has no sums of its own to compare; gate "
+                              f"{' or '.join(fact.derived.of)}, from which it follows")
         if fact.scale > 1 and gate.tolerance.absolute >= LARGEST_SHARE:
             raise ConfigError(
                 f"gate {gate}: absolute: {gate.tolerance.absolute:g} of {gate.metric} is "

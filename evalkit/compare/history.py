@@ -31,8 +31,8 @@ def history(paths: Sequence[Path], metrics: Sequence[str] = (), *,
     versions = sorted((read_baseline(path, []) for path in paths), key=lambda v: v.facts.created)
     facts = {name: fact for version in versions for name, fact in version.facts.metrics.items()}
     wanted = set(metrics) or {name for name in facts if is_headline(name, facts)}
+    _check_measured(metrics, versions)
     table = pd.DataFrame(_rows(versions, wanted, resampling))
-    _check_measured(metrics, table, facts)
     order = table[COLUMNS[:3]].apply(tuple, axis=1).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True), facts
 
@@ -55,12 +55,11 @@ def _rows(versions: Iterable[Baseline], metrics: set[str], resampling: Resamplin
             for cell in _of_everybody(version) if cell.metric in metrics]
 
 
-def _check_measured(metrics: Sequence[str], table: pd.DataFrame, facts: Mapping[str, Fact]
-                    ) -> None:
-    measured = set(table["metric"]) if len(table) else set()
+def _check_measured(metrics: Iterable[str], versions: Iterable[Baseline]) -> None:
+    measured = {cell.metric for version in versions for cell in _of_everybody(version)}
     if missing := sorted(set(metrics) - measured):
         raise ConfigError(f"no version has a metric {missing[0]!r}; there are "
-                          f"{', '.join(sorted(facts))}")
+                          f"{', '.join(sorted(measured))}")
 
 
 def _of_everybody(version: Baseline) -> Iterator[Cell | TrialCell]:

@@ -15,8 +15,8 @@ from typing import Any
 from evalkit.core.errors import ConfigError, PluginError, one_line
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
-          "trainable_recognizers", "trainable_encoders", "metrics", "cohorts", "mitigations",
-          "sections")
+          "trainable_recognizers", "trainable_encoders", "metrics", "cohorts",
+          "recognition_arms", "verification_arms", "sections")
 
 # Where an optional package comes from, so that its absence can be mended in one command.
 EXTRA_OF_PACKAGE = {

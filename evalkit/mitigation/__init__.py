@@ -1,1 +1,1 @@
-"""Can a disparity be mended: experiments that train again, and score before and after."""
+"""Can a disparity be reduced? Experiments that train again, and score before and after."""

@@ -46,12 +46,12 @@ def run_mitigation(config: MitigationConfig, out: Path, *, say: Say = lambda lin
 
     What an earlier, perhaps killed, call left there is used where nothing that decides it has
     changed. ``workers`` processes share the work; this one does it where 0. Raises EvalkitError
-    for what the user can mend."""
+    for what the user can correct."""
     folder = out / "mitigation"
-    return [*(run_recognition(one, folder / name, say=_named(name, say), workers=workers)
-              for name, one in config.recognition.items()),
-            *(run_verification(one, folder / name, say=_named(name, say), workers=workers)
-              for name, one in config.verification.items())]
+    return [*(run_recognition(settings, folder / name, say=_named(name, say), workers=workers)
+              for name, settings in config.recognition.items()),
+            *(run_verification(settings, folder / name, say=_named(name, say), workers=workers)
+              for name, settings in config.verification.items())]
 
 
 def _named(name: str, say: Say) -> Say:

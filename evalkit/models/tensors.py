@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
 
 
@@ -30,6 +31,22 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with safe_open(path, framework="pt") as file:
         description = json.loads((file.metadata() or {}).get("evalkit", "{}"))
     return load_file(path), description
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Writes the state of ``module`` as safetensors, tensors that share memory once each."""
+    state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    save_tensors(path, state, {})
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Gives ``module`` the state that ``save_weights`` wrote. Raises ConfigError where ``path``
+    holds something else."""
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ConfigError(f"{path}: cannot load these weights: {one_line(error)}; give the file "
+                          "that `evalkit mitigate` wrote for this model") from error
 
 
 def padded(waves: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -12,9 +12,20 @@ from types import ModuleType
 NATIVE = "torchaudio._extension"
 
 
+def ensure_speechbrain() -> None:
+    """Makes SpeechBrain importable. To be called before anything of it is imported. Raises
+    ImportError where it or torchaudio is not installed."""
+    ensure_torchaudio()
+    from speechbrain.utils.importutils import LazyModule
+
+    # Whoever asks all loaded modules for their files, as inspect does, would load every optional
+    # part of SpeechBrain and fail on those that are not installed.
+    LazyModule.__file__ = None
+
+
 def ensure_torchaudio() -> None:
     """Imports torchaudio; where its native library does not load, imports it without. To be
-    called before speechbrain is imported. Raises ImportError where it is not installed."""
+    called before a package that imports it. Raises ImportError where it is not installed."""
     try:
         import torchaudio
     except OSError:

@@ -75,8 +75,8 @@ def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Hea
     rows = scores[scores["metric"] == metric]
     measured = rows.groupby(["pipeline", "condition"]).groups
     reports = [
-        group_table(rows, utterances, [column], metric=metric, pipeline=p, condition=c,
-                    higher_is_better=bool(fact.higher_is_better))
+        group_table(rows, utterances, [column], metric=metric, fact=fact, pipeline=p,
+                    condition=c)
         for p in headline.pipelines for c in headline.conditions if (p, c) in measured]
     group = labels_of(utterances[column])
     order = _worst_first(rows, dict(zip(utterances["utterance_id"], group, strict=True)), fact)

@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 from threadpoolctl import ThreadpoolController
 
 from evalkit.core.types import Interval, Method
@@ -227,7 +227,7 @@ def _symmetric(estimate: _Estimate, resampling: Resampling, moments: _Moments | 
     if logarithmic:
         draws = _Moments(np.log(draws.value), draws.se / draws.value)
         value, se = np.log(value), se / value
-    reach = se * (stats.t.ppf(resampling.tails[1], estimate.df) if moments is None else
+    reach = se * (special.stdtrit(estimate.df, resampling.tails[1]) if moments is None else
                   np.nanquantile(ratio(np.abs(draws.value - value), draws.se), resampling.level))
     low, high = value - reach, value + reach
     if logarithmic:
@@ -240,11 +240,12 @@ def _symmetric(estimate: _Estimate, resampling: Resampling, moments: _Moments | 
 def _bca(tails: np.ndarray, drawn: np.ndarray, estimate: _Estimate) -> np.ndarray:
     """Bias-corrected and accelerated tails (Efron 1987, equations 2.3 and 6.6)."""
     below = np.mean(drawn < estimate.value) + np.mean(drawn == estimate.value) / 2
-    bias = stats.norm.ppf(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
+    bias = special.ndtri(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
     cubes, squares = (estimate.influence**3).sum(), (estimate.influence**2).sum()
     acceleration = cubes / (6 * squares**1.5)
-    z = bias + stats.norm.ppf(tails)
-    return stats.norm.cdf(bias + z / (1 - acceleration * z))
+    z = bias + special.ndtri(tails)
+    adjusted: np.ndarray = special.ndtr(bias + z / (1 - acceleration * z))
+    return adjusted
 
 
 def _warning(estimate: _Estimate, n_speakers: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Error rates of speaker verification with intervals, and how they differ between groups.
+"""Error rates of speaker verification with intervals.
 
 A draw takes speakers with replacement; a trial between two speakers counts as often as the
 product of their draws, a target trial as often as its speaker was drawn, so that both sides
@@ -10,21 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, special, stats
+from scipy import special
 
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
-from evalkit.statistics.labels import UNKNOWN
-from evalkit.statistics.permutation import p_value
 from evalkit.store.scores import ratio
 from evalkit.store.trials import SUMMARIES, DetectionCurve, crossing, equal_error_rate
-
-Rule = Literal["both", "enrol", "either"]
-"""Which trials are a group's: those whose two speakers are both of it, whose enrolled speaker
-is, or either of whose speakers is. Same-group impostors are the harder ones."""
 
 FEWER_DRAWS = Resampling(draws=1_000)
 """Enough for a standard error, and every draw passes over all trials."""
@@ -42,32 +36,6 @@ class DetectionInterval:
     n_nontargets: int
     n_speakers: int
     warning: str | None = None
-
-
-@dataclass(frozen=True)
-class GroupDetection:
-    """A group's own equal error rate and costs, and at the global threshold its miss (false
-    rejection) and false-alarm (false acceptance) rates."""
-
-    group: str
-    rates: dict[str, DetectionInterval]
-
-
-@dataclass(frozen=True)
-class DetectionFairness:
-    """At one ``threshold`` for everybody: ``fdr``, the fairness discrepancy rate (Pereira &
-    Marcel 2021; 1 is fair), ``garbe``, the Gini aggregation rate for biometric equitability
-    (Howard et al. 2022; 0 is fair), both with weight ``alpha`` on false alarms. ``expected_*``
-    and ``p_*`` are what speakers with permuted groups give."""
-
-    threshold: float
-    alpha: float
-    fdr: float
-    garbe: float
-    expected_fdr: float
-    expected_garbe: float
-    p_fdr: float
-    p_garbe: float
 
 
 class Trials(NamedTuple):
@@ -124,7 +92,7 @@ class Corners(NamedTuple):
     others: _Class
 
     def curve(self, often: np.ndarray) -> DetectionCurve:
-        """The curve where every speaker counts as ``often``, (speakers,), as told."""
+        """The curve where every speaker counts ``often`` times, (speakers,)."""
         return DetectionCurve(self.thresholds, self.targets.rejected(often),
                               1 - self.others.rejected(often))
 
@@ -186,109 +154,9 @@ def speaker_values(trials: Trials) -> dict[str, np.ndarray]:
     return dict(zip(whole, values.T, strict=True))
 
 
-def by_group(trials: Trials, groups: Mapping[str, str], threshold: float, rule: Rule = "both",
-             resampling: Resampling = FEWER_DRAWS) -> list[GroupDetection]:
-    """``detection_intervals`` of every group's trials under ``rule``, at the global
-    ``threshold``; ``groups`` maps speakers to groups, those it lacks are "unknown"."""
-    names, place = np.unique(group_labels(trials, groups), return_inverse=True)
-    at, group = _memberships(trials, place, rule)
-    found = []
-    for i, name in enumerate(names):
-        found.append(GroupDetection(str(name), detection_intervals(
-            trials.take(np.sort(at[group == i])), threshold, resampling)))
-    return found
-
-
-def count_by_group(trials: Trials, groups: Mapping[str, str], rule: Rule = "both"
-                   ) -> dict[str, int]:
-    """How many of ``trials`` are each group's under ``rule``; groups as ``by_group`` has them."""
-    names, place = np.unique(group_labels(trials, groups), return_inverse=True)
-    _, group = _memberships(trials, place, rule)
-    return dict(zip(map(str, names), np.bincount(group, minlength=len(names)).tolist(),
-                    strict=True))
-
-
-def fairness(trials: Trials, groups: Mapping[str, str], threshold: float, rule: Rule = "both", *,
-             alpha: float = 0.5, resampling: Resampling = FEWER_DRAWS) -> DetectionFairness:
-    """FDR and GARBE of the groups at ``threshold``, beside what groups permuted over speakers
-    give. Speakers without a group, and groups without both kinds of trial, have no part."""
-    label = group_labels(trials, groups)
-    known = np.flatnonzero(label != UNKNOWN)
-    names, code = np.unique(label[known], return_inverse=True)
-    counted = _counted(trials, threshold)
-    rng = np.random.default_rng(resampling.seed)
-
-    def unfairness(codes: np.ndarray) -> tuple[float, float]:
-        member = np.zeros((len(label), len(names)))
-        member[known, codes] = 1.0
-        sums = [_within(pairs, member, rule) for pairs in counted]
-        return _unfairness(ratio(sums[0], sums[1]), ratio(sums[2], sums[3]), alpha)
-
-    seen = np.array(unfairness(code))
-    null = np.array([unfairness(rng.permutation(code)) for _ in range(resampling.draws)])
-    p = p_value(seen, null)
-    chance = np.nanmean(null, axis=0)
-    return DetectionFairness(
-        threshold, alpha, fdr=float(1 - seen[0]), garbe=float(seen[1]),
-        expected_fdr=float(1 - chance[0]), expected_garbe=float(chance[1]),
-        p_fdr=float(p[0]), p_garbe=float(p[1]))
-
-
-def gini(rates: np.ndarray) -> float:
-    """Gini coefficient of ``rates`` (n,) with the small-sample factor n / (n - 1): 0 where all
-    are equal, 1 where one group has all errors (Howard et al. 2022, equation 5)."""
-    n, mean = len(rates), rates.mean()
-    if n < 2 or mean == 0:
-        return 0.0 if n >= 2 else np.nan
-    differences = np.abs(rates[:, None] - rates[None, :]).sum()
-    return float(n / (n - 1) * differences / (2 * n**2 * mean))
-
-
 def global_threshold(trials: Trials) -> float:
     """The threshold of the equal error rate over all trials."""
     return equal_error_rate(trials.scores, trials.target).threshold
-
-
-def group_labels(trials: Trials, groups: Mapping[str, str]) -> np.ndarray:
-    """The group of every speaker code, "unknown" where ``groups`` has none."""
-    return np.array([groups.get(speaker, UNKNOWN) for speaker in trials.speakers], object)
-
-
-def _memberships(trials: Trials, place: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of trials and the group each counts in, from the groups of speakers (-1: none)."""
-    enrol, test = place[trials.enrol], place[trials.test]
-    inside = (enrol >= 0) & ((enrol == test) | (rule != "both"))
-    also = (test >= 0) & (test != enrol) & (rule == "either")
-    at = np.concatenate([np.flatnonzero(inside), np.flatnonzero(also)])
-    return at, np.concatenate([enrol[inside], test[also]])
-
-
-def _counted(trials: Trials, threshold: float) -> list[sparse.csr_array]:
-    """By pair of speakers (enrolled, tested): misses, target trials, false alarms, others."""
-    accepted = trials.scores >= threshold
-    shape = (len(trials.speakers),) * 2
-    return [sparse.coo_array((of.astype(float), (trials.enrol, trials.test)), shape).tocsr()
-            for of in (trials.target & ~accepted, trials.target, ~trials.target & accepted,
-                       ~trials.target)]
-
-
-def _within(pairs: sparse.csr_array, member: np.ndarray, rule: Rule) -> np.ndarray:
-    """Sums (groups,) of ``pairs`` under ``rule``, by who is a ``member`` (speakers, groups)."""
-    both: np.ndarray = (member * (pairs @ member)).sum(axis=0)
-    if rule == "both":
-        return both
-    enrol: np.ndarray = pairs.sum(axis=1) @ member
-    return enrol if rule == "enrol" else enrol + pairs.sum(axis=0) @ member - both
-
-
-def _unfairness(miss: np.ndarray, false_alarm: np.ndarray, alpha: float) -> tuple[float, float]:
-    """1 - FDR and GARBE of rates (groups,); NaN where fewer than two groups have both."""
-    both = ~np.isnan(miss + false_alarm)
-    if both.sum() < 2:
-        return np.nan, np.nan
-    miss, false_alarm = miss[both], false_alarm[both]
-    gap = alpha * np.ptp(false_alarm) + (1 - alpha) * np.ptp(miss)
-    return float(gap), alpha * gini(false_alarm) + (1 - alpha) * gini(miss)
 
 
 def _draws(trials: Trials, corners: Corners, threshold: float | None, resampling: Resampling
@@ -315,7 +183,7 @@ def _interval(name: str, value: float, drawn: np.ndarray, n: int, resampling: Re
     is_cost = name in SUMMARIES
     if not ((is_cost or 0 < value < 1) and se > 0):
         return np.nan, np.nan, f"{n} speakers and a value of {value:g}: no interval"
-    reach = stats.t.ppf(resampling.tails[1], n - 1) * se * np.array([-1.0, 1.0])
+    reach = special.stdtrit(n - 1, resampling.tails[1]) * se * np.array([-1.0, 1.0])
     low, high = (np.clip(value + reach, 0.0, 1.0) if is_cost else
                  special.expit(special.logit(value) + reach / (value * (1 - value))))
     return float(low), float(high), None
@@ -323,7 +191,7 @@ def _interval(name: str, value: float, drawn: np.ndarray, n: int, resampling: Re
 
 def _rates(corners: Corners, often: np.ndarray, threshold: float | None = None
            ) -> dict[str, float]:
-    """Every rate and cost where speakers count as ``often``, (speakers,), as told."""
+    """Every rate and cost where speakers count ``often`` times, (speakers,)."""
     curve = corners.curve(often)
     rates = {"eer": crossing(curve).value}
     rates |= {name: formula(curve) for name, formula in SUMMARIES.items()}

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Fact, Interval
 from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
-from evalkit.statistics.bootstrap import Contrast, Interval, Resampling, intervals
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness
 from evalkit.statistics.labels import UNKNOWN, labels_of
@@ -21,8 +22,6 @@ from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.sums import SpeakerSums, design_effect, only, speaker_sums
 
 Status = Literal["ok", "insufficient", "unknown"]
-COUNTS = frozenset({"wer", "cer"})
-"""Metrics whose amounts are counts of errors, which Poisson regression is for."""
 
 
 class Floors(NamedTuple):
@@ -39,8 +38,8 @@ FLOORS = Floors()
 class GroupRow:
     """One group. ``value`` is its rate; ``design_effect`` how many times larger the variance of
     that is than if speakers were alike; ``gap`` contrasts it with the other "ok" groups together;
-    ``adjusted`` the ratio of its error rate to theirs with
-    the covariates held equal. What does not apply is None."""
+    ``adjusted`` is the ratio of its error rate to theirs with the covariates held equal. What
+    does not apply is None."""
 
     group: str
     status: Status
@@ -75,35 +74,35 @@ class GroupReport:
 
 
 def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str], *,
-                metric: str = "wer", pipeline: str | None = None, condition: str | None = None,
-                covariates: Sequence[str] | None = None, higher_is_better: bool = False,
+                metric: str, fact: Fact, pipeline: str | None = None,
+                condition: str | None = None, covariates: Sequence[str] | None = None,
                 floors: Floors = FLOORS, adjustment: Adjustment = "holm",
-                draws: int = 10_000, seed: int = 0, level: float = 0.95) -> GroupReport:
+                resampling: Resampling = DEFAULT) -> GroupReport:
     """Compares the groups that the columns ``by`` of ``utterances`` (``utterance_id`` and
-    metadata) make, crossed where there are several, on one additive metric of ``scores``.
+    metadata) make, crossed where there are several, on one additive metric of ``scores``, of
+    which ``fact`` says what it means.
 
     ``pipeline`` may be left out where there is one; without ``condition`` all are pooled. The
-    gaps of COUNTS are adjusted for ``covariates``, numeric or categorical columns of either
-    table, by default evalkit.statistics.adjusted.default_covariates. Raises ConfigError for a
-    column, metric, pipeline or condition that there is not."""
-    resampling = Resampling(draws, seed, level)
-    rows = select(scores, metric, pipeline, condition)
-    rows = labelled(rows, utterances, by, covariates or ())
+    gaps of a metric that counts errors are adjusted for ``covariates``, numeric or categorical
+    columns of either table, by default evalkit.statistics.adjusted.default_covariates. Raises
+    ConfigError for a column, metric, pipeline or condition that there is not."""
+    rows = labelled(select(scores, metric, pipeline, condition), utterances, by, covariates or ())
     sums = speaker_sums(rows, cohort="group")
     counted = _counted(rows, floors)
-    ok = set(counted.index[counted["status"] == "ok"])
-    good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in ok])
-    contrasts = against_rest(good, resampling=resampling, adjustment=adjustment)
+    compared = set(counted.index[counted["status"] == "ok"])
+    good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in compared])
     adjusted, reason = None, None
-    if metric in COUNTS:
-        adjusted, reason = _adjusted(rows[rows["group"].isin(ok)], covariates, level)
-    summary = fairness(good, resampling=resampling, higher_is_better=higher_is_better)
-    found = _rows(counted, sums, contrasts, adjusted, resampling)
-    sign = 1 if higher_is_better else -1
-    found.sort(key=lambda row: (row.status != "ok", sign * np.nan_to_num(row.value.value)))
+    if fact.is_count:
+        adjusted, reason = _adjusted(rows[rows["group"].isin(compared)], covariates,
+                                     resampling.level)
+    table = _rows(counted, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
+                  adjusted, resampling)
+    table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
     notes = (sums.warning, _moving_speakers(sums), _unlabelled(counted), reason)
-    return GroupReport(tuple(by), metric, str(rows["pipeline"].iloc[0]), condition, adjustment,
-                       found, summary, adjusted, [note for note in notes if note])
+    return GroupReport(
+        tuple(by), metric, str(rows["pipeline"].iloc[0]), condition, adjustment, table,
+        fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
+        adjusted, [note for note in notes if note])
 
 
 def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: str | None
@@ -112,11 +111,11 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
     what there is, for a name that there is not, and for several pipelines and none named."""
     rows = scores
     for column, name in (("metric", metric), ("pipeline", pipeline), ("condition", condition)):
-        there = sorted(rows[column].unique())
-        if name is None and column == "pipeline" and len(there) > 1:
-            raise ConfigError(f"several pipelines: name one of {', '.join(there)}")
-        if name is not None and name not in there:
-            raise ConfigError(f"no {column} {name!r}; there are {', '.join(there)}")
+        present = sorted(rows[column].unique())
+        if name is None and column == "pipeline" and len(present) > 1:
+            raise ConfigError(f"several pipelines: name one of {', '.join(present)}")
+        if name is not None and name not in present:
+            raise ConfigError(f"no {column} {name!r}; there are {', '.join(present)}")
         rows = rows if name is None else rows[rows[column] == name]
     return rows
 
@@ -127,17 +126,22 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     the labels of ``by`` joined by ", ", a missing or blank one "unknown". Labels are those of the
     utterances, also where ``rows`` have a column of that name."""
     facts = utterances.set_index("utterance_id")
-    known = {*facts, *rows}
-    missing = [column for column in (*by, *covariates) if column not in known]
-    if not by or missing:
-        raise ConfigError(f"no column {', '.join(map(repr, missing)) or 'named'} to group or "
-                          f"adjust by; there are {', '.join(map(str, facts.columns))}")
+    _require(facts, rows, by, covariates)
     labels = [labels_of(rows["utterance_id"].map(facts[column]) if column in facts
                         else rows[column]) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
     more = facts.drop(columns=[c for c in facts if c in rows or c in ("group", "labelled")])
     return rows.join(more, on="utterance_id").assign(
         group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
+
+
+def _require(facts: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str],
+             covariates: Iterable[str]) -> None:
+    known = {*facts, *rows}
+    missing = [column for column in (*by, *covariates) if column not in known]
+    if not by or missing:
+        raise ConfigError(f"no column {', '.join(map(repr, missing)) or 'named'} to group or "
+                          f"adjust by; there are {', '.join(map(str, facts.columns))}")
 
 
 def plain_data(value: Any) -> Any:
@@ -175,16 +179,16 @@ def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupCon
     values = intervals(sums, [Contrast((i, 0)) for i in place.values()], resampling)
     effect = design_effect(sums)[:, 0]
     gaps = {contrast.group: contrast for contrast in contrasts}
-    found = []
+    table = []
     for group, row in counted.iterrows():
         name = str(group)
         measured = name in place
-        found.append(GroupRow(
+        table.append(GroupRow(
             name, row["status"], int(row["n"]), int(row["n_failed"]), int(row["n_speakers"]),
             float(row["weight"]), values[place[name]] if measured else NOTHING,
             float(effect[place[name]]) if measured else np.nan,
             gaps.get(name), adjusted.ratios.get(name) if adjusted else None))
-    return found
+    return table
 
 
 NOTHING = Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, "t", "nothing was measured")

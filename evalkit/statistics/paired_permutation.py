@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.store.scores import ratio
@@ -85,7 +85,7 @@ def _tails(z: np.ndarray, n: np.ndarray) -> np.ndarray:
     share = np.minimum(np.round(z * z / np.maximum(n, 1), 12), 1.0)
     with np.errstate(divide="ignore"):
         t = np.sqrt(np.maximum(n - 1, 1) / (1 / np.maximum(share, 1e-300) - 1))
-    tail: np.ndarray = 2 * stats.t.sf(t, np.maximum(n - 1, 1))
+    tail: np.ndarray = 2 * special.stdtr(np.maximum(n - 1, 1), -t)
     return np.where((share > 0) & (n > 1), tail, 1.0)
 
 

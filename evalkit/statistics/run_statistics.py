@@ -3,17 +3,18 @@ two by two."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from evalkit.core.alignment import Alignment
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
-from evalkit.statistics.groups import COUNTS, GroupReport, group_table, select
+from evalkit.statistics.groups import GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
 from evalkit.statistics.verification import VerificationReport, verification_table
@@ -31,7 +32,7 @@ def headline_intervals(run: RunFolder, metrics: Sequence[str],
     """Confidence intervals of the run's headline values: of the additive ones among ``metrics``
     by resampling speakers, pipelines on the same draws; of trials by resampling both sides.
     What has no interval is left out."""
-    found: dict[Key, tuple[float, float]] = {}
+    bounds: dict[Key, tuple[float, float]] = {}
     scores = run.scores()
     scores = scores[scores["metric"].isin(metrics) & scores["error"].isna()]
     for (condition, metric), rows in scores.groupby(["condition", "metric"]):
@@ -39,9 +40,9 @@ def headline_intervals(run: RunFolder, metrics: Sequence[str],
         wanted = [Contrast((0, i)) for i in range(len(sums.systems))]
         for pipeline, interval in zip(sums.systems, intervals(sums, wanted, resampling),
                                       strict=True):
-            found[pipeline, str(condition), str(metric)] = interval.low, interval.high
-    found |= _trial_intervals(run, resampling)
-    return {key: bounds for key, bounds in found.items() if np.isfinite(bounds).all()}
+            bounds[pipeline, str(condition), str(metric)] = interval.low, interval.high
+    bounds |= _trial_intervals(run, resampling)
+    return {key: ends for key, ends in bounds.items() if np.isfinite(ends).all()}
 
 
 def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[float, float]]:
@@ -49,25 +50,24 @@ def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[
     known = people.dropna(subset="speaker_id")
     speakers = dict(zip(known["utterance_id"], known["speaker_id"], strict=True))
     draws = replace(resampling, draws=min(resampling.draws, TRIAL_DRAWS))
-    found: dict[Key, tuple[float, float]] = {}
+    bounds: dict[Key, tuple[float, float]] = {}
     for (pipeline, condition), rows in trials.groupby(["pipeline", "condition"]):
         rates = detection_intervals(sorted_trials(rows, speakers), resampling=draws)
-        found |= {(str(pipeline), str(condition), metric): (rate.low, rate.high)
-                  for metric, rate in rates.items()}
-    return found
+        bounds |= {(str(pipeline), str(condition), metric): (rate.low, rate.high)
+                   for metric, rate in rates.items()}
+    return bounds
 
 
-def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str = "wer",
+def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str,
                   pipeline: str | None = None, condition: str | None = None,
                   seed: int = 0) -> list[GroupReport]:
     """One report for every pipeline that has ``metric`` (or the one named) and every set of
     crossed columns in ``by``. Raises ConfigError as group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
-    there = _pipelines(scores, metric)
-    names = [pipeline] if pipeline is not None else there
-    return [group_table(scores, utterances, columns, metric=metric, pipeline=name,
-                        condition=condition, seed=seed,
-                        higher_is_better=bool(facts[metric].higher_is_better))
+    measured = _pipelines(scores, metric)
+    names = [pipeline] if pipeline is not None else measured
+    return [group_table(scores, utterances, columns, metric=metric, fact=facts[metric],
+                        pipeline=name, condition=condition, resampling=Resampling(seed=seed))
             for name in names for columns in by]
 
 
@@ -84,40 +84,57 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
         raise ConfigError(f"{run.path}: no trials of speaker verification have a score; give a "
                           "pipeline an encoder, and the corpus speakers with two utterances")
     for column, name in (("pipeline", pipeline), ("condition", condition)):
-        there = sorted(trials[column].unique())
-        if name is not None and name not in there:
+        present = sorted(trials[column].unique())
+        if name is not None and name not in present:
             raise ConfigError(f"no trials of the {column} {name!r}; there are some of "
-                              f"{', '.join(there)}")
+                              f"{', '.join(present)}")
         trials = trials if name is None else trials[trials[column] == name]
     return [verification_table(rows, utterances, columns, resampling=Resampling(draws, seed))
             for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
 
 
-def compare_pipelines(run: RunFolder, *, metric: str = "wer", condition: str | None = None,
+def compare_pipelines(run: RunFolder, *, metric: str, condition: str | None = None,
                       seed: int = 0) -> list[SystemComparison]:
     """Every two pipelines of the run that have ``metric``, under one condition, which may be left
-    out where there is one. Matched pairs and McNemar are for word errors.
+    out where there is one. McNemar's test is for metrics that count errors, and matched pairs for
+    the one whose errors are those of the alignments that the run has stored.
 
     Raises ConfigError for a metric or condition that there is not."""
-    scores, facts = run.scores(), run.record().metrics
+    scores, fact = run.scores(), run.record().metrics.get(metric)
     condition = condition or _only_condition(scores)
     names = _pipelines(scores, metric)
+    if fact is None:
+        raise ConfigError(f"{run.path}: run.json does not define {metric!r}")
     rows = {name: select(scores, metric, name, condition) for name in names}
+    stored = _alignments(run, condition)
+    aligned = all(_counts_errors_of(stored.get(name, {}), rows[name]) for name in names)
+    return [compare_systems(rows[a], rows[b], (a, b), fact=fact,
+                            alignments=(stored[a], stored[b]) if aligned else None,
+                            resampling=Resampling(seed=seed))
+            for a, b in combinations(names, 2)]
+
+
+def _alignments(run: RunFolder, condition: str) -> dict[str, dict[str, str]]:
+    """By pipeline and utterance the JSON of evalkit.core.alignment."""
     outputs = run.outputs().query("condition == @condition").dropna(subset="alignment")
-    heard = {name: dict(zip(table["utterance_id"], table["alignment"], strict=True))
-             for name, table in outputs.groupby("pipeline")}
-    return [compare_systems(
-        rows[a], rows[b], (a, b), alignments=(heard[a], heard[b]) if metric == "wer" else None,
-        counts=metric in COUNTS, resampling=Resampling(seed=seed),
-        higher_is_better=bool(facts[metric].higher_is_better))
-        for a, b in combinations(names, 2)]
+    return {str(name): dict(zip(table["utterance_id"], table["alignment"], strict=True))
+            for name, table in outputs.groupby("pipeline")}
+
+
+def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool:
+    """Whether the amounts of a metric's rows are the numbers of errors in ``alignments``."""
+    measured = rows[rows["error"].isna()]
+    return all(utterance in alignments
+               and Alignment.from_json(alignments[utterance]).errors == amount
+               for utterance, amount in zip(measured["utterance_id"], measured["amount"],
+                                            strict=True))
 
 
 def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:
     names = scores.loc[scores["metric"] == metric, "pipeline"].unique().tolist()
     if not names:
-        there = ", ".join(sorted(scores["metric"].unique()))
-        raise ConfigError(f"no metric {metric!r} in this run; there are {there}")
+        present = ", ".join(sorted(scores["metric"].unique()))
+        raise ConfigError(f"no metric {metric!r} in this run; there are {present}")
     return sorted(names)
 
 

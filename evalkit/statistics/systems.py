@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.alignment import Alignment, align
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
+from evalkit.core.types import Fact, Interval
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.matched_pairs import (
     MatchedPairs,
     PairedTest,
@@ -43,23 +44,23 @@ class SystemComparison:
 
 def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("a", "b"), *,
                     alignments: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
-                    counts: bool = True, higher_is_better: bool = False,
-                    resampling: Resampling = DEFAULT) -> SystemComparison:
+                    fact: Fact, resampling: Resampling = DEFAULT) -> SystemComparison:
     """Compares rows of the scores table for one metric, pipeline and condition each, paired by
-    utterance. ``counts``: an amount of 0 is a sentence without error. ``alignments`` map
-    utterances to the JSON of evalkit.core.alignment; they are aligned anew with sclite's costs."""
+    utterance. ``fact`` says what the metric means: where it counts errors, an amount of 0 is a
+    sentence without error. ``alignments`` map utterances to the JSON of evalkit.core.alignment;
+    they are aligned anew with sclite's costs."""
     common, dropped = _common(a, b)
     both = pd.concat([a.assign(system="0"), b.assign(system="1")])
     both = both[both["utterance_id"].isin(common)]
     sums = speaker_sums(both, system="system")
     wanted = [Contrast((0, 0)), Contrast((0, 1)), Contrast((0, 0), (0, 1))]
     rate_a, rate_b, difference = intervals(sums, wanted, resampling)
-    sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if counts else None
+    sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
     return SystemComparison(*names, len(common), dropped, rate_a, rate_b, difference,
-                            wilcoxon(sums, 0, 1, higher_is_better=higher_is_better), sentences,
-                            pairs, warnings)
+                            wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
+                            sentences, pairs, warnings)
 
 
 def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, int]:

@@ -13,15 +13,17 @@ import pandas as pd
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import (
     FEWER_DRAWS,
-    DetectionFairness,
     DetectionInterval,
+    detection_intervals,
+    global_threshold,
+    sorted_trials,
+)
+from evalkit.statistics.detection_groups import (
+    DetectionFairness,
     Rule,
     by_group,
     count_by_group,
-    detection_intervals,
     fairness,
-    global_threshold,
-    sorted_trials,
 )
 from evalkit.statistics.groups import FLOORS, Floors, Status, labelled, plain_data
 from evalkit.statistics.labels import UNKNOWN

@@ -1,4 +1,4 @@
-"""What a pipeline's part is made of: packages, programs and weights, named exactly."""
+"""What a system is made of: packages, programs and weights, named exactly."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
 
 
@@ -34,3 +35,22 @@ def stamp(package: str, weights: Iterable[Path] = ()) -> str:
     if digests:
         words.append("sha256:" + hashlib.sha256("".join(digests).encode()).hexdigest())
     return " ".join(words)
+
+
+def model_folder(path: Path | str, *files: str) -> Path:
+    """``path``, a folder that holds a model. Raises ConfigError where one of ``files`` is not in
+    it."""
+    folder = Path(path)
+    for name in files:
+        if not (folder / name).is_file():
+            raise ConfigError(f"{folder}: is no folder of a model: it has no {name}; give the "
+                              "`path` of one that has been downloaded or saved")
+    return folder
+
+
+def stamp_folder(package: str, folder: Path, weights: Path | str | None) -> str:
+    """``stamp`` with all files in the folder of a model, hidden ones and caches aside, and with
+    the ``weights`` that are used instead of its own."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not any(
+        part.startswith((".", "__")) for part in path.relative_to(folder).parts)]
+    return stamp(package, [*files, *([Path(weights)] if weights else [])])

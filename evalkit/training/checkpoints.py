@@ -9,12 +9,12 @@ from safetensors.torch import load_file, save_file
 from torch.optim import Adam
 
 from evalkit.core.files import replacing
-from evalkit.training.trainable import Trainable, parameters
+from evalkit.training.trainable import TrainedRecognizer, parameters
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def save_checkpoint(path: Path, done: int, model: Trainable, optimiser: Adam) -> None:
+def save_checkpoint(path: Path, done: int, model: TrainedRecognizer, optimiser: Adam) -> None:
     """Writes what the step after the ``done`` ones starts from: weights, buffers of layers (the
     means of batch normalisation), and the optimiser's moments."""
     tensors = {"done": torch.tensor(done, device="cpu")}
@@ -29,7 +29,7 @@ def save_checkpoint(path: Path, done: int, model: Trainable, optimiser: Adam) ->
 
 
 @torch.no_grad()
-def resume(path: Path, model: Trainable, optimiser: Adam) -> int:
+def resume(path: Path, model: TrainedRecognizer, optimiser: Adam) -> int:
     """Restores what ``save_checkpoint`` wrote and returns how many steps were done; 0 where
     there is no file."""
     if not path.is_file():

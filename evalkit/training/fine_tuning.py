@@ -16,7 +16,7 @@ from evalkit.core.types import Recording
 from evalkit.training.checkpoints import resume, save_checkpoint
 from evalkit.training.loop import train_steps
 from evalkit.training.penalties import Penalty
-from evalkit.training.trainable import Trainable, loss_per_character, parameters
+from evalkit.training.trainable import TrainedRecognizer, loss_per_character, parameters
 
 
 class Schedule(Strict):
@@ -43,7 +43,7 @@ class Phase:
     share: float = 1.0
 
 
-def fine_tune(model: Trainable, phases: Iterable[Phase], schedule: Schedule, seed: int,
+def fine_tune(model: TrainedRecognizer, phases: Iterable[Phase], schedule: Schedule, seed: int,
               folder: Path) -> None:
     """Trains ``model`` in one phase after the other.
 
@@ -54,7 +54,7 @@ def fine_tune(model: Trainable, phases: Iterable[Phase], schedule: Schedule, see
         _run_phase(model, phase, schedule, (seed, number), folder / f"phase{number}.safetensors")
 
 
-def _run_phase(model: Trainable, phase: Phase, schedule: Schedule, seed: tuple[int, int],
+def _run_phase(model: TrainedRecognizer, phase: Phase, schedule: Schedule, seed: tuple[int, int],
                checkpoint: Path) -> None:
     optimiser = torch.optim.Adam(parameters(model).values(), lr=schedule.learning_rate)
     steps = max(1, round(phase.share * schedule.steps))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from evalkit.core.files import replacing
 from evalkit.core.types import Recording
-from evalkit.training.trainable import Trainable, parameters
+from evalkit.training.trainable import TrainedRecognizer, parameters
 
 Example = TypeVar("Example")
 
@@ -44,7 +44,8 @@ def normalised(fisher: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: part * (count / total) for name, part in fisher.items()}
 
 
-def fisher_of(model: Trainable, speech: Sequence[Recording], cache: Path) -> dict[str, Tensor]:
+def fisher_of(model: TrainedRecognizer, speech: Sequence[Recording], cache: Path
+              ) -> dict[str, Tensor]:
     """The normalised Fisher diagonal of ``model`` on ``speech``, in evaluation mode.
 
     Kept in the folder ``cache`` under a digest of the weights and of the recordings, and read

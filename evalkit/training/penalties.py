@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from evalkit.core.types import Recording
-from evalkit.training.trainable import Trainable
+from evalkit.training.trainable import TrainedRecognizer
 
 Penalty = Callable[[Sequence[Recording]], Tensor]
 
@@ -67,7 +67,7 @@ class KlToStart:
     current ones, in nats, averaged over the frames of a batch (Yu et al. 2013, ICASSP,
     equation 7). The start is in evaluation mode."""
 
-    def __init__(self, model: Trainable, strength: float) -> None:
+    def __init__(self, model: TrainedRecognizer, strength: float) -> None:
         self.model, self.start, self.strength = model, deepcopy(model), strength
         self.start.module.eval().requires_grad_(False)
 

@@ -34,7 +34,7 @@ def identity_head(dimension: int) -> nn.Linear:
     """An affine map (n, dimension) to (n, dimension) that changes nothing yet."""
     head = nn.Linear(dimension, dimension, device="cpu")
     with torch.no_grad():
-        nn.init.eye_(head.weight)
+        head.weight.copy_(torch.eye(dimension, device="cpu"))
         nn.init.zeros_(head.bias)
     return head
 

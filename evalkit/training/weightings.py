@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evalkit.core.config import Strict
 from evalkit.training.speaker_embeddings import balanced_mean, query_means
 
 FLOOR = 1e-4
@@ -128,14 +127,15 @@ class GroupDroWeights(GroupBalancedWeights):
         self.mass = mass / mass.sum()
 
 
-class AdversaryConfig(Strict):
+@dataclass(frozen=True)
+class Adversary:
     """A linear adversary: one hidden layer of ``hidden`` units without a non-linearity, trained
     by Adagrad, as in the code of Lahoti et al. 2020; ``regions`` clusters of the embedding space.
     A faster adversary ends up with a few samples that are hard by noise alone."""
 
-    hidden: int = Field(32, gt=0)
-    regions: int = Field(8, gt=1)
-    learning_rate: float = Field(0.01, gt=0)
+    hidden: Annotated[int, Field(gt=0)] = 32
+    regions: Annotated[int, Field(gt=1)] = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
 
 
 class AdversarialWeights:
@@ -151,7 +151,7 @@ class AdversarialWeights:
     keeps its number. No label is used. Draws come from ``seed``, torch's global state aside.
     """
 
-    def __init__(self, variant: Variant, dimension: int, config: AdversaryConfig, *,
+    def __init__(self, variant: Variant, dimension: int, config: Adversary, *,
                  seed: int, device: torch.device | None = None) -> None:
         self.variant, self.config, self.seed = variant, config, seed
         self.pairwise = variant == "pw"
@@ -161,7 +161,8 @@ class AdversarialWeights:
             self.network = nn.Sequential(
                 nn.Linear(width, config.hidden, device="cpu"),
                 nn.Linear(config.hidden, 1, device="cpu")).to(device)
-        self._optimiser = torch.optim.Adagrad(self.network.parameters(), config.learning_rate)
+        with torch.device("cpu"):  # where Adagrad counts its steps
+            self._optimiser = torch.optim.Adagrad(self.network.parameters(), config.learning_rate)
         self._centres: np.ndarray | None = None
 
     def samples(self, rows: Tensor, embeddings: Tensor) -> Tensor:

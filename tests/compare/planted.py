@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalkit.compare.baseline import Candidate
-from evalkit.core.types import Fact
+from evalkit.core.types import Derived, Fact
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts
 
 FACTS = Facts(created="2026", evalkit="0", command="score",
@@ -16,7 +16,9 @@ FACTS = Facts(created="2026", evalkit="0", command="score",
               pipelines={"asr": {"recognizer": {"name": "x", "identity": "x"}}},
               trials=None, metrics={
                   "wer": Fact("%", False, "word errors"), "pesq_wb": Fact("MOS", True, "quality"),
-                  "level": Fact("dB", None, "loudness")})
+                  "level": Fact("dB", None, "loudness"),
+                  "wip": Fact("%", True, "", derived=Derived(
+                      "product", ("wer.hits", "wer.precision")))})
 
 
 def cell(metric: str, amount: np.ndarray, weight: np.ndarray, **other: object) -> Cell:

@@ -143,7 +143,9 @@ def test_a_gate_that_matches_nothing_is_a_problem(gate: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("gate", "message"), [
-    ({"metric": "shoe"}, "no metric 'shoe'"), ({"metric": "level"}, "neither higher nor lower"),
+    ({"metric": "shoe"}, "no metric 'shoe'"),
+    ({"metric": "wip"}, "wip has no sums of its own to compare; gate wer.hits or wer.precision"),
+    ({"metric": "level"}, "neither higher nor lower"),
     ({"tolerance": {"absolute": 0.5}}, "50 points; write 0.005"),
     ({"scope": "every shoe"}, "no groups by 'shoe'; there are place")])
 def test_a_gate_that_makes_no_sense_is_refused(gate: dict[str, object], message: str) -> None:

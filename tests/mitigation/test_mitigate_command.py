@@ -11,7 +11,7 @@ recognition:
     general: general.jsonl
     dev: dev.jsonl
     test: test.jsonl
-    model: {path: start.safetensors}
+    model: {name: reference, weights: start.safetensors}
     cohorts: {name: declared, columns: [accent], intersections: false}
     arms: [plain, {name: ewc, strengths: [0.1]}]
     seeds: [0]

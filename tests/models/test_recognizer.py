@@ -217,3 +217,37 @@ def test_hypotheses_are_the_same_in_another_process():
                for threads in ("1", "2")}
     here = CtcRecognizer.load(WEIGHTS).transcribe(waves())
     assert outputs == {f"{here}\n"}
+
+
+def test_the_filterbank_is_made_on_the_cpu_and_the_rest_where_it_is_asked_for():
+    with torch.device("meta"):
+        made = CtcRecognizer(SMALL)
+    filters = made.filterbank.compute_fbanks
+    assert {tensor.device.type for tensor in (filters.f_central, filters.band,
+                                              filters.all_freqs_mat)} == {"cpu"}
+    assert {p.device.type for p in made.parameters()} == {"meta"}
+
+
+def test_inputs_follow_the_weights_not_the_default_device(model):
+    """Under a default device that computes nothing, a tensor that is made there would show."""
+    expected, heard = model.loss(waves(), TEXTS), model.transcribe(waves())
+    with torch.device("meta"):
+        assert torch.equal(model.loss(waves(), TEXTS), expected)
+        assert model.transcribe(waves()) == heard
+        model.train().loss(waves(), TEXTS).sum().backward()
+    assert {p.grad.device.type for p in model.parameters()} == {"cpu"}
+
+
+def test_every_input_goes_where_the_weights_are(model, monkeypatch):
+    """torch's meta device refuses tensors of another device as a graphics processor does."""
+    model.to("meta")
+    # SpeechBrain asks which precision autocast has, which the meta device does not know; CTC
+    # has no kernel there.
+    monkeypatch.setattr(type(model.filterbank), "forward",
+                        type(model.filterbank).forward.__wrapped__)
+    given = []
+    monkeypatch.setattr(torch.nn.functional, "ctc_loss",
+                        lambda *tensors, reduction: given.extend(tensors) or torch.zeros(5))
+    model.loss(waves(), TEXTS)
+    assert {value.device.type for value in given if isinstance(value, torch.Tensor)} == {"meta"}
+    assert len(given) == 5

@@ -114,7 +114,7 @@ def test_pairs_say_what_the_comparison_says(written: tuple[FakeRun, Path]) -> No
     assert [row.cells["metric"].text for row in table.rows].count("Word error rate") == 2
     rows = run.table().query("metric == 'wer' and condition == 'clean'")
     a, b = (rows[rows["pipeline"] == name] for name in ("rnnoise", "plain"))
-    difference = compare_systems(a, b).difference
+    difference = compare_systems(a, b, fact=run.headline().facts["wer"]).difference
     first = table.rows[0].cells
     assert (first["a"].text, first["b"].text) == ("rnnoise", "plain")
     assert first["difference"].value == 100 * difference.value

@@ -10,14 +10,12 @@ from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import (
     _draws,
     _rates,
-    by_group,
     corners_of,
     detection_intervals,
-    fairness,
-    gini,
     global_threshold,
     sorted_trials,
 )
+from evalkit.statistics.detection_groups import by_group, fairness, gini
 from evalkit.store.trials import (
     crossing,
     detection_curve,

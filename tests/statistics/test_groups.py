@@ -10,11 +10,14 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Fact
+from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.groups import Floors, group_table, labelled, select
 from evalkit.statistics.labels import labels_of
 from tests.worlds import plant
 
-QUICK = {"draws": 200}
+ERRORS = Fact("%", False, "errors over words", is_count=True)
+QUICK = {"metric": "wer", "fact": ERRORS, "resampling": Resampling(draws=200)}
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +104,8 @@ def test_other_metrics_have_gaps_but_no_rate_ratio(tables):
     scores, utterances = tables
     quality = scores.assign(metric="pesq_wb", amount=4 - scores["amount"] / 10,
                             weight=scores["weight"] ** 0)
-    report = group_table(quality, utterances, ["accent"], metric="pesq_wb",
-                         higher_is_better=True, **QUICK)
+    report = group_table(quality, utterances, ["accent"],
+                         **QUICK | {"metric": "pesq_wb", "fact": Fact("MOS", True, "")})
     ok = [r.value.value for r in report.rows if r.status == "ok"]
     assert ok == sorted(ok)
     assert report.adjusted is None

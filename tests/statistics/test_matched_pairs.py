@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from evalkit.core.alignment import align
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.matched_pairs import Segment, mapsswe, mcnemar, segments, wilcoxon
 from evalkit.statistics.sums import speaker_sums
@@ -114,7 +115,7 @@ def test_comparison_of_two_real_systems(librispeech):
         np.nan, np.nan, "NoHypothesis: none"]
     texts = tuple({u: x.to_json() for u, x in side.items()} for side in (a, b))
     found = compare_systems(scores_of(a), scores, ("b1", "s5"), alignments=texts,
-                            resampling=Resampling(500))
+                            fact=Fact("%", False, "", is_count=True), resampling=Resampling(500))
     assert (found.n, found.n_dropped) == (2619, 1)
     assert found.difference.value == pytest.approx(found.rate_a.value - found.rate_b.value)
     assert 0 < found.difference.low < found.difference.high < 0.03

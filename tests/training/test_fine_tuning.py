@@ -8,17 +8,10 @@ import torch
 
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import available
-from evalkit.mitigation.recognition.arms import (
-    CohortEmbedding,
-    Ewc,
-    FreezeEncoder,
-    FreezeOutput,
-    Mixture,
-    OnlineEwc,
-    Oversample,
-    Plain,
-    Task,
-)
+from evalkit.mitigation.arms.fine_tuning import FreezeEncoder, FreezeOutput, Plain
+from evalkit.mitigation.arms.penalties import Ewc, OnlineEwc
+from evalkit.mitigation.arms.protocols import AdaptationData
+from evalkit.mitigation.arms.replay import CohortEmbedding, Mixture, Oversample
 from evalkit.mitigation.recognition.trials import make_arm
 from evalkit.training import loop
 from evalkit.training.fine_tuning import Phase, Schedule, fine_tune
@@ -31,17 +24,17 @@ TARGETS = [recordings(4, seed=1, shift=1.5), recordings(4, seed=2, shift=2.0)]
 GENERAL = recordings(8, seed=3)
 
 
-def task(folder) -> Task:
+def data(folder) -> AdaptationData:
     cohort_of = {r.utterance.id: cohort
-                 for cohort, heard in enumerate([GENERAL, *TARGETS]) for r in heard}
-    return Task(TARGETS, GENERAL, GENERAL[:3], cohort_of, folder / "fisher")
+                 for cohort, speech in enumerate([GENERAL, *TARGETS]) for r in speech}
+    return AdaptationData(TARGETS, GENERAL, GENERAL[:3], cohort_of, folder / "fisher")
 
 
-def taught(folder, arm=None, strength=0.0, seed=0, schedule=SCHEDULE, model=None):
+def trained(folder, arm=None, strength=0.0, seed=0, schedule=SCHEDULE, model=None):
     """The weights after an arm's phases."""
     model = model or tiny(dropout=0.2)
     torch.manual_seed(seed)
-    phases = (arm or Plain()).phases(task(folder), model, strength)
+    phases = (arm or Plain()).phases(data(folder), model, strength)
     fine_tune(model, phases, schedule, seed, folder)
     return state(model)
 
@@ -72,25 +65,25 @@ START = state(tiny(dropout=0.2))
 def test_the_target_is_learned(tmp_path):
     model = tiny()
     before = model.losses(TARGETS[0]).sum().item()
-    taught(tmp_path, schedule=Schedule(steps=30, batch=4, learning_rate=1e-2), model=model)
+    trained(tmp_path, schedule=Schedule(steps=30, batch=4, learning_rate=1e-2), model=model)
     model.module.eval()
     assert model.losses(TARGETS[0]).sum().item() < 0.8 * before
 
 
 def test_no_strength_is_plain_fine_tuning(tmp_path):
-    plain = taught(tmp_path / "plain")
+    plain = trained(tmp_path / "plain")
     assert distance(plain, START) > 1e-2
-    assert distance(taught(tmp_path / "ewc", Ewc(), 0.0), plain) == 0
-    assert distance(taught(tmp_path / "l2", make_arm_named("l2"), 0.0), plain) == 0
-    assert distance(taught(tmp_path / "other", seed=1), plain) > 1e-3
+    assert distance(trained(tmp_path / "ewc", Ewc(), 0.0), plain) == 0
+    assert distance(trained(tmp_path / "l2", make_arm_named("l2"), 0.0), plain) == 0
+    assert distance(trained(tmp_path / "other", seed=1), plain) > 1e-3
 
 
 def test_a_great_strength_stays_at_the_start(tmp_path):
     """Each step of Adam is at most about a learning rate long, whatever the strength, and the
     last ones are short."""
     long = Schedule(steps=40, batch=2, learning_rate=1e-2)
-    plain = taught(tmp_path / "plain", schedule=long)
-    held = taught(tmp_path / "l2", make_arm_named("l2"), 1e5, schedule=long)
+    plain = trained(tmp_path / "plain", schedule=long)
+    held = trained(tmp_path / "l2", make_arm_named("l2"), 1e5, schedule=long)
     assert distance(held, START) < 0.3 * distance(plain, START)
 
 
@@ -100,7 +93,7 @@ def test_divergence_keeps_the_posteriors(tmp_path):
     for name in ("plain", "kl"):
         model = tiny(dropout=0.2)
         away = KlToStart(model, 1.0)
-        taught(tmp_path / name, make_arm_named(name), 10.0, schedule=long, model=model)
+        trained(tmp_path / name, make_arm_named(name), 10.0, schedule=long, model=model)
         model.module.eval()
         moved[name] = away(TARGETS[0]).item()
     assert moved["kl"] < 0.5 * moved["plain"]
@@ -113,7 +106,7 @@ def make_arm_named(name):
 @pytest.mark.parametrize("arm", [Plain(), OnlineEwc()], ids=["plain", "online_ewc"])
 @pytest.mark.parametrize("stop", [1, 2, 3, 5])
 def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm, stop):
-    whole = taught(tmp_path / "whole", arm, 0.1, model=normalised())
+    whole = trained(tmp_path / "whole", arm, 0.1, model=normalised())
     assert whole["norm.num_batches_tracked"] > 0
     steps = 0
 
@@ -130,7 +123,7 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
     original = loop.step
     monkeypatch.setattr(loop, "step", dying)
     with pytest.raises(Killed):
-        taught(tmp_path / "killed", arm, 0.1, model=normalised())
+        trained(tmp_path / "killed", arm, 0.1, model=normalised())
     monkeypatch.undo()
     done = 0
 
@@ -140,7 +133,7 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
         return original(*arguments)
 
     monkeypatch.setattr(loop, "step", counting)
-    assert distance(taught(tmp_path / "killed", arm, 0.1, model=normalised()), whole) == 0
+    assert distance(trained(tmp_path / "killed", arm, 0.1, model=normalised()), whole) == 0
     assert done < 6 or stop < 2
     assert not list((tmp_path / "killed").glob("*.tmp"))
 
@@ -149,13 +142,13 @@ def test_only_one_part_changes_where_the_other_is_frozen(tmp_path):
     output = {name for name in START if name.startswith("output.")}
     encoder = {name for name, _ in tiny().module.named_parameters()} - output
     for arm, changing in ((FreezeEncoder(), output), (FreezeOutput(), encoder)):
-        weights = taught(tmp_path / type(arm).__name__, arm)
+        weights = trained(tmp_path / type(arm).__name__, arm)
         moved = {name for name in START if not torch.equal(weights[name], START[name])}
         assert moved == changing
 
 
 def only_phase(folder, arm, strength) -> Phase:
-    (phase,) = arm.phases(task(folder), tiny(), strength)
+    (phase,) = arm.phases(data(folder), tiny(), strength)
     return phase
 
 
@@ -185,7 +178,7 @@ def test_only_what_has_a_chance_is_heard(tmp_path, monkeypatch):
 
 def test_online_ewc_goes_from_cohort_to_cohort(tmp_path):
     model, gathered = tiny(), []
-    for phase in OnlineEwc(gamma=0.5).phases(task(tmp_path), model, 0.1):
+    for phase in OnlineEwc(gamma=0.5).phases(data(tmp_path), model, 0.1):
         at = {name: w.detach().clone() for name, w in parameters(model).items()}
         assert distance(phase.penalty.centre, at) == 0
         gathered.append((phase.recordings, phase.share, phase.penalty.precision["output.1.w.bias"]))
@@ -198,7 +191,7 @@ def test_online_ewc_goes_from_cohort_to_cohort(tmp_path):
 
 def test_a_cohort_input_starts_as_nothing_and_learns(tmp_path):
     plain, model = tiny(), tiny()
-    phases = CohortEmbedding().phases(task(tmp_path), model, 0.5)
+    phases = CohortEmbedding().phases(data(tmp_path), model, 0.5)
     batch = [TARGETS[0][0], GENERAL[0]]
     torch.testing.assert_close(model.losses(batch), plain.losses(batch))
     fine_tune(model, phases, SCHEDULE, 0, tmp_path)
@@ -211,11 +204,11 @@ def test_a_cohort_input_starts_as_nothing_and_learns(tmp_path):
     assert len(model.transcribe(batch)) == 2
 
 
-def test_every_arm_is_a_plug_in_that_can_be_taught(tmp_path):
-    names = set(available("mitigations"))
+def test_every_arm_is_a_plug_in_that_can_be_trained(tmp_path):
+    names = set(available("recognition_arms"))
     assert {"plain", "l2", "kl", "mixture", "ewc", "online_ewc", "oversample", "cohort_embedding",
             "freeze_encoder", "freeze_output"} <= names
     for name in ("kl", "oversample", "cohort_embedding"):
         arm = make_arm_named(name)
-        weights = taught(tmp_path / name, arm, arm.strengths[0], model=tiny())
+        weights = trained(tmp_path / name, arm, arm.strengths[0], model=tiny())
         assert all(bool(torch.isfinite(weight).all()) for weight in weights.values())

@@ -23,7 +23,7 @@ from evalkit.training.verification import (
     dev_error,
     fit,
 )
-from evalkit.training.weightings import AdversarialWeights, AdversaryConfig, EvenWeights
+from evalkit.training.weightings import AdversarialWeights, Adversary, EvenWeights
 from tests.mitigation.verification.planted_voices import DIMENSION, head, planted
 
 QUICK = LearningConfig(steps=20, speakers=16, warm_up=5, refit=5, look=5)
@@ -117,7 +117,7 @@ def test_the_same_seed_gives_the_same_head() -> None:
 
     def trained(seed: int) -> torch.Tensor:
         model = EmbeddingModel(identity_head(DIMENSION))
-        training = AdversarialWeights("pw", DIMENSION, AdversaryConfig(regions=3), seed=seed)
+        training = AdversarialWeights("pw", DIMENSION, Adversary(regions=3), seed=seed)
         fit(model, train, dev, training, QUICK, seed=seed)
         return head(model)
 

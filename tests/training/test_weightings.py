@@ -22,7 +22,7 @@ from evalkit.training.verification import (
 from evalkit.training.weightings import (
     FLOOR,
     AdversarialWeights,
-    AdversaryConfig,
+    Adversary,
     EvenWeights,
     GroupBalancedWeights,
     GroupDroWeights,
@@ -37,7 +37,7 @@ from tests.mitigation.verification.planted_voices import DIMENSION, Planted, hea
 
 VARIANTS: tuple[Variant, ...] = ("aps", "pl", "pw")
 LEARNING = LearningConfig(steps=200, learning_rate=3e-3, patience=20)
-ADVERSARY = AdversaryConfig(regions=4, learning_rate=0.02)
+ADVERSARY = Adversary(regions=4, learning_rate=0.02)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=60))
@@ -106,7 +106,7 @@ def utterances(n: int, dimension: int) -> torch.Tensor:
 def raised(variant: Variant, embeddings: torch.Tensor, hard: torch.Tensor) -> float:
     """How many times the weight of others the queries of ``hard`` speakers have, after 200 steps
     of the adversary on batches of 40 speakers, as training takes them."""
-    adversary = AdversarialWeights(variant, embeddings.shape[2], AdversaryConfig(), seed=0)
+    adversary = AdversarialWeights(variant, embeddings.shape[2], Adversary(), seed=0)
     adversary.refit(embeddings.flatten(0, 1))
     rows = torch.arange(2 * len(hard)).view(-1, 2)
     generator = torch.Generator().manual_seed(0)
@@ -168,7 +168,7 @@ def test_a_step_of_the_model_leaves_the_adversary_alone(
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_weights_are_constants_to_the_model(variant: Variant) -> None:
-    adversary = AdversarialWeights(variant, 4, AdversaryConfig(regions=2), seed=0)
+    adversary = AdversarialWeights(variant, 4, Adversary(regions=2), seed=0)
     embeddings = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
     adversary.refit(embeddings.detach())
     batch = PairBatch(torch.arange(6).view(3, 2), embeddings.view(3, 2, 4))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.cluster import KMeans, MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finder import Search, by_code
@@ -132,6 +131,8 @@ def distinct(vectors: np.ndarray, most: int) -> int:
 
 def fit(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
     """Centroids (k, d) of unit ``vectors`` (n, d), the same on any number of cores."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans  # a second
+
     means = (KMeans(k, n_init=10, random_state=seed) if len(vectors) < MANY else
              MiniBatchKMeans(k, random_state=seed, n_init=3, compute_labels=False))
     with threadpool_limits(1):

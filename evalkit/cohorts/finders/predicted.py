@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
 from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finder import Search, by_code
@@ -60,18 +59,28 @@ class Predicted:
         total = float((singular**2).sum()) or 1.0
 
         def search(outcomes: Outcomes) -> Difficulty:
-            own = outcomes.take(known)
-            there = own.weight > 0
-            ridge = RidgeCV(PENALTIES * total / len(parts))
-            with threadpool_limits(1):
-                ridge.fit(parts[there], ratio(own.harm, own.weight)[there], own.weight[there])
-            direction = ridge.coef_ @ axes
+            coefficients = _ridge(parts, outcomes.take(known), PENALTIES * total / len(parts))
+            direction = coefficients @ axes
             score = (speakers.embedding[known] - centre) @ direction
             share = max(self.share, SPEAKERS_PER_CLUSTER / len(score))
             steps = np.arange(1, round(1 / share)) * share
             return Difficulty(centre, direction, _cuts(score, np.quantile(score, 1 - steps)))
 
         return search
+
+
+def _ridge(parts: np.ndarray, outcomes: Outcomes, penalties: np.ndarray) -> np.ndarray:
+    """Coefficients (d,) of the rates of speakers on their ``parts`` (n, d), weighted by weight,
+    under the penalty that predicts best those left out one by one."""
+    from sklearn.linear_model import RidgeCV  # a second
+
+    has_rate = outcomes.weight > 0
+    ridge = RidgeCV(penalties)
+    with threadpool_limits(1):
+        ridge.fit(parts[has_rate], ratio(outcomes.harm, outcomes.weight)[has_rate],
+                  outcomes.weight[has_rate])
+    coefficients: np.ndarray = ridge.coef_
+    return coefficients
 
 
 def _cuts(score: np.ndarray, wanted: np.ndarray) -> np.ndarray:

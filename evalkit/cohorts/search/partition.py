@@ -11,13 +11,13 @@ so that a split costs a pass over the smaller side only.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import logit
-from scipy.stats import norm
+from scipy.special import logit, ndtri
 
 from evalkit.cohorts.evidence import (
     FLOORS,
@@ -258,9 +258,9 @@ def _p_largest(p: float, cut: _Cut) -> float:
     statistic alone. Neighbouring cuts part nearly the same speakers, so Bonferroni's bound is
     far too large; that of Miller & Siegmund (1982, Biometrics 38) counts how far the cuts
     reach. The smaller of the two."""
-    z = float(norm.isf(p / 2))
+    z = float(-ndtri(p / 2))
     if z <= 1:
         return 1.0
-    density = float(norm.pdf(z))
+    density = math.exp(-z**2 / 2) / math.sqrt(2 * math.pi)
     largest = sum(4 * density / z + density * (z - 1 / z) * reach for reach in cut.reach)
     return min(1.0, p * cut.candidates, largest)

@@ -1,4 +1,4 @@
-"""Can the disparity of a recognizer be mended: further training for the cohorts served worst."""
+"""Fine-tuning of a recognizer for the cohorts with the highest error rates."""
 
 from evalkit.mitigation.recognition.config import RecognitionConfig
 from evalkit.mitigation.recognition.experiment import run_recognition

@@ -1,4 +1,4 @@
-"""One arm, at one strength, from one seed: taught, then scored."""
+"""One arm, at one strength, from one seed: trained, then scored."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ import torch
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import create
 from evalkit.core.types import Recording
-from evalkit.mitigation.recognition.arms import Arm, Task
-from evalkit.mitigation.recognition.parts import Speech, read_speech, speaker, word_errors
-from evalkit.mitigation.recognition.trainable import ModelConfig, load_trainable
+from evalkit.mitigation.adapted import AdaptedRecognizer
+from evalkit.mitigation.arms.protocols import AdaptationData, RecognitionArm
+from evalkit.mitigation.recognition.splits import Speech, read_speech, speaker, word_errors
+from evalkit.mitigation.trainable import load_trainable
 from evalkit.models.tensors import threads
 from evalkit.run.executors import process_pool
+from evalkit.store.documents.mitigation import START
 from evalkit.store.runfolder import write_table
 from evalkit.training.fine_tuning import Schedule, fine_tune
-
-NONE = "none"
-"""The arm that is the start itself."""
 
 SCORES = pa.schema([
     ("arm", pa.string()), ("strength", pa.float64()), ("seed", pa.int64()),
@@ -44,13 +43,13 @@ SCORES = pa.schema([
 class Setting:
     """What all trials of an experiment share, small enough to be sent to another process.
 
-    ``of`` is the cohort of every utterance id, ``cohorts`` their names; ``targets`` those to be
-    served better, worst first; ``adapting`` the speakers of dev who may be learned from."""
+    ``of`` is the cohort of every utterance id, ``cohorts`` their names; ``targets`` those whose
+    error rate is to fall, worst first; ``adapting`` the speakers of dev who may be trained on."""
 
     general: Path
     dev: Path
     test: Path
-    model: ModelConfig
+    model: Plugin
     schedule: Schedule
     of: dict[str, str]
     cohorts: list[str]
@@ -62,7 +61,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Trial:
-    """``name`` is that of its folder, and changes with everything that decides its outcome."""
+    """``name`` is that of its folder, and changes with everything that decides its result."""
 
     arm: Plugin
     strength: float
@@ -72,7 +71,7 @@ class Trial:
     @property
     def label(self) -> str:
         """For people, such as "ewc 0.01, seed 2"."""
-        if self.arm.name == NONE:
+        if self.arm.name == START:
             return "the start"
         strength = f" {self.strength:g}" if self.strength else ""
         return f"{self.arm.name}{strength}, seed {self.seed}"
@@ -84,16 +83,15 @@ Report = Callable[[Trial, float], None]
 
 def trials_of(arms: Sequence[Plugin], seeds: Sequence[int], decides: object) -> list[Trial]:
     """Every arm at every strength from every seed, after the start itself. ``decides`` is what
-    decides the outcomes beside these, in JSON's types."""
-    found = [_trial(Plugin(name=NONE), 0.0, 0, decides)]
-    found += [_trial(plugin, strength, seed, decides) for seed in seeds for plugin in arms
-              for strength in make_arm(plugin).strengths]
-    return found
+    decides the results beside these, in JSON's types."""
+    return [_trial(Plugin(name=START), 0.0, 0, decides),
+            *(_trial(plugin, strength, seed, decides) for seed in seeds for plugin in arms
+              for strength in make_arm(plugin).strengths)]
 
 
-def make_arm(plugin: Plugin) -> Arm:
+def make_arm(plugin: Plugin) -> RecognitionArm:
     """Raises PluginError and ConfigError as evalkit.core.plugins.create does."""
-    arm: Arm = create("mitigations", plugin.name, plugin.options)
+    arm: RecognitionArm = create("recognition_arms", plugin.name, plugin.options)
     return arm
 
 
@@ -111,20 +109,21 @@ def run_trials(trials: Sequence[Trial], setting: Setting, workers: int, report: 
 
 
 def run_trial(trial: Trial, setting: Setting) -> float:
-    """Teaches and scores; how many seconds that took. A trial that was stopped goes on from its
+    """Trains and scores; how many seconds that took. A trial that was stopped goes on from its
     last checkpoint."""
     started = perf_counter()
     folder = setting.folder / trial.name
     with reproducible(trial.seed):
-        model = load_trainable(setting.model)
-        speech = speech_of(setting.general, setting.dev, setting.test, model.rate)
-        if trial.arm.name != NONE:
-            phases = make_arm(trial.arm).phases(task_of(setting, speech), model, trial.strength)
+        model = AdaptedRecognizer(load_trainable("recognizer", setting.model))
+        speech = speech_of(setting.general, setting.dev, setting.test, model.system.rate)
+        if trial.arm.name != START:
+            data = adaptation_data(setting, speech)
+            phases = make_arm(trial.arm).phases(data, model, trial.strength)
             fine_tune(model, phases, setting.schedule, trial.seed, folder)
-            model.save(folder / "weights.safetensors")
+            model.system.save(folder / "weights.safetensors")
         parts = {"selection": selection(setting, speech), "test": speech.test}
-        scores = pd.concat([word_errors(model, heard).assign(part=part)
-                            for part, heard in parts.items()])
+        scores = pd.concat([word_errors(model, recordings).assign(part=part)
+                            for part, recordings in parts.items()])
     scores = scores.assign(arm=trial.arm.name, strength=trial.strength, seed=trial.seed,
                            cohort=scores["utterance_id"].map(setting.of))
     write_table(scores_path(setting, trial),
@@ -145,22 +144,23 @@ def speech_of(general: Path, dev: Path, test: Path, rate: int) -> Speech:
     return read_speech(general, dev, test, rate)
 
 
-def task_of(setting: Setting, speech: Speech) -> Task:
-    """What the arms work from."""
+def adaptation_data(setting: Setting, speech: Speech) -> AdaptationData:
+    """What the arms train on."""
     targets = [[r for r in speech.dev
                 if speaker(r) in setting.adapting and setting.of[r.utterance.id] == name]
                for name in setting.targets]
     rng = np.random.default_rng(0)
     count = min(setting.fisher_utterances, len(speech.general))
-    probed = [speech.general[i] for i in sorted(rng.choice(len(speech.general), count, False))]
+    sample = [speech.general[i] for i in sorted(rng.choice(len(speech.general), count, False))]
     number = {name: i for i, name in enumerate(setting.cohorts)}
-    return Task(targets, speech.general, probed,
-                {identifier: number[name] for identifier, name in setting.of.items()},
-                setting.folder / "fisher")
+    return AdaptationData(
+        targets, speech.general, sample,
+        {identifier: number[name] for identifier, name in setting.of.items()},
+        setting.folder / "fisher")
 
 
 def selection(setting: Setting, speech: Speech) -> list[Recording]:
-    """The recordings of dev that choose a strength."""
+    """The recordings of dev that select a strength."""
     return [r for r in speech.dev if speaker(r) not in setting.adapting]
 
 

@@ -1,4 +1,4 @@
-"""Can the disparity of a speaker encoder be mended: training with weights on samples or pairs."""
+"""Training of a speaker encoder with weights on samples or pairs, to reduce a disparity."""
 
 from evalkit.mitigation.verification.config import VerificationConfig
 from evalkit.mitigation.verification.experiment import run_verification

@@ -1,39 +1,31 @@
-"""What a verification experiment does: arms, seeds, splits, settings."""
+"""The settings of a verification experiment in mitigate.yaml."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from evalkit.core.config import Plugin, PluginSpec, Strict
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.training.verification import LearningConfig
-from evalkit.training.weightings import AdversaryConfig, Variant
-
-Arm = Literal["plain", "cohort", "group_dro", "arw_pw", "arw_aps", "arw_pl"]
-"""Ways of training. ``cohort`` (every group counts the same) and ``group_dro`` are told the
-groups of the training speakers; the others never see them."""
-
-LABELLED: tuple[Arm, ...] = ("cohort", "group_dro")
-VARIANTS: dict[Arm, Variant] = {"arw_pw": "pw", "arw_aps": "aps", "arw_pl": "pl"}
 
 
 class WholeEncoder(Strict):
-    """The speaker encoder of SpeechBrain in the folder ``path``, of which every parameter is
-    trained. It hears the first ``seconds`` of an utterance; a shorter one is repeated."""
+    """Every parameter of the encoder is trained. It is given the first ``seconds`` of an
+    utterance; a shorter one is repeated."""
 
-    path: Path
     seconds: float = Field(3.0, gt=0)
 
 
 class VerificationConfig(Strict):
     """An experiment on the speakers of manifests: ``train``, ``dev`` and ``test``, or ``train``
-    alone in ``folds`` parts, each of which is test once. What learns is a head over the
-    embeddings of ``encoder``, or the ``whole`` of another encoder. ``groups`` are the metadata
-    columns to report by; ``cohort`` is the one whose labels the labelled arms see, by default
-    the first."""
+    alone in ``folds`` parts, each of which is test once. What is trained is a head over the
+    embeddings of ``encoder``, or the ``whole`` encoder (plug-in group "trainable_encoders").
+    ``groups`` are the metadata columns to report by; ``cohort`` is the one whose labels are given
+    to the arms (plug-in group "verification_arms") that use labels, by default the first."""
 
     train: Path
     dev: Path | None = None
@@ -47,14 +39,20 @@ class VerificationConfig(Strict):
     whole: WholeEncoder | None = None
     groups: list[str] = Field(min_length=1)
     cohort: str | None = None
-    arms: list[Arm] = Field(["plain", "arw_pw"], min_length=1)
+    arms: list[PluginSpec] = Field([Plugin(name="plain"), Plugin(name="arw_pw")], min_length=1)
     seeds: list[int] = Field([0, 1, 2], min_length=1)
     split_seed: int = Field(0, ge=0)
     learning: LearningConfig = LearningConfig()
-    adversary: AdversaryConfig = AdversaryConfig()
-    group_dro_rate: float = Field(0.1, gt=0)
     trials: int = Field(60_000, gt=0)
     draws: int = Field(200, gt=1)
+
+    @field_validator("whole", mode="before")
+    @classmethod
+    def _no_folder(cls, whole: Any) -> Any:
+        if isinstance(whole, Mapping) and "path" in whole:
+            raise ValueError("has no `path`; name the encoder to be trained, as in "
+                             "encoder: {name: speechbrain, path: FOLDER}")
+        return whole
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
@@ -63,9 +61,16 @@ class VerificationConfig(Strict):
             raise ValueError("give dev and test, or folds without them")
         return self
 
+    @model_validator(mode="after")
+    def _each_arm_once(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names):
+            raise ValueError("arms: one is named twice; leave one out")
+        return self
+
     @property
-    def told(self) -> str:
-        """The column that labelled arms see."""
+    def label_column(self) -> str:
+        """The column that is given to arms that use labels."""
         return self.cohort or self.groups[0]
 
     @property

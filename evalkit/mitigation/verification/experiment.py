@@ -1,5 +1,5 @@
 """A verification experiment: a speaker encoder, or a head over its embeddings, trained in several
-ways and judged on speakers that nothing was fitted to."""
+ways and tested on speakers that nothing was fitted to."""
 
 from __future__ import annotations
 
@@ -7,157 +7,198 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evalkit.mitigation.verification.arms import Material, Trained, kept
-from evalkit.mitigation.verification.config import Arm, VerificationConfig
-from evalkit.mitigation.verification.outcome import (
-    Groupings,
-    Judged,
-    changes,
-    judged,
-    outcome,
+from evalkit.core.config import Plugin
+from evalkit.core.protocols import Trainable
+from evalkit.mitigation.trainable import load_trainable
+from evalkit.mitigation.verification.arm_training import (
+    Setup,
+    TrainedArm,
+    load_or_train,
+    make_arm,
 )
-from evalkit.mitigation.verification.speakers import (
-    Voiced,
+from evalkit.mitigation.verification.config import VerificationConfig
+from evalkit.mitigation.verification.data import (
+    EncoderData,
     embedded,
-    first_of_each,
-    folded,
-    given_split,
-    recorded,
-    scored,
-    trials_of,
+    first_utterances,
+    waveforms,
 )
-from evalkit.mitigation.verification.whole_encoder import load_speechbrain_encoder
+from evalkit.mitigation.verification.evaluation import (
+    EvaluatedArm,
+    Groupings,
+    Training,
+    changes,
+    evaluate,
+    seed_result,
+)
+from evalkit.mitigation.verification.splits import (
+    Split,
+    cross_validation,
+    draw_trials,
+    given_split,
+    scored_trials,
+)
 from evalkit.run.runner import Work
-from evalkit.store.runfolder import write_json
+from evalkit.store.documents.mitigation import (
+    START,
+    MitigationResults,
+    SpeakerCounts,
+    VerificationArmResult,
+    VerificationResults,
+)
 from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
 from evalkit.training.verification import embed
 
-SCHEMA = 1
-"""Of results.json. A change that an older reader would misread adds one."""
-
-NONE, PLAIN = "none", "plain"
-"""What the arms are compared with: the embeddings as they are, which are always among the
-results, and training with even weights."""
+PLAIN = "plain"
+"""Training with even weights, which the other arms are compared with beside the start."""
 
 Say = Callable[[str], None]
 
 
 def run_verification(config: VerificationConfig, out: Path, *, say: Say = lambda line: None,
                      workers: int = 0) -> Path:
-    """Trains every arm from every seed, judges them on the test speakers and writes
+    """Trains every arm from every seed, tests them on the test speakers and writes
     ``out/results.json`` (docs/mitigation_verification.md says what is in it), whose path it
     returns. Embeddings and arms that ``out`` has from the same recordings and settings are kept.
-    ``workers`` processes embed the recordings. Raises EvalkitError for what the user can mend."""
-    material = _material(config, out, Work(workers), say)
-    test = _Test.of(material)
-    found = {NONE: [test.judge([material.learner() for _ in material.splits])]}
-    arms: dict[str, Any] = {NONE: {"seeds": [outcome(found[NONE][0], config.resampling)]}}
-    for arm, trained in _trained(material, out, say):
-        bases = {name: found[name] for name in (NONE, PLAIN) if name in found}
-        found[arm] = [test.judge(one.learners) for one in trained]
-        arms[arm] = {
-            "seeds": [_described(material, *one)
-                      for one in zip(config.seeds, trained, found[arm], strict=True)],
-            "changes": {name: changes(base, found[arm], config.resampling)
-                        for name, base in bases.items()}}
-    write_json(out / "results.json", {
-        "schema": SCHEMA, "kind": "verification", "config": config.model_dump(mode="json"),
-        **_counted(material), "n_trials": len(test.trials), "arms": arms})
+    ``workers`` processes embed the recordings. Raises EvalkitError for what the user can
+    correct."""
+    for plugin in config.arms:
+        make_arm(plugin)
+    setup = _setup(config, out, Work(workers), say)
+    test = _Test.of(setup)
+    results = VerificationResults(
+        config=config.model_dump(mode="json"), splits=_speaker_counts(setup),
+        failed=sorted(setup.data.table["utterance_id"][setup.data.failed]),
+        n_trials=len(test.trials), arms=_arm_results(setup, test, out, say))
+    MitigationResults(results=results).write(out / "results.json")
     return out / "results.json"
 
 
-def _material(config: VerificationConfig, out: Path, work: Work, say: Say) -> Material:
-    def read(name: str) -> Voiced:
-        manifest, outside = getattr(config, name), config.outside
-        if config.utterances is not None:
-            manifest = first_of_each(manifest, config.utterances, out / f"{name}.jsonl",
-                                     outside=outside)
-            outside = True
-        if config.whole is not None:
-            return recorded(manifest, config.whole.seconds, outside=outside)
-        return embedded(manifest, config.encoder, out / "embeddings" / name, work, say,
-                        outside=outside)
-
+def _setup(config: VerificationConfig, out: Path, work: Work, say: Say) -> Setup:
+    manifests = {"train": config.train, "dev": config.dev, "test": config.test}
+    whole = load_trainable("encoder", config.encoder) if config.whole else None
+    parts = [_read(config, name, manifest, out, whole=whole, work=work, say=say)
+             for name, manifest in manifests.items() if manifest is not None]
     if config.folds is None:
-        voiced, splits = given_split(read("train"), read("dev"), read("test"))
+        data, splits = given_split(*parts)
     else:
-        voiced = read("train")
-        splits = folded(voiced, config.folds, config.split_seed)
-    voiced.labels(config.told)  # refuses a column that is not there before anything is trained
-    network = (identity_head(voiced.x.shape[1]) if config.whole is None
-               else load_speechbrain_encoder(config.whole.path))
-    return Material(config, voiced, splits, EmbeddingModel(network))
+        data, splits = parts[0], cross_validation(parts[0], config.folds, config.split_seed)
+    data.labels(config.label_column)  # refuses a column that is not there before training
+    network = whole.module if whole else identity_head(data.x.shape[1])
+    return Setup(config, data, splits, EmbeddingModel(network))
+
+
+def _read(config: VerificationConfig, name: str, manifest: Path, out: Path, *,
+          whole: Trainable | None, work: Work, say: Say) -> EncoderData:
+    """The inputs of one manifest: embeddings, or waveforms where an encoder is trained as a
+    ``whole``."""
+    outside = config.outside
+    if config.utterances is not None:
+        manifest = first_utterances(manifest, config.utterances, out / f"{name}.jsonl",
+                                    outside=outside)
+        outside = True
+    if config.whole and whole:
+        return waveforms(manifest, config.whole.seconds, whole.rate, outside=outside)
+    return embedded(manifest, config.encoder, out / "embeddings" / name, work, say,
+                    outside=outside)
 
 
 @dataclass(frozen=True)
 class _Test:
-    """The trials that every arm is judged on."""
+    """The trials that every arm is tested on."""
 
-    material: Material
+    setup: Setup
     trials: pd.DataFrame
     speakers: Mapping[str, str]
     groupings: Groupings
 
     @classmethod
-    def of(cls, material: Material) -> _Test:
-        config, voiced = material.config, material.voiced
-        ids = voiced.table["utterance_id"]
-        return cls(material, trials_of(voiced, material.splits, config.trials, config.split_seed),
-                   dict(zip(ids, voiced.speakers, strict=True)),
-                   {name: voiced.groups(name) for name in config.groups})
+    def of(cls, setup: Setup) -> _Test:
+        config, data = setup.config, setup.data
+        ids = data.table["utterance_id"]
+        return cls(setup, draw_trials(data, setup.splits, config.trials, config.split_seed),
+                   dict(zip(ids, data.speakers, strict=True)),
+                   {name: data.groups(name) for name in config.groups})
 
-    def judge(self, learners: list[EmbeddingModel]) -> Judged:
-        """By the cosines of each split's own learner, NaN where one is missing."""
-        material = self.material
-        rows = [material.known(split.test) for split in material.splits]
-        vectors = [embed(learner, material.voices(r).x).cpu().double().numpy()
-                   for learner, r in zip(learners, rows, strict=True)]
-        trials = scored(self.trials, material.voiced, np.concatenate(rows),
-                        np.concatenate(vectors))
-        return judged(trials, self.speakers, self.groupings, material.config.resampling)
+    def run(self, models: list[EmbeddingModel]) -> EvaluatedArm:
+        """By the cosines of each split's own model, NaN where one is missing."""
+        setup = self.setup
+        rows = [setup.usable(split.test) for split in setup.splits]
+        vectors = [embed(model, setup.inputs(r).x).cpu().double().numpy()
+                   for model, r in zip(models, rows, strict=True)]
+        trials = scored_trials(self.trials, setup.data, np.concatenate(rows),
+                               np.concatenate(vectors))
+        return evaluate(trials, self.speakers, self.groupings, setup.config.resampling)
 
 
-def _trained(material: Material, out: Path, say: Say) -> Iterator[tuple[Arm, list[Trained]]]:
+def _arm_results(setup: Setup, test: _Test, out: Path, say: Say
+                 ) -> dict[str, VerificationArmResult]:
+    """The start first, then plain training if it is among the arms."""
+    config = setup.config
+    arms = {START: [test.run([setup.untrained() for _ in setup.splits])]}
+    results = {START: VerificationArmResult(
+        seeds=[seed_result(arms[START][0], config.resampling)], changes={})}
+    for name, trained in _trained_arms(setup, out, say):
+        bases = {base: arms[base] for base in (START, PLAIN) if base in arms}
+        arms[name] = [test.run(arm.models) for arm in trained]
+        trainings = [Training(seed, arm.stopped, _group_weights(setup, arm))
+                     for seed, arm in zip(config.seeds, trained, strict=True)]
+        results[name] = VerificationArmResult(
+            seeds=[seed_result(arm, config.resampling, training)
+                   for arm, training in zip(arms[name], trainings, strict=True)],
+            changes={base: changes(before, arms[name], config.resampling)
+                     for base, before in bases.items()})
+    return results
+
+
+def _trained_arms(setup: Setup, out: Path, say: Say) -> Iterator[tuple[str, list[TrainedArm]]]:
     """Every arm from every seed, from its checkpoint where there is one; PLAIN comes first, since
     others are compared with it."""
-    config, started = material.config, perf_counter()
-    total, done = len(config.arms) * len(config.seeds), 0
-    for arm in sorted(config.arms, key=lambda arm: arm != PLAIN):
-        found = []
+    config = setup.config
+    progress = _Progress(say, len(config.arms) * len(config.seeds))
+    for plugin in sorted(config.arms, key=lambda plugin: plugin.name != PLAIN):
+        trained = []
         for seed in config.seeds:
-            found.append(kept(out / "checkpoints" / f"{arm}-{seed}.safetensors", material, arm,
-                              seed))
-            done += 1
-            left = (perf_counter() - started) / done * (total - done)
-            before, after = (100 * np.mean([stop[name] for stop in found[-1].stops])
-                             for name in ("dev_at_start", "dev"))
-            say(f"{arm}, seed {seed} ({done} of {total}): equal error rate on dev "
-                f"{before:.1f} -> {after:.1f} %; about {left:.0f} s left")
-        yield arm, found
+            checkpoint = out / "checkpoints" / f"{plugin.name}-{seed}.safetensors"
+            trained.append(load_or_train(checkpoint, setup, plugin, seed))
+            progress.report(plugin, seed, trained[-1])
+        yield plugin.name, trained
 
 
-def _described(material: Material, seed: int, trained: Trained, arm: Judged) -> dict[str, Any]:
-    return {"seed": seed, "stopped": trained.stops, "weights": _group_weights(material, trained),
-            **outcome(arm, material.config.resampling)}
+class _Progress:
+    """Tells the user what is done and how long the rest will take."""
+
+    def __init__(self, say: Say, total: int) -> None:
+        self._say, self._total, self._done, self._started = say, total, 0, perf_counter()
+
+    def report(self, plugin: Plugin, seed: int, trained: TrainedArm) -> None:
+        self._done += 1
+        left = (perf_counter() - self._started) / self._done * (self._total - self._done)
+        before = 100 * np.mean([stop.dev_at_start for stop in trained.stopped])
+        after = 100 * np.mean([stop.dev for stop in trained.stopped])
+        self._say(f"{plugin.name}, seed {seed} ({self._done} of {self._total}): equal error rate "
+                  f"on dev {before:.1f} -> {after:.1f} %; about {left:.0f} s left")
 
 
-def _group_weights(material: Material, trained: Trained) -> dict[str, dict[str, float]]:
+def _group_weights(setup: Setup, trained: TrainedArm) -> dict[str, dict[str, float]]:
     """By column, the mean weight of each group's training utterances in all splits."""
-    rows = np.concatenate([material.known(split.train) for split in material.splits])
+    rows = np.concatenate([setup.usable(split.train) for split in setup.splits])
     weights = pd.Series(np.concatenate(trained.weights))
     return {name: {str(group): float(mean) for group, mean in
-                   weights.groupby(material.voiced.labels(name)[rows]).mean().items()}
-            for name in material.config.groups}
+                   weights.groupby(setup.data.labels(name)[rows]).mean().items()}
+            for name in setup.config.groups}
 
 
-def _counted(material: Material) -> dict[str, Any]:
-    """How many speakers each split has, and which utterances have no embedding."""
-    voiced = material.voiced
-    return {"splits": [{part: len(set(voiced.speakers[getattr(split, part)]))
-                        for part in ("train", "dev", "test")} for split in material.splits],
-            "failed": sorted(voiced.table["utterance_id"][voiced.failed])}
+def _speaker_counts(setup: Setup) -> list[SpeakerCounts]:
+    def counted(rows: np.ndarray) -> int:
+        return len(set(setup.data.speakers[rows]))
+
+    def of_split(split: Split) -> SpeakerCounts:
+        return SpeakerCounts(train=counted(split.train), dev=counted(split.dev),
+                             test=counted(split.test))
+
+    return [of_split(split) for split in setup.splits]

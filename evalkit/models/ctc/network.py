@@ -25,9 +25,9 @@ from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.models import SHIPPED
 from evalkit.models.ctc.loss import ctc_losses
 from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors, threads
-from evalkit.models.torchaudio_standin import ensure_torchaudio
+from evalkit.models.torchaudio_standin import ensure_speechbrain
 
-ensure_torchaudio()
+ensure_speechbrain()
 
 from speechbrain.augment.freq_domain import SpectrogramDrop  # noqa: E402
 from speechbrain.decoders.ctc import filter_ctc_output  # noqa: E402
@@ -37,11 +37,6 @@ from speechbrain.nnet.linear import Linear  # noqa: E402
 from speechbrain.nnet.normalization import LayerNorm  # noqa: E402
 from speechbrain.nnet.RNN import GRU  # noqa: E402
 from speechbrain.processing.features import InputNormalization  # noqa: E402
-from speechbrain.utils.importutils import LazyModule  # noqa: E402
-
-# Whoever asks all loaded modules for their files, as inspect does, would load every optional part
-# of SpeechBrain and fail on those that are not installed.
-LazyModule.__file__ = None
 
 RATE = 16_000
 """Sampling rate in Hz of every waveform."""
@@ -153,13 +148,12 @@ class CtcRecognizer(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> CtcRecognizer:
-        """The recognizer that ``save`` wrote, in evaluation mode. Nothing in the file is run.
-        Raises ConfigError where the file cannot be read or holds something else."""
+        """The recognizer that ``save`` wrote, in evaluation mode, on the CPU. Nothing in the file
+        is run. Raises ConfigError where the file cannot be read or holds something else."""
         try:
             tensors, described = load_tensors(path)
             if (described.get("format"), described.get("labels")) != (FORMAT, [*LABELS]):
                 raise ValueError(f"it is not an {FORMAT}")
-            # A filterbank mixes devices where the default device is not the CPU.
             with torch.device("cpu"):
                 model = cls(NetworkConfig.model_validate(described["config"]))
             model.load_state_dict(tensors)

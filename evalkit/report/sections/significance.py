@@ -66,8 +66,8 @@ def _pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> l
     rows = scores[scores["metric"] == groups.metric]
     names = [name for name, reports in groupby(groups.reports, lambda report: report.pipeline)
              if len(list(reports)) > 1]
-    return [group_table(rows, utterances, [groups.column], metric=groups.metric, pipeline=name,
-                        higher_is_better=bool(groups.fact.higher_is_better)) for name in names]
+    return [group_table(rows, utterances, [groups.column], metric=groups.metric,
+                        fact=groups.fact, pipeline=name) for name in names]
 
 
 # Groups
@@ -179,9 +179,7 @@ def _compare(rows: pd.DataFrame, headline: Headline, fact: Fact
             "pipeline") if part["error"].isna().any()}
         names = [name for name in headline.pipelines if name in scored]
         for a, b in combinations(names, 2):
-            yield condition, compare_systems(
-                scored[b], scored[a], (b, a), counts=fact.is_count,
-                higher_is_better=bool(fact.higher_is_better))
+            yield condition, compare_systems(scored[b], scored[a], (b, a), fact=fact)
 
 
 def _pair(pair: SystemComparison, fact: Fact, p: float) -> dict[str, Cell]:

@@ -87,8 +87,7 @@ def _change(key: Key, fact: Fact, first: pd.DataFrame, last: pd.DataFrame) -> di
         return unit | {
             "change": measured(math.nan, fact, undefined="no utterance has a score in both"),
             "n": counted(0), "verdict": Cell("not compared")}
-    compared = compare_systems(after, before, counts=fact.is_count,
-                               higher_is_better=bool(fact.higher_is_better))
+    compared = compare_systems(after, before, fact=fact)
     change = compared.difference
     return unit | {"change": measured(change.value, fact, change.low, change.high),
                    "n": counted(compared.n), "verdict": _verdict(change.low, change.high, fact)}

@@ -9,11 +9,12 @@ import torch
 
 from evalkit.audio import save
 from evalkit.core.types import Audio, Recording, Utterance
-from evalkit.mitigation.recognition.trainable import Reference
+from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 from evalkit.store.manifest import write_manifest
+from evalkit.systems.reference import Reference
 
-PITCH = {"a": 300.0, "b": 900.0, "c": 2000.0}
+PITCH = {"a": 300.0, "b": 900.0, "c": 2000.0, "ä": 450.0, "ß": 1300.0}
 SHIFT = {"low": 1.0, "high": 1.5, "higher": 2.0}
 SIZES = {"general": 2, "dev": 4, "test": 3}
 """Speakers of each accent."""
@@ -38,26 +39,29 @@ def recordings(count: int, seed: int = 0, shift: float = 1.0) -> list[Recording]
     return found
 
 
-def tiny(seed: int = 0, dropout: float = 0.0) -> Reference:
+def tiny(seed: int = 0, dropout: float = 0.0) -> AdaptedRecognizer:
     """An untrained recognizer of a few thousand parameters."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = NetworkConfig(mels=20, channels=8, hidden=8, layers=1, dropout=dropout)
-        return Reference(CtcRecognizer(network).eval())
+        system = Reference()
+        vars(system)["module"] = CtcRecognizer(network).eval()  # in place of the shipped one
+        return AdaptedRecognizer(system)
 
 
-def corpus(folder: Path, utterances: int = 2) -> Path:
-    """Writes general, dev and test manifests, and ``start.safetensors``; returns ``folder``."""
+def corpus(folder: Path, utterances: int = 2, letters: str = "abc") -> Path:
+    """Writes general, dev and test manifests with words of ``letters``, and
+    ``start.safetensors``; returns ``folder``."""
     rng = np.random.default_rng(1)
     for split, speakers in SIZES.items():
         rows = []
         for accent, shift in SHIFT.items():
             for number in range(speakers * utterances):
-                text = " ".join("".join(rng.choice(list("abc"), 3)) for _ in range(2))
+                text = " ".join("".join(rng.choice(list(letters), 3)) for _ in range(2))
                 name = f"{split}-{accent}-{number}"
                 save(folder / f"{name}.wav", Audio(spell(text, shift, rng), 16_000))
                 rows.append({"id": name, "audio": f"{name}.wav", "text": text, "accent": accent,
                              "speaker": f"{split}-{accent}-{number // utterances}"})
         write_manifest(folder / f"{split}.jsonl", rows)
-    tiny().save(folder / "start.safetensors")
+    tiny().system.save(folder / "start.safetensors")
     return folder

@@ -15,17 +15,17 @@ from safetensors.torch import load_file
 from scipy import special, stats
 
 from evalkit.core.config import Plugin
-from evalkit.core.errors import ManifestError
-from evalkit.mitigation.verification import VerificationConfig, experiment, run_verification
-from evalkit.mitigation.verification import arms as training_arms
-from evalkit.mitigation.verification.outcome import changes, judged, outcome
-from evalkit.mitigation.verification.speakers import Voiced, folded
+from evalkit.core.errors import ConfigError, ManifestError, PluginError
+from evalkit.mitigation.verification import VerificationConfig, arm_training, run_verification
+from evalkit.mitigation.verification.data import EncoderData
+from evalkit.mitigation.verification.evaluation import changes, evaluate, seed_result
+from evalkit.mitigation.verification.splits import cross_validation
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import detection_intervals
+from evalkit.store.documents.mitigation import MitigationResults, VerificationResults
 from evalkit.store.manifest import write_manifest
 from evalkit.store.trials import equal_error_rate
 from evalkit.training.verification import LearningConfig
-from evalkit.training.weightings import AdversaryConfig
 from tests.mitigation.verification.planted_voices import planted
 
 PARTS = {"train": 24, "dev": 12, "test": 16}
@@ -58,38 +58,45 @@ def settings(corpus: Path, **changed: Any) -> VerificationConfig:
                                  options={"path": str(corpus / "embeddings.npz")}),
                "learning": LearningConfig(steps=30, speakers=12, learning_rate=3e-3, warm_up=5,
                                           refit=10, look=10),
-               "adversary": AdversaryConfig(regions=3), "draws": 20}
-    return VerificationConfig(**options | changed)
+               "draws": 20}
+    arms = changed.pop("arms", ["plain", "arw_pw"])
+    return VerificationConfig(**options | changed, arms=[
+        Plugin(name=arm, options={"regions": 3} if arm.startswith("arw") else {})
+        if isinstance(arm, str) else arm for arm in arms])
 
 
-def results(config: VerificationConfig, out: Path) -> dict[str, Any]:
-    return json.loads(run_verification(config, out).read_text())
+def results(config: VerificationConfig, out: Path) -> VerificationResults:
+    return results_of(run_verification(config, out))
+
+
+def results_of(path: Path) -> VerificationResults:
+    document = MitigationResults.read(path).results
+    assert isinstance(document, VerificationResults)
+    return document
 
 
 def test_every_arm_and_seed_is_reported(corpus: Path, tmp_path: Path) -> None:
     arms = ["arw_pw", "arw_aps", "arw_pl", "cohort", "group_dro", "plain"]
     said: list[str] = []
     path = run_verification(settings(corpus, arms=arms), tmp_path / "out", say=said.append)
-    found = json.loads(path.read_text())
-    assert (found["schema"], found["kind"]) == (experiment.SCHEMA, "verification")
-    assert list(found["arms"])[:2] == ["none", "plain"]
-    assert set(found["arms"]) == {"none", *arms}
-    assert found["splits"] == [PARTS]
+    found = results_of(path)
+    assert list(found.arms)[:2] == ["none", "plain"]
+    assert set(found.arms) == {"none", *arms}
+    assert [split.model_dump() for split in found.splits] == [PARTS]
     assert sum("dev" in line for line in said) == len(arms) * 2
-    for name, arm in found["arms"].items():
-        assert len(arm["seeds"]) == (1 if name == "none" else 2)
-        for one in arm["seeds"]:
-            errors = [one["groups"]["group"][g]["eer"]["value"] for g in ("hidden", "seen")]
-            assert one["gap"]["group"] == pytest.approx(max(errors) - min(errors))
-            assert one["deviation"]["group"] == pytest.approx(np.std(errors, ddof=0))
-            assert one["overall"]["far"]["value"] == pytest.approx(
-                one["overall"]["frr"]["value"], abs=0.05)
+    for name, arm in found.arms.items():
+        assert [result.seed for result in arm.seeds] == ([None] if name == "none" else [0, 1])
+        for result in arm.seeds:
+            errors = [result.groups["group"][g].eer.value for g in ("hidden", "seen")]
+            assert result.gap["group"] == pytest.approx(max(errors) - min(errors))
+            assert result.deviation["group"] == pytest.approx(np.std(errors, ddof=0))
+            assert result.overall.far.value == pytest.approx(result.overall.frr.value, abs=0.05)
         if name != "none":
-            change = arm["changes"]["none"]["overall"]
-            assert change["value"] == pytest.approx(np.mean(change["seeds"]))
-            assert change["low"] <= change["value"] <= change["high"]
-    assert ("plain" in found["arms"]["arw_pw"]["changes"]) and (
-        "plain" not in found["arms"]["plain"]["changes"])
+            change = arm.changes["none"]["overall"]
+            assert change.value == pytest.approx(np.mean(change.seeds))
+            assert change.low <= change.value <= change.high
+    assert "plain" in found.arms["arw_pw"].changes
+    assert "plain" not in found.arms["plain"].changes
 
 
 def test_none_is_the_cosine_of_the_given_embeddings(corpus: Path, tmp_path: Path) -> None:
@@ -98,7 +105,7 @@ def test_none_is_the_cosine_of_the_given_embeddings(corpus: Path, tmp_path: Path
     first, second = np.triu_indices(len(test.x), 1)
     cosines = (test.x.double() @ test.x.double().T).numpy()[first, second]
     expected = equal_error_rate(cosines, test.speakers[first] == test.speakers[second]).value
-    value = found["arms"]["none"]["seeds"][0]["overall"]["eer"]["value"]
+    value = found.arms["none"].seeds[0].overall.eer.value
     assert value == pytest.approx(expected, abs=1e-3)
 
 
@@ -122,15 +129,15 @@ def test_only_labelled_arms_learn_from_group_labels(corpus: Path, tmp_path: Path
 def test_finished_arms_are_kept_and_others_are_not(corpus: Path, tmp_path: Path,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[tuple[str, int]] = []
-    train_arm = training_arms.train_arm
+    train_arm = arm_training.train_arm
 
-    def counted(material: Any, arm: Any, seed: int) -> Any:
+    def counted(setup: Any, arm: Plugin, seed: int) -> Any:
         if len(trained) == 2 and stops:
             raise KeyboardInterrupt
-        trained.append((arm, seed))
-        return train_arm(material, arm, seed)
+        trained.append((arm.name, seed))
+        return train_arm(setup, arm, seed)
 
-    monkeypatch.setattr(training_arms, "train_arm", counted)
+    monkeypatch.setattr(arm_training, "train_arm", counted)
     stops = True
     with pytest.raises(KeyboardInterrupt):
         run_verification(settings(corpus), tmp_path / "out")
@@ -139,8 +146,9 @@ def test_finished_arms_are_kept_and_others_are_not(corpus: Path, tmp_path: Path,
     assert trained == [("plain", 0), ("plain", 1), ("arw_pw", 0), ("arw_pw", 1)]
     assert resumed == run_verification(settings(corpus), tmp_path / "whole").read_bytes()
     del trained[:]
-    run_verification(settings(corpus, adversary=AdversaryConfig(regions=2)), tmp_path / "out")
-    assert ("arw_pw", 0) in trained
+    two_regions = Plugin(name="arw_pw", options={"regions": 2})
+    run_verification(settings(corpus, arms=["plain", two_regions]), tmp_path / "out")
+    assert trained == [("arw_pw", 0), ("arw_pw", 1)]
 
 
 def test_a_broken_checkpoint_is_trained_again(corpus: Path, tmp_path: Path) -> None:
@@ -155,31 +163,32 @@ def test_cross_validation_tests_every_speaker_once(corpus: Path, tmp_path: Path)
     config = settings(corpus, train=corpus / "all.jsonl", dev=None, test=None, folds=4,
                       arms=["plain"], seeds=[0])
     found = results(config, tmp_path / "out")
-    assert len(found["splits"]) == 4
-    assert found["arms"]["plain"]["seeds"][0]["overall"]["n_speakers"] == sum(PARTS.values())
+    assert len(found.splits) == 4
+    assert found.arms["plain"].seeds[0].overall.n_speakers == sum(PARTS.values())
 
 
 def test_at_most_so_many_utterances_of_a_speaker_are_used(corpus: Path, tmp_path: Path) -> None:
     found = results(settings(corpus, arms=["plain"], seeds=[0], utterances=3), tmp_path / "out")
     n = 3 * PARTS["test"]
-    assert (found["splits"], found["n_trials"]) == ([PARTS], n * (n - 1) // 2)
+    assert [split.model_dump() for split in found.splits] == [PARTS]
+    assert found.n_trials == n * (n - 1) // 2
     everything = results(settings(corpus, arms=["plain"], seeds=[0], utterances=UTTERANCES),
                          tmp_path / "out")
-    assert everything["arms"] == results(settings(corpus, arms=["plain"], seeds=[0]),
-                                         tmp_path / "other")["arms"]
+    other = results(settings(corpus, arms=["plain"], seeds=[0]), tmp_path / "other")
+    assert everything.arms == other.arms
 
 
 def test_folds_share_no_speaker_between_their_parts() -> None:
     speakers = np.repeat([f"s{i}" for i in range(13)], 3)
-    voiced = Voiced(pd.DataFrame({"utterance_id": range(39), "speaker_id": speakers}),
-                    np.zeros((39, 2), np.float32))
-    splits = folded(voiced, 4, seed=0)
+    data = EncoderData(pd.DataFrame({"utterance_id": range(39), "speaker_id": speakers}),
+                       np.zeros((39, 2), np.float32))
+    splits = cross_validation(data, 4, seed=0)
     for split in splits:
         parts = [set(speakers[rows]) for rows in (split.train, split.dev, split.test)]
         assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
     assert sorted(np.concatenate([split.test for split in splits])) == list(range(39))
     with pytest.raises(ManifestError, match="too few"):
-        folded(voiced, 7, seed=0)
+        cross_validation(data, 7, seed=0)
 
 
 def test_an_utterance_without_embedding_is_counted_not_dropped(corpus: Path,
@@ -190,10 +199,10 @@ def test_an_utterance_without_embedding_is_counted_not_dropped(corpus: Path,
                  embeddings=arrays["embeddings"][keep])
     found = results(settings(corpus, arms=["plain"], seeds=[0]), tmp_path / "out")
     n = PARTS["test"] * UTTERANCES
-    overall = found["arms"]["plain"]["seeds"][0]["overall"]
-    assert found["failed"] == ["test-1", "train-0"]
-    assert found["n_trials"] == n * (n - 1) // 2
-    assert overall["n_targets"] + overall["n_nontargets"] == (n - 1) * (n - 2) // 2
+    overall = found.arms["plain"].seeds[0].overall
+    assert found.failed == ["test-1", "train-0"]
+    assert found.n_trials == n * (n - 1) // 2
+    assert overall.n_targets + overall.n_nontargets == (n - 1) * (n - 2) // 2
 
 
 @pytest.mark.parametrize(("changed", "message"), [
@@ -205,6 +214,23 @@ def test_a_corpus_that_cannot_be_used_is_refused(corpus: Path, tmp_path: Path,
         changed = {"test": corpus / changed["test"]}
     with pytest.raises(ManifestError, match=message):
         run_verification(settings(corpus, **changed), tmp_path / "out")
+
+
+@pytest.mark.parametrize(("arms", "error", "message"), [
+    (["plane"], PluginError, "did you mean 'plain'"),
+    ([Plugin(name="arw_pw", options={"region": 3})], ConfigError, "no option 'region'"),
+    ([Plugin(name="arw_pw", options={"regions": 1})], ConfigError, "greater than 1"),
+    ([Plugin(name="group_dro", options={"rate": 0})], ConfigError, "greater than 0")])
+def test_a_mistake_in_an_arm_is_found_before_anything_is_trained(
+        corpus: Path, tmp_path: Path, arms: list[Any], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        run_verification(settings(corpus, arms=arms), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_arm_is_named_once(corpus: Path) -> None:
+    with pytest.raises(ValidationError, match="named twice"):
+        settings(corpus, arms=["plain", "plain"])
 
 
 def test_one_way_to_split_is_asked_for(corpus: Path) -> None:
@@ -228,23 +254,23 @@ DRAWS = Resampling(draws=200)
 
 
 def test_a_change_from_an_arm_to_itself_is_nothing() -> None:
-    arm = judged(noisy_trials(0, 0.4), SPEAKERS, GROUPINGS, DRAWS)
+    arm = evaluate(noisy_trials(0, 0.4), SPEAKERS, GROUPINGS, DRAWS)
     for change in changes([arm], [arm, arm], DRAWS).values():
-        assert (change["value"], change["low"], change["high"]) == (0, 0, 0)
+        assert (change.value, change.low, change.high) == (0, 0, 0)
 
 
 def test_a_change_is_the_mean_over_seeds_of_differences() -> None:
-    before, *after = (judged(noisy_trials(i, noise), SPEAKERS, GROUPINGS, DRAWS)
+    before, *after = (evaluate(noisy_trials(i, noise), SPEAKERS, GROUPINGS, DRAWS)
                       for i, noise in enumerate((0.6, 0.4, 0.3)))
     found = changes([before], after, DRAWS)["overall"]
-    errors = [outcome(arm, DRAWS)["overall"]["eer"]["value"] for arm in (before, *after)]
-    assert found["value"] == pytest.approx(np.mean(errors[1:]) - errors[0])
-    assert found["high"] < 0
+    errors = [seed_result(arm, DRAWS).overall.eer.value for arm in (before, *after)]
+    assert found.value == pytest.approx(np.mean(errors[1:]) - errors[0])
+    assert found.high < 0
 
 
 def test_the_draws_are_those_of_the_intervals() -> None:
     """The same standard deviation as evalkit.statistics.detection has for one rate."""
-    arm = judged(noisy_trials(0, 0.5), SPEAKERS, GROUPINGS, DRAWS)
+    arm = evaluate(noisy_trials(0, 0.5), SPEAKERS, GROUPINGS, DRAWS)
     interval = detection_intervals(arm.trials, resampling=DRAWS)["eer"]
     value, se = arm.drawn["overall"][0], np.nanstd(arm.drawn["overall"][1:])
     reach = stats.t.ppf(0.975, 19) * se / (value * (1 - value))

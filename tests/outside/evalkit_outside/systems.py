@@ -1,5 +1,4 @@
-"""Plug-ins of somebody else, found through entry points. They are quick and deterministic, and
-can be told to fail as real models do."""
+"""Systems that are quick and deterministic, and can be told to fail as real models do."""
 
 from __future__ import annotations
 
@@ -8,12 +7,11 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.types import Audio, Hypothesis
 
 
 @dataclass(frozen=True)
@@ -96,15 +94,3 @@ class Bands:
             raise UtteranceError("NoSpeech", "silence")
         energy = np.abs(np.fft.rfft(samples, 4096))[:2048].reshape(32, 64).sum(1)
         return energy / np.linalg.norm(energy)
-
-
-@dataclass(frozen=True)
-class HypothesisLength:
-    name = "hypothesis_length"
-    version = "1"
-    needs = frozenset({"hypothesis"})
-    text_options: ClassVar = frozenset()
-    facts: ClassVar = {"hypothesis_length": Fact("words", None, "Words in the hypothesis")}
-
-    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        return {"hypothesis_length": Measurement(len(output.hypothesis.text.split()))}

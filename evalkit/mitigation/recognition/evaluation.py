@@ -1,31 +1,34 @@
-"""What the arms of an experiment came to on the speakers of test: rates by region, and changes
-against the start."""
+"""The arms of an experiment on the speakers of test: rates by region, and changes against the
+start."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from evalkit.mitigation.recognition.choice import Tried
-from evalkit.mitigation.recognition.trials import NONE
 from evalkit.statistics.bootstrap import (
     Contrast,
-    Interval,
     Resampling,
     counts,
     intervals,
     speaker_strata,
 )
 from evalkit.statistics.sums import SpeakerSums, only, pooled, speaker_sums
+from evalkit.store.documents.mitigation import (
+    START,
+    ArmStatistic,
+    RecognitionArmResult,
+    RegionResult,
+    TriedStrength,
+)
 from evalkit.store.scores import ratio
 
 
 class Fixed(NamedTuple):
-    """What was fixed on dev: the target regions, and the one that was served best."""
+    """What was fixed on dev: the target regions, and the one with the lowest error rate."""
 
     targets: Sequence[str]
     best: str
@@ -33,7 +36,7 @@ class Fixed(NamedTuple):
 
 class Rates(NamedTuple):
     """Of every region, (…, regions, systems); of all, the targets and all others, pooled, and of
-    the region that was served best, (…, systems)."""
+    the region with the lowest rate on dev, (…, systems)."""
 
     regions: np.ndarray
     overall: np.ndarray
@@ -52,66 +55,33 @@ STATISTICS: Mapping[str, Callable[[Rates], np.ndarray]] = {
     "relative_gap": lambda r: ratio(r.target, r.best) - 1,
 }
 """Mean, maximum and variance are over regions, unweighted, with ddof 0 (Trinh et al. 2022);
-``relative_gap`` is that of the targets to the region that was served best (Dheram et al. 2022)."""
+``relative_gap`` is that of the targets to the region with the lowest rate on dev (Dheram et al.
+2022)."""
 
 
-@dataclass(frozen=True)
-class Statistic:
-    """``value`` is the mean over seeds, ``change`` its change relative to the start, and ``low``
-    to ``high`` where that lies in the middle draws of speakers, the same for both. NaN where a
-    rate or the start's value is 0 or undefined."""
-
-    value: float
-    by_seed: list[float]
-    change: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class RegionOutcome:
-    """The rate in one region of test, the mean over seeds, and that minus the start's."""
-
-    region: str
-    rate: Interval
-    difference: Interval
-
-
-@dataclass(frozen=True)
-class ArmOutcome:
-    """One arm at its chosen strength, on test. ``keeps_overall`` is whether the rule of choice
-    was met on dev. ``regions`` begins with "all"."""
-
-    arm: str
-    strength: float
-    keeps_overall: bool
-    seeds: list[int]
-    statistics: dict[str, Statistic]
-    regions: list[RegionOutcome]
-
-
-def arm_outcomes(scores: pd.DataFrame, tried: Sequence[Tried], fixed: Fixed,
-                 resampling: Resampling) -> list[ArmOutcome]:
+def arm_results(scores: pd.DataFrame, tried: Sequence[TriedStrength], fixed: Fixed,
+                resampling: Resampling) -> list[RecognitionArmResult]:
     """Every arm at its chosen strength. ``scores`` has the columns of trials.SCORES."""
     test = scores[scores["part"] == "test"]
-    chosen = [one for one in tried if one.chosen]
-    rows = {one.arm: test[(test["arm"] == one.arm) & (test["strength"] == one.strength)]
-            for one in chosen}
-    return [_outcome(one, rows[one.arm], rows[NONE], fixed, resampling) for one in chosen]
+    chosen = [t for t in tried if t.chosen]
+    rows = {t.arm: test[(test["arm"] == t.arm) & (test["strength"] == t.strength)]
+            for t in chosen}
+    return [_arm_result(t, rows[t.arm], rows[START], fixed, resampling) for t in chosen]
 
 
-def _outcome(tried: Tried, rows: pd.DataFrame, start: pd.DataFrame, fixed: Fixed,
-             resampling: Resampling) -> ArmOutcome:
+def _arm_result(tried: TriedStrength, rows: pd.DataFrame, start: pd.DataFrame, fixed: Fixed,
+                resampling: Resampling) -> RecognitionArmResult:
     both = pd.concat([start.assign(system="start"),
                       rows.assign(system="seed " + rows["seed"].astype(str).str.zfill(9))])
     sums = speaker_sums(both, cohort="cohort", system="system")
-    return ArmOutcome(tried.arm, tried.strength, tried.keeps_overall,
-                      sorted(int(seed) for seed in rows["seed"].unique()),
-                      _statistics(sums, fixed, resampling),
-                      _regions(_mean_of_seeds(sums), resampling))
+    return RecognitionArmResult(
+        arm=tried.arm, strength=tried.strength, keeps_overall=tried.keeps_overall,
+        seeds=sorted(int(seed) for seed in rows["seed"].unique()),
+        statistics=_statistics(sums, fixed, resampling),
+        regions=_regions(_mean_of_seeds(sums), resampling))
 
 
-def _statistics(sums: SpeakerSums, fixed: Fixed, resampling: Resampling) -> dict[str, Statistic]:
+def _statistics(sums: SpeakerSums, fixed: Fixed, resampling: Resampling) -> dict[str, ArmStatistic]:
     amount, weight = _paired_draws(sums, resampling)
     is_target = np.isin(sums.cohorts, fixed.targets)
 
@@ -138,14 +108,14 @@ def _paired_draws(sums: SpeakerSums, resampling: Resampling) -> tuple[np.ndarray
     return amount, weight
 
 
-def _statistic(values: np.ndarray, resampling: Resampling) -> Statistic:
+def _statistic(values: np.ndarray, resampling: Resampling) -> ArmStatistic:
     """``values`` (1 + draws, systems); the seeds come before the start."""
     mean = values[:, :-1].mean(axis=1)
     change = ratio(mean - values[:, -1], np.abs(values[:, -1]))
     drawn = change[1:][np.isfinite(change[1:])]
     low, high = np.quantile(drawn, resampling.tails) if len(drawn) else (np.nan, np.nan)
-    return Statistic(float(mean[0]), values[0, :-1].tolist(), float(change[0]), float(low),
-                     float(high))
+    return ArmStatistic(value=float(mean[0]), by_seed=values[0, :-1].tolist(),
+                        change=float(change[0]), low=float(low), high=float(high))
 
 
 def _mean_of_seeds(sums: SpeakerSums) -> SpeakerSums:
@@ -157,10 +127,10 @@ def _mean_of_seeds(sums: SpeakerSums) -> SpeakerSums:
                        mean(sums.weight), mean(sums.spread), sums.warning)
 
 
-def _regions(sums: SpeakerSums, resampling: Resampling) -> list[RegionOutcome]:
-    found = []
+def _regions(sums: SpeakerSums, resampling: Resampling) -> list[RegionResult]:
+    results = []
     for part in (pooled(sums), *(only(sums, [i]) for i in range(len(sums.cohorts)))):
         rate, difference = intervals(
             part, [Contrast((0, 0)), Contrast((0, 0), (0, 1))], resampling)
-        found.append(RegionOutcome(part.cohorts[0], rate, difference))
-    return found
+        results.append(RegionResult(region=part.cohorts[0], rate=rate, difference=difference))
+    return results

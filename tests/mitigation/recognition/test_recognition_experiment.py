@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
@@ -13,11 +12,12 @@ from evalkit.core.config import Plugin
 from evalkit.core.errors import EvalkitError
 from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
 from evalkit.mitigation.recognition import trials as trials_module
-from evalkit.mitigation.recognition.choice import choose, frontier, recommended
 from evalkit.mitigation.recognition.conclusion import conclude
-from evalkit.mitigation.recognition.outcomes import Fixed, arm_outcomes
+from evalkit.mitigation.recognition.evaluation import Fixed, arm_results
+from evalkit.mitigation.recognition.selection import frontier, recommended, tried_strengths
 from evalkit.models.ctc.network import CtcRecognizer
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.store.documents.mitigation import MitigationResults, RecognitionResults
 from tests.mitigation.recognition.tones import SHIFT, SIZES, corpus
 
 YAML = """\
@@ -26,7 +26,7 @@ recognition:
     general: general.jsonl
     dev: dev.jsonl
     test: test.jsonl
-    model: {path: start.safetensors}
+    model: {name: reference, weights: start.safetensors}
     cohorts: {name: declared, columns: [accent], intersections: false}
     arms: [plain, {name: ewc, strengths: [0.1, 10]}, {name: cohort_embedding, strengths: [0.5]}]
     seeds: [0, 1]
@@ -54,15 +54,17 @@ def run(folder):
     return results.parent
 
 
-def results_of(run):
-    return json.loads((run / "results.json").read_text(encoding="utf-8"))
+def results_of(run) -> RecognitionResults:
+    results = MitigationResults.read(run / "results.json").results
+    assert isinstance(results, RecognitionResults)
+    return results
 
 
 def test_every_arm_strength_and_seed_is_scored_on_the_speakers_kept_aside(run, folder):
     scores = pd.read_parquet(run / "scores.parquet")
     assert len(scores.groupby(["arm", "strength", "seed"])) == 1 + 2 + 2 * 2 + 2
     results = results_of(run)
-    adapting = results["parts"]["adaptation"]["speakers"]
+    adapting = results.splits.adaptation.speakers
     assert adapting == 3  # 0.7 of the target's four
     parts = {part: set(rows["speaker_id"]) for part, rows in scores.groupby("part")}
     assert len(parts["test"]) == 3 * SIZES["test"]
@@ -73,29 +75,28 @@ def test_every_arm_strength_and_seed_is_scored_on_the_speakers_kept_aside(run, f
 
 def test_results_hold_what_a_report_needs(run):
     results = results_of(run)
-    assert results["schema"] == 1
-    assert results["targets"] == [results["cohorts"]["on_dev"][0]["cohort"]]
-    assert results["best"] == results["cohorts"]["on_dev"][-1]["cohort"]
-    assert [arm["arm"] for arm in results["arms"]] == ["none", "plain", "ewc", "cohort_embedding"]
-    assert [arm["seeds"] for arm in results["arms"][1:]] == [[0, 1]] * 3
-    assert sum(one["chosen"] for one in results["tried"]) == 4
-    assert len(results["frontier"]) == len(results["trials"]) == 9
-    for arm in results["arms"]:
-        assert [r["region"] for r in arm["regions"]] == ["all", *sorted(
+    assert results.targets == [results.cohorts.on_dev[0].cohort]
+    assert results.best == results.cohorts.on_dev[-1].cohort
+    assert [arm.arm for arm in results.arms] == ["none", "plain", "ewc", "cohort_embedding"]
+    assert [arm.seeds for arm in results.arms[1:]] == [[0, 1]] * 3
+    assert sum(tried.chosen for tried in results.tried) == 4
+    assert len(results.frontier) == len(results.trials) == 9
+    for arm in results.arms:
+        assert [r.region for r in arm.regions] == ["all", *sorted(
             f"accent = {name}" for name in SHIFT)]
-        assert arm["statistics"]["overall"]["value"] == pytest.approx(
-            arm["regions"][0]["rate"]["value"])
-    nothing = results["arms"][0]["statistics"]
-    assert nothing["overall"]["change"] == nothing["target"]["change"] == 0
-    assert results["conclusion"]
+        assert arm.statistics["overall"].value == pytest.approx(arm.regions[0].rate.value)
+    start = results.arms[0].statistics
+    assert start["overall"].change == start["target"].change == 0
+    assert results.conclusion
+    assert results.cohorts.outlines is None
 
 
 def test_weights_are_those_of_a_pipeline(run):
     results = results_of(run)
-    for name, trial in results["trials"].items():
+    for name, trial in results.trials.items():
         weights = run / "trials" / name / "weights.safetensors"
-        assert weights.is_file() == (trial["arm"] != "none")
-        if trial["arm"] in ("plain", "ewc"):
+        assert weights.is_file() == (trial.arm != "none")
+        if trial.arm in ("plain", "ewc"):
             CtcRecognizer.load(weights)
     assert not list((run / "trials").glob("*/phase*.safetensors"))
 
@@ -138,8 +139,13 @@ def test_what_was_killed_comes_to_the_same_with_more_workers(run, folder, tmp_pa
      "latitude and longitude"),
     ("columns: [accent], intersections: false", "columns: [accent, split]", "no column 'split'"),
     ("targets: 1", "targets: 3", "not a target"),
-    ("model: {path: start.safetensors}", "model: {kind: whisper}", "there are reference"),
-    ("model: {path: start.safetensors}", "model: {path: gone.safetensors}", "cannot load"),
+    ("model: {name: reference, weights: start.safetensors}", "model: whisper",
+     "'whisper' is no recognizer that can be trained; there are reference, speechbrain"),
+    ("model: {name: reference, weights: start.safetensors}", "model: pocketsphinx",
+     "'pocketsphinx' is no recognizer that can be trained"),
+    ("model: {name: reference, weights: start.safetensors}",
+     "model: {kind: transformers, path: x}", "model: .*is written as a recognizer of eval.yaml"),
+    ("weights: start.safetensors", "weights: gone.safetensors", "no such weights"),
     ("steps: 3", "steps: 0", "greater than 0"),
 ])
 def test_a_mistake_is_one_line(folder, tmp_path, line, changed, said):
@@ -186,7 +192,7 @@ def planted() -> pd.DataFrame:
 
 
 def test_the_best_for_the_worst_is_chosen_among_those_that_cost_nothing():
-    tried = {(one.arm, one.strength): one for one in choose(planted())}
+    tried = {(one.arm, one.strength): one for one in tried_strengths(planted())}
     assert [key for key, one in tried.items() if one.chosen] == [
         ("none", 0.0), ("plain", 0.0), ("ewc", 0.01)]
     assert tried["ewc", 0.01].worst == pytest.approx((0.3 + 0.25) / 2)
@@ -194,15 +200,15 @@ def test_the_best_for_the_worst_is_chosen_among_those_that_cost_nothing():
     assert tried["plain", 0.0].keeps_overall
     costly = planted()
     costly.loc[(costly["strength"] == 0.01) & (costly["cohort"] == "a"), "amount"] += 3
-    assert [one.strength for one in choose(costly) if one.chosen] == [0.0, 0.0, 0.1]
+    assert [one.strength for one in tried_strengths(costly) if one.chosen] == [0.0, 0.0, 0.1]
     costly.loc[(costly["strength"] == 0.1) & (costly["cohort"] == "a"), "amount"] += 2.5
-    least = [one for one in choose(costly) if one.chosen][-1]
+    least = [one for one in tried_strengths(costly) if one.chosen][-1]
     assert (least.strength, least.keeps_overall) == (0.1, False)
 
 
 def test_statistics_are_means_over_seeds_of_each_models_own():
     scores = planted()
-    ewc = arm_outcomes(scores, choose(scores), FIXED, Resampling(draws=200))[-1]
+    ewc = arm_results(scores, tried_strengths(scores), FIXED, Resampling(draws=200))[-1]
     rates = np.array([[0.2, 0.2, 0.3], [0.25, 0.2, 0.25]])
     start = np.array([0.15, 0.2, 0.5])
     expected = {"overall": (14 / 60, 17 / 60), "mean": (rates.mean(), start.mean()),
@@ -227,7 +233,7 @@ def test_draws_are_paired():
     half = scores[scores["arm"] == "none"].assign(arm="half", strength=1.0)
     half["amount"] /= 2
     both = pd.concat([scores[scores["arm"] == "none"], half])
-    found = arm_outcomes(both, choose(both), FIXED, Resampling(draws=100))[-1].statistics
+    found = arm_results(both, tried_strengths(both), FIXED, Resampling(draws=100))[-1].statistics
     for name in ("overall", "mean", "max", "target", "others"):
         assert (found[name].low, found[name].high) == pytest.approx((-0.5, -0.5))
     assert found["relative_gap"].change == pytest.approx(0)
@@ -235,7 +241,7 @@ def test_draws_are_paired():
 
 def test_the_frontier_has_every_trial():
     scores = planted()
-    points = frontier(scores, choose(scores), ["c"])
+    points = frontier(scores, tried_strengths(scores), ["c"])
     assert len(points) == len(RATES)
     plain = next(p for p in points if p.arm == "plain" and p.seed == 1)
     assert (plain.overall, plain.worst, plain.target) == pytest.approx((16 / 60, 0.35, 0.15))
@@ -243,16 +249,16 @@ def test_the_frontier_has_every_trial():
 
 def test_the_rule_that_chooses_a_strength_recommends_an_arm():
     scores = planted()
-    assert recommended(choose(scores)) == "ewc"
+    assert recommended(tried_strengths(scores)) == "ewc"
     scores.loc[(scores["arm"] == "ewc") & (scores["cohort"] == "a"), "amount"] += 2
-    assert recommended(choose(scores)) == "plain"
+    assert recommended(tried_strengths(scores)) == "plain"
     scores.loc[(scores["arm"] == "plain") & (scores["cohort"] == "a"), "amount"] += 2
-    assert recommended(choose(scores[scores["arm"].isin(["none", "plain"])])) is None
+    assert recommended(tried_strengths(scores[scores["arm"].isin(["none", "plain"])])) is None
 
 
 def test_the_conclusion_says_what_test_shows():
     scores = planted()
-    outcomes = {arm.arm: arm for arm in arm_outcomes(scores, choose(scores), FIXED,
+    outcomes = {arm.arm: arm for arm in arm_results(scores, tried_strengths(scores), FIXED,
                                                      Resampling(draws=200))}
     said = conclude(outcomes["plain"], ["c"])
     assert said.startswith("plain, on test speakers") and "c 50.0% to 17.5% (-32.5 points" in said

@@ -1,0 +1,251 @@
+"""Models of SpeechBrain, each loaded from a folder: evaluated, and taught further.
+
+Such a folder is a program: its hyperparams.yaml names what is called. Load only one that you
+trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.types import Audio, Hypothesis, Recording
+from evalkit.systems.identity import model_folder, require, stamp_folder
+from evalkit.systems.spelling import spelt
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from evalkit.models.speaker_encoder import WaveformEncoder
+
+Module = TypeVar("Module", bound="nn.Module")
+
+UNKNOWN = -1
+"""Stands for a character that a tokenizer of characters has no label for."""
+
+
+@dataclass(frozen=True)
+class SpeechBrainRecognizer:
+    """An ``EncoderASR`` of SpeechBrain that decodes greedily with CTC (Ravanelli et al. 2021,
+    arXiv:2106.04624), in the folder ``path``.
+
+    ``weights`` is a file that `evalkit mitigate` wrote, used instead of the folder's own;
+    ``device`` is torch's name of where it computes. Utterances are decoded one at a time: what
+    such a model makes of padding differs from model to model."""
+
+    path: Path | str
+    weights: Path | str | None = None
+    device: str = "cpu"
+
+    batch = 1
+    needs_audio = True
+    further_input = None
+
+    def __post_init__(self) -> None:
+        _check(self.path)
+
+    @property
+    def identity(self) -> str:
+        made = stamp_folder("speechbrain", Path(self.path), self.weights)
+        return f"SpeechBrainRecognizer on {self.device}, {made}"
+
+    @property
+    def rate(self) -> int:
+        """Sampling rate in Hz that the folder states."""
+        return int(self._interface.audio_normalizer.sample_rate)
+
+    @cached_property
+    def _interface(self) -> Any:
+        """SpeechBrain's own object. Raises ConfigError where it cannot be loaded, or where it
+        does not decode greedily."""
+        _ensure_importable()
+        from speechbrain.inference.ASR import EncoderASR
+
+        interface = _load(EncoderASR, self.path)
+        decoding = interface.decoding_function
+        if not isinstance(decoding, partial) or "blank_id" not in decoding.keywords:
+            raise ConfigError(f"{self.path}: decoding_function must be ctc_greedy_decode with a "
+                              "blank_id; change it in hyperparams.yaml")
+        return interface
+
+    @cached_property
+    def module(self) -> Any:
+        """The networks by name, read when they are first asked for. Raises ConfigError where
+        they cannot be."""
+        return _placed(self._interface.mods, self.weights, self.device)
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        """The encoder's last layer that has parameters."""
+        *_, last = [name for name, layer in self.module.encoder.named_children()
+                    if any(True for _ in layer.parameters())]
+        return (f"encoder.{last}.",)
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        """One hypothesis each."""
+        from evalkit.models.tensors import threads
+
+        self.module.eval()
+        with threads(1):
+            return [Hypothesis(self._decode(audio.samples)) for audio in batch]
+
+    def _decode(self, samples: np.ndarray) -> str:
+        import torch
+
+        from evalkit.models.tensors import device_of, padded
+
+        device = device_of(self.module)
+        self._interface.device = device  # where it moves its inputs to
+        waves, _ = padded([samples], device)
+        texts, _ = self._interface.transcribe_batch(waves, torch.ones(1, device=device))
+        return str(texts[0])
+
+    def spell(self, text: str) -> Sequence[int]:
+        from speechbrain.dataio.encoder import CategoricalEncoder
+
+        tokenizer = self._interface.tokenizer
+        if not isinstance(tokenizer, CategoricalEncoder):  # then it is one of sentencepiece
+            return spelt(text, tokenizer.encode_as_ids, tokenizer.unk_id())
+        labels = tokenizer.lab2ind
+        return spelt(text, lambda part: [labels.get(c, UNKNOWN) for c in part], UNKNOWN)
+
+    def losses(self, batch: Sequence[Recording]) -> Tensor:
+        from evalkit.models.ctc.loss import ctc_losses
+
+        posteriors, frames = self.posteriors(batch)
+        blank = int(self._interface.decoding_function.keywords["blank_id"])
+        return ctc_losses(posteriors, frames, [self.spell(r.text) for r in batch], blank)
+
+    def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
+        from evalkit.models.tensors import device_of, padded
+
+        waves, samples = padded([r.wave for r in batch], device_of(self.module))
+        lengths = samples / waves.shape[1]
+        encoded = self.module.encoder(waves, lengths).log_softmax(-1)
+        return encoded, (lengths * encoded.shape[1]).round().long()
+
+    def save(self, path: Path) -> None:
+        """A file for the option ``weights``."""
+        from evalkit.models.tensors import save_weights
+
+        save_weights(self.module, path)
+
+
+@dataclass(frozen=True)
+class SpeechBrainEncoder:
+    """The speaker encoder of an ``EncoderClassifier`` of SpeechBrain, such as one of ECAPA-TDNN
+    (Desplanques et al. 2020, arXiv:2005.07143), in the folder ``path``.
+
+    ``weights`` is a file that ``save`` wrote, used instead of the folder's own; ``device`` is
+    torch's name of where it computes. Utterances are embedded one at a time."""
+
+    path: Path | str
+    weights: Path | str | None = None
+    device: str = "cpu"
+
+    batch = 1
+    needs_audio = True
+
+    def __post_init__(self) -> None:
+        _check(self.path)
+
+    @property
+    def identity(self) -> str:
+        made = stamp_folder("speechbrain", Path(self.path), self.weights)
+        return f"SpeechBrainEncoder on {self.device}, {made}"
+
+    @property
+    def rate(self) -> int:
+        """Sampling rate in Hz that the folder states."""
+        return int(self._interface.audio_normalizer.sample_rate)
+
+    @cached_property
+    def _interface(self) -> Any:
+        _ensure_importable()
+        from speechbrain.inference.classifiers import EncoderClassifier
+
+        return _load(EncoderClassifier, self.path)
+
+    @cached_property
+    def module(self) -> WaveformEncoder:
+        """From waveforms (n, samples) to (n, 1, dimension); read when it is first asked for.
+        Raises ConfigError where it cannot be."""
+        from evalkit.models.speaker_encoder import WaveformEncoder
+
+        parts = self._interface.mods
+        whole = WaveformEncoder(parts.compute_features, parts.mean_var_norm,
+                                parts.embedding_model)
+        return _placed(whole, self.weights, self.device)
+
+    def embed(self, batch: Sequence[Audio]) -> np.ndarray:
+        """(len(batch), dimension), float32, rows of unit length."""
+        import torch
+
+        from evalkit.models.tensors import device_of, padded, threads
+
+        module = self.module.eval()
+        with torch.inference_mode(), threads(1):
+            vectors = [module(padded([audio.samples], device_of(module))[0]).flatten()
+                       for audio in batch]
+            units = torch.nn.functional.normalize(torch.stack(vectors), dim=1)
+        return units.cpu().numpy()
+
+    def save(self, path: Path) -> None:
+        """A file for the option ``weights``."""
+        from evalkit.models.tensors import save_weights
+
+        save_weights(self.module, path)
+
+
+def _check(path: Path | str) -> None:
+    require("speechbrain", "torchaudio", "torch")
+    model_folder(path, "hyperparams.yaml")
+
+
+def _ensure_importable() -> None:
+    from evalkit.models.torchaudio_standin import ensure_speechbrain
+
+    ensure_speechbrain()
+
+
+def _load(factory: Any, path: Path | str) -> Any:
+    """The interface of SpeechBrain that the folder ``path`` describes, in evaluation mode, on
+    the CPU. Raises ConfigError."""
+    import torch
+    from speechbrain.utils.fetching import LocalStrategy
+
+    try:
+        with torch.device("cpu"):  # a filterbank that is made elsewhere mixes devices
+            loaded = factory.from_hparams(
+                source=str(path), savedir=str(path), local_strategy=LocalStrategy.NO_LINK,
+                freeze_params=False, run_opts={"device": "cpu"})
+    except Exception as error:  # what a folder's own code raises can be anything
+        raise ConfigError(f"{path}: cannot load an {factory.__name__} of SpeechBrain: "
+                          f"{one_line(error)}") from error
+    return loaded.eval()
+
+
+def _placed(module: Module, weights: Path | str | None, device: str) -> Module:
+    """``module`` with the ``weights``, if given, on ``device``."""
+    from speechbrain.processing.features import InputNormalization
+
+    from evalkit.models.tensors import load_weights
+
+    for layer in module.modules():
+        if isinstance(layer, InputNormalization):
+            layer.register_forward_pre_hook(_follow)
+    if weights:
+        load_weights(module, Path(weights))
+    return module.to(device)
+
+
+def _follow(normaliser: nn.Module, inputs: tuple[Any, ...]) -> None:
+    """Moves means and deviations, which a network that holds the normaliser does not take along
+    when it is moved, to where the inputs are."""
+    normaliser.to(inputs[0].device)

@@ -1,0 +1,1 @@
+"""Plug-ins of somebody else, one of every kind, found through entry points."""

@@ -1,0 +1,21 @@
+"""A corpus of one line an utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from evalkit.core.types import LeftOut, Utterance
+
+
+def lines(source: Path, *, separator: str = "|") -> Iterator[Utterance | LeftOut]:
+    """Lines of ``name.wav|speaker|latitude|text`` in the file ``source``; the recordings lie
+    beside it."""
+    for number, line in enumerate(source.read_text().splitlines(), 1):
+        fields = line.split(separator)
+        if len(fields) != 4:
+            yield LeftOut(f"line {number}", "it has not four fields")
+            continue
+        name, speaker, latitude, text = fields
+        yield Utterance(Path(name).stem, source.parent / name, speaker, text, metadata={
+            "latitude": float(latitude), "longitude": 10.0})
