@@ -27,7 +27,9 @@ def test_the_sections_and_their_order() -> None:
 def test_the_navigation_is_that_of_the_sections(written: tuple[FakeRun, Path]) -> None:
     page = Page(written[1])
     shown = [attrs["id"] for attrs in page.of("section")]
-    assert shown == ["results", "groups", "significance", "examples", "definitions"]
+    known = {section.id for section in SECTIONS}
+    assert [name for name in shown if name in known] == [
+        "results", "groups", "significance", "examples", "definitions"]
     assert [a["href"] for a in page.of("a") if (a["href"] or "")[1:] in shown] == [
         f"#{name}" for name in shown]
 
