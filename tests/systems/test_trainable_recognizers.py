@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,13 @@ def test_a_loss_is_that_of_the_labels_under_the_posteriors(named) -> None:
         posteriors.transpose(0, 1), torch.tensor(model.spell(speech[0].text)), frames,
         torch.tensor([len(speech[0].text)]), reduction="sum")
     torch.testing.assert_close(alone[0], likelihood)
+
+
+def test_a_text_that_does_not_fit_into_the_recording_is_refused(named) -> None:
+    [recording] = recordings(1)
+    with pytest.raises(UtteranceError, match="cannot hold a text") as refused:
+        model_of(named).losses([replace(recording, text="ab" * 500)])
+    assert refused.value.kind == "TooShort"
 
 
 def test_teaching_one_changes_no_other_of_the_same_folder(named) -> None:
@@ -240,6 +248,26 @@ def test_a_text_is_spelt_in_the_alphabet_of_the_model(made, text, labels, tmp_pa
     numbers = {letter: first + i for i, letter in enumerate(labels)}
     numbers.setdefault(" ", 2)
     assert list(model.spell(text)) == [numbers[c] for c in expected]
+
+
+def test_pieces_of_words_are_spelt_by_their_own_tokenizer(tmp_path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    folder = speechbrain_recognizer(tmp_path / "model", yaml=ASR.replace(
+        "speechbrain.dataio.encoder.CTCTextEncoder", "sentencepiece.SentencePieceProcessor"))
+    with (folder / "tokenizer.ckpt").open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["ab ba", "cab"] * 20), model_writer=file, vocab_size=5,
+            model_type="char", bos_id=-1, eos_id=-1, hard_vocab_limit=False,
+            minloglevel=2)
+    model = create("trainable_recognizers", "speechbrain", {"path": str(folder)})
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.ckpt"))
+    assert list(model.spell("AB a")) == processor.encode_as_ids("ab a")
+    with pytest.raises(UtteranceError, match="holds 'd'"):
+        model.spell("abd")
+    [recording] = recordings(1)
+    speech = replace(recording, text="ab a")
+    assert model.losses([speech]).isfinite().all()
+    assert isinstance(model.transcribe([audio(speech)])[0].text, str)
 
 
 @pytest.mark.parametrize(("made", "labels"), [("speechbrain", "abc "), ("transformers", "abc")])
