@@ -92,11 +92,14 @@ class TransformersCtc:
                      tokenizer.unk_token_id)
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
-        from evalkit.models.ctc.loss import ctc_losses
+        """Raises UtteranceError of kind BadText or TooShort."""
+        from evalkit.models.ctc.loss import check_room, ctc_losses
 
         posteriors, frames = self.posteriors(batch)
-        return ctc_losses(posteriors, frames, [self.spell(r.text) for r in batch],
-                          self.module.config.pad_token_id)
+        targets = [self.spell(r.text) for r in batch]
+        for target, room in zip(targets, frames.tolist(), strict=True):
+            check_room(target, room)
+        return ctc_losses(posteriors, frames, targets, self.module.config.pad_token_id)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         if not self.module.training:
@@ -152,11 +155,12 @@ def _load(factory: Any, path: Path | str, **options: Any) -> Any:
 @contextmanager
 def _numpy_follows_torch() -> Iterator[None]:
     """What transformers masks in training is drawn by numpy's global generator; here it follows
-    from the seed of torch's."""
+    from the state of torch's, which is left as it is."""
     import torch
 
     state = np.random.get_state()
-    np.random.seed(int(torch.randint(2**31, (1,), device="cpu")))
+    with torch.random.fork_rng(devices=[]):
+        np.random.seed(int(torch.randint(2**31, (1,), device="cpu")))
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
 from evalkit.models.ctc.network import RATE, CtcRecognizer
-from evalkit.training.from_scratch import Progress, TrainingConfig, reference_recordings, train
+from evalkit.models.ctc.training import Progress, TrainingConfig, reference_recordings, train
 
 GROUP = "accent"
 NOISE = Noise("babble", 5.0)
@@ -26,8 +26,8 @@ _CARD = """\
 
 A character CTC network of {parameters:,} parameters, for trying evalkit: small enough to ship, and
 trained so that it serves some accents worse than others. Its training and test speech is
-synthetic (espeak-ng). What it finds hard is what it heard little of; **nothing here says anything
-about people or their accents**, and it is of no use on real speech.
+synthetic (espeak-ng). It errs most on accents that are rare in its training data; **nothing
+here says anything about people or their accents**, and it is of no use on real speech.
 
 - weights: `{weights}`, SHA-256 `{digest}`
 - trained by `evalkit train recognizer`, seed {seed}, on {utterances} utterances; \
