@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import packages_for
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def _check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
     from evalkit.store.documents.run import RunRecord
 
+    if Path(run).is_file():
+        raise RunError(f"{run}: not a run folder; `evalkit run` and `evalkit score` make one")
     RunRecord.read(Path(run) / "run.json")
 
 
