@@ -46,8 +46,11 @@ def read_run(run: AnyPath) -> RunFolder:
 
 def _check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
+    from evalkit.core.errors import RunError
     from evalkit.store.documents.run import RunRecord
 
+    if Path(run).is_file():
+        raise RunError(f"{run}: not a run folder, which `evalkit run` or `evalkit score` makes")
     RunRecord.read(Path(run) / "run.json")
 
 

@@ -118,7 +118,7 @@ def test_every_file_says_the_same(runs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "message"), [
-    (["absent", "v1"], "error: absent: cannot be read"),
+    (["absent", "v1"], "error: absent/run.json: cannot be read"),
     (["v1", "baseline.json.gz"], "error: baseline.json.gz: not a run folder"),
     (["gates.yaml", "v1"], "error: gates.yaml: cannot be read"),
     (["v1", "v1", "--gates", "absent.yaml"], "error: absent.yaml: cannot read"),
