@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import packages_for
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ def read_run(run: AnyPath) -> RunFolder:
 
 def _check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
-    from evalkit.core.errors import RunError
     from evalkit.store.documents.run import RunRecord
 
     if Path(run).is_file():
