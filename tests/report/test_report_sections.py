@@ -15,7 +15,8 @@ from evalkit.core.errors import PluginError
 from evalkit.core.types import Fact
 from evalkit.report import Content, Section, Table, write_report
 from evalkit.report.sections import SECTIONS, all_sections
-from tests.report.conftest import FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import FakeRun
 
 
 def test_the_sections_and_their_order() -> None:
