@@ -46,7 +46,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
         evalkit train recognizer datasets/accents --out runs/recognizer
     """
     say(f"training the reference recognizer on {corpus_folder}")
-    from evalkit.training.model_card import train_reference
+    from evalkit.models.ctc.card import train_reference
 
     def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
         say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
@@ -70,8 +70,8 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
     """
     say(f"fitting the pronunciation encoder to {folder} on {manifest}")
     from evalkit.models.ctc.network import CtcRecognizer
+    from evalkit.models.ctc.training import reference_recordings
     from evalkit.models.pronunciation.encoder import RECOGNIZER, fit
-    from evalkit.training.from_scratch import reference_recordings
 
     waves = (recording.wave for recording in reference_recordings(manifest))
     fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)

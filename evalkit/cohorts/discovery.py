@@ -28,14 +28,14 @@ from evalkit.store.documents.findings import Findings
 from evalkit.store.runfolder import RunFolder
 
 
-def discover(run: RunFolder, *, metric: str = "wer", pipeline: str | None = None,
+def discover(run: RunFolder, *, metric: str | None = None, pipeline: str | None = None,
              condition: str | None = None, finders: Sequence[Finder] | None = None,
              postcodes: Path | None = None, settings: Settings = STANDARD) -> Discovery:
     """Looks for underserved cohorts in a run with every finder that it has the data for.
 
-    ``pipeline`` is the run's first where None, ``condition`` None pools all. ``finders`` None
-    are all that are installed (plug-in group "cohorts"). Raises EvalkitError for what the user
-    can mend."""
+    ``metric`` and ``pipeline`` are the run's first where None, ``condition`` None pools all.
+    ``finders`` None are all that are installed (plug-in group "cohorts"). Raises EvalkitError
+    for a metric, pipeline, condition or file that there is not."""
     subject = subject_of(run, metric, pipeline, condition)
     speakers = load_speakers(run, subject, postcodes)
     if finders is None:

@@ -43,15 +43,25 @@ class Subject:
     fact: Fact
 
 
-def subject_of(run: RunFolder, metric: str, pipeline: str | None, condition: str | None) -> Subject:
-    """Fills in the run's first pipeline where none is named. Raises ConfigError for a metric of
-    which neither more nor less is better, or that the run has not defined."""
+def subject_of(run: RunFolder, metric: str | None = None, pipeline: str | None = None,
+               condition: str | None = None) -> Subject:
+    """Fills in the run's first pipeline, and the first of its metrics by which somebody can be
+    underserved, where none is named. Raises ConfigError for a metric of which neither more nor
+    less is better, or that the run has not defined."""
     known = _facts(run)
+    if metric is None:
+        usable = _usable_names(run, known)
+        metric = next((name for name in known if name in usable), "")
     if why := _unusable(metric, known):
-        there = sorted(_usable(run.scores(), known)["metric"].unique())
-        there += [FALSE_REJECTS] if run.trials()["label"].any() else []
-        raise ConfigError(f"{why}; there are {', '.join(there) or 'none'}")
+        names = ", ".join(_usable_names(run, known)) or "none"
+        raise ConfigError(f"{why}; there are {names}")
     return Subject(metric, pipeline or next(iter(run.record().pipelines)), condition, known[metric])
+
+
+def _usable_names(run: RunFolder, known: Mapping[str, Fact]) -> list[str]:
+    """The metrics that the run has rows of and by which somebody can be underserved."""
+    names = sorted(_usable(run.scores(), known)["metric"].unique())
+    return names + ([FALSE_REJECTS] if run.trials()["label"].any() else [])
 
 
 def _facts(run: RunFolder) -> dict[str, Fact]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from evalkit.cohorts.search.sliceline import bins
+from evalkit.cohorts.search.bins import bins
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.store.manifest import FIELDS
 

@@ -107,7 +107,8 @@ class TrainableRecognizer(Trainable, Recognizer, Protocol):
         ...
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
-        """Negative log-likelihood in nats of each text given its waveform, (len(batch),)."""
+        """Negative log-likelihood in nats of each text given its waveform, (len(batch),). Raises
+        UtteranceError of kind BadText or TooShort."""
         ...
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:

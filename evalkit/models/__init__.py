@@ -1,4 +1,4 @@
-"""The reference recognizer: its network, its training, and the weights that ship."""
+"""Networks and signal processing, one folder a model, and the weights that ship."""
 
 from pathlib import Path
 

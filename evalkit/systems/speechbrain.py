@@ -116,11 +116,15 @@ class SpeechBrainRecognizer:
         return spelt(text, lambda part: [labels.get(c, UNKNOWN) for c in part], UNKNOWN)
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
-        from evalkit.models.ctc.loss import ctc_losses
+        """Raises UtteranceError of kind BadText or TooShort."""
+        from evalkit.models.ctc.loss import check_room, ctc_losses
 
         posteriors, frames = self.posteriors(batch)
+        targets = [self.spell(r.text) for r in batch]
+        for target, room in zip(targets, frames.tolist(), strict=True):
+            check_room(target, room)
         blank = int(self._interface.decoding_function.keywords["blank_id"])
-        return ctc_losses(posteriors, frames, [self.spell(r.text) for r in batch], blank)
+        return ctc_losses(posteriors, frames, targets, blank)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         from evalkit.models.tensors import device_of, padded

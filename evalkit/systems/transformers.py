@@ -92,11 +92,14 @@ class TransformersCtc:
                      tokenizer.unk_token_id)
 
     def losses(self, batch: Sequence[Recording]) -> Tensor:
-        from evalkit.models.ctc.loss import ctc_losses
+        """Raises UtteranceError of kind BadText or TooShort."""
+        from evalkit.models.ctc.loss import check_room, ctc_losses
 
         posteriors, frames = self.posteriors(batch)
-        return ctc_losses(posteriors, frames, [self.spell(r.text) for r in batch],
-                          self.module.config.pad_token_id)
+        targets = [self.spell(r.text) for r in batch]
+        for target, room in zip(targets, frames.tolist(), strict=True):
+            check_room(target, room)
+        return ctc_losses(posteriors, frames, targets, self.module.config.pad_token_id)
 
     def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
         if not self.module.training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,13 @@ def test_a_loss_is_that_of_the_labels_under_the_posteriors(named) -> None:
         posteriors.transpose(0, 1), torch.tensor(model.spell(speech[0].text)), frames,
         torch.tensor([len(speech[0].text)]), reduction="sum")
     torch.testing.assert_close(alone[0], likelihood)
+
+
+def test_a_text_that_does_not_fit_into_the_recording_is_refused(named) -> None:
+    [recording] = recordings(1)
+    with pytest.raises(UtteranceError, match="cannot hold a text") as refused:
+        model_of(named).losses([replace(recording, text="ab" * 500)])
+    assert refused.value.kind == "TooShort"
 
 
 def test_teaching_one_changes_no_other_of_the_same_folder(named) -> None:

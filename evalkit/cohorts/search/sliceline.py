@@ -11,20 +11,15 @@ positive weights (`_Score.bound`).
 
 from __future__ import annotations
 
-import math
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from evalkit.cohorts.search.rows import Column, Rows, coded, distinct_rows, speaker_codes
 from evalkit.core.errors import ConfigError
-from evalkit.statistics.labels import UNKNOWN, labels_of
-
-Column = Sequence[Any] | np.ndarray | pd.Categorical | pd.Series
 
 DENSE = 1 << 22
 """Slices of one set of columns that are tabulated with a place for each that could be; where
@@ -60,10 +55,10 @@ class Slice:
             if name not in columns:
                 raise ConfigError(f"no column {name!r} to find the slice {self} by; there are "
                                   f"{', '.join(columns)}")
-            code, values = _coded(columns[name])
+            code, values = coded(columns[name])
             masks.append(np.array([v == value for v in values])[code])
-        found: np.ndarray = np.logical_and.reduce(masks)
-        return found
+        inside: np.ndarray = np.logical_and.reduce(masks)
+        return inside
 
 
 def find_slices(columns: Mapping[str, Column], amount: np.ndarray, weight: np.ndarray, *,
@@ -95,52 +90,11 @@ def find_slices(columns: Mapping[str, Column], amount: np.ndarray, weight: np.nd
     if not columns or not weight.any() or not amount.any():
         return []
     score = _Score(alpha, amount, weight, min_weight)
-    coded = [_coded(column) for column in columns.values()]
-    rows = _distinct(coded, _speakers(speakers, len(amount)), amount, weight, score.rate)
-    search = _Search(rows, [len(values) for _, values in coded], score, k, max_predicates,
+    codes = [coded(column) for column in columns.values()]
+    rows = distinct_rows(codes, speaker_codes(speakers, len(amount)), amount, weight, score.rate)
+    search = _Search(rows, [len(values) for _, values in codes], score, k, max_predicates,
                      min_rows, min_speakers if spoken else 0)
-    return [_slice(found, list(columns), coded, bool(spoken)) for found in search.run()]
-
-
-def bins(values: Sequence[float | None] | np.ndarray | pd.Series, n: int = 4) -> pd.Categorical:
-    """Numbers cut at their quantiles into at most ``n`` bins of about equal counts, labelled
-    "under 1.5", "1.5 to under 3.2", "3.2 and over"; what is missing or infinite is missing.
-
-    Cuts are rounded to the digits that tell them apart, and are where the labels say. A slice
-    of bins applies to rows that were cut together with those it was found on: cut first, split
-    afterwards. Raises ConfigError for fewer than two bins."""
-    if n < 2:
-        raise ConfigError(f"numbers are cut into 2 bins or more, not {n}")
-    numbers = pd.Series(values).astype("Float64").to_numpy(float, na_value=np.nan)
-    finite = numbers[np.isfinite(numbers)]
-    if not len(finite):
-        return pd.Categorical([None] * len(numbers))
-    quantiles = np.quantile(finite, np.arange(1, n) / n, method="higher")
-    steps = np.unique([finite.min(), *quantiles])
-    digits = max(0, 1 - math.floor(math.log10(np.diff(steps).min(initial=1e9))))
-    cuts = np.unique([round(step, digits) for step in steps[1:].tolist()])
-    text = [np.format_float_positional(cut, trim="-") for cut in cuts]
-    labels = ["any"] if not text else [
-        f"under {text[0]}", *(f"{a} to under {b}" for a, b in pairwise(text)),
-        f"{text[-1]} and over"]
-    numbers = np.where(np.isfinite(numbers), numbers, np.nan)
-    return pd.cut(numbers, [-np.inf, *cuts, np.inf], right=False, labels=labels)
-
-
-class _Rows(NamedTuple):
-    """Utterances, those of one speaker with all values alike as one row. ``codes`` number the
-    values, (columns, n); all others have the shape (n,). ``excess`` is by how much the
-    amount exceeds that of the mean rate, at least 0."""
-
-    codes: np.ndarray
-    speaker: np.ndarray
-    utterances: np.ndarray
-    weight: np.ndarray
-    amount: np.ndarray
-    excess: np.ndarray
-
-    def take(self, at: np.ndarray) -> _Rows:
-        return _Rows(*(array.take(at, axis=-1) for array in self))
+    return [_slice(best, list(columns), codes, bool(spoken)) for best in search.run()]
 
 
 class _Prefix(NamedTuple):
@@ -149,7 +103,7 @@ class _Prefix(NamedTuple):
 
     columns: tuple[int, ...]
     values: np.ndarray
-    rows: _Rows
+    rows: Rows
     group: np.ndarray
 
 
@@ -167,7 +121,7 @@ class _Table(NamedTuple):
     bound: np.ndarray
 
 
-class _Found(NamedTuple):
+class _Ranked(NamedTuple):
     """A slice as it is ranked, its columns and their values by number."""
 
     minus_score: float
@@ -213,21 +167,21 @@ class _Search:
     """A depth-first walk over sets of columns that keeps the ``k`` best slices. ``sizes`` are
     the columns' numbers of values."""
 
-    rows: _Rows
+    rows: Rows
     sizes: list[int]
     score: _Score
     k: int
     max_predicates: int
     min_rows: int
     min_speakers: int
-    best: list[_Found] = field(default_factory=list)
+    best: list[_Ranked] = field(default_factory=list)
 
     @property
     def threshold(self) -> float:
         """What a slice must score to be among the best so far."""
         return -self.best[-1].minus_score if len(self.best) == self.k else 0.0
 
-    def run(self) -> list[_Found]:
+    def run(self) -> list[_Ranked]:
         """The best slices, best first."""
         n = len(self.rows.weight)
         everything = _Prefix((), np.zeros((1, 0), int), self.rows, np.zeros(n, int))
@@ -255,7 +209,7 @@ class _Search:
         speakers = _distinct_speakers(table.place, high, prefix.rows.speaker)
         enough = speakers >= self.min_speakers
         for i in sorted(np.flatnonzero(high & enough), key=lambda i: -score[i]):
-            self.offer(_Found(-float(score[i]), len(table.columns), table.columns,
+            self.offer(_Ranked(-float(score[i]), len(table.columns), table.columns,
                               tuple(table.values[i].tolist()), float(table.amount[i]),
                               float(table.weight[i]), int(table.utterances[i]), int(speakers[i])))
         table.bound[high & ~enough] = -np.inf
@@ -278,32 +232,32 @@ class _Search:
                       number[place], count[live], weight[live], amount[live],
                       self.score.bound(excess[live], weight[live]))
 
-    def offer(self, found: _Found) -> None:
+    def offer(self, candidate: _Ranked) -> None:
         """Keeps a slice that is among the best so far."""
         full = len(self.best) == self.k
-        if (full and found > self.best[-1]) or not self.minimal(found):
+        if (full and candidate > self.best[-1]) or not self.minimal(candidate):
             return
-        insort(self.best, found)
+        insort(self.best, candidate)
         del self.best[self.k :]
 
-    def minimal(self, found: _Found) -> bool:
+    def minimal(self, candidate: _Ranked) -> bool:
         """Whether every predicate excludes rows that the others together do not."""
         outside = [self.rows.codes[column] != value
-                   for column, value in zip(found.columns, found.values, strict=True)]
+                   for column, value in zip(candidate.columns, candidate.values, strict=True)]
         excluding = np.sum(outside, axis=0, dtype=np.int8)
         return all((mask & (excluding == 1)).any() for mask in outside)
 
 
-def _slice(found: _Found, names: list[str], coded: list[tuple[np.ndarray, list[str]]],
+def _slice(best: _Ranked, names: list[str], codes: list[tuple[np.ndarray, list[str]]],
            spoken: bool) -> Slice:
-    """What was found, in the words of the columns."""
-    predicates = tuple((names[column], coded[column][1][value])
-                       for column, value in zip(found.columns, found.values, strict=True))
-    return Slice(predicates, found.amount, found.weight, found.rows,
-                 found.speakers if spoken else None, -found.minus_score)
+    """A ranked slice, in the words of the columns."""
+    predicates = tuple((names[column], codes[column][1][value])
+                       for column, value in zip(best.columns, best.values, strict=True))
+    return Slice(predicates, best.amount, best.weight, best.rows,
+                 best.speakers if spoken else None, -best.minus_score)
 
 
-def _narrow(rows: _Rows, table: _Table, hopeful: np.ndarray) -> _Prefix:
+def _narrow(rows: Rows, table: _Table, hopeful: np.ndarray) -> _Prefix:
     """Some of a table's slices as a prefix, with their rows only."""
     number = np.append(np.where(hopeful, np.cumsum(hopeful) - 1, -1), -1)
     group = number[table.place]
@@ -318,40 +272,6 @@ def _distinct_speakers(place: np.ndarray, wanted: np.ndarray, speaker: np.ndarra
     n = int(speaker.max()) + 1
     pairs = np.unique(place[rows].astype(np.int64) * n + speaker[rows])
     return np.bincount(pairs // n, minlength=len(wanted))
-
-
-def _distinct(coded: list[tuple[np.ndarray, list[str]]], speaker: np.ndarray,
-              amount: np.ndarray, weight: np.ndarray, rate: float) -> _Rows:
-    """Rows added up where the speaker and all columns' values are the same, as they often are
-    where attributes are those of speakers. No slice can tell such rows apart."""
-    key, size = speaker.astype(np.int64), int(speaker.max()) + 1
-    for code, values in coded:
-        if size * len(values) > np.iinfo(np.int64).max:
-            distinct, key = np.unique(key, return_inverse=True)
-            size = len(distinct)
-        key, size = key * len(values) + code, size * len(values)
-    _, first, place = np.unique(key, return_index=True, return_inverse=True)
-    count, weight, amount = (np.bincount(place, of) for of in (None, weight, amount))
-    codes = np.stack([code[first].astype(np.int32) for code, _ in coded])
-    return _Rows(codes, speaker[first], count, weight, amount,
-                 np.maximum(amount - rate * weight, 0))
-
-
-def _coded(column: Column) -> tuple[np.ndarray, list[str]]:
-    """A column's values as numbers, and the sorted labels that they number."""
-    code, values = pd.factorize(pd.Series(column))
-    labels = [*labels_of(pd.Series(values)), UNKNOWN]
-    names, index = np.unique(np.array(labels, object), return_inverse=True)
-    return index[code], names.tolist()
-
-
-def _speakers(speakers: Column | None, n: int) -> np.ndarray:
-    """Speakers as numbers, each row without one as another; all 0 where none are given."""
-    if speakers is None:
-        return np.zeros(n, int)
-    code, names = pd.factorize(pd.Series(speakers))
-    missing = code < 0
-    return np.where(missing, len(names) + np.cumsum(missing) - 1, code)
 
 
 def _check(options: Mapping[str, float], alpha: float) -> None:

@@ -1,1 +1,2 @@
-"""The reference recognizer's network: connectionist temporal classification of characters."""
+"""The reference recognizer, of connectionist temporal classification: its network, its training
+from scratch, and the card that describes its weights."""

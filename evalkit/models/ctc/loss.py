@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 import torch
 from torch import Tensor, nn
+
+from evalkit.core.errors import UtteranceError
 
 
 def ctc_losses(posteriors: Tensor, frames: Tensor, targets: Sequence[Sequence[int]], blank: int
@@ -19,3 +21,12 @@ def ctc_losses(posteriors: Tensor, frames: Tensor, targets: Sequence[Sequence[in
         torch.tensor(list(chain.from_iterable(targets)), dtype=torch.long, device=device),
         frames, torch.tensor([len(target) for target in targets], device=device), blank,
         reduction="none")
+
+
+def check_room(target: Sequence[int], frames: int) -> None:
+    """Raises UtteranceError of kind TooShort where ``frames`` cannot hold the ``target``: it needs
+    a frame for every label, and a blank between two that are equal."""
+    needed = len(target) + sum(a == b for a, b in pairwise(target))
+    if frames < needed:
+        raise UtteranceError("TooShort", f"{frames} frames of the recognizer cannot hold a text "
+                             f"that needs {needed}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.models import SHIPPED
-from evalkit.models.ctc.loss import ctc_losses
+from evalkit.models.ctc.loss import check_room, ctc_losses
 from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors, threads
 from evalkit.models.torchaudio_standin import ensure_speechbrain
 
@@ -123,7 +122,7 @@ class CtcRecognizer(nn.Module):
         Raises UtteranceError of kind BadText or TooShort."""
         targets = [encode(text) for text in texts]
         for target, wave in zip(targets, waves, strict=True):
-            _check_room(target, reduce(_strided, self.config.strides, _spectra(len(wave))))
+            check_room(target, reduce(_strided, self.config.strides, _spectra(len(wave))))
         posteriors, frames = self(*padded(waves, device_of(self)))
         return ctc_losses(posteriors, frames, targets, BLANK)
 
@@ -221,11 +220,3 @@ def _spectra(samples: Count) -> Count:
 def _strided(frames: Count, stride: int) -> Count:
     """How many of ``frames`` a convolution leaves."""
     return (frames - 1) // stride + 1
-
-
-def _check_room(target: Sequence[int], frames: int) -> None:
-    """CTC needs a frame for every label, and a blank between two that are equal."""
-    needed = len(target) + sum(a == b for a, b in pairwise(target))
-    if frames < needed:
-        raise UtteranceError("TooShort", f"{frames} frames of the recognizer cannot hold a text "
-                             f"that needs {needed}")

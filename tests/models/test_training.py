@@ -10,15 +10,15 @@ from evalkit.audio import save
 from evalkit.core.errors import ManifestError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio
+from evalkit.models.ctc.card import CONDITIONS, count_errors, train_reference
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
-from evalkit.store.manifest import write_manifest
-from evalkit.training.from_scratch import (
+from evalkit.models.ctc.training import (
     TrainingConfig,
     mean_loss,
     reference_recordings,
     train,
 )
-from evalkit.training.model_card import CONDITIONS, count_errors, train_reference
+from evalkit.store.manifest import write_manifest
 
 TINY = TrainingConfig(network=NetworkConfig(mels=20, channels=16, hidden=16, dropout=0.0),
                       epochs=6, batch=4, takes=2, snr_db=(10.0,), watched=4)

@@ -15,7 +15,7 @@ from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis, Output, Recording
 from evalkit.metrics.words import WordErrors
 from evalkit.models.ctc.network import RATE, CtcRecognizer
-from evalkit.training.from_scratch import Progress, TrainingConfig, reference_recordings, train
+from evalkit.models.ctc.training import Progress, TrainingConfig, reference_recordings, train
 
 GROUP = "accent"
 NOISE = Noise("babble", 5.0)
