@@ -49,7 +49,7 @@ def _check_run(run: AnyPath) -> None:
     from evalkit.store.documents.run import RunRecord
 
     if Path(run).is_file():
-        raise RunError(f"{run}: not a run folder, which `evalkit run` or `evalkit score` makes")
+        raise RunError(f"{run}: not a run folder; `evalkit run` and `evalkit score` make one")
     RunRecord.read(Path(run) / "run.json")
 
 

@@ -160,7 +160,9 @@ def _scores(run: RunFolder, blocks: Sequence[Block],
 
 def _cell(key: Key, rows: pd.DataFrame, n_blocks: int, left_out: Collection[str]) -> Cell:
     failed = rows["error"].notna()
-    measured = rows[~failed & ~rows["utterance_id"].isin(left_out)]
+    measured = rows[~failed]
+    if left_out:
+        measured = measured[~measured["utterance_id"].isin(left_out)]
     block = measured["block"].to_numpy(int)
     amount, weight = (np.bincount(block, measured[c].to_numpy(float), n_blocks).tolist()
                       for c in ("amount", "weight"))

@@ -13,7 +13,7 @@ from evalkit.compare.changes import Cell, measure_change, tested
 from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.scopes import KINDS, Scope
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.store.documents.baseline import Baseline, Key
@@ -40,8 +40,6 @@ def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequenc
 
     Raises RunError and ConfigError for what cannot be read, and for gates on metrics that the
     base does not have, that are neither better high nor low, or whose tolerance is no rate."""
-    if not candidate.is_dir():
-        raise RunError(f"{candidate}: not a run folder; the candidate must be one")
     columns = list(dict.fromkeys([*(gates.columns if gates else ()), *by]))
     frozen = read_baseline(base, columns).only(columns)
     return decide(frozen, on_blocks(RunFolder(candidate), frozen), gates, by, Resampling(seed=seed))
@@ -86,7 +84,7 @@ def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], le
     """The gated changes, adjusted over themselves, then the others, adjusted over all."""
     resampling = replace(resampling, level=1 - level)
     untested = {cell: measure_change(pairing, cell, level, resampling)
-                for cell in [*gated, *beside]}
+                for cell in dict.fromkeys([*gated, *beside])}
     table = dict(zip(untested, tested(list(untested.values()), level, resampling), strict=True))
     under_gates = tested([untested[cell] for cell in gated], level, resampling)
     return table | {cell: change.model_copy(update={"gated": True})

@@ -44,7 +44,7 @@ class CohortInput(nn.Module):
 @dataclass
 class AdaptedRecognizer:
     """``system`` and the cohort input that an arm may give it. Recordings are passed on to the
-    system as they are, after the cohort input has been told whose they are."""
+    system as they are; the cohort input is given their speakers' cohorts before."""
 
     system: TrainableRecognizer
     cohort_input: CohortInput | None = None
@@ -88,4 +88,3 @@ class AdaptedRecognizer:
     def _announce(self, batch: Sequence[Recording]) -> None:
         if self.cohort_input is not None:
             self.cohort_input.announce(batch)
-

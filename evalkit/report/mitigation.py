@@ -167,7 +167,8 @@ def _mean(rates: Sequence[DetectionRate | None]) -> float:
 # Cells
 
 def _with_change(value: float, statistic: ArmStatistic | None) -> Cell:
-    return _cell(value, statistic and (statistic.change, statistic.low, statistic.high))
+    change = None if statistic is None else (statistic.change, statistic.low, statistic.high)
+    return _cell(value, change)
 
 
 def _cell(value: float, change: tuple[float, float, float] | None = None) -> Cell:

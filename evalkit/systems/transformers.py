@@ -60,7 +60,7 @@ class TransformersCtc:
     def module(self) -> Any:
         """The network, read when it is first asked for. Raises ConfigError where it cannot be,
         or where it takes something else than waveforms."""
-        from evalkit.models.tensors import load_weights
+        from evalkit.models.tensors import load_weights, placed
 
         module = _load(_library().AutoModelForCTC, self.path, use_safetensors=True)
         module = module.float().eval()
@@ -69,7 +69,7 @@ class TransformersCtc:
                               f"{module.main_input_name}; only CTC models of waveforms are run")
         if self.weights:
             load_weights(module, Path(self.weights))
-        return module.to(self.device)
+        return placed(module, self.device)
 
     @cached_property
     def _processor(self) -> Any:
@@ -155,11 +155,12 @@ def _load(factory: Any, path: Path | str, **options: Any) -> Any:
 @contextmanager
 def _numpy_follows_torch() -> Iterator[None]:
     """What transformers masks in training is drawn by numpy's global generator; here it follows
-    from the seed of torch's."""
+    from the state of torch's, which is left as it is."""
     import torch
 
     state = np.random.get_state()
-    np.random.seed(int(torch.randint(2**31, (1,), device="cpu")))
+    with torch.random.fork_rng(devices=[]):
+        np.random.seed(int(torch.randint(2**31, (1,), device="cpu")))
     try:
         yield
     finally:

@@ -57,6 +57,11 @@ class VerificationArm(Protocol):
         """Whether it is given the group labels of the training speakers."""
         ...
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the other arms are compared with it, as they are with the start."""
+        ...
+
     def weighting(self, groups: Sequence[str], dimension: int, *, seed: int,
                   device: torch.device) -> Weighting:
         """Weights for training utterances of which ``groups`` are the labels, empty unless

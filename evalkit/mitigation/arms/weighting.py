@@ -25,6 +25,7 @@ class Even:
     """All weights are 1."""
 
     uses_groups = False
+    is_baseline = True
 
     def weighting(self, groups: Sequence[str], dimension: int, *, seed: int,
                   device: torch.device) -> Weighting:
@@ -36,6 +37,7 @@ class GroupBalanced:
     """Every group has the same total weight."""
 
     uses_groups = True
+    is_baseline = False
 
     def weighting(self, groups: Sequence[str], dimension: int, *, seed: int,
                   device: torch.device) -> Weighting:
@@ -50,6 +52,7 @@ class GroupDro:
     rate: Annotated[float, Field(gt=0)] = 0.1
 
     uses_groups = True
+    is_baseline = False
 
     def weighting(self, groups: Sequence[str], dimension: int, *, seed: int,
                   device: torch.device) -> Weighting:
@@ -63,6 +66,7 @@ class AdversarialPairs(Adversary):
 
     variant: ClassVar[Variant] = "pw"
     uses_groups = False
+    is_baseline = False
 
     def weighting(self, groups: Sequence[str], dimension: int, *, seed: int,
                   device: torch.device) -> Weighting:

@@ -114,13 +114,15 @@ def _key(setup: Setup, plugin: Plugin, seed: int) -> str:
 
 
 def _save(path: Path, trained: TrainedArm, key: str) -> None:
-    tensors = {f"{i}.weights": torch.as_tensor(w, device="cpu")
-               for i, w in enumerate(trained.weights)}
-    for i, model in enumerate(trained.models):
+    tensors: dict[str, Tensor] = {}
+    for i, (model, stop, weights) in enumerate(zip(
+            trained.models, trained.stopped, trained.weights, strict=True)):
         tensors |= {f"{i}.{name}": value.cpu() for name, value in model.state_dict().items()}
-    stopped = json.dumps([stop.model_dump() for stop in trained.stopped])
+        tensors[f"{i}.weights"] = torch.as_tensor(weights, device="cpu")
+        tensors[f"{i}.stopped"] = torch.tensor([stop.step, stop.dev, stop.dev_at_start],
+                                               dtype=torch.float64, device="cpu")
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"key": key, "stopped": stopped})
+        save_file(tensors, temporary, {"key": key})
 
 
 def _load(path: Path, setup: Setup, key: str) -> TrainedArm | None:
@@ -133,10 +135,11 @@ def _load(path: Path, setup: Setup, key: str) -> TrainedArm | None:
         return None
     if metadata.get("key") != key:
         return None
-    stopped = json.loads(metadata["stopped"])
-    trained = TrainedArm(stopped=[StoppedTraining.model_validate(stop) for stop in stopped])
+    trained = TrainedArm()
     for i in range(len(setup.splits)):
         state = _of_split(i, tensors)
+        step, dev, dev_at_start = state.pop("stopped").tolist()
+        trained.stopped.append(StoppedTraining(step=int(step), dev=dev, dev_at_start=dev_at_start))
         trained.weights.append(state.pop("weights").numpy())
         trained.models.append(setup.untrained())
         trained.models[-1].load_state_dict(state)

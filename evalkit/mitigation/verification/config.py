@@ -46,6 +46,14 @@ class VerificationConfig(Strict):
     trials: int = Field(60_000, gt=0)
     draws: int = Field(200, gt=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_arms(cls, settings: Any) -> Any:
+        if isinstance(settings, Mapping) and {"adversary", "group_dro_rate"} & settings.keys():
+            raise ValueError("adversary and group_dro_rate are written as options of arms, as in "
+                             "arms: [{name: arw_pw, regions: 4}, {name: group_dro, rate: 0.2}]")
+        return settings
+
     @field_validator("whole", mode="before")
     @classmethod
     def _no_folder(cls, whole: Any) -> Any:

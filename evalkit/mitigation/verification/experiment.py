@@ -53,9 +53,6 @@ from evalkit.store.documents.mitigation import (
 from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
 from evalkit.training.verification import embed
 
-PLAIN = "plain"
-"""Training with even weights, which the other arms are compared with beside the start."""
-
 Say = Callable[[str], None]
 
 
@@ -137,13 +134,14 @@ class _Test:
 
 def _arm_results(setup: Setup, test: _Test, out: Path, say: Say
                  ) -> dict[str, VerificationArmResult]:
-    """The start first, then plain training if it is among the arms."""
+    """The start first, then the arms that others are compared with."""
     config = setup.config
     arms = {START: [test.run([setup.untrained() for _ in setup.splits])]}
     results = {START: VerificationArmResult(
         seeds=[seed_result(arms[START][0], config.resampling)], changes={})}
-    for name, trained in _trained_arms(setup, out, say):
-        bases = {base: arms[base] for base in (START, PLAIN) if base in arms}
+    bases = dict(arms)
+    for plugin, trained in _trained_arms(setup, out, say):
+        name = plugin.name
         arms[name] = [test.run(arm.models) for arm in trained]
         trainings = [Training(seed, arm.stopped, _group_weights(setup, arm))
                      for seed, arm in zip(config.seeds, trained, strict=True)]
@@ -152,21 +150,23 @@ def _arm_results(setup: Setup, test: _Test, out: Path, say: Say
                    for arm, training in zip(arms[name], trainings, strict=True)],
             changes={base: changes(before, arms[name], config.resampling)
                      for base, before in bases.items()})
+        if make_arm(plugin).is_baseline:
+            bases[name] = arms[name]
     return results
 
 
-def _trained_arms(setup: Setup, out: Path, say: Say) -> Iterator[tuple[str, list[TrainedArm]]]:
-    """Every arm from every seed, from its checkpoint where there is one; PLAIN comes first, since
-    others are compared with it."""
+def _trained_arms(setup: Setup, out: Path, say: Say) -> Iterator[tuple[Plugin, list[TrainedArm]]]:
+    """Every arm from every seed, from its checkpoint where there is one; those that others are
+    compared with come first."""
     config = setup.config
     progress = _Progress(say, len(config.arms) * len(config.seeds))
-    for plugin in sorted(config.arms, key=lambda plugin: plugin.name != PLAIN):
+    for plugin in sorted(config.arms, key=lambda plugin: not make_arm(plugin).is_baseline):
         trained = []
         for seed in config.seeds:
             checkpoint = out / "checkpoints" / f"{plugin.name}-{seed}.safetensors"
             trained.append(load_or_train(checkpoint, setup, plugin, seed))
             progress.report(plugin, seed, trained[-1])
-        yield plugin.name, trained
+        yield plugin, trained
 
 
 class _Progress:

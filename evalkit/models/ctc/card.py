@@ -26,8 +26,8 @@ _CARD = """\
 
 A character CTC network of {parameters:,} parameters, for trying evalkit: small enough to ship, and
 trained so that it serves some accents worse than others. Its training and test speech is
-synthetic (espeak-ng). What it finds hard is what it heard little of; **nothing here says anything
-about people or their accents**, and it is of no use on real speech.
+synthetic (espeak-ng). It errs most on accents that are rare in its training data; **nothing
+here says anything about people or their accents**, and it is of no use on real speech.
 
 - weights: `{weights}`, SHA-256 `{digest}`
 - trained by `evalkit train recognizer`, seed {seed}, on {utterances} utterances; \

@@ -18,7 +18,7 @@ GZIP = b"\x1f\x8b"
 class Part(BaseModel):
     """A part of a document. Its keys are its fields, no more and no fewer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Document(Part):

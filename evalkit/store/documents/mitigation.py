@@ -209,8 +209,8 @@ class ArmChange(Part):
 
 
 class VerificationArmResult(Part):
-    """An arm from every seed. ``changes`` are against START and "plain", where those came before
-    it, of what is named "overall", "COLUMN=GROUP", "gap:COLUMN" and "deviation:COLUMN"."""
+    """An arm from every seed. ``changes`` are against START and the arms that others are compared
+    with, of what is named "overall", "COLUMN=GROUP", "gap:COLUMN" and "deviation:COLUMN"."""
 
     seeds: list[SeedResult]
     changes: dict[str, dict[str, ArmChange]]

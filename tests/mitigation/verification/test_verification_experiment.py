@@ -228,6 +228,12 @@ def test_a_mistake_in_an_arm_is_found_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("old", [{"adversary": {"regions": 3}}, {"group_dro_rate": 0.2}])
+def test_options_that_have_moved_to_arms_are_named(corpus: Path, old: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="options of arms"):
+        settings(corpus, **old)
+
+
 def test_an_arm_is_named_once(corpus: Path) -> None:
     with pytest.raises(ValidationError, match="named twice"):
         settings(corpus, arms=["plain", "plain"])

@@ -1,4 +1,4 @@
-"""Arms of both tasks of mitigation."""
+"""Arms of mitigation experiments, one of each task."""
 
 from __future__ import annotations
 
@@ -9,28 +9,40 @@ import torch
 
 from evalkit.mitigation.arms.protocols import AdaptationData
 from evalkit.training.fine_tuning import Phase
-from evalkit.training.trainable import Trainable
-from evalkit.training.weightings import GroupBalancedWeights, Weighting
+from evalkit.training.weightings import EvenWeights, Weighting
 
 
 @dataclass(frozen=True)
-class GeneralLast:
-    """Fine-tuning on the target cohorts, and on general speech for the last steps. A strength is
-    their share."""
+class Rehearse:
+    """General speech first, then the targets. A strength is the share of the steps for the
+    former."""
 
     strengths: tuple[float, ...] = (0.5,)
 
-    def phases(self, data: AdaptationData, model: Trainable, strength: float) -> Iterator[Phase]:
-        yield Phase(data.target, share=1 - strength)
+    def phases(self, data: AdaptationData, model: object, strength: float) -> Iterator[Phase]:
         yield Phase(data.general, share=strength)
+        yield Phase(data.target, share=1 - strength)
+
+
+class Steeper(EvenWeights):
+    """The first half of the training utterances counts ``factor`` times as much."""
+
+    def __init__(self, count: int, factor: float) -> None:
+        self.half, self.factor = count // 2, factor
+
+    def samples(self, rows: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+        return torch.where(rows < self.half, self.factor, 1.0).to(embeddings.device)
 
 
 @dataclass(frozen=True)
-class FirstLetter:
-    """Groups whose names begin with one letter weigh the same."""
+class FirstHalf:
+    """The first half of the training utterances counts ``factor`` times as much."""
+
+    factor: float = 2.0
 
     uses_groups = True
+    is_baseline = False
 
     def weighting(self, groups: Sequence[str], dimension: int, *, seed: int,
                   device: torch.device) -> Weighting:
-        return GroupBalancedWeights([group[:1] for group in groups])
+        return Steeper(len(groups), self.factor)
