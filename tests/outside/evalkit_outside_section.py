@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from evalkit.report import Column, Content, ReportedRun, Row, Section, Table, counted, texts
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import Column, Row, Table, counted, texts
 
 HOSTILE = "<script>alert('outside')</script>"
 

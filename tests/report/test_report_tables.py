@@ -209,7 +209,7 @@ def test_the_brief_lists_every_confirmed_cohort(discovered: tuple[FakeRun, Path]
     confirmed = [(finding.finder, in_markdown(verdict.cohort)) for finding in findings.finders
                  for verdict in finding.verdicts if verdict.status == "confirmed"]
     text = target.read_text()
-    table = text[text.index("**Cohorts that fresh speakers confirmed**"):]
+    table = text[text.index("**Cohorts that fresh speakers confirmed**"):].split("\n\n")[1]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
     assert confirmed and [(row[0][2:], row[1]) for row in rows] == confirmed
     assert all(row[2] == "● confirmed" for row in rows)

@@ -171,6 +171,15 @@ def test_the_folder_is_read_and_left_as_it_is(named) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("named", ["speechbrain", "transformers"], indirect=True)
+def test_a_device_that_there_is_not_is_refused(named) -> None:
+    name, options = named
+    model = create("recognizers", name, options | {"device": "abacus"})
+    with pytest.raises(ConfigError, match="device 'abacus' cannot be used") as refused:
+        model.transcribe([audio(recordings(1)[0])])
+    assert "\n" not in str(refused.value)
+
+
 def test_nothing_is_printed_when_it_is_loaded(named, capfd) -> None:
     assert create("recognizers", *named).transcribe([audio(recordings(1)[0])])
     assert capfd.readouterr() == ("", "")
@@ -248,6 +257,26 @@ def test_a_text_is_spelt_in_the_alphabet_of_the_model(made, text, labels, tmp_pa
     numbers = {letter: first + i for i, letter in enumerate(labels)}
     numbers.setdefault(" ", 2)
     assert list(model.spell(text)) == [numbers[c] for c in expected]
+
+
+def test_pieces_of_words_are_spelt_by_their_own_tokenizer(tmp_path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece")
+    folder = speechbrain_recognizer(tmp_path / "model", yaml=ASR.replace(
+        "speechbrain.dataio.encoder.CTCTextEncoder", "sentencepiece.SentencePieceProcessor"))
+    with (folder / "tokenizer.ckpt").open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["ab ba", "cab"] * 20), model_writer=file, vocab_size=5,
+            model_type="char", bos_id=-1, eos_id=-1, hard_vocab_limit=False,
+            minloglevel=2)
+    model = create("trainable_recognizers", "speechbrain", {"path": str(folder)})
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.ckpt"))
+    assert list(model.spell("AB a")) == processor.encode_as_ids("ab a")
+    with pytest.raises(UtteranceError, match="holds 'd'"):
+        model.spell("abd")
+    [recording] = recordings(1)
+    speech = replace(recording, text="ab a")
+    assert model.losses([speech]).isfinite().all()
+    assert isinstance(model.transcribe([audio(speech)])[0].text, str)
 
 
 @pytest.mark.parametrize(("made", "labels"), [("speechbrain", "abc "), ("transformers", "abc")])
