@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         mitigate,
         read_run,
         report,
+        rescore,
         run,
         score,
         systems,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "freeze", "groups", "history", "mitigate", "read_run", "report",
-           "run", "score", "systems", "verification"]
+           "rescore", "run", "score", "systems", "verification"]
 
 
 class _Room(ModuleType):

@@ -84,6 +84,19 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
                             say=say)
 
 
+def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
+            costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
+            say: Say = _silent) -> RunFolder:
+    """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
+    is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
+    transcripts of the same utterances."""
+    from evalkit.run.rescore import rescore as score_again
+
+    return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
+                       manifest=None if manifest is None else Path(manifest), workers=workers,
+                       say=say)
+
+
 def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: str | None = None,
            condition: str | None = None, seed: int = 0) -> list[GroupReport]:
     """Compares groups of speakers on an additive metric: a report for every pipeline (or the one

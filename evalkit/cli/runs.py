@@ -39,27 +39,46 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
                     scheduler=scheduler, prune=prune, say=say))
 
 
-def score(manifest: Annotated[Path, typer.Option("--manifest", "-m", help="The utterances.")],
-          hypotheses: Annotated[list[str], typer.Option(
+def score(folder: Annotated[Path | None, typer.Argument(
+              metavar="[RUN]", help="A run folder, whose own outputs are scored anew.")] = None,
+          manifest: Annotated[Path | None, typer.Option(
+              "--manifest", "-m", help="The utterances; of a run, with corrected transcripts.")
+              ] = None,
+          hypotheses: Annotated[list[str] | None, typer.Option(
               "--hypotheses", "-y", metavar="[NAME=]FILE",
-              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")],
-          out: Out,
-          metric: Annotated[list[str] | None, typer.Option(help="Default: wer and cer.")] = None,
-          normaliser: Annotated[str, typer.Option(
-              help="none, basic or whisper_english, applied to both sides.")] = "basic",
-          costs: Annotated[str, typer.Option(
-              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it.")
-              ] = "levenshtein") -> None:
-    """Score hypotheses that were made elsewhere. Needs no audio and no models.
+              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")] = None,
+          out: Annotated[Path | None, typer.Option(
+              "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
+          metric: Annotated[list[str] | None, typer.Option(
+              help="Default: wer and cer, or those of the run. Repeatable.")] = None,
+          normaliser: Annotated[str | None, typer.Option(
+              help="none, basic or whisper_english, applied to both sides. Default: basic, or that "
+                   "of the run.")] = None,
+          costs: Annotated[str | None, typer.Option(
+              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
+                   "levenshtein, or those of the run.")] = None,
+          workers: Workers = None) -> None:
+    """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
 
     Examples:
 
         evalkit score --manifest test.jsonl --hypotheses v2.jsonl --out runs/v2
 
         evalkit score -m test.jsonl -y base=a.trn -y new=b.trn -o runs/ab
+
+        evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
     """
+    if folder is not None:
+        if hypotheses or out:
+            raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses "
+                              "and --out away, or the run folder")
+        return _finish(api.rescore(folder, metrics=metric or (), normaliser=normaliser,
+                                   costs=costs, manifest=manifest, workers=processes(workers),
+                                   say=say))
+    if not (manifest and hypotheses and out):
+        raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or ("wer", "cer"),
-                      normaliser=normaliser, costs=costs, say=say))
+                      normaliser=normaliser or "basic", costs=costs or "levenshtein", say=say))
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:

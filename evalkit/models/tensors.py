@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]
@@ -59,6 +61,15 @@ def padded(waves: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, T
 def best_device() -> torch.device:
     """A graphics processor where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def placed(module: Module, device: str) -> Module:
+    """``module`` on torch's device of that name. Raises ConfigError where there is none."""
+    try:
+        return module.to(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"device {device!r} cannot be used: {one_line(error)}; cpu always can, "
+                          "cuda where torch finds a graphics processor") from error
 
 
 def device_of(module: nn.Module) -> torch.device:

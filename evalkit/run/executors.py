@@ -30,13 +30,14 @@ T = TypeVar("T")
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """Fresh interpreters with one thread each: no state of the parent reaches a result."""
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"),
-                               initializer=_single_thread)
+                               initializer=_one_thread)
 
 
-def _single_thread() -> None:
+def _one_thread() -> AbstractContextManager[object]:
+    """How sums are split among threads changes their rounding."""
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1)
+    return threadpool_limits(1)
 
 
 def dask_executor(address: str) -> AbstractContextManager[Executor]:
@@ -59,7 +60,8 @@ def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Iterator[Sh
     A process that dies, as C code can on one recording, costs that recording only: the shards
     that were in flight are done again alone, the guilty one utterance by utterance."""
     if workers == 0:
-        yield from (process_shard(shard, run) for shard in shards)
+        with _one_thread():
+            yield from (process_shard(shard, run) for shard in shards)
         return
     waiting = iter(shards)
     while True:

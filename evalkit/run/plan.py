@@ -158,9 +158,12 @@ def _identity(condition: Condition | None) -> str:
 
 
 def resampler() -> str:
-    """Name and version of what resamples audio."""
-    from evalkit.audio import RESAMPLER
-
+    """Name and version of what resamples audio; none where the extra audio is not installed, so
+    that none is heard."""
+    try:
+        from evalkit.audio import RESAMPLER
+    except ModuleNotFoundError:
+        return "none"
     return RESAMPLER
 
 

@@ -91,7 +91,7 @@ def _begin(plan: Plan, out: Path) -> list[Shard]:
 def _clear(out: Path, keys: set[str]) -> None:
     """Leaves the shards named by ``keys`` only."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "run.json").unlink(missing_ok=True)
+    OutputStore(out).set_aside()
     for folder in (out / "scores", out / "shards"):
         folder.mkdir(exist_ok=True)
         for file in folder.iterdir():

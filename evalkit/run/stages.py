@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from evalkit import audio as waveform
 from evalkit.core.errors import UtteranceError
 from evalkit.core.files import replacing
 from evalkit.core.protocols import (
@@ -89,6 +88,8 @@ def _error_in(value: Any) -> UtteranceError | None:
 
 
 def _read(utterance: Utterance, path: Path | None, channel: int) -> Audio:
+    from evalkit import audio as waveform
+
     if path is None:
         raise UtteranceError("MissingAudio", "the manifest names no audio")
     return waveform.load(path, offset=utterance.offset, duration=utterance.duration,
@@ -99,6 +100,8 @@ def levels(audio: Audio | UtteranceError | None) -> dict[str, float | None]:
     """Quality-control figures, None for what is not finite; none of what is no audio."""
     if not isinstance(audio, Audio):
         return {}
+    from evalkit import audio as waveform
+
     return {name: value if np.isfinite(value) else None
             for name, value in vars(waveform.levels(audio)).items()}
 
@@ -119,6 +122,8 @@ def enhance(group: Sequence[Work], enhancer: Enhancer) -> None:
 
 def _align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
     """What an enhancer made of ``heard``, without its lag, and the lag in seconds."""
+    from evalkit import audio as waveform
+
     if not np.isfinite(made.samples).all():
         raise UtteranceError("NotFinite", "the enhancer's output holds NaN or infinite samples")
     back = waveform.resample(made, heard.rate)
@@ -173,5 +178,7 @@ def keep_audio(work: Work, stages: Mapping[str, str], made: Iterable[str],
 
 
 def _save(path: Path, audio: Audio) -> None:
+    from evalkit import audio as waveform
+
     with replacing(path) as temporary:
         waveform.save(temporary, audio)

@@ -4,6 +4,7 @@
     audio/KEY/NAME.flac         what was heard or made, 16 bits, to listen to
     audio/KEY/NAME.npy          the exact samples that an enhancer made, to measure again
     outputs/index.parquet       which of them the run's tables are made of (INDEX)
+    outputs/run.json            the last record, while the run is worked on again
 
 A file never changes once it is there: other inputs, systems or settings have other keys. What an
 earlier configuration made stays until ``prune``.
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.files import replacing
+from evalkit.store.documents.run import RunRecord
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,6 +113,17 @@ class OutputStore:
         except (OSError, pa.ArrowException) as error:
             raise RunError(f"{path}: cannot be read; the run keeps no outputs that could be scored "
                            "again: run it again with `evalkit run`") from error
+
+    def set_aside(self) -> None:
+        """Moves run.json to the outputs: until it is written anew the run is unfinished."""
+        record, kept = self.run / "run.json", self.run / "outputs" / "run.json"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if record.exists():
+            record.replace(kept)
+
+    def last_record(self) -> RunRecord:
+        """The record of a run that was being worked on again when it was stopped."""
+        return RunRecord.read(self.run / "outputs" / "run.json")
 
     def prune(self, outputs: Collection[tuple[str, str]], audio: Collection[str]) -> int:
         """Removes what is under other (stage, key) than ``outputs`` and all audio under other keys

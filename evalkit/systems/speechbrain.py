@@ -239,14 +239,14 @@ def _placed(module: Module, weights: Path | str | None, device: str) -> Module:
     """``module`` with the ``weights``, if given, on ``device``."""
     from speechbrain.processing.features import InputNormalization
 
-    from evalkit.models.tensors import load_weights
+    from evalkit.models.tensors import load_weights, placed
 
     for layer in module.modules():
         if isinstance(layer, InputNormalization):
             layer.register_forward_pre_hook(_follow)
     if weights:
         load_weights(module, Path(weights))
-    return module.to(device)
+    return placed(module, device)
 
 
 def _follow(normaliser: nn.Module, inputs: tuple[Any, ...]) -> None:

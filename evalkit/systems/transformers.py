@@ -60,7 +60,7 @@ class TransformersCtc:
     def module(self) -> Any:
         """The network, read when it is first asked for. Raises ConfigError where it cannot be,
         or where it takes something else than waveforms."""
-        from evalkit.models.tensors import load_weights
+        from evalkit.models.tensors import load_weights, placed
 
         module = _load(_library().AutoModelForCTC, self.path, use_safetensors=True)
         module = module.float().eval()
@@ -69,7 +69,7 @@ class TransformersCtc:
                               f"{module.main_input_name}; only CTC models of waveforms are run")
         if self.weights:
             load_weights(module, Path(self.weights))
-        return module.to(self.device)
+        return placed(module, self.device)
 
     @cached_property
     def _processor(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -11,54 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 
-from evalkit.core.config import parse_config
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
 from evalkit.core.types import Utterance
 from evalkit.run.given import score
 from evalkit.run.runner import Work, run
 from evalkit.run.utterances import utterance_table
 from evalkit.store.manifest import write_manifest
-from evalkit.store.runfolder import MEASURED, RunFolder
+from evalkit.store.runfolder import RunFolder
 from tests.conftest import tone
+from tests.run.runs import config, tables
 
 pytestmark = pytest.mark.usefixtures("outside")
-
-PIPELINES = [
-    {"name": "plain", "recognizer": "level", "encoder": "bands"},
-    {"name": "late", "enhancer": {"name": "late", "rate": 48_000}, "recognizer": "level"},
-]
-
-
-def config(manifest: Path, **changes: Any) -> Any:
-    tree = {"corpus": manifest.name, "pipelines": PIPELINES, "metrics": ["wer", "stoi"],
-            "conditions": ["clean", {"name": "hum", "noise": "stationary", "snr_db": 10}],
-            "shard_size": 5} | changes
-    return parse_config(tree, manifest.parent / "eval.yaml")
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Digests of every table of a run, measured times aside."""
-    found = {}
-    for path in sorted(folder.rglob("*.parquet")):
-        name = str(path.relative_to(folder))
-        if "outputs" in name:
-            table = pd.read_parquet(path).drop(columns=list(MEASURED), errors="ignore")
-            found[name] = hashlib.sha256(table.to_json().encode()).hexdigest()
-        else:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    found["audio"] = hashlib.sha256(b"".join(
-        p.read_bytes() for p in sorted(folder.rglob("*.flac")))).hexdigest()
-    return found
-
 
 def test_the_number_of_workers_changes_nothing(tiny_corpus: Path, tmp_path: Path) -> None:
     run(config(tiny_corpus), tmp_path / "here", Work(0))
     run(config(tiny_corpus), tmp_path / "there", Work(2))
-    assert contents(tmp_path / "here") == contents(tmp_path / "there")
+    assert tables(tmp_path / "here") == tables(tmp_path / "there")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -92,7 +62,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny_corpus: Path, tmp_path: Pat
     assert again.returncode == 0
     assert f"{6 - done} shards to do, {done} done before".encode() in again.stderr
     go(tmp_path / "b", -1)
-    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
 
 
 def test_a_process_that_dies_costs_one_utterance(tiny_corpus: Path, tmp_path: Path) -> None:
@@ -250,7 +220,7 @@ def test_a_dask_scheduler_does_the_same(tiny_corpus: Path, tmp_path: Path) -> No
                                   dashboard_address=None) as cluster:
         run(config(tiny_corpus), tmp_path / "dask", Work(scheduler=cluster.scheduler_address))
     run(config(tiny_corpus), tmp_path / "here", Work(0))
-    assert contents(tmp_path / "dask") == contents(tmp_path / "here")
+    assert tables(tmp_path / "dask") == tables(tmp_path / "here")
 
 
 def test_the_folder_reads_back(tiny_corpus: Path, tmp_path: Path) -> None:

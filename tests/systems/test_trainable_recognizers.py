@@ -171,6 +171,15 @@ def test_the_folder_is_read_and_left_as_it_is(named) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("named", ["speechbrain", "transformers"], indirect=True)
+def test_a_device_that_there_is_not_is_refused(named) -> None:
+    name, options = named
+    model = create("recognizers", name, options | {"device": "abacus"})
+    with pytest.raises(ConfigError, match="device 'abacus' cannot be used") as refused:
+        model.transcribe([audio(recordings(1)[0])])
+    assert "\n" not in str(refused.value)
+
+
 def test_nothing_is_printed_when_it_is_loaded(named, capfd) -> None:
     assert create("recognizers", *named).transcribe([audio(recordings(1)[0])])
     assert capfd.readouterr() == ("", "")

@@ -24,3 +24,17 @@ class Clipped:
     def apply(self, speech: Audio, utterance: Utterance) -> Audio:
         bound = self.level * float(abs(speech.samples).max())
         return replace(speech, samples=speech.samples.clip(-bound, bound))
+
+
+@dataclass(frozen=True)
+class Quieter:
+    """Everything at a tenth of its level, whatever is said."""
+
+    identity = "quieter"
+
+    def bind(self, utterances: Sequence[Utterance]) -> Quieter:
+        return self
+
+    def apply(self, speech: Audio, utterance: Utterance) -> Audio:
+        assert utterance.text is None and not utterance.metadata
+        return Audio(0.1 * speech.samples, speech.rate)

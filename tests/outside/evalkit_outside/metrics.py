@@ -1,5 +1,5 @@
-"""A metric of the hypothesis alone, one of words with a normaliser and no costs, and one of audio
-whose name has a dot in it."""
+"""A metric of the hypothesis alone, one of words with a normaliser and no costs, and two of audio,
+one of whose names has a dot in it."""
 
 from __future__ import annotations
 
@@ -74,3 +74,19 @@ class LoudShare:
         loud = int((level >= 0.5 * level.max()).sum())
         return {"x_0.5": Measurement(1000 * loud / len(level)),
                 "x_0.5.samples": Measurement(loud)}
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """A metric whose ``normaliser`` has nothing to do with texts."""
+
+    normaliser: float = 1.0
+
+    name = "loudness"
+    version = "1"
+    needs = frozenset({"audio"})
+    text_options: ClassVar = frozenset()
+    facts: ClassVar = {"loudness": Fact("", None, "Largest sample times the normaliser")}
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        return {"loudness": Measurement(self.normaliser * float(output.audio.samples.max()))}

@@ -1,0 +1,158 @@
+"""Scoring a run's own outputs anew: other metrics, another normaliser, corrected transcripts.
+No system is loaded; what is scored is what the run kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.core.alignment import check_costs
+from evalkit.core.config import EvalConfig, Plugin
+from evalkit.core.errors import ConfigError, ManifestError, RunError
+from evalkit.core.types import Utterance
+from evalkit.metrics.normalisers import normaliser as normaliser_of
+from evalkit.run.keys import CellContent, corpus_digest, file_digests, utterance_print
+from evalkit.run.pipeline import build_condition
+from evalkit.run.plan import (
+    Cell,
+    Measures,
+    Piece,
+    Plan,
+    make_shard,
+    measures_by_cell,
+    resampler,
+    used_metrics,
+    word_options,
+)
+from evalkit.run.runner import Work, carry_out
+from evalkit.run.utterances import read_corpus
+from evalkit.store.documents.run import RunRecord
+from evalkit.store.manifest import Manifest
+from evalkit.store.outputs import STAGES, OutputStore, Row
+from evalkit.store.runfolder import RunFolder
+
+
+def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None = None,
+            costs: str | None = None, manifest: Path | None = None, workers: int = 0,
+            say: Callable[[str], None] = lambda line: None) -> RunFolder:
+    """Scores the outputs that the run ``folder`` keeps, and writes its scores and summary anew.
+
+    What is not given is as the run has it; ``metrics`` stand in place of the run's, and
+    ``manifest`` holds other transcripts of the same utterances. Raises RunError where the
+    outputs are not kept, ConfigError and ManifestError for options that do not fit them."""
+    started = time.monotonic()
+    run, store = RunFolder(folder), OutputStore(folder)
+    record = store.last_record() if not (folder / "run.json").exists() else run.record()
+    config = _changed(record.config, metrics, normaliser, costs, manifest)
+    corpus, strangers = _same_utterances(read_corpus(config), run)
+    plan = _recorded_plan(config, record, corpus.utterances, store.index())
+    return carry_out(config, plan, corpus, folder, Work(workers), command=record.command, say=say,
+                     left_out=strangers, started=started)
+
+
+def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,
+             costs: str | None, manifest: Path | None) -> EvalConfig:
+    changes: dict[str, Any] = {}
+    if metrics:
+        changes["metrics"] = [Plugin(name=name) for name in metrics]
+        changes["pipelines"] = [p.model_copy(update={"metrics": None}) for p in config.pipelines]
+    if manifest is not None:
+        changes["corpus"] = manifest.resolve()
+    config = config.model_copy(update=changes | {
+        "normaliser": normaliser or config.normaliser, "costs": costs or config.costs})
+    normaliser_of(config.normaliser)
+    check_costs(config.costs)
+    return config
+
+
+def _same_utterances(manifest: Manifest, run: RunFolder) -> tuple[Manifest, list[str]]:
+    """The manifest with the run's utterances, in the run's order, and lines about others."""
+    known = {utterance.id: utterance for utterance in manifest.utterances}
+    ids = run.utterances()["utterance_id"].tolist()
+    missing = [name for name in ids if name not in known]
+    if missing:
+        raise ManifestError(f"{manifest.path}: has no line for {len(missing)} utterances of the "
+                            f"run, such as {missing[0]!r}; add them, or run the pipelines on it")
+    others = known.keys() - set(ids)
+    lines = [f"{manifest.path}: {len(others)} utterances are not in the run"] if others else []
+    return replace(manifest, utterances=tuple(known[name] for name in ids)), lines
+
+
+def _recorded_plan(config: EvalConfig, record: RunRecord, utterances: tuple[Utterance, ...],
+                   index: Sequence[Row]) -> Plan:
+    """The plan of the run, its outputs those that ``index`` names."""
+    measures = measures_by_cell(config, utterances)
+    if {(row["pipeline"], row["condition"]) for row in index} != measures.keys():
+        raise RunError("the run is unfinished; start it again with `evalkit run`")
+    recorded = _Recorded(config, record, utterances)
+    root, heard = config.corpus.parent, recorded.heard_audio
+    files = (file_digests(utterances)
+             if heard or any(m.of_audio for m in measures.values()) else {})
+    prints = [utterance_print(u, root, files) for u in utterances]
+    cells = {key: recorded.cell(*key, measures[key]) for key in measures}
+    shards = []
+    for row in index:
+        key = row["pipeline"], row["condition"]
+        part = slice(row["first"], row["first"] + row["utterances"])
+        piece = Piece(row["first"], utterances[part], tuple(prints[part]))
+        stages = {stage: row[stage] for stage in STAGES if row[stage]}
+        if measures[key].of_audio:
+            recorded.check_recordings(cells[key], piece, stages)
+        shards.append(make_shard(cells[key], measures[key], stages, piece))
+    return Plan(tuple(shards), record.pipelines,
+                {name: condition.identity for name, condition in record.conditions.items()},
+                used_metrics(measures), corpus_digest(utterances, root, files if heard else {}))
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A run as its record tells of it, with the configuration that it is to be scored under."""
+
+    config: EvalConfig
+    record: RunRecord
+    utterances: tuple[Utterance, ...]
+
+    @property
+    def heard_audio(self) -> bool:
+        """Whether any system was given audio."""
+        return any(self.hearing(name) for name in self.record.pipelines)
+
+    def hearing(self, pipeline: str) -> frozenset[str]:
+        """The stages whose systems were given audio."""
+        parts = self.record.pipelines[pipeline]
+        systems = {"enhanced": parts.enhancer, "recognised": parts.recognizer,
+                   "embedded": parts.encoder}
+        return frozenset(stage for stage, system in systems.items() if system and system.batch)
+
+    def cell(self, pipeline_name: str, condition_name: str, measures: Measures) -> Cell:
+        """The condition is made where a metric of audio needs it. Raises ConfigError for a metric
+        of enhanced audio that was not kept."""
+        config = self.config
+        pipeline = next(p for p in config.pipelines if p.name == pipeline_name)
+        if measures.of_audio and pipeline.enhancer is not None and not config.keep_audio:
+            names = ", ".join(m.name for m in measures.metrics if "audio" in m.needs)
+            raise ConfigError(f"{names}: needs the enhanced audio, which this run did not keep "
+                              "(keep_audio: false); `evalkit run` makes it again")
+        plugin = self.condition_plugin(condition_name) if measures.of_audio else None
+        return Cell(pipeline, condition_name, build_condition(plugin, self.utterances),
+                    self.hearing(pipeline_name), measures.plugins, word_options(config),
+                    config.channel, config.keep_audio, outputs_only=True)
+
+    def condition_plugin(self, name: str) -> Plugin | None:
+        """What makes the condition of that name."""
+        return next(c.plugin for c in self.config.conditions if c.name == name)
+
+    def check_recordings(self, cell: Cell, piece: Piece, stages: Mapping[str, str]) -> None:
+        """Raises RunError where what the systems heard could not be heard again."""
+        plugin = self.condition_plugin(cell.condition_name)
+        content = CellContent(
+            channel=cell.channel, systems={}, hearing=frozenset(), listens=True,
+            condition=[plugin.name, cell.condition.identity] if plugin and cell.condition else None,
+            resampler=resampler())
+        if content.stages(piece.prints)["heard"] != stages.get("heard"):
+            raise RunError(f"{self.config.corpus}: its recordings are not there or not those of "
+                           "the run, so audio cannot be measured; `evalkit run` runs the pipelines "
+                           "on them")
