@@ -14,7 +14,9 @@ SLOW = "{'pandas', 'scipy', 'sklearn', 'matplotlib', 'torch', 'soundfile', 'seab
 @pytest.mark.parametrize("words", [
     ["groups", "absent", "--by", "x"], ["systems", "absent"], ["cohorts", "absent"],
     ["report", "absent", "--out", "x"], ["compare", "absent", "absent"], ["history", "absent"],
-    ["run", "absent.yaml", "--out", "x"], ["groups", "absent", "--buy", "x"], ["doctor"]],
+    ["run", "absent.yaml", "--out", "x"],
+    ["score", "-m", "absent", "-y", "h.tsv", "-o", "x"],
+    ["groups", "absent", "--buy", "x"], ["doctor"]],
     ids=lambda words: words[0])
 def test_nothing_slow_is_imported_to_refuse_or_to_look_around(
         tmp_path: Path, words: list[str]) -> None:
