@@ -26,7 +26,7 @@ from evalkit.report.sections.examples import Example, rank, worst_rows
 from evalkit.report.text import in_sentence, listed, markdown, say
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import TEXT, FakeRun
+from tests.worlds import TEXT, FakeRun
 
 RATE = Fact("%", False, "", 2, title="Word error rate")
 

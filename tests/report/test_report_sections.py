@@ -16,7 +16,8 @@ from evalkit.report.page import write_report
 from evalkit.report.section import Content, Section
 from evalkit.report.sections import SECTIONS, all_sections
 from evalkit.report.table import Table
-from tests.report.conftest import FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import FakeRun
 
 
 def test_the_sections_and_their_order() -> None:

@@ -26,7 +26,8 @@ from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectro
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts, to_csv
 from evalkit.statistics.systems import compare_systems
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import HOSTILE, FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import HOSTILE, FakeRun
 
 RATE = Fact("%", False, "", 1)
 

@@ -13,7 +13,8 @@ from evalkit.report.verification import VerificationByGroup, by_group, tradeoffs
 from evalkit.run.record import _failures
 from evalkit.store.documents.run import Failure
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import FakeRun
 
 
 @pytest.fixture(scope="module")
