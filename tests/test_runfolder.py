@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalkit.core.errors import RunError
-from evalkit.store.runfolder import EMBEDDINGS, INFO, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.store.documents.run import RunRecord
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
 from tests.worlds import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
@@ -69,22 +71,31 @@ def test_utterances_are_some_and_each_once(run: RunFolder, at: list[int], why: s
         run.utterances()
 
 
-@pytest.mark.parametrize("name", INFO)
+def rewritten(run: RunFolder, change: Callable[[dict[str, Any]], Any]) -> RunFolder:
+    """The folder with its run.json, in JSON's types, changed."""
+    tree = json.loads((run.path / "run.json").read_text())
+    change(tree)
+    write_json(run.path / "run.json", tree)
+    return run
+
+
+@pytest.mark.parametrize("name", RunRecord.model_fields)
 def test_run_json_says_everything(run: RunFolder, name: str) -> None:
-    info = run.info()
-    for spoilt, why in (({k: v for k, v in info.items() if k != name}, f"has no '{name}'"),
-                        (info | {name: None}, f"'{name}' is not ")):
-        write_json(run.path / "run.json", spoilt)
-        with pytest.raises(RunError, match=rf"run\.json: {why}"):
-            run.info()
+    with pytest.raises(RunError, match=rf"run\.json: {name}: Field required; .*`evalkit run`"):
+        rewritten(run, lambda tree: tree.pop(name)).record()
 
 
-@pytest.mark.parametrize(("part", "why"), [
-    ({"pipelines": {}}, "names no pipeline"), ({"corpus": {}}, "has no root of the corpus"),
-    ({"metrics": {"wer": 3}}, "the metric 'wer' is not described by definition, higher"),
-    ({"metrics": {"wer": {"unit": "%"}}}, "the metric 'wer' is not described")])
-def test_the_parts_of_run_json_are_what_they_should_be(run: RunFolder, part: dict[str, Any],
-                                                       why: str) -> None:
-    write_json(run.path / "run.json", run.info() | part)
-    with pytest.raises(RunError, match=rf"run\.json: {why}"):
-        run.info()
+@pytest.mark.parametrize(("change", "why"), [
+    (lambda tree: tree.update(pipelines={}), "pipelines: Dictionary should have at least 1 item"),
+    (lambda tree: tree["corpus"].pop("root"), r"corpus\.root: Field required"),
+    (lambda tree: tree["metrics"].update(wer=3), r"metrics\.wer: Input should be"),
+    (lambda tree: tree["metrics"]["wer"].pop("definition"), r"metrics\.wer\.definition: Field"),
+    (lambda tree: tree.update(shoe=1), "shoe: Extra inputs are not permitted"),
+    (lambda tree: tree.update(schema=1), "schema 1, this evalkit reads 2; make it again with"),
+    (lambda tree: tree.pop("schema"), "has no schema number, this evalkit reads 2; make it again"),
+])
+def test_the_parts_of_run_json_are_what_they_should_be(
+        run: RunFolder, change: Callable[[dict[str, Any]], Any], why: str) -> None:
+    with pytest.raises(RunError, match=rf"run\.json: {why}") as caught:
+        rewritten(run, change).record()
+    assert "\n" not in str(caught.value)

@@ -62,7 +62,7 @@ def rank(members: Sequence[np.ndarray], outcomes: Outcomes, floors: Floors, most
          ) -> list[Candidate]:
     """At most ``most`` cohorts that are worse than the others, most surely worse first."""
     left = np.ones(len(outcomes.harm), bool)
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for _ in range(min(most, len(members))):
         evidence = Evidence(outcomes, left)
         inside, outside = np.array([evidence.sides(at) for at in members]).transpose(1, 2, 0)
@@ -71,9 +71,9 @@ def rank(members: Sequence[np.ndarray], outcomes: Outcomes, floors: Floors, most
         best = int(t.argmax())
         if not t[best] > 0:
             break
-        found.append(Candidate(best, float((rates(inside) - rates(outside))[best])))
+        candidates.append(Candidate(best, float((rates(inside) - rates(outside))[best])))
         left[members[best]] = False
-    return found
+    return candidates
 
 
 def confirm(members: Sequence[np.ndarray], candidates: Sequence[Candidate], outcomes: Outcomes,
@@ -145,8 +145,8 @@ def own_interval(outcomes: Outcomes, at: np.ndarray, sign: int, resampling: Resa
     sums = _sums(outcomes, [at])
     if not len(sums.speakers):
         return NOTHING
-    own = replace(sums, amount=sign * sums.amount)
-    return intervals(own, [Contrast((0, 0))], resampling, "t")[0]
+    in_own_direction = replace(sums, amount=sign * sums.amount)
+    return intervals(in_own_direction, [Contrast((0, 0))], resampling, "t")[0]
 
 
 def _sums(outcomes: Outcomes, sides: Sequence[np.ndarray]) -> SpeakerSums:
@@ -155,12 +155,12 @@ def _sums(outcomes: Outcomes, sides: Sequence[np.ndarray]) -> SpeakerSums:
     side = np.repeat(np.arange(len(sides)), [len(part) for part in sides])
     measured = outcomes.n[at] > 0
     at, side = at[measured], side[measured]
-    own = outcomes.take(at)
-    shape = (len(np.unique(own.speaker)), len(sides), 1)
-    place = own.speaker * len(sides) + side
+    units = outcomes.take(at)
+    shape = (len(np.unique(units.speaker)), len(sides), 1)
+    place = units.speaker * len(sides) + side
     amount, weight = (np.bincount(place, values, shape[0] * shape[1]).reshape(shape)
-                      for values in (own.harm, own.weight))
-    products = (own.harm**2, own.harm * own.weight, own.weight**2)
+                      for values in (units.harm, units.weight))
+    products = (units.harm**2, units.harm * units.weight, units.weight**2)
     spread = np.stack([np.bincount(side, product, len(sides)) for product in products])
     return SpeakerSums(np.arange(shape[0]), tuple(map(str, range(len(sides)))), ("all",), amount,
                        weight, spread[..., None])
@@ -171,12 +171,12 @@ def _p_worse(sums: SpeakerSums, resampling: Resampling) -> float:
     cells = parts(sums)
     draws = min(resampling.draws, max(FEWEST, LABELS // len(cells.label)))
     fewer = Resampling(draws, resampling.seed, resampling.level)
-    null = np.concatenate([_studentised(found) for found in relabelled(cells, fewer)])
+    null = np.concatenate([_studentised(permuted) for permuted in relabelled(cells, fewer)])
     return float(p_value(_studentised(observed(cells))[0], null))
 
 
-def _studentised(found: Sums) -> np.ndarray:
+def _studentised(sums: Sums) -> np.ndarray:
     """Rate inside minus rate outside over its standard error, (permutations,)."""
-    rates = ratio(found.amount, found.weight)
-    error = np.sqrt(group_variance(*found).sum(axis=1))
+    rates = ratio(sums.amount, sums.weight)
+    error = np.sqrt(group_variance(*sums).sum(axis=1))
     return ratio(rates[:, 0] - rates[:, 1], error)

@@ -65,9 +65,9 @@ class Evidence:
 
 def enough(sums: np.ndarray, floors: Floors) -> np.ndarray:
     """Whether summed moments (7, …), or the first four of them, reach the floors."""
-    found: np.ndarray = ((sums[UTTERANCES] >= floors.utterances) & (sums[WEIGHT] > 0)
+    reached: np.ndarray = ((sums[UTTERANCES] >= floors.utterances) & (sums[WEIGHT] > 0)
                          & (sums[WEIGHT] >= floors.weight) & (sums[SPEAKERS] >= floors.speakers))
-    return found
+    return reached
 
 
 def rates(sums: np.ndarray) -> np.ndarray:
@@ -105,5 +105,5 @@ def _moments(n: np.ndarray, harm: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _residual(sums: np.ndarray) -> np.ndarray:
     """Sum over speakers of (harm - rate x weight)²."""
     rate = rates(sums)
-    found: np.ndarray = sums[SQUARE] - 2 * rate * sums[PRODUCT] + rate**2 * sums[WEIGHT_SQUARE]
-    return found
+    residual: np.ndarray = sums[SQUARE] - 2 * rate * sums[PRODUCT] + rate**2 * sums[WEIGHT_SQUARE]
+    return residual

@@ -189,9 +189,10 @@ def _streamed_means(path: Path, file: pq.ParquetFile, wanted: dict[str, str],
 def _vectors(path: Path, batch: pa.RecordBatch, length: int, first: str) -> np.ndarray:
     """The embeddings (n, ``length``). Raises RunError for one that is not as long as that of
     the utterance ``first``."""
-    own = pc.list_value_length(batch["embedding"]).to_numpy(zero_copy_only=False)
-    if len(odd := np.flatnonzero(own != length)):
+    lengths = pc.list_value_length(batch["embedding"]).to_numpy(zero_copy_only=False)
+    if len(odd := np.flatnonzero(lengths != length)):
         other = batch["utterance_id"][int(odd[0])].as_py()
-        raise RunError(f"{path}: the embedding of utterance {other!r} has {own[odd[0]]} numbers, "
-                       f"that of {first} {length}; run it again with one encoder")
-    return np.asarray(batch["embedding"].flatten(), np.float64).reshape(len(own), length)
+        raise RunError(f"{path}: the embedding of utterance {other!r} has "
+                       f"{lengths[odd[0]]} numbers, that of {first} {length}; run it again "
+                       "with one encoder")
+    return np.asarray(batch["embedding"].flatten(), np.float64).reshape(len(lengths), length)

@@ -104,7 +104,7 @@ def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_bette
     facts = facts.reset_index(drop=True)
     by_utterance = _outcomes(rows, code, -1 if higher_is_better else 1)
     labels = label_columns(facts)
-    own = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
+    of_speakers = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
     first = np.unique(code, return_index=True)[1]
     misplaced = np.unique(code[_misplaced(facts)])
     return Speakers(
@@ -112,8 +112,8 @@ def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_bette
         rows["utterance_id"].to_numpy(object), _locations(facts, code),
         _aligned(vectors, speakers).to_numpy(float),
         _aligned(attributes, _postcodes(facts).iloc[first]),
-        labels[own].iloc[first].reset_index(drop=True), labels, -1 if higher_is_better else 1,
-        tuple(str(speakers[i]) for i in misplaced))
+        labels[of_speakers].iloc[first].reset_index(drop=True), labels,
+        -1 if higher_is_better else 1, tuple(str(speakers[i]) for i in misplaced))
 
 
 def summed(outcomes: Outcomes) -> Outcomes:
@@ -129,12 +129,12 @@ def summed(outcomes: Outcomes) -> Outcomes:
 def label_columns(facts: pd.DataFrame) -> pd.DataFrame:
     """Every column of metadata that can name groups, as text: numbers of which there are many
     are cut at their quartiles; columns of one value or of MOST_LABELS and more are left out."""
-    found = {}
+    columns = {}
     for name in facts.columns.difference(list(NOT_LABELS)):
         column = _cut_where_many(labels_of(facts[name]))
         if 2 <= column[column != UNKNOWN].nunique() <= MOST_LABELS:
-            found[str(name)] = column
-    return pd.DataFrame(found, index=facts.index)
+            columns[str(name)] = column
+    return pd.DataFrame(columns, index=facts.index)
 
 
 def largest_gap(longitude: np.ndarray) -> float:
@@ -173,12 +173,12 @@ def _locations(facts: pd.DataFrame, code: np.ndarray) -> np.ndarray:
 
 def _misplaced(facts: pd.DataFrame) -> np.ndarray:
     """Which rows have a latitude or longitude that is off the globe or no number, of bool."""
-    found = np.zeros(len(facts), bool)
+    misplaced = np.zeros(len(facts), bool)
     for name, most in PLACE.items():
         if name in facts:
             given = (labels_of(facts[name]) != UNKNOWN).to_numpy(bool)
-            found |= given & ~(np.abs(_numbers(facts, name)) <= most)
-    return found
+            misplaced |= given & ~(np.abs(_numbers(facts, name)) <= most)
+    return misplaced
 
 
 def _numbers(facts: pd.DataFrame, name: str) -> np.ndarray:

@@ -13,16 +13,16 @@ LEAST_DIFFERENCE = 0.15
 """By which a label's share of a cohort exceeds its share of the others, to be named."""
 
 
-def traits(labels: pd.DataFrame, at: np.ndarray) -> list[Trait]:
+def traits(labels: pd.DataFrame, members: np.ndarray) -> list[Trait]:
     """The labels, one a column at most, that set the rows ``at`` of ``labels`` most apart from
     the other rows. None where these are all rows, or none."""
     inside = np.zeros(len(labels), bool)
-    inside[at] = True
+    inside[members] = True
     if inside.all() or not inside.any():
         return []
-    found = [_foremost(str(column), values, inside) for column, values in labels.items()]
-    told = [trait for trait in found if trait.share - trait.elsewhere >= LEAST_DIFFERENCE]
-    return sorted(told, key=lambda trait: trait.elsewhere - trait.share)[:MOST]
+    foremost = [_foremost(str(column), values, inside) for column, values in labels.items()]
+    distinctive = [trait for trait in foremost if trait.share - trait.elsewhere >= LEAST_DIFFERENCE]
+    return sorted(distinctive, key=lambda trait: trait.elsewhere - trait.share)[:MOST]
 
 
 def _foremost(column: str, values: pd.Series, inside: np.ndarray) -> Trait:

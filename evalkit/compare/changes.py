@@ -49,8 +49,8 @@ def tested(untested: Sequence[Untested], level: float, resampling: Resampling = 
     changes = [item.change for item in untested]
     if not judged:
         return changes
-    swaps = flip_signs(np.stack([untested[i].contributions for i in judged], axis=1), resampling)
-    for i, p, adjusted in zip(judged, p_values(swaps), step_down(swaps), strict=True):
+    flips = flip_signs(np.stack([untested[i].contributions for i in judged], axis=1), resampling)
+    for i, p, adjusted in zip(judged, p_values(flips), step_down(flips), strict=True):
         changes[i] = changes[i].model_copy(update={
             "p_value": float(p), "p_adjusted": float(adjusted),
             "verdict": _verdict(changes[i], float(adjusted), level)})

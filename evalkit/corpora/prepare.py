@@ -15,6 +15,7 @@ from typing import Any
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.plugins import create
+from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import LeftOut, Utterance
 from evalkit.store.manifest import FIELDS, SHOWN, write_manifest
 
@@ -49,8 +50,7 @@ def prepare(kind: str, source: Path, out: Path,
     manifest. Raises PluginError for an unknown kind, ConfigError for an unknown option,
     ManifestError where ``source`` does not hold such a corpus.
     """
-    items = create("corpora", kind, {"source": Path(source), **(options or {})})
-    utterances, left_out = _sorted_out(items)
+    utterances, left_out = _sorted_out(reader(kind, options or {})(Path(source)))
     if not utterances:
         reasons = f" ({left_out[0].name}: {left_out[0].reason})" if left_out else ""
         raise ManifestError(f"{source}: holds nothing to use as {kind}{reasons}")
@@ -58,6 +58,11 @@ def prepare(kind: str, source: Path, out: Path,
     write_manifest(out, rows)
     return Prepared(out, len(rows), len({u.speaker for u in utterances} - {None}),
                     tuple(left_out), any(map(_leaves, rows)))
+
+
+def reader(kind: str, options: Mapping[str, Any]) -> CorpusReader:
+    """The reader of a layout, with its options."""
+    return lambda source: create("corpora", kind, {"source": source, **options})
 
 
 def _sorted_out(items: Iterable[Utterance | LeftOut]) -> tuple[list[Utterance], list[LeftOut]]:

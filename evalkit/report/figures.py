@@ -42,9 +42,9 @@ MOST_GROUPS = 24
 """More than this no figure shows: those with the most speakers stay."""
 
 
-def values_by_group(groups: Groups) -> list[tuple[str, Markup]]:
-    """For each condition its name and a figure: a row a group, a mark a pipeline, the metric along
-    the same axis in every figure."""
+def values_by_group(groups: Groups, conditions: Sequence[str]) -> list[tuple[str, Markup]]:
+    """For each of the ``conditions`` that has values its name and a figure: a row a group, a mark a
+    pipeline, the metric along the same axis in every figure."""
     known = [row.value for row in groups.rows if not row.undefined]
     if not known:
         return []
@@ -53,8 +53,10 @@ def values_by_group(groups: Groups) -> list[tuple[str, Markup]]:
     pipelines = list(dict.fromkeys(row.pipeline for row in groups.rows))
     height = 1.0 + len(order) * max(0.34, 0.13 * len(pipelines))
     figures = []
-    for i, condition in enumerate(dict.fromkeys(row.condition for row in groups.rows), 1):
+    for i, condition in enumerate(conditions, 1):
         rows = [row for row in groups.rows if row.condition == condition and row.group in shown]
+        if not rows:
+            continue
         title = f"{groups.title} by {groups.column} under {condition}"
         draw = partial(_panel, rows=rows, groups=groups, order=order, pipelines=pipelines,
                        limits=_limits(groups, known))

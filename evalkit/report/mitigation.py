@@ -15,7 +15,6 @@ from evalkit.report.table import Cell, Column, Row, Table, measured
 from evalkit.store.documents.mitigation import (
     START,
     ArmChange,
-    ArmStatistic,
     DetectionRate,
     DetectionRates,
     RecognitionArmResult,
@@ -95,7 +94,9 @@ def _statistics(arms: Sequence[RecognitionArmResult], name: str) -> Table:
 def _statistic(arm: RecognitionArmResult, name: str) -> Cell:
     statistic = arm.statistics[name]
     scale = 100 if name == "variance" else 1  # of points²
-    return _with_change(scale * statistic.value, None if arm.arm == START else statistic)
+    if arm.arm == START:
+        return _cell(scale * statistic.value)
+    return _cell(scale * statistic.value, (statistic.change, statistic.low, statistic.high))
 
 
 def _regions(arms: Sequence[RecognitionArmResult], targets: Sequence[str], name: str) -> Table:
@@ -165,11 +166,6 @@ def _mean(rates: Sequence[DetectionRate | None]) -> float:
 
 
 # Cells
-
-def _with_change(value: float, statistic: ArmStatistic | None) -> Cell:
-    change = None if statistic is None else (statistic.change, statistic.low, statistic.high)
-    return _cell(value, change)
-
 
 def _cell(value: float, change: tuple[float, float, float] | None = None) -> Cell:
     """A rate and, where there is one, its ``change`` with the bounds of that."""

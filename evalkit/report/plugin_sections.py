@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from pydantic import JsonValue, TypeAdapter
+
 from evalkit.core.errors import EvalkitError, PluginError, one_line
 from evalkit.core.plugins import available, load
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import DEFAULT_TEMPLATE, Content, Section
+
+_FINDINGS = TypeAdapter(dict[str, JsonValue])
 
 
 def plugin_sections() -> list[Section]:
@@ -21,7 +25,7 @@ def plugin_sections() -> list[Section]:
     for name, section in sections.items():
         if not isinstance(section, Section):
             raise PluginError(f"sections plug-in {name!r}: is a {type(section).__name__}; it must "
-                              "be an evalkit.report.Section")
+                              "be an evalkit.report.section.Section")
     return [replace(section, template=DEFAULT_TEMPLATE,
                     build=partial(_build, name=name, build=section.build))
             for name, section in sections.items()]
@@ -40,7 +44,9 @@ def _build(run: ReportedRun, name: str, build: Callable[[ReportedRun], Content |
 
 
 def _as_text(content: Content) -> Content:
-    """No markup in it, and JSON alone among the findings."""
+    """No markup in it, and nothing among the findings that JSON has no form for."""
+    findings = _FINDINGS.validate_python(dict(content.findings))
+    json.dumps(findings, allow_nan=False)
     return replace(content, shown=[str(paragraph) for paragraph in content.shown or ()],
                    sentences=[str(sentence) for sentence in content.sentences],
-                   findings=json.loads(json.dumps(dict(content.findings), allow_nan=False)))
+                   findings=findings)

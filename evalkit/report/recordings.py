@@ -39,17 +39,17 @@ class Recordings:
     folder: Path
 
     def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
-        """The clean reference, what the pipeline heard, and what its enhancer, if it has one,
+        """The clean reference, the input of the pipeline, and what its enhancer, if it has one,
         made of it; nothing where neither the corpus nor the run has audio. A recording that is
         the same as the one before is shown with it."""
         audio, reference = utterance.get("audio"), utterance.get("reference_audio")
         part = utterance.get("offset") or 0.0, utterance.get("duration")
         made = [self._player("Reference", reference or audio, self.run.corpus_audio, part)]
         if output["input_audio"]:
-            made.append(self._player("Heard", output["input_audio"], self.run.audio))
+            made.append(self._player("Input", output["input_audio"], self.run.audio))
         elif audio:
-            made.append(self._player("Heard", audio, self.run.corpus_audio, part) if self._kept
-                        else Player("Heard", note="this run did not keep it (keep_audio)"))
+            made.append(self._player("Input", audio, self.run.corpus_audio, part) if self._kept
+                        else Player("Input", note="this run did not keep it (keep_audio)"))
         if output["output_audio"]:
             made.append(self._player("Enhanced", output["output_audio"], self.run.audio))
         elif self._enhances(output["pipeline"]):

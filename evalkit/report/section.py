@@ -75,7 +75,7 @@ def fill(sections: Sequence[Section], run: ReportedRun) -> list[Filled]:
     _check_unique("id", [section.id for section in sections])
     built = [(section, section.build(run)) for section in sections]
     filled = [Filled(section, content) for section, content in built if content is not None]
-    _check_unique("table", [name for part in filled for name in part.content.named_tables])
+    _check_unique("table name", [name for part in filled for name in part.content.named_tables])
     return filled
 
 

@@ -35,9 +35,9 @@ class Adjusted:
 def default_covariates(rows: pd.DataFrame) -> tuple[str, ...]:
     """Of the number of reference words, the ``condition`` and the ``duration`` those that are
     known and vary."""
-    found = [name for name in ("condition", "duration")
+    varying = [name for name in ("condition", "duration")
              if name in rows and rows[name].nunique() > 1 and rows[name].notna().all()]
-    return (*found, WORDS) if rows["weight"].nunique() > 1 else tuple(found)
+    return (*varying, WORDS) if rows["weight"].nunique() > 1 else tuple(varying)
 
 
 def adjusted_gaps(rows: pd.DataFrame, covariates: Sequence[str], level: float = 0.95) -> Adjusted:

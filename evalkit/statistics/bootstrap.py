@@ -73,14 +73,14 @@ def intervals(sums: SpeakerSums, contrasts: Sequence[Contrast],
     with _threads().limit(limits=1, user_api="blas"):  # the same bits on any number of cores
         moments = dict(zip(drawn, _resample(x[:, drawn], strata, resampling), strict=True))
     counting = bool((sums.amount >= 0).all())
-    found = []
+    results = []
     for i, how in enumerate(chosen):
         estimate = _Estimate(float(value[i]), float(se[i]), float(df[i]), influence[:, i],
                              counting and contrasts[i].minus is None)
         low, high = _bounds(how, estimate, resampling, moments.get(i))
-        found.append(Interval(estimate.value, low, high, estimate.se, estimate.df,
+        results.append(Interval(estimate.value, low, high, estimate.se, estimate.df,
                               int(n_speakers[i]), how, _warning(estimate, int(n_speakers[i]))))
-    return found
+    return results
 
 
 def speaker_strata(sums: SpeakerSums) -> list[np.ndarray]:

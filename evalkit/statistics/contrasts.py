@@ -75,12 +75,12 @@ def _contrasts(names: list[tuple[str, str]], differences: list[Interval], p: np.
 
 def _permuted(cells: Parts, resampling: Resampling) -> np.ndarray:
     """p-value of every group against the rest."""
-    null = np.concatenate([_studentised(found) for found in relabelled(cells, resampling)])
+    null = np.concatenate([_studentised(sums) for sums in relabelled(cells, resampling)])
     return p_value(_studentised(observed(cells))[0], null)
 
 
-def _studentised(found: Sums) -> np.ndarray:
+def _studentised(sums: Sums) -> np.ndarray:
     """|rate - rate of the rest| over its standard error, (permutations, groups)."""
-    rest = Sums(*(x.sum(axis=-1, keepdims=True) - x for x in found))
-    difference = ratio(found.amount, found.weight) - ratio(rest.amount, rest.weight)
-    return np.abs(ratio(difference, np.sqrt(group_variance(*found) + group_variance(*rest))))
+    rest = Sums(*(x.sum(axis=-1, keepdims=True) - x for x in sums))
+    difference = ratio(sums.amount, sums.weight) - ratio(rest.amount, rest.weight)
+    return np.abs(ratio(difference, np.sqrt(group_variance(*sums) + group_variance(*rest))))

@@ -128,12 +128,12 @@ def detection_intervals(trials: Trials, threshold: float | None = None,
              else np.full((1, len(value)), np.nan))
     warning = None if n >= FEW_SPEAKERS else (
         f"{n} speakers: fewer than {FEW_SPEAKERS}, the interval is approximate")
-    found = {}
+    rates = {}
     for i, (name, estimate) in enumerate(value.items()):
         low, high, why = _interval(name, estimate, drawn[:, i], n, resampling)
-        found[name] = DetectionInterval(name, estimate, low, high, n_targets,
+        rates[name] = DetectionInterval(name, estimate, low, high, n_targets,
                                         len(trials.scores) - n_targets, n, why or warning)
-    return found
+    return rates
 
 
 def speaker_values(trials: Trials) -> dict[str, np.ndarray]:
@@ -164,13 +164,13 @@ def _draws(trials: Trials, corners: Corners, threshold: float | None, resampling
     """Every rate and cost in every draw of speakers, (draws, rates)."""
     present = np.unique(np.concatenate([trials.enrol, trials.test]))
     often = np.zeros(len(trials.speakers))
-    found = []
+    drawn = []
     for block in counts(len(present), resampling.draws,
                         np.random.SeedSequence(resampling.seed)):
         for count in block:
             often[present] = count
-            found.append(list(_rates(corners, often, threshold).values()))
-    return np.array(found)
+            drawn.append(list(_rates(corners, often, threshold).values()))
+    return np.array(drawn)
 
 
 def _interval(name: str, value: float, drawn: np.ndarray, n: int, resampling: Resampling

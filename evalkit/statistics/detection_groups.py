@@ -60,11 +60,11 @@ def by_group(trials: Trials, groups: Mapping[str, str], threshold: float, rule: 
     ``threshold``; ``groups`` maps speakers to groups, those it lacks are "unknown"."""
     names, place = np.unique(group_labels(trials, groups), return_inverse=True)
     at, group = _memberships(trials, place, rule)
-    found = []
+    rates = []
     for i, name in enumerate(names):
-        found.append(GroupDetection(str(name), detection_intervals(
+        rates.append(GroupDetection(str(name), detection_intervals(
             trials.take(np.sort(at[group == i])), threshold, resampling)))
-    return found
+    return rates
 
 
 def count_by_group(trials: Trials, groups: Mapping[str, str], rule: Rule = "both"

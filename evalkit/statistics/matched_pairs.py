@@ -72,21 +72,21 @@ def segments(a: Pairs, b: Pairs, good: int = 2) -> list[Segment]:
     buffer words."""
     steps = list(_steps(a, b))
     wrong = [i for i, step in enumerate(steps) if step.errors_a or step.errors_b]
-    found: list[Segment] = []
+    stretches: list[Segment] = []
     while wrong:
         first = last = wrong.pop(0)
         while wrong and wrong[0] - last <= good:
             last = wrong.pop(0)
         span = steps[max(0, first - good):last + good + 1]
-        found.append(Segment(*(sum(column) for column in zip(*span, strict=True))))
-    return found
+        stretches.append(Segment(*(sum(column) for column in zip(*span, strict=True))))
+    return stretches
 
 
-def mapsswe(found: Iterable[Segment]) -> MatchedPairs:
+def mapsswe(stretches: Iterable[Segment]) -> MatchedPairs:
     """The test on the segments of all sentences. Where all differences are equal, their
     deviation is 0 and so is sc_stats' z; here that is no difference (p = 1) only where they
     are equal to 0, and otherwise undefined (NaN)."""
-    table = np.array(list(found), dtype=int).reshape(-1, 3)
+    table = np.array(list(stretches), dtype=int).reshape(-1, 3)
     d = table[:, 1] - table[:, 2]
     words, errors_a, errors_b = (int(total) for total in table.sum(axis=0))
     n = len(d)

@@ -1,12 +1,11 @@
-"""Did anything change between two versions of a system? Versions swapped within speakers.
+"""Did anything change between two versions of a system? A paired permutation test over speakers.
 
-Where the candidate is the base decoded again, which of a speaker's two results is whose is
-chance. A change is a sum of contributions, one a speaker, and to swap a speaker's two versions
-is to turn its contribution's sign: the share of random swaps that reach the observed change is
-its p-value, exact however few the speakers. The same swaps are made in all hypotheses at once,
-so that what correlates (groups and their whole, metrics of the same words) is not paid for
-twice: adjusted p-values are Westfall and Young's step-down ones (1993, 2.6; strong control of
-any false finding).
+Under the hypothesis of no change, which of a speaker's two results is whose is chance. A change
+is a sum of contributions, one a speaker, and exchanging a speaker's two versions turns the sign
+of its contribution: the share of random sign flips that reach the observed change is its p-value,
+exact however few the speakers. The same flips are made in all hypotheses at once, so that what
+correlates (groups and their whole, metrics of the same words) is not paid for twice: adjusted
+p-values are Westfall and Young's step-down ones (1993, 2.6; strong control of any false finding).
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from evalkit.store.scores import ratio
 SIGNS = 1 << 22
 """Signs held at once."""
 TIES = 1 + 1e-9
-"""Rounding must not part a swap from another that gives the same sums."""
+"""Rounding must not tell a flip from another that gives the same sums."""
 
 
 class SignFlips(NamedTuple):
     """How extreme every hypothesis's change is, as the two-sided tail of Student's t, which
     makes changes in few and in many speakers comparable: ``observed`` (hypotheses,) and in
-    random swaps ``null`` (draws, hypotheses)."""
+    random flips ``null`` (draws, hypotheses)."""
 
     observed: np.ndarray
     null: np.ndarray
 
 
 def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> SignFlips:
-    """Random swaps of the two versions. ``contributions`` (speakers, hypotheses) sum to the
-    changes; a speaker that has no part in a hypothesis is NaN there."""
+    """Random exchanges of the two versions within speakers. ``contributions`` (speakers,
+    hypotheses) sum to the changes; a speaker that has no part in a hypothesis is NaN there."""
     has_part = ~np.isnan(contributions)
     parts = np.where(has_part, contributions, 0.0)
     # Under the null the mean is 0: the scale does not depend on the signs.
@@ -50,12 +49,12 @@ def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> S
 
 
 def p_values(flips: SignFlips) -> np.ndarray:
-    """Of every hypothesis alone, (hypotheses,); the observed swap is counted with the others."""
+    """Of every hypothesis alone, (hypotheses,); the observed signs are counted with the others."""
     return _share(flips.null, flips.observed)
 
 
 def step_down(flips: SignFlips) -> np.ndarray:
-    """Adjusted for all hypotheses together, (hypotheses,): the share of swaps in which any of
+    """Adjusted for all hypotheses together, (hypotheses,): the share of flips in which any of
     those that are not more extreme than this one becomes as extreme as it is."""
     order = np.argsort(flips.observed, kind="stable")
     least = np.minimum.accumulate(flips.null[:, order[::-1]], axis=1)[:, ::-1]
@@ -65,7 +64,7 @@ def step_down(flips: SignFlips) -> np.ndarray:
 
 
 def fewest_speakers(level: float) -> int:
-    """With fewer, no swap is rare enough to be significant: 2 of their 2^n swaps always reach
+    """With fewer, no flip is rare enough to be significant: 2 of their 2^n flips always reach
     the observed change."""
     return 1 + math.ceil(-math.log2(level))
 

@@ -1,7 +1,7 @@
 """Is there any gap? Group labels permuted over speakers.
 
-Where groups do not differ, speakers could as well have worn one another's labels, so the
-share of relabellings with a gap at least as large as the observed one is an exact p-value.
+Where groups do not differ, the labels of speakers are exchangeable, so the share of
+permutations of the labels with a gap at least as large as the observed one is an exact p-value.
 A percentile interval of max minus min is not: the largest of several equal groups always
 looks worse than the smallest.
 
@@ -113,8 +113,8 @@ def any_gap(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT
     Annals of Statistics 41(2))."""
     cells = parts(sums, system)
     seen = _statistics(observed(cells), higher_is_better)
-    blocks = [_statistics(found, higher_is_better)
-              for found in relabelled(cells, resampling)]
+    blocks = [_statistics(sums_of_draw, higher_is_better)
+              for sums_of_draw in relabelled(cells, resampling)]
     return {name: _test(name, float(value[0]), np.concatenate([block[name] for block in blocks]))
             for name, value in seen.items()}
 
@@ -136,8 +136,8 @@ def group_variance(amount: np.ndarray, weight: np.ndarray, squares: np.ndarray,
     return ratio(np.maximum(residual, 0.0) * size, weight**2 * (size - 1))
 
 
-def _statistics(found: Sums, higher_is_better: bool) -> dict[str, np.ndarray]:
-    amount, weight, squares, size = found
+def _statistics(group_sums: Sums, higher_is_better: bool) -> dict[str, np.ndarray]:
+    amount, weight, squares, size = group_sums
     rates = ratio(amount, weight)
     few = (~np.isnan(rates)).sum(axis=1) < 2
     rates[few] = 0.0

@@ -172,12 +172,13 @@ class _Likelihood:
         self.observed = errors @ design
         self.constant = float(errors @ offset - special.gammaln(errors + 1).sum())
         self.crude = float(np.log(max(errors.sum(), 0.5) / np.exp(offset).sum()))
-        self.at, self.found = np.array([]), (0.0, np.array([]), np.array([]))
+        self.last_theta = np.array([])
+        self.last_value = (0.0, np.array([]), np.array([]))
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        if not np.array_equal(theta, self.at):
-            self.at, self.found = theta.copy(), self._evaluate(theta)
-        return self.found
+        if not np.array_equal(theta, self.last_theta):
+            self.last_theta, self.last_value = theta.copy(), self._evaluate(theta)
+        return self.last_value
 
     def _evaluate(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         beta, sigma = theta[:-1], float(theta[-1])
@@ -255,9 +256,9 @@ def _maximise(likelihood: _Likelihood, speaker_effects: bool
             return value[np.ix_(*[free] * value.ndim)] if value.ndim else value
         return negative
 
-    found = optimize.minimize(part(0), theta[free], jac=part(1), hess=part(2),
+    optimum = optimize.minimize(part(0), theta[free], jac=part(1), hess=part(2),
                               method="trust-exact", options={"gtol": 1e-6, "maxiter": 200})
-    theta[free] = found.x
+    theta[free] = optimum.x
     _, gradient, hessian = likelihood(theta)
     information = np.zeros_like(hessian)
     information[np.ix_(free, free)] = -hessian[np.ix_(free, free)]

@@ -78,9 +78,10 @@ def speaker_averaged(sums: SpeakerSums) -> SpeakerSums:
 
 def only(sums: SpeakerSums, cohorts: Sequence[int]) -> SpeakerSums:
     """The sums of some cohorts, by index."""
-    at = list(cohorts)
-    return replace(sums, cohorts=tuple(sums.cohorts[i] for i in at), amount=sums.amount[:, at],
-                   weight=sums.weight[:, at], spread=sums.spread[:, at])
+    indices = list(cohorts)
+    return replace(sums, cohorts=tuple(sums.cohorts[i] for i in indices),
+                   amount=sums.amount[:, indices], weight=sums.weight[:, indices],
+                   spread=sums.spread[:, indices])
 
 
 def pooled(sums: SpeakerSums) -> SpeakerSums:
@@ -119,9 +120,9 @@ def _blocks(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, str | None]:
     orphan = code < 0
     if not orphan.any():
         return code, np.asarray(speakers, object), None
-    own, utterances = pd.factorize(scores["utterance_id"][orphan], sort=True)
+    utterance_code, utterances = pd.factorize(scores["utterance_id"][orphan], sort=True)
     code = code.copy()
-    code[orphan] = len(speakers) + own
+    code[orphan] = len(speakers) + utterance_code
     warning = (f"{len(utterances)} utterances have no speaker id and are resampled one by one: "
                "where they share speakers, intervals are too short and p-values too small")
     names = np.concatenate([np.asarray(speakers, object), np.asarray(utterances, object)])

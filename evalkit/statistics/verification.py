@@ -79,19 +79,19 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     threshold = global_threshold(table)
     lost = trials[trials["score"].isna()].assign(score=0.0)
     failed = count_by_group(sorted_trials(lost, people.speakers), groups, rule)
-    found = [_row(group.group, group.rates, failed.get(group.group, 0), floors)
+    table_rows = [_row(group.group, group.rates, failed.get(group.group, 0), floors)
              for group in by_group(table, groups, threshold, rule, resampling)]
     nothing = table.take(np.zeros(0, int))
-    found += [_row(name, detection_intervals(nothing, threshold), n, floors)
-              for name, n in failed.items() if name not in {row.group for row in found}]
-    found.sort(key=lambda row: (row.status != "ok", -np.nan_to_num(row.rates["miss"].value)))
-    ok = {row.group for row in found if row.status == "ok"}
+    table_rows += [_row(name, detection_intervals(nothing, threshold), n, floors)
+              for name, n in failed.items() if name not in {row.group for row in table_rows}]
+    table_rows.sort(key=lambda row: (row.status != "ok", -np.nan_to_num(row.rates["miss"].value)))
+    ok = {row.group for row in table_rows if row.status == "ok"}
     kept = {speaker: group for speaker, group in groups.items() if group in ok}
     fair = fairness(table, kept, threshold, rule, resampling=resampling) if len(ok) > 1 else None
     where = trials.iloc[0]
     return VerificationReport(
-        tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold, found, fair,
-        [*people.notes, *_left_out(found, len(lost))])
+        tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold,
+        table_rows, fair, [*people.notes, *_left_out(table_rows, len(lost))])
 
 
 class _People(NamedTuple):

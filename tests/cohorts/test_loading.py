@@ -133,3 +133,17 @@ def test_only_metrics_that_work_are_offered(tmp_path: Path, metric: str, why: st
     assert set(offered.split(", ")) <= {"wer", "false_rejects"}
     for name in offered.split(", "):
         assert len(load_speakers(run, subject_of(run, name, None, None)).ids) == 96
+
+
+def test_the_first_metric_that_somebody_can_be_underserved_by_is_taken(tmp_path: Path) -> None:
+    run = make_run(tmp_path, make_world())
+    subject = subject_of(run)
+    assert (subject.metric, subject.pipeline, subject.condition) == ("wer", "given", None)
+
+
+def test_findings_of_an_earlier_schema_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path, make_world())
+    assert run.findings() is None
+    (tmp_path / "findings.json").write_text('{"schema": 1, "finders": []}')
+    with pytest.raises(RunError, match=r"findings\.json: schema 1, .* `evalkit cohorts`"):
+        run.findings()

@@ -20,7 +20,7 @@ from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.baseline import Baseline, Key
 from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.run import Normaliser
-from tests.compare.planted import FACTS, cell, other_way_round, planted
+from tests.worlds import FACTS, cell, other_way_round, planted
 
 QUICK = Resampling(draws=400)
 WORSE = {"better": "worse", "worse": "better"}

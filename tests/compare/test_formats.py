@@ -15,7 +15,7 @@ from evalkit.compare.gates import Gate, Gates
 from evalkit.core.errors import RunError
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.comparison import Comparison
-from tests.compare.planted import planted
+from tests.worlds import planted
 
 HOSTILE = ("<script>alert(1)</script>", "a|b`c*d_e[f](g)", "x\n::error::gotcha", "\x00\x1b[31m\x07",
            "]]>&amp;\"'", "@everybody 100%", "\u202eabc")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.report.page import write_report
-from tests.report.conftest import FakeRun, hostile_run
+from tests.worlds import FakeRun, hostile_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")

@@ -21,7 +21,8 @@ from evalkit.report.maps import Window, _cut, coastlines, windows
 from evalkit.report.page import write_report
 from evalkit.store.documents.findings import Trait, Verdict
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import FakeRun
 
 RATE = Fact("%", False, "", 2)
 

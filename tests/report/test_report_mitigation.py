@@ -22,7 +22,7 @@ from evalkit.store.documents.mitigation import (
     VerificationResults,
 )
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import FakeRun
+from tests.worlds import FakeRun
 
 HOSTILE = "<script>alert(1)</script>"
 NORTH, SPLIT = [0, 50, 9, 60], [170, 0, -170, 9]

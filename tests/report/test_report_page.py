@@ -21,7 +21,8 @@ from evalkit.report.page import write_report
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import summarise
-from tests.report.conftest import FakeRun, Page, hostile_run
+from tests.report.conftest import Page
+from tests.worlds import FakeRun, hostile_run
 
 
 def report(run: FakeRun, **options: str) -> Page:

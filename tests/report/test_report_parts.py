@@ -26,7 +26,7 @@ from evalkit.report.sections.examples import Example, rank, worst_rows
 from evalkit.report.text import in_sentence, listed, markdown, say
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import TEXT, FakeRun
+from tests.worlds import TEXT, FakeRun
 
 RATE = Fact("%", False, "", 2, title="Word error rate")
 
@@ -211,14 +211,14 @@ def test_each_recording_is_copied_under_a_name_of_its_content(recordings: Record
     players = recordings.players({"audio": "u000.wav"}, output(
         "rnnoise", input_audio="audio/clean/rnnoise/u001.flac",
         output_audio="audio/clean/rnnoise/u000.flac"))
-    assert [player.label for player in players] == ["Reference", "Heard", "Enhanced"]
+    assert [player.label for player in players] == ["Reference", "Input", "Enhanced"]
     assert all(re.fullmatch(r"audio/[0-9a-f]{20}\.(wav|flac)", p.source) for p in players)
     assert (recordings.folder / players[2].source).read_bytes() == made.read_bytes()
 
 
 def test_what_was_heard_unchanged_is_shown_once(recordings: Recordings) -> None:
     player, = recordings.players({"audio": "u000.wav", "offset": 1.5, "duration": 2.0}, output())
-    assert player.label == "Reference and heard"
+    assert player.label == "Reference and input"
     assert player.source.endswith(".wav#t=1.500,3.500")
 
 
@@ -231,7 +231,7 @@ def test_a_recording_that_cannot_be_copied_is_said(recordings: Recordings, name:
 @pytest.mark.parametrize("name", ["../corpus/u000.wav", "run.json", "/etc/hostname", "gone.wav"])
 def test_the_run_gives_only_its_own_audio(recordings: Recordings, name: str) -> None:
     _, heard = recordings.players({"audio": "u000.wav"}, output(input_audio=name))
-    assert heard == Player("Heard", note=f"missing: {name} cannot be read")
+    assert heard == Player("Input", note=f"missing: {name} cannot be read")
     assert len(list((recordings.folder / "audio").iterdir())) == 1
 
 
@@ -248,7 +248,7 @@ def test_audio_that_the_run_did_not_keep_is_said(fake_run: FakeRun, tmp_path: Pa
     run = RunFolder(fake_run.write(audio=True))
     players = Recordings(run, run.record(), tmp_path).players({"audio": "u000.wav"},
                                                               output("rnnoise"))
-    assert [player.label for player in players] == ["Reference", "Heard and enhanced"]
+    assert [player.label for player in players] == ["Reference", "Input and enhanced"]
     assert players[0].source and "keep_audio" in players[1].note
 
 
@@ -332,8 +332,9 @@ def test_groups_that_cannot_be_compared_are_not() -> None:
 
 def test_a_figure_follows_the_page_and_names_every_group(fake_run: FakeRun) -> None:
     groups = groups_of(fake_run)
-    figures = values_by_group(groups)
-    assert [condition for condition, _ in figures] == ["clean", "babble_5db"]
+    assert [condition for condition, _ in values_by_group(groups, ["babble_5db", "clean"])] == [
+        "babble_5db", "clean"]
+    figures = values_by_group(groups, fake_run.conditions)
     for i, (_, svg) in enumerate(figures, 1):
         assert all(f"{name} (3)" in svg for name in groups.order)
         assert "plain" in svg and "rnnoise" in svg
@@ -345,7 +346,7 @@ def test_a_figure_follows_the_page_and_names_every_group(fake_run: FakeRun) -> N
 def test_marks_stand_at_the_values(fake_run: FakeRun, metric: str) -> None:
     """Positions read back from the SVG are a straight line through the values."""
     groups = groups_of(fake_run, metric)
-    _, svg = values_by_group(groups)[0]
+    _, svg = values_by_group(groups, fake_run.conditions)[0]
     marks = re.findall(r'<use xlink:href="#[^"]+" x="([\d.]+)" y="[\d.]+" style="fill', svg)
     rates = sorted(row.value for row in groups.rows if row.condition == "clean")
     positions = sorted(float(x) for x in marks)
@@ -359,5 +360,5 @@ def test_figures_of_many_groups_keep_those_with_most_speakers() -> None:
     names = [f"g{i:02}" for i in range(40)]
     groups = groups_with(names, {name: i for i, name in enumerate(names)},
                          [group_value(name, 0.1) for name in names])
-    (_, svg), = values_by_group(groups)
+    (_, svg), = values_by_group(groups, ["clean"])
     assert "g39 (39)" in svg and "g16 (16)" in svg and "g15 (15)" not in svg

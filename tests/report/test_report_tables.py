@@ -26,7 +26,8 @@ from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectro
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts, to_csv
 from evalkit.statistics.systems import compare_systems
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import HOSTILE, FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import HOSTILE, FakeRun
 
 RATE = Fact("%", False, "", 1)
 
@@ -209,7 +210,7 @@ def test_the_brief_lists_every_confirmed_cohort(discovered: tuple[FakeRun, Path]
     confirmed = [(finding.finder, in_markdown(verdict.cohort)) for finding in findings.finders
                  for verdict in finding.verdicts if verdict.status == "confirmed"]
     text = target.read_text()
-    table = text[text.index("**Cohorts that fresh speakers confirmed**"):]
+    table = text[text.index("**Cohorts that fresh speakers confirmed**"):].split("\n\n")[1]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
     assert confirmed and [(row[0][2:], row[1]) for row in rows] == confirmed
     assert all(row[2] == "● confirmed" for row in rows)

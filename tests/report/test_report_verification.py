@@ -10,10 +10,11 @@ import pytest
 from evalkit.report.headline import read_headline
 from evalkit.report.page import write_report
 from evalkit.report.verification import VerificationByGroup, by_group, tradeoffs
-from evalkit.run.record import summary
+from evalkit.run.record import _failures
 from evalkit.store.documents.run import Failure
 from evalkit.store.runfolder import RunFolder
-from tests.report.conftest import FakeRun, Page
+from tests.report.conftest import Page
+from tests.worlds import FakeRun
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +85,13 @@ def test_trials_without_a_score_are_failures(fake_run: FakeRun, tmp_path: Path) 
     for row in fake_run.verified[:7]:
         row["score"] = None
     folder = fake_run.write()
-    found = summary(RunFolder(folder))
-    assert found.failures == [Failure(pipeline="plain", condition="clean", metric="eer",
-                                      kind="NoScore", n=7)]
-    found.write(folder / "summary.json")
+    run = RunFolder(folder)
+    failures = _failures(run.scores(), run.trials()).to_dict("records")
+    assert failures == [{"pipeline": "plain", "condition": "clean", "metric": "eer",
+                         "kind": "NoScore", "n": 7}]
+    fake_run.summary().model_copy(update={
+        "failures": [Failure.model_validate(row) for row in failures]}).write(
+            folder / "summary.json")
     page = Page(write_report(folder, tmp_path / "report"))
     assert "7 measurements failed" in page.text and "NoScore" in page.text
     with (tmp_path / "report" / "tables" / "verification.csv").open(encoding="utf-8") as file:

@@ -59,14 +59,14 @@ class Clusters:
         most = min(len(vectors) // SPEAKERS_PER_CLUSTER, max(self.ks))
         ks = [k for k in self.ks if k <= min(most, distinct(vectors, most))]
         centroids = [fit(vectors, k, self.seed) for k in ks]
-        codes = [nearest(vectors, found) for found in centroids]
+        codes = [nearest(vectors, centres) for centres in centroids]
         halves = np.random.default_rng(self.seed).random((HALVINGS, len(vectors))).argsort(1)
         first = halves < len(vectors) // 2
 
         def search(outcomes: Outcomes) -> Bands:
             outcomes = outcomes.take(known)
-            gaps = [_honest_gap(code, len(found), outcomes, first, self.share)
-                    for code, found in zip(codes, centroids, strict=True)]
+            gaps = [_honest_gap(code, len(centres), outcomes, first, self.share)
+                    for code, centres in zip(codes, centroids, strict=True)]
             best = int(np.argmax(np.nan_to_num(gaps, nan=-np.inf)))
             band = bands(*_sums(codes[best], len(centroids[best]), outcomes), self.share)
             return Bands(centroids[best], band)
@@ -113,20 +113,21 @@ class Bands:
 
 def unlike(vectors: np.ndarray, k: int) -> str | None:
     """Why fewer than ``k`` of the vectors (n, d) are distinct; None where they are not."""
-    there = distinct(vectors, k)
-    if there == 1:
+    n_distinct = distinct(vectors, k)
+    if n_distinct == 1:
         return f"the embeddings of all {len(vectors)} speakers are alike"
-    return f"{len(vectors)} speakers have only {there} different embeddings" if there < k else None
+    few = f"{len(vectors)} speakers have only {n_distinct} different embeddings"
+    return few if n_distinct < k else None
 
 
 def distinct(vectors: np.ndarray, most: int) -> int:
     """How many of the vectors (n, d) differ by more than rounding; ``most`` where more do."""
-    found: set[bytes] = set()
+    seen: set[bytes] = set()
     for vector in vectors:
-        found.add(((vector - vectors[0]).round(DECIMALS) + 0.0).tobytes())  # no negative zeros
-        if len(found) >= most:
+        seen.add(((vector - vectors[0]).round(DECIMALS) + 0.0).tobytes())  # no negative zeros
+        if len(seen) >= most:
             break
-    return len(found)
+    return len(seen)
 
 
 def fit(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
@@ -136,8 +137,8 @@ def fit(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
     means = (KMeans(k, n_init=10, random_state=seed) if len(vectors) < MANY else
              MiniBatchKMeans(k, random_state=seed, n_init=3, compute_labels=False))
     with threadpool_limits(1):
-        found: np.ndarray = means.fit(vectors).cluster_centers_
-    return found
+        centroids: np.ndarray = means.fit(vectors).cluster_centers_
+    return centroids
 
 
 def nearest(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
@@ -154,11 +155,11 @@ def bands(harm: np.ndarray, weight: np.ndarray, size: np.ndarray, share: float) 
     From the worst cluster on, a band ends where one more cluster would take it farther from
     ``share`` of the speakers than it is. Clusters without a rate come last."""
     worst_first = np.argsort(-np.nan_to_num(ratio(harm, weight), nan=-np.inf), kind="stable")
-    band, found, members, target = np.empty(len(size), np.intp), 0, 0, share * size.sum()
+    band, current, members, target = np.empty(len(size), np.intp), 0, 0, share * size.sum()
     for cluster in worst_first:
         if members and members + size[cluster] - target > target - members:
-            found, members = found + 1, 0
-        band[cluster] = found
+            current, members = current + 1, 0
+        band[cluster] = current
         members += size[cluster]
     return band
 

@@ -40,6 +40,6 @@ class Declared:
         crossed = combinations(single, 2) if self.intersections else ()
         pairs = [(a, b) for a, b in crossed if a[0] != b[0] and UNKNOWN not in (a[1], b[1])]
         members = Conjunctions(tuple(pairs), self.unit).members(speakers)
-        there = [pair for pair, at in zip(pairs, members, strict=True) if len(at)]
-        rule = Conjunctions((*((label,) for label in single), *there), self.unit)
+        inhabited = [pair for pair, at in zip(pairs, members, strict=True) if len(at)]
+        rule = Conjunctions((*((label,) for label in single), *inhabited), self.unit)
         return lambda outcomes: rule

@@ -2,9 +2,9 @@
 2207.11345, as summarised by others; the paper's own thresholds and stopping rule are not
 public).
 
-Postal codes are joined with population attributes, and speakers are parted in two by whether
+Postal codes are joined with population attributes, and speakers are divided in two by whether
 an attribute holds for the majority of their postal code, so that the gap in error rate is
-largest; each part is parted again, to a stated depth.
+largest; each part is divided again, to a stated depth.
 """
 
 from __future__ import annotations

@@ -36,12 +36,12 @@ class Slices:
 
         def search(outcomes: Outcomes) -> Conjunctions:
             measured = outcomes.n > 0
-            found = find_slices(
+            slices = find_slices(
                 {name: values[measured] for name, values in columns.items()},
                 outcomes.harm[measured], outcomes.weight[measured], k=self.k,
                 max_predicates=self.max_predicates, alpha=self.alpha,
                 min_weight=self.floors.weight, min_rows=self.floors.utterances,
                 speakers=outcomes.speaker[measured], min_speakers=self.floors.speakers)
-            return Conjunctions(tuple(one.predicates for one in found), self.unit)
+            return Conjunctions(tuple(part.predicates for part in slices), self.unit)
 
         return search

@@ -1,6 +1,6 @@
 """Geographic tree: regions of unlike error rates (Trinh et al. 2022, arXiv 2207.07850).
 
-Speakers are parted by latitude and longitude so that the rates of the resulting regions differ
+Speakers are divided by latitude and longitude so that the rates of the resulting regions differ
 most. Boxes are of degrees: a cylindrical equal-area projection, which only stretches each axis,
 would cut at the same speakers. Longitudes are counted from the middle of the widest empty arc,
 so that no region ends at the dateline.

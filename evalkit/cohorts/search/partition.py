@@ -113,8 +113,8 @@ class Partition:
             bounds[self.below[i], self.axis[i], 1] = self.cut[i]
             bounds[self.above[i], self.axis[i], 0] = self.cut[i]
         leaves = np.flatnonzero(self.leaf >= 0)
-        found: np.ndarray = bounds[leaves[np.argsort(self.leaf[leaves])]]
-        return found
+        of_leaves: np.ndarray = bounds[leaves[np.argsort(self.leaf[leaves])]]
+        return of_leaves
 
 
 class _Cut(NamedTuple):
@@ -231,8 +231,8 @@ class _Grower:
         """Axis and value, halfway between the node's own neighbours of the cut."""
         cut = self.cuts[i]
         axis = self.axes[cut.axis]
-        there = np.flatnonzero(self.nodes[i].histogram[cut.axis, SPEAKERS] > 0)
-        below, above = there[there <= cut.bin][-1], there[there > cut.bin][0]
+        filled = np.flatnonzero(self.nodes[i].histogram[cut.axis, SPEAKERS] > 0)
+        below, above = filled[filled <= cut.bin][-1], filled[filled > cut.bin][0]
         return cut.axis, float((axis.high[below] + axis.low[above]) / 2)
 
 
@@ -249,7 +249,8 @@ def _gain(left: np.ndarray, right: np.ndarray, score: Score) -> np.ndarray:
 def _reach(share: np.ndarray, allowed: np.ndarray) -> tuple[float, ...]:
     """How far the ``allowed`` cuts (axes, cuts), which leave a ``share`` of the speakers below
     them, go from the first to the last in log-odds, for every axis that has any."""
-    odds = [logit(own[at][[0, -1]]) for own, at in zip(share, allowed, strict=True) if at.any()]
+    odds = [logit(shares[cuts][[0, -1]])
+            for shares, cuts in zip(share, allowed, strict=True) if cuts.any()]
     return tuple(float(last - first) for first, last in odds)
 
 

@@ -46,7 +46,7 @@ class GroupsContent:
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
     shown = GroupsContent(
-        run.groups, values_by_group(run.groups) if run.groups else [],
+        run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None)
     return Content(
