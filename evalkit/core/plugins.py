@@ -90,23 +90,24 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     option that the plug-in does not have or a value that it refuses."""
     from pydantic import TypeAdapter, ValidationError
 
-    factory = load(group, name)
-    options = dict(options or {})
+    factory, options, who = load(group, name), dict(options or {}), f"{group} plug-in {name!r}"
     if is_dataclass(factory):
-        known = [f.name for f in fields(factory) if f.init]
-        unknown = [key for key in options if key not in known]
-        if unknown:
-            raise ConfigError(
-                f"{group} plug-in {name!r} has no option {unknown[0]!r}; "
-                f"it takes {', '.join(known) or 'none'}")
+        _check_options(who, [f.name for f in fields(factory) if f.init], options)
     try:
-        with packages_for(f"{group} plug-in {name!r}"):
+        with packages_for(who):
             return (TypeAdapter(factory).validate_python(options) if is_dataclass(factory)
                     else factory(**options))
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(map(str, first["loc"])) or "options"
-        raise ConfigError(f"{group} plug-in {name!r}: {option}: {one_line(first['msg'])}"
-                          ) from error
+        raise ConfigError(f"{who}: {option}: {one_line(first['msg'])}") from error
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{group} plug-in {name!r}: {one_line(error)}") from error
+        raise ConfigError(f"{who}: {one_line(error)}") from error
+
+
+def _check_options(who: str, known: list[str], options: Mapping[str, Any]) -> None:
+    """Raises ConfigError for an option that is not one of the ``known``."""
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise ConfigError(f"{who} has no option {unknown[0]!r}; it takes "
+                          f"{', '.join(known) or 'none'}")

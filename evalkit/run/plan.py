@@ -9,7 +9,7 @@ from typing import cast
 
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import Costs
-from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
+from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig, Plugin
 from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
@@ -24,6 +24,7 @@ from evalkit.run.keys import (
     utterance_print,
 )
 from evalkit.run.pipeline import (
+    Pipeline,
     WordOptions,
     applicable,
     build_condition,
@@ -106,24 +107,31 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     files = (file_digests(utterances)
              if hears or any(m.of_audio for m in measures.values()) else {})
     root = config.corpus.parent
-    prints = [utterance_print(u, root, files) for u in utterances]
-    pieces = cut(utterances, prints, config.shard_size)
+    pieces = cut(utterances, [utterance_print(u, root, files) for u in utterances],
+                 config.shard_size)
     shards: list[Shard] = []
     for pipeline, condition in product(config.pipelines, config.conditions):
-        built, bound = pipelines[pipeline.name], conditions[condition.name]
-        measured = measures[pipeline.name, condition.name]
-        cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
-                    word_options(config), config.channel, config.keep_audio)
-        listens = bool(built.hearing) or measured.of_audio
-        content = content_of(
-            built, pipeline, channel=config.channel, listens=listens,
-            resampler=resampler() if listens else "",
-            condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
-        shards += [make_shard(cell, measured, content.stages(piece.prints), piece)
-                   for piece in pieces]
+        shards += _shards_of_cell(
+            config, pipeline, condition, built=pipelines[pipeline.name],
+            bound=conditions[condition.name],
+            measured=measures[pipeline.name, condition.name], pieces=pieces)
     return Plan(tuple(shards), {p.name: pipelines[p.name].describe(p) for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
                 corpus_digest(utterances, root, files if hears else {}))
+
+
+def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionConfig,
+                    *, built: Pipeline, bound: Condition | None, measured: Measures,
+                    pieces: Sequence[Piece]) -> list[Shard]:
+    """The shards of one pipeline under one condition."""
+    cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
+                word_options(config), config.channel, config.keep_audio)
+    listens = bool(built.hearing) or measured.of_audio
+    content = content_of(
+        built, pipeline, channel=config.channel, listens=listens,
+        resampler=resampler() if listens else "",
+        condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
+    return [make_shard(cell, measured, content.stages(piece.prints), piece) for piece in pieces]
 
 
 def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]

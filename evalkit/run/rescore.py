@@ -15,13 +15,14 @@ from evalkit.core.config import EvalConfig, Plugin
 from evalkit.core.errors import ConfigError, ManifestError, RunError
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser as normaliser_of
-from evalkit.run.keys import CellContent, corpus_digest, file_digests, utterance_print
+from evalkit.run.keys import CellContent, Print, corpus_digest, file_digests, utterance_print
 from evalkit.run.pipeline import build_condition
 from evalkit.run.plan import (
     Cell,
     Measures,
     Piece,
     Plan,
+    Shard,
     make_shard,
     measures_by_cell,
     used_metrics,
@@ -93,18 +94,23 @@ def _recorded_plan(config: EvalConfig, record: RunRecord, utterances: tuple[Utte
              if heard or any(m.of_audio for m in measures.values()) else {})
     prints = [utterance_print(u, root, files) for u in utterances]
     cells = {key: recorded.cell(*key, measures[key]) for key in measures}
-    shards = []
-    for row in index:
-        key = row["pipeline"], row["condition"]
-        part = slice(row["first"], row["first"] + row["utterances"])
-        piece = Piece(row["first"], utterances[part], tuple(prints[part]))
-        stages = {stage: row[stage] for stage in STAGES if row[stage]}
-        if measures[key].of_audio:
-            recorded.check_recordings(cells[key], piece, stages)
-        shards.append(make_shard(cells[key], measures[key], stages, piece))
-    return Plan(tuple(shards), record.pipelines,
+    shards = tuple(_recorded_shard(recorded, row, cells, measures, prints) for row in index)
+    return Plan(shards, record.pipelines,
                 {name: condition.identity for name, condition in record.conditions.items()},
                 used_metrics(measures), corpus_digest(utterances, root, files if heard else {}))
+
+
+def _recorded_shard(recorded: _Recorded, row: Row, cells: Mapping[tuple[str, str], Cell],
+                    measures: Mapping[tuple[str, str], Measures], prints: Sequence[Print]
+                    ) -> Shard:
+    """The shard of one ``row`` of the index of outputs."""
+    key = row["pipeline"], row["condition"]
+    part = slice(row["first"], row["first"] + row["utterances"])
+    piece = Piece(row["first"], recorded.utterances[part], tuple(prints[part]))
+    stages = {stage: row[stage] for stage in STAGES if row[stage]}
+    if measures[key].of_audio:
+        recorded.check_recordings(cells[key], piece, stages)
+    return make_shard(cells[key], measures[key], stages, piece)
 
 
 @dataclass(frozen=True)

@@ -27,18 +27,21 @@ def read_corpus(config: EvalConfig) -> Manifest:
 def utterance_table(utterances: Sequence[Utterance], root: Path) -> pa.Table:
     """The manifest as a table: paths relative to ``root``, one column for every metadata key. A
     column of mixed types is text; a key that is a name of the table becomes ``metadata.KEY``."""
-    columns: dict[str, list[Any]] = {
-        "utterance_id": [u.id for u in utterances], "speaker_id": [u.speaker for u in utterances],
-        "audio": [u.audio and relative(u.audio, root) for u in utterances],
-        "reference_audio": [u.reference_audio and relative(u.reference_audio, root)
-                            for u in utterances],
-        "text": [u.text for u in utterances], "offset": [u.offset for u in utterances],
-        "duration": [u.duration for u in utterances]}
-    own = frozenset(columns)
+    rows = [_fields(utterance, root) for utterance in utterances]
+    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
     for key in dict.fromkeys(key for u in utterances for key in u.metadata):
-        name = f"metadata.{key}" if key in own else key
+        name = f"metadata.{key}" if rows and key in rows[0] else key
         columns[name] = [u.metadata.get(key) for u in utterances]
     return pa.table({name: _array(values) for name, values in columns.items()})
+
+
+def _fields(utterance: Utterance, root: Path) -> dict[str, Any]:
+    """What a manifest says of every utterance, under the names of the table."""
+    audio, reference = (path and relative(path, root)
+                        for path in (utterance.audio, utterance.reference_audio))
+    return {"utterance_id": utterance.id, "speaker_id": utterance.speaker, "audio": audio,
+            "reference_audio": reference, "text": utterance.text, "offset": utterance.offset,
+            "duration": utterance.duration}
 
 
 def _array(values: list[Any]) -> pa.Array:

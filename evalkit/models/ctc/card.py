@@ -114,7 +114,7 @@ def _word_errors(model: CtcRecognizer, corpus: Path) -> DataFrame:
     test = reference_recordings(corpus / "test.jsonl")
     counts = {name: count_errors(model, test, noise) for name, noise in CONDITIONS.items()}
     trained_on = Counter(_group(r) for r in reference_recordings(corpus / "train.jsonl"))
-    table = DataFrame({"words": counts["clean"]["words"],
+    table = DataFrame({"words": next(iter(counts.values()))["words"],
                        **{name: count["errors"] for name, count in counts.items()}})
     table.insert(0, "train", [trained_on[group] for group in table.index])
     table = table.loc[(table["clean"] / table["words"]).sort_values().index]
