@@ -93,12 +93,7 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     factory = load(group, name)
     options = dict(options or {})
     if is_dataclass(factory):
-        known = [f.name for f in fields(factory) if f.init]
-        unknown = [key for key in options if key not in known]
-        if unknown:
-            raise ConfigError(
-                f"{group} plug-in {name!r} has no option {unknown[0]!r}; "
-                f"it takes {', '.join(known) or 'none'}")
+        _check_names(factory, options, f"{group} plug-in {name!r}")
     try:
         with packages_for(f"{group} plug-in {name!r}"):
             return (TypeAdapter(factory).validate_python(options) if is_dataclass(factory)
@@ -110,3 +105,11 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
                           ) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{group} plug-in {name!r}: {one_line(error)}") from error
+
+
+def _check_names(factory: Any, options: Mapping[str, Any], who: str) -> None:
+    """Raises ConfigError for an option that is no field of the dataclass ``factory``."""
+    known = [f.name for f in fields(factory) if f.init]
+    for key in options:
+        if key not in known:
+            raise ConfigError(f"{who} has no option {key!r}; it takes {', '.join(known) or 'none'}")

@@ -9,14 +9,14 @@ from evalkit.core.errors import UtteranceError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Output, Utterance
 from evalkit.run.batches import attempt
-from evalkit.run.stages import Work
+from evalkit.run.stages import Case
 from evalkit.store.outputs import Row
 
 PARTS = ("audio", "hypothesis", "reference_audio")
 """What of an output a metric may need."""
 
 
-def measure(metric: Metric, work: Work) -> list[Row]:
+def measure(metric: Metric, work: Case) -> list[Row]:
     """One row a measured name, or the error under every name. The metric is shown what it needs
     and nothing else."""
     values = {"audio": work.audio, "hypothesis": work.hypothesis,

@@ -12,6 +12,7 @@ from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
 from evalkit.run.keys import (
+    CellContent,
     Keys,
     Print,
     content_of,
@@ -22,6 +23,7 @@ from evalkit.run.keys import (
     utterance_print,
 )
 from evalkit.run.pipeline import (
+    Pipeline,
     WordOptions,
     applicable,
     build_condition,
@@ -112,16 +114,21 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
         measured = measures[pipeline.name, condition.name]
         cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
                     word_options(config), config.channel, config.keep_audio)
-        listens = bool(built.hearing) or measured.of_audio
-        content = content_of(
-            built, pipeline, channel=config.channel, listens=listens,
-            resampler=resampler() if listens else "",
-            condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
+        content = _content(config, cell, built, measured)
         shards += [make_shard(cell, measured, content.stages(piece.prints), piece)
                    for piece in pieces]
     return Plan(tuple(shards), {p.name: pipelines[p.name].describe(p) for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
                 corpus_digest(utterances, root, files if hears else {}))
+
+
+def _content(config: EvalConfig, cell: Cell, built: Pipeline, measured: Measures) -> CellContent:
+    """What decides the outputs of one cell."""
+    plugin = next(c.plugin for c in config.conditions if c.name == cell.condition_name)
+    condition = [plugin.name, cell.condition.identity] if plugin and cell.condition else None
+    listens = bool(built.hearing) or measured.of_audio
+    return content_of(built, cell.pipeline, channel=config.channel, listens=listens,
+                      resampler=resampler() if listens else "", condition=condition)
 
 
 def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]

@@ -19,7 +19,7 @@ from evalkit.run.batches import ask, by_length
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
-from evalkit.run.stages import Work, failure
+from evalkit.run.stages import Case, failure
 from evalkit.store.outputs import OutputStore, Row
 
 
@@ -66,7 +66,7 @@ def make(shard: Shard, run: Path) -> Made:
     batches = [systems[stage].batch for stage in shard.cell.hearing & systems.keys()]
     before = dict(made.outputs)
     for utterances in by_length(shard.utterances, batches):
-        group = [Work(u, {stage: rows[u.id] for stage, rows in before.items()})
+        group = [Case(u, {stage: rows[u.id] for stage, rows in before.items()})
                  for u in utterances]
         _work_through(group, shard, todo, systems, store)
         for work in group:
@@ -145,7 +145,7 @@ def _has_audio(shard: Shard, made: Made, store: OutputStore, *, samples: bool) -
             and store.has_audio(shard.keys.stages.get("enhanced", ""), enhanced, *listen, *exact))
 
 
-def _work_through(group: Sequence[Work], shard: Shard, todo: Todo, systems: Mapping[str, Any],
+def _work_through(group: Sequence[Case], shard: Shard, todo: Todo, systems: Mapping[str, Any],
                   store: OutputStore) -> None:
     """All stages for a few utterances."""
     for work in group:
@@ -170,7 +170,7 @@ def _work_through(group: Sequence[Work], shard: Shard, todo: Todo, systems: Mapp
             stages.keep_audio(work, shard.keys.stages, todo.stages, store)
 
 
-def _audio_made_before(work: Work, shard: Shard, todo: Todo, store: OutputStore
+def _audio_made_before(work: Case, shard: Shard, todo: Todo, store: OutputStore
                        ) -> Audio | UtteranceError | None:
     """What the enhancer made, as it was when it was measured; the input where there is none."""
     row = work.rows.get("enhanced")
@@ -182,12 +182,12 @@ def _audio_made_before(work: Work, shard: Shard, todo: Todo, store: OutputStore
                  work.rows["heard"]["source_rate"])
 
 
-def _hypothesis_made_before(work: Work) -> Hypothesis | UtteranceError | None:
+def _hypothesis_made_before(work: Case) -> Hypothesis | UtteranceError | None:
     row = work.rows.get("recognised")
     return None if row is None else failure(row) or Hypothesis(row["text"])
 
 
-def _take(work: Work, todo: Todo, made: Made) -> None:
+def _take(work: Case, todo: Todo, made: Made) -> None:
     """Measures an utterance, and puts its new rows to those that are known."""
     for stage in todo.stages:
         made.outputs.setdefault(stage, {})[work.utterance.id] = work.rows[stage]

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Work:
+class Case:
     """What became of one utterance; each value may be the error that took its place, and None
     where nobody needs it. ``rows`` are those of the stages, by name."""
 
@@ -64,7 +64,7 @@ def value_of(value: T | UtteranceError) -> T | None:
     return None if isinstance(value, UtteranceError) else value
 
 
-def hear(work: Work, cell: Cell) -> None:
+def hear(work: Case, cell: Cell) -> None:
     """Reads the recording and its clean reference, and puts the recording into the condition."""
     utterance, resampled = work.utterance, Answer(None)
     work.source = attempt(_read, utterance, utterance.audio, cell.channel)
@@ -106,7 +106,7 @@ def levels(audio: Audio | UtteranceError | None) -> dict[str, float | None]:
             for name, value in vars(waveform.levels(audio)).items()}
 
 
-def enhance(group: Sequence[Work], enhancer: Enhancer) -> None:
+def enhance(group: Sequence[Case], enhancer: Enhancer) -> None:
     """Each enhancer output at its input's rate and length, aligned to the input."""
     for batch in slices(group, enhancer.batch):
         answers = ask(enhancer.enhance, enhancer.rate, [work.input for work in batch])
@@ -132,7 +132,7 @@ def _align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
     return Audio(waveform.fit(aligned.samples, len(heard.samples)), heard.rate), lag
 
 
-def recognise(group: Sequence[Work], recognizer: Recognizer | Recalled) -> None:
+def recognise(group: Sequence[Case], recognizer: Recognizer | Recalled) -> None:
     """A hypothesis each, of a system that hears or that looks it up."""
     answers = (_hearing(group, recognizer, recognizer.transcribe) if recognizer.needs_audio
                else _recalling(group, recognizer))
@@ -143,7 +143,7 @@ def recognise(group: Sequence[Work], recognizer: Recognizer | Recalled) -> None:
                   processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
 
 
-def embed(group: Sequence[Work], encoder: SpeakerEncoder | Recalled) -> None:
+def embed(group: Sequence[Case], encoder: SpeakerEncoder | Recalled) -> None:
     """A unit vector each, of a system that hears or that looks it up."""
     answers = (_hearing(group, encoder, encoder.embed) if encoder.needs_audio
                else _recalling(group, encoder))
@@ -154,19 +154,19 @@ def embed(group: Sequence[Work], encoder: SpeakerEncoder | Recalled) -> None:
                   processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
 
 
-def _hearing(group: Sequence[Work], part: Listener,
-             function: Callable[[list[Audio]], Iterable[Any]]) -> Iterator[tuple[Work, Answer]]:
+def _hearing(group: Sequence[Case], part: Listener,
+             function: Callable[[list[Audio]], Iterable[Any]]) -> Iterator[tuple[Case, Answer]]:
     for batch in slices(group, part.batch):
         yield from zip(batch, ask(function, part.rate, [work.audio for work in batch]),
                        strict=True)
 
 
-def _recalling(group: Sequence[Work], part: Recalled) -> Iterator[tuple[Work, Answer]]:
+def _recalling(group: Sequence[Case], part: Recalled) -> Iterator[tuple[Case, Answer]]:
     for work in group:
         yield work, Answer(attempt(part.recall, bare(work.utterance)))
 
 
-def keep_audio(work: Work, stages: Mapping[str, str], made: Iterable[str],
+def keep_audio(work: Case, stages: Mapping[str, str], made: Iterable[str],
                store: OutputStore) -> None:
     """Saves what was heard, where the condition changed it, and what an enhancer ``made``: to
     listen to, and the latter exactly."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,16 +73,20 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
     rows = {stage: made.outputs[stage][utterance.id] for stage in STAGES if stage in made.outputs}
     heard, shown = rows.get("heard", {}), rows.get("enhanced", rows.get("heard", {}))
     hypothesis, lag = rows.get("recognised", {}).get("text"), shown.get("lag")
-    resampled = {each for row in rows.values() for each in row.get("resampled") or ()}
     return _cell(shard, utterance) | _audio(shard, utterance, rows) | {
         "hypothesis": hypothesis,
         "alignment": _alignment(utterance, hypothesis, shard.cell.words),
-        "error": next((row["error"] for row in rows.values() if row["error"]), None),
         "source_rate": heard.get("source_rate"), "seconds": heard.get("seconds"),
-        "resampled": ", ".join(sorted(resampled)) or None,
-        "processing_seconds": sum(row.get("processing_seconds") or 0.0 for row in rows.values()),
         "lag_ms": None if lag is None else 1000 * lag,
-    } | {name: shown.get(name) for name in LEVELS}
+    } | {name: shown.get(name) for name in LEVELS} | _over_stages(list(rows.values()))
+
+
+def _over_stages(rows: Sequence[Row]) -> Row:
+    """The first error, how the audio was resampled, and the time that all stages took."""
+    resampled = {each for row in rows for each in row.get("resampled") or ()}
+    return {"error": next((row["error"] for row in rows if row["error"]), None),
+            "resampled": ", ".join(sorted(resampled)) or None,
+            "processing_seconds": sum(row.get("processing_seconds") or 0.0 for row in rows)}
 
 
 def _alignment(utterance: Utterance, hypothesis: str | None, words: WordOptions) -> str | None:

@@ -24,21 +24,27 @@ def read_corpus(config: EvalConfig) -> Manifest:
     return manifest
 
 
+NAMES = ("utterance_id", "speaker_id", "audio", "reference_audio", "text", "offset", "duration")
+"""Columns of every table of utterances."""
+
+
 def utterance_table(utterances: Sequence[Utterance], root: Path) -> pa.Table:
     """The manifest as a table: paths relative to ``root``, one column for every metadata key. A
     column of mixed types is text; a key that is a name of the table becomes ``metadata.KEY``."""
-    columns: dict[str, list[Any]] = {
-        "utterance_id": [u.id for u in utterances], "speaker_id": [u.speaker for u in utterances],
-        "audio": [u.audio and relative(u.audio, root) for u in utterances],
-        "reference_audio": [u.reference_audio and relative(u.reference_audio, root)
-                            for u in utterances],
-        "text": [u.text for u in utterances], "offset": [u.offset for u in utterances],
-        "duration": [u.duration for u in utterances]}
-    own = frozenset(columns)
+    rows = [_fields(utterance, root) for utterance in utterances]
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in NAMES}
     for key in dict.fromkeys(key for u in utterances for key in u.metadata):
-        name = f"metadata.{key}" if key in own else key
+        name = f"metadata.{key}" if key in NAMES else key
         columns[name] = [u.metadata.get(key) for u in utterances]
     return pa.table({name: _array(values) for name, values in columns.items()})
+
+
+def _fields(utterance: Utterance, root: Path) -> dict[str, Any]:
+    """The columns NAMES of one utterance."""
+    paths = (utterance.audio, utterance.reference_audio)
+    audio, reference = (path and relative(path, root) for path in paths)
+    return dict(zip(NAMES, (utterance.id, utterance.speaker, audio, reference, utterance.text,
+                            utterance.offset, utterance.duration), strict=True))
 
 
 def _array(values: list[Any]) -> pa.Array:
