@@ -77,6 +77,10 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
     folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
+    from evalkit.store.manifest import read_manifest
+
+    if not Path(manifest).is_file():
+        read_manifest(manifest)  # says why it cannot be read, before anything slow is imported
     from evalkit.run.given import score as score_hypotheses
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
-from scipy.ndimage import maximum_filter1d
-from scipy.signal import correlate, lfilter
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Audio
 
-RESAMPLER = f"soxr {soxr.__version__} HQ"
+
+def _resampler() -> str:
+    try:
+        return f"soxr {version('soxr')} HQ"
+    except PackageNotFoundError:  # texts alone are scored without the extra "audio"
+        return "none"
+
+
+RESAMPLER = _resampler()
+"""Name, version and quality of what resamples; "none" where it is not installed."""
 CLIPPED = 0.999
 """Samples at or beyond this share of full scale count as clipped."""
 
@@ -27,6 +33,8 @@ def load(path: Path, *, offset: float = 0.0, duration: float | None = None,
     ``offset`` and ``duration`` in seconds; ``channel`` counts from 0. Raises UtteranceError of
     kind MissingAudio, CorruptAudio, EmptyAudio, NotFinite or NoSuchChannel.
     """
+    import soundfile
+
     try:
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
@@ -50,12 +58,16 @@ def load(path: Path, *, offset: float = 0.0, duration: float | None = None,
 
 def save(path: Path, audio: Audio) -> None:
     """Writes 16-bit FLAC or WAV by the path's suffix; samples beyond full scale are clipped."""
+    import soundfile
+
     samples = np.clip(audio.samples, -1.0, 32767 / 32768)
     soundfile.write(path, samples, audio.rate, subtype="PCM_16")
 
 
 def resample(audio: Audio, rate: int | None) -> Audio:
     """``audio`` at ``rate`` Hz by RESAMPLER; unchanged where the rate is already that or None."""
+    import soxr
+
     if rate is None or rate == audio.rate:
         return audio
     return Audio(soxr.resample(audio.samples, audio.rate, rate, quality="HQ"), rate)
@@ -71,6 +83,8 @@ def measure_lag(output: Audio, source: Audio, *, stated: float = 0.0,
     """By how many seconds ``output`` comes after ``source`` (of equal rate and length): the peak
     of their cross-correlation, normalised by the energy of the overlap, within ``search`` seconds
     of the ``stated`` delay. The stated delay where one of them is silent."""
+    from scipy.signal import correlate
+
     x, y = source.samples.astype(np.float64), output.samples.astype(np.float64)
     centre, reach, n = round(stated * source.rate), round(search * source.rate), len(x)
     lags = np.arange(max(centre - reach, -(n // 2)), min(centre + reach, n // 2) + 1)
@@ -125,6 +139,9 @@ def active_power(audio: Audio) -> float:
     The envelope is a two-fold exponential average of 0.03 s; a sample is active if it exceeded
     a threshold within the last 0.2 s; the level is where it lies 15.9 dB above its own
     threshold. 0 for silence."""
+    from scipy.ndimage import maximum_filter1d
+    from scipy.signal import lfilter
+
     x = audio.samples.astype(np.float64)
     energy = float(x @ x)
     if energy == 0:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from evalkit.core.plugins import find, load, missing_package
+from evalkit.core.plugins import EXTRA_OF_PACKAGE, find, load, missing_package
 
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -21,7 +21,9 @@ def check_installed(group: str, name: str) -> None:
     if _source(module) is None or attribute not in _definitions(module):
         load(group, name)  # compiled, or made when it is imported: only importing it tells
         return
-    for package in sorted(_packages(module, attribute)):
+    packages = sorted(_packages(module, attribute))
+    packages.sort(key=lambda package: EXTRA_OF_PACKAGE.get(package) == "audio")  # others bring it
+    for package in packages:
         if not _there(package):
             raise missing_package(ModuleNotFoundError(name=package), f"{group} plug-in {name!r}")
 
@@ -105,4 +107,7 @@ def _places(module: str) -> list[Path]:
 
 @cache
 def _there(package: str) -> bool:
-    return find_spec(package) is not None
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False

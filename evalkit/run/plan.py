@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import cast
 
+from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import Costs
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
+from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
 from evalkit.run.keys import (
@@ -165,12 +167,11 @@ def _identity(condition: Condition | None) -> str:
 
 
 def resampler() -> str:
-    """Name and version of what resamples audio; none where the extra audio is not installed, so
-    that none is heard."""
-    try:
-        from evalkit.audio import RESAMPLER
-    except ModuleNotFoundError:
-        return "none"
+    """Name and version of what resamples audio that is heard. Raises PluginError where the
+    packages that read and resample it are not installed."""
+    with packages_for("a pipeline that hears audio"):
+        import soundfile  # noqa: F401 -- every worker needs it
+        import soxr  # noqa: F401
     return RESAMPLER
 
 

@@ -33,11 +33,12 @@ class Meter:
         self._seconds += result.seconds
         self._failed += result.failed
         speed = self._seconds / max(1e-9, time.monotonic() - self._started)
-        audio = f"{self._seconds / 3600:.2f} h of audio, {speed:.1f} x real time"
+        audio = (f", {self._seconds / 3600:.2f} h of audio, {speed:.1f} x real time"
+                 if self._seconds else "")
         failed = f", [red]{self._failed} failed[/red]" if self._failed else ""
         self._progress.update(self._task, advance=result.utterances, audio=audio + failed)
         if self._progress.disable and tenths < 10 * self._done // self._total < 10:
-            self._say(f"{self._done} of {self._total} utterances, {audio}, {self._failed} failed")
+            self._say(f"{self._done} of {self._total} utterances{audio}, {self._failed} failed")
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def meter(total: int, say: Callable[[str], None]) -> Iterator[Meter]:
     """A progress bar over ``total`` utterances on standard error, or lines to ``say`` where that
     is no terminal."""
     console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("utterances, {task.fields[audio]},"),
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("utterances{task.fields[audio]},"),
                TimeRemainingColumn(), TextColumn("left"))
     with Progress(*columns, console=console, disable=not console.is_terminal,
                   transient=True) as progress:

@@ -14,10 +14,11 @@ from typing import Any
 import pandas as pd
 
 from evalkit import __version__
+from evalkit.audio import RESAMPLER
 from evalkit.core.config import EvalConfig
 from evalkit.core.types import Fact
 from evalkit.metrics.normalisers import normaliser
-from evalkit.run.plan import Plan, resampler
+from evalkit.run.plan import Plan
 from evalkit.run.verification import Pairs
 from evalkit.store import scores, trials
 from evalkit.store.documents.run import (
@@ -52,7 +53,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         conditions={name: Condition(identity=identity)
                     for name, identity in plan.conditions.items()},
         corpus=_corpus(plan, manifest), left_out=list(left_out),
-        trials=pairs and pairs.describe(), resampler=resampler(), packages=_packages(),
+        trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
         timings=timings)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import check_costs
 from evalkit.core.config import EvalConfig, Plugin
 from evalkit.core.errors import ConfigError, ManifestError, RunError
@@ -23,7 +24,6 @@ from evalkit.run.plan import (
     Plan,
     make_shard,
     measures_by_cell,
-    resampler,
     used_metrics,
     word_options,
 )
@@ -151,7 +151,7 @@ class _Recorded:
         content = CellContent(
             channel=cell.channel, systems={}, hearing=frozenset(), listens=True,
             condition=[plugin.name, cell.condition.identity] if plugin and cell.condition else None,
-            resampler=resampler())
+            resampler=RESAMPLER)
         if content.stages(piece.prints)["heard"] != stages.get("heard"):
             raise RunError(f"{self.config.corpus}: its recordings are not there or not those of "
                            "the run, so audio cannot be measured; `evalkit run` runs the pipelines "

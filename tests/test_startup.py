@@ -1,0 +1,28 @@
+"""Commands that only read tables start quickly, and refuse what cannot be before they are slow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SLOW = "{'pandas', 'scipy', 'sklearn', 'matplotlib', 'torch', 'soundfile', 'seaborn'}"
+
+
+@pytest.mark.parametrize("words", [
+    ["groups", "absent", "--by", "x"], ["systems", "absent"], ["cohorts", "absent"],
+    ["report", "absent", "--out", "x"], ["compare", "absent", "absent"], ["history", "absent"],
+    ["run", "absent.yaml", "--out", "x"],
+    ["score", "-m", "absent", "-y", "h.tsv", "-o", "x"],
+    ["groups", "absent", "--buy", "x"], ["doctor"]],
+    ids=lambda words: words[0])
+def test_nothing_slow_is_imported_to_refuse_or_to_look_around(
+        tmp_path: Path, words: list[str]) -> None:
+    program = ("import sys; from evalkit import cli\ntry:\n    cli.main()\nfinally:\n"
+               f"    print('slow:', sorted({SLOW} & set(sys.modules)), file=sys.stderr)")
+    result = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, check=False,
+                            capture_output=True, text=True)
+    assert result.returncode == (0 if words == ["doctor"] else 2), result.stderr
+    assert result.stderr.splitlines()[-1] == "slow: []"
