@@ -22,8 +22,8 @@ def run_cli(*words: object) -> None:
 
 def values(run: Path) -> dict[tuple[str, str, str], float]:
     summary = RunFolder(run).summary()
-    return {(row["pipeline"], row["condition"], row["metric"]): row["value"]
-            for row in [*summary["scores"], *summary["trials"]]}
+    return {(row.pipeline, row.condition, row.metric): row.value
+            for row in (*summary.scores, *summary.trials)}
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def test_speaker_verification_of_real_speech(librispeech: Path, tmp_path: Path) 
         "corpus": str(librispeech), "outside": True, "metrics": ["wer"],
         "pipelines": [{"name": "encoder", "encoder": "resemblyzer"}]}))
     run_cli("run", tmp_path / "eval.yaml", "--out", tmp_path / "run")
-    info, value = RunFolder(tmp_path / "run").info(), values(tmp_path / "run")
-    assert info["trials"] == {"rule": "every pair of utterances", "targets": 450,
+    record, value = RunFolder(tmp_path / "run").record(), values(tmp_path / "run")
+    assert record.trials is not None and record.trials.model_dump() == {"rule": "every pair of utterances", "targets": 450,
                               "nontargets": 4500}
     assert value["encoder", "clean", "eer"] < 0.015
     assert value["encoder", "clean", "min_dcf_p0.01"] < 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ def test_nothing_slow_is_imported_to_refuse_or_to_look_around(
         tmp_path: Path, words: list[str]) -> None:
     program = ("import sys; from evalkit import cli\ntry:\n    cli.main()\nfinally:\n"
                f"    print('slow:', sorted({SLOW} & set(sys.modules)), file=sys.stderr)")
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, check=False,
-                            capture_output=True, text=True)
+                            capture_output=True, text=True, env=alone)
     assert result.returncode == (0 if words == ["doctor"] else 2), result.stderr
     assert result.stderr.splitlines()[-1] == "slow: []"
