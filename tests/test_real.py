@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evalkit.store.documents.run import TrialPairs
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
@@ -69,8 +70,8 @@ def test_speaker_verification_of_real_speech(librispeech: Path, tmp_path: Path) 
         "pipelines": [{"name": "encoder", "encoder": "resemblyzer"}]}))
     run_cli("run", tmp_path / "eval.yaml", "--out", tmp_path / "run")
     record, value = RunFolder(tmp_path / "run").record(), values(tmp_path / "run")
-    assert record.trials is not None and record.trials.model_dump() == {"rule": "every pair of utterances", "targets": 450,
-                              "nontargets": 4500}
+    assert record.trials == TrialPairs(rule="every pair of utterances", targets=450,
+                                       nontargets=4500)
     assert value["encoder", "clean", "eer"] < 0.015
     assert value["encoder", "clean", "min_dcf_p0.01"] < 0.2
 
