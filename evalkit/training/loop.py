@@ -38,7 +38,8 @@ def step(loss: Tensor, optimiser: Optimizer, gradient_norm: float | None = None)
     if gradient_norm is not None:
         weights = [weight for group in optimiser.param_groups for weight in group["params"]]
         nn.utils.clip_grad_norm_(weights, gradient_norm)
-    optimiser.step()
+    with torch.device("cpu"):  # where Adam's counters of steps belong, whatever the default
+        optimiser.step()
 
 
 @contextmanager

@@ -28,13 +28,14 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_its_embeddings_are_those_of_speechbrain(folder: Path) -> None:
-    encoder = create("encoders", "speechbrain", {"path": str(folder)})
+    encoder = create("encoders", "speechbrain", {"path": str(folder), "device": "cpu"})
     vectors = encoder.embed(SOUNDS)
     from speechbrain.inference.classifiers import EncoderClassifier
     from speechbrain.utils.fetching import LocalStrategy
 
     theirs = EncoderClassifier.from_hparams(source=str(folder), savedir=str(folder),
-                                            local_strategy=LocalStrategy.NO_LINK)
+                                            local_strategy=LocalStrategy.NO_LINK,
+                                            run_opts={"device": "cpu"})
     expected = torch.stack([theirs.encode_batch(torch.as_tensor(sound.samples)[None]).flatten()
                             for sound in SOUNDS])
     assert vectors.dtype == np.float32

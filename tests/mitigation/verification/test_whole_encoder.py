@@ -81,7 +81,8 @@ def test_every_parameter_learns_against_an_adversary(encoder: Path, corpus: Path
     rows = torch.arange(18).view(6, 3)
 
     def loss() -> float:
-        embeddings = model(train.x).unflatten(0, rows.shape)
+        device = next(model.parameters()).device
+        embeddings = model(train.x.to(device)).unflatten(0, rows.shape)
         return float(balanced_mean(pair_losses(training.similarity(embeddings))).detach())
 
     model.train()
