@@ -16,7 +16,7 @@ from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
 from evalkit.run.plan import Plan, Shard, make_plan
 from evalkit.run.progress import meter
-from evalkit.run.tables import ShardResult, table_paths
+from evalkit.run.tables import ShardResult, is_complete, table_paths
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
@@ -85,7 +85,7 @@ def _begin(plan: Plan, out: Path) -> list[Shard]:
     except OSError as error:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
-    return [shard for shard in plan.shards if not table_paths(out, shard.key)[0].exists()]
+    return [shard for shard in plan.shards if not is_complete(out, shard.key)]
 
 
 def _clear(out: Path, keys: set[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from evalkit.core.types import Utterance
 from evalkit.run.pipeline import WordOptions
@@ -36,6 +37,16 @@ def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
     rest = run / "shards"
     return (run / "scores" / f"{key}.parquet", rest / f"{key}.outputs.parquet",
             rest / f"{key}.embeddings.parquet")
+
+
+def is_complete(run: Path, key: str) -> bool:
+    """Whether all tables of a shard are there and whole: Parquet ends with what says so."""
+    try:
+        for path in table_paths(run, key):
+            pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def process_shard(shard: Shard, run: Path) -> ShardResult:

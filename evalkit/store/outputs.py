@@ -102,7 +102,7 @@ class OutputStore:
         path = self.audio(key, utterance, ".npy")
         try:
             return np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise RunError(f"{path}: cannot be read ({error}); remove it and run again") from error
 
     def index(self) -> list[Row]:

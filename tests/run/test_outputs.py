@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,3 +307,31 @@ def test_plug_ins_that_lack_something_are_refused(
     with pytest.raises(PluginError, match=words):
         run(config(tiny_corpus, pipelines=[{"name": "x", "recognizer": recognizer}]),
             tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 and no more"])
+@pytest.mark.parametrize("table", ["scores/*.parquet", "shards/*.outputs.parquet",
+                                   "shards/*.embeddings.parquet"])
+def test_a_damaged_table_of_a_shard_is_made_again(tiny_corpus: Path, tmp_path: Path, table: str,
+                                                  content: bytes | None) -> None:
+    whole = tables(run(config(tiny_corpus), tmp_path / "run").path)
+    damaged = sorted((tmp_path / "run").glob(table))[0]
+    damaged.unlink() if content is None else damaged.write_bytes(content)
+    assert tables(run(config(tiny_corpus), tmp_path / "run").path) == whole
+
+
+def test_texts_are_scored_again_without_the_audio(tiny_corpus: Path, tmp_path: Path) -> None:
+    folder = run(config(tiny_corpus), tmp_path / "run").path
+    shutil.rmtree(folder / "audio")
+    rescored = rescore(folder, metrics=["wer"], normaliser="none").scores()
+    assert rescored["error"].isna().all() and set(rescored["metric"]) >= {"wer"}
+    with pytest.raises(RunError, match="evalkit run"):
+        rescore(folder, metrics=["si_sdr"])
+
+
+def test_kept_samples_that_are_damaged_are_one_line(tiny_corpus: Path, tmp_path: Path) -> None:
+    folder = run(config(tiny_corpus), tmp_path / "run").path
+    for path in folder.glob("audio/*/*.npy"):
+        path.write_bytes(b"")
+    with pytest.raises(RunError, match="npy: cannot be read"):
+        rescore(folder, metrics=["si_sdr"])
