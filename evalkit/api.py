@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 
 def _silent(_line: str) -> None:
-    """Tells nobody."""
+    """Discards the lines about progress."""
 
 
 def read_run(run: AnyPath) -> RunFolder:

@@ -37,9 +37,9 @@ def write_discovery(run: RunFolder, discovery: Discovery) -> None:
 def describe(findings: Findings) -> tuple[list[str], list[list[str]]]:
     """Column names and rows for the terminal: every cohort that was tested, its gap where it was
     discovered, what chance finds, its gap on fresh speakers, and the verdict."""
-    unit = f" {findings.fact.unit}" if findings.fact.unit else ""
-    columns = ["finder", "cohort", "who", "speakers", f"gap found{unit}", "by chance",
-               f"gap confirmed{unit}", "interval", "p", "verdict"]
+    unit = findings.fact.difference_unit
+    columns = ["finder", "cohort", "who", "speakers", f"gap found {unit}".strip(), "by chance",
+               f"gap confirmed {unit}".strip(), "interval", "p", "verdict"]
     fact = replace(findings.fact, decimals=min(findings.fact.decimals, 1))
     rows = [row for finding in findings.finders for row in _lines(finding, fact)]
     return columns, rows

@@ -220,7 +220,7 @@ def _readable(folder: Path) -> Iterator[Path]:
                 if soundfile.info(path).frames:
                     yield path
             except soundfile.SoundFileError as error:
-                raise ConfigError(f"noise: {path} cannot be read; mend or remove it") from error
+                raise ConfigError(f"noise: {path} cannot be read; repair or remove it") from error
 
 
 def _speech_shaped(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:

@@ -18,7 +18,7 @@ GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
           "trainable_recognizers", "trainable_encoders", "metrics", "cohorts",
           "recognition_arms", "verification_arms", "sections")
 
-# Where an optional package comes from, so that its absence can be mended in one command.
+# Where an optional package comes from, so that one command installs it.
 EXTRA_OF_PACKAGE = {
     "pesq": "audio", "pystoi": "audio", "safetensors": "audio", "soundfile": "audio",
     "soxr": "audio", "speechbrain": "audio", "torch": "audio", "torchaudio": "audio",

@@ -123,8 +123,8 @@ def confirmed_cohorts(discovery: Discovery) -> Markup:
 def few_speakers(groups: Groups) -> Markup:
     """That groups are small, where they are."""
     if not any(groups.speakers.values()):
-        return say("The corpus names no speakers: whether a difference between groups comes from a "
-                   "single speaker cannot be told.")
+        return say("The corpus names no speakers: it cannot be known whether a difference between "
+                   "groups comes from a single speaker.")
     few = sum(n < FEW_SPEAKERS for n in groups.speakers.values())
     if not few:
         return Markup()

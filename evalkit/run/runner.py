@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import RunError
+from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
 from evalkit.run.plan import Plan, Shard, make_plan
@@ -62,8 +63,10 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     pending = _begin(plan, out)
     reused = len(plan.shards) - len(pending)
-    say(f"{len(manifest.utterances)} utterances x {len(plan.pipelines)} pipelines x "
-        f"{len(plan.conditions)} conditions: {len(pending)} shards to do, {reused} done before")
+    say(f"{count(len(manifest.utterances), 'utterance')} x "
+        f"{count(len(plan.pipelines), 'pipeline')} x "
+        f"{count(len(plan.conditions), 'condition')}: {len(pending)} shards to do, "
+        f"{reused} done before")
     _work_through(pending, out, work, say)
     _assemble(plan, out, table)
     cells = [(pipeline, condition) for pipeline in encoding for condition in plan.conditions]

@@ -122,8 +122,7 @@ def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
     needs = frozenset[str]().union(*(metric.needs for metric in metrics.values()))
     missing = keys.stages.keys() - made.outputs.keys()
     replays = "audio" in needs or bool(missing & cell.hearing - {"enhanced"})
-    listened = cell.keep_audio and not cell.outputs_only
-    if not _has_audio(shard, made, store, listened=listened, samples=replays):
+    if not _has_audio(shard, made, store, samples=replays):
         missing |= keys.stages.keys() & {"heard", "enhanced"}
     hears = "heard" in keys.stages and bool(
         missing & {"heard", "enhanced"} or "reference_audio" in needs
@@ -134,10 +133,10 @@ def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
     return Todo(frozenset(missing), metrics, hears, replays)
 
 
-def _has_audio(shard: Shard, made: Made, store: OutputStore, *, listened: bool,
-               samples: bool) -> bool:
-    """Whether the audio that belongs to known outputs is kept: what is to be ``listened`` to, and
-    the enhancer's exact ``samples``, where they are needed."""
+def _has_audio(shard: Shard, made: Made, store: OutputStore, *, samples: bool) -> bool:
+    """Whether the audio that belongs to known outputs is kept: to listen to, where the run keeps
+    it and may make it, and the enhancer's exact ``samples``, where they are needed."""
+    listened = shard.cell.keep_audio and not shard.cell.outputs_only
     listen = (".flac",) if listened else ()
     exact = (".npy",) if samples or listened else ()
     changed = [name for name, row in made.outputs.get("heard", {}).items() if row["changed"]]

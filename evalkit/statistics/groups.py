@@ -219,4 +219,4 @@ def _unlabelled(counted: pd.DataFrame) -> str | None:
     if left_out.empty:
         return None
     return (f"{len(left_out)} of {len(counted)} groups with {int(left_out['n'].sum())} utterances "
-            "are unknown or insufficient and have part in no gap")
+            "are unknown or insufficient and are compared with no other")
