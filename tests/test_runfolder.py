@@ -15,7 +15,7 @@ import pytest
 
 from evalkit.core.errors import RunError
 from evalkit.store.documents.run import RunRecord
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_table
 from tests.worlds import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
@@ -75,7 +75,7 @@ def rewritten(run: RunFolder, change: Callable[[dict[str, Any]], Any]) -> RunFol
     """The folder with its run.json, in JSON's types, changed."""
     tree = json.loads((run.path / "run.json").read_text())
     change(tree)
-    write_json(run.path / "run.json", tree)
+    (run.path / "run.json").write_text(json.dumps(tree))
     return run
 
 

@@ -34,7 +34,7 @@ from evalkit.statistics.bootstrap import Resampling
 from evalkit.store import scores, trials
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts
 from evalkit.store.documents.run import RunRecord, Summary
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_json, write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_table
 
 CITIES = np.array([[41.9, -87.6], [40.7, -74.0], [51.5, -0.1], [56.0, -3.2], [54.0, -2.8],
                    [18.0, -76.8]])
@@ -434,6 +434,6 @@ def _spoil_findings(found: Path, target: Path, spoilt: Callable[[str], str]) -> 
     for verdict in (v for finding in findings["finders"] for v in finding["verdicts"]):
         verdict["who"] = [{"column": "x", "label": label, "share": 1.0, "elsewhere": 0.0}
                           for label in HOSTILE[:3]]
-    write_json(target / "findings.json", findings)
+    (target / "findings.json").write_text(json.dumps(findings))
     write_table(target / "cohorts.parquet", pa.Table.from_pandas(members, preserve_index=False))
     shutil.copy(found / "cohort_speakers.parquet", target)

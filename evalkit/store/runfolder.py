@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -145,10 +143,3 @@ def write_table(path: Path, table: pa.Table) -> None:
     """Writes Parquet under a temporary name and renames it: the same rows give the same bytes."""
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-
-
-def write_json(path: Path, tree: Mapping[str, Any]) -> None:
-    """Writes JSON under a temporary name and renames it."""
-    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
