@@ -138,8 +138,8 @@ def print_cohorts(findings: Findings) -> None:
     from evalkit.cohorts.findings import describe
 
     print_table(*describe(findings))
-    for name, why in findings.skipped.items():
-        print(line(f"not run: {name}: {why}"))
+    for item in findings.left_out:
+        print(line(f"left out: {item}"))
     for warning in findings.warnings:
         print(line(f"note: {warning}"))
 

@@ -430,7 +430,8 @@ def _spoil_findings(found: Path, target: Path, spoilt: Callable[[str], str]) -> 
         members["cohort"] = members["cohort"].replace(name, new)
         text = text.replace(json.dumps(name), json.dumps(new))
     findings = json.loads(text) | {"warnings": list(HOSTILE), "pipeline": HOSTILE[1],
-                                   "skipped": {HOSTILE[0]: HOSTILE[1]}}
+                                   "left_out": [{"what": "finder", "where": HOSTILE[0],
+                                                 "why": HOSTILE[1], "n": 1, "names": [HOSTILE[2]]}]}
     for verdict in (v for finding in findings["finders"] for v in finding["verdicts"]):
         verdict["who"] = [{"column": "x", "label": label, "share": 1.0, "elsewhere": 0.0}
                           for label in HOSTILE[:3]]

@@ -22,6 +22,7 @@ from evalkit.cohorts.speakers import Speakers
 from evalkit.cohorts.summaries import finding_of, on_half
 from evalkit.cohorts.tables import member_table, speaker_table
 from evalkit.cohorts.trial import STANDARD, Halves, Result, Settings, search_and_test
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import available, create
 from evalkit.statistics.bootstrap import FEW_SPEAKERS
 from evalkit.store.documents.findings import Findings
@@ -48,11 +49,13 @@ def discover_among(speakers: Speakers, subject: Subject, finders: Sequence[Finde
     """The same for speakers that are loaded already; ``subject`` says what was measured."""
     on_discovery = halves(len(speakers.ids), settings.resampling.seed)
     sides = Halves(speakers.take(on_discovery), speakers.take(~on_discovery))
-    skipped = {finder.name: why for finder in finders if (why := finder.lacks(sides.discovery))}
+    idle = [LeftOut("finder", "discovery", why, names=(finder.name,)) for finder in finders
+            if (why := finder.lacks(sides.discovery))]
+    skipped = {name for item in idle for name in item.names}
     results = [search_and_test(finder, sides, settings) for finder in finders
                if finder.name not in skipped]
     rules = [(result.finder, result.rule) for result in results]
-    findings = _findings(results, speakers, sides, subject, skipped=skipped, settings=settings)
+    findings = _findings(results, speakers, sides, subject, left_out=idle, settings=settings)
     return Discovery(findings, {finder.name: rule for finder, rule in rules},
                      member_table(speakers, rules), speaker_table(speakers, on_discovery))
 
@@ -65,7 +68,7 @@ def halves(n_speakers: int, seed: int) -> np.ndarray:
 
 
 def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subject: Subject,
-              *, skipped: dict[str, str], settings: Settings) -> Findings:
+              *, left_out: Sequence[LeftOut], settings: Settings) -> Findings:
     adjusted = adjust_chains([[test.p_value for test in result.tests] for result in results])
     findings = [finding_of(result, p, speakers, sides, settings)
                 for result, p in zip(results, adjusted, strict=True)]
@@ -76,7 +79,7 @@ def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subj
         n_confirmation=len(sides.confirmation.ids),
         overall=on_half(speakers.by_speaker, everybody, speakers, settings),
         level=settings.resampling.level, seed=settings.resampling.seed, finders=findings,
-        skipped=skipped, warnings=_warnings(speakers, sides.confirmation))
+        left_out=merged(left_out), warnings=_warnings(speakers, sides.confirmation))
 
 
 def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import (
     Audio,
     Fact,
     Hypothesis,
-    LeftOut,
     Measurement,
     Output,
     Recording,

@@ -29,14 +29,6 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Something of a corpus that its manifest does not hold, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Audio:
     """One channel: ``samples`` is float32 of shape (n,), full scale is ±1; ``rate`` in Hz."""
 

@@ -7,17 +7,17 @@ evalkit.core.protocols, and evalkit.corpora.readers.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import ManifestError
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import create
 from evalkit.core.protocols import CorpusReader
-from evalkit.core.types import LeftOut, Utterance
-from evalkit.store.manifest import FIELDS, SHOWN, write_manifest
+from evalkit.core.types import Utterance
+from evalkit.store.manifest import FIELDS, write_manifest
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,7 @@ class Prepared:
         if self.outside:
             lines.append("audio lies outside the manifest's folder: set `outside: true` in "
                          "eval.yaml, or pass --outside")
-        lines += [f"left out {item.name}: {item.reason}" for item in self.left_out[:SHOWN]]
-        rest = Counter(item.reason for item in self.left_out[SHOWN:])
-        lines += [f"left out {count} more: {reason}" for reason, count in rest.most_common()]
+        lines += map(str, self.left_out)
         return "\n".join(lines)
 
 
@@ -50,9 +48,9 @@ def prepare(kind: str, source: Path, out: Path,
     manifest. Raises PluginError for an unknown kind, ConfigError for an unknown option,
     ManifestError where ``source`` does not hold such a corpus.
     """
-    utterances, left_out = _sorted_out(reader(kind, options or {})(Path(source)))
+    utterances, left_out = _sorted_out(reader(kind, options or {})(Path(source)), str(source))
     if not utterances:
-        reasons = f" ({left_out[0].name}: {left_out[0].reason})" if left_out else ""
+        reasons = f" ({left_out[0]})" if left_out else ""
         raise ManifestError(f"{source}: holds nothing to use as {kind}{reasons}")
     rows = [_row(utterance, out) for utterance in utterances]
     write_manifest(out, rows)
@@ -65,7 +63,8 @@ def reader(kind: str, options: Mapping[str, Any]) -> CorpusReader:
     return lambda source: create("corpora", kind, {"source": source, **options})
 
 
-def _sorted_out(items: Iterable[Utterance | LeftOut]) -> tuple[list[Utterance], list[LeftOut]]:
+def _sorted_out(items: Iterable[Utterance | LeftOut], where: str
+                ) -> tuple[list[Utterance], list[LeftOut]]:
     """What a manifest can hold of ``items``, and the rest: what the reader left out, ids that
     were used before, and recordings that do not exist."""
     kept: dict[str, Utterance] = {}
@@ -74,12 +73,12 @@ def _sorted_out(items: Iterable[Utterance | LeftOut]) -> tuple[list[Utterance], 
         if isinstance(item, LeftOut):
             left_out.append(item)
         elif item.id in kept:
-            left_out.append(LeftOut(item.id, "its id was used before"))
+            left_out.append(LeftOut("utterance", where, "its id was used before", names=(item.id,)))
         elif item.audio is not None and not item.audio.is_file():
-            left_out.append(LeftOut(item.id, "no such recording"))
+            left_out.append(LeftOut("recording", where, "no such file", names=(item.id,)))
         else:
             kept[item.id] = item
-    return list(kept.values()), left_out
+    return list(kept.values()), merged(left_out)
 
 
 def _row(utterance: Utterance, out: Path) -> dict[str, Any]:

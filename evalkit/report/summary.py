@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from markupsafe import Markup
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.text import count, number, p_value, span, with_unit
 from evalkit.report.discovery import Discovery, described
 from evalkit.report.groups import Groups, GroupValue
@@ -134,7 +136,7 @@ def few_speakers(groups: Groups) -> Markup:
                "order.")
 
 
-def what_failed(failed: int, left_out: list[str]) -> Markup:
+def what_failed(failed: int, left_out: Sequence[LeftOut]) -> Markup:
     """How many measurements failed, and whether lines of the manifest were left out."""
     if not failed and not left_out:
         return say("Nothing failed, and nothing was left out.")

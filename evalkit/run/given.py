@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalkit.core.config import Plugin, parse_config
 from evalkit.core.errors import ConfigError, EvalkitError
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available
 from evalkit.run.pipeline import build_part
 from evalkit.run.runner import run
@@ -36,7 +37,7 @@ def score(manifest: Path, hypotheses: dict[str, Path], out: Path, *, metrics: Se
                                                     "path": str(path.resolve())}}
                       for name, path in hypotheses.items()]}, manifest)
     known = {utterance.id for utterance in read_corpus(config).utterances}
-    strangers = [line for name, path in hypotheses.items() for line in _strangers(path, known)]
+    strangers = [item for path in hypotheses.values() for item in _strangers(path, known)]
     return run(config, out, command="score", say=say, left_out=strangers)
 
 
@@ -59,10 +60,10 @@ def _possible(metric: str) -> bool:
         return False
 
 
-def _strangers(path: Path, known: set[str]) -> Iterator[str]:
+def _strangers(path: Path, known: set[str]) -> Iterator[LeftOut]:
     from evalkit.systems.precomputed import Hypotheses
 
     strangers = [identifier for identifier in Hypotheses(path).ids if identifier not in known]
     if strangers:
-        named = ", ".join(repr(s) for s in strangers[:5]) + (", …" if len(strangers) > 5 else "")
-        yield f"{path}: {len(strangers)} hypotheses have no utterance in the manifest: {named}"
+        yield LeftOut("hypothesis", str(path), "no such utterance in the manifest",
+                      len(strangers), tuple(strangers[:NAMED]))

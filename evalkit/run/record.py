@@ -16,6 +16,7 @@ import pandas as pd
 from evalkit import __version__
 from evalkit.audio import RESAMPLER
 from evalkit.core.config import EvalConfig
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
 from evalkit.metrics.normalisers import normaliser
 from evalkit.run.plan import Plan
@@ -39,7 +40,7 @@ from evalkit.store.runfolder import RunFolder
 
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
-             left_out: Sequence[str], timings: Timings, pairs: Pairs | None) -> RunRecord:
+             left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None) -> RunRecord:
     """``run.json``: everything that decided the numbers."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())

@@ -13,6 +13,7 @@ from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import check_costs
 from evalkit.core.config import EvalConfig, Plugin
 from evalkit.core.errors import ConfigError, ManifestError, RunError
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser as normaliser_of
 from evalkit.run.keys import CellContent, Print, corpus_digest, file_digests, utterance_print
@@ -69,8 +70,8 @@ def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,
     return config
 
 
-def _same_utterances(manifest: Manifest, run: RunFolder) -> tuple[Manifest, list[str]]:
-    """The manifest with the run's utterances, in the run's order, and lines about others."""
+def _same_utterances(manifest: Manifest, run: RunFolder) -> tuple[Manifest, list[LeftOut]]:
+    """The manifest with the run's utterances, in the run's order, and its others."""
     known = {utterance.id: utterance for utterance in manifest.utterances}
     ids = run.utterances()["utterance_id"].tolist()
     missing = [name for name in ids if name not in known]
@@ -78,8 +79,9 @@ def _same_utterances(manifest: Manifest, run: RunFolder) -> tuple[Manifest, list
         raise ManifestError(f"{manifest.path}: has no line for {len(missing)} utterances of the "
                             f"run, such as {missing[0]!r}; add them, or run the pipelines on it")
     others = known.keys() - set(ids)
-    lines = [f"{manifest.path}: {len(others)} utterances are not in the run"] if others else []
-    return replace(manifest, utterances=tuple(known[name] for name in ids)), lines
+    strangers = ([LeftOut("utterance", str(manifest.path), "not in the run", len(others),
+                          tuple(sorted(others)[:NAMED]))] if others else [])
+    return replace(manifest, utterances=tuple(known[name] for name in ids)), strangers
 
 
 def _recorded_plan(config: EvalConfig, record: RunRecord, utterances: tuple[Utterance, ...],

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import RunError
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
@@ -36,7 +37,7 @@ class Work:
 
 
 def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "run",
-        say: Callable[[str], None] = lambda line: None, left_out: Sequence[str] = (),
+        say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
         prune: bool = False) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
 
@@ -55,7 +56,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,
-              command: str, say: Callable[[str], None], left_out: Sequence[str],
+              command: str, say: Callable[[str], None], left_out: Sequence[LeftOut],
               started: float) -> RunFolder:
     """Works through the plan and writes the run's tables and documents."""
     table = utterance_table(manifest.utterances, manifest.path.parent)
@@ -74,7 +75,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
     record.summary(RunFolder(out), plan).write(out / "summary.json")
-    left_out = [*left_out, *manifest.describe_problems().splitlines()]
+    left_out = merged([*left_out, *manifest.left_out])
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs).write(out / "run.json")
     return RunFolder(out)

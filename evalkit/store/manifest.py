@@ -21,6 +21,7 @@ from typing import Any
 
 from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.files import replacing
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.types import Utterance
 
 FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "duration")
@@ -47,6 +48,12 @@ class Manifest:
     utterances: tuple[Utterance, ...]
     lines: tuple[int, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """The lines that are no utterance, for the ledger."""
+        return merged(LeftOut("row", str(self.path), f"{p.field}: {p.message}",
+                              names=(f"line {p.line}",)) for p in self.problems)
 
     def describe_problems(self, shown: int = SHOWN) -> str:
         """The first ``shown`` problems, one a line, and a count of the rest by field."""

@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalkit.core.types import LeftOut, Utterance
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_rows
 
 
@@ -17,7 +18,8 @@ def common_voice(source: Path) -> Iterator[Utterance | LeftOut]:
     for row in read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE):
         clip = row.get("path")
         if not clip:
-            yield LeftOut(row.get("sentence") or "a line", "names no clip")
+            yield LeftOut("row", str(path), "names no clip",
+                          names=(row.get("sentence") or "a line",))
             continue
         yield Utterance(Path(clip).stem, path.parent / "clips" / clip, row.get("client_id"),
                         row.get("sentence"), metadata={

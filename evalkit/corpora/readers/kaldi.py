@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from evalkit.core.types import LeftOut, Utterance
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_pairs, seconds
 
 OPTIONAL = ("text", "utt2spk", "segments", "spk2gender", "spk2age")
@@ -20,7 +21,7 @@ def kaldi(source: Path) -> Iterator[Utterance | LeftOut]:
         try:
             entry, offset, duration = _span(segment.split(), recordings)
         except ValueError as error:
-            yield LeftOut(name, str(error))
+            yield LeftOut("utterance", str(source), str(error), names=(name,))
             continue
         speaker = tables["utt2spk"].get(name, "")
         yield Utterance(name, source / entry, speaker or None, tables["text"].get(name),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalkit.core.types import LeftOut, Utterance
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_lines, read_pairs
 
 
@@ -20,7 +21,7 @@ def librispeech(source: Path) -> Iterator[Utterance | LeftOut]:
         yield Utterance(audio.stem, audio, speaker, texts.pop(audio.stem, None), metadata={
             "gender": genders.get(speaker), "chapter": rest.partition("-")[0]})
     for name in texts:
-        yield LeftOut(name, "no such recording")
+        yield LeftOut("recording", str(source), "no such file", names=(name,))
 
 
 def _genders(source: Path) -> dict[str, str | None]:

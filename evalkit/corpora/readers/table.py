@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.core.errors import ManifestError
-from evalkit.core.types import LeftOut, Utterance
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import Row, read_rows, seconds
 from evalkit.store.manifest import FIELDS
 
@@ -42,7 +43,8 @@ def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
         try:
             utterance = _utterance(source, fields)
         except ValueError as error:
-            yield LeftOut(fields["id"] or f"row {number}", str(error))
+            yield LeftOut("row", str(source), str(error),
+                          names=(fields["id"] or f"row {number}",))
             continue
         yield replace(utterance, metadata={
             column: _value(row[column], is_number)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, get_args
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Interval, Number
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import ShownFact
@@ -145,9 +146,9 @@ class Finding(Part):
 
 class Findings(Document):
     """What all finders concluded together about one metric; ``condition`` None pools all of
-    them. ``skipped`` says why finders could not work."""
+    them. ``left_out`` are the finders, columns, labels and speakers that took no part, and why."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit cohorts"
 
     metric: str
@@ -160,5 +161,5 @@ class Findings(Document):
     level: float
     seed: int
     finders: list[Finding]
-    skipped: dict[str, str]
+    left_out: list[LeftOut]
     warnings: list[str]

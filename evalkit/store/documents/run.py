@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from evalkit.core.config import EvalConfig
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact, Number
 from evalkit.store.documents.base import Document, Part
 
@@ -97,7 +98,7 @@ class RunRecord(Document):
     """``run.json``. ``metrics`` has a fact for every name in the scores and trials tables and for
     those that follow from them."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit run` or `evalkit score"
 
     evalkit: str
@@ -111,7 +112,7 @@ class RunRecord(Document):
     pipelines: Annotated[dict[str, Pipeline], Field(min_length=1)]
     conditions: dict[str, Condition]
     corpus: Corpus
-    left_out: list[str]
+    left_out: list[LeftOut]
     trials: TrialPairs | None
     resampler: str
     packages: dict[str, str]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalkit.core.types import LeftOut, Utterance
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Utterance
 
 
 def lines(source: Path, *, separator: str = "|") -> Iterator[Utterance | LeftOut]:
@@ -14,7 +15,7 @@ def lines(source: Path, *, separator: str = "|") -> Iterator[Utterance | LeftOut
     for number, line in enumerate(source.read_text().splitlines(), 1):
         fields = line.split(separator)
         if len(fields) != 4:
-            yield LeftOut(f"line {number}", "it has not four fields")
+            yield LeftOut("row", str(source), "not four fields", names=(f"line {number}",))
             continue
         name, speaker, latitude, text = fields
         yield Utterance(Path(name).stem, source.parent / name, speaker, text, metadata={
