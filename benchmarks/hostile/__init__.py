@@ -1,0 +1,1 @@
+"""What evalkit is tried with that goes wrong: one module a kind of trouble, each with ``tried``."""
