@@ -35,7 +35,8 @@ def main() -> int:
                 asked.scale, asked.seed, Path(folder))
         for result in results:
             print(f"{result.n:>7,} {result.what}: {len(result.bad)} ended wrong", flush=True)
-            print(*(f"        {line}" for line in result.bad), sep="\n", end="\n" * bool(result.bad))
+            for line in result.bad:
+                print(f"        {line}")
             bad += len(result.bad)
     return int(bool(bad))
 
