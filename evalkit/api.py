@@ -46,22 +46,23 @@ def read_run(run: AnyPath) -> RunFolder:
 
 def _check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
-    from evalkit.store.documents.run import RunRecord
+    from evalkit.store.runfolder import RunFolder
 
     if Path(run).is_file():
         raise RunError(f"{run}: not a run folder; `evalkit run` and `evalkit score` make one")
-    RunRecord.read(Path(run) / "run.json")
+    RunFolder(Path(run)).record()
 
 
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
-        scheduler: str | None = None, prune: bool = False,
+        scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
         say: Say = _silent) -> RunFolder:
     """Runs the pipelines of the configuration file ``config`` over its corpus under its
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
     in this one; ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
-    configurations left in ``out``; ``say`` receives lines of progress."""
+    configurations left in ``out``; ``overwrite`` lets the run of another corpus or by another
+    command give way; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
 
     chosen = read_config(config, settings)
@@ -69,14 +70,16 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune)
+    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune,
+                         overwrite=overwrite)
 
 
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = ("wer", "cer"), normaliser: str = "basic",
-          costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
+          costs: str = "levenshtein", overwrite: bool = False, say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
-    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
+    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"; ``overwrite`` as for
+    ``run``."""
     from evalkit.store.manifest import read_manifest
 
     if not Path(manifest).is_file():
@@ -85,7 +88,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                            say=say)
+                            overwrite=overwrite, say=say)
 
 
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
@@ -156,12 +159,13 @@ def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
     from evalkit.cohorts.discovery import Settings, discover
     from evalkit.cohorts.findings import write_discovery
     from evalkit.statistics.bootstrap import Resampling
+    from evalkit.store.lock import locked
 
-    discovery = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
-                         finders=chosen, postcodes=None if postcodes is None else Path(postcodes),
-                         settings=Settings(resampling=Resampling(seed=seed)))
-    write_discovery(folder, discovery)
-    return discovery.findings
+    with locked(folder.path, "cohorts"):
+        return write_discovery(folder, discover(
+            folder, metric=metric, pipeline=pipeline, condition=condition, finders=chosen,
+            postcodes=None if postcodes is None else Path(postcodes),
+            settings=Settings(resampling=Resampling(seed=seed))))
 
 
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:

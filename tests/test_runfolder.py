@@ -15,7 +15,8 @@ import pytest
 
 from evalkit.core.errors import RunError
 from evalkit.store.documents.run import RunRecord
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
+from evalkit.store.sealed import write_table
 from tests.worlds import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
@@ -50,7 +51,7 @@ def run(good: Path, tmp_path: Path) -> RunFolder:
 def test_a_missing_column_is_named(run: RunFolder, name: str, column: str) -> None:
     assert len(READERS[name](run))
     path = run.path / f"{name}.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(column), path)
+    write_table(path, pq.read_table(path).drop_columns(column))
     with pytest.raises(RunError, match=rf"{name}\.parquet: has no column '{column}'"):
         READERS[name](run)
 
@@ -91,8 +92,8 @@ def test_run_json_says_everything(run: RunFolder, name: str) -> None:
     (lambda tree: tree["metrics"].update(wer=3), r"metrics\.wer: Input should be"),
     (lambda tree: tree["metrics"]["wer"].pop("definition"), r"metrics\.wer\.definition: Field"),
     (lambda tree: tree.update(shoe=1), "shoe: Extra inputs are not permitted"),
-    (lambda tree: tree.update(schema=1), "schema 1, this evalkit reads 2; make it again with"),
-    (lambda tree: tree.pop("schema"), "has no schema number, this evalkit reads 2; make it again"),
+    (lambda tree: tree.update(schema=1), "schema 1, this evalkit reads 3; make it again with"),
+    (lambda tree: tree.pop("schema"), "has no schema number, this evalkit reads 3; make it again"),
 ])
 def test_the_parts_of_run_json_are_what_they_should_be(
         run: RunFolder, change: Callable[[dict[str, Any]], Any], why: str) -> None:

@@ -34,7 +34,8 @@ from evalkit.statistics.bootstrap import Resampling
 from evalkit.store import scores, trials
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts
 from evalkit.store.documents.run import RunRecord, Summary
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
+from evalkit.store.sealed import write_table
 
 CITIES = np.array([[41.9, -87.6], [40.7, -74.0], [51.5, -0.1], [56.0, -3.2], [54.0, -2.8],
                    [18.0, -76.8]])
@@ -226,6 +227,7 @@ def record_fields(root: Path, pipelines: list[str], conditions: list[str], utter
         "python": "3.11.7", "git_commit": None,
         "machine": {"platform": "Linux", "processor": "x86_64", "cores": 2},
         "timings": {"wall_seconds": 9.5, "workers": 2, "shards": 4, "shards_reused": 0},
+        "tables": {},
     }
 
 

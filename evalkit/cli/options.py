@@ -18,6 +18,8 @@ Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+Overwrite = Annotated[bool, typer.Option(
+    "--overwrite", help="Let the run of another corpus or command in the folder give way.")]
 Run = Annotated[Path, typer.Argument(help="A run folder.")]
 Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
 ConditionName = Annotated[str | None, typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import INCOMPLETE, Out, Workers, processes, say
+from evalkit.cli.options import INCOMPLETE, Out, Overwrite, Workers, processes, say
 from evalkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
             help="Address of a Dask scheduler, instead of processes here.")] = None,
         prune: Annotated[bool, typer.Option(
             "--prune", help="Remove what earlier configurations left in the folder.")] = False,
-        ) -> None:
+        overwrite: Overwrite = False) -> None:
     """Run pipelines over a corpus under conditions, and score every utterance.
 
     A run that was stopped goes on where it was when it is started again.
@@ -36,7 +36,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     _finish(api.run(config, out, settings=settings or (), workers=processes(workers),
-                    scheduler=scheduler, prune=prune, say=say))
+                    scheduler=scheduler, prune=prune, overwrite=overwrite, say=say))
 
 
 def score(folder: Annotated[Path | None, typer.Argument(
@@ -57,7 +57,7 @@ def score(folder: Annotated[Path | None, typer.Argument(
           costs: Annotated[str | None, typer.Option(
               help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
                    "levenshtein, or those of the run.")] = None,
-          workers: Workers = None) -> None:
+          workers: Workers = None, overwrite: Overwrite = False) -> None:
     """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
 
     Examples:
@@ -78,7 +78,8 @@ def score(folder: Annotated[Path | None, typer.Argument(
     if not (manifest and hypotheses and out):
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or ("wer", "cer"),
-                      normaliser=normaliser or "basic", costs=costs or "levenshtein", say=say))
+                      normaliser=normaliser or "basic", costs=costs or "levenshtein",
+                      overwrite=overwrite, say=say))
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:

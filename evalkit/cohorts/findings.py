@@ -12,7 +12,8 @@ from evalkit.cohorts.finder import Rule
 from evalkit.core.text import number, p_value, span
 from evalkit.core.types import Fact
 from evalkit.store.documents.findings import Finding, Findings, Verdict
-from evalkit.store.runfolder import RunFolder, write_table
+from evalkit.store.runfolder import COHORT_SPEAKERS, COHORTS, FINDINGS, RunFolder
+from evalkit.store.sealed import seal, write_table
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class Discovery:
     speakers: pd.DataFrame
 
 
-def write_discovery(run: RunFolder, discovery: Discovery) -> None:
-    """Writes findings.json, cohorts.parquet and cohort_speakers.parquet into the run folder."""
-    for name, table in (("cohorts", discovery.members), ("cohort_speakers", discovery.speakers)):
-        write_table(run.path / f"{name}.parquet", pa.Table.from_pandas(table, preserve_index=False))
-    discovery.findings.write(run.path / "findings.json")
+def write_discovery(run: RunFolder, discovery: Discovery) -> Findings:
+    """Writes cohorts.parquet, cohort_speakers.parquet and, last, findings.json, which it returns,
+    into the run folder."""
+    for name, table in ((COHORTS, discovery.members), (COHORT_SPEAKERS, discovery.speakers)):
+        write_table(run.path / name, pa.Table.from_pandas(table, preserve_index=False))
+    findings = discovery.findings.model_copy(update={"run": run.digest(), "tables": {
+        name: seal(run.path / name) for name in (COHORTS, COHORT_SPEAKERS)}})
+    findings.write(run.path / FINDINGS)
+    return findings
 
 
 def describe(findings: Findings) -> tuple[list[str], list[list[str]]]:

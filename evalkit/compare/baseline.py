@@ -13,10 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from evalkit.core.errors import ConfigError, RunError, one_line
+from evalkit.core.errors import ConfigError
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
 from evalkit.statistics.labels import labels_of
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
@@ -92,13 +90,10 @@ def _facts(run: RunFolder) -> Facts:
 
 
 def _cohorts(run: RunFolder) -> pd.DataFrame:
-    path = run.path / "cohorts.parquet"
-    try:
-        return pq.read_table(path, columns=["utterance_id", "finder", "cohort"]).to_pandas()
-    except FileNotFoundError:
+    """Who is in which cohort; nobody where no finder has run on the run's present tables."""
+    if run.findings() is None:
         return pd.DataFrame(columns=["utterance_id", "finder", "cohort"])
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(f"{path}: not a table of cohorts: {one_line(error)}") from error
+    return run.cohorts()
 
 
 def _usual_columns(utterances: pd.DataFrame) -> list[str]:
@@ -117,8 +112,9 @@ def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, col
     if missing := [part for part in parts if part not in utterances]:
         known = _usual_columns(utterances) + [COHORTS + name for name in
                                               sorted(cohorts["finder"].unique())]
+        stale = [f"; {item}" for item in run.stale() if missing[0].startswith(COHORTS)]
         raise ConfigError(f"{run.path}: no column {missing[0]!r} to group by; there are "
-                          f"{', '.join(known) or 'none'}")
+                          f"{', '.join(known) or 'none'}{''.join(stale)}")
     return [(", ".join(labels),) for labels in
             zip(*(labels_of(utterances[part]) for part in parts), strict=True)]
 

@@ -1,48 +1,128 @@
-"""Files: written whole or not at all, and named by what is in them."""
+"""Files: written whole or not at all, on the disk before they have their names, and named by what
+is in them."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import platform
+import re
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
 from pathlib import Path
 
 from evalkit.core.errors import ConfigError
+
+TEMPORARY = re.compile(r"\.evalkit-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.[^/]*)?")
+"""Names of files and folders that are being written: by which machine and process."""
+
+_FULL = "make room and start again; what was finished is kept"
+_REMEDIES = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL,
+             errno.ENAMETOOLONG: "give a shorter name"}
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffix, which becomes ``path`` when the block
-    ends and is removed where the block raises. Makes the folder. A device or a pipe, such as
-    /dev/stdout, is written into as it is.
+    ends, once its bytes are on the disk, and is removed where the block raises. Makes the folder.
+    A device or a pipe, such as /dev/stdout, is written into as it is.
 
-    Raises ConfigError where ``path`` is a folder, or no file can be written there."""
-    try:
-        temporary = _writable(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); give the name of a file "
-                          "in a folder that can be written to") from error
-    try:
-        yield temporary
-        if temporary != path:
+    Raises ConfigError where ``path`` is a folder, or no file can be written there: a full disk, a
+    folder that is read-only."""
+    temporary = temporary_beside(path, path.suffix)
+    with _said(path, temporary):
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; give the name of a file to write")
+        if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+            yield path
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent)
+        try:
+            temporary.touch()
+            yield temporary
+            _to_disk(temporary)
             temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Writes a file by way of ``replacing``; text is UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def _said(path: Path, temporary: Path) -> Iterator[None]:
+    """Says in one line why ``path`` cannot be written. What is no error of writing it passes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or (
+                error.filename and Path(os.fsdecode(error.filename)) not in
+                {path, temporary, *path.parents}):
+            raise
+        remedy = _REMEDIES.get(error.errno, "give the name of a file in a folder that can be "
+                               "written to")
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
+
+
+def temporary_beside(path: Path, suffix: str = "") -> Path:
+    """A new name beside ``path`` that ``sweep`` knows."""
+    return path.with_name(f".evalkit-{_host()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}")
+
+
+@cache
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+@cache
+def _sweep_once(folder: Path) -> None:
+    """Removes what processes of this machine that are no more left half-written in ``folder``."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = TEMPORARY.fullmatch(entry.name)
+            if name and name[1] == _host() and not is_alive(int(name[2])):
+                Path(entry.path).unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Removes every half-written file in ``folder`` and below. Nobody else may write there."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if TEMPORARY.fullmatch(name):
+                (Path(place) / name).unlink(missing_ok=True)
+
+
+def folder_to_disk(folder: Path) -> None:
+    """Waits until the names of the files in ``folder`` are on the disk, where that can be."""
+    with suppress(OSError):
+        _to_disk(folder)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        if temporary != path:
-            temporary.unlink(missing_ok=True)
-
-
-def _writable(path: Path) -> Path:
-    """What to write instead of ``path``, empty. Raises OSError where it cannot be written."""
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; give the name of a file to write")
-    if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
-        return path
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.touch()
-    return temporary
+        os.close(handle)
 
 
 def digest(path: Path) -> str:

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from evalkit.core.config import PATHS, RunName, Strict, absolute_paths, checked, read_yaml
 from evalkit.mitigation.recognition import RecognitionConfig, run_recognition
 from evalkit.mitigation.verification import VerificationConfig, run_verification
+from evalkit.store.lock import locked
+from evalkit.store.runfolder import RunFolder
 
 MANIFESTS = frozenset({"general", "train", "dev", "test"})
 
@@ -48,10 +50,14 @@ def run_mitigation(config: MitigationConfig, out: Path, *, say: Say = lambda lin
     changed. ``workers`` processes share the work; this one does it where 0. Raises EvalkitError
     for what the user can correct."""
     folder = out / "mitigation"
-    return [*(run_recognition(settings, folder / name, say=_named(name, say), workers=workers)
-              for name, settings in config.recognition.items()),
-            *(run_verification(settings, folder / name, say=_named(name, say), workers=workers)
-              for name, settings in config.verification.items())]
+    with locked(out, "mitigate"):
+        run = RunFolder(out).digest()
+        return [*(run_recognition(settings, folder / name, run=run, say=_named(name, say),
+                                  workers=workers)
+                  for name, settings in config.recognition.items()),
+                *(run_verification(settings, folder / name, run=run, say=_named(name, say),
+                                   workers=workers)
+                  for name, settings in config.verification.items())]
 
 
 def _named(name: str, say: Say) -> Say:

@@ -40,7 +40,8 @@ from evalkit.store.runfolder import RunFolder
 
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
-             left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None) -> RunRecord:
+             left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None,
+             tables: dict[str, str]) -> RunRecord:
     """``run.json``: everything that decided the numbers."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())
@@ -53,10 +54,10 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         pipelines=plan.pipelines,
         conditions={name: Condition(identity=identity)
                     for name, identity in plan.conditions.items()},
-        corpus=_corpus(plan, manifest), left_out=list(left_out),
+        corpus=corpus(plan, manifest), left_out=list(left_out),
         trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
-        timings=timings)
+        timings=timings, tables=tables)
 
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:
@@ -102,7 +103,8 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _corpus(plan: Plan, manifest: Manifest) -> Corpus:
+def corpus(plan: Plan, manifest: Manifest) -> Corpus:
+    """Which corpus it is, and how much of it."""
     root = manifest.path.parent
     card = root / "card.md"
     seconds = [u.duration for u in manifest.utterances if u.duration is not None]

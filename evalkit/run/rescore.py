@@ -32,6 +32,7 @@ from evalkit.run.plan import (
 from evalkit.run.runner import Work, carry_out
 from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
+from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest
 from evalkit.store.outputs import STAGES, OutputStore, Row
 from evalkit.store.runfolder import RunFolder
@@ -51,8 +52,9 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     config = _changed(record.config, metrics, normaliser, costs, manifest)
     corpus, strangers = _same_utterances(read_corpus(config), run)
     plan = _recorded_plan(config, record, corpus.utterances, store.index())
-    return carry_out(config, plan, corpus, folder, Work(workers), command=record.command, say=say,
-                     left_out=strangers, started=started)
+    with locked(folder, record.command):
+        return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,
+                         say=say, left_out=strangers, started=started)
 
 
 def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,

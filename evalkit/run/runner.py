@@ -11,21 +11,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
-from evalkit.core.errors import RunError
+from evalkit.core.errors import RunError, one_line
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
+from evalkit.run.occupied import check_folder
 from evalkit.run.plan import Plan, Shard, make_plan
 from evalkit.run.progress import meter
-from evalkit.run.tables import ShardResult, is_complete, table_paths
+from evalkit.run.resuming import Resumed, resumed
+from evalkit.run.tables import ShardResult, table_paths
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
-from evalkit.store.documents.run import Timings
+from evalkit.store.documents.run import Begun, Timings
+from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest
-from evalkit.store.outputs import INDEX, OutputStore
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, write_table
+from evalkit.store.outputs import BEGUN, INDEX, OutputStore
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, seals
+from evalkit.store.sealed import check, write_table
 
 
 @dataclass(frozen=True)
@@ -38,37 +42,44 @@ class Work:
 
 def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "run",
         say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
-        prune: bool = False) -> RunFolder:
+        prune: bool = False, overwrite: bool = False) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
 
     Outputs and scores that an earlier, perhaps killed, run left in ``out`` are used where nothing
-    that decides them has changed; ``prune`` removes those that this run does not use.
+    that decides them has changed and they are as they were written; ``prune`` removes those that
+    this run does not use. The run of another corpus or by another command gives way only where it
+    may be ``overwrite``n.
     ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
     Raises EvalkitError for what the user can mend."""
     started = time.monotonic()
     manifest = read_corpus(config)
+    check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
-    folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                       left_out=left_out, started=started)
-    if prune:
-        say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
+    with locked(out, command):
+        folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
+                           left_out=left_out, started=started)
+        if prune:
+            say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
     return folder
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,
               command: str, say: Callable[[str], None], left_out: Sequence[LeftOut],
               started: float) -> RunFolder:
-    """Works through the plan and writes the run's tables and documents."""
+    """Works through the plan and writes the run's tables and documents into ``out``, which is
+    locked."""
     table = utterance_table(manifest.utterances, manifest.path.parent)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
-    pending = _begin(plan, out)
-    reused = len(plan.shards) - len(pending)
+    done = _begin(plan, manifest, out, command)
+    reused = len(plan.shards) - len(done.pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
         f"{count(len(plan.pipelines), 'pipeline')} x "
-        f"{count(len(plan.conditions), 'condition')}: {len(pending)} shards to do, "
+        f"{count(len(plan.conditions), 'condition')}: {len(done.pending)} shards to do, "
         f"{reused} done before")
-    _work_through(pending, out, work, say)
+    if done.damages:
+        say(done.describe())
+    _work_through(done.pending, out, work, say)
     _assemble(plan, out, table)
     cells = [(pipeline, condition) for pipeline in encoding for condition in plan.conditions]
     _write_trials(out, pairs, cells)
@@ -77,24 +88,25 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     record.summary(RunFolder(out), plan).write(out / "summary.json")
     left_out = merged([*left_out, *manifest.left_out])
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
-                    pairs=pairs).write(out / "run.json")
+                    pairs=pairs, tables=seals(out)).write(out / "run.json")
     return RunFolder(out)
 
 
-def _begin(plan: Plan, out: Path) -> list[Shard]:
+def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
     RunError where the folder cannot be made or written to."""
+    finished = OutputStore(out).finished()
     try:
         _clear(out, {shard.key for shard in plan.shards})
     except OSError as error:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
-    return [shard for shard in plan.shards if not is_complete(out, shard.key)]
+    Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
+    return resumed(plan.shards, out, finished)
 
 
 def _clear(out: Path, keys: set[str]) -> None:
     """Leaves the shards named by ``keys`` only."""
-    out.mkdir(parents=True, exist_ok=True)
     OutputStore(out).set_aside()
     for folder in (out / "scores", out / "shards"):
         folder.mkdir(exist_ok=True)
@@ -125,7 +137,8 @@ def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
     write_table(out / "embeddings.parquet", _concat([p[2] for p in paths], EMBEDDINGS))
     write_table(out / "utterances.parquet", utterances)
     index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
-              "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages}
+              "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
+              "tables": shard.key}
              for shard in plan.shards]
     write_table(out / "outputs" / "index.parquet", pa.Table.from_pylist(index, INDEX))
 
@@ -147,5 +160,12 @@ def _write_trials(out: Path, pairs: Pairs | None, cells: Sequence[tuple[str, str
 
 
 def _concat(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables([pq.read_table(path, schema=schema) for path in paths]
-                            ).combine_chunks()
+    """Raises RunError for a table that is no longer there or was changed since it was written."""
+    for path in paths:
+        check(path)
+    try:
+        return pa.concat_tables([pq.read_table(path, schema=schema) for path in paths]
+                                ).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{paths[0].parent}: was removed or changed while the run worked in it "
+                       f"({one_line(error)}); start it again, it goes on where it was") from error

@@ -95,6 +95,7 @@ def keep(shard: Shard, made: Made, store: OutputStore) -> None:
         if stage in made.new:
             rows = made.outputs[stage]
             store.write(stage, key, [rows[u.id] for u in shard.utterances])
+            store.list_audio(key)
     for key in set(shard.keys.measured) & made.new:
         store.write("measured", key, [row for u in shard.utterances
                                       for row in made.scores[key][u.id]])
@@ -103,15 +104,17 @@ def keep(shard: Shard, made: Made, store: OutputStore) -> None:
 def _made_before(shard: Shard, store: OutputStore) -> Made:
     made = Made()
     for stage, key in shard.keys.stages.items():
-        rows = store.read(stage, key)
-        if rows is not None:
-            made.outputs[stage] = {row["utterance_id"]: row for row in rows}
+        kept = {row["utterance_id"]: row for row in store.read(stage, key) or ()}
+        rows = {u.id: kept[u.id] for u in shard.utterances if u.id in kept}
+        if len(rows) == len(shard.utterances):
+            made.outputs[stage] = rows
     for key in shard.keys.measured:
-        rows = store.read("measured", key)
-        if rows is not None:
-            made.scores[key] = {utterance.id: [] for utterance in shard.utterances}
-            for row in rows:
-                made.scores[key][row["utterance_id"]].append(row)
+        rows_of_all = store.read("measured", key)
+        if rows_of_all is not None:
+            scores: dict[str, list[Row]] = {utterance.id: [] for utterance in shard.utterances}
+            for row in rows_of_all:
+                scores.setdefault(row["utterance_id"], []).append(row)
+            made.scores[key] = scores
     return made
 
 
@@ -143,7 +146,8 @@ def _has_audio(shard: Shard, made: Made, store: OutputStore, *, samples: bool) -
     enhanced = [name for name, row in made.outputs.get("enhanced", {}).items()
                 if row["error"] is None]
     return (store.has_audio(shard.keys.stages.get("heard", ""), changed, *listen)
-            and store.has_audio(shard.keys.stages.get("enhanced", ""), enhanced, *listen, *exact))
+            and store.has_audio(shard.keys.stages.get("enhanced", ""), enhanced, *listen, *exact,
+                                exactly=samples))
 
 
 def _work_through(group: Sequence[UtteranceWork], shard: Shard, todo: Todo,

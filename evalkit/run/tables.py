@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evalkit.core.types import Utterance
 from evalkit.run.pipeline import WordOptions
@@ -16,7 +15,8 @@ from evalkit.run.plan import Shard
 from evalkit.run.shard import Made, keep, make
 from evalkit.store import scores
 from evalkit.store.outputs import STAGES, OutputStore, Row, audio_name
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
+from evalkit.store.sealed import write_table
 
 LEVELS = ("level_dbfs", "peak_dbfs", "clipping", "dc")
 
@@ -31,22 +31,15 @@ class ShardResult:
     seconds: float
 
 
+NOT_KEPT = "not kept"
+"""The note of a shard's scores where an utterance crashed: its outputs are not in the store."""
+
+
 def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
-    """Where a shard's scores, outputs and embeddings are. The scores are written last: where
-    they exist, the shard is complete."""
+    """Where a shard's scores, outputs and embeddings are. The scores are written last."""
     rest = run / "shards"
     return (run / "scores" / f"{key}.parquet", rest / f"{key}.outputs.parquet",
             rest / f"{key}.embeddings.parquet")
-
-
-def is_complete(run: Path, key: str) -> bool:
-    """Whether all tables of a shard are there and whole: Parquet ends with what says so."""
-    try:
-        for path in table_paths(run, key):
-            pq.read_metadata(path)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
 
 
 def process_shard(shard: Shard, run: Path) -> ShardResult:
@@ -63,7 +56,8 @@ def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
     score_path, output_path, embedding_path = table_paths(run, shard.key)
     write_table(output_path, pa.Table.from_pylist(outputs, OUTPUTS))
     write_table(embedding_path, pa.Table.from_pylist(embeddings, EMBEDDINGS))
-    write_table(score_path, pa.Table.from_pylist(_scores(shard, made), scores.SCHEMA))
+    write_table(score_path, pa.Table.from_pylist(_scores(shard, made), scores.SCHEMA),
+                NOT_KEPT if made.crashed else "")
     failed = sum(row["error"] is not None for row in outputs)
     seconds = sum(row["seconds"] or 0.0 for row in outputs)
     return ShardResult(shard.key, len(shard.utterances), failed, seconds)

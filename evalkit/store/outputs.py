@@ -3,7 +3,9 @@
     outputs/STAGE/KEY.parquet   rows of a shard's utterances (SCHEMAS)
     audio/KEY/NAME.flac         what was heard or made, 16 bits, to listen to
     audio/KEY/NAME.npy          the exact samples that an enhancer made, to measure again
+    audio/KEY/KEY.parquet       which audio files are there: their sizes and digests (AUDIO)
     outputs/index.parquet       which of them the run's tables are made of (INDEX)
+    outputs/begun.json          what the run is of
     outputs/run.json            the last record, while the run is worked on again
 
 A file never changes once it is there: other inputs, systems or settings have other keys. What an
@@ -13,6 +15,7 @@ earlier configuration made stays until ``prune``.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,12 +27,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
-from evalkit.core.files import replacing
+from evalkit.core.files import digest, write
 from evalkit.store.documents.run import RunRecord
+from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 
 if TYPE_CHECKING:
     import numpy as np
 
+BEGUN = "outputs/begun.json"
 VERSION = 1
 """Of the rows. A change of what they hold adds one."""
 
@@ -55,8 +60,13 @@ STAGES = ("heard", "enhanced", "recognised", "embedded")
 """Those that make outputs, in their order; ``measured`` makes scores of them."""
 INDEX = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()), ("first", pa.int64()),
-    ("utterances", pa.int64()), *((stage, pa.string()) for stage in STAGES)])
-"""A row a shard: the place of its first utterance in the run, and the key of each stage."""
+    ("utterances", pa.int64()), *((stage, pa.string()) for stage in STAGES),
+    ("tables", pa.string())])
+"""A row a shard: the place of its first utterance in the run, the key of each stage, and that of
+its part of the run's tables."""
+AUDIO = pa.schema([("name", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
+SUFFIXES = frozenset({".flac", ".npy"})
+"""Of kept audio."""
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -67,33 +77,69 @@ class OutputStore:
     run: Path
 
     def read(self, stage: str, key: str) -> list[Row] | None:
-        """The rows under ``key``; None where there are none that can be read."""
-        try:
-            return pq.read_table(self._path(stage, key), schema=SCHEMAS[stage]).to_pylist()
-        except (OSError, pa.ArrowException):
+        """The rows under ``key``; None where there are none, or not those that were written."""
+        path = self.path(stage, key)
+        if not is_whole(path):
             return None
+        return pq.read_table(path, schema=SCHEMAS[stage]).to_pylist()
 
     def write(self, stage: str, key: str, rows: Sequence[Row]) -> None:
         """Writes the rows under a temporary name and renames the file."""
-        with replacing(self._path(stage, key)) as temporary:
-            table = pa.Table.from_pylist(list(rows), SCHEMAS[stage])
-            pq.write_table(table, temporary, compression="zstd")
+        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), SCHEMAS[stage]))
 
     def audio(self, key: str, utterance: str, suffix: str) -> Path:
         """Where audio of an utterance is kept: ``.flac`` to listen to, ``.npy`` exactly."""
         return self.run / audio_name(key, utterance, suffix)
 
-    def has_audio(self, key: str, utterances: Iterable[str], *suffixes: str) -> bool:
-        """Whether all of the utterances' audio is there."""
-        return all(self.audio(key, utterance, suffix).is_file()
-                   for utterance in utterances for suffix in suffixes)
+    def has_audio(self, key: str, utterances: Iterable[str], *suffixes: str,
+                  exactly: bool = False) -> bool:
+        """Whether the utterances' audio is there and as long as it was; ``exactly`` looks at what
+        is in it too."""
+        wanted = [self.audio(key, utterance, suffix)
+                  for utterance in utterances for suffix in suffixes]
+        return self.lost_audio(key, wanted, exactly=exactly) is None
+
+    def lost_audio(self, key: str, wanted: Sequence[Path], *, exactly: bool = False
+                   ) -> Path | None:
+        """The first of the audio files ``wanted`` that is not what the list under ``key`` says."""
+        listed = self._listed(key) if wanted else {}
+        for path in wanted:
+            size, sha256 = listed.get(path.name, (-1, ""))
+            try:
+                if path.stat().st_size != size or (exactly and digest(path) != sha256):
+                    return path
+            except OSError:
+                return path
+        return None
+
+    def _listed(self, key: str) -> Mapping[str, tuple[int, str]]:
+        """Sizes and digests of the audio under ``key``, by name; none where nobody can say."""
+        path = self._list(key)
+        if not is_whole(path):
+            return {}
+        columns = pq.read_table(path, schema=AUDIO).to_pydict()
+        return {name: (size, sha256) for name, size, sha256 in zip(
+            columns["name"], columns["bytes"], columns["sha256"], strict=True)}
+
+    def list_audio(self, key: str) -> None:
+        """Notes which audio is kept under ``key``, for ``has_audio``."""
+        path = self._list(key)
+        files = sorted(file for file in path.parent.glob("*") if file.suffix in SUFFIXES)
+        if files:
+            write_table(path, pa.Table.from_pylist([
+                {"name": file.name, "bytes": file.stat().st_size, "sha256": digest(file)}
+                for file in files], AUDIO))
+
+    def _list(self, key: str) -> Path:
+        return self.run / "audio" / key / f"{key}.parquet"
 
     def keep_samples(self, key: str, utterance: str, samples: np.ndarray) -> None:
         """Keeps samples exactly as they are."""
         import numpy as np
 
-        with replacing(self.audio(key, utterance, ".npy")) as temporary:
-            np.save(temporary, samples, allow_pickle=False)
+        file = io.BytesIO()
+        np.save(file, samples, allow_pickle=False)
+        write(self.audio(key, utterance, ".npy"), file.getvalue())
 
     def samples(self, key: str, utterance: str) -> np.ndarray:
         """What ``keep_samples`` kept. Raises RunError where it cannot be read."""
@@ -109,10 +155,19 @@ class OutputStore:
         """The rows of INDEX. Raises RunError where the run has none."""
         path = self.run / "outputs" / "index.parquet"
         try:
-            return pq.read_table(path, schema=INDEX).to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise RunError(f"{path}: cannot be read; the run keeps no outputs that could be scored "
-                           "again: run it again with `evalkit run`") from error
+            seal(path)
+        except DamageError as error:
+            raise RunError(f"{error}; without it nobody knows which outputs are the run's: run it "
+                           "again with `evalkit run`") from error
+        return pq.read_table(path, schema=INDEX).to_pylist()
+
+    def finished(self) -> set[str]:
+        """The keys of the shards' tables, where the run was finished."""
+        try:
+            rows = self.index() if (self.run / "run.json").exists() else []
+        except RunError:
+            rows = []
+        return {row["tables"] for row in rows}
 
     def set_aside(self) -> None:
         """Moves run.json to the outputs: until it is written anew the run is unfinished."""
@@ -138,7 +193,8 @@ class OutputStore:
             shutil.rmtree(folder)
         return len(files) + len(folders)
 
-    def _path(self, stage: str, key: str) -> Path:
+    def path(self, stage: str, key: str) -> Path:
+        """Where the rows under ``key`` are."""
         return self.run / "outputs" / stage / f"{key}.parquet"
 
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from evalkit.core.errors import RunError
-from evalkit.core.files import replacing
+from evalkit.core.errors import RunError, one_line
+from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Findings
-from evalkit.store.documents.mitigation import Experiments, MitigationResults
+from evalkit.store.documents.mitigation import (
+    Experiments,
+    MitigationResults,
+    RecognitionResults,
+    VerificationResults,
+)
 from evalkit.store.documents.run import RunRecord, Summary
+from evalkit.store.lock import holder
 from evalkit.store.scores import read_columns, read_scores
+from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
-TABLES_VERSION = 1
+TABLES_VERSION = 2
 """Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
@@ -48,6 +55,10 @@ EMBEDDINGS = pa.schema([
     ("embedding", pa.list_(pa.float32())),
 ])
 
+SCORES, OUTPUTS_TABLE = "scores", "outputs.parquet"
+FINDINGS, COHORTS, COHORT_SPEAKERS = "findings.json", "cohorts.parquet", "cohort_speakers.parquet"
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The tables of one run, read when asked for. Every method raises RunError, naming the
@@ -56,7 +67,13 @@ class RunFolder:
     path: Path
 
     def record(self) -> RunRecord:
-        """``run.json``: configuration, seeds, versions, definitions of the metrics."""
+        """``run.json``: configuration, seeds, versions, definitions of the metrics. Raises RunError
+        for a run that is not finished, saying who works on it."""
+        if not (self.path / "run.json").exists() and (self.path / "outputs").is_dir():
+            who = holder(self.path)
+            raise RunError(f"{self.path}: the run is not finished; " + (
+                f"{who} works on it" if who else
+                "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
         return RunRecord.read(self.path / "run.json")
 
     def summary(self) -> Summary:
@@ -77,6 +94,10 @@ class RunFolder:
 
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.store.scores.SCHEMA)."""
+        written = self._written.get(SCORES)
+        if written is not None and written != seal_of_scores(self.path):
+            raise RunError(f"{self.path / SCORES}: not the tables that the run wrote: one is "
+                           f"missing, or one is too many; {AGAIN}")
         return read_scores(self.path)
 
     def outputs(self) -> pd.DataFrame:
@@ -89,26 +110,74 @@ class RunFolder:
 
     def trials(self) -> pd.DataFrame:
         """Speaker-verification trials (evalkit.store.trials.SCHEMA), perhaps none."""
+        self._check("trials.parquet")
         return read_trials(self.path)
 
+    def digest(self) -> str | None:
+        """Of all that findings are computed from: every table but that of the outputs, in which
+        times differ from run to run. None where the folder holds no finished run."""
+        if not (self.path / "run.json").exists():
+            return None
+        written = {name: seal for name, seal in self._written.items() if name != OUTPUTS_TABLE}
+        return hashlib.sha256(repr(sorted(written.items())).encode()).hexdigest()
+
     def findings(self) -> Findings | None:
-        """``findings.json``, what the cohort finders concluded; None where none has run."""
-        path = self.path / "findings.json"
-        return Findings.read(path) if path.exists() else None
+        """``findings.json``, what the cohort finders concluded of these tables; None where none has
+        run on them."""
+        found = self._findings()
+        return None if isinstance(found, str) else found
+
+    def stale(self) -> list[LeftOut]:
+        """The documents in the folder that are not of its present tables, and what to run."""
+        found = self._findings()
+        stale = [LeftOut("document", FINDINGS, found)] if isinstance(found, str) else []
+        return stale + [LeftOut("document", f"mitigation/{name}/results.json", results)
+                        for name, results in self._mitigations().items()
+                        if isinstance(results, str)]
+
+    def _findings(self) -> Findings | str | None:
+        """The findings, or why they are not those of the present tables."""
+        path, again = self.path / FINDINGS, "run `evalkit cohorts` again"
+        if not path.exists():
+            return None
+        try:
+            found = Findings.read(path)
+            tables = {name: seal(self.path / name) for name in (COHORTS, COHORT_SPEAKERS)}
+        except DamageError as error:
+            return f"{_within(self.path, error)}; {again}"
+        except RunError as error:
+            return _within(self.path, error)
+        if found.run != self.digest():
+            return f"computed from other tables than the run has now; {again}"
+        return found if tables == found.tables else f"its tables are of other findings; {again}"
 
     def cohorts(self) -> pd.DataFrame:
         """``utterance_id``, ``finder``, ``cohort``: who is in the cohorts of the findings."""
-        return self._table("cohorts.parquet", ("utterance_id", "finder", "cohort"))
+        return self._table(COHORTS, ("utterance_id", "finder", "cohort"))
 
     def cohort_speakers(self) -> pd.DataFrame:
         """One row a speaker of the findings: ``half``, ``amount`` and ``weight`` of the metric,
         and, where they are known, place and projection of the embedding ``x``, ``y``."""
-        return self._table("cohort_speakers.parquet", ("speaker_id", "half", "amount", "weight"))
+        return self._table(COHORT_SPEAKERS, ("speaker_id", "half", "amount", "weight"))
 
     def mitigations(self) -> Experiments:
-        """By name, the results of every mitigation experiment that was finished."""
+        """By name, the results of every mitigation experiment that was finished beside the
+        present tables, or beside none where there are none."""
+        return {name: results for name, results in self._mitigations().items()
+                if not isinstance(results, str)}
+
+    def _mitigations(self) -> dict[str, RecognitionResults | VerificationResults | str]:
+        """The results of every experiment, or why they are not of the present tables."""
         paths = sorted(self.path.glob("mitigation/*/results.json"))
-        return {path.parent.name: MitigationResults.read(path).results for path in paths}
+        return {path.parent.name: self._mitigation(path) for path in paths}
+
+    def _mitigation(self, path: Path) -> RecognitionResults | VerificationResults | str:
+        try:
+            document = MitigationResults.read(path)
+        except RunError as error:
+            return _within(self.path, error)
+        return document.results if document.run == self.digest() else (
+            "made beside other tables than the run has now; run `evalkit mitigate` again")
 
     def audio(self, relative: str) -> Path:
         """The path of an audio file of this run. Raises RunError for one outside the folder."""
@@ -122,13 +191,44 @@ class RunFolder:
             raise RunError(f"{self.path}: {relative!r} is not an audio file")
         return path
 
+    @property
+    def _written(self) -> Mapping[str, str]:
+        """The seals of the tables that the finished run wrote; none while it is worked on."""
+        return self.record().tables if (self.path / "run.json").exists() else {}
+
+    def _check(self, name: str) -> None:
+        """Raises RunError for a table that is not whole, or not the one that the run wrote."""
+        path, written = self.path / name, self._written.get(name)
+        check(path)
+        if written is not None and seal(path) != written:
+            raise RunError(f"{path}: not the table that this run wrote; {AGAIN}")
+
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
                ) -> pd.DataFrame:
         path = self.path / name
+        self._check(name)
         try:
             return read_columns(path, columns, filled).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
+
+
+def seals(run: Path) -> dict[str, str]:
+    """Of the run's tables, for ``run.json``."""
+    return {SCORES: seal_of_scores(run)} | {
+        name: seal(run / name) for name in (
+            "utterances.parquet", OUTPUTS_TABLE, "embeddings.parquet", "trials.parquet")}
+
+
+def seal_of_scores(run: Path) -> str:
+    """Of all tables of scores together. Raises RunError naming one that is not whole."""
+    names = [f"{path.name} {seal(path)}\n" for path in sorted((run / SCORES).glob("*.parquet"))]
+    return hashlib.sha256("".join(names).encode()).hexdigest()
+
+
+def _within(run: Path, error: Exception) -> str:
+    """The message of an error about a file of the run, without the way to the run."""
+    return one_line(str(error).replace(f"{run}{os.sep}", ""))
 
 
 def inside(root: Path, relative: str) -> Path:
@@ -137,9 +237,3 @@ def inside(root: Path, relative: str) -> Path:
     if not os.path.realpath(path).startswith(os.path.realpath(root) + os.sep):
         raise RunError(f"{root}: the path {relative!r} leaves the folder")
     return path
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Writes Parquet under a temporary name and renames it: the same rows give the same bytes."""
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")

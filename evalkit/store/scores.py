@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.types import Derived, Fact
+from evalkit.store.sealed import check
 
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
@@ -37,6 +38,8 @@ def read_scores(run: Path | str) -> pd.DataFrame:
     shards = sorted(folder.glob("*.parquet"))
     if not shards:
         raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
+    for shard in shards:
+        check(shard)
     try:
         table = pa.concat_tables(read_columns(s, SCHEMA.names, FILLED, SCHEMA) for s in shards)
     except (pa.ArrowException, OSError) as error:

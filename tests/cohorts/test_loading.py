@@ -14,7 +14,8 @@ from evalkit.cohorts import loading
 from evalkit.cohorts.loading import false_rejects, load_speakers, speaker_vectors, subject_of
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Derived
-from evalkit.store.runfolder import EMBEDDINGS, write_table
+from evalkit.store.runfolder import EMBEDDINGS
+from evalkit.store.sealed import write_table
 from evalkit.store.trials import equal_error_rate
 from tests.worlds import make_run, make_world
 

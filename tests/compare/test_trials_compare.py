@@ -17,7 +17,8 @@ from evalkit.compare.comparison import compare
 from evalkit.compare.gates import Gate, Gates
 from evalkit.statistics.detection import sorted_trials, speaker_values
 from evalkit.store.documents.comparison import Comparison
-from evalkit.store.runfolder import RunFolder, write_table
+from evalkit.store.runfolder import RunFolder
+from evalkit.store.sealed import write_table
 from evalkit.store.trials import FACTS, SCHEMA, equal_error_rate
 from tests.compare.test_cli_compare import score
 

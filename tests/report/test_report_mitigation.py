@@ -99,7 +99,7 @@ def run(fake_run: FakeRun) -> Path:
     for name, results in (("accents", recognition()), ("voices", verification())):
         path = folder / "mitigation" / name / "results.json"
         path.parent.mkdir(parents=True)
-        MitigationResults(results=results).write(path)
+        MitigationResults(run=RunFolder(folder).digest(), results=results).write(path)
     return folder
 
 

@@ -12,7 +12,8 @@ from evalkit.core.alignment import align
 from evalkit.core.types import Fact
 from evalkit.statistics.run_statistics import compare_pipelines
 from evalkit.store import scores
-from evalkit.store.runfolder import OUTPUTS, RunFolder, write_table
+from evalkit.store.runfolder import OUTPUTS, RunFolder
+from evalkit.store.sealed import write_table
 from tests.worlds import make_run, make_world
 
 

@@ -44,7 +44,7 @@ from evalkit.store.documents.mitigation import (
     RecognitionSplits,
     TrialKey,
 )
-from evalkit.store.runfolder import write_table
+from evalkit.store.sealed import write_table
 from evalkit.training.data import check_texts
 from evalkit.training.fisher import content
 from evalkit.training.trainable import parameters
@@ -52,14 +52,15 @@ from evalkit.training.trainable import parameters
 Say = Callable[[str], None]
 
 
-def run_recognition(config: RecognitionConfig, out: Path, *, say: Say = lambda line: None,
-                    workers: int = 0) -> Path:
+def run_recognition(config: RecognitionConfig, out: Path, *, run: str | None = None,
+                    say: Say = lambda line: None, workers: int = 0) -> Path:
     """Runs the experiment into the folder ``out`` (docs/mitigation.md says what is in it) and
     returns the path of its results.json.
 
     Trials that an earlier, perhaps killed, call left there are used where nothing that decides
     them has changed. ``workers`` processes share the trials; this one does them all where 0, or
-    where there is a graphics processor. Raises EvalkitError for what the user can correct."""
+    where there is a graphics processor. ``run`` is the digest of the run beside it. Raises
+    EvalkitError for what the user can correct."""
     started = perf_counter()
     prepared = _prepare(config, out, say)
     setting, trials = prepared.setting, prepared.trials
@@ -70,7 +71,7 @@ def run_recognition(config: RecognitionConfig, out: Path, *, say: Say = lambda l
                         for trial in trials], ignore_index=True)
     write_table(out / "scores.parquet", pa.Table.from_pandas(scores, SCORES, preserve_index=False))
     results = _results(config, prepared, scores, started)
-    MitigationResults(results=results).write(out / "results.json")
+    MitigationResults(run=run, results=results).write(out / "results.json")
     say(results.conclusion)
     return out / "results.json"
 

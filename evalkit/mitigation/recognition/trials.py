@@ -27,7 +27,7 @@ from evalkit.mitigation.trainable import load_trainable
 from evalkit.models.tensors import threads
 from evalkit.run.executors import process_pool
 from evalkit.store.documents.mitigation import START
-from evalkit.store.runfolder import write_table
+from evalkit.store.sealed import write_table
 from evalkit.training.fine_tuning import Schedule, fine_tune
 
 SCORES = pa.schema([

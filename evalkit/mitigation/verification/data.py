@@ -68,7 +68,7 @@ def embedded(manifest: Path, encoder: Plugin, out: Path, work: Work,
     config = EvalConfig(corpus=manifest.absolute(), outside=outside, metrics=[ANY_METRIC],
                         pipelines=[PipelineConfig(name="encoder", encoder=encoder)],
                         keep_audio=False, trials=TrialsConfig(most=1))
-    folder = run(config, out, work, command="mitigate", say=say)
+    folder = run(config, out, work, command="mitigate", say=say, overwrite=True)
     table = _with_speakers(folder.utterances(), manifest)
     vectors = folder.embeddings().set_index("utterance_id")["embedding"].dropna()
     if not len(vectors):

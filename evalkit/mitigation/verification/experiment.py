@@ -56,13 +56,13 @@ from evalkit.training.verification import embed
 Say = Callable[[str], None]
 
 
-def run_verification(config: VerificationConfig, out: Path, *, say: Say = lambda line: None,
-                     workers: int = 0) -> Path:
+def run_verification(config: VerificationConfig, out: Path, *, run: str | None = None,
+                     say: Say = lambda line: None, workers: int = 0) -> Path:
     """Trains every arm from every seed, tests them on the test speakers and writes
     ``out/results.json`` (docs/mitigation_verification.md says what is in it), whose path it
     returns. Embeddings and arms that ``out`` has from the same recordings and settings are kept.
-    ``workers`` processes embed the recordings. Raises EvalkitError for what the user can
-    correct."""
+    ``workers`` processes embed the recordings; ``run`` is the digest of the run beside it. Raises
+    EvalkitError for what the user can correct."""
     for plugin in config.arms:
         make_arm(plugin)
     setup = _setup(config, out, Work(workers), say)
@@ -71,7 +71,7 @@ def run_verification(config: VerificationConfig, out: Path, *, say: Say = lambda
         config=config.model_dump(mode="json"), splits=_speaker_counts(setup),
         failed=sorted(setup.data.table["utterance_id"][setup.data.failed]),
         n_trials=len(test.trials), arms=_arm_results(setup, test, out, say))
-    MitigationResults(results=results).write(out / "results.json")
+    MitigationResults(run=run, results=results).write(out / "results.json")
     return out / "results.json"
 
 

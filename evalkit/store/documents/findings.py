@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, get_args
 
+from pydantic import Field
+
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Interval, Number
 from evalkit.store.documents.base import Document, Part
@@ -146,11 +148,15 @@ class Finding(Part):
 
 class Findings(Document):
     """What all finders concluded together about one metric; ``condition`` None pools all of
-    them. ``left_out`` are the finders, columns, labels and speakers that took no part, and why."""
+    them. ``left_out`` are the finders, columns, labels and speakers that took no part, and why.
+    Once they are written, ``run`` is the digest of the run's tables that all was computed from, and
+    ``tables`` are the seals of those that lie beside the findings."""
 
     schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit cohorts"
 
+    run: str | None = None
+    tables: dict[str, str] = Field(default_factory=dict)
     metric: str
     fact: ShownFact
     pipeline: str

@@ -229,11 +229,13 @@ class VerificationResults(Part):
 
 
 class MitigationResults(Document):
-    """``mitigation/NAME/results.json``."""
+    """``mitigation/NAME/results.json``. ``run`` is the digest of the tables of the run whose
+    folder it is in, None where that held no run."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit mitigate"
 
+    run: str | None
     results: Annotated[RecognitionResults | VerificationResults, Field(discriminator="kind")]
 
 

@@ -1,0 +1,95 @@
+"""What a folder holds before a run goes into it, and whether that may be overwritten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.core.errors import RunError
+from evalkit.core.text import count
+from evalkit.run.utterances import utterance_table
+from evalkit.store.lock import check_free
+from evalkit.store.manifest import Manifest
+from evalkit.store.outputs import BEGUN
+from evalkit.store.runfolder import RunFolder
+
+RECORDS = (BEGUN, "run.json", "outputs/run.json")
+"""What says of which corpus a run is, the newest first."""
+SAME = 0.5
+"""So large a share of the utterances of the smaller of two corpora in common makes them one."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The run that a folder holds: by which command, of which manifest."""
+
+    command: str
+    corpus: str
+    manifest: Path
+    utterances: int
+
+    @property
+    def described(self) -> str:
+        """Such as "a run of corpus accents (320 utterances) by `evalkit score`"."""
+        size = count(self.utterances, "utterance")
+        return f"a run of corpus {self.corpus} ({size}) by `evalkit {self.command}`"
+
+
+def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool) -> None:
+    """Raises RunError in one line where somebody works in ``out``, or, unless it is to
+    ``overwrite``, where it holds the run of another corpus or another command, or tables that no
+    run has made.
+
+    The same manifest is the same corpus, whatever was changed in it; so is one elsewhere that has
+    half of the utterances in common."""
+    check_free(out)
+    if overwrite:
+        return
+    before = _earlier(out)
+    if before is None:
+        _check_foreign(out)
+    elif before.command != command or not _same_corpus(before, out, manifest):
+        raise RunError(f"{out}: holds {before.described}; give another folder, or --overwrite")
+
+
+def _earlier(out: Path) -> Earlier | None:
+    for name in RECORDS:
+        try:
+            tree = json.loads((out / name).read_bytes())
+            corpus: Mapping[str, Any] = tree["corpus"]
+            return Earlier(str(tree["command"]), str(corpus["name"]),
+                           Path(corpus["root"]) / corpus["manifest"], int(corpus["utterances"]))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return None
+
+
+def _check_foreign(out: Path) -> None:
+    """Nobody else's tables are to be mixed with a run's, or removed."""
+    if any((out / name).is_file() for name in RECORDS):
+        return  # damaged: made again
+    for folder in ("scores", "shards"):
+        for path in sorted((out / folder).glob("*")):
+            raise RunError(f"{path}: was made by no run of this folder; give another folder, or "
+                           "--overwrite")
+
+
+def _same_corpus(before: Earlier, out: Path, manifest: Manifest) -> bool:
+    if before.manifest == manifest.path.resolve():
+        return True
+    try:
+        old = _contents(RunFolder(out).utterances().to_dict("records"))
+    except RunError:
+        return False
+    new = _contents(utterance_table(manifest.utterances, manifest.path.parent).to_pylist())
+    shared = sum(any(a is not None and a == b for a, b in zip(old[name], new[name], strict=True))
+                 for name in old.keys() & new.keys())
+    return shared >= SAME * min(len(old), len(new))
+
+
+def _contents(rows: list[dict[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Text and recording of every utterance."""
+    return {row["utterance_id"]: (row.get("text"), row.get("audio")) for row in rows}
