@@ -39,8 +39,8 @@ def measure(metric: Metric, work: UtteranceWork) -> list[Row]:
 
 def _measured(metric: Metric, utterance: Utterance, parts: Mapping[str, Any]
               ) -> dict[str, Measurement]:
-    given = {name: handed(part) if isinstance(part, Audio) else part
-             for name, part in parts.items()}
+    given: dict[str, Any] = {name: handed(part) if isinstance(part, Audio) else part
+                             for name, part in parts.items()}
     return taken_measurements(metric.measure(handed_utterance(utterance), Output(**given)), metric)
 
 
