@@ -22,20 +22,21 @@ import pyarrow.parquet as pq
 import soundfile
 
 from evalkit.cohorts.discovery import Settings, discover
-from evalkit.cohorts.findings import write_discovery
+from evalkit.cohorts.findings import Discovery, write_discovery
 from evalkit.cohorts.loading import Subject
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.compare.baseline import Candidate
 from evalkit.core.alignment import align
 from evalkit.core.plugins import create
-from evalkit.core.types import Derived, Fact
+from evalkit.core.types import Derived, Fact, Interval
 from evalkit.report.headline import Headline, read_headline
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store import scores, trials
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts
+from evalkit.store.documents.findings import Findings, OnHalf
 from evalkit.store.documents.run import RunRecord, Summary
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
-from evalkit.store.sealed import write_table
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, seals
+from evalkit.store.sealed import seal, write_table
 
 CITIES = np.array([[41.9, -87.6], [40.7, -74.0], [51.5, -0.1], [56.0, -3.2], [54.0, -2.8],
                    [18.0, -76.8]])
@@ -48,6 +49,23 @@ POSTCODES = pd.DataFrame({"share_old": [0.2, 0.3, 0.6, 0.4, 0.1, 0.9],
 
 SUBJECT = Subject("wer", "given", None, Fact("%", False, "errors over words"))
 """What the rows of a World measure."""
+
+
+def reseal(folder: Path) -> None:
+    """Makes the tables in a run's folder those that its run.json tells of."""
+    record = RunRecord.read(folder / "run.json")
+    record.model_copy(update={"tables": seals(folder)}).write(folder / "run.json")
+
+
+def write_cohorts(folder: Path, members: pd.DataFrame) -> None:
+    """Findings whose cohorts are ``members``: utterance_id, finder, cohort."""
+    nobody = OnHalf(value=Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0), n=0, n_failed=0,
+                    n_speakers=0, share=0, weight=0, sufficient=False)
+    findings = Findings(metric="wer", fact=SUBJECT.fact, pipeline="given", condition=None,
+                        n_discovery=0, n_confirmation=0, overall=nobody, level=0.95, seed=0,
+                        finders=[], left_out=[], warnings=[])
+    write_discovery(RunFolder(folder), Discovery(findings, {}, members, pd.DataFrame(
+        {"speaker_id": ["s"], "half": ["discovery"], "amount": [0.0], "weight": [1.0]})))
 
 
 class World(NamedTuple):
@@ -438,6 +456,7 @@ def _spoil_findings(found: Path, target: Path, spoilt: Callable[[str], str]) -> 
     for verdict in (v for finding in findings["finders"] for v in finding["verdicts"]):
         verdict["who"] = [{"column": "x", "label": label, "share": 1.0, "elsewhere": 0.0}
                           for label in HOSTILE[:3]]
-    (target / "findings.json").write_text(json.dumps(findings))
     write_table(target / "cohorts.parquet", pa.Table.from_pandas(members, preserve_index=False))
+    findings["tables"]["cohorts.parquet"] = seal(target / "cohorts.parquet")
+    (target / "findings.json").write_text(json.dumps(findings))
     shutil.copy(found / "cohort_speakers.parquet", target)

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
@@ -32,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises ConfigError where ``path`` is a folder, or no file can be written there: a full disk, a
     folder that is read-only."""
-    temporary = temporary_beside(path, path.suffix)
+    temporary = path.absolute().with_name(_temporary_name(path.suffix))
     with _said(path, temporary):
         if path.is_dir():
             raise ConfigError(f"{path}: is a folder; give the name of a file to write")
@@ -72,9 +73,28 @@ def _said(path: Path, temporary: Path) -> Iterator[None]:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
 
 
-def temporary_beside(path: Path, suffix: str = "") -> Path:
-    """A new name beside ``path`` that ``sweep`` knows."""
-    return path.with_name(f".evalkit-{_host()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}")
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside ``path`` that takes its place when the block ends, and is removed where
+    the block raises. Raises ConfigError where none can be made there."""
+    made, old = (path.with_name(_temporary_name()) for _ in range(2))
+    with _said(path, made):
+        made.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent)
+        made.mkdir()
+        try:
+            yield made
+            if path.exists():
+                path.rename(old)
+            made.rename(path)
+        finally:
+            for folder in (made, old):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_name(suffix: str = "") -> str:
+    """A new name that ``sweep`` knows."""
+    return f".evalkit-{_host()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
 
 @cache
@@ -100,15 +120,22 @@ def _sweep_once(folder: Path) -> None:
         for entry in entries:
             name = TEMPORARY.fullmatch(entry.name)
             if name and name[1] == _host() and not is_alive(int(name[2])):
-                Path(entry.path).unlink()
+                _remove(Path(entry.path))
 
 
 def sweep(folder: Path) -> None:
-    """Removes every half-written file in ``folder`` and below. Nobody else may write there."""
-    for place, _, names in os.walk(folder):
-        for name in names:
+    """Removes everything half-written in ``folder`` and below. Nobody else may write there."""
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
             if TEMPORARY.fullmatch(name):
-                (Path(place) / name).unlink(missing_ok=True)
+                _remove(Path(place) / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def folder_to_disk(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalkit.core.errors import ConfigError
-from evalkit.core.files import replacing
+from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
 from evalkit.report import text
 from evalkit.report.exports import FINDINGS, TABLES, write_findings, write_tables
@@ -44,19 +43,12 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     """
     out = Path(os.path.realpath(out))
     _check_replaceable(out)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    _make(temporary, out)
-    try:
-        subject = ReportedRun(RunFolder(Path(run)), temporary, by,
+    with replacing_folder(out) as unfinished:
+        subject = ReportedRun(RunFolder(Path(run)), unfinished, by,
                               [RunFolder(Path(path)) for path in earlier])
-        brief = _write(subject, temporary)
-        _put(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        brief = _write(subject, unfinished)
     if markdown is not None:
-        with replacing(markdown) as unfinished:
-            unfinished.write_text(brief, encoding="utf-8")
+        write(markdown, brief)
     return out / PAGE
 
 
@@ -79,23 +71,6 @@ def _check_replaceable(out: Path) -> None:
     if others:
         raise ConfigError(f"{out}: holds {sorted(others)[0]!r}, which no report does; give a new "
                           "folder, since a report replaces the whole folder")
-
-
-def _make(temporary: Path, out: Path) -> None:
-    try:
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be made ({error.strerror}); give a folder whose parent "
-                          "can be written to") from error
-
-
-def _put(made: Path, out: Path) -> None:
-    """Renames ``made`` to ``out``, and takes away what was there only then."""
-    old = made.with_name(f"{made.name}.old")
-    if out.exists():
-        out.rename(old)
-    made.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import RunError
 from evalkit.core.text import count
 from evalkit.run.utterances import utterance_table
+from evalkit.store.documents.begun import RECORDS, Earlier, earlier
 from evalkit.store.lock import check_free
 from evalkit.store.manifest import Manifest
-from evalkit.store.outputs import BEGUN
 from evalkit.store.runfolder import RunFolder
 
-RECORDS = (BEGUN, "run.json", "outputs/run.json")
-"""What says of which corpus a run is, the newest first."""
 SAME = 0.5
 """So large a share of the utterances of the smaller of two corpora in common makes them one."""
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """The run that a folder holds: by which command, of which manifest."""
-
-    command: str
-    corpus: str
-    manifest: Path
-    utterances: int
-
-    @property
-    def described(self) -> str:
-        """Such as "a run of corpus accents (320 utterances) by `evalkit score`"."""
-        size = count(self.utterances, "utterance")
-        return f"a run of corpus {self.corpus} ({size}) by `evalkit {self.command}`"
 
 
 def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool) -> None:
@@ -48,23 +27,17 @@ def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool
     check_free(out)
     if overwrite:
         return
-    before = _earlier(out)
+    before = earlier(out)
     if before is None:
         _check_foreign(out)
     elif before.command != command or not _same_corpus(before, out, manifest):
-        raise RunError(f"{out}: holds {before.described}; give another folder, or --overwrite")
+        raise RunError(f"{out}: holds {_described(before)}; give another folder, or --overwrite")
 
 
-def _earlier(out: Path) -> Earlier | None:
-    for name in RECORDS:
-        try:
-            tree = json.loads((out / name).read_bytes())
-            corpus: Mapping[str, Any] = tree["corpus"]
-            return Earlier(str(tree["command"]), str(corpus["name"]),
-                           Path(corpus["root"]) / corpus["manifest"], int(corpus["utterances"]))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-    return None
+def _described(before: Earlier) -> str:
+    """Such as "a run of corpus accents (320 utterances) by `evalkit score`"."""
+    size = count(before.utterances, "utterance")
+    return f"a run of corpus {before.corpus} ({size}) by `evalkit {before.command}`"
 
 
 def _check_foreign(out: Path) -> None:

@@ -24,10 +24,11 @@ from evalkit.run.tables import ShardResult, table_paths
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
-from evalkit.store.documents.run import Begun, Timings
+from evalkit.store.documents.begun import BEGUN, Begun
+from evalkit.store.documents.run import Timings
 from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest
-from evalkit.store.outputs import BEGUN, INDEX, OutputStore
+from evalkit.store.outputs import INDEX, OutputStore
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, seals
 from evalkit.store.sealed import check, write_table
 

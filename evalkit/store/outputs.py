@@ -34,7 +34,6 @@ from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 if TYPE_CHECKING:
     import numpy as np
 
-BEGUN = "outputs/begun.json"
 VERSION = 1
 """Of the rows. A change of what they hold adds one."""
 

@@ -22,6 +22,7 @@ from evalkit.core.errors import RunError
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit, installed
+from tests.worlds import write_cohorts
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = "<b>|`\u202e@all% "
@@ -193,9 +194,9 @@ def test_a_baseline_has_neither_text_nor_paths(runs: Path) -> None:
 def test_cohorts_of_the_base_are_gated(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "v1", tmp_path / "v1")
     ids = RunFolder(runs / "v1").utterances()["utterance_id"]
-    pd.DataFrame({"utterance_id": ids, "finder": "tree",
-                  "cohort": ["low" if int(u[1:].split("<")[0]) % 2 == 0 else "high" for u in ids]}
-                 ).to_parquet(tmp_path / "v1" / "cohorts.parquet")
+    write_cohorts(tmp_path / "v1", pd.DataFrame({
+        "utterance_id": ids, "finder": "tree",
+        "cohort": ["low" if int(u[1:].split("<")[0]) % 2 == 0 else "high" for u in ids]}))
     (tmp_path / "gates.yaml").write_text("gates: [{metric: wer, scope: every cohorts.tree}]")
     result = evalkit("compare", tmp_path / "v1", runs / "worse", "--gates", tmp_path / "gates.yaml")
     assert result.returncode == 1

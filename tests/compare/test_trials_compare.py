@@ -21,6 +21,7 @@ from evalkit.store.runfolder import RunFolder
 from evalkit.store.sealed import write_table
 from evalkit.store.trials import FACTS, SCHEMA, equal_error_rate
 from tests.compare.test_cli_compare import score
+from tests.worlds import reseal
 
 GATES = Gates(gates=[Gate(metric="eer"), Gate(metric="eer", scope="every accent")])
 
@@ -50,6 +51,7 @@ def with_trials(run: Path, out: Path, noise: tuple[float, float], *, left_out: i
     info["metrics"] |= {name: asdict(fact) for name, fact in FACTS.items()}
     info["trials"] = {"rule": "every pair of utterances", "targets": 80, "nontargets": 12640}
     (out / "run.json").write_text(json.dumps(info))
+    reseal(out)
     return out
 
 

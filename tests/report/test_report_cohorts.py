@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.core.errors import RunError
 from evalkit.core.types import Fact
 from evalkit.report.colour_scale import HEAT, ColourScale, colour_scale
 from evalkit.report.discovery import Discovery, discovery, people_of, who
@@ -110,15 +109,16 @@ def test_every_speaker_has_their_cohorts(discovered: tuple[FakeRun, Path]) -> No
 
 
 @pytest.mark.parametrize("spoil", [{"schema": 99}, {"finders": [{}]}])
-def test_findings_of_another_making_are_one_line(fake_run: FakeRun, tmp_path: Path, spoil: dict,
-                                                 discovered: tuple[FakeRun, Path]) -> None:
+def test_findings_of_another_making_are_left_out_by_name(
+        fake_run: FakeRun, tmp_path: Path, spoil: dict,
+        discovered: tuple[FakeRun, Path]) -> None:
     path = fake_run.write()
     for name in ("cohorts.parquet", "cohort_speakers.parquet"):
         (path / name).write_bytes((discovered[0].folder / name).read_bytes())
     (path / "findings.json").write_text(json.dumps(findings_of(discovered[0]) | spoil))
-    with pytest.raises(RunError, match="again") as caught:
-        write_report(path, tmp_path / "out")
-    assert "\n" not in str(caught.value)
+    page = write_report(path, tmp_path / "out").read_text(encoding="utf-8")
+    assert "No cohorts were looked for" in page
+    assert "findings.json: 1 document" in page and "`evalkit cohorts`" in page
 
 
 def test_a_run_without_findings_says_how_to_look(written: tuple[FakeRun, Path]) -> None:

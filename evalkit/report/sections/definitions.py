@@ -20,7 +20,7 @@ def build(run: ReportedRun) -> Content:
     n_failed = sum(row.n for row in run.summary.failures)
     return Content(
         tables=[pipelines(run.record), conditions(run.record), definitions(run.headline.facts)],
-        sentences=[summary.what_failed(n_failed, run.record.left_out)])
+        sentences=[summary.what_failed(n_failed, [*run.record.left_out, *run.folder.stale()])])
 
 
 SECTION = Section("definitions", "What exactly was measured?", build, "definitions.html.j2")

@@ -94,16 +94,6 @@ class Timings(Part):
     shards_reused: int
 
 
-class Begun(Document):
-    """``outputs/begun.json``: what the run in a folder is of, from its beginning on."""
-
-    schema_number: ClassVar[int] = 1
-    made_by: ClassVar[str] = "evalkit run` or `evalkit score"
-
-    command: str
-    corpus: Corpus
-
-
 class RunRecord(Document):
     """``run.json``. ``metrics`` has a fact for every name in the scores and trials tables and for
     those that follow from them; ``tables`` are the seals of the run's tables."""
