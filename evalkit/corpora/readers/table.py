@@ -26,17 +26,27 @@ def table(source: Path, **columns: str) -> Iterator[Utterance | LeftOut]:
     if unknown := sorted(set(columns) - set(FIELDS)):
         raise ValueError(f"{unknown[0]!r} is no field of an utterance; there are "
                          f"{', '.join(FIELDS)}")
-    rows = list(read_rows(source, delimiter="\t" if source.suffix.lower() == ".tsv" else ","))
+    return _read(source, columns)
+
+
+def _read(source: Path, columns: Mapping[str, str]) -> Iterator[Utterance | LeftOut]:
+    items = list(read_rows(source, tabs=source.suffix.lower() == ".tsv"))
+    yield from (item for item in items if isinstance(item, LeftOut))
+    rows = [item for item in items if not isinstance(item, LeftOut)]
     for field in ("id", *columns):
         if rows and columns.get(field, field) not in rows[0]:
             raise ManifestError(f"{source}: no column {columns.get(field, field)!r} for {field}; "
                                 f"it has {', '.join(rows[0])}")
-    return _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
+    yield from _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
 
 
 def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
                 ) -> Iterator[Utterance | LeftOut]:
-    metadata = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
+    others = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
+    yield from (LeftOut("column", str(source), f"the {column} of an utterance is in the column "
+                        f"{columns[column]!r}", names=(column,)) for column in others
+                if column in columns)
+    metadata = [column for column in others if column not in columns]
     numeric = [all(_NUMBER.fullmatch(row[column] or "0") for row in rows) for column in metadata]
     for number, row in enumerate(rows, 1):
         fields = {field: row.get(column) for field, column in columns.items()}
