@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import ConfigError, RunError, one_line
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
 from evalkit.statistics.labels import labels_of
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
@@ -47,11 +48,14 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
     beside them. Raises ConfigError for a column that there is not."""
     facts, utterances = _facts(run), run.utterances()
     cohorts = _cohorts(run)
-    chosen = _usual_columns(utterances) if columns is None else list(columns)
+    usual = _usual_columns(utterances)
+    chosen = usual if columns is None else list(columns)
     chosen += [column for column in dict.fromkeys(more) if column not in chosen]
+    useless = [] if columns is not None else _useless_columns(utterances, chosen)
     blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
-    return Baseline(name=str(run.path), facts=facts, columns=chosen, blocks=blocks,
-                    scores=_scores(run, blocks, {}), trials=list(_trials(run, blocks, chosen)))
+    return Baseline(name=str(run.path), facts=facts, columns=chosen,
+                    left_out=useless, blocks=blocks, scores=_scores(run, blocks, {}),
+                    trials=list(_trials(run, blocks, chosen)))
 
 
 def on_blocks(run: RunFolder, base: Baseline) -> Candidate:
@@ -101,10 +105,22 @@ def _cohorts(run: RunFolder) -> pd.DataFrame:
         raise RunError(f"{path}: not a table of cohorts: {one_line(error)}") from error
 
 
-def _usual_columns(utterances: pd.DataFrame) -> list[str]:
+def _metadata_groups(utterances: pd.DataFrame) -> dict[str, int]:
+    """How many groups every metadata column makes."""
     metadata = [c for c in utterances if c not in {*FIELDS, "utterance_id", "speaker_id"}]
-    groups = {str(c): labels_of(utterances[c]).nunique() for c in metadata}
+    return {str(c): labels_of(utterances[c]).nunique() for c in metadata}
+
+
+def _usual_columns(utterances: pd.DataFrame) -> list[str]:
+    groups = _metadata_groups(utterances)
     return [column for column, n in groups.items() if 2 <= n <= MOST_GROUPS]
+
+
+def _useless_columns(utterances: pd.DataFrame, chosen: Collection[str]) -> list[LeftOut]:
+    """Metadata columns that make one group or too many, and were not asked for."""
+    return merged(LeftOut("column", "baseline", f"not of 2 to {MOST_GROUPS} groups",
+                          names=(column,))
+                  for column in _metadata_groups(utterances) if column not in chosen)
 
 
 def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, column: str

@@ -55,14 +55,16 @@ def merged(items: Iterable[LeftOut]) -> list[LeftOut]:
     sums: dict[tuple[str, str, str], LeftOut] = {}
     reasons: Counter[tuple[str, str]] = Counter()
     for item in items:
-        known = sums.get((item.what, item.where, item.why))
-        if known is None and reasons[item.what, item.where] >= REASONS:
-            item = replace(item, why=OTHERWISE)
-            known = sums.get((item.what, item.where, item.why))
-        reasons[item.what, item.where] += known is None
-        names = (known.names if known else ()) + item.names
-        sums[item.what, item.where, item.why] = replace(
-            item, n=item.n + (known.n if known else 0), names=names[:NAMED])
+        place = (item.what, item.where)
+        told_apart = (*place, item.why) in sums or reasons[place] < REASONS
+        key = (*place, item.why if told_apart else OTHERWISE)
+        known = sums.get(key)
+        if known is None:
+            reasons[place] += 1
+            sums[key] = replace(item, why=key[2], names=item.names[:NAMED])
+        else:
+            sums[key] = replace(known, n=known.n + item.n,
+                                names=(known.names + item.names)[:NAMED])
     return list(sums.values())
 
 

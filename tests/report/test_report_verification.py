@@ -11,7 +11,6 @@ from evalkit.report.headline import read_headline
 from evalkit.report.page import write_report
 from evalkit.report.verification import VerificationByGroup, by_group, tradeoffs
 from evalkit.run.record import _failures
-from evalkit.store.documents.run import Failure
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import Page
 from tests.worlds import FakeRun

@@ -26,7 +26,7 @@ def kaldi(source: Path) -> Iterator[Utterance | LeftOut]:
     for name, segment in segments.items():
         try:
             yield _utterance(source, name, segment, files)
-        except _Refused as refused:
+        except _RefusedError as refused:
             yield LeftOut("utterance", str(refused.path), str(refused), names=(name,))
     yield from _unused(source, segments, files)
     for file in OF_SPEAKERS:
@@ -34,7 +34,7 @@ def kaldi(source: Path) -> Iterator[Utterance | LeftOut]:
             yield LeftOut("cell", str(source / file), TWICE, names=(name,))
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """An utterance that cannot be used, by what ``path`` says of it."""
 
     def __init__(self, path: Path, why: str) -> None:
@@ -45,13 +45,13 @@ class _Refused(ValueError):
 def _utterance(source: Path, name: str, segment: str, files: Mapping[str, Pairs]) -> Utterance:
     for file in OF_UTTERANCES:
         if name in files[file].twice:
-            raise _Refused(source / file, TWICE)
+            raise _RefusedError(source / file, TWICE)
     recording, *bounds = segment.split() or [""]
     entry = _entry(recording, files["wav.scp"])
     try:
         offset, duration = _span(bounds)
     except ValueError as error:
-        raise _Refused(source / "segments", str(error)) from error
+        raise _RefusedError(source / "segments", str(error)) from error
     speaker = files["utt2spk"].values.get(name, "")
     sex, age = (None if speaker in files[file].twice else files[file].values.get(speaker)
                 for file in OF_SPEAKERS)
@@ -63,11 +63,11 @@ def _utterance(source: Path, name: str, segment: str, files: Mapping[str, Pairs]
 def _entry(recording: str, recordings: Pairs) -> str:
     entry = recordings.values.get(recording, "")
     if not entry:
-        raise _Refused(recordings.path, "does not hold its recording")
+        raise _RefusedError(recordings.path, "does not hold its recording")
     if recording in recordings.twice:
-        raise _Refused(recordings.path, f"its recording {TWICE}")
+        raise _RefusedError(recordings.path, f"its recording {TWICE}")
     if entry.endswith("|"):
-        raise _Refused(recordings.path, "its entry is a command, which is not run")
+        raise _RefusedError(recordings.path, "its entry is a command, which is not run")
     return entry
 
 
