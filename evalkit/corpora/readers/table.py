@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,11 +43,11 @@ def _read(source: Path, columns: Mapping[str, str]) -> Iterator[Utterance | Left
 def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
                 ) -> Iterator[Utterance | LeftOut]:
     others = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
-    yield from (LeftOut("column", str(source), f"the {column} of an utterance is in the column "
-                        f"{columns[column]!r}", names=(column,)) for column in others
-                if column in columns)
-    metadata = [column for column in others if column not in columns]
-    numeric = [all(_NUMBER.fullmatch(row[column] or "0") for row in rows) for column in metadata]
+    for column in sorted(set(others) & set(columns)):
+        yield LeftOut("column", str(source), f"the {column} of an utterance is in the column "
+                      f"{columns[column]!r}", names=(column,))
+    is_number = {column: _is_numeric(row[column] for row in rows) for column in others
+                 if column not in columns}
     for number, row in enumerate(rows, 1):
         fields = {field: row.get(column) for field, column in columns.items()}
         try:
@@ -56,9 +56,12 @@ def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
             yield LeftOut("row", str(source), str(error),
                           names=(fields["id"] or f"row {number}",))
             continue
-        yield replace(utterance, metadata={
-            column: _value(row[column], is_number)
-            for column, is_number in zip(metadata, numeric, strict=True)})
+        yield replace(utterance, metadata={column: _value(row[column], numeric)
+                                           for column, numeric in is_number.items()})
+
+
+def _is_numeric(cells: Iterable[str | None]) -> bool:
+    return all(_NUMBER.fullmatch(cell or "0") for cell in cells)
 
 
 def _utterance(source: Path, fields: Mapping[str, str | None]) -> Utterance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,21 +30,25 @@ def build(run: ReportedRun) -> Content | None:
     """Nothing without an earlier run."""
     if not run.earlier:
         return None
-    runs = [*run.earlier, run.folder]
-    headlines = [read_headline(run.record(), run.summary(), {}) for run in runs]
-    changes = _changes(headlines, runs[0].scores(), runs[-1].scores())
-    table = versions(_names(runs), headlines, changes)
-    return Content(tables=[table], in_brief=[table], left_out=[
-        replace(item, where=f"{', '.join(key)}: {item.where}")
-        for key, (pair, _) in changes.items() for item in pair.left_out])
+    return versions([*run.earlier, run.folder])
 
 
 SECTION = Section("versions", "What changed?", build, "versions.html.j2")
 
 
-def versions(names: Sequence[str], headlines: Sequence[Headline], changes: Changes) -> Table:
+def versions(runs: Sequence[RunFolder]) -> Content:
     """A row for every main metric, pipeline and condition of any run, a column a run, the oldest
-    first, and the change from the first to the last."""
+    first, and the change from the first to the last. Raises RunError for a folder that cannot be
+    read."""
+    headlines = [read_headline(run.record(), run.summary(), {}) for run in runs]
+    changes = _changes(headlines, runs[0].scores(), runs[-1].scores())
+    table = _table(_names(runs), headlines, changes)
+    return Content(tables=[table], in_brief=[table], left_out=[
+        replace(item, where=f"{', '.join(key)}: {item.where}")
+        for key, (pair, _) in changes.items() for item in pair.left_out])
+
+
+def _table(names: Sequence[str], headlines: Sequence[Headline], changes: Changes) -> Table:
     columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
                Column("condition", "Condition"),
                *(Column(f"run {i}", name, "number") for i, name in enumerate(names)),
@@ -57,16 +61,22 @@ def versions(names: Sequence[str], headlines: Sequence[Headline], changes: Chang
 
 def _changes(headlines: Sequence[Headline], first: pd.DataFrame, last: pd.DataFrame) -> Changes:
     """The change from the first to the last by score, paired by utterance on the same draws of
-    speakers, with a p-value (Wilcoxon's over speakers) that is adjusted for all of them; only of
-    scores that have an utterance in common."""
+    speakers, with a p-value (Wilcoxon's over speakers) that is adjusted for all of its metric;
+    only of scores that have an utterance in common."""
     found = {}
     for key in _keys(headlines):
         before, after = (_rows(scores, key) for scores in (first, last))
         if set(before["utterance_id"]) & set(after["utterance_id"]):
             found[key] = compare_systems(after, before, ("last", "first"),
                                          fact=_fact(key, headlines))
+    return {key: (pair, p) for metric in dict.fromkeys(key[0] for key in found)
+            for key, pair, p in _adjusted({k: v for k, v in found.items() if k[0] == metric})}
+
+
+def _adjusted(found: Mapping[Key, SystemComparison]
+              ) -> Iterator[tuple[Key, SystemComparison, float]]:
     adjusted = adjust(np.array([pair.speakers.p_value for pair in found.values()]))
-    return {key: (pair, float(p)) for (key, pair), p in zip(found.items(), adjusted, strict=True)}
+    return zip(found, found.values(), map(float, adjusted), strict=True)
 
 
 def _names(runs: Sequence[RunFolder]) -> list[str]:
