@@ -24,6 +24,7 @@ from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis
+from evalkit.recordings.reading import load
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class CommandEnhancer:
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Raises UtteranceError of kind CommandFailed, CommandTimeout or WrongRate, or as
-        evalkit.audio.load does of the program's output."""
+        evalkit.recordings.reading.load does of the program's output."""
         return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
@@ -65,7 +66,7 @@ class CommandEnhancer:
             output = folder / "output.wav"
             if not output.exists():
                 raise UtteranceError("CommandFailed", "it wrote no {output}")
-            made = waveform.load(output)
+            made = load(output)
         if made.rate != speech.rate:
             raise UtteranceError(
                 "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")
