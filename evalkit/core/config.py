@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.files import regular
 
 PATHS = frozenset({"list", "folder", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
@@ -120,7 +121,7 @@ class EvalConfig(Strict):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The keys and values of a YAML file. Raises ConfigError naming the file."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.safe_load(regular(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
