@@ -158,7 +158,7 @@ def test_metrics_that_say_nothing_are_left_away(tiny_corpus: Path, tmp_path: Pat
     ({"metrics": ["wer"], "normaliser": "loud"}, ConfigError, "whisper_english"),
     ({"pipelines": [{"name": "../x"}]}, ConfigError, "pipelines.0.name"),
     ({"pipelines": [{"name": "x"}, {"name": "x"}]}, ConfigError, "two pipelines are named 'x'"),
-    ({"pipeline": []}, ConfigError, "pipeline: Extra inputs"),
+    ({"pipeline": []}, ConfigError, "no key 'pipeline' here; did you mean 'pipelines'"),
 ])
 def test_mistakes_stop_the_run_before_it_starts(
         tiny_corpus: Path, tmp_path: Path, changes: dict[str, Any], error: type[Exception],

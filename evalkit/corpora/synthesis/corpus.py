@@ -22,9 +22,10 @@ import soundfile
 from pydantic import Field, model_validator
 
 from evalkit.audio import RESAMPLER, active_power, decibel, resample, save
-from evalkit.core.config import Strict, checked, read_yaml
+from evalkit.core.config import Strict, checked
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio
+from evalkit.core.yaml_files import read_yaml
 from evalkit.corpora.synthesis import espeak, places
 from evalkit.corpora.synthesis.sentences import distinct_sentences
 from evalkit.store.manifest import write_manifest
