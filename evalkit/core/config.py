@@ -183,15 +183,19 @@ def _set(tree: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     try:
         for part in parents:
-            node = node[_index(node, part)] if isinstance(node, list) else node.setdefault(part, {})
-        if not isinstance(node, list | dict):
-            raise ValueError(f"no such key; {parents[-1]!r} is {node!r} and holds none")
-        node[_index(node, last) if isinstance(node, list) else last] = yaml_value(value)
-    except AttributeError as error:
-        raise ConfigError(f"--set {override!r}: no such key; {part!r} is below a value that holds "
-                          "none") from error
+            node = (node[_index(node, part)] if isinstance(node, list)
+                    else _keys(node).setdefault(part, {}))
+        where: Any = _index(node, last) if isinstance(node, list) else last
+        (node if isinstance(node, list) else _keys(node))[where] = yaml_value(value)
     except ValueError as error:
         raise ConfigError(f"--set {override!r}: {error}") from error
+
+
+def _keys(node: Any) -> dict[str, Any]:
+    """Raises ValueError where there are none."""
+    if not isinstance(node, dict):
+        raise ValueError(f"no such key: there is {node!r}, which holds none")
+    return node
 
 
 def _index(items: list[Any], part: str) -> int:

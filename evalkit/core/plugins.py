@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
-from evalkit.core.names import offer
+from evalkit.core.names import listed, nearest, offer
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
           "trainable_recognizers", "trainable_encoders", "metrics", "cohorts",
@@ -118,5 +118,6 @@ def _check_options(who: str, known: list[str], options: Mapping[str, Any]) -> No
     """Raises ConfigError for an option that is not one of the ``known``."""
     unknown = [key for key in options if key not in known]
     if unknown:
-        raise ConfigError(f"{who} has no option {one_line(unknown[0])!r}; "
-                          f"{offer(unknown[0], known, 'it takes')}")
+        near = nearest(unknown[0], known)
+        raise ConfigError(f"{who} has no option {one_line(unknown[0])!r}; it takes {listed(known)}"
+                          + (f"; did you mean {near!r}?" if near else ""))
