@@ -37,8 +37,8 @@ def test_every_extra_that_is_named_exists() -> None:
 
 
 def test_a_misspelt_option_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'wer' has no option 'normalizer'; it takes normaliser, "
-                       "costs.*; did you mean 'normaliser'"):
+    with pytest.raises(ConfigError, match=r"'wer' has no option 'normalizer'; it takes normaliser, "
+                       r"costs.*; did you mean 'normaliser'\?"):
         plugins.create("metrics", "wer", {"normalizer": "basic"})
 
 

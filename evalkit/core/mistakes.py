@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from evalkit.core.errors import one_line
-from evalkit.core.names import nearest, offer
+from evalkit.core.names import listed, nearest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 """What may be the name of a pipeline, a condition or an experiment."""
@@ -32,7 +32,7 @@ _MUST_BE = {
     "dict_type": "must be `key: value` lines", "mapping_type": "must be `key: value` lines",
     "model_type": "must be `key: value` lines", "dataclass_type": "must be `key: value` lines",
     "model_attributes_type": "must be `key: value` lines", "none_required": "must be nothing",
-    "greater_than": "must be more than {gt}", "less_than": "must be less than {lt}",
+    "greater_than": "must be greater than {gt}", "less_than": "must be less than {lt}",
     "greater_than_equal": "must be at least {ge}", "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}", "enum": "must be {expected}",
     "string_too_long": "must have at most {max_length} characters",
@@ -67,7 +67,9 @@ def explained(error: ValidationError, kind: Any, tree: Any) -> str:
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
     """What is said of a key that there is not."""
-    return f"no key {one_line(key)!r} here; {offer(key, known)}"
+    near = nearest(key, known)
+    hint = f"did you mean {near!r}? " if near else ""
+    return f"no key {one_line(key)!r} here; {hint}there are {listed(known)}"
 
 
 def _unknown_key(error: ErrorDetails, kind: Any) -> str:

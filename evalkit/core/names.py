@@ -18,12 +18,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def offer(name: str, known: Iterable[str], there_are: str = "there are") -> str:
-    """What to write instead of ``name``, for the end of a line: "did you mean 'accent'? there are
-    accent, gender"."""
+    """What to write instead of ``name``, for the end of a line: "there are accent, gender; did you
+    mean 'accent'?"."""
     names = list(dict.fromkeys(known))
     near = nearest(name, names)
-    hint = f"did you mean {near!r}? " if near else ""
-    return f"{hint}{there_are} {listed(names)}"
+    return f"{there_are} {listed(names)}" + (f"; did you mean {near!r}?" if near else "")
 
 
 def listed(names: Iterable[str]) -> str:

@@ -49,7 +49,9 @@ def find(group: str, name: str) -> EntryPoint:
     installed."""
     installed = available(group)
     if name not in installed:
-        raise PluginError(f"no {group} plug-in {name!r}; {offer(name, installed, 'installed:')}")
+        near = nearest(name, installed)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise PluginError(f"no {group} plug-in {name!r}; {hint}installed: {listed(installed)}")
     return installed[name]
 
 
@@ -118,6 +120,5 @@ def _check_options(who: str, known: list[str], options: Mapping[str, Any]) -> No
     """Raises ConfigError for an option that is not one of the ``known``."""
     unknown = [key for key in options if key not in known]
     if unknown:
-        near = nearest(unknown[0], known)
-        raise ConfigError(f"{who} has no option {one_line(unknown[0])!r}; it takes {listed(known)}"
-                          + (f"; did you mean {near!r}?" if near else ""))
+        raise ConfigError(f"{who} has no option {one_line(unknown[0])!r}; "
+                          f"{offer(unknown[0], known, 'it takes')}")

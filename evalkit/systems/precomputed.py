@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.core.errors import ManifestError, UtteranceError, one_line
 from evalkit.core.files import digest
-from evalkit.core.names import offer
 from evalkit.core.types import Hypothesis, Utterance
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Hypotheses:
 
     def __post_init__(self) -> None:
         if self.format not in (None, *FORMATS):
-            raise ValueError(f"no format {self.format!r}; {offer(self.format or '', FORMATS)}")
+            raise ValueError(f"format {self.format!r} is not one of {', '.join(FORMATS)}")
 
     @property
     def identity(self) -> str:
