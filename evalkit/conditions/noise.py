@@ -19,6 +19,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from evalkit.audio import RESAMPLER, active_power, resample, without_mean
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
+from evalkit.core.names import offer
 from evalkit.core.types import Audio, Utterance
 from evalkit.recordings.reading import load, seconds
 
@@ -87,7 +88,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"no noise {self.kind!r}; there are {', '.join(KINDS)}")
+            raise ConfigError(f"no noise {self.kind!r}; {offer(self.kind, KINDS)}")
         if not math.isfinite(self.snr_db):
             raise ConfigError(f"snr_db must be a finite number of decibels, not {self.snr_db}")
         if self.voices < 1:
