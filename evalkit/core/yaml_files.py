@@ -178,8 +178,6 @@ def _text(path: Path) -> str:
     try:
         if path.is_dir():
             raise ConfigError(f"{path}: is a folder; give the YAML file itself")
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"{path}: is not a file; give a YAML file")
         with regular(path).open("rb") as file:
             data = file.read(LONGEST + 1)
     except OSError as error:
