@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.core.errors import ManifestError
+from evalkit.core.files import regular
 from evalkit.core.ledger import LeftOut
 
 GENDERS = {"f": "female", "female": "female", "female_feminine": "female",
@@ -96,7 +97,7 @@ def read_pairs(path: Path, *, optional: bool = False) -> Pairs:
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 file. Raises ManifestError naming the file."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
             yield from file
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
