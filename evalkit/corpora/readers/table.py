@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,8 +47,7 @@ def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
     for column in sorted(set(others) & set(columns)):
         yield LeftOut("column", str(source), f"the {column} of an utterance is in the column "
                       f"{columns[column]!r}", names=(column,))
-    is_number = {column: _is_numeric(row[column] for row in rows) for column in others
-                 if column not in columns}
+    is_number = _numeric(rows, [column for column in others if column not in columns])
     for number, row in enumerate(rows, 1):
         fields = {field: row.get(column) for field, column in columns.items()}
         try:
@@ -61,8 +60,10 @@ def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
                                            for column, numeric in is_number.items()})
 
 
-def _is_numeric(cells: Iterable[str | None]) -> bool:
-    return all(_NUMBER.fullmatch(cell or "0") for cell in cells)
+def _numeric(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, bool]:
+    """Whether all values of each column are numbers."""
+    return {column: all(_NUMBER.fullmatch(row[column] or "0") for row in rows)
+            for column in columns}
 
 
 def _utterance(source: Path, fields: Mapping[str, str | None]) -> Utterance:
