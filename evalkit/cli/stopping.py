@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from evalkit.core.endings import Stopped
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 3.0
 """Seconds that a command has to end by itself."""
@@ -53,7 +55,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
         os._exit(128 + number)
     _received.append(number)
     os.write(2, _LINE.format(name=signal.Signals(number).name).encode())
-    raise KeyboardInterrupt
+    raise Stopped
 
 
 def _insist(heard: int) -> None:

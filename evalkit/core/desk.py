@@ -15,7 +15,7 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 FAREWELL = 1.0
 """Seconds that a process has to end by itself."""
@@ -44,6 +44,9 @@ class Note(NamedTuple):
 class Desk:
     """Where a worker says what it is doing. In a process that is no worker nobody listens."""
 
+    here: ClassVar[Desk]
+    """This process's."""
+
     def __init__(self, connection: Connection | None = None, paper: mmap.mmap | None = None
                  ) -> None:
         self._connection, self._paper = connection, paper
@@ -60,25 +63,19 @@ class Desk:
             self._paper[:] = Note(first, n, time.monotonic()).pack()
 
 
-_desk = Desk()
-
-
-def desk() -> Desk:
-    """This process's."""
-    return _desk
+Desk.here = Desk()
 
 
 def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
     """The whole life of a worker: answers calls until its parent closes the connection, or none
     has come for ``idle`` seconds."""
-    global _desk
     for descriptor in (connection_fd, note_fd):
         os.set_inheritable(descriptor, False)
     signal.signal(signal.SIGINT, lambda *_: None)  # programs that it starts hear it again
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     connection = Connection(connection_fd)
     _end_with_parent(connection_fd)
-    _desk = Desk(connection, mmap.mmap(note_fd, Note.SIZE))
+    Desk.here = Desk(connection, mmap.mmap(note_fd, Note.SIZE))
     while connection.poll(idle):
         try:
             work, arguments = connection.recv()
@@ -87,7 +84,7 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
             return
         except BaseException as error:  # SystemExit would end the parent as if all were well
             answer = "raised", _portable(error)
-        _desk.note()
+        Desk.here.note()
         connection.send(answer)
 
 

@@ -30,7 +30,7 @@ _PROGRAM = ("import sys; sys.path[:] = {path!r}; "
             "from evalkit.core.desk import serve; serve({connection}, {note}, {idle!r})")
 
 
-class Died(RunError):
+class DeadWorkerError(RunError):
     """A worker died in the middle of a call (``how``, such as "SIGSEGV"), or was killed because it
     was ``overdue``. ``note`` is the last that it wrote."""
 
@@ -56,7 +56,7 @@ class Worker:
         """What ``work(*arguments)`` returns or raises in the worker. ``heard`` gets what it tells
         meanwhile; where its note is older than ``limit(note)`` seconds it is killed.
 
-        Raises Died; RunError where the worker was dismissed."""
+        Raises DeadWorkerError; RunError where the worker was dismissed."""
         process = self._start()
         started = time.monotonic()
         try:
@@ -64,7 +64,7 @@ class Worker:
             while (answer := self._answer(process, started, limit))[0] == "told":
                 heard(answer[1])
         except (EOFError, ConnectionError) as error:
-            raise Died(self._bury(process), self._note()) from error
+            raise DeadWorkerError(self._bury(process), self._note()) from error
         finally:
             self._busy = False
         if answer[0] == "raised":
@@ -93,7 +93,7 @@ class Worker:
             if time.monotonic() - max(started, note.since) > limit(note):
                 process.kill()
                 how = self._bury(process)
-                raise Died(how, note, overdue=note == self._note())
+                raise DeadWorkerError(how, note, overdue=note == self._note())
             if process.poll() is not None and not self._connection.poll():
                 raise EOFError  # a child of its own may still hold the connection
         answer: tuple[str, Any] = self._connection.recv()
@@ -176,7 +176,7 @@ class WorkerPool:
         self._threads.shutdown(cancel_futures=True)
 
     def submit(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
-        """``work(*arguments)`` in a worker; Died where that dies."""
+        """``work(*arguments)`` in a worker; DeadWorkerError where that dies."""
         return self.lend(Worker.call, work, *arguments)
 
     def lend(self, mind: Callable[..., T], *arguments: Any) -> Future[T]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from evalkit.core.desk import Note
 from evalkit.core.errors import RunError, UtteranceError
-from evalkit.core.processes import Died, Worker
+from evalkit.core.processes import DeadWorkerError, Worker
 from evalkit.core.types import Utterance
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
@@ -61,7 +61,7 @@ class _Minding:
                 if not self.parts:
                     return self._call(process_shard, self.shard, self.run, part, self.made)
                 self._take(self._call(make, replace(self.shard, utterances=part), self.run))
-            except Died as death:
+            except DeadWorkerError as death:
                 done = self.made.ids
                 self._after(death, [u for u in part if u.id not in done])
 
@@ -77,7 +77,7 @@ class _Minding:
     def _limit(self, note: Note) -> float:
         return note.n * self.shard.cell.time_limit if note.n else LOADING_LIMIT
 
-    def _after(self, death: Died, rest: Sequence[Utterance]) -> None:
+    def _after(self, death: DeadWorkerError, rest: Sequence[Utterance]) -> None:
         """Blames the batch that was in hand, or nobody yet."""
         names = frozenset(self.order[death.note.first:death.note.first + death.note.n])
         if not names:
@@ -94,14 +94,14 @@ class _Minding:
             self.parts += [batch[middle:], batch[:middle]]
             self.guilty |= names
 
-    def _may_be_chance(self, death: Died, names: frozenset[str]) -> bool:
+    def _may_be_chance(self, death: DeadWorkerError, names: frozenset[str]) -> bool:
         if (death.overdue or names <= self.guilty or names == self.doubted
                 or self.doubts == DOUBTS):
             return False
         self.doubted, self.doubts = names, self.doubts + 1
         return True
 
-    def _check_blind(self, death: Died) -> None:
+    def _check_blind(self, death: DeadWorkerError) -> None:
         self.blind += 1
         pipeline = f"pipeline {self.shard.cell.pipeline.name!r}"
         if death.overdue:
@@ -112,7 +112,7 @@ class _Minding:
                            f"({death.how}); see whether its systems can be loaded, and whether "
                            "memory suffices for so many workers") from death
 
-    def _error(self, death: Died) -> UtteranceError:
+    def _error(self, death: DeadWorkerError) -> UtteranceError:
         if death.overdue:
             return UtteranceError("TimedOut", f"not done after {self.shard.cell.time_limit:g} s")
         return UtteranceError("Crashed", "the process that worked on this utterance died "

@@ -19,7 +19,7 @@ from evalkit.run import record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.plan import Plan, Shard, make_plan
 from evalkit.run.progress import meter
-from evalkit.run.tables import ShardResult, is_complete, table_paths
+from evalkit.run.tables import is_complete, table_paths
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials

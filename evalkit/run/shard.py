@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,19 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from evalkit.core.config import PipelineConfig, Plugin
-from evalkit.core.errors import RunError, UtteranceError
+from evalkit.core.endings import making
+from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Audio, Hypothesis
 from evalkit.run import stages
-from evalkit.run.batches import ask, by_length, slices
+from evalkit.run.batches import by_length, slices
+from evalkit.run.exchange import handed
 from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
 from evalkit.run.stages import UtteranceWork, failure
+from evalkit.run.surroundings import surroundings, undisturbed
 from evalkit.run.watch import Watch
 from evalkit.store.outputs import OutputStore
 
@@ -37,6 +41,7 @@ class Todo:
     replays: bool
 
 
+@surroundings()
 def make(shard: Shard, run: Path) -> Made:
     """Makes whatever of the shard's utterances is not in the store of ``run``. An utterance that
     fails costs its own rows only; an EvalkitError that is not about one utterance is raised."""
@@ -55,7 +60,7 @@ def make(shard: Shard, run: Path) -> Made:
         for utterances in groups:
             group = [UtteranceWork(u, {stage: rows[u.id] for stage, rows in before.items()})
                      for u in utterances]
-            _work_through(group, shard, todo, systems, store, watch)
+            _work_through(group, shard, todo, systems, store, watch=watch)
             for work in group:
                 with watch.on([work.utterance]):
                     _take(work, todo, made)
@@ -137,7 +142,7 @@ def _has_audio(shard: Shard, made: Made, store: OutputStore, *, samples: bool) -
 
 
 def _work_through(group: Sequence[UtteranceWork], shard: Shard, todo: Todo,
-                  systems: Mapping[str, Any], store: OutputStore, watch: Watch) -> None:
+                  systems: Mapping[str, Any], store: OutputStore, *, watch: Watch) -> None:
     """All stages for a few utterances."""
     for work in group:
         with watch.on([work.utterance]):
@@ -206,19 +211,31 @@ def _system(config: PipelineConfig, stage: str) -> Any:
 
 @lru_cache(maxsize=16)
 def _warm_system(group: str, plugin: str, _identity: str) -> Any:
-    part = build_part(group, Plugin.model_validate_json(plugin))
+    known = Plugin.model_validate_json(plugin)
+    part, who = build_part(group, known), f"{group} plug-in {known.name!r}"
     verbs: Mapping[str, Callable[[], Any]] = {
         "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
         "encoders": lambda: part.embed}
     if group == "enhancers" or part.needs_audio:
-        _warm_up(verbs[group](), part.rate)
+        with making(who), undisturbed():
+            _warm_up(verbs[group](), part.rate)
     return part
 
 
 def _warm_up(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None) -> None:
-    """A second of faint noise, so that loading a model is not timed."""
+    """A second of faint noise, so that loading a model is not timed. A system need not take noise
+    for speech; a mistake of the user's, such as a model that is not there, ends the run."""
+    from evalkit.audio import resample
+
     noise = 1e-3 * np.random.default_rng(0).standard_normal(16_000, dtype=np.float32)
-    ask(function, rate, [Audio(noise, 16_000)])
+    try:
+        list(islice(function([handed(resample(Audio(noise, 16_000), rate))]), 1))
+    except UtteranceError:
+        return
+    except EvalkitError:
+        raise
+    except Exception:
+        return
 
 
 def _metric(plugin: Plugin) -> Metric:
