@@ -19,7 +19,7 @@ CALLING = ("evalkit.core.", "evalkit.run.", "importlib", "pydantic", "contextlib
 """Modules by which plug-ins are called; what stands in them says nothing of an error's place."""
 
 
-class Stopped(KeyboardInterrupt):  # noqa: N818 -- no error
+class Stopped(KeyboardInterrupt):
     """Somebody asked the command to stop."""
 
 

@@ -4,7 +4,7 @@ is, a process minds the one that works on a shard (evalkit.run.halving)."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from itertools import islice
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from evalkit.core.desk import FAREWELL
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import missing_package
 from evalkit.core.processes import Worker, WorkerPool
@@ -22,13 +23,15 @@ from evalkit.run.tables import ShardResult, process_shard
 if TYPE_CHECKING:
     from distributed import Client
 
+Results = Generator[ShardResult, None, None]
+"""As they come; closing it ends all work."""
 IDLE = 60.0
 """Seconds after which a worker on a Dask cluster that has nothing to do ends."""
 IN_FLIGHT = 256
 """Shards that a Dask scheduler is given at a time."""
 
 
-def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Iterator[ShardResult]:
+def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Results:
     """Results of all shards, as they come, from ``workers`` processes. Where 0, this process does
     all: then nothing keeps a limit of time, and what kills it ends the run."""
     if workers == 0:
@@ -39,7 +42,7 @@ def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Iterator[Sh
                                  2 * workers)
 
 
-def process_on_dask(shards: Iterable[Shard], run: Path, address: str) -> Iterator[ShardResult]:
+def process_on_dask(shards: Iterable[Shard], run: Path, address: str) -> Results:
     """The same on the Dask scheduler at ``address``, whose workers must see the same files.
 
     Raises PluginError without Dask, ConfigError where no scheduler answers, RunError where it
@@ -83,11 +86,13 @@ def _on_dask(shard: Shard, run: Path, key: str) -> ShardResult:
 
 def _end(key: str) -> None:
     for each in [each for each in _on_this if each[0] == key]:
-        _on_this.pop(each).dismiss()
+        worker = _on_this.pop(each)
+        worker.dismiss()
+        worker.wait(FAREWELL)
 
 
 def _as_they_come(submit: Callable[[Shard], Future[ShardResult]], shards: Iterable[Shard],
-                  window: int) -> Iterator[ShardResult]:
+                  window: int) -> Results:
     """Keeps ``window`` shards in flight."""
     waiting, flying = iter(shards), set[Future[ShardResult]]()
     while True:
