@@ -154,13 +154,13 @@ def test_metrics_that_say_nothing_are_left_away(tiny_corpus: Path, tmp_path: Pat
 @pytest.mark.parametrize(("changes", "error", "words"), [
     ({"pipelines": [{"name": "x", "recognizer": "levl"}]}, PluginError, "did you mean 'level'"),
     ({"pipelines": [{"name": "x", "recognizer": {"name": "level", "rat": 1}}]}, ConfigError,
-     "no option 'rat'; it takes rate"),
+     "no option 'rat'; it takes rate, .*; did you mean 'rate'"),
     ({"pipelines": [{"name": "x", "recognizer": "needs_absent_package"}]}, PluginError,
      "pip install a_package_that_nobody_has"),
     ({"metrics": ["wer"], "normaliser": "loud"}, ConfigError, "whisper_english"),
     ({"pipelines": [{"name": "../x"}]}, ConfigError, "pipelines.0.name"),
     ({"pipelines": [{"name": "x"}, {"name": "x"}]}, ConfigError, "two pipelines are named 'x'"),
-    ({"pipeline": []}, ConfigError, "pipeline: Extra inputs"),
+    ({"pipeline": []}, ConfigError, "no key 'pipeline' here; did you mean 'pipelines'"),
 ])
 def test_mistakes_stop_the_run_before_it_starts(
         tiny_corpus: Path, tmp_path: Path, changes: dict[str, Any], error: type[Exception],
