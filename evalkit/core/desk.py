@@ -21,6 +21,7 @@ FAREWELL = 1.0
 """Seconds that a process has to end by itself."""
 _PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
 _LAYOUT = struct.Struct("=2qd")
+NOTE_SIZE = _LAYOUT.size
 
 
 class Note(NamedTuple):
@@ -30,8 +31,6 @@ class Note(NamedTuple):
     first: int
     n: int
     since: float
-
-    SIZE = _LAYOUT.size
 
     def pack(self) -> bytes:
         return _LAYOUT.pack(*self)
@@ -75,7 +74,7 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     connection = Connection(connection_fd)
     _end_with_parent(connection_fd)
-    Desk.here = Desk(connection, mmap.mmap(note_fd, Note.SIZE))
+    Desk.here = Desk(connection, mmap.mmap(note_fd, NOTE_SIZE))
     while connection.poll(idle):
         try:
             work, arguments = connection.recv()

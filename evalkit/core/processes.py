@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, TypeVar
 
-from evalkit.core.desk import FAREWELL, Note
+from evalkit.core.desk import FAREWELL, NOTE_SIZE, Note
 from evalkit.core.errors import RunError
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ def _started(idle: float | None, environment: Mapping[str, str]
     with there, tempfile.TemporaryFile() as file:
         file.write(Note(0, 0, 0.0).pack())
         file.flush()
-        paper = mmap.mmap(file.fileno(), Note.SIZE)
+        paper = mmap.mmap(file.fileno(), NOTE_SIZE)
         program = _PROGRAM.format(path=sys.path, connection=there.fileno(), note=file.fileno(),
                                   idle=idle)
         with _interrupts_blocked():

@@ -22,6 +22,7 @@ from evalkit.store.runfolder import RunFolder
 from tests.run.runs import config, tables
 
 pytestmark = pytest.mark.usefixtures("outside")
+ONE = Work(1)
 EVALKIT = Path(sys.executable).parent / "evalkit"
 
 
@@ -30,7 +31,7 @@ def length(index: int) -> int:
     return round((0.8 + 0.05 * index) * 16_000)
 
 
-def deadly(corpus: Path, out: Path, work: Work = Work(1), *, metrics: Any = ("wer",),
+def deadly(corpus: Path, out: Path, work: Work = ONE, *, metrics: Any = ("wer",),
            time_limit: float = 300, shard_size: int = 12, **options: Any) -> RunFolder:
     pipelines = [{"name": "plain", "recognizer": {
         "name": "deadly", "loads": str(out.with_suffix(".loads")), **options}}]
@@ -101,7 +102,7 @@ def test_another_limit_tries_again(tiny_corpus: Path, tmp_path: Path) -> None:
 def test_a_system_that_cannot_be_loaded_is_one_line(
         tiny_corpus: Path, tmp_path: Path, loading: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halving, "LOADING_LIMIT", 5.0)
-    with pytest.raises(RunError, match="pipeline 'plain': (not loaded|its process died)"):
+    with pytest.raises(RunError, match=r"pipeline 'plain': (not loaded|its process died)"):
         deadly(tiny_corpus, tmp_path / "run", loading=loading)
     assert not workers()
 
