@@ -192,10 +192,9 @@ def _numbers(facts: pd.DataFrame, name: str) -> np.ndarray:
 def _attributes(facts: pd.DataFrame, code: np.ndarray, ids: np.ndarray,
                 postcodes: PostalCodes | None) -> tuple[pd.DataFrame, list[LeftOut]]:
     """What is known of where every speaker lives, and what is not."""
-    if postcodes is None:
+    if postcodes is None or "postcode" not in facts:
         return pd.DataFrame(index=range(len(ids))), []
-    blank = pd.Series(UNKNOWN, facts.index)
-    homes = attributes_of(facts.get("postcode", blank), code, ids, postcodes.shares)
+    homes = attributes_of(facts["postcode"], code, ids, postcodes.shares)
     return homes.attributes, [*postcodes.left_out, *homes.left_out]
 
 

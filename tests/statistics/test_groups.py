@@ -149,7 +149,7 @@ def test_one_group_has_no_gap(tables):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"by": ["accents"]}, "no column 'accents'"), ({"by": []}, "no column"),
+    ({"by": ["accents"]}, "no column 'accents'"), ({"by": []}, "name a column"),
     ({"metric": "cer"}, "no metric 'cer'; there are wer"),
     ({"pipeline": "q"}, "no pipeline 'q'"), ({"condition": "x"}, "no condition 'x'"),
     ({"covariates": ["snr"]}, "no column 'snr'"),

@@ -39,7 +39,7 @@ class Geodemographic:
     def lacks(self, speakers: Speakers) -> str | None:
         """Why it cannot work on these speakers; None where it can."""
         if not speakers.attributes.shape[1]:
-            return "no table of postal codes"
+            return "no postal codes, or no table with shares of most of them"
         known = speakers.attributes.notna().all(axis=1).sum()
         if known < 2 * self.floors.speakers:
             return f"the table of postal codes has those of {known} speakers"
