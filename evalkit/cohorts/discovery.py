@@ -78,9 +78,9 @@ def halves(n_speakers: int, seed: int) -> np.ndarray:
 
 def _rare_labels(sides: Halves, floors: Floors) -> Iterator[LeftOut]:
     """The labels that too few speakers have to be searched for, or to be confirmed."""
-    for name in sides.discovery.utterance_labels:
-        n = pd.concat([_speakers_by_label(half, name) for half in sides], axis=1).fillna(0)
-        rare = sorted(n.index[n.min(axis=1) < floors.speakers].difference([UNKNOWN]))
+    for name in map(str, sides.discovery.utterance_labels):
+        n = pd.DataFrame({i: _speakers_by_label(half, name) for i, half in enumerate(sides)})
+        rare = sorted(n.index[n.fillna(0).min(axis=1) < floors.speakers].difference([UNKNOWN]))
         if rare:
             yield LeftOut("label", WHERE, f"{name}: fewer than {floors.speakers} speakers on one "
                           "half of them, too few to be found and confirmed", len(rare),

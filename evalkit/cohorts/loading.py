@@ -18,7 +18,7 @@ from evalkit.cohorts.postcodes import read_postcodes
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Fact
-from evalkit.statistics.grouping import ALLOW, metadata_columns, check_columns
+from evalkit.statistics.grouping import ALLOW, check_columns, metadata_columns
 from evalkit.statistics.groups import select
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
 from evalkit.store.scores import require_columns

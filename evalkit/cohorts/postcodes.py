@@ -133,7 +133,7 @@ def _unmatched(homes: pd.Series, ids: np.ndarray, why: np.ndarray) -> Iterator[L
     for reason in (NO_CODE, NOT_THERE, SEVERAL):
         at = why == reason
         if at.any():
-            yield LeftOut("speaker", "geodemographic", reason, int(at.sum()),
+            yield LeftOut("speaker", "postal codes", reason, int(at.sum()),
                           tuple(map(str, ids[at][:NAMED])))
         codes = sorted(set(homes[at]) - {UNKNOWN})
         if codes:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError, one_line
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
-from evalkit.statistics.grouping import group_labels, check_columns, usual_columns
+from evalkit.statistics.grouping import check_columns, group_labels, usual_columns
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
 from evalkit.store.runfolder import RunFolder
 

@@ -12,12 +12,12 @@ from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, Value
 from evalkit.statistics.grouping import (
     MOST_GROUPS,
+    check_columns,
     group_labels,
     grouped,
     known_groups,
     metadata_columns,
     refuse_outcomes,
-    check_columns,
     usual_columns,
 )
 from evalkit.statistics.groups import GroupReport, GroupRow, group_table

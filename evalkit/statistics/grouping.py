@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
+from typing import Any
 
 import pandas as pd
 
@@ -89,8 +90,8 @@ def is_outcome(column: str, why: str) -> ConfigError:
                        f"{column}")
 
 
-def check_columns(columns: Iterable[str], known: Iterable[str], *, also: Iterable[str] = (),
-                    where: str = "") -> None:
+def check_columns(columns: Iterable[str], known: Iterable[Any], *, also: Iterable[Any] = (),
+                  where: str = "") -> None:
     """Raises ConfigError, after ``where`` naming the nearest, for a column that is neither
     ``known`` nor ``also`` there."""
     names = list(map(str, known))

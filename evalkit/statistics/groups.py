@@ -17,11 +17,11 @@ from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, interval
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness
 from evalkit.statistics.grouping import (
+    check_columns,
     group_labels,
     is_outcome,
     look_alikes,
     refuse_outcomes,
-    check_columns,
 )
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.statistics.multiple import Adjustment

@@ -20,17 +20,17 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from evalkit.core.plugins import available
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.scores import ratio
 
 METRIC_WORDS = frozenset({
     "wer", "cer", "mer", "wil", "wip", "ter", "eer", "dcf", "mindcf", "bleu", "chrf", "pesq",
-    "stoi", "estoi", "sdr", "sisdr", "sdri", "snri", "dnsmos", "nisqa", "utmos", "error",
+    "sdr", "sisdr", "sdri", "snri", "dnsmos", "nisqa", "utmos", "error",
     "errors", "substitutions", "deletions", "insertions", "hits", "accuracy", "perplexity",
     "confidence", "logprob", "loss", "rtf", "rtfx", "latency"})
-HYPOTHESIS_WORDS = frozenset({
-    "hyp", "hyps", "hypothesis", "hypotheses", "pred", "preds", "prediction", "predictions",
-    "predicted", "generated", "decoded", "recognized", "recognised", "transcribed", "asr"})
+_HYPOTHESIS = re.compile("hyps?|hypothes[ei]s|preds?|predict(ed|ions?)|generated|decoded|"
+                         "recogni[sz]ed|transcribed|asr")
 PATH_WORDS = frozenset({
     "path", "paths", "file", "files", "filename", "filenames", "filepath", "filepaths", "wav",
     "url", "uri", "checksum", "md5", "sha1", "sha256"})
@@ -53,11 +53,12 @@ MOST_UNITS = 20_000
 
 def named_outcome(column: str, metrics: Iterable[str] = ()) -> str | None:
     """What the name of a column says it is, if that is an outcome; None where it is not.
-    ``metrics`` are names besides METRIC_WORDS."""
+    ``metrics`` are names besides METRIC_WORDS and those of the metrics that are installed."""
     words = _words(column)
-    if METRIC_WORDS & set(words) or any(_within(_words(name), words) for name in metrics):
+    known = [*metrics, *available("metrics")]
+    if METRIC_WORDS & set(words) or any(_within(_words(name), words) for name in known):
         return "named like a metric"
-    if HYPOTHESIS_WORDS & set(words):
+    if any(map(_HYPOTHESIS.fullmatch, words)):
         return "named like a hypothesis"
     if words and (words[-1] in PATH_WORDS or words[-2:] == ["file", "name"]):
         return "named like a path"
