@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.files import regular
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.statistics.labels import UNKNOWN, labels_of
 
@@ -44,7 +45,7 @@ def read_postcodes(path: Path) -> PostalCodes:
     """The columns of a CSV table whose values are shares, by its column ``postcode``; a cell that
     is blank, text, negative or above 1 is unknown. Raises ConfigError where there are none."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(regular(path), dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as CSV ({one_line(error)})") from error
     if "postcode" not in table:

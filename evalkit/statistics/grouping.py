@@ -4,13 +4,13 @@ name people one by one nor made of what was measured."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
+from evalkit.core.names import offer
 from evalkit.statistics.bins import binned
 from evalkit.statistics.labels import UNKNOWN, alike, labels_of
 from evalkit.statistics.outcome_columns import named_outcome
@@ -97,10 +97,7 @@ def check_columns(columns: Iterable[str], known: Iterable[Any], *, also: Iterabl
     names = list(map(str, known))
     for column in columns:
         if column not in names and column not in also:
-            near = get_close_matches(column, names, 1)
-            hint = f": did you mean {near[0]!r}?" if near else ";"
-            raise ConfigError(f"{where}no column {column!r} to group by{hint} there are "
-                              f"{', '.join(names) or 'none'}")
+            raise ConfigError(f"{where}no column {column!r} to group by; {offer(column, names)}")
 
 
 def look_alikes(column: str, labels: pd.Series) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
@@ -126,7 +127,7 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
         if name is None and column == "pipeline" and len(present) > 1:
             raise ConfigError(f"several pipelines: name one of {', '.join(present)}")
         if name is not None and name not in present:
-            raise ConfigError(f"no {column} {name!r}; there are {', '.join(present)}")
+            raise ConfigError(f"no {column} {name!r}; {offer(name, present)}")
         rows = rows if name is None else rows[rows[column] == name]
     return rows
 
