@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Path:
     write_corpus(folder)
     prepared = evalkit("corpus", "prepare", "lines", "lines.txt", "-o", "m.jsonl", cwd=folder)
     assert prepared.returncode == 0, prepared.stderr
-    assert "line 1: it has not four fields" in prepared.stdout + prepared.stderr
+    assert "1 row left out: not four fields (line 1)" in prepared.stdout + prepared.stderr
     run(folder, "run")
     return folder
 

@@ -407,7 +407,8 @@ def hostile_run(folder: Path, by: str, found: Path) -> FakeRun:
     for i, row in enumerate(run.outputs):
         row["hypothesis"] = spoilt("heard")
         row["alignment"] = f'["<b>bold</b>",["{i}<script>",null],[null,"\\u202e"],["a","b\'\\""]]'
-    run.info["left_out"] = list(HOSTILE)
+    run.info["left_out"] = [{"what": "row", "where": text, "why": text, "n": 7, "names": [text]}
+                            for text in HOSTILE]
     run.info["corpus"]["name"] = HOSTILE[0]
     run.info["corpus"]["card"] = "\n\n".join((*HOSTILE, "[x](javascript:alert(1)) ![i](//e.org/i)",
                                               "<iframe src=//e.org></iframe> <https://e.org>"))

@@ -49,5 +49,5 @@ def merged(items: Iterable[LeftOut]) -> list[LeftOut]:
         key = (item.what, item.where, item.why)
         known = sums.get(key)
         sums[key] = item if known is None else replace(
-            known, n=known.n + item.n, names=known.names + item.names)
+            known, n=known.n + item.n, names=(known.names + item.names)[:NAMED])
     return [replace(item, names=item.names[:NAMED]) for item in sums.values()]

@@ -142,8 +142,8 @@ def test_finders_without_data_say_so() -> None:
     bare = world._replace(utterances=world.utterances[["utterance_id", "speaker_id"]])
     bare = bare._replace(vectors=world.vectors.iloc[:0])
     found = discover_among(bare.people(), SUBJECT, FINDERS, QUICK)
-    assert list(found.findings.skipped) == [finder.name for finder in FINDERS]
-    assert all(found.findings.skipped.values())
+    assert [item.names for item in found.findings.left_out] == [(f.name,) for f in FINDERS]
+    assert {item.what for item in found.findings.left_out} == {"finder"}
     assert found.findings.finders == []
 
 
@@ -175,11 +175,11 @@ def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:
     found = discover(run, finders=FINDERS, settings=QUICK)
     write_discovery(run, found)
     tree = json.loads((tmp_path / "findings.json").read_text())
-    assert tree["schema"] == 2
+    assert tree["schema"] == 3
     assert run.findings() == found.findings
     assert (tree["metric"], tree["pipeline"], tree["condition"]) == ("wer", "given", None)
     assert [f["finder"] for f in tree["finders"]] == [finder.name for finder in FINDERS]
-    assert tree["skipped"] == {}
+    assert tree["left_out"] == []
     regions = tree["finders"][0]["regions"]["features"]
     assert len(regions) == len(tree["finders"][0]["cohorts"])
     members = pq.read_table(tmp_path / "cohorts.parquet").to_pandas()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 import soundfile
 
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import available
-from evalkit.core.types import LeftOut, Utterance
+from evalkit.core.types import Utterance
 from evalkit.corpora.prepare import Prepared, prepare
 from evalkit.corpora.readers.base import gender
 from evalkit.corpora.validate import validate
@@ -44,7 +46,8 @@ def test_librispeech(tmp_path: Path) -> None:
     for name in ("12/3/12-3-0000", "12/3/12-3-0009", "7/1/7-1-0000"):
         recording(source / f"{name}.flac")
     prepared = prepare("librispeech", source, tmp_path / "m.jsonl")
-    assert prepared.left_out == (LeftOut("12-3-0001", "no such recording"),)
+    assert prepared.left_out == (
+        LeftOut("recording", str(source), "no such file", names=("12-3-0001",)),)
     assert (prepared.utterances, prepared.speakers, prepared.outside) == (3, 2, False)
     found = utterances(prepared)
     assert found["12-3-0000"] == Utterance(
@@ -61,8 +64,9 @@ def test_kaldi_without_segments(tmp_path: Path) -> None:
           text="a HELLO THERE\n", utt2spk="a s1\nb s1\n", spk2gender="s1 f\n", spk2age="s1 41\n")
     prepared = prepare("kaldi", tmp_path, tmp_path / "m.jsonl")
     assert set(prepared.left_out) == {
-        LeftOut("b", "its entry in wav.scp is a command, which is not run"),
-        LeftOut("c", "no such recording")}
+        LeftOut("utterance", str(tmp_path), "its entry in wav.scp is a command, which is not run",
+                names=("b",)),
+        LeftOut("recording", str(tmp_path), "no such file", names=("c",))}
     assert utterances(prepared) == {"a": Utterance(
         "a", tmp_path / "wav/a.wav", "s1", "HELLO THERE",
         metadata={"gender": "female", "age": "41"})}
@@ -75,7 +79,8 @@ def test_kaldi_segments(tmp_path: Path) -> None:
           segments="u1 r 0.5 1.75\nu2 r 2 3\nu3 x 0 1\nu4 r 3 2\nu5 r one two\nu6 r 1\n"
                    "u7 r nan 2\nu8\n")
     prepared = prepare("kaldi", tmp_path, tmp_path / "m.jsonl")
-    assert [item.name for item in prepared.left_out] == ["u3", "u4", "u5", "u6", "u7", "u8"]
+    assert sorted(name for item in prepared.left_out for name in item.names) == [
+        "u3", "u4", "u5", "u6", "u7", "u8"]
     found = utterances(prepared)
     assert (found["u1"].offset, found["u1"].duration) == (0.5, 1.25)
     assert found["u2"].text == ""
@@ -91,8 +96,9 @@ def test_common_voice(tmp_path: Path) -> None:
         'p1\tc1.wav\tHe said "no\ttwenties\tfemale_feminine\tScottish English\ten',
         "p2\tc2.wav\tFine\t\t\t\ten", "p3\tgone.wav\tGone\t\t\t\ten", "p4\t\tNo clip\t\t\t\ten"]))
     prepared = prepare("common_voice", tmp_path, tmp_path / "m.jsonl")
-    assert set(prepared.left_out) == {LeftOut("gone", "no such recording"),
-                                      LeftOut("No clip", "names no clip")}
+    assert set(prepared.left_out) == {
+        LeftOut("recording", str(tmp_path), "no such file", names=("gone",)),
+        LeftOut("row", str(tmp_path / "validated.tsv"), "names no clip", names=("No clip",))}
     found = utterances(prepared)
     assert found["c1"].text == 'He said "no'
     assert found["c1"].speaker == "p1"
@@ -112,8 +118,9 @@ def test_table(tmp_path: Path, suffix: str, separator: str) -> None:
     prepared = prepare("table", path, tmp_path / "m.jsonl",
                        {"id": "idx", "text": "said", "speaker": "who"})
     assert prepared.left_out == (
-        LeftOut("1", "its id was used before"),
-        LeftOut("3", "a time is not a number of seconds from 0 up"), LeftOut("row 5", "has no id"))
+        LeftOut("utterance", str(path), "its id was used before", names=("1",)),
+        LeftOut("row", str(path), "a time is not a number of seconds from 0 up", names=("3",)),
+        LeftOut("row", str(path), "has no id", names=("row 5",)))
     found = utterances(prepared)
     assert found["1"] == Utterance("1", None, "s1", "hello", duration=1.9759863945578235, metadata={
         "postcode": "01234", "north": 51.5, "note": "x"})
@@ -155,11 +162,11 @@ def test_audio_elsewhere_is_pointed_at_not_copied(tmp_path: Path) -> None:
 
 
 def test_what_was_left_out_is_counted() -> None:
-    left_out = tuple(LeftOut(f"u{n}", "no such recording") for n in range(8))
+    gone = LeftOut("recording", "corpus", "no such file")
+    left_out = tuple(merged(replace(gone, names=(f"u{n}",)) for n in range(8)))
     lines = Prepared(Path("m.jsonl"), 2, 1, left_out, outside=False).describe().splitlines()
-    assert lines[0] == "m.jsonl: 2 utterances of 1 speakers"
-    assert lines[1] == "left out u0: no such recording"
-    assert lines[-1] == "left out 3 more: no such recording"
+    assert lines == ["m.jsonl: 2 utterances of 1 speakers",
+                     "corpus: 8 recordings left out: no such file (u0, u1, u2, u3, u4, …)"]
 
 
 @pytest.mark.parametrize(("given", "canonical"), [

@@ -16,6 +16,7 @@ import soundfile
 
 from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError, ManifestError, PluginError, RunError
+from evalkit.core.ledger import LeftOut
 from evalkit.run.pipeline import WordOptions, complete
 from evalkit.run.rescore import rescore
 from evalkit.run.runner import run
@@ -199,7 +200,8 @@ def test_score_takes_corrected_transcripts(tiny_corpus: Path, tmp_path: Path) ->
     folder = rescore(tmp_path / "run", manifest=corrected)
     texts = folder.utterances().set_index("utterance_id")["text"]
     assert texts["u7"] == "off" and len(texts) == 12
-    assert folder.record().left_out == [f"{corrected}: 1 utterances are not in the run"]
+    assert folder.record().left_out == [
+        LeftOut("utterance", str(corrected), "not in the run", names=("new",))]
     corrected.write_text('{"id": "u7", "text": "off"}\n')
     with pytest.raises(ManifestError, match=r"no line for 11 utterances of the run, such as 'u0'"):
         rescore(tmp_path / "run", manifest=corrected)

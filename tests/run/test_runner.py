@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 from evalkit.run.given import score
 from evalkit.run.runner import Work, run
@@ -188,7 +189,9 @@ def test_score_needs_no_audio(tmp_path: Path) -> None:
     assert (row.value, row.n, row.n_failed) == (3 / 4, 2, 1)
     failed = folder.scores().query("utterance_id == 'c' and metric == 'wer'")["error"].item()
     assert failed.startswith("NoHypothesis")
-    assert "'zz'" in folder.record().left_out[0]
+    assert folder.record().left_out == [LeftOut("hypothesis", str(tmp_path / "h.jsonl"),
+                                                "no such utterance in the manifest",
+                                                names=("zz",))]
 
 
 def test_score_loads_neither_torch_nor_audio_packages(tiny_corpus: Path, tmp_path: Path) -> None:
