@@ -9,9 +9,10 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Utterance
 from evalkit.metrics.units import unparted
-from evalkit.metrics.words import WordErrors
+from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
 
-BY_WORDS, BY_SCRIPT = ("wer", "cer"), ("mixed_error_rate", "cer")
+BY_WORDS = WordErrors.name, CharacterErrors.name
+BY_SCRIPT = MixedErrors.name, CharacterErrors.name
 """What hypotheses are scored by where nobody says it."""
 
 
