@@ -59,7 +59,7 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics:
         raise ConfigError(f"{manifest}: no utterance has a text to compare with; are --manifest "
                           "and --hypotheses in each other's place?")
     if not metrics:
-        usual = [Plugin(name=name) for name in usual_metrics(utterances)]
+        usual = [Plugin(name=name) for name in usual_metrics(utterances, say)]
         config = config.model_copy(update={"metrics": usual})
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.protocols import Metric
+from evalkit.core.text import count
 from evalkit.core.types import Utterance
 from evalkit.metrics.units import unparted
 from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
@@ -16,9 +17,16 @@ BY_SCRIPT = MixedErrors.name, CharacterErrors.name
 """What hypotheses are scored by where nobody says it."""
 
 
-def usual_metrics(utterances: Iterable[Utterance]) -> tuple[str, ...]:
-    """BY_SCRIPT where any reference is in writing that does not part words by spaces."""
-    return BY_SCRIPT if any(unparted(u.text or "") for u in utterances) else BY_WORDS
+def usual_metrics(utterances: Iterable[Utterance], say: Callable[[str], None]) -> tuple[str, ...]:
+    """BY_SCRIPT where any reference is in writing that does not part words by spaces, which
+    ``say`` is told; else BY_WORDS."""
+    scripts = [script for u in utterances if (script := unparted(u.text or ""))]
+    if not scripts:
+        return BY_WORDS
+    say(f"note: {count(len(scripts), 'reference')} in {', '.join(sorted(set(scripts)))} writing, "
+        f"which does not part words by spaces: measuring {' and '.join(BY_SCRIPT)}, not "
+        f"{BY_WORDS[0]}")
+    return BY_SCRIPT
 
 
 def without_words(metrics: Iterable[Metric], utterances: Sequence[Utterance],
@@ -41,6 +49,6 @@ def _without_words(metric: WordErrors, utterances: Sequence[Utterance]) -> Itera
     why = (f"{', '.join(sorted(set(scripts.values())))} writing does not part words by spaces; "
            "measure mixed_error_rate or cer")
     if len(scripts) == len(texts):
-        raise ConfigError(f"{metric.name}: every reference is without words: {why}, or {{name: "
-                          f"{metric.name}, unit: space}} where the words were parted beforehand")
+        raise ConfigError(f"{metric.name}: no reference has words to count: {why}, or "
+                          f"{metric.name} with unit=space where the words were parted beforehand")
     yield LeftOut("utterance", metric.name, why, len(scripts), tuple(scripts)[:NAMED])

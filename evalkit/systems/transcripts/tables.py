@@ -19,13 +19,19 @@ def read_csv(lines: Sequence[Line], keys: Keys) -> Iterator[Transcript]:
         rows = csv.reader((line + "\n" for _, line in lines), delimiter=delimiter, strict=True)
         header = next(rows)
         of_id, of_text = (header.index(key) for key in _columns(header, keys))
+        number = _next_line(lines, rows.line_num)
         for row in rows:
-            number = lines[min(rows.line_num, len(lines)) - 1][0]
             if len(row) != len(header):
                 raise ValueError(f"{len(row)} columns, and the header has {len(header)}")
             yield Transcript(_identifier(keys, header[of_id], row[of_id]), row[of_text], number)
+            number = _next_line(lines, rows.line_num)
     except (csv.Error, ValueError) as error:
         raise BadLineError(number, str(error)) from error
+
+
+def _next_line(lines: Sequence[Line], done: int) -> int:
+    """The number of the line after the first ``done``, of the last where there is none."""
+    return lines[min(done, len(lines) - 1)][0]
 
 
 def delimiter_of(header: str, keys: Keys) -> str:
