@@ -18,6 +18,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from evalkit.audio import RESAMPLER, active_power, load, resample
 from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.names import offer
 from evalkit.core.types import Audio, Utterance
 
 VERSION = 1
@@ -80,7 +81,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f"no noise {self.kind!r}; there are {', '.join(KINDS)}")
+            raise ConfigError(f"no noise {self.kind!r}; {offer(self.kind, KINDS)}")
         if not math.isfinite(self.snr_db):
             raise ConfigError(f"snr_db must be a finite number of decibels, not {self.snr_db}")
         if self.voices < 1:

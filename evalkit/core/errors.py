@@ -47,8 +47,8 @@ class UtteranceError(EvalkitError):
         return type(self), (self.kind, self.reason)
 
 
-def one_line(message: object) -> str:
-    """``message`` as one line of at most 300 printable characters."""
-    text = " ".join(str(message).split())
+def one_line(message: object, longest: int = 300) -> str:
+    """``message`` as one line of at most ``longest`` printable characters."""
+    text = " ".join(str(message)[:10 * longest].split())
     text = "".join(c if c.isprintable() else "?" for c in text)
-    return text if len(text) <= 300 else text[:299] + "…"
+    return text if len(text) <= longest else text[:longest - 1] + "…"

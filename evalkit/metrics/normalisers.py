@@ -20,6 +20,7 @@ from functools import cache
 from importlib.metadata import version
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.metrics.letters import (
     APOSTROPHES,
     JOINERS,
@@ -54,7 +55,7 @@ class Normaliser:
 def normaliser(name: str) -> Normaliser:
     """The normaliser of that name. Raises ConfigError, listing the names, for another."""
     if name not in _MAKERS:
-        raise ConfigError(f"no text normaliser {name!r}; there are {', '.join(_MAKERS)}")
+        raise ConfigError(f"no text normaliser {name!r}; {offer(name, _MAKERS)}")
     return _MAKERS[name]()
 
 

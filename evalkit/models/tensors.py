@@ -53,7 +53,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 def padded(waves: Sequence[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
     """Waveforms padded with zeros to (n, longest), and their lengths (n,), on ``device``."""
-    tensors = [torch.as_tensor(wave, dtype=torch.float32, device=device) for wave in waves]
+    tensors = [torch.tensor(wave, dtype=torch.float32, device=device) for wave in waves]
     return (nn.utils.rnn.pad_sequence(tensors, batch_first=True),
             torch.tensor([len(wave) for wave in waves], device=device))
 

@@ -7,10 +7,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
+from evalkit.core.endings import failure_of
 from evalkit.core.errors import EvalkitError, UtteranceError
 from evalkit.core.types import Audio, Utterance
+from evalkit.run.exchange import handed
+from evalkit.run.guard import guarded
 
 T = TypeVar("T")
 
@@ -26,8 +30,8 @@ def attempt(function: Callable[..., T], *values: Any) -> T | UtteranceError:
         return error
     except EvalkitError:
         raise
-    except Exception as error:  # a model may raise anything on one odd recording
-        return UtteranceError(type(error).__name__, str(error) or "no reason given")
+    except Exception as error:  # a library may raise anything on one odd recording
+        return failure_of(error)
 
 
 @dataclass
@@ -49,35 +53,42 @@ class Answer:
 
 
 def ask(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None,
-        heard: Sequence[Audio | UtteranceError | None]) -> list[Answer]:
-    """An answer for every one of ``heard``, in one batch of those that are audio, at ``rate`` Hz.
+        heard: Sequence[Audio | UtteranceError | None], take: Callable[[Any, Audio], Any]
+        ) -> list[Answer]:
+    """An answer for every one of ``heard``, in one batch of those that are audio, at ``rate`` Hz:
+    what ``take(result, audio)`` accepts of the system's results.
 
     Where the batch fails, each utterance is tried alone, so that only the guilty one has an
-    error. Raises EvalkitError for what is not about one utterance."""
+    error."""
     answers = [Answer(audio) for audio in heard]
     for answer in answers:
         answer.convert(rate)
     ready = [answer for answer in answers if isinstance(answer.value, Audio)]
     if ready:
-        _put(function, ready)
+        _put(function, ready, take)
     return answers
 
 
-def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer]) -> None:
+def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
+         take: Callable[[Any, Audio], Any]) -> None:
     batch = [answer.value for answer in asked]
+    given = [handed(audio) for audio in batch]
     started = time.perf_counter()
-    results: list[Any] | UtteranceError = attempt(lambda: list(function(batch)))
+    # One more than there should be is enough to see that there are too many.
+    results: list[Any] | UtteranceError = attempt(
+        guarded, lambda: list(islice(function(given), len(batch) + 1)))
     elapsed = time.perf_counter() - started
     if not isinstance(results, UtteranceError) and len(results) != len(batch):
-        results = UtteranceError("WrongCount", f"{len(results)} results of {len(batch)} utterances")
+        many = "more" if len(results) > len(batch) else len(results)
+        results = UtteranceError("WrongCount", f"{many} results of {len(batch)} utterances")
     if not isinstance(results, UtteranceError):
         length = sum(audio.duration for audio in batch)
         for answer, audio, result in zip(asked, batch, results, strict=True):
             answer.seconds = elapsed * (audio.duration / length if length else 1 / len(batch))
-            answer.value = result
+            answer.value = attempt(guarded, take, result, audio)
     elif len(asked) > 1:
         for answer in asked:
-            _put(function, [answer])
+            _put(function, [answer], take)
     else:
         asked[0].value = results
 

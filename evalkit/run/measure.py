@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Output, Utterance
+from evalkit.core.types import Audio, Measurement, Output, Utterance
 from evalkit.run.batches import attempt
+from evalkit.run.exchange import handed, handed_utterance, taken_measurements
+from evalkit.run.guard import guarded
 from evalkit.run.stages import UtteranceWork
 from evalkit.store.outputs import Row
 
@@ -27,11 +30,18 @@ def measure(metric: Metric, work: UtteranceWork) -> list[Row]:
     utterance = work.utterance if "text" in metric.needs else replace(work.utterance, text=None)
     outcome: Any = next(errors, None)
     if outcome is None:
-        outcome = attempt(metric.measure, utterance, Output(**needed))
+        outcome = attempt(guarded, _measured, metric, utterance, needed)
     if isinstance(outcome, UtteranceError):
         return failed_scores(metric, utterance, str(outcome))
     return [{"utterance_id": utterance.id, "metric": name, "amount": m.amount, "weight": m.weight,
              "error": None} for name, m in outcome.items()]
+
+
+def _measured(metric: Metric, utterance: Utterance, parts: Mapping[str, Any]
+              ) -> dict[str, Measurement]:
+    given: dict[str, Any] = {name: handed(part) if isinstance(part, Audio) else part
+                             for name, part in parts.items()}
+    return taken_measurements(metric.measure(handed_utterance(utterance), Output(**given)), metric)
 
 
 def failed_scores(metric: Metric, utterance: Utterance, error: str) -> list[Row]:

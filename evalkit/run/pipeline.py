@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Protocol, cast
 
 from evalkit.core.alignment import Alignment, Costs, align
 from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.endings import making
 from evalkit.core.errors import PluginError
 from evalkit.core.plugins import create
 from evalkit.core.protocols import (
@@ -21,6 +22,9 @@ from evalkit.core.protocols import (
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
 from evalkit.metrics.units import mixed, unparted, words
+from evalkit.run.declared import check_declared, check_identity, check_rate
+from evalkit.run.exchange import handed_utterance
+from evalkit.run.surroundings import undisturbed
 from evalkit.store.documents import run as documents
 
 PROTOCOLS: Mapping[str, type] = {
@@ -75,17 +79,17 @@ GROUPS = {"enhanced": "enhancers", "recognised": "recognizers", "embedded": "enc
 
 
 def build_part(group: str, plugin: Plugin) -> Any:
-    """The plug-in. Raises PluginError for one that lacks a member of its protocol, or whose
-    ``batch`` is no number of utterances, and as evalkit.core.plugins.create does."""
-    part = create(group, plugin.name, plugin.options)
-    protocol = Recalled if _recalls(part) else PROTOCOLS[group]
-    missing = sorted(members(protocol) - set(dir(part)))
-    if missing:
-        raise PluginError(f"{group} plug-in {plugin.name!r} has no {missing[0]!r}, which every "
-                          f"{protocol.__name__} needs; see docs/extending.md")
-    if "batch" in members(protocol) and not (isinstance(part.batch, int) and part.batch >= 1):
-        raise PluginError(f"{group} plug-in {plugin.name!r}: batch must be a whole number from 1, "
-                          f"not {part.batch!r}")
+    """The plug-in. Raises PluginError for one that lacks a member of its protocol, or of which
+    one is not as the protocol says, and as evalkit.core.plugins.create does."""
+    who = f"{group} plug-in {plugin.name!r}"
+    with making(who), undisturbed():
+        part = create(group, plugin.name, plugin.options)
+        protocol = Recalled if _recalls(part) else PROTOCOLS[group]
+        missing = sorted(members(protocol) - set(dir(part)))
+        if missing:
+            raise PluginError(f"{who} has no {missing[0]!r}, which every {protocol.__name__} "
+                              "needs; see docs/extending.md")
+        check_declared(part, members(protocol), who)
     return part
 
 
@@ -102,9 +106,19 @@ def members(protocol: type) -> set[str]:
 
 def build_pipeline(config: PipelineConfig) -> Pipeline:
     """Raises PluginError and ConfigError as build_part does."""
-    parts = {stage: build_part(GROUPS[stage], plugin)
+    parts = {stage: _identified(GROUPS[stage], plugin)
              for stage, plugin in plugins_of(config).items()}
     return Pipeline(parts.get("enhanced"), parts.get("recognised"), parts.get("embedded"))
+
+
+def _identified(group: str, plugin: Plugin) -> Any:
+    """The plug-in, which says what it is."""
+    part, who = build_part(group, plugin), f"{group} plug-in {plugin.name!r}"
+    with making(who), undisturbed():
+        check_identity(part, who)
+        if not _recalls(part):
+            check_rate(part, who)
+    return part
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,16 @@ def build_metrics(plugins: Iterable[Plugin]) -> list[Metric]:
 
 def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) -> Condition | None:
     """The condition, given the corpus whose voices it may use."""
-    return None if plugin is None else build_part("conditions", plugin).bind(utterances)
+    if plugin is None:
+        return None
+    part, who = build_part("conditions", plugin), f"conditions plug-in {plugin.name!r}"
+    with making(who), undisturbed():
+        bound = part.bind(tuple(handed_utterance(utterance) for utterance in utterances))
+        missing = sorted(members(Condition) - set(dir(bound)))
+        if missing:
+            raise PluginError(f"{who}: bind gave {bound!r}, which has no {missing[0]!r}")
+        check_identity(bound, who)
+    return cast(Condition, bound)
 
 
 def applicable(metric: Metric, pipeline: PipelineConfig, *, changed: bool) -> bool:

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evalkit.core.config import PipelineConfig, Plugin
-from evalkit.core.errors import RunError, UtteranceError
+from evalkit.core.endings import making
+from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Audio, Hypothesis
 from evalkit.run import stages
-from evalkit.run.batches import ask, by_length
+from evalkit.run.batches import by_length
+from evalkit.run.exchange import handed
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
 from evalkit.run.stages import UtteranceWork, failure
+from evalkit.run.surroundings import surroundings, undisturbed
 from evalkit.store.outputs import OutputStore, Row
 
 
@@ -54,6 +58,7 @@ class Todo:
     replays: bool
 
 
+@surroundings()
 def make(shard: Shard, run: Path) -> Made:
     """Makes whatever of the shard is not in the store of ``run``. An utterance that fails costs
     its own rows only; an EvalkitError that is not about one utterance is raised."""
@@ -205,19 +210,31 @@ def _system(config: PipelineConfig, stage: str) -> Any:
 
 @lru_cache(maxsize=16)
 def _warm_system(group: str, plugin: str, _identity: str) -> Any:
-    part = build_part(group, Plugin.model_validate_json(plugin))
+    known = Plugin.model_validate_json(plugin)
+    part, who = build_part(group, known), f"{group} plug-in {known.name!r}"
     verbs: Mapping[str, Callable[[], Any]] = {
         "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
         "encoders": lambda: part.embed}
     if group == "enhancers" or part.needs_audio:
-        _warm_up(verbs[group](), part.rate)
+        with making(who), undisturbed():
+            _warm_up(verbs[group](), part.rate)
     return part
 
 
 def _warm_up(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None) -> None:
-    """A second of faint noise, so that loading a model is not timed."""
+    """A second of faint noise, so that loading a model is not timed. A system need not take noise
+    for speech; a mistake of the user's, such as a model that is not there, ends the run."""
+    from evalkit.audio import resample
+
     noise = 1e-3 * np.random.default_rng(0).standard_normal(16_000, dtype=np.float32)
-    ask(function, rate, [Audio(noise, 16_000)])
+    try:
+        list(islice(function([handed(resample(Audio(noise, 16_000), rate))]), 1))
+    except UtteranceError:
+        return
+    except EvalkitError:
+        raise
+    except Exception:
+        return
 
 
 def _metric(plugin: Plugin) -> Metric:

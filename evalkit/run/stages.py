@@ -13,6 +13,7 @@ import numpy as np
 from evalkit.core.errors import UtteranceError
 from evalkit.core.files import replacing
 from evalkit.core.protocols import (
+    Condition,
     Enhancer,
     Listener,
     Recalled,
@@ -21,6 +22,14 @@ from evalkit.core.protocols import (
 )
 from evalkit.core.types import Audio, Hypothesis, Utterance
 from evalkit.run.batches import Answer, ask, attempt, slices
+from evalkit.run.exchange import (
+    handed,
+    taken_embedding,
+    taken_enhanced,
+    taken_heard,
+    taken_hypothesis,
+)
+from evalkit.run.guard import guarded
 from evalkit.run.plan import Cell
 from evalkit.store.outputs import OutputStore, Row
 
@@ -70,7 +79,7 @@ def hear(work: UtteranceWork, cell: Cell) -> None:
     work.source = attempt(_read, utterance, utterance.audio, cell.channel)
     work.input = work.reference_audio = work.source
     if cell.condition is not None:
-        work.input = attempt(cell.condition.apply, work.source, bare(utterance))
+        work.input = attempt(_under, cell.condition, work.source, bare(utterance))
     if utterance.reference_audio is not None:
         resampled.value = attempt(_read, utterance, utterance.reference_audio, cell.channel)
         if isinstance(work.source, Audio):
@@ -79,8 +88,18 @@ def hear(work: UtteranceWork, cell: Cell) -> None:
     source = value_of(work.source)
     work.note("heard", _error_in(work.input), resampled=sorted(resampled.resampled),
               source_rate=source and source.rate, seconds=source and source.duration,
-              changed=isinstance(work.input, Audio) and work.input is not work.source,
-              **levels(work.input))
+              changed=_changed(work), **levels(work.input))
+
+
+def _under(condition: Condition, speech: Audio, utterance: Utterance) -> Audio:
+    """What is heard of ``speech`` under a condition."""
+    return guarded(lambda: taken_heard(condition.apply(handed(speech), utterance), speech))
+
+
+def _changed(work: UtteranceWork) -> bool:
+    """Whether the condition made other samples of the recording."""
+    return (isinstance(work.input, Audio) and isinstance(work.source, Audio)
+            and not np.array_equal(work.input.samples, work.source.samples))
 
 
 def _error_in(value: Any) -> UtteranceError | None:
@@ -109,7 +128,8 @@ def levels(audio: Audio | UtteranceError | None) -> dict[str, float | None]:
 def enhance(group: Sequence[UtteranceWork], enhancer: Enhancer) -> None:
     """Each enhancer output at its input's rate and length, aligned to the input."""
     for batch in slices(group, enhancer.batch):
-        answers = ask(enhancer.enhance, enhancer.rate, [work.input for work in batch])
+        answers = ask(enhancer.enhance, enhancer.rate, [work.input for work in batch],
+                      lambda made, heard: taken_enhanced(made, heard, enhancer.delay))
         for work, answer in zip(batch, answers, strict=True):
             aligned = attempt(_align, answer.value, work.input, enhancer.delay)
             work.audio, lag = (aligned, None) if isinstance(aligned, UtteranceError) else aligned
@@ -124,8 +144,6 @@ def _align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
     """What an enhancer made of ``heard``, without its lag, and the lag in seconds."""
     from evalkit import audio as waveform
 
-    if not np.isfinite(made.samples).all():
-        raise UtteranceError("NotFinite", "the enhancer's output holds NaN or infinite samples")
     back = waveform.resample(made, heard.rate)
     lag = waveform.measure_lag(back, heard, stated=delay)
     aligned = waveform.advance(back, lag)
@@ -134,8 +152,8 @@ def _align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
 
 def recognise(group: Sequence[UtteranceWork], recognizer: Recognizer | Recalled) -> None:
     """A hypothesis each, of a system that hears or that looks it up."""
-    answers = (_hearing(group, recognizer, recognizer.transcribe) if recognizer.needs_audio
-               else _recalling(group, recognizer))
+    answers = (_hearing(group, recognizer, recognizer.transcribe, taken_hypothesis)
+               if recognizer.needs_audio else _recalling(group, recognizer, taken_hypothesis))
     for work, answer in answers:
         work.hypothesis = answer.value
         text = answer.value.text if isinstance(answer.value, Hypothesis) else None
@@ -145,27 +163,30 @@ def recognise(group: Sequence[UtteranceWork], recognizer: Recognizer | Recalled)
 
 def embed(group: Sequence[UtteranceWork], encoder: SpeakerEncoder | Recalled) -> None:
     """A unit vector each, of a system that hears or that looks it up."""
-    answers = (_hearing(group, encoder, encoder.embed) if encoder.needs_audio
-               else _recalling(group, encoder))
+    answers = (_hearing(group, encoder, encoder.embed, taken_embedding)
+               if encoder.needs_audio else _recalling(group, encoder, taken_embedding))
     for work, answer in answers:
-        vector = value_of(answer.value)
-        work.note("embedded", _error_in(answer.value),
-                  embedding=None if vector is None else vector.astype(np.float32),
+        work.note("embedded", _error_in(answer.value), embedding=value_of(answer.value),
                   processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
 
 
 def _hearing(group: Sequence[UtteranceWork], part: Listener,
-             function: Callable[[list[Audio]], Iterable[Any]]
+             function: Callable[[list[Audio]], Iterable[Any]], take: Callable[[Any], Any]
              ) -> Iterator[tuple[UtteranceWork, Answer]]:
     for batch in slices(group, part.batch):
-        yield from zip(batch, ask(function, part.rate, [work.audio for work in batch]),
-                       strict=True)
+        answers = ask(function, part.rate, [work.audio for work in batch],
+                      lambda made, _: take(made))
+        yield from zip(batch, answers, strict=True)
 
 
-def _recalling(group: Sequence[UtteranceWork], part: Recalled
+def _recalling(group: Sequence[UtteranceWork], part: Recalled, take: Callable[[Any], Any]
                ) -> Iterator[tuple[UtteranceWork, Answer]]:
     for work in group:
-        yield work, Answer(attempt(part.recall, bare(work.utterance)))
+        yield work, Answer(attempt(guarded, _recalled, part, work.utterance, take))
+
+
+def _recalled(part: Recalled, utterance: Utterance, take: Callable[[Any], Any]) -> Any:
+    return take(part.recall(bare(utterance)))
 
 
 def keep_audio(work: UtteranceWork, stages: Mapping[str, str], made: Iterable[str],

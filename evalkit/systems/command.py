@@ -4,7 +4,8 @@
 
 ``run`` is split as a shell would and run without one, where evalkit was started. ``{input}``
 and ``{output}`` become paths of WAV files (16-bit, one channel) in a temporary folder. It is run
-anew for every utterance, and its starting up counts as processing time.
+anew for every utterance, and its starting up counts as processing time. It may use LONGEST_PRINT
+and LONGEST_FILE; what it has started ends with it (evalkit.systems.minder), and it with evalkit.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
+import stat
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +27,16 @@ from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis
+
+MINDER = str(Path(__file__).with_name("minder.py"))
+LONGEST_PRINT = 1 << 20
+"""Bytes of standard output, a hypothesis."""
+LONGEST_FILE = 1 << 28
+"""Bytes of a file that the command makes in its temporary folder."""
+LOOK = 0.1
+"""Seconds between two looks at how much it has written."""
+LONGEST_END = 2.0
+"""Seconds within which what the command has started is ended."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +75,7 @@ class CommandEnhancer:
     def _enhance(self, speech: Audio) -> Audio:
         with _scratch() as folder:
             _execute(self.run, speech, folder, self.timeout_s)
-            output = folder / "output.wav"
-            if not output.exists():
-                raise UtteranceError("CommandFailed", "it wrote no {output}")
-            made = waveform.load(output)
+            made = waveform.load(_written(folder / "output.wav"))
         if made.rate != speech.rate:
             raise UtteranceError(
                 "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")
@@ -150,25 +160,63 @@ def _execute(run: str | Sequence[str], speech: Audio, folder: Path, timeout: flo
     arguments = [argument.replace("{input}", str(source)).replace("{output}", str(target))
                  for argument in _split(run)]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as errors:
-        code = _wait(subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out,
-                                      stderr=errors, process_group=0), timeout)
+        minder = subprocess.Popen([sys.executable, "-I", "-S", MINDER, str(os.getpid()),
+                                   *arguments], stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=errors, process_group=0)
+        try:
+            code = _wait(minder, folder, timeout)
+        finally:
+            _end(minder)
+    _check_sizes(folder)
     if code:
         ended = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
         raise UtteranceError("CommandFailed", f"{ended}: {_last_line(folder / 'stderr')}")
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float) -> int:
-    """The exit code. Whatever ends the waiting, no process of the command's group stays."""
+def _wait(minder: subprocess.Popen[bytes], folder: Path, timeout: float) -> int:
+    """The exit code. Raises UtteranceError after ``timeout`` seconds, or once it wrote too much."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        with suppress(subprocess.TimeoutExpired):
+            return minder.wait(min(LOOK, max(0.0, deadline - time.monotonic())))
+        _check_sizes(folder)
+    raise UtteranceError("CommandTimeout", f"not done after {timeout:g} s")
+
+
+def _end(minder: subprocess.Popen[bytes]) -> None:
+    """Whatever ended the waiting, no process of the command stays."""
+    minder.terminate()
     try:
-        return process.wait(timeout)
-    except subprocess.TimeoutExpired as error:
-        raise UtteranceError("CommandTimeout", f"not done after {timeout:g} s") from error
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        minder.wait(LONGEST_END)
+    except subprocess.TimeoutExpired:
+        minder.kill()
+        minder.wait()
+
+
+def _check_sizes(folder: Path) -> None:
+    """Raises UtteranceError where the command wrote more than it may."""
+    for name, most in (("stdout", LONGEST_PRINT), ("stderr", LONGEST_FILE),
+                       ("output.wav", LONGEST_FILE)):
+        with suppress(FileNotFoundError):
+            if (folder / name).lstat().st_size > most:
+                raise UtteranceError("TooMuchOutput", f"it wrote more than {most >> 20} MiB "
+                                     f"{'as' if '.' in name else 'to'} {name}")
+
+
+def _written(output: Path) -> Path:
+    """``output``, a file. A link, a folder, a pipe or a device is not read."""
+    try:
+        mode = output.lstat().st_mode
+    except FileNotFoundError:
+        raise UtteranceError("CommandFailed", "it wrote no {output}") from None
+    if not stat.S_ISREG(mode):
+        raise UtteranceError("CommandFailed", "what it made as {output} is no regular file; it "
+                                              "must write a WAV file there")
+    return output
 
 
 def _last_line(path: Path) -> str:
-    lines = path.read_text("utf-8", errors="replace").split("\n")
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - (1 << 16)))
+        lines = file.read().decode("utf-8", errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

@@ -221,7 +221,7 @@ def test_texts_that_cannot_be_aligned_are_failures():
 def test_misspelt_options_are_refused():
     assert create("metrics", "wer", {"normaliser": "none"}) == WordErrors("none")
     for options, message in (({"normaliser": "wisper"}, "no text normaliser 'wisper'"),
-                             ({"costs": "nist"}, "costs: Input should be"),
+                             ({"costs": "nist"}, "costs: must be 'levenshtein' or"),
                              ({"normalizer": "basic"}, "has no option 'normalizer'")):
         with pytest.raises(ConfigError, match=message):
             create("metrics", "wer", options)

@@ -14,6 +14,7 @@ import pandas as pd
 from evalkit import audio
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
 from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.names import offer
 from evalkit.core.types import Utterance
 from evalkit.run.runner import Work, run
 from evalkit.run.utterances import utterance_table
@@ -40,8 +41,8 @@ class EncoderData:
     def labels(self, column: str) -> np.ndarray:
         """Of every utterance, as text. Raises ManifestError where there is no such column."""
         if column not in self.table:
-            known = ", ".join(self.table.columns)
-            raise ManifestError(f"no column {column!r} to group speakers by; there are {known}")
+            raise ManifestError(f"no column {column!r} to group speakers by; "
+                                f"{offer(column, self.table.columns)}")
         return labels_of(self.table[column]).to_numpy(object)
 
     def groups(self, column: str) -> dict[str, str]:

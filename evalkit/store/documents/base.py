@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evalkit.core.errors import RunError, one_line
 from evalkit.core.files import replacing
+from evalkit.core.mistakes import explained
 
 GZIP = b"\x1f\x8b"
 
@@ -61,10 +62,8 @@ class Document(Part):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "document"
-            raise RunError(f"{path}: {one_line(where)}: {one_line(first['msg'])}; the file is "
-                           f"damaged: make it again with `{cls.made_by}`") from error
+            raise RunError(f"{path}: {explained(error, cls, tree)}; the file is damaged: make it "
+                           f"again with `{cls.made_by}`") from error
 
 
 def _tree(path: Path, made_by: str) -> dict[str, Any]:

@@ -1,0 +1,166 @@
+"""What plug-ins are handed, and what is taken of their results.
+
+Samples are copied both ways and what is handed out cannot be written into, so that nothing a
+plug-in does with an array, then or later, reaches another part of the run. Every result is looked
+at here, and nowhere else: what is of another type, shape, rate or length than its protocol says,
+is not finite or cannot be written as text, is the failure of its utterance.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from evalkit.core.errors import UtteranceError
+from evalkit.core.protocols import Metric
+from evalkit.core.types import Audio, Hypothesis, Measurement, Utterance
+
+LONGEST_TEXT = 1_000_000
+"""Characters of a hypothesis."""
+LARGEST_VECTOR = 65_536
+"""Numbers of an embedding."""
+LARGEST_NUMBER = 1e30
+"""Of a measurement: sums of such numbers and of their squares are finite."""
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL, and halves of characters, which UTF-8 has no bytes for."""
+ODD_SECONDS = 1.0
+"""An enhancer's output lasts from half to twice as long as its input and delay, and this longer."""
+
+
+def handed(audio: Audio) -> Audio:
+    """A copy that nobody can write into, not even by NumPy's ``setflags``."""
+    samples = audio.samples.astype(np.float32, copy=False)
+    return Audio(np.frombuffer(samples.tobytes(), np.float32), audio.rate)
+
+
+def handed_utterance(utterance: Utterance) -> Utterance:
+    """A copy with metadata of its own."""
+    return replace(utterance, metadata=deepcopy(dict(utterance.metadata)))
+
+
+def taken_enhanced(made: Any, heard: Audio, delay: float) -> Audio:
+    """What an enhancer with a ``delay`` in seconds made of ``heard``."""
+    audio = _taken_audio(made, "the enhancer's output")
+    shortest, longest = heard.duration / 2, 2 * (heard.duration + delay) + ODD_SECONDS
+    if not shortest <= audio.duration <= longest:
+        raise UtteranceError("WrongLength", f"the enhancer made {audio.duration:.4g} s of "
+                             f"{heard.duration:.4g} s; it must keep the length")
+    return audio
+
+
+def taken_heard(made: Any, speech: Audio) -> Audio:
+    """What a condition made of ``speech``."""
+    audio = _taken_audio(made, "the condition's output")
+    if audio.rate != speech.rate:
+        raise UtteranceError("WrongRate", f"the condition made {audio.rate} Hz of {speech.rate} "
+                                          "Hz; it must keep the rate")
+    if len(audio.samples) != len(speech.samples):
+        raise UtteranceError("WrongLength", f"the condition made {len(audio.samples):,} samples "
+                             f"of {len(speech.samples):,}; it must keep the length")
+    return audio
+
+
+def _taken_audio(made: Any, whose: str) -> Audio:
+    made = _of_type(made, Audio, whose)
+    rate, samples = made.rate, made.samples
+    if not isinstance(rate, int | np.integer) or isinstance(rate, bool) or rate < 1:
+        raise UtteranceError("WrongRate", f"{whose} has the rate {rate!r}; it must be a whole "
+                                          "number of Hz")
+    return Audio(_floats(samples, whose, " with full scale ±1"), int(rate))
+
+
+def _floats(values: Any, whose: str, scale: str = "") -> np.ndarray:
+    """A private float32 copy of finite numbers, of shape (n,)."""
+    values = _of_type(values, np.ndarray, f"what {whose} holds")
+    if values.ndim != 1 or not len(values):
+        raise UtteranceError("WrongShape", f"{whose} has the shape {values.shape}; it must be (n,)")
+    if values.dtype.kind != "f":
+        raise UtteranceError("WrongType", f"{whose} holds {values.dtype}; it must be float32"
+                                          f"{scale}")
+    with np.errstate(over="ignore"):
+        copy = np.array(values, np.float32, subok=False, order="C")
+    if not np.isfinite(copy).all():
+        raise UtteranceError("NotFinite", f"{whose} holds NaN or infinite numbers")
+    return copy
+
+
+def taken_hypothesis(made: Any) -> Hypothesis:
+    """What a recognizer heard, its text such as can be written as UTF-8."""
+    made = _of_type(made, Hypothesis, "the recognizer's result")
+    text = str.__str__(_of_type(made.text, str, "the hypothesis's text"))
+    if len(text) > LONGEST_TEXT:
+        raise UtteranceError("TooLong", f"the hypothesis has {len(text):,} characters; at most "
+                                        f"{LONGEST_TEXT:,} are taken")
+    if found := UNWRITABLE.search(text):
+        raise UtteranceError("BadText", f"the hypothesis holds U+{ord(found[0]):04X}, which is no "
+                                        "character of a text")
+    return Hypothesis(text)
+
+
+def taken_embedding(made: Any) -> np.ndarray:
+    """A speaker encoder's vector, float32 of shape (dimension,)."""
+    vector = _floats(made, "the embedding")
+    if len(vector) > LARGEST_VECTOR:
+        raise UtteranceError("WrongShape", f"the embedding has {len(vector):,} numbers; at most "
+                                           f"{LARGEST_VECTOR:,} are taken")
+    if not vector.any():
+        raise UtteranceError("ZeroEmbedding", "the embedding is zero, which is like no other")
+    return vector
+
+
+def taken_measurements(made: Any, metric: Metric) -> dict[str, Measurement]:
+    """What a metric measured, under names of its facts."""
+    made = dict(_of_type(made, Mapping, f"the result of {metric.name}"))
+    if not made:
+        raise UtteranceError("NothingMeasured", f"{metric.name} gave no measurement and no error")
+    names = [name for name, fact in metric.facts.items() if not fact.derived]
+    for name in made:
+        if name not in names:
+            raise UtteranceError("WrongName", f"{metric.name} measured {name!r}, which its facts "
+                                              f"do not name; they name {', '.join(names)}")
+    return {str(name): _taken_measurement(name, value) for name, value in made.items()}
+
+
+def _taken_measurement(name: str, made: Any) -> Measurement:
+    made = _of_type(made, Measurement, f"what was measured as {name}")
+    amount, weight = _number(made.amount, f"the amount of {name}"), _number(
+        made.weight, f"the weight of {name}")
+    if weight < 0:
+        raise UtteranceError("WrongWeight", f"the weight of {name} is {weight:g}; none is negative")
+    return Measurement(amount, weight)
+
+
+def _number(value: Any, whose: str) -> float:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise UtteranceError("WrongType", f"{whose} is {_named(value)}, not a number; make it a "
+                                          "float")
+    number = float(value)
+    if not math.isfinite(number):
+        raise UtteranceError("NotFinite", f"{whose} is {number}; raise UtteranceError where "
+                                          "nothing can be measured")
+    if abs(number) > LARGEST_NUMBER:
+        raise UtteranceError("TooLarge", f"{whose} is {number:g}; at most {LARGEST_NUMBER:g} is "
+                                         "taken")
+    return number
+
+
+def _of_type(value: Any, wanted: type, whose: str) -> Any:
+    if not isinstance(value, wanted):
+        raise UtteranceError("WrongType", f"{whose} is {_named(value)}; it must be "
+                                          f"{_article(wanted.__name__)}")
+    return value
+
+
+def _named(value: Any) -> str:
+    return "None" if value is None else _article(type(value).__name__)
+
+
+def _article(name: str) -> str:
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"

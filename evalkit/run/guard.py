@@ -1,0 +1,24 @@
+"""Calling what a plug-in has: however that ends, it costs the utterance, and what it changes in the
+process ends with the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from evalkit.core.endings import failure_of, is_interruption
+from evalkit.run.surroundings import undisturbed
+
+T = TypeVar("T")
+
+
+def guarded(function: Callable[..., T], *values: Any) -> T:
+    """``function(*values)``, which calls a plug-in. Whatever ends it otherwise, SystemExit and an
+    interruption that nobody sent included, is raised as UtteranceError."""
+    try:
+        with undisturbed():
+            return function(*values)
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        raise failure_of(error) from error

@@ -1,0 +1,137 @@
+"""What a plug-in may change outside itself, put back after every call of it: the folder that the
+process is in, its standard streams, and the settings of NumPy, torch, the locale and warnings that
+decide others' numbers. NumPy's, Python's and torch's global random generators begin every call
+with seed 0, so that no result depends on what was called before. The environment stays as it is
+left: libraries set variables once for good.
+"""
+
+from __future__ import annotations
+
+import io
+import locale
+import os
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+STREAMS = {"stdout": 1, "stderr": 2}
+"""By the number of their descriptor."""
+_copies: dict[str, tuple[tuple[int, int], int]] = {}
+"""What each was open on when a shard was begun, and a copy of the descriptor."""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """The block may call a plug-in; what that changes in the process ends with the block."""
+    settings = _settings()
+    before = [read() for read, _ in settings]
+    with _open_streams():
+        _seed()
+        try:
+            yield
+        finally:
+            for (read, change), value in zip(settings, before, strict=True):
+                if read() != value:
+                    change(value)
+
+
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Around all of ``undisturbed``: leaves the global random generators of Python and NumPy as
+    they were before the block, and tells what the standard streams are."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    _copy_streams()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
+
+
+def _seed() -> None:
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.manual_seed(0)
+
+
+def _settings() -> list[tuple[Callable[[], Any], Callable[[Any], object]]]:
+    """How each is read, and how it is set."""
+    settings: list[tuple[Callable[[], Any], Callable[[Any], object]]] = [
+        (_folder, _go_back),
+        (np.geterr, lambda value: np.seterr(**value)),
+        (lambda: locale.setlocale(locale.LC_NUMERIC),
+         lambda value: locale.setlocale(locale.LC_NUMERIC, value)),
+        (sys.getrecursionlimit, sys.setrecursionlimit),
+        (lambda: list(warnings.filters), _forget_errors)]
+    if torch := sys.modules.get("torch"):
+        settings += [(torch.get_default_dtype, torch.set_default_dtype),
+                     (torch.get_num_threads, torch.set_num_threads),
+                     (torch.is_grad_enabled, torch.set_grad_enabled)]
+    return settings
+
+
+def _folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _go_back(folder: Path | None) -> None:
+    with suppress(OSError):
+        os.chdir(folder or ".")
+
+
+def _forget_errors(before: list[Any]) -> None:
+    """Drops new filters that make errors of warnings; others only decide what is shown."""
+    warnings.filters[:] = [  # type: ignore[index]
+        each for each in warnings.filters if each[0] != "error" or each in before]
+
+
+@contextmanager
+def _open_streams() -> Iterator[None]:
+    """Opens the standard streams anew where the block has closed them or put others in their
+    place, so that no file of a run is ever opened under their descriptors."""
+    objects = [(name, getattr(sys, name)) for name in STREAMS]
+    try:
+        yield
+    finally:
+        for name, (file, copy) in _copies.items():
+            if _open_on(STREAMS[name]) != file:
+                os.dup2(copy, STREAMS[name])
+        for name, stream in objects:
+            setattr(sys, name, _reopened(STREAMS[name])
+                    if stream is not None and stream.closed else stream)
+
+
+def _copy_streams() -> None:
+    """Keeps copies of what the standard descriptors are open on now."""
+    for name, number in STREAMS.items():
+        file, known = _open_on(number), _copies.get(name)
+        if file is not None and (known is None or known[0] != file):
+            if known is not None:
+                os.close(known[1])
+            _copies[name] = file, os.dup(number)
+
+
+def _open_on(descriptor: int) -> tuple[int, int] | None:
+    """The file that a descriptor is open on, None where it is closed."""
+    try:
+        state = os.fstat(descriptor)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def _reopened(number: int) -> io.TextIOWrapper:
+    """A standard stream on its descriptor, which stays open when the stream is closed."""
+    raw = io.FileIO(number, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors="backslashreplace",
+                            line_buffering=True)
