@@ -230,7 +230,7 @@ def _map(function: Callable[[Line], float], lines: Sequence[Line], workers: int)
 
 def _speak(line: Line, out: Path) -> float:
     audio = resample(espeak.speak(line.text, line.speaker.voice), RATE)
-    gain = 10 ** ((line.speaker.level - decibel(active_power(audio))) / 20)
+    gain = 10 ** ((line.speaker.level - decibel(active_power(audio, centred=False))) / 20)
     audio = Audio(audio.samples * np.float32(gain), RATE)
     save(out / line.audio, audio)
     return audio.duration
