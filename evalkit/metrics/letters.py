@@ -51,11 +51,12 @@ VISIBLE = Table(_visible)
 PICTURES = re.compile("[\u2122\u2120\u2139\u24c2\u3297\u3299\U0001f100-\U0001f2ff]")
 """Marks and emoji that compatibility (NFKC) would make letters of: ™, ℠, ℹ, Ⓜ, ㊗, 🈚 …"""
 
+_IDLE_JOINERS = re.compile("(?<=[\0-\u05ff])[\u200c\u200d]+|[\u200c\u200d]+(?=[\0-\u05ff])")
+"""Of writing in which they change no letter."""
 _NO_LETTER = re.compile(
     "(?<=[ij])\u0307+"  # what is left of İ when its case is folded
     "|(?<=\u0435)[\u0301\u0308]+"  # Russian ё, which is mostly written е
-    "|(?<=[\u0400-\u04ff])\u0301+"  # the stress of Cyrillic; ѓ and ќ are composed
-    "|(?<=[\0-\u05ff])[\u200c\u200d]+|[\u200c\u200d]+(?=[\0-\u05ff])")  # joiners that join none
+    "|(?<=[\u0400-\u04ff])\u0301+")  # the stress of Cyrillic; ѓ and ќ are composed
 _SEVERAL = {
     # Malayalam chillus and Bengali khanda ta, as they were written before Unicode had them
     "\u0d23\u0d4d\u200d": "\u0d7a", "\u0d28\u0d4d\u200d": "\u0d7b", "\u0d30\u0d4d\u200d": "\u0d7c",
@@ -92,5 +93,11 @@ _LETTERS = Table(_one)
 def unified(text: str) -> str:
     """``text``, which is in Unicode form NFKC and of folded case, with one character for whatever
     is one letter, and decimal digits of any script as 0 to 9. Of composed form (NFC)."""
+    while (changed := _unified(text)) != text:  # what is left out may have kept marks apart
+        text = changed
+    return text
+
+
+def _unified(text: str) -> str:
     text = _SEQUENCES.sub(lambda found: _SEVERAL[found[0]], text).translate(_LETTERS)
-    return unicodedata.normalize("NFC", _NO_LETTER.sub("", text))
+    return unicodedata.normalize("NFC", _NO_LETTER.sub("", _IDLE_JOINERS.sub("", text)))

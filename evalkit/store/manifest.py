@@ -98,7 +98,7 @@ def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool =
             continue
         seen[utterance.id] = number
         utterances.append(utterance)
-    silenced = []
+    silenced: list[Problem] = []
     if texts_only and not outside:
         utterances, silenced = _without_strangers(utterances, tuple(seen.values()), path.parent)
     return Manifest(path, tuple(utterances), tuple(seen.values()), tuple(problems),
@@ -110,9 +110,9 @@ def _without_strangers(utterances: Sequence[Utterance], lines: Sequence[int], ro
     """The utterances without the recordings that leave ``root``, and what those are."""
     kept, problems = [], []
     for utterance, line in zip(utterances, lines, strict=True):
-        gone = {name: None for name, path in (("audio", utterance.audio),
-                                              ("reference_audio", utterance.reference_audio))
-                if path is not None and not _inside(path, root)}
+        paths = {"audio": utterance.audio, "reference_audio": utterance.reference_audio}
+        gone: dict[str, Any] = {name: None for name, path in paths.items()
+                                if path is not None and not _inside(path, root)}
         problems += [Problem(line, name, "leaves the corpus folder") for name in gone]
         kept.append(replace(utterance, **gone) if gone else utterance)
     return kept, problems
