@@ -45,6 +45,7 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
     columns = ["pipeline", "condition", *(heading(name, facts[name]) for name in metrics)]
     print_table(columns, [[*key, *(cell.get(name, "") for name in metrics)]
                           for key, cell in cells.items()])
+    print(line("; ".join(f"{name}: {facts[name].named(name)}" for name in metrics)))
     for failure in summary.failures:
         print(line(str(failure)))
 
