@@ -85,7 +85,7 @@ class Pairing:
         for key, (base, candidate) in self._cells.items():
             n = np.array([base.n, candidate.n])
             lost = int(n[0][n[0] != n[1]].sum()) + len(base.failed)
-            if lost:
+            if lost and self.base.facts.metrics[key[2]].part_of is None:
                 yield LeftOut("utterance", f"comparison: {', '.join(key)}", "no value of it, or of "
                               "others of its speaker, in one of the two versions", lost)
         for cell, (before, after) in self._trials.items():
