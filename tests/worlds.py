@@ -24,6 +24,7 @@ import soundfile
 from evalkit.cohorts.discovery import Settings, discover
 from evalkit.cohorts.findings import Discovery, write_discovery
 from evalkit.cohorts.loading import Subject
+from evalkit.cohorts.postcodes import PostalCodes
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.compare.baseline import Candidate
 from evalkit.core.alignment import align
@@ -78,7 +79,7 @@ class World(NamedTuple):
 
     def people(self, *, higher_is_better: bool = False) -> Speakers:
         return speakers_of(self.rows, self.utterances, higher_is_better=higher_is_better,
-                         vectors=self.vectors, attributes=POSTCODES)
+                         vectors=self.vectors, postcodes=PostalCodes(POSTCODES, []))
 
 
 def make_world(seed: int = 0, *, speakers: int = 96, utterances: int = 6, factor: float = 3.0,
@@ -190,7 +191,8 @@ def planted(seed: int = 0, sizes: Sequence[int] = (20, 20, 20), worse: Sequence[
     after = np.round(after * np.array(worse, float)[group])
     blocks = [Block(speaker=f"s{i:03}", labels=[[f"g{group[i]}"]],
                     utterances=[f"u{i:03}-{k}" for k in range(10)]) for i in range(len(group))]
-    base = Baseline(name="base", facts=FACTS, columns=["place"], blocks=blocks, trials=[],
+    base = Baseline(name="base", facts=FACTS, columns=["place"], left_out=[],
+                    blocks=blocks, trials=[],
                     scores=[cell(metric, before, weight)])
     return base, Candidate("candidate", FACTS, frozenset(base.block_of),
                            [cell(metric, after, weight)], [])
@@ -359,12 +361,13 @@ class FakeRun:
         """What the runner would sum up."""
         columns = ["pipeline", "condition", "metric", "value", "n", "n_failed", "n_speakers"]
         rows = scores.summarise(self.table())[columns].to_dict("records")
-        kinds = Counter((row["pipeline"], row["condition"], row["metric"],
-                         row["error"].split(":")[0]) for row in self.scores if row["error"])
+        kinds = Counter((row["pipeline"], row["condition"], row["metric"], row["error"])
+                        for row in self.scores if row["error"])
         return Summary.model_validate({
             "scores": rows, "trials": self.trials,
-            "failures": [{"pipeline": p, "condition": c, "metric": m, "kind": kind, "n": n}
-                         for (p, c, m, kind), n in sorted(kinds.items())],
+            "failures": [{"pipeline": p, "condition": c, "metrics": [m], "why": why, "n": n,
+                          "kind": why.split(":")[0], "of": 48, "names": []}
+                         for (p, c, m, why), n in sorted(kinds.items())],
             "efficiency": [{"pipeline": p, "condition": c, "seconds": 36.0,
                             "processing_seconds": 1.8, "rtf": 0.05}
                            for p in self.pipelines for c in self.conditions]})

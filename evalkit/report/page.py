@@ -22,8 +22,8 @@ from evalkit.report.exports import FINDINGS, TABLES, write_findings, write_table
 from evalkit.report.markdown import in_brief
 from evalkit.report.recordings import COPIES
 from evalkit.report.reported import ReportedRun
-from evalkit.report.section import Filled, fill
-from evalkit.report.sections import all_sections
+from evalkit.report.section import Filled
+from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.store.runfolder import RunFolder
 
@@ -31,21 +31,22 @@ PAGE = "index.html"
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
-                 markdown: Path | None = None) -> Path:
+                 markdown: Path | None = None, allowed: Sequence[str] = ()) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
 
     ``by`` names the metadata column that results are grouped by; without it, "accent" or else the
     first column of 2 to 12 values. The run folders ``earlier``, the oldest first, are set beside
-    ``run``; ``markdown`` is a file for a summary. Raises RunError for a run folder that cannot be
+    ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
+    are outcomes. Raises RunError for a run folder that cannot be
     read, ConfigError where ``by`` is no metadata column or ``out`` holds something else.
     """
     out = Path(os.path.realpath(out))
     _check_replaceable(out)
     with replacing_folder(out) as unfinished:
         subject = ReportedRun(RunFolder(Path(run)), unfinished, by,
-                              [RunFolder(Path(path)) for path in earlier])
+                              [RunFolder(Path(path)) for path in earlier], allowed)
         brief = _write(subject, unfinished)
     if markdown is not None:
         write(markdown, brief)
@@ -54,7 +55,7 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
 
 def _write(run: ReportedRun, folder: Path) -> str:
     """Writes the page and what stands beside it, and returns its summary in Markdown."""
-    sections = fill(all_sections(), run)
+    sections = filled_sections(run)
     (folder / PAGE).write_text(_render(run, sections), encoding="utf-8")
     write_tables(folder, [table for filled in sections
                           for table in filled.content.named_tables.values()])

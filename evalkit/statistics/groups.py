@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import NAMED, LeftOut, merged
+from evalkit.core.names import offer
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness
+from evalkit.statistics.grouping import (
+    check_columns,
+    group_labels,
+    is_outcome,
+    look_alikes,
+    refuse_outcomes,
+)
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.statistics.multiple import Adjustment
+from evalkit.statistics.outcome_columns import determined
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.sums import SpeakerSums, design_effect, only, speaker_sums
 
@@ -25,10 +35,14 @@ Status = Literal["ok", "insufficient", "unknown"]
 
 
 class Floors(NamedTuple):
-    """A group with fewer of either is "insufficient": shown, and in no gap."""
+    """A group with fewer of either is "insufficient": shown without an interval, which would say
+    nothing, and in no gap."""
 
     speakers: int = 5
     utterances: int = 30
+
+    def __str__(self) -> str:
+        return f"fewer than {self.speakers} speakers or {self.utterances} utterances"
 
 
 FLOORS = Floors()
@@ -55,7 +69,8 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class GroupReport:
-    """The groups that the crossed columns ``by`` make: "ok" ones first, worst first."""
+    """The groups that the crossed columns ``by`` make: "ok" ones first, worst first. ``left_out``
+    are groups that are compared with no other, and utterances without a label or a value."""
 
     by: tuple[str, ...]
     metric: str
@@ -66,6 +81,7 @@ class GroupReport:
     fairness: Fairness | None
     adjusted: Adjusted | None
     warnings: list[str]
+    left_out: list[LeftOut]
 
     def to_dict(self) -> dict[str, Any]:
         """The report in JSON's types; an undefined number is None."""
@@ -77,7 +93,7 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
                 metric: str, fact: Fact, pipeline: str | None = None,
                 condition: str | None = None, covariates: Sequence[str] | None = None,
                 floors: Floors = FLOORS, adjustment: Adjustment = "holm",
-                resampling: Resampling = DEFAULT) -> GroupReport:
+                resampling: Resampling = DEFAULT, allowed: Collection[str] = ()) -> GroupReport:
     """Compares the groups that the columns ``by`` of ``utterances`` (``utterance_id`` and
     metadata) make, crossed where there are several, on one additive metric of ``scores``, of
     which ``fact`` says what it means.
@@ -85,8 +101,10 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     ``pipeline`` may be left out where there is one; without ``condition`` all are pooled. The
     gaps of a metric that counts errors are adjusted for ``covariates``, numeric or categorical
     columns of either table, by default evalkit.statistics.adjusted.default_covariates. Raises
-    ConfigError for a column, metric, pipeline or condition that there is not."""
+    ConfigError for a column, metric, pipeline or condition that there is not, for a column of too
+    many groups, and for one that is an outcome and not ``allowed``."""
     rows = labelled(select(scores, metric, pipeline, condition), utterances, by, covariates or ())
+    outcomes = _outcomes(rows, [c for c in by if c in utterances], scores["metric"], allowed)
     sums = speaker_sums(rows, cohort="group")
     counted = _counted(rows, floors)
     compared = set(counted.index[counted["status"] == "ok"])
@@ -98,11 +116,15 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     table = _rows(counted, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
                   adjusted, resampling)
     table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
-    notes = (sums.warning, _moving_speakers(sums), _unlabelled(counted), reason)
+    notes = (sums.warning, _moving_speakers(sums), reason, *outcomes,
+             *_look_alikes(utterances, by))
+    name = str(rows["pipeline"].iloc[0])
+    where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
     return GroupReport(
-        tuple(by), metric, str(rows["pipeline"].iloc[0]), condition, adjustment, table,
+        tuple(by), metric, name, condition, adjustment, table,
         fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
-        adjusted, [note for note in notes if note])
+        adjusted, [note for note in notes if note],
+        merged([*groups_left_out(table, where, floors), *_utterances_left_out(rows, where)]))
 
 
 def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: str | None
@@ -115,7 +137,7 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
         if name is None and column == "pipeline" and len(present) > 1:
             raise ConfigError(f"several pipelines: name one of {', '.join(present)}")
         if name is not None and name not in present:
-            raise ConfigError(f"no {column} {name!r}; there are {', '.join(present)}")
+            raise ConfigError(f"no {column} {name!r}; {offer(name, present)}")
         rows = rows if name is None else rows[rows[column] == name]
     return rows
 
@@ -126,22 +148,15 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     the labels of ``by`` joined by ", ", a missing or blank one "unknown". Labels are those of the
     utterances, also where ``rows`` have a column of that name."""
     facts = utterances.set_index("utterance_id")
-    _require(facts, rows, by, covariates)
-    labels = [labels_of(rows["utterance_id"].map(facts[column]) if column in facts
-                        else rows[column]) for column in by]
+    if not by:
+        raise ConfigError("name a column to group by")
+    check_columns((*by, *covariates), facts, also=rows)
+    labels = [rows["utterance_id"].map(group_labels(facts, column)).fillna(UNKNOWN)
+              if column in facts else group_labels(rows, column) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
     more = facts.drop(columns=[c for c in facts if c in rows or c in ("group", "labelled")])
     return rows.join(more, on="utterance_id").assign(
         group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
-
-
-def _require(facts: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str],
-             covariates: Iterable[str]) -> None:
-    known = {*facts, *rows}
-    missing = [column for column in (*by, *covariates) if column not in known]
-    if not by or missing:
-        raise ConfigError(f"no column {', '.join(map(repr, missing)) or 'named'} to group or "
-                          f"adjust by; there are {', '.join(map(str, facts.columns))}")
 
 
 def plain_data(value: Any) -> Any:
@@ -169,8 +184,27 @@ def _counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
     blocks = np.where(measured["speaker_id"].count().reindex(table.index, fill_value=0) > 0,
                       table["n_speakers"], table["n"])
     enough = (blocks >= floors.speakers) & (table["n"] >= floors.utterances)
-    return table.assign(status=np.select([~table["labelled"].astype(bool), ~enough],
-                                         ["unknown", "insufficient"], "ok"))
+    return table.assign(enough=enough, status=np.select(
+        [~table["labelled"].astype(bool), ~enough], ["unknown", "insufficient"], "ok"))
+
+
+def _outcomes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,
+              allowed: Collection[str]) -> list[str]:
+    """What to know of ``columns`` of metadata that are outcomes and ``allowed``. Raises ConfigError
+    for another."""
+    refuse_outcomes(columns, metrics.unique(), allowed)
+    measured = rows[rows["error"].isna()]
+    if len(columns) != 1 or not determined(measured.assign(label=measured["group"])):
+        return []
+    if columns[0] not in allowed:
+        raise is_outcome(columns[0], f"it determines {measured['metric'].iloc[0]}")
+    return [f"{columns[0]} determines what was measured: its groups do not say who is served"]
+
+
+def _look_alikes(utterances: pd.DataFrame, by: Sequence[str]) -> Iterator[str]:
+    for column in by:
+        if column in utterances and (note := look_alikes(column, labels_of(utterances[column]))):
+            yield note
 
 
 def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupContrast],
@@ -183,15 +217,21 @@ def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupCon
     for group, row in counted.iterrows():
         name = str(group)
         measured = name in place
+        value = values[place[name]] if measured else NOTHING
         table.append(GroupRow(
             name, row["status"], int(row["n"]), int(row["n_failed"]), int(row["n_speakers"]),
-            float(row["weight"]), values[place[name]] if measured else NOTHING,
+            float(row["weight"]), value if row["enough"] else without_bounds(value),
             float(effect[place[name]]) if measured else np.nan,
             gaps.get(name), adjusted.ratios.get(name) if adjusted else None))
     return table
 
 
 NOTHING = Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, "t", "nothing was measured")
+
+
+def without_bounds(value: Interval) -> Interval:
+    """The estimate of a group that is too small for an interval to mean anything."""
+    return replace(value, low=np.nan, high=np.nan, warning=value.warning or f"too small: {FLOORS}")
 
 
 def _adjusted(rows: pd.DataFrame, covariates: Sequence[str] | None, level: float
@@ -214,9 +254,31 @@ def _moving_speakers(sums: SpeakerSums) -> str | None:
                        "labels are permuted within themselves")) or None
 
 
-def _unlabelled(counted: pd.DataFrame) -> str | None:
-    left_out = counted[counted["status"] != "ok"]
-    if left_out.empty:
-        return None
-    return (f"{len(left_out)} of {len(counted)} groups with {int(left_out['n'].sum())} utterances "
-            "are unknown or insufficient and are compared with no other")
+class Judged(Protocol):
+    """A row of a group's report."""
+
+    @property
+    def group(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """Whether it is compared with others."""
+        ...
+
+
+def groups_left_out(rows: Iterable[Judged], where: str, floors: Floors) -> Iterator[LeftOut]:
+    """The groups that are compared with no other."""
+    reasons = {"insufficient": f"{floors}: compared with no other", "unknown": "no label"}
+    return (LeftOut("group", where, reasons[row.status], names=(row.group,))
+            for row in rows if row.status != "ok")
+
+
+def _utterances_left_out(rows: pd.DataFrame, where: str) -> Iterator[LeftOut]:
+    """Those without a label and those without a value."""
+    for lost, why in ((~rows["labelled"].astype(bool), "no label"),
+                      (rows["error"].notna(), "no value")):
+        names = rows.loc[lost, "utterance_id"].unique()
+        if len(names):
+            yield LeftOut("utterance", where, why, len(names), tuple(map(str, names[:NAMED])))

@@ -34,7 +34,7 @@ from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 1
+VERSION = 2
 """Of the rows. A change of what they hold adds one."""
 
 Row = dict[str, Any]

@@ -14,7 +14,10 @@ import pandas as pd
 from evalkit import audio
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
 from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.ledger import LeftOut
+from evalkit.core.names import offer
 from evalkit.core.types import Utterance
+from evalkit.recordings.reading import load
 from evalkit.run.runner import Work, run
 from evalkit.run.utterances import utterance_table
 from evalkit.statistics.labels import UNKNOWN, labels_of
@@ -40,8 +43,8 @@ class EncoderData:
     def labels(self, column: str) -> np.ndarray:
         """Of every utterance, as text. Raises ManifestError where there is no such column."""
         if column not in self.table:
-            known = ", ".join(self.table.columns)
-            raise ManifestError(f"no column {column!r} to group speakers by; there are {known}")
+            raise ManifestError(f"no column {column!r} to group speakers by; "
+                                f"{offer(column, self.table.columns)}")
         return labels_of(self.table[column]).to_numpy(object)
 
     def groups(self, column: str) -> dict[str, str]:
@@ -107,6 +110,14 @@ def first_utterances(manifest: Path, most: int, path: Path, *, outside: bool = F
     return path
 
 
+def beyond_first(manifest: Path, most: int, *, outside: bool = False) -> LeftOut | None:
+    """The utterances that ``first_utterances`` does not take, None where it takes all."""
+    counts = Counter(utterance.speaker for utterance in _read(manifest, outside))
+    n = sum(max(0, count - most) for count in counts.values())
+    return LeftOut("utterance", str(manifest), f"beyond the first {most} of its speaker", n
+                   ) if n else None
+
+
 def _read(manifest: Path, outside: bool) -> Sequence[Utterance]:
     read = read_manifest(manifest, outside=outside)
     if read.problems or not read.utterances:
@@ -128,7 +139,7 @@ def _waveform(utterance: Utterance, samples: int, rate: int) -> np.ndarray:
     try:
         if utterance.audio is None:
             raise UtteranceError("MissingAudio", "the manifest names none")
-        speech = audio.load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
+        speech = load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
     except UtteranceError:
         return np.full(samples, np.nan, np.float32)
     return np.resize(audio.resample(speech, rate).samples, samples).astype(np.float32)

@@ -12,6 +12,8 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
+from evalkit.core.names import offer
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import Normaliser, Pipeline, ShownFact, TrialPairs
 
@@ -88,15 +90,16 @@ class Facts(Part):
 
 class Baseline(Document):
     """A run's sums for every speaker. ``labels`` of a block are its groups, one list for each of
-    ``columns``."""
+    ``columns``; ``left_out`` are the columns that make no groups."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit baseline freeze"
     indent: ClassVar[int | None] = None
 
     name: str
     facts: Facts
     columns: list[str]
+    left_out: list[LeftOut]
     blocks: list[Block]
     scores: list[Cell]
     trials: list[TrialCell]
@@ -118,9 +121,9 @@ class Baseline(Document):
     def index_of(self, column: str) -> int:
         """The index of a column's groups in ``labels``. Raises ConfigError for an unknown one."""
         if column not in self.columns:
-            raise ConfigError(f"{self.name}: no groups by {column!r}; there are "
-                              f"{', '.join(self.columns) or 'none'} (`evalkit baseline freeze "
-                              "--by` adds a column)")
+            raise ConfigError(f"{self.name}: no groups by {column!r}; "
+                              f"{offer(column, self.columns)} (`evalkit baseline freeze --by` adds "
+                              "a column)")
         return self.columns.index(column)
 
     def only(self, columns: Sequence[str]) -> Baseline:

@@ -148,7 +148,8 @@ class Finding(Part):
 
 class Findings(Document):
     """What all finders concluded together about one metric; ``condition`` None pools all of
-    them. ``left_out`` are the finders, columns, labels and speakers that took no part, and why.
+    them. ``columns`` are the columns of metadata that were searched, and their labels;
+    ``left_out`` the finders, columns, labels and speakers that took no part, and why.
     Once they are written, ``run`` is the digest of the run's tables that all was computed from, and
     ``tables`` are the seals of those that lie beside the findings."""
 
@@ -167,5 +168,6 @@ class Findings(Document):
     level: float
     seed: int
     finders: list[Finding]
+    columns: dict[str, list[str]]
     left_out: list[LeftOut]
     warnings: list[str]
