@@ -82,6 +82,8 @@ def freeze(run: Run,
 
     print(line(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
                f"{', '.join(frozen.columns) or 'nothing'}"))
+    for item in frozen.left_out:
+        print(line(f"left out: {item}"))
 
 
 def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or baselines.")],

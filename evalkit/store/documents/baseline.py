@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import Normaliser, Pipeline, ShownFact, TrialPairs
@@ -89,7 +90,7 @@ class Facts(Part):
 
 class Baseline(Document):
     """A run's sums for every speaker. ``labels`` of a block are its groups, one list for each of
-    ``columns``."""
+    ``columns``; ``left_out`` are columns whose groups were not kept."""
 
     schema_number: ClassVar[int] = 2
     made_by: ClassVar[str] = "evalkit baseline freeze"
@@ -101,6 +102,7 @@ class Baseline(Document):
     blocks: list[Block]
     scores: list[Cell]
     trials: list[TrialCell]
+    left_out: list[LeftOut] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _lengths_agree(self) -> Baseline:
