@@ -47,12 +47,12 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
     cohorts = _cohorts(run)
     chosen = usual_columns(utterances, facts.metrics) if columns is None else list(columns)
     chosen += [column for column in dict.fromkeys(more) if column not in chosen]
-    left_out = merged(item for item in not_usual(utterances, facts.metrics)
-                      if not {*item.names} & {*chosen}) if columns is None else []
+    useless = [] if columns is not None else [
+        item for item in not_usual(utterances, facts.metrics) if item.names[0] not in chosen]
     blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
-    return Baseline(name=str(run.path), facts=facts, columns=chosen, blocks=blocks,
-                    scores=_scores(run, blocks, {}), trials=list(_trials(run, blocks, chosen)),
-                    left_out=left_out)
+    return Baseline(name=str(run.path), facts=facts, columns=chosen,
+                    left_out=merged(useless), blocks=blocks, scores=_scores(run, blocks, {}),
+                    trials=list(_trials(run, blocks, chosen)))
 
 
 def on_blocks(run: RunFolder, base: Baseline) -> Candidate:

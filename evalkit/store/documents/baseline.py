@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
@@ -90,19 +90,19 @@ class Facts(Part):
 
 class Baseline(Document):
     """A run's sums for every speaker. ``labels`` of a block are its groups, one list for each of
-    ``columns``; ``left_out`` are columns whose groups were not kept."""
+    ``columns``; ``left_out`` are the columns that make no groups."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit baseline freeze"
     indent: ClassVar[int | None] = None
 
     name: str
     facts: Facts
     columns: list[str]
+    left_out: list[LeftOut]
     blocks: list[Block]
     scores: list[Cell]
     trials: list[TrialCell]
-    left_out: list[LeftOut] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _lengths_agree(self) -> Baseline:
