@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from evalkit.cohorts.finders.geodemographic import read_postcodes
+from evalkit.cohorts.postcodes import read_postcodes
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import regular
 from evalkit.run.runner import run
