@@ -46,6 +46,7 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
     columns = ["pipeline", "condition", *(heading(name, facts[name]) for name in metrics)]
     print_table(columns, [[*key, *(cell.get(name, "") for name in metrics)]
                           for key, cell in cells.items()])
+    print(line("; ".join(f"{name}: {facts[name].named(name)}" for name in metrics)))
     for failure in summary.failures:
         if facts[failure.metric].part_of is None:
             print(line(f"{failure.n} failed: {failure.pipeline} {failure.condition} "
