@@ -120,6 +120,7 @@ def _check_hypotheses(item: str, name: str, path: str) -> None:
 
 def _finish(folder: RunFolder) -> None:
     """Prints the headline of a run, and says what was left out and what failed."""
+    from evalkit.core.ledger import lines
     from evalkit.terminal import line, print_summary
 
     record, summary = folder.record(), folder.summary()
@@ -127,8 +128,8 @@ def _finish(folder: RunFolder) -> None:
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
-    for dropped in record.left_out:
-        say(line(f"left out: {dropped}"))
+    for text in lines(record.left_out):
+        say(text)
     say(f"run folder: {folder.path}")
     if not any(row.n for row in (*summary.scores, *summary.trials)):
         why = "the failures above say why" if summary.failures else (
