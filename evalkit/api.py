@@ -75,9 +75,10 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = ("wer", "cer"), normaliser: str = "basic",
-          costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
+          costs: str = "levenshtein", workers: int = 0, say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
-    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
+    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"; ``workers`` as for
+    ``run``."""
     from evalkit.store.manifest import read_manifest
 
     if not Path(manifest).is_file():
@@ -86,7 +87,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                            say=say)
+                            workers=workers, say=say)
 
 
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,

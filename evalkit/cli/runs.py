@@ -78,7 +78,8 @@ def score(folder: Annotated[Path | None, typer.Argument(
     if not (manifest and hypotheses and out):
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or ("wer", "cer"),
-                      normaliser=normaliser or "basic", costs=costs or "levenshtein", say=say))
+                      normaliser=normaliser or "basic", costs=costs or "levenshtein",
+                      workers=processes(workers), say=say))
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from evalkit.core.errors import ConfigError, EvalkitError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available
 from evalkit.run.pipeline import build_part
-from evalkit.run.runner import run
+from evalkit.run.runner import Work, run
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 
@@ -21,7 +21,7 @@ TEXTS = frozenset({"text", "hypothesis"})
 
 
 def score(manifest: Path, hypotheses: dict[str, Path], out: Path, *, metrics: Sequence[str],
-          normaliser: str, costs: str = "levenshtein",
+          normaliser: str, costs: str = "levenshtein", workers: int = 0,
           say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
 
@@ -38,7 +38,7 @@ def score(manifest: Path, hypotheses: dict[str, Path], out: Path, *, metrics: Se
                       for name, path in hypotheses.items()]}, manifest)
     known = {utterance.id for utterance in read_corpus(config).utterances}
     strangers = [item for path in hypotheses.values() for item in _strangers(path, known)]
-    return run(config, out, command="score", say=say, left_out=strangers)
+    return run(config, out, Work(workers), command="score", say=say, left_out=strangers)
 
 
 def _check_needs(metrics: Iterable[str]) -> None:
