@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalkit.core.errors import EvalkitError, PluginError, UtteranceError, one_line
+from evalkit.core.errors import EvalkitError, PluginError, Stopped, UtteranceError, one_line
 from evalkit.core.plugins import missing_package
 
 WRITTEN_INTO = ("read-only", "WRITEABLE")
@@ -37,9 +37,10 @@ def making(who: str) -> Iterator[None]:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether it is Ctrl-C. Where that is not told of by KeyboardInterrupt, a plug-in raised it."""
-    return (isinstance(error, KeyboardInterrupt)
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    """Whether it is Ctrl-C, not a KeyboardInterrupt that a plug-in raised."""
+    return isinstance(error, Stopped) or (
+        isinstance(error, KeyboardInterrupt)
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 
 
 def failure_of(error: BaseException) -> UtteranceError:
