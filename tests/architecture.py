@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "evalkit"
 
 FOUNDATION = {"core", "store"}
-AUDIO = {"audio", "corpora", "conditions", "systems", "models", "training", "metrics", "run"}
+AUDIO = {"audio", "recordings", "corpora", "conditions", "systems", "models", "training", "metrics",
+         "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
 TOP = {"api", "cli", "mitigation", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),

@@ -159,7 +159,7 @@ def test_nothing_measured_is_exit_code_2(tmp_path: Path) -> None:
                      "-o", tmp_path / "run")
     assert result.returncode == 2
     assert "nothing could be measured" in result.stderr
-    assert "1 hypotheses have no utterance in the manifest: 'b'" in result.stderr
+    assert "1 hypothesis left out: no such utterance in the manifest (b)" in result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -43,9 +43,9 @@ def test_overrides(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "overrides", "words"), [
     ("a: [", [], "not YAML"),
     ("- a", [], "expected `key: value`"),
-    (GOOD + "sed: 3", [], "sed: Extra inputs"),
+    (GOOD + "sed: 3", [], r"no key 'sed' here; did you mean 'seed'\? there are corpus, "),
     (GOOD.replace("name: a", "name: a/b"), [], r"pipelines\.0\.name"),
-    (GOOD.replace("metrics: [wer]", ""), [], "metrics: Field required"),
+    (GOOD.replace("metrics: [wer]", ""), [], "metrics: is missing"),
     (GOOD, ["seed"], "expected KEY=VALUE"),
     (GOOD, ["pipelines.7.name=x"], "no such key"),
     (GOOD, ["metrics.0.deep=x"], "no such key"),

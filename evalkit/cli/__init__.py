@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -17,6 +17,9 @@ from evalkit.core.plugins import is_extra, missing_package
 
 TRACEBACK = "EVALKIT_TRACEBACK"
 """Environment variable with which a defect shows its traceback."""
+
+MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
+"""What the parser raises of words that make no command."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
@@ -41,12 +44,15 @@ def main() -> None:
     """Entry point: a mistake of the user's and a defect are one line and exit code 2. Exit code 1
     is a regression that `evalkit compare` found, and nothing else."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except EvalkitError as error:
         _stop(str(error))
+    except MISUSE as error:
+        _misuse(error)
+    except typer.Abort:
+        _stop("the input ended")
     except SystemExit as end:
-        asked = isinstance(end.__context__, typer.Exit)
-        raise SystemExit(INCOMPLETE if end.code == 1 and not asked else end.code) from None
+        raise SystemExit(INCOMPLETE if end.code == 1 else end.code) from None
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and is_extra(error):
             _stop(str(missing_package(error, "this command")))
@@ -54,6 +60,32 @@ def main() -> None:
             traceback.print_exc()
         _stop(f"internal error: {type(error).__name__}: {error}; please report it, with "
               f"{TRACEBACK}=1 for the whole of it")
+    raise SystemExit(code)
+
+
+def _misuse(error: Any) -> NoReturn:
+    """Says what is wrong with the words of the command line, or shows the commands that there are
+    where none was given."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        say(message)
+        raise SystemExit(INCOMPLETE) from None
+    if error.__cause__ is not None:
+        message = message.removesuffix(error.message) + _plain(error)
+    command = error.ctx.command_path if error.ctx else "evalkit"
+    message = message.rstrip(".").replace("(Possible options: ", "(did you mean ")
+    _stop(f"{command}: {message} (`{command} --help` says more)")
+
+
+def _plain(error: Any) -> str:
+    """What is wrong with the value of an option."""
+    from pydantic import ValidationError
+
+    from evalkit.core.mistakes import explained
+
+    cause = error.__cause__
+    return (explained(cause, None, None) if isinstance(cause, ValidationError) else
+            str(error.message))
 
 
 def _stop(message: str) -> NoReturn:

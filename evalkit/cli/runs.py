@@ -96,12 +96,11 @@ def _named(hypotheses: list[str]) -> dict[str, Path]:
 
 
 def _check_hypotheses(item: str, name: str, path: str) -> None:
-    from evalkit.core.config import NAME
+    from evalkit.core.mistakes import NAME, NAME_FORM
 
     if not NAME.fullmatch(name):
-        raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it may "
-                          "hold letters, digits and . _ + -, at most 64, and begins with a letter "
-                          "or digit; write NAME=FILE")
+        raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it "
+                          f"{NAME_FORM}; write NAME=FILE")
     if not path or Path(path).is_dir():
         raise ConfigError(f"--hypotheses {item}: {path!r} is not a file; write NAME=FILE")
 

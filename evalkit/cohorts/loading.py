@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from evalkit.cohorts.finders.geodemographic import read_postcodes
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.names import listed, nearest
 from evalkit.core.types import Fact
 from evalkit.statistics.groups import select
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
@@ -53,8 +54,10 @@ def subject_of(run: RunFolder, metric: str | None = None, pipeline: str | None =
         usable = _usable_names(run, known)
         metric = next((name for name in known if name in usable), "")
     if why := _unusable(metric, known):
-        names = ", ".join(_usable_names(run, known)) or "none"
-        raise ConfigError(f"{why}; there are {names}")
+        usable = _usable_names(run, known)
+        near = nearest(metric, usable)
+        hint = f"; did you mean {near!r}" if near else ""
+        raise ConfigError(f"{why}{hint}; there are {listed(usable)}")
     return Subject(metric, pipeline or next(iter(run.record().pipelines)), condition, known[metric])
 
 

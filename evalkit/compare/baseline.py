@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import ConfigError, RunError, one_line
+from evalkit.core.names import offer
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
 from evalkit.statistics.labels import labels_of
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
@@ -117,8 +118,8 @@ def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, col
     if missing := [part for part in parts if part not in utterances]:
         known = _usual_columns(utterances) + [COHORTS + name for name in
                                               sorted(cohorts["finder"].unique())]
-        raise ConfigError(f"{run.path}: no column {missing[0]!r} to group by; there are "
-                          f"{', '.join(known) or 'none'}")
+        raise ConfigError(f"{run.path}: no column {missing[0]!r} to group by; "
+                          f"{offer(missing[0], known)}")
     return [(", ".join(labels),) for labels in
             zip(*(labels_of(utterances[part]) for part in parts), strict=True)]
 

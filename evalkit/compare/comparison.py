@@ -14,6 +14,7 @@ from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.scopes import KINDS, Scope
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.store.documents.baseline import Baseline, Key
@@ -114,8 +115,8 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
     for gate in gates.gates:
         fact = facts.get(gate.metric)
         if fact is None:
-            raise ConfigError(f"gate {gate}: the base has no metric {gate.metric!r}; there are "
-                              f"{', '.join(facts)}")
+            raise ConfigError(f"gate {gate}: the base has no metric {gate.metric!r}; "
+                              f"{offer(gate.metric, facts)}")
         if fact.higher_is_better is None:
             raise ConfigError(f"gate {gate}: {gate.metric} cannot be gated: neither higher "
                               "nor lower values are better")

@@ -12,6 +12,7 @@ import pandas as pd
 from evalkit.compare.baseline import read_baseline
 from evalkit.compare.comparison import is_headline
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.names import offer
 from evalkit.core.text import number
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
@@ -58,8 +59,8 @@ def _rows(versions: Iterable[Baseline], metrics: set[str], resampling: Resamplin
 def _check_measured(metrics: Iterable[str], versions: Iterable[Baseline]) -> None:
     measured = {cell.metric for version in versions for cell in _of_everybody(version)}
     if missing := sorted(set(metrics) - measured):
-        raise ConfigError(f"no version has a metric {missing[0]!r}; there are "
-                          f"{', '.join(sorted(measured))}")
+        raise ConfigError(f"no version has a metric {missing[0]!r}; "
+                          f"{offer(missing[0], sorted(measured))}")
 
 
 def _of_everybody(version: Baseline) -> Iterator[Cell | TrialCell]:

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.names import offer
 
 Costs = Literal["levenshtein", "sclite"]
 Pair = tuple[str, str | None, str | None]
@@ -109,7 +110,7 @@ def align(reference: Sequence[str], hypothesis: Sequence[str],
 def check_costs(costs: str) -> None:
     """Raises ConfigError for costs that are not known."""
     if costs not in get_args(Costs):
-        raise ConfigError(f"no alignment costs {costs!r}; there are {', '.join(get_args(Costs))}")
+        raise ConfigError(f"no alignment costs {costs!r}; {offer(costs, get_args(Costs))}")
 
 
 def _levenshtein(ref: list[int], hyp: list[int]) -> str:

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.errors import ConfigError
+from evalkit.core.mistakes import NAME, explained, unknown_key
+from evalkit.core.yaml_files import read_yaml, yaml_value
 
 PATHS = frozenset({"list", "folder", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
 def _as_plugin(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, Mapping) and "options" not in value:
-        rest = dict(value)
-        return {"name": rest.pop("name", None), "options": rest}
+        name = {"name": value["name"]} if "name" in value else {}
+        return name | {"options": {key: item for key, item in value.items() if key != "name"}}
+    if not isinstance(value, Mapping | Plugin | None):
+        raise ValueError("must be the name of a plug-in, or {name: NAME, OPTION: …}; put a name "
+                         "such as no in quotes")
     return value
 
 
 class Strict(BaseModel):
-    """A misspelt key is an error."""
+    """A misspelt key is an error, and so is a truth value for a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
+            raise ValueError(f"must be a number, not {str(value).lower()}")
+        return value
 
 
 class Plugin(Strict):
@@ -101,6 +119,9 @@ class EvalConfig(Strict):
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     keep_audio: bool = True
     """Whether the run folder keeps what the enhancers heard and made."""
+    max_failed: float = Field(0.25, ge=0, le=1)
+    """The largest share of the utterances, or trials, of a score that may fail: where more do, the
+    run is incomplete, and the exit code is 2."""
     shard_size: int | None = Field(None, gt=0)
     """Utterances a shard; by default a sixteenth of the corpus, from 8 to 512."""
     seed: int = Field(0, ge=0)
@@ -117,33 +138,18 @@ class EvalConfig(Strict):
         return self
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The keys and values of a YAML file. Raises ConfigError naming the file."""
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {one_line(error)}") from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: expected `key: value` lines")
-    return tree
-
-
 def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
     """``tree``, read from ``path``, as a ``model``. Raises ConfigError naming the file and the
     first key that is wrong."""
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise ConfigError(f"{path}: {where}: {one_line(first['msg'])}{more}") from error
+        raise ConfigError(f"{path}: {explained(error, model, tree)}") from error
 
 
 def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
-    """Reads ``path`` and applies ``a.b=value`` overrides (values are YAML).
+    """Reads ``path`` and applies ``a.b=value`` overrides: values are YAML, and an item of a list
+    goes by its number from 0 or by its name.
 
     Raises ConfigError naming the file and the first key that is wrong."""
     path = Path(path)
@@ -177,7 +183,27 @@ def _set(tree: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     try:
         for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        node[int(last) if isinstance(node, list) else last] = yaml.safe_load(value)
-    except (AttributeError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"--set {override!r}: no such key in the configuration") from error
+            node = (node[_index(node, part)] if isinstance(node, list)
+                    else _keys(node).setdefault(part, {}))
+        where: Any = _index(node, last) if isinstance(node, list) else last
+        (node if isinstance(node, list) else _keys(node))[where] = yaml_value(value)
+    except ValueError as error:
+        raise ConfigError(f"--set {override!r}: {error}") from error
+
+
+def _keys(node: Any) -> dict[str, Any]:
+    """Raises ValueError where there are none."""
+    if not isinstance(node, dict):
+        raise ValueError(f"no such key: there is {node!r}, which holds none")
+    return node
+
+
+def _index(items: list[Any], part: str) -> int:
+    """Which item of a list ``part`` means. Raises ValueError where there is none."""
+    names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
+    if part in names:
+        return names.index(part)
+    if part.isdecimal() and int(part) < len(items):
+        return int(part)
+    known = [name if isinstance(name, str) else str(i) for i, name in enumerate(names)]
+    raise ValueError(f"no such key: {unknown_key(part, known)}")

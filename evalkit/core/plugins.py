@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
+from evalkit.core.names import listed, nearest, offer
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
           "trainable_recognizers", "trainable_encoders", "metrics", "cohorts",
@@ -33,7 +33,7 @@ EXTRA_OF_PACKAGE = {
 def available(group: str) -> dict[str, EntryPoint]:
     """The installed plug-ins of ``group`` (a name of GROUPS) by name, sorted."""
     if group not in GROUPS:
-        raise PluginError(f"no plug-in group {group!r}; there are {', '.join(GROUPS)}")
+        raise PluginError(f"no plug-in group {group!r}; {offer(group, GROUPS)}")
     return dict(sorted((point.name, point) for point in _installed(tuple(sys.path))[group]))
 
 
@@ -49,17 +49,24 @@ def find(group: str, name: str) -> EntryPoint:
     installed."""
     installed = available(group)
     if name not in installed:
-        near = get_close_matches(name, installed, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise PluginError(f"no {group} plug-in {name!r}; {hint}installed: {', '.join(installed)}")
+        near = nearest(name, installed)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise PluginError(f"no {group} plug-in {name!r}; {hint}installed: {listed(installed)}")
     return installed[name]
 
 
 def load(group: str, name: str) -> Any:
     """The object behind ``name``. Raises PluginError for an unknown name (listing what is
-    installed) and for a missing optional package (saying what to install)."""
-    with packages_for(f"{group} plug-in {name!r}"):
-        return find(group, name).load()
+    installed), for a missing optional package (saying what to install), and for a plug-in that
+    cannot be imported."""
+    who, point = f"{group} plug-in {name!r}", find(group, name)
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        raise missing_package(error, who) from error
+    except Exception as error:  # a plug-in may raise anything where it is imported
+        raise PluginError(f"{who} cannot be loaded from {point.value}: {type(error).__name__}: "
+                          f"{one_line(error)}; correct it, or install its package anew") from error
 
 
 @contextmanager
@@ -80,6 +87,10 @@ def is_extra(error: ModuleNotFoundError) -> bool:
 def missing_package(error: ModuleNotFoundError, who: str) -> PluginError:
     """A one-line error that says how to install the package ``who`` needs."""
     package = (error.name or "").split(".")[0]
+    if package == "evalkit":
+        return PluginError(f"{who} is in the module {error.name}, which there is not: evalkit "
+                           "was installed before its files changed; run `pip install -e .` in its "
+                           "folder, or reinstall it")
     extra = EXTRA_OF_PACKAGE.get(package)
     what = f"'evalkit[{extra}]'" if extra else package
     return PluginError(f"{who} needs the package {package!r}: pip install {what}")
@@ -90,6 +101,8 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     option that the plug-in does not have or a value that it refuses."""
     from pydantic import TypeAdapter, ValidationError
 
+    from evalkit.core.mistakes import explained
+
     factory, options, who = load(group, name), dict(options or {}), f"{group} plug-in {name!r}"
     if is_dataclass(factory):
         _check_options(who, [f.name for f in fields(factory) if f.init], options)
@@ -98,9 +111,7 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
             return (TypeAdapter(factory).validate_python(options) if is_dataclass(factory)
                     else factory(**options))
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(map(str, first["loc"])) or "options"
-        raise ConfigError(f"{who}: {option}: {one_line(first['msg'])}") from error
+        raise ConfigError(f"{who}: {explained(error, factory, options)}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{who}: {one_line(error)}") from error
 
@@ -109,5 +120,5 @@ def _check_options(who: str, known: list[str], options: Mapping[str, Any]) -> No
     """Raises ConfigError for an option that is not one of the ``known``."""
     unknown = [key for key in options if key not in known]
     if unknown:
-        raise ConfigError(f"{who} has no option {unknown[0]!r}; it takes "
-                          f"{', '.join(known) or 'none'}")
+        raise ConfigError(f"{who} has no option {one_line(unknown[0])!r}; "
+                          f"{offer(unknown[0], known, 'it takes')}")

@@ -16,6 +16,7 @@ from functools import cache
 from importlib.metadata import version
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 
 CANONICAL = "canonical-1"
 APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u00b4\u0060\u2032\uff07"), "'")
@@ -40,7 +41,7 @@ class Normaliser:
 def normaliser(name: str) -> Normaliser:
     """The normaliser of that name. Raises ConfigError, listing the names, for another."""
     if name not in _MAKERS:
-        raise ConfigError(f"no text normaliser {name!r}; there are {', '.join(_MAKERS)}")
+        raise ConfigError(f"no text normaliser {name!r}; {offer(name, _MAKERS)}")
     return _MAKERS[name]()
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.core.plugins import available, create
 from evalkit.models.tensors import best_device
 
@@ -17,8 +18,8 @@ def load_trainable(kind: Literal["recognizer", "encoder"], plugin: Plugin) -> An
     group = f"trainable_{kind}s"
     trainable = available(group)
     if plugin.name not in trainable:
-        raise ConfigError(f"{plugin.name!r} is no {kind} that can be trained; there are "
-                          f"{', '.join(trainable)}")
+        raise ConfigError(f"{plugin.name!r} is no {kind} that can be trained; "
+                          f"{offer(plugin.name, trainable)}")
     system = create(group, plugin.name, plugin.options)
     system.module.eval().to(best_device())
     return system

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, Value
 from evalkit.statistics.groups import GroupReport, GroupRow, group_table
@@ -60,8 +61,8 @@ def choose_column(utterances: pd.DataFrame, by: str | None) -> str | None:
     columns = [name for name in utterances.columns if name not in known]
     if by is not None:
         if by not in columns:
-            raise ConfigError(f"--by {by}: the corpus has no such metadata column; it has "
-                              f"{', '.join(columns) or 'none'}")
+            raise ConfigError(f"--by {by}: the corpus has no such metadata column; "
+                              f"{offer(by, map(str, columns), 'it has')}")
         return by
     if "accent" in columns:
         return "accent"

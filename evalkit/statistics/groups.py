@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
@@ -115,7 +116,7 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
         if name is None and column == "pipeline" and len(present) > 1:
             raise ConfigError(f"several pipelines: name one of {', '.join(present)}")
         if name is not None and name not in present:
-            raise ConfigError(f"no {column} {name!r}; there are {', '.join(present)}")
+            raise ConfigError(f"no {column} {name!r}; {offer(name, present)}")
         rows = rows if name is None else rows[rows[column] == name]
     return rows
 
@@ -140,8 +141,9 @@ def _require(facts: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str],
     known = {*facts, *rows}
     missing = [column for column in (*by, *covariates) if column not in known]
     if not by or missing:
-        raise ConfigError(f"no column {', '.join(map(repr, missing)) or 'named'} to group or "
-                          f"adjust by; there are {', '.join(map(str, facts.columns))}")
+        named = ", ".join(map(repr, missing)) or "named"
+        raise ConfigError(f"no column {named} to group or adjust by; "
+                          f"{offer(missing[0] if missing else '', map(str, facts.columns))}")
 
 
 def plain_data(value: Any) -> Any:

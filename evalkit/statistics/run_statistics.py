@@ -12,6 +12,7 @@ import pandas as pd
 
 from evalkit.core.alignment import Alignment
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.groups import GroupReport, group_table, select
@@ -86,8 +87,8 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
     for column, name in (("pipeline", pipeline), ("condition", condition)):
         present = sorted(trials[column].unique())
         if name is not None and name not in present:
-            raise ConfigError(f"no trials of the {column} {name!r}; there are some of "
-                              f"{', '.join(present)}")
+            raise ConfigError(f"no trials of the {column} {name!r}; "
+                              f"{offer(name, present, 'there are some of')}")
         trials = trials if name is None else trials[trials[column] == name]
     return [verification_table(rows, utterances, columns, resampling=Resampling(draws, seed))
             for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
@@ -133,8 +134,8 @@ def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool
 def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:
     names = scores.loc[scores["metric"] == metric, "pipeline"].unique().tolist()
     if not names:
-        present = ", ".join(sorted(scores["metric"].unique()))
-        raise ConfigError(f"no metric {metric!r} in this run; there are {present}")
+        present = sorted(scores["metric"].unique())
+        raise ConfigError(f"no metric {metric!r} in this run; {offer(metric, present)}")
     return sorted(names)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import ManifestError, one_line
-from evalkit.core.files import replacing
+from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.types import Utterance
 
@@ -103,7 +103,7 @@ def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line

@@ -43,15 +43,19 @@ def test_the_larger_tolerance_counts() -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("gates: []", "gates: List should have at least 1 item"),
-    ("gates: [{scope: overall}]", "gates.0.metric: Field required"),
-    ("gates: [{metric: wer, scope: everywhere}]", "gates.0.scope: Value error, 'everywhere' is no"),
-    ("gates: [{metric: wer, scope: every }]", "gates.0.scope: Value error, 'every' is no scope"),
-    ("gates: [{metric: wer, tolerence: {}}]", "gates.0.tolerence: Extra inputs"),
-    ("gates: [{metric: wer, tolerance: {relative: -1}}]", "gates.0.tolerance.relative: Input"),
-    ("gates: [{metric: wer, tolerance: {absolute: .inf}}]", "gates.0.tolerance.absolute: Input"),
-    ("gates: [{metric: wer, require: maybe}]", "gates.0.require: Input should be"),
-    ("gates: [{metric: wer}]\nlevel: 5", "level: Input should be less than"),
+    ("gates: []", "gates: needs 1 or more, and has 0"),
+    ("gates: [{scope: overall}]", "gates.0.metric: is missing"),
+    ("gates: [{metric: wer, scope: everywhere}]", "gates.0.scope: 'everywhere' is no"),
+    ("gates: [{metric: wer, scope: every }]", "gates.0.scope: 'every' is no scope"),
+    ("gates: [{metric: wer, tolerence: {}}]", "gates.0: no key 'tolerence' here; did you "
+     "mean 'tolerance'? there are metric,"),
+    ("gates: [{metric: wer, tolerance: {relative: -1}}]",
+     "gates.0.tolerance.relative: must be at least 0, not -1"),
+    ("gates: [{metric: wer, tolerance: {absolute: .inf}}]",
+     "gates.0.tolerance.absolute: must be a finite number"),
+    ("gates: [{metric: wer, require: maybe}]",
+     "gates.0.require: must be 'no regression' or 'certain', not 'maybe'"),
+    ("gates: [{metric: wer}]\nlevel: 5", "level: must be less than 0.5, not 5"),
     ("- wer", "expected `key: value` lines"), ("gates: [", "not YAML"),
 ])
 def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:

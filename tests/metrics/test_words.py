@@ -155,7 +155,7 @@ def test_version_tells_normaliser_and_costs():
 def test_misspelt_options_are_refused():
     assert create("metrics", "wer", {"normaliser": "none"}) == WordErrors("none")
     for options, message in (({"normaliser": "wisper"}, "no text normaliser 'wisper'"),
-                             ({"costs": "nist"}, "costs: Input should be"),
+                             ({"costs": "nist"}, "costs: must be 'levenshtein' or"),
                              ({"normalizer": "basic"}, "has no option 'normalizer'")):
         with pytest.raises(ConfigError, match=message):
             create("metrics", "wer", options)

@@ -21,6 +21,7 @@ from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.search.partition import Growth, Partition, Score, grower, threshold_axis
 from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.core.errors import ConfigError
+from evalkit.core.files import regular
 from evalkit.statistics.labels import labels_of
 
 
@@ -28,7 +29,7 @@ def read_postcodes(path: Path) -> pd.DataFrame:
     """Population attributes by postal code: the columns of a CSV table whose values are shares
     in [0, 1], indexed by its column ``postcode``. Raises ConfigError where there are none."""
     try:
-        table = pd.read_csv(path, dtype={"postcode": str})
+        table = pd.read_csv(regular(path), dtype={"postcode": str})
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as CSV ({error})") from error
     if "postcode" not in table:

@@ -20,6 +20,7 @@ import numpy as np
 
 from evalkit.cohorts.search.rows import Column, Rows, coded, distinct_rows, speaker_codes
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 
 DENSE = 1 << 22
 """Slices of one set of columns that are tabulated with a place for each that could be; where
@@ -53,8 +54,8 @@ class Slice:
         masks = []
         for name, value in self.predicates:
             if name not in columns:
-                raise ConfigError(f"no column {name!r} to find the slice {self} by; there are "
-                                  f"{', '.join(columns)}")
+                raise ConfigError(f"no column {name!r} to find the slice {self} by; "
+                                  f"{offer(name, columns)}")
             code, values = coded(columns[name])
             masks.append(np.array([v == value for v in values])[code])
         inside: np.ndarray = np.logical_and.reduce(masks)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.ledger import LeftOut
+from evalkit.core.names import offer
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import Row, read_rows, seconds
 from evalkit.store.manifest import FIELDS
@@ -24,13 +25,13 @@ def table(source: Path, **columns: str) -> Iterator[Utterance | LeftOut]:
     paths are relative to the file.
     """
     if unknown := sorted(set(columns) - set(FIELDS)):
-        raise ValueError(f"{unknown[0]!r} is no field of an utterance; there are "
-                         f"{', '.join(FIELDS)}")
+        raise ValueError(f"{unknown[0]!r} is no field of an utterance; {offer(unknown[0], FIELDS)}")
     rows = list(read_rows(source, delimiter="\t" if source.suffix.lower() == ".tsv" else ","))
     for field in ("id", *columns):
         if rows and columns.get(field, field) not in rows[0]:
-            raise ManifestError(f"{source}: no column {columns.get(field, field)!r} for {field}; "
-                                f"it has {', '.join(rows[0])}")
+            name = columns.get(field, field)
+            raise ManifestError(f"{source}: no column {name!r} for {field}; "
+                                f"{offer(name, rows[0], 'it has')}")
     return _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
 
 

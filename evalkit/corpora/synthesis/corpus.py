@@ -22,9 +22,11 @@ import soundfile
 from pydantic import Field, model_validator
 
 from evalkit.audio import RESAMPLER, active_power, decibel, resample, save
-from evalkit.core.config import Strict, checked, read_yaml
+from evalkit.core.config import Strict, checked
 from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.core.types import Audio
+from evalkit.core.yaml_files import read_yaml
 from evalkit.corpora.synthesis import espeak, places
 from evalkit.corpora.synthesis.sentences import distinct_sentences
 from evalkit.store.manifest import write_manifest
@@ -118,7 +120,7 @@ def synthesise(config: SynthConfig, out: Path, *, workers: int,
     """
     manifests: dict[str, Path] = {split: out / f"{split}.jsonl" for split in config.splits}
     if unknown := sorted(set(splits) - set(manifests)):
-        raise ConfigError(f"no split {unknown[0]!r}; there are {', '.join(manifests)}")
+        raise ConfigError(f"no split {unknown[0]!r}; {offer(unknown[0], manifests)}")
     lock, digest = out / LOCK, _digest(config)
     if not _is_locked(lock, digest):
         _clear(manifests.values(), lock, digest)
@@ -228,7 +230,7 @@ def _map(function: Callable[[Line], float], lines: Sequence[Line], workers: int)
 
 def _speak(line: Line, out: Path) -> float:
     audio = resample(espeak.speak(line.text, line.speaker.voice), RATE)
-    gain = 10 ** ((line.speaker.level - decibel(active_power(audio))) / 20)
+    gain = 10 ** ((line.speaker.level - decibel(active_power(audio, centred=False))) / 20)
     audio = Audio(audio.samples * np.float32(gain), RATE)
     save(out / line.audio, audio)
     return audio.duration

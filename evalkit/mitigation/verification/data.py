@@ -14,7 +14,9 @@ import pandas as pd
 from evalkit import audio
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
 from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.names import offer
 from evalkit.core.types import Utterance
+from evalkit.recordings.reading import load
 from evalkit.run.runner import Work, run
 from evalkit.run.utterances import utterance_table
 from evalkit.statistics.labels import UNKNOWN, labels_of
@@ -40,8 +42,8 @@ class EncoderData:
     def labels(self, column: str) -> np.ndarray:
         """Of every utterance, as text. Raises ManifestError where there is no such column."""
         if column not in self.table:
-            known = ", ".join(self.table.columns)
-            raise ManifestError(f"no column {column!r} to group speakers by; there are {known}")
+            raise ManifestError(f"no column {column!r} to group speakers by; "
+                                f"{offer(column, self.table.columns)}")
         return labels_of(self.table[column]).to_numpy(object)
 
     def groups(self, column: str) -> dict[str, str]:
@@ -128,7 +130,7 @@ def _waveform(utterance: Utterance, samples: int, rate: int) -> np.ndarray:
     try:
         if utterance.audio is None:
             raise UtteranceError("MissingAudio", "the manifest names none")
-        speech = audio.load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
+        speech = load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
     except UtteranceError:
         return np.full(samples, np.nan, np.float32)
     return np.resize(audio.resample(speech, rate).samples, samples).astype(np.float32)

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evalkit.core.errors import RunError, one_line
-from evalkit.core.files import replacing
+from evalkit.core.files import regular, replacing
+from evalkit.core.mistakes import explained
 
 GZIP = b"\x1f\x8b"
 
@@ -61,15 +62,13 @@ class Document(Part):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "document"
-            raise RunError(f"{path}: {one_line(where)}: {one_line(first['msg'])}; the file is "
-                           f"damaged: make it again with `{cls.made_by}`") from error
+            raise RunError(f"{path}: {explained(error, cls, tree)}; the file is damaged: make it "
+                           f"again with `{cls.made_by}`") from error
 
 
 def _tree(path: Path, made_by: str) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
         tree = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
     except (OSError, EOFError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read ({one_line(error)}); `{made_by}` makes it"

@@ -1,0 +1,32 @@
+"""Names that a person wrote and that there are not: which is nearest, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+SHOWN = 20
+"""Names that one line lists."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of the ``known`` names that ``name`` is most like, whatever their case; None where
+    it is like none of them."""
+    names = {each.casefold(): each for each in known}
+    close = get_close_matches(name.casefold(), names, 1)
+    return names[close[0]] if close else None
+
+
+def offer(name: str, known: Iterable[str], there_are: str = "there are") -> str:
+    """What to write instead of ``name``, for the end of a line: "there are accent, gender; did you
+    mean 'accent'?"."""
+    names = list(dict.fromkeys(known))
+    near = nearest(name, names)
+    return f"{there_are} {listed(names)}" + (f"; did you mean {near!r}?" if near else "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first SHOWN names with commas between them, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(names[:SHOWN]) or "none") + more
