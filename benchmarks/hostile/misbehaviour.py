@@ -265,12 +265,12 @@ class _Part:
 
 @dataclass(frozen=True)
 class Enhancer(_Part):
-    """Halves what it hears."""
+    """Bends what it hears."""
 
     waywards = WAVEFORMS | {"writes later": write_later, "writes memory": write_memory}
 
     def enhance(self, batch: Sequence[Audio]) -> Any:
-        return self.answer(batch, lambda a: Audio(a.samples * np.float32(0.5), a.rate))
+        return self.answer(batch, lambda a: Audio(np.tanh(2 * a.samples) / 2, a.rate))
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def pipeline(name: str, case: Case | None, folder: Path) -> dict[str, Any]:
         parts[case.part] = {"name": case.plugin, "how": case.how}
     elif case is not None and case.part == "metric":
         metric["how"] = case.how
-    return {"name": name, **parts, "metrics": ["wer", "si_sdr", metric]}
+    return {"name": name, **parts, "metrics": [metric, "wer", "si_sdr"]}
 
 
 def _command(case: Case, folder: Path) -> dict[str, Any]:

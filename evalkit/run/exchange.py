@@ -149,12 +149,16 @@ def _number(value: Any, whose: str) -> float:
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise UtteranceError("WrongType", f"{whose} is {_named(value)}, not a number; make it a "
                                           "float")
-    if not -math.inf < value < math.inf:
-        raise UtteranceError("NotFinite", f"{whose} is {value}; raise UtteranceError where "
+    try:
+        number = float(value)
+    except OverflowError:
+        number = LARGEST_NUMBER * 10
+    if not math.isfinite(number):
+        raise UtteranceError("NotFinite", f"{whose} is {number}; raise UtteranceError where "
                                           "nothing can be measured")
-    if abs(value) > LARGEST_NUMBER:
+    if abs(number) > LARGEST_NUMBER:
         raise UtteranceError("TooLarge", f"{whose} is beyond {LARGEST_NUMBER:g}")
-    return float(value)
+    return number
 
 
 def _of_type(value: Any, wanted: type, whose: str) -> Any:
