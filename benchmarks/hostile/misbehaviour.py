@@ -230,7 +230,10 @@ MEASURES: Mapping[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class _Part:
+    """``salt`` makes it another, so that nothing made by an equal one is used again."""
+
     how: str = WELL
+    salt: str = ""
     batch: int = 2
 
     rate = 16_000
@@ -320,6 +323,7 @@ class Metric:
     """The level of the output, and whether it is told what the manifest says."""
 
     how: str = WELL
+    salt: str = ""
 
     name = "hostile"
     needs = frozenset({"audio", "reference_audio"})

@@ -152,15 +152,15 @@ def prepare(folder: Path) -> None:
 
 def pipeline(name: str, case: Case | None, folder: Path) -> dict[str, Any]:
     """One whose parts behave, but for that of the case; a program in its place."""
-    parts: dict[str, Any] = {part: {"name": "hostile"}
-                             for part in ("enhancer", "recognizer", "encoder")}
-    metric: dict[str, Any] = {"name": "hostile"}
+    well = {"name": "hostile", "salt": name}
+    parts: dict[str, Any] = dict.fromkeys(("enhancer", "recognizer", "encoder"), well)
+    metric: dict[str, Any] = well
     if case is not None and case.program:
         parts[case.part] = _command(case, folder)
     elif case is not None and case.part in parts:
-        parts[case.part] = {"name": case.plugin, "how": case.how}
+        parts[case.part] = well | {"name": case.plugin, "how": case.how}
     elif case is not None and case.part == "metric":
-        metric["how"] = case.how
+        metric = well | {"how": case.how}
     return {"name": name, **parts, "metrics": [metric, "wer", "si_sdr"]}
 
 
@@ -179,15 +179,16 @@ def attempt(tried: Sequence[Case], folder: Path, name: str, workers: int = 1,
     conditions, pipelines = [], []
     for i, case in enumerate(tried):
         if case.part == "condition":
-            conditions.append({"name": f"case{i}", "plugin": {"name": "hostile",
-                                                               "how": case.how}})
+            conditions.append({"name": f"case{i}", "plugin": {
+                "name": "hostile", "how": case.how}})
         else:
             pipelines.append(pipeline(f"case{i}", case, folder))
     well = {"name": "well", "plugin": {"name": "hostile"}}
     programs = [pipeline(f"well-{part}-program", Case(part, ways.WELL, program=True), folder)
                 for part in {case.part for case in tried if case.program}]
-    after = [{"name": "after", "plugin": {"name": "hostile"}}] if conditions else []
-    tree = {"corpus": "m.jsonl", "metrics": ["wer"], "conditions": [well, *conditions, *after],
+    after = {"name": "after", "plugin": {"name": "hostile", "salt": "after"}}
+    tree = {"corpus": "m.jsonl", "metrics": ["wer"], "conditions": [well, *conditions,
+                                                                     *[after][:len(conditions)]],
         **options, "pipelines": [pipeline("well", None, folder), *programs, *pipelines,
                       pipeline("after", None, folder)]}
     (folder / f"{name}.yaml").write_text(json.dumps(tree))
