@@ -135,9 +135,10 @@ def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:
 
 def print_cohorts(findings: Findings) -> None:
     """The cohorts of every finder, then which finders could not work, then the warnings."""
-    from evalkit.cohorts.findings import describe
+    from evalkit.cohorts.findings import describe, searched
 
     print_table(*describe(findings))
+    print(line(f"searched: {searched(findings)}"))
     for item in findings.left_out:
         print(line(f"left out: {item}"))
     for warning in findings.warnings:

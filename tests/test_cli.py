@@ -238,7 +238,7 @@ def test_labels_do_not_disturb_the_terminal(tmp_path: Path) -> None:
         assert "\u202e" not in result.stdout
         assert max(map(len, result.stdout.splitlines())) < 1000
     result = evalkit("groups", "run", "--by", "accent\u202e\n", cwd=tmp_path)
-    assert " by accent\ufffd\n" in result.stdout and "\na\ufffd bxxx" in result.stdout
+    assert " by accent\ufffd\n" in result.stdout and "\na bxxx" in result.stdout
 
 
 def test_cohorts_finds_what_was_planted_and_nothing_else(scored: Path) -> None:

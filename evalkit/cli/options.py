@@ -22,6 +22,9 @@ Run = Annotated[Path, typer.Argument(help="A run folder.")]
 Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
 ConditionName = Annotated[str | None, typer.Option(
     "--condition", help="One condition; default: all, pooled.")]
+AllowOutcome = Annotated[list[str] | None, typer.Option(
+    "--allow-outcome", metavar="COLUMN", help="Use a column although it is an outcome: it is named "
+    "like a metric, a hypothesis or a path, or determines what was measured. Repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
