@@ -66,8 +66,8 @@ def _settings() -> list[tuple[Callable[[], Any], Callable[[Any], object]]]:
     settings: list[tuple[Callable[[], Any], Callable[[Any], object]]] = [
         (_folder, _go_back),
         (np.geterr, lambda value: np.seterr(**value)),
-        (lambda: locale.setlocale(locale.LC_NUMERIC),
-         lambda value: locale.setlocale(locale.LC_NUMERIC, value)),
+        (lambda: locale.setlocale(locale.LC_ALL),
+         lambda value: locale.setlocale(locale.LC_ALL, value)),
         (sys.getrecursionlimit, sys.setrecursionlimit),
         (lambda: list(sys.path), _find_again),
         (lambda: list(warnings.filters), _forget_errors)]
