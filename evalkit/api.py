@@ -60,7 +60,8 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
-    in this one; ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
+    in this one, where no limit of time is kept and a system that crashes ends all;
+    ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
     configurations left in ``out``; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
 

@@ -15,7 +15,8 @@ INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
 
 Workers = Annotated[int | None, typer.Option(
-    "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
+    "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
+                                           "time. Default: one a core.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 Run = Annotated[Path, typer.Argument(help="A run folder.")]

@@ -124,6 +124,9 @@ class EvalConfig(Strict):
     run is incomplete, and the exit code is 2."""
     shard_size: int | None = Field(None, gt=0)
     """Utterances a shard; by default a sixteenth of the corpus, from 8 to 512."""
+    time_limit: float = Field(300.0, gt=0, allow_inf_nan=False)
+    """Seconds that reading an utterance, each system and its metrics may take; a batch may take
+    so long for each of its utterances."""
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

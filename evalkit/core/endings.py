@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalkit.core.errors import EvalkitError, PluginError, Stopped, UtteranceError, one_line
+from evalkit.core.errors import EvalkitError, PluginError, UtteranceError, one_line
 from evalkit.core.plugins import missing_package
 
 WRITTEN_INTO = ("read-only", "WRITEABLE")
 """What NumPy and Cython say of writing into an array that must not be changed."""
 CALLING = ("evalkit.core.", "evalkit.run.", "importlib", "pydantic", "contextlib")
 """Modules by which plug-ins are called; what stands in them says nothing of an error's place."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the command to stop."""
 
 
 @contextmanager
@@ -37,7 +41,8 @@ def making(who: str) -> Iterator[None]:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether it is Ctrl-C, not a KeyboardInterrupt that a plug-in raised."""
+    """Whether it is Ctrl-C, or whatever else stops evalkit. Where that is not told of by
+    KeyboardInterrupt, a plug-in raised it."""
     return isinstance(error, Stopped) or (
         isinstance(error, KeyboardInterrupt)
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler)

@@ -47,10 +47,6 @@ class UtteranceError(EvalkitError):
         return type(self), (self.kind, self.reason)
 
 
-class Stopped(KeyboardInterrupt):
-    """Somebody asked the program to stop. KeyboardInterrupt of another kind may be a plug-in's."""
-
-
 def one_line(message: object, longest: int = 300) -> str:
     """``message`` as one line of at most ``longest`` printable characters."""
     text = " ".join(str(message)[:10 * longest].split())

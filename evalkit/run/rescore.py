@@ -147,7 +147,7 @@ class _Recorded:
         plugin = self.condition_plugin(condition_name) if measures.of_audio else None
         return Cell(pipeline, condition_name, build_condition(plugin, self.utterances),
                     self.hearing(pipeline_name), measures.plugins, word_options(config),
-                    config.channel, config.keep_audio, outputs_only=True)
+                    config.channel, config.keep_audio, config.time_limit, outputs_only=True)
 
     def condition_plugin(self, name: str) -> Plugin | None:
         """What makes the condition of that name."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from evalkit.core.errors import RunError
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
-from evalkit.run.executors import dask_executor, process_all, submit_all
+from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.plan import Plan, Shard, make_plan
 from evalkit.run.progress import meter
-from evalkit.run.tables import ShardResult, is_complete, table_paths
+from evalkit.run.tables import is_complete, table_paths
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
@@ -106,17 +107,12 @@ def _clear(out: Path, keys: set[str]) -> None:
 
 def _work_through(shards: Sequence[Shard], out: Path, work: Work,
                   say: Callable[[str], None]) -> None:
-    with meter(sum(len(shard.utterances) for shard in shards), say) as show:
-        for result in _results(shards, out, work):
+    results = (process_all(shards, out, work.workers) if work.scheduler is None
+               else process_on_dask(shards, out.resolve(), work.scheduler))
+    # What ends the loop, such as Ctrl-C, ends the workers before anything else is done.
+    with meter(sum(len(shard.utterances) for shard in shards), say) as show, closing(results):
+        for result in results:
             show(result)
-
-
-def _results(shards: Sequence[Shard], out: Path, work: Work) -> Iterable[ShardResult]:
-    if work.scheduler is None:
-        yield from process_all(shards, out, work.workers)
-        return
-    with dask_executor(work.scheduler) as pool:
-        yield from submit_all(pool, iter(shards), out.resolve(), 256, lost=[])
 
 
 def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
