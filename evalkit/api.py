@@ -74,19 +74,28 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 
 
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
-          metrics: Sequence[str] = ("wer", "cer"), normaliser: str = "basic",
-          costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
+          metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
+          form: str | None = None, id_key: str | None = None, text_key: str | None = None,
+          outside: bool = False, say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
-    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
+    folder ``out``.
+
+    ``metrics`` are word and character error rate where none is named, and mixed error rate in place
+    of the former where a reference is in writing that does not part words by spaces; an option
+    follows as in "wer:unit=space". ``costs`` of the alignment are "levenshtein" or "sclite".
+    ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
+    and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
+    play recordings that lie outside the manifest's folder."""
     from evalkit.store.manifest import read_manifest
 
     if not Path(manifest).is_file():
         read_manifest(manifest)  # says why it cannot be read, before anything slow is imported
+    from evalkit.run.given import Reading
     from evalkit.run.given import score as score_hypotheses
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                            say=say)
+                            reading=Reading(form, id_key, text_key), outside=outside, say=say)
 
 
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,

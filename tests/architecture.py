@@ -248,7 +248,7 @@ NO_DOCUMENTS = {
     "evalkit.run.shard": "rows of the outputs, by stage",
     "evalkit.run.stages": "rows of the outputs, by stage",
     "evalkit.run.tables": "rows of the outputs, by stage",
-    "evalkit.systems.precomputed": "a user's hypotheses",
+    "evalkit.systems.transcripts.lines": "a user's hypotheses",
 }
 """Modules outside of store/ that read JSON or trees which are no documents, and what they are."""
 

@@ -20,6 +20,7 @@ from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.plan import Plan, Shard, make_plan
 from evalkit.run.progress import meter
 from evalkit.run.tables import is_complete, table_paths
+from evalkit.run.units import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
@@ -48,7 +49,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
     Raises EvalkitError for what the user can mend."""
     started = time.monotonic()
-    manifest = read_corpus(config)
+    manifest = read_corpus(config, texts_only=command == "score")
     plan = make_plan(config, manifest.utterances)
     folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
                        left_out=left_out, started=started)
@@ -64,6 +65,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     table = utterance_table(manifest.utterances, manifest.path.parent)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
+    wordless = without_words(plan.metrics, manifest.utterances, say)
     pending = _begin(plan, out)
     reused = len(plan.shards) - len(pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
@@ -77,7 +79,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
     record.summary(RunFolder(out), plan).write(out / "summary.json")
-    left_out = merged([*left_out, *manifest.left_out])
+    left_out = merged([*left_out, *manifest.left_out, *wordless])
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs).write(out / "run.json")
     return RunFolder(out)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
 from evalkit.run.made import Made
 from evalkit.run.pipeline import WordOptions
@@ -108,10 +109,13 @@ def _conversions(rows: Iterable[Row]) -> str | None:
 
 
 def _alignment(utterance: Utterance, hypothesis: str | None, words: WordOptions) -> str | None:
-    """What the report and matched pairs read."""
+    """What the report and matched pairs read; None where there is none to show."""
     if utterance.text is None or hypothesis is None:
         return None
-    return words.align(utterance.text, hypothesis).to_json()
+    try:
+        return words.align(utterance.text, hypothesis).to_json()
+    except UtteranceError:  # TooLong, which its scores say too
+        return None
 
 
 def _audio(shard: Shard, utterance: Utterance, rows: dict[str, Row]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from evalkit.run.keys import relative
 from evalkit.store.manifest import Manifest, read_manifest
 
 
-def read_corpus(config: EvalConfig) -> Manifest:
-    """The run's manifest. Raises ManifestError where no line of it can be used."""
-    manifest = read_manifest(config.corpus, outside=config.outside)
+def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
+    """The run's manifest; ``texts_only`` as for read_manifest. Raises ManifestError where no line
+    of it can be used."""
+    manifest = read_manifest(config.corpus, outside=config.outside, texts_only=texts_only)
     if not manifest.utterances:
         raise ManifestError(manifest.describe_problems() or
                             f"{config.corpus}: the manifest holds no utterance")
