@@ -91,8 +91,8 @@ def score(folder: Annotated[Path | None, typer.Argument(
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
                       normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
-                      id_key=id_key, text_key=text_key, outside=outside, overwrite=overwrite,
-                      say=say))
+                      id_key=id_key, text_key=text_key, outside=outside,
+                      workers=processes(workers), overwrite=overwrite, say=say))
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:
