@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
     from evalkit.store.documents.findings import Findings
     from evalkit.store.documents.mitigation import RecognitionResults, VerificationResults
-    from evalkit.store.documents.run import Summary
+    from evalkit.store.documents.run import Failure, Summary
 
 CELL = 60
 """The longest text in a table."""
@@ -49,7 +49,14 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
     for failure in summary.failures:
         if facts[failure.metric].part_of is None:
             print(line(f"{failure.n} failed: {failure.pipeline} {failure.condition} "
-                       f"{failure.metric}: {failure.kind}"))
+                       f"{failure.metric}: {described(failure)}"))
+
+
+def described(failure: Failure) -> str:
+    """Why measurements failed, and of which utterance for example."""
+    reason = f": {failure.reason}" if failure.reason else ""
+    example = f" (such as {failure.example})" if failure.example else ""
+    return f"{failure.kind}{reason}{example}"
 
 
 def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:

@@ -12,6 +12,7 @@ import soundfile
 from evalkit.core.errors import one_line
 from evalkit.core.types import Utterance
 from evalkit.store.manifest import Manifest, Problem, read_manifest
+from evalkit.store.other_layouts import importer
 
 TOLERANCE = 0.01
 """Seconds by which a stated end may pass the recording's: manifests round."""
@@ -42,6 +43,8 @@ class Report:
             f"{sum(u.audio is None for u in utterances)}",
             f"metadata: {', '.join(self.columns) or 'none'}",
             f"problems: {len(self.problems)}"]
+        advice = None if utterances else importer(self.manifest.path)
+        lines += [advice] if advice else []
         return "\n".join([*lines, *filter(None, [self.manifest.describe_problems()])])
 
 

@@ -13,9 +13,8 @@ from evalkit.run.pipeline import build_part
 from evalkit.run.runner import run
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import GIVEN
 
-GIVEN = "given"
-"""The condition of hypotheses that were made elsewhere."""
 TEXTS = frozenset({"text", "hypothesis"})
 """What a metric of theirs may need."""
 

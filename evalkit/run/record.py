@@ -82,12 +82,19 @@ def summary(run: RunFolder, plan: Plan) -> Summary:
 
 
 def _failures(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """How many measurements and trials failed, by kind."""
-    failed = table[table["error"].notna()]
-    kinds = failed.assign(kind=failed["error"].str.split(":").str[0])
-    lost = pairs[pairs["score"].isna()].assign(metric="eer", kind="NoScore")
-    both = pd.concat([part[[*scores.KEYS, "kind"]] for part in (kinds, lost)])
-    return both.groupby([*scores.KEYS, "kind"]).size().rename("n").reset_index()
+    """How many measurements and trials failed, by kind, with the most frequent reason."""
+    failed, lost = table[table["error"].notna()], pairs[pairs["score"].isna()]
+    texts = failed["error"].astype(str).str.partition(":")
+    kinds = failed.assign(kind=texts[0], reason=texts[2].str.strip(),
+                          example=failed["utterance_id"]) if len(failed) else failed
+    lost = lost.assign(metric="eer", kind="NoScore", reason="an embedding is missing",
+                       example=lost["enroll_id"] + " " + lost["test_id"])
+    keys = [*scores.KEYS, "kind"]
+    both = pd.concat([part.reindex(columns=[*keys, "reason", "example"]) for part in (kinds, lost)])
+    counts = both.groupby([*keys, "reason"])["example"].agg(["size", "min"]).reset_index()
+    counts = counts.sort_values("size", ascending=False, kind="stable")
+    return counts.groupby(keys).agg(n=("size", "sum"), reason=("reason", "first"),
+                                    example=("min", "first")).reset_index()
 
 
 def _speed(outputs: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import dask_executor, process_all, submit_all
-from evalkit.run.plan import Plan, Shard, make_plan
+from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.tables import ShardResult, is_complete, table_paths
 from evalkit.run.utterances import read_corpus, utterance_table
@@ -49,7 +49,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     manifest = read_corpus(config)
     plan = make_plan(config, manifest.utterances)
     folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                       left_out=left_out, started=started)
+                       left_out=[*left_out, *unmeasured(plan)], started=started)
     if prune:
         say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
     return folder

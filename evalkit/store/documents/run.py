@@ -141,13 +141,16 @@ class TrialScore(Score):
 
 
 class Failure(Part):
-    """How many measurements failed for one kind of reason."""
+    """How many measurements failed for one kind of reason: the most frequent ``reason``, and an
+    utterance, or the two of a trial, that is an ``example`` of it."""
 
     pipeline: str
     condition: str
     metric: str
     kind: str
     n: int
+    reason: str = ""
+    example: str = ""
 
 
 class Efficiency(Part):
