@@ -34,6 +34,7 @@ from evalkit.cohorts.finders.slices import Slices
 from evalkit.cohorts.finders.tree import Tree
 from evalkit.cohorts.findings import Discovery
 from evalkit.cohorts.loading import Subject
+from evalkit.cohorts.postcodes import PostalCodes
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
@@ -129,7 +130,7 @@ def speak(world: World, harmed: np.ndarray, rng: np.random.Generator, factor: fl
         utterance_id=ids, room=room, postcode=world.postcode[speaker],
         latitude=world.location[speaker, 0], longitude=world.location[speaker, 1])
     people = speakers_of(rows, facts, vectors=pd.DataFrame(world.embedding, index=names),
-                       attributes=world.shares)
+                       postcodes=PostalCodes(world.shares, []))
     return Truth(people, harmed, worse)
 
 

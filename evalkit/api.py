@@ -60,7 +60,8 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
-    in this one; ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
+    in this one, where no limit of time is kept and a system that crashes ends all;
+    ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
     configurations left in ``out``; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
 
@@ -73,19 +74,28 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 
 
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
-          metrics: Sequence[str] = ("wer", "cer"), normaliser: str = "basic",
-          costs: str = "levenshtein", say: Say = _silent) -> RunFolder:
+          metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
+          form: str | None = None, id_key: str | None = None, text_key: str | None = None,
+          outside: bool = False, say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
-    folder ``out``. ``costs`` of the alignment are "levenshtein" or "sclite"."""
+    folder ``out``.
+
+    ``metrics`` are word and character error rate where none is named, and mixed error rate in place
+    of the former where a reference is in writing that does not part words by spaces; an option
+    follows as in "wer:unit=space". ``costs`` of the alignment are "levenshtein" or "sclite".
+    ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
+    and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
+    play recordings that lie outside the manifest's folder."""
     from evalkit.store.manifest import read_manifest
 
     if not Path(manifest).is_file():
         read_manifest(manifest)  # says why it cannot be read, before anything slow is imported
+    from evalkit.run.given import Reading
     from evalkit.run.given import score as score_hypotheses
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                            say=say)
+                            reading=Reading(form, id_key, text_key), outside=outside, say=say)
 
 
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
@@ -102,26 +112,30 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None
 
 
 def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: str | None = None,
-           condition: str | None = None, seed: int = 0) -> list[GroupReport]:
+           condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+           ) -> list[GroupReport]:
     """Compares groups of speakers on an additive metric: a report for every pipeline (or the one
     named) and item of ``by``, a metadata column or several that are crossed, joined by commas.
-    ``condition`` None pools all."""
+    ``condition`` None pools all; ``allow_outcomes`` are columns to use although they are outcomes
+    (docs/cohorts.md)."""
     folder = read_run(run)
     from evalkit.statistics.run_statistics import group_reports
 
     return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
-                         condition=condition, seed=seed)
+                         condition=condition, seed=seed, allowed=allow_outcomes)
 
 
 def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
-                 condition: str | None = None, seed: int = 0) -> list[VerificationReport]:
+                 condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+                 ) -> list[VerificationReport]:
     """Compares groups of speakers in speaker verification: each one's own equal error rate, and
-    its errors at the one threshold that everybody gets. ``by`` as for ``groups``."""
+    its errors at the one threshold that everybody gets. ``by`` and ``allow_outcomes`` as for
+    ``groups``."""
     folder = read_run(run)
     from evalkit.statistics.run_statistics import verification_reports
 
     return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
-                                seed=seed)
+                                seed=seed, allowed=allow_outcomes)
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:
@@ -145,10 +159,12 @@ def systems(run: AnyPath, *, metric: str = "wer", condition: str | None = None,
 
 def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
             pipeline: str | None = None, condition: str | None = None,
-            postcodes: AnyPath | None = None, seed: int = 0) -> Findings:
+            postcodes: AnyPath | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+            ) -> Findings:
     """Discovers underserved cohorts on half of the speakers, confirms them on the other half, and
     writes the findings into the run folder. ``finders`` are names of plug-ins, all that the run
-    has the data for where there are none; ``postcodes`` is a table of postal codes, CSV."""
+    has the data for where there are none; ``postcodes`` is a table of postal codes, CSV;
+    ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)
     from evalkit.core.plugins import create
 
@@ -159,7 +175,8 @@ def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
 
     discovery = discover(folder, metric=metric, pipeline=pipeline, condition=condition,
                          finders=chosen, postcodes=None if postcodes is None else Path(postcodes),
-                         settings=Settings(resampling=Resampling(seed=seed)))
+                         settings=Settings(resampling=Resampling(seed=seed)),
+                         allowed=allow_outcomes)
     write_discovery(folder, discovery)
     return discovery.findings
 
@@ -175,16 +192,17 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 
 
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
-           markdown: AnyPath | None = None) -> Path:
+           markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = ()) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page. ``by`` is
     the metadata column to group speakers by; ``earlier`` are runs to set beside it, the oldest
-    first; ``markdown`` is a file for a summary."""
+    first; ``markdown`` is a file for a summary; ``allow_outcomes`` as for ``groups``."""
     for each in (*earlier, run):
         _check_run(each)
     from evalkit.report.page import write_report
 
     return write_report(Path(run), Path(out), by=by, earlier=[Path(each) for each in earlier],
-                        markdown=None if markdown is None else Path(markdown))
+                        markdown=None if markdown is None else Path(markdown),
+                        allowed=allow_outcomes)
 
 
 def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,

@@ -1,7 +1,8 @@
-"""Waveforms: read, resample, align, measure the level."""
+"""Waveforms: resample, align, measure the level, save. evalkit.recordings reads them."""
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,54 +23,39 @@ def _resampler() -> str:
 
 RESAMPLER = _resampler()
 """Name, version and quality of what resamples; "none" where it is not installed."""
+LONGEST = 1 << 27
+"""Samples that an utterance may have, as read and as resampled: half a gigabyte, 2.3 hours at
+16 kHz."""
 CLIPPED = 0.999
 """Samples at or beyond this share of full scale count as clipped."""
 
 
-def load(path: Path, *, offset: float = 0.0, duration: float | None = None,
-         channel: int = 0) -> Audio:
-    """One channel of a recording (WAV, FLAC, MP3, Ogg: what libsndfile reads).
-
-    ``offset`` and ``duration`` in seconds; ``channel`` counts from 0. Raises UtteranceError of
-    kind MissingAudio, CorruptAudio, EmptyAudio, NotFinite or NoSuchChannel.
-    """
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            file.seek(min(round(offset * rate), file.frames))
-            frames = -1 if duration is None else round(duration * rate)
-            samples = file.read(frames, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError, soundfile.SoundFileError) as error:
-        if not Path(path).is_file():
-            raise UtteranceError("MissingAudio", f"no file {path}") from error
-        raise UtteranceError("CorruptAudio", f"{path}: {error}") from error
-    if channel >= samples.shape[1]:
-        raise UtteranceError(
-            "NoSuchChannel", f"{path} has {samples.shape[1]} channels, asked for {channel}")
-    if not len(samples):
-        raise UtteranceError("EmptyAudio", f"{path} has no samples at {offset:g} s")
-    mono = np.ascontiguousarray(samples[:, channel])
-    if not np.isfinite(mono).all():
-        raise UtteranceError("NotFinite", f"{path} holds NaN or infinite samples")
-    return Audio(mono, rate)
-
-
 def save(path: Path, audio: Audio) -> None:
-    """Writes 16-bit FLAC or WAV by the path's suffix; samples beyond full scale are clipped."""
+    """Writes 16-bit FLAC or WAV by the path's suffix; samples beyond full scale are clipped.
+
+    Raises UtteranceError of kind NotKept for what the format cannot hold, OSError where the file
+    cannot be written."""
     import soundfile
 
-    samples = np.clip(audio.samples, -1.0, 32767 / 32768)
-    soundfile.write(path, samples, audio.rate, subtype="PCM_16")
+    samples, made = np.clip(audio.samples, -1.0, 32767 / 32768), io.BytesIO()
+    try:
+        soundfile.write(made, samples, audio.rate, subtype="PCM_16", format=path.suffix[1:])
+    except (soundfile.SoundFileError, ValueError, TypeError) as error:
+        raise UtteranceError("NotKept", f"cannot be written as {path.suffix[1:]}: {error}"
+                             ) from error
+    path.write_bytes(made.getbuffer())
 
 
 def resample(audio: Audio, rate: int | None) -> Audio:
-    """``audio`` at ``rate`` Hz by RESAMPLER; unchanged where the rate is already that or None."""
+    """``audio`` at ``rate`` Hz by RESAMPLER; unchanged where the rate is already that or None.
+    Raises UtteranceError of kind TooLong where that is more than LONGEST samples."""
     import soxr
 
     if rate is None or rate == audio.rate:
         return audio
+    if len(audio.samples) * rate > LONGEST * audio.rate:
+        raise UtteranceError("TooLong", f"more than {LONGEST:,} samples at {rate:,} Hz; cut the "
+                                        "recording with offset and duration")
     return Audio(soxr.resample(audio.samples, audio.rate, rate, quality="HQ"), rate)
 
 
@@ -111,6 +97,7 @@ class Levels:
     """Quality-control figures of one waveform. PESQ and STOI see none of them."""
 
     level_dbfs: float
+    """Root mean square about the mean: an offset is no sound."""
     peak_dbfs: float
     clipping: float
     """Share of samples at or beyond CLIPPED."""
@@ -119,12 +106,13 @@ class Levels:
 
 
 def levels(audio: Audio) -> Levels:
-    """Root-mean-square level and peak in dB of full scale (-inf for silence), clipping, DC."""
+    """Root-mean-square level without the mean, and peak with it, in dB of full scale (-inf for
+    silence); clipping, DC."""
     x = audio.samples.astype(np.float64)
     if not len(x):
         return Levels(-math.inf, -math.inf, 0.0, 0.0)
-    magnitude = np.abs(x)
-    return Levels(decibel(float(np.mean(x**2))), decibel(float(magnitude.max()) ** 2),
+    magnitude, power = np.abs(x), float(np.mean(without_mean(x) ** 2))
+    return Levels(decibel(power), decibel(float(magnitude.max()) ** 2),
                   float(np.mean(magnitude >= CLIPPED)), float(x.mean()))
 
 
@@ -133,8 +121,18 @@ def decibel(power: float) -> float:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
-def active_power(audio: Audio) -> float:
-    """Mean square of the speech while it is active, by ITU-T P.56 (12/2011) method B.
+def without_mean(samples: np.ndarray) -> np.ndarray:
+    """``samples`` (n,) in float64 with their mean taken off; all 0 where the rest is rounding."""
+    x = samples.astype(np.float64)
+    mean = float(x.mean()) if len(x) else 0.0
+    rest = x - mean
+    constant = not np.any(np.abs(rest) > abs(mean) * np.finfo(np.float32).eps)
+    return np.zeros_like(rest) if constant else rest
+
+
+def active_power(audio: Audio, *, centred: bool = True) -> float:
+    """Mean square of the speech while it is active, by ITU-T P.56 (12/2011) method B, of the
+    samples without their mean (as they are where not ``centred``).
 
     The envelope is a two-fold exponential average of 0.03 s; a sample is active if it exceeded
     a threshold within the last 0.2 s; the level is where it lies 15.9 dB above its own
@@ -142,7 +140,7 @@ def active_power(audio: Audio) -> float:
     from scipy.ndimage import maximum_filter1d
     from scipy.signal import lfilter
 
-    x = audio.samples.astype(np.float64)
+    x = without_mean(audio.samples) if centred else audio.samples.astype(np.float64)
     energy = float(x @ x)
     if energy == 0:
         return 0.0

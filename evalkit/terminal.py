@@ -46,6 +46,7 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
     columns = ["pipeline", "condition", *(heading(name, facts[name]) for name in metrics)]
     print_table(columns, [[*key, *(cell.get(name, "") for name in metrics)]
                           for key, cell in cells.items()])
+    print(line("; ".join(f"{name}: {facts[name].named(name)}" for name in metrics)))
     for failure in summary.failures:
         if facts[failure.metric].part_of is None:
             print(line(f"{failure.n} failed: {failure.pipeline} {failure.condition} "
@@ -142,9 +143,10 @@ def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:
 
 def print_cohorts(findings: Findings) -> None:
     """The cohorts of every finder, then which finders could not work, then the warnings."""
-    from evalkit.cohorts.findings import describe
+    from evalkit.cohorts.findings import describe, searched
 
     print_table(*describe(findings))
+    print(line(f"searched: {searched(findings)}"))
     for item in findings.left_out:
         print(line(f"left out: {item}"))
     for warning in findings.warnings:

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "evalkit"
 
 FOUNDATION = {"core", "store"}
-AUDIO = {"audio", "corpora", "conditions", "systems", "models", "training", "metrics", "run"}
+AUDIO = {"audio", "recordings", "corpora", "conditions", "systems", "models", "training", "metrics",
+         "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
 TOP = {"api", "cli", "mitigation", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
@@ -247,7 +248,7 @@ NO_DOCUMENTS = {
     "evalkit.run.shard": "rows of the outputs, by stage",
     "evalkit.run.stages": "rows of the outputs, by stage",
     "evalkit.run.tables": "rows of the outputs, by stage",
-    "evalkit.systems.precomputed": "a user's hypotheses",
+    "evalkit.systems.transcripts.lines": "a user's hypotheses",
 }
 """Modules outside of store/ that read JSON or trees which are no documents, and what they are."""
 

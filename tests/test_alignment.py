@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import jiwer
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from evalkit.core.alignment import SCLITE_GAP, SCLITE_SUBSTITUTION, Alignment, align
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError, RunError, UtteranceError
 
 words = st.lists(st.sampled_from("abcd"), max_size=12)
 costs_names = st.sampled_from(["levenshtein", "sclite"])
@@ -89,6 +91,51 @@ def test_json_is_compact():
 def test_json_of_something_else_is_refused_in_one_line(text):
     with pytest.raises(RunError, match="not an alignment"):
         Alignment.from_json(text)
+
+
+def plain_sclite(ref, hyp) -> str:
+    """The same choice of path from a whole table of costs, slow and plain."""
+    n, m = len(ref), len(hyp)
+    cost = [[3 * (i + j) for j in range(m + 1)] for i in range(n + 1)]
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            cost[i][j] = min(cost[i - 1][j - 1] + 4 * (ref[i - 1] != hyp[j - 1]),
+                             cost[i][j - 1] + 3, cost[i - 1][j] + 3)
+    i, j, back = n, m, ""
+    while i or j:
+        if i and j and cost[i][j] == cost[i - 1][j - 1] + 4 * (ref[i - 1] != hyp[j - 1]):
+            i, j, back = i - 1, j - 1, ("S" if ref[i - 1] != hyp[j - 1] else "=") + back
+        elif j and cost[i][j] == cost[i][j - 1] + 3:
+            j, back = j - 1, "I" + back
+        else:
+            i, back = i - 1, "D" + back
+    return back
+
+
+@given(st.integers(0, 150), st.integers(0, 150), st.sampled_from([2, 5, 50]), st.randoms())
+def test_the_path_of_sclite_is_kept_across_blocks_of_rows(n, m, letters, random):
+    ref, hyp = ([str(random.randrange(letters)) for _ in range(size)] for size in (n, m))
+    found = align(ref, hyp, "sclite")
+    assert "".join(operation for operation, _, _ in found.pairs) == plain_sclite(ref, hyp)
+
+
+def test_long_utterances_need_little_memory():
+    code = """
+import resource
+from evalkit.core.alignment import align
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+ref = [str(i * i % 997) for i in range(9000)]
+found = align(ref, [word for i, word in enumerate(ref) if i % 7], "sclite")
+assert found.deletions == 1286 and found.hits == 7714, found._counts
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 40  # megabytes; a byte for each pair of words is 70
+
+
+def test_absurd_texts_are_refused_at_once():
+    with pytest.raises(UtteranceError, match="TooLong: 200,000 against 200,000 words or char"):
+        align("a" * 200_000, "b" * 200_000, "sclite")
 
 
 def test_unknown_costs_are_named():

@@ -24,6 +24,7 @@ import soundfile
 from evalkit.cohorts.discovery import Settings, discover
 from evalkit.cohorts.findings import write_discovery
 from evalkit.cohorts.loading import Subject
+from evalkit.cohorts.postcodes import PostalCodes
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.compare.baseline import Candidate
 from evalkit.core.alignment import align
@@ -59,7 +60,7 @@ class World(NamedTuple):
 
     def people(self, *, higher_is_better: bool = False) -> Speakers:
         return speakers_of(self.rows, self.utterances, higher_is_better=higher_is_better,
-                         vectors=self.vectors, attributes=POSTCODES)
+                         vectors=self.vectors, postcodes=PostalCodes(POSTCODES, []))
 
 
 def make_world(seed: int = 0, *, speakers: int = 96, utterances: int = 6, factor: float = 3.0,

@@ -12,6 +12,7 @@ from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs
 from evalkit.cli.doctor import doctor
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, say
+from evalkit.cli.stopping import stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.plugins import is_extra, missing_package
 
@@ -43,6 +44,11 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 def main() -> None:
     """Entry point: a mistake of the user's and a defect are one line and exit code 2. Exit code 1
     is a regression that `evalkit compare` found, and nothing else."""
+    with stopping():
+        _main()
+
+
+def _main() -> None:
     try:
         code = app(standalone_mode=False)
     except EvalkitError as error:

@@ -38,7 +38,10 @@ def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml."
 def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")],
              outside: Annotated[bool, typer.Option(
                  help="Allow audio outside the manifest's folder.")] = False) -> None:
-    """Check every line of a manifest and every recording that it names.
+    """Check every line of a manifest and read every recording that it names, as a run would.
+
+    A recording must be a file, in a format that is read, and whole: as long as its own header and
+    the manifest's offset and duration say. Exit code 2 where anything is wrong.
 
     Example:
 
@@ -46,7 +49,7 @@ def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")
     """
     from evalkit.corpora.validate import validate as check
 
-    result = check(manifest, outside=outside)
+    result = check(manifest, outside=outside, say=say)
     print(result.describe())
     if result.problems:
         raise typer.Exit(INCOMPLETE)

@@ -19,7 +19,8 @@ EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2
 """What every command's help ends with."""
 
 Workers = Annotated[int | None, typer.Option(
-    "--workers", "-j", min=0, help="Processes; 0 works in this one. Default: one a core.")]
+    "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
+                                           "time. Default: one a core.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 MOST_FAILED = 0.25
@@ -30,6 +31,9 @@ Run = Annotated[Path, typer.Argument(help="A run folder.")]
 Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
 ConditionName = Annotated[str | None, typer.Option(
     "--condition", help="One condition; default: all, pooled.")]
+AllowOutcome = Annotated[list[str] | None, typer.Option(
+    "--allow-outcome", metavar="COLUMN", help="Use a column although it is an outcome: it is named "
+    "like a metric, a hypothesis or a path, or determines what was measured. Repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

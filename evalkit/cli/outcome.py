@@ -20,6 +20,9 @@ def finish(folder: RunFolder, max_failed: float) -> None:
 
     record, summary = folder.record(), folder.summary()
     print_summary(summary, record.metrics)
+    if record.command == "score":
+        for name, condition in record.conditions.items():
+            say(line(f"condition {name}: {condition.identity}"))
     for dropped in record.left_out:
         say(line(f"left out: {dropped}"))
     say(f"run folder: {folder.path}")

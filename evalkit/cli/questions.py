@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evalkit import api
-from evalkit.cli.options import ConditionName, Json, Out, Pipeline, Run, Seed, say
+from evalkit.cli.options import (
+    AllowOutcome,
+    ConditionName,
+    Json,
+    Out,
+    Pipeline,
+    Run,
+    Seed,
+    say,
+)
+
+if TYPE_CHECKING:
+    from evalkit.statistics.verification import VerificationReport
 
 
 def report(runs: Annotated[list[Path], typer.Argument(
@@ -17,7 +30,8 @@ def report(runs: Annotated[list[Path], typer.Argument(
            by: Annotated[str | None, typer.Option(
                help="Metadata column to group speakers by.")] = None,
            markdown: Annotated[Path | None, typer.Option(
-               help="File to write a summary into, for a pull request.")] = None) -> None:
+               help="File to write a summary into, for a pull request.")] = None,
+           allow_outcome: AllowOutcome = None) -> None:
     """Write a run as one folder of static HTML.
 
     Examples:
@@ -26,7 +40,8 @@ def report(runs: Annotated[list[Path], typer.Argument(
 
         evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
     """
-    print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown))
+    print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
+                     allow_outcomes=allow_outcome or ()))
 
 
 def groups(run: Run,
@@ -35,7 +50,7 @@ def groups(run: Run,
            metric: Annotated[str, typer.Option(
                help="Any additive metric of the run, or eer of speaker verification.")] = "wer",
            pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
-           as_json: Json = False) -> None:
+           allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
     """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
 
     With --metric eer: each group's own equal error rate, and how often it is rejected and accepted
@@ -49,9 +64,12 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender --metric eer
     """
+    allowed = allow_outcome or ()
     if metric == "eer":
-        return _verification(run, by, pipeline, condition, seed, as_json)
-    reports = api.groups(run, by, metric=metric, pipeline=pipeline, condition=condition, seed=seed)
+        return _print_verification(as_json, api.verification(
+            run, by, pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
+    reports = api.groups(run, by, metric=metric, pipeline=pipeline, condition=condition, seed=seed,
+                         allow_outcomes=allowed)
     from evalkit.terminal import print_groups, print_json
 
     if as_json:
@@ -59,9 +77,7 @@ def groups(run: Run,
     print_groups(reports, api.read_run(run).record().metrics[metric])
 
 
-def _verification(run: Path, by: list[str], pipeline: str | None, condition: str | None,
-                  seed: int, as_json: bool) -> None:
-    reports = api.verification(run, by, pipeline=pipeline, condition=condition, seed=seed)
+def _print_verification(as_json: bool, reports: Sequence[VerificationReport]) -> None:
     from evalkit.terminal import print_json, print_verification
 
     if as_json:
@@ -99,7 +115,7 @@ def cohorts(run: Run,
             pipeline: Pipeline = None, condition: ConditionName = None,
             postcodes: Annotated[Path | None, typer.Option(
                 help="Table of postal codes with population attributes, CSV.")] = None,
-            seed: Seed = 0, as_json: Json = False) -> None:
+            seed: Seed = 0, allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
     """Discover underserved cohorts on half of the speakers, and confirm them on the other half.
 
     Examples:
@@ -110,7 +126,8 @@ def cohorts(run: Run,
     """
     say(f"looking for underserved cohorts in {run}")
     findings = api.cohorts(run, finders=finder or (), metric=metric, pipeline=pipeline,
-                           condition=condition, postcodes=postcodes, seed=seed)
+                           condition=condition, postcodes=postcodes, seed=seed,
+                           allow_outcomes=allow_outcome or ())
     from evalkit.terminal import print_cohorts, print_json
 
     if as_json:

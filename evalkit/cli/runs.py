@@ -47,14 +47,26 @@ def score(folder: Annotated[Path | None, typer.Argument(
               ] = None,
           hypotheses: Annotated[list[str] | None, typer.Option(
               "--hypotheses", "-y", metavar="[NAME=]FILE",
-              help="JSONL, TSV, Kaldi text or sclite trn; repeat it for several systems.")] = None,
+              help="Transcripts of a system; repeat it for several systems.")] = None,
           out: Annotated[Path | None, typer.Option(
               "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
           metric: Annotated[list[str] | None, typer.Option(
-              help="Default: wer and cer, or those of the run. Repeatable.")] = None,
+              metavar="NAME[:OPTION=VALUE]",
+              help="Default: wer and cer (mixed_error_rate and cer where writing does not part "
+                   "words by spaces), or those of the run. Repeatable.")] = None,
+          form: Annotated[str | None, typer.Option(
+              "--format", help="Of the transcripts: jsonl, tsv, csv, kaldi, trn, ctm or stm. "
+                               "Default: what the suffix or the content tells.")] = None,
+          id_key: Annotated[str | None, typer.Option(
+              help="Key or column of the utterance's id, where it is not a usual one.")] = None,
+          text_key: Annotated[str | None, typer.Option(
+              help="Key or column of what was heard, where it is not a usual one.")] = None,
+          outside: Annotated[bool, typer.Option(
+              "--outside", help="Let the report play recordings outside the manifest's folder.")
+              ] = False,
           normaliser: Annotated[str | None, typer.Option(
-              help="none, basic or whisper_english, applied to both sides. Default: basic, or that "
-                   "of the run.")] = None,
+              help="none, basic, basic_turkish or whisper_english, applied to both sides. Default: "
+                   "basic, or that of the run.")] = None,
           costs: Annotated[str | None, typer.Option(
               help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
                    "levenshtein, or those of the run.")] = None,
@@ -65,22 +77,22 @@ def score(folder: Annotated[Path | None, typer.Argument(
 
         evalkit score --manifest test.jsonl --hypotheses v2.jsonl --out runs/v2
 
-        evalkit score -m test.jsonl -y base=a.trn -y new=b.trn -o runs/ab
+        evalkit score -m test.jsonl -y base=a.trn -y new=b.ctm -o runs/ab
 
         evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
     """
     if folder is not None:
-        if hypotheses or out:
-            raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses "
-                              "and --out away, or the run folder")
+        if any((hypotheses, out, form, id_key, text_key, outside)):
+            raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
+                              "its options and --out away, or the run folder")
         return finish(api.rescore(folder, metrics=metric or (), normaliser=normaliser,
                                   costs=costs, manifest=manifest, workers=processes(workers),
                                   say=say), max_failed)
     if not (manifest and hypotheses and out):
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
-    finish(api.score(manifest, _named(hypotheses), out, metrics=metric or ("wer", "cer"),
-                     normaliser=normaliser or "basic", costs=costs or "levenshtein", say=say),
-           max_failed)
+    finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
+                     normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
+                     id_key=id_key, text_key=text_key, outside=outside, say=say), max_failed)
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:

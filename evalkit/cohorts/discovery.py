@@ -9,12 +9,15 @@ are both reported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from evalkit.cohorts.columns import WHERE
 from evalkit.cohorts.confirm import adjust_chains
+from evalkit.cohorts.evidence import Floors
 from evalkit.cohorts.finder import Finder
 from evalkit.cohorts.findings import Discovery
 from evalkit.cohorts.loading import Subject, load_speakers, subject_of
@@ -22,23 +25,26 @@ from evalkit.cohorts.speakers import Speakers
 from evalkit.cohorts.summaries import finding_of, on_half
 from evalkit.cohorts.tables import member_table, speaker_table
 from evalkit.cohorts.trial import STANDARD, Halves, Result, Settings, search_and_test
-from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plugins import available, create
 from evalkit.statistics.bootstrap import FEW_SPEAKERS
+from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.findings import Findings
 from evalkit.store.runfolder import RunFolder
 
 
 def discover(run: RunFolder, *, metric: str | None = None, pipeline: str | None = None,
              condition: str | None = None, finders: Sequence[Finder] | None = None,
-             postcodes: Path | None = None, settings: Settings = STANDARD) -> Discovery:
+             postcodes: Path | None = None, settings: Settings = STANDARD,
+             allowed: Collection[str] = ()) -> Discovery:
     """Looks for underserved cohorts in a run with every finder that it has the data for.
 
     ``metric`` and ``pipeline`` are the run's first where None, ``condition`` None pools all.
-    ``finders`` None are all that are installed (plug-in group "cohorts"). Raises EvalkitError
-    for a metric, pipeline, condition or file that there is not."""
+    ``finders`` None are all that are installed (plug-in group "cohorts"); ``allowed`` are columns
+    that are searched although they are outcomes. Raises EvalkitError for a metric, pipeline,
+    condition, column or file that there is not."""
     subject = subject_of(run, metric, pipeline, condition)
-    speakers = load_speakers(run, subject, postcodes)
+    speakers = load_speakers(run, subject, postcodes, allowed)
     if finders is None:
         finders = [create("cohorts", name) for name in available("cohorts")]
     return discover_among(speakers, subject, finders, settings)
@@ -49,13 +55,16 @@ def discover_among(speakers: Speakers, subject: Subject, finders: Sequence[Finde
     """The same for speakers that are loaded already; ``subject`` says what was measured."""
     on_discovery = halves(len(speakers.ids), settings.resampling.seed)
     sides = Halves(speakers.take(on_discovery), speakers.take(~on_discovery))
-    idle = [LeftOut("finder", "discovery", why, names=(finder.name,)) for finder in finders
-            if (why := finder.lacks(sides.discovery))]
-    skipped = {name for item in idle for name in item.names}
-    results = [search_and_test(finder, sides, settings) for finder in finders
-               if finder.name not in skipped]
+    why = [finder.lacks(sides.discovery) for finder in finders]
+    results = [search_and_test(finder, sides, settings)
+               for finder, lacking in zip(finders, why, strict=True) if not lacking]
     rules = [(result.finder, result.rule) for result in results]
-    findings = _findings(results, speakers, sides, subject, left_out=idle, settings=settings)
+    left_out = [LeftOut("finder", WHERE, lacking, names=(finder.name,))
+                for finder, lacking in zip(finders, why, strict=True) if lacking]
+    left_out += [item for finder, _ in rules for item in finder.left_out(speakers)]
+    findings = _findings(
+        results, speakers, sides, subject, settings=settings,
+        left_out=[*left_out, *speakers.left_out, *_rare_labels(sides, settings.floors)])
     return Discovery(findings, {finder.name: rule for finder, rule in rules},
                      member_table(speakers, rules), speaker_table(speakers, on_discovery))
 
@@ -65,6 +74,23 @@ def halves(n_speakers: int, seed: int) -> np.ndarray:
     errors."""
     order = np.random.default_rng(seed).permutation(n_speakers)
     return order < (n_speakers + 1) // 2
+
+
+def _rare_labels(sides: Halves, floors: Floors) -> Iterator[LeftOut]:
+    """The labels that too few speakers have to be searched for, or to be confirmed."""
+    for name in map(str, sides.discovery.utterance_labels):
+        n = pd.DataFrame({i: _speakers_by_label(half, name) for i, half in enumerate(sides)})
+        rare = sorted(n.index[n.fillna(0).min(axis=1) < floors.speakers].difference([UNKNOWN]))
+        if rare:
+            yield LeftOut("label", WHERE, f"{name}: fewer than {floors.speakers} speakers on one "
+                          "half of them, too few to be found and confirmed", len(rare),
+                          tuple(rare[:NAMED]))
+
+
+def _speakers_by_label(half: Speakers, column: str) -> pd.Series:
+    measured = half.by_utterance.n > 0
+    speaker = pd.Series(half.by_utterance.speaker[measured])
+    return speaker.groupby(half.utterance_labels[column].to_numpy(object)[measured]).nunique()
 
 
 def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subject: Subject,
@@ -79,18 +105,17 @@ def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subj
         n_confirmation=len(sides.confirmation.ids),
         overall=on_half(speakers.by_speaker, everybody, speakers, settings),
         level=settings.resampling.level, seed=settings.resampling.seed, finders=findings,
+        columns={str(name): sorted(labels.unique())
+                 for name, labels in speakers.utterance_labels.items()},
         left_out=merged(left_out), warnings=_warnings(speakers, sides.confirmation))
 
 
 def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:
-    notes = []
+    notes = list(speakers.warnings)
     alone = speakers.ids[speakers.by_utterance.speaker] == speakers.utterance_ids
     if alone.any():
         notes.append(f"{int(alone.sum())} utterances have no speaker id and count as speakers of "
                      "their own: where they share speakers, p-values are too small")
-    if speakers.misplaced:
-        notes.append(f"{len(speakers.misplaced)} of {len(speakers.ids)} speakers have a latitude "
-                     "or longitude that is off the globe or no number: it counts as unknown")
     if len(confirmation.ids) < FEW_SPEAKERS:
         notes.append(f"{len(confirmation.ids)} speakers to confirm on: fewer than "
                      f"{FEW_SPEAKERS}, only large gaps can be confirmed")

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evalkit.cohorts.speakers import Outcomes, Speakers
+from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Outline, Unit
 
 
@@ -54,6 +55,10 @@ class Finder(Protocol):
 
     def lacks(self, speakers: Speakers) -> str | None:
         """Why it cannot work on these speakers; None where it can."""
+        ...
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Who has no part in its search, and why: speakers of whom it cannot know the cohort."""
         ...
 
     def prepare(self, speakers: Speakers) -> Search:

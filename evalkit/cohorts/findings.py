@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evalkit.cohorts.finder import Rule
-from evalkit.core.text import number, p_value, span
+from evalkit.core.text import count, number, p_value, span
 from evalkit.core.types import Fact
 from evalkit.store.documents.findings import Finding, Findings, Verdict
 from evalkit.store.runfolder import RunFolder, write_table
@@ -43,6 +43,12 @@ def describe(findings: Findings) -> tuple[list[str], list[list[str]]]:
     fact = replace(findings.fact, decimals=min(findings.fact.decimals, 1))
     rows = [row for finding in findings.finders for row in _lines(finding, fact)]
     return columns, rows
+
+
+def searched(findings: Findings) -> str:
+    """Such as "accent (8 labels), age (4 labels)": the columns of metadata that were searched."""
+    return ", ".join(f"{name} ({count(len(labels), 'label')})"
+                     for name, labels in findings.columns.items()) or "no column of metadata"
 
 
 def _lines(finding: Finding, fact: Fact) -> list[list[str]]:

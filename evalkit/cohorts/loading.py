@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evalkit.cohorts.finders.geodemographic import read_postcodes
+from evalkit.cohorts.postcodes import read_postcodes
 from evalkit.cohorts.speakers import Speakers, speakers_of
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.names import listed, nearest
 from evalkit.core.types import Fact
+from evalkit.statistics.grouping import ALLOW, check_columns, metadata_columns
 from evalkit.statistics.groups import select
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
 from evalkit.store.scores import require_columns
@@ -88,10 +89,13 @@ def _usable(scores: pd.DataFrame, known: Mapping[str, Fact]) -> pd.DataFrame:
     return scores[scores["metric"].isin(names)]
 
 
-def load_speakers(run: RunFolder, subject: Subject, postcodes: Path | None = None) -> Speakers:
+def load_speakers(run: RunFolder, subject: Subject, postcodes: Path | None = None,
+                  allowed: Collection[str] = ()) -> Speakers:
     """The run's speakers. Population attributes are those of ``postcodes``, or of a file
-    postcodes.csv beside the corpus's manifest."""
+    postcodes.csv beside the corpus's manifest; ``allowed`` are columns although they are outcomes.
+    Raises ConfigError for one of them that there is not."""
     utterances = run.utterances()
+    check_columns(allowed, metadata_columns(utterances), where=f"{ALLOW}: ")
     speaker_of = utterances.set_index("utterance_id")["speaker_id"]
     if subject.metric == FALSE_REJECTS:
         rows = false_rejects(run.trials(), subject.pipeline, subject.condition, speaker_of)
@@ -103,7 +107,8 @@ def load_speakers(run: RunFolder, subject: Subject, postcodes: Path | None = Non
         postcodes = beside
     return speakers_of(rows, utterances, higher_is_better=bool(subject.fact.higher_is_better),
                      vectors=speaker_vectors(run, subject.pipeline, subject.condition, speaker_of),
-                     attributes=read_postcodes(postcodes) if postcodes else None)
+                     postcodes=read_postcodes(postcodes) if postcodes else None,
+                     metrics=list(run.record().metrics), allowed=allowed)
 
 
 def false_rejects(trials: pd.DataFrame, pipeline: str, condition: str | None,

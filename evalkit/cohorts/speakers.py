@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from evalkit.cohorts.search.bins import bins
+from evalkit.cohorts.columns import searched_columns
+from evalkit.cohorts.postcodes import PostalCodes, attributes_of
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.statistics.labels import UNKNOWN, labels_of
-from evalkit.store.manifest import FIELDS
 
 PLACE = {"latitude": 90, "longitude": 360}
 """Columns of where a speaker lives, and the most degrees of each."""
-NOT_LABELS = frozenset({*FIELDS, *PLACE, "utterance_id", "speaker_id", "postcode", "split"})
-MOST_LABELS = 50
-"""A column with more distinct texts names things one by one, and groups nobody."""
-MOST_NUMBERS = 10
-"""A column with more distinct numbers is cut at its quartiles."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,8 @@ class Speakers:
     where unknown, no columns where nothing is known of anybody. ``labels`` (n rows) and
     ``utterance_labels`` (m rows) hold declared groups as text, "unknown" where missing; a
     column of the first is constant within every speaker. ``sign`` times harm is the metric's
-    own amount. ``misplaced`` are the speakers, none of them left out by ``take``, of whom a
-    latitude or longitude is off the globe or no number."""
+    own amount. ``left_out`` is what of the run's tables is in none of these, and ``warnings``
+    what to know of them, also after ``take``."""
 
     ids: np.ndarray
     by_speaker: Outcomes
@@ -76,7 +73,8 @@ class Speakers:
     labels: pd.DataFrame
     utterance_labels: pd.DataFrame
     sign: int = 1
-    misplaced: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def take(self, chosen: np.ndarray) -> Speakers:
         """The speakers where ``chosen`` (n,) is true."""
@@ -91,29 +89,44 @@ class Speakers:
 
 
 def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_better: bool = False,
-              vectors: pd.DataFrame | None = None, attributes: pd.DataFrame | None = None
-              ) -> Speakers:
+              vectors: pd.DataFrame | None = None, postcodes: PostalCodes | None = None,
+              metrics: Collection[str] = (), allowed: Collection[str] = ()) -> Speakers:
     """Assembles Speakers from the rows of one metric (columns of the scores table), the run's
-    ``utterances``, speaker ``vectors`` indexed by speaker id, and population ``attributes``
-    indexed by postal code.
+    ``utterances``, speaker ``vectors`` indexed by speaker id, and a table of ``postcodes``. A
+    column that is an outcome, by the names of the run's ``metrics`` too, is left out unless
+    ``allowed``.
 
     An utterance without a speaker is a speaker of its own, named after the utterance."""
+    columns = searched_columns(utterances, rows, metrics, allowed)
     rows = rows.assign(speaker_id=rows["speaker_id"].fillna(rows["utterance_id"]))
     code, speakers = pd.factorize(rows["speaker_id"], sort=True)
-    facts = utterances.set_index("utterance_id").reindex(rows["utterance_id"])
-    facts = facts.reset_index(drop=True)
+    ids = np.asarray(speakers, object)
+    facts, labels = (
+        table.set_axis(utterances["utterance_id"]).reindex(rows["utterance_id"])
+        .reset_index(drop=True) for table in (utterances, columns.labels))
+    labels = labels.fillna(UNKNOWN)
     by_utterance = _outcomes(rows, code, -1 if higher_is_better else 1)
-    labels = label_columns(facts)
+    by_speaker = summed(by_utterance)
     of_speakers = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
     first = np.unique(code, return_index=True)[1]
-    misplaced = np.unique(code[_misplaced(facts)])
+    attributes, unplaced = _attributes(facts, code, ids, postcodes)
+    left_out = [*columns.left_out, *unplaced,
+                *named_speakers("discovery", "nothing was measured of them", ids,
+                                by_speaker.n == 0),
+                *named_speakers("places", "a latitude or longitude that is off the globe or no "
+                                "number counts as unknown", ids,
+                                np.isin(np.arange(len(ids)), code[_misplaced(facts)]))]
     return Speakers(
-        np.asarray(speakers, object), summed(by_utterance), by_utterance,
-        rows["utterance_id"].to_numpy(object), _locations(facts, code),
-        _aligned(vectors, speakers).to_numpy(float),
-        _aligned(attributes, _postcodes(facts).iloc[first]),
+        ids, by_speaker, by_utterance, rows["utterance_id"].to_numpy(object),
+        _locations(facts, code), _aligned(vectors, speakers).to_numpy(float), attributes,
         labels[of_speakers].iloc[first].reset_index(drop=True), labels,
-        -1 if higher_is_better else 1, tuple(str(speakers[i]) for i in misplaced))
+        -1 if higher_is_better else 1, tuple(left_out), tuple(columns.warnings))
+
+
+def named_speakers(where: str, why: str, ids: np.ndarray, which: np.ndarray) -> list[LeftOut]:
+    """The speakers ``which`` (n,) as a record of the ledger; none where there are none."""
+    n = int(which.sum())
+    return [LeftOut("speaker", where, why, n, tuple(map(str, ids[which][:NAMED])))] if n else []
 
 
 def summed(outcomes: Outcomes) -> Outcomes:
@@ -124,17 +137,6 @@ def summed(outcomes: Outcomes) -> Outcomes:
     n = total(outcomes.n)
     return Outcomes(total(outcomes.harm), total(outcomes.weight), n, total(outcomes.n_failed),
                     np.arange(len(n)))
-
-
-def label_columns(facts: pd.DataFrame) -> pd.DataFrame:
-    """Every column of metadata that can name groups, as text: numbers of which there are many
-    are cut at their quartiles; columns of one value or of MOST_LABELS and more are left out."""
-    columns = {}
-    for name in facts.columns.difference(list(NOT_LABELS)):
-        column = _cut_where_many(labels_of(facts[name]))
-        if 2 <= column[column != UNKNOWN].nunique() <= MOST_LABELS:
-            columns[str(name)] = column
-    return pd.DataFrame(columns, index=facts.index)
 
 
 def largest_gap(longitude: np.ndarray) -> float:
@@ -187,22 +189,16 @@ def _numbers(facts: pd.DataFrame, name: str) -> np.ndarray:
     return pd.to_numeric(facts[name], errors="coerce").to_numpy(float, copy=True)
 
 
-def _postcodes(facts: pd.DataFrame) -> pd.Series:
-    if "postcode" not in facts:
-        return pd.Series(UNKNOWN, facts.index)
-    return labels_of(facts["postcode"])
+def _attributes(facts: pd.DataFrame, code: np.ndarray, ids: np.ndarray,
+                postcodes: PostalCodes | None) -> tuple[pd.DataFrame, list[LeftOut]]:
+    """What is known of where every speaker lives, and what is not."""
+    if postcodes is None or "postcode" not in facts:
+        return pd.DataFrame(index=range(len(ids))), []
+    homes = attributes_of(facts["postcode"], code, ids, postcodes.shares)
+    return homes.attributes, [*postcodes.left_out, *homes.left_out]
 
 
-def _cut_where_many(labels: pd.Series) -> pd.Series:
-    """Labels, cut at their quartiles where all that are known are numbers and there are many."""
-    known = labels != UNKNOWN
-    numbers = pd.to_numeric(labels.where(known), errors="coerce")
-    if numbers.nunique() <= MOST_NUMBERS or numbers.notna().sum() < known.sum():
-        return labels
-    return labels_of(pd.Series(bins(numbers), labels.index))
-
-
-def _aligned(table: pd.DataFrame | None, keys: pd.Index | pd.Series) -> pd.DataFrame:
+def _aligned(table: pd.DataFrame | None, keys: pd.Index) -> pd.DataFrame:
     """The rows of ``table`` for ``keys``, NaN where it has none."""
     if table is None:
         return pd.DataFrame(index=range(len(keys)))

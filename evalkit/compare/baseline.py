@@ -17,18 +17,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.core.errors import ConfigError, RunError, one_line
-from evalkit.core.names import offer
+from evalkit.core.errors import RunError, one_line
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
-from evalkit.statistics.labels import labels_of
+from evalkit.statistics.grouping import check_columns, group_labels, usual_columns
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
-from evalkit.store.manifest import FIELDS
 from evalkit.store.runfolder import RunFolder
 
 COHORTS = "cohorts."
 """Columns ``cohorts.FINDER`` are the cohorts of cohorts.parquet."""
-MOST_GROUPS = 50
-"""A metadata column with more labels is no grouping of speakers."""
 
 
 class Candidate(NamedTuple):
@@ -47,11 +43,11 @@ class Candidate(NamedTuple):
 def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
            more: Sequence[str] = ()) -> Baseline:
     """The sums of a run. ``columns`` are metadata columns, crossed where joined by commas, or
-    ``cohorts.FINDER``; None takes every metadata column of 2 to MOST_GROUPS groups, and ``more``
-    beside them. Raises ConfigError for a column that there is not."""
+    ``cohorts.FINDER``; None takes every usual one (evalkit.statistics.grouping), and ``more``
+    beside them. Raises ConfigError for a column that there is not or that has too many groups."""
     facts, utterances = _facts(run), run.utterances()
     cohorts = _cohorts(run)
-    chosen = _usual_columns(utterances) if columns is None else list(columns)
+    chosen = usual_columns(utterances, facts.metrics) if columns is None else list(columns)
     chosen += [column for column in dict.fromkeys(more) if column not in chosen]
     blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
     return Baseline(name=str(run.path), facts=facts, columns=chosen, blocks=blocks,
@@ -105,12 +101,6 @@ def _cohorts(run: RunFolder) -> pd.DataFrame:
         raise RunError(f"{path}: not a table of cohorts: {one_line(error)}") from error
 
 
-def _usual_columns(utterances: pd.DataFrame) -> list[str]:
-    metadata = [c for c in utterances if c not in {*FIELDS, "utterance_id", "speaker_id"}]
-    groups = {str(c): labels_of(utterances[c]).nunique() for c in metadata}
-    return [column for column, n in groups.items() if 2 <= n <= MOST_GROUPS]
-
-
 def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, column: str
             ) -> list[tuple[str, ...]]:
     """The groups of every utterance."""
@@ -118,13 +108,11 @@ def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, col
     if finder != column and finder in set(cohorts["finder"]):
         return _cohorts_of(utterances, cohorts[cohorts["finder"] == finder])
     parts = column.split(",")
-    if missing := [part for part in parts if part not in utterances]:
-        known = _usual_columns(utterances) + [COHORTS + name for name in
-                                              sorted(cohorts["finder"].unique())]
-        raise ConfigError(f"{run.path}: no column {missing[0]!r} to group by; "
-                          f"{offer(missing[0], known)}")
+    known = usual_columns(utterances) + [COHORTS + name for name in
+                                         sorted(cohorts["finder"].unique())]
+    check_columns(parts, known, also=utterances, where=f"{run.path}: ")
     return [(", ".join(labels),) for labels in
-            zip(*(labels_of(utterances[part]) for part in parts), strict=True)]
+            zip(*(group_labels(utterances, part) for part in parts), strict=True)]
 
 
 def _cohorts_of(utterances: pd.DataFrame, cohorts: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -16,18 +16,23 @@ import numpy as np
 import soundfile
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-from evalkit.audio import RESAMPLER, active_power, load, resample
+from evalkit.audio import RESAMPLER, active_power, resample, without_mean
 from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.files import digest
 from evalkit.core.names import offer
 from evalkit.core.types import Audio, Utterance
+from evalkit.recordings.reading import load, seconds
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same options would give other samples."""
 KINDS = ("babble", "stationary", "modulated", "recorded")
 POOL = 64
 """At most so many recordings of the corpus are the voices that babble is made of …"""
 LONGEST = 10.0
 """… and at most so many seconds of each."""
+OTHER_SUFFIXES = {".opus", ".oga", ".aif", ".aifc", ".sph", ".snd"}
+TAIL = 0.25
+"""Seconds at the end of a recording of noise that are read at first, to know that it is whole."""
 HEADROOM = 0.99
 """Largest sample of a mixture, as a share of full scale."""
 
@@ -65,10 +70,12 @@ class Noise:
     - recorded: a stretch of one of the user's recordings in ``folder``.
 
     The level of speech is its active level (ITU-T P.56), that of noise its mean square over the
-    utterance. The noise of an utterance follows from ``seed``, ``kind`` and the utterance's id,
-    and is the same at every ratio. A mixture beyond HEADROOM is turned down as a whole: the
-    ratio is kept, the level is not. Raises ConfigError for options that do not go together and
-    for a folder without recordings.
+    utterance, both without their means: an offset (DC) of the recording is no speech, keeps its
+    place in the mixture, and one of the noise is taken off. The noise of an utterance follows
+    from ``seed``, ``kind`` and the utterance's id, and is the same at every ratio. A mixture
+    beyond HEADROOM is turned down as a whole: the ratio is kept, the level is not. Raises
+    ConfigError for options that do not go together and for a folder without recordings, or with
+    one that cannot be read.
     """
 
     kind: str
@@ -111,7 +118,7 @@ class Noise:
     def identity(self) -> str:
         """Names everything that decides the noise: options, voices, recordings, versions."""
         made_of = [(voice.id, voice.speaker, voice.digest) for voice in self.pool]
-        made_of += [(path.name, None, _digest(path)) for path in self.recordings]
+        made_of += [(path.name, None, digest(path)) for path in self.recordings]
         text = json.dumps([VERSION, RESAMPLER, np.__version__, self.kind, self.snr_db, self.seed,
                            self.voices, made_of])
         return f"{self.kind} {self.snr_db:g} dB {hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -122,7 +129,7 @@ class Noise:
         loudness = active_power(speech)
         if loudness == 0:
             raise UtteranceError("SilentSpeech", "no ratio of speech to noise without speech")
-        noise = self._noise(speech, utterance)
+        noise = without_mean(self._noise(speech, utterance))
         power = float(np.mean(noise**2))
         if power == 0:
             raise UtteranceError("SilentNoise", "the stretch of noise drawn for it is silent")
@@ -160,9 +167,9 @@ class Noise:
 
     def _stretch(self, count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
         path = self.recordings[rng.integers(len(self.recordings))]
-        seconds = count / rate
-        spare = max(0.0, soundfile.info(path).duration - seconds)
-        stretch = load(path, offset=spare * rng.random(), duration=seconds)
+        length, wanted = seconds(path), count / rate
+        spare = max(0.0, length - wanted)
+        stretch = load(path, offset=spare * rng.random(), duration=min(wanted, length))
         return np.resize(resample(stretch, rate).samples.astype(np.float64), count)
 
 
@@ -183,12 +190,13 @@ def _as_voice(utterance: Utterance) -> Voice | None:
     rows of the run say so."""
     if utterance.audio is None:
         return None
-    duration = min(LONGEST, utterance.duration or LONGEST)
     try:
+        length = utterance.duration or seconds(utterance.audio) - utterance.offset
+        duration = min(LONGEST, max(length, 0.0))
         audio = load(utterance.audio, offset=utterance.offset, duration=duration)
     except UtteranceError:
         return None
-    if not audio.samples.any():
+    if not active_power(audio):
         return None
     digest = hashlib.sha256(audio.samples.tobytes() + str(audio.rate).encode()).hexdigest()
     return Voice(utterance.id, utterance.speaker, utterance.audio, utterance.offset, duration,
@@ -197,9 +205,9 @@ def _as_voice(utterance: Utterance) -> Voice | None:
 
 @lru_cache(maxsize=POOL)
 def _voice_samples(voice: Voice, rate: int) -> np.ndarray:
-    """The voice at ``rate`` Hz and unit active power."""
+    """The voice at ``rate`` Hz, without its mean and of unit active power."""
     audio = resample(load(voice.audio, offset=voice.offset, duration=voice.duration), rate)
-    return audio.samples / np.float32(math.sqrt(active_power(audio)))
+    return (without_mean(audio.samples) / math.sqrt(active_power(audio))).astype(np.float32)
 
 
 def _recordings(folder: Path) -> tuple[Path, ...]:
@@ -214,14 +222,14 @@ def _recordings(folder: Path) -> tuple[Path, ...]:
 
 
 def _readable(folder: Path) -> Iterator[Path]:
-    suffixes = {f".{name.lower()}" for name in soundfile.available_formats()} | {".opus", ".aif"}
+    suffixes = {f".{name.lower()}" for name in soundfile.available_formats()} | OTHER_SUFFIXES
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in suffixes and path.is_file():
+        if path.suffix.lower() in suffixes and not path.is_dir():
             try:
-                if soundfile.info(path).frames:
-                    yield path
-            except soundfile.SoundFileError as error:
-                raise ConfigError(f"noise: {path} cannot be read; repair or remove it") from error
+                load(path, offset=max(0.0, seconds(path) - TAIL))
+            except UtteranceError as error:
+                raise ConfigError(f"noise: {error.reason}; repair or remove it") from error
+            yield path
 
 
 def _speech_shaped(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -248,11 +256,6 @@ def _filtered(count: int, rate: int, gain: Callable[[np.ndarray], np.ndarray],
     size = next_fast_len(count, real=True)
     spectrum = rfft(rng.standard_normal(size)) * gain(rfftfreq(size, 1 / rate))
     return irfft(spectrum, size)[:count]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _number(*parts: object) -> int:

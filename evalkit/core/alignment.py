@@ -9,21 +9,25 @@ and now and then the number of errors.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError, RunError, UtteranceError
 from evalkit.core.names import offer
 
 Costs = Literal["levenshtein", "sclite"]
 Pair = tuple[str, str | None, str | None]
 
 SCLITE_SUBSTITUTION, SCLITE_GAP = 4, 3
+MOST_PAIRS: Mapping[str, float] = {"levenshtein": 1e12, "sclite": 1e10}
+"""Reference tokens times hypothesis tokens: what is compared within a few minutes."""
 OPERATIONS = {"equal": "=", "replace": "S", "delete": "D", "insert": "I"}
 
 
@@ -95,8 +99,13 @@ def _pair(item: Any) -> Pair:
 def align(reference: Sequence[str], hypothesis: Sequence[str],
           costs: Costs = "levenshtein") -> Alignment:
     """The cheapest alignment of two token sequences under ``costs``; of equally cheap ones
-    that of jiwer (``levenshtein``) or sclite (``sclite``). Raises ConfigError for other costs."""
+    that of jiwer (``levenshtein``) or sclite (``sclite``). Raises ConfigError for other costs, and
+    UtteranceError of kind TooLong for more than MOST_PAIRS."""
     check_costs(costs)
+    if len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
+        raise UtteranceError("TooLong", f"{len(reference):,} against {len(hypothesis):,} words or "
+                             f"characters cannot be aligned with {costs} costs; cut it into "
+                             "utterances")
     numbers: dict[str, int] = {}
     ref = [numbers.setdefault(token, len(numbers)) for token in reference]
     hyp = [numbers.setdefault(token, len(numbers)) for token in hypothesis]
@@ -123,32 +132,63 @@ def _levenshtein(ref: list[int], hyp: list[int]) -> str:
 
 def _sclite(ref: list[int], hyp: list[int]) -> str:
     """Operations in order. Among equal costs sclite's network alignment prefers, tracing back
-    from the end, the diagonal, then an insertion, then a deletion."""
+    from the end, the diagonal, then an insertion, then a deletion.
+
+    Every ``block``-th row of costs is kept, and the rows between are made again on the way back,
+    for the columns that are still to go: memory grows with the length times its root."""
     i, j = len(ref), len(hyp)
     while i and j and ref[i - 1] == hyp[j - 1]:  # an equal end costs nothing on the diagonal
         i, j = i - 1, j - 1
-    choices = _sclite_choices(ref[:i], np.asarray(hyp[:j], np.int32))
-    backwards = ["="] * (len(ref) - i)
+    backwards = ["=" * (len(ref) - i)]
+    numbers, block = np.asarray(hyp[:j], np.int32), max(64, 2 * math.isqrt(i))
+    start = np.zeros(j + 1, np.int32)
+    kept = list(islice(chain([start], _rows(ref[:i], numbers, start)), 0, None, block))
     while i and j:
-        choice = choices[i - 1][j - 1]
-        backwards.append(("=" if ref[i - 1] == hyp[j - 1] else "S") if choice == "S" else choice)
-        i -= choice != "I"
-        j -= choice != "D"
+        first = (i - 1) // block * block
+        choices = _choices(ref[first:i], numbers[:j], kept[first // block][:j + 1])
+        operations, rows_left, j = _traced(choices, ref[first:i], hyp, j)
+        backwards.append(operations)
+        i = first + rows_left
     return "D" * i + "I" * j + "".join(reversed(backwards))
 
 
-def _sclite_choices(ref: list[int], hyp: np.ndarray) -> list[str]:
-    """For each reference token the last step ("S" for the diagonal, "D", "I") to every
-    hypothesis token, by dynamic programming over rows. Within a row insertions are a running
-    minimum once what they cost up to each column is taken off."""
-    inserted = SCLITE_GAP * np.arange(len(hyp) + 1, dtype=np.int32)
-    row, choices = inserted, []
+def _rows(ref: list[int], hyp: np.ndarray, row: np.ndarray) -> Iterator[np.ndarray]:
+    """The cost of reaching every hypothesis token after each reference token, from those before
+    them. What gaps alone would cost is taken off, so that a gap changes nothing here and
+    insertions within a row are a running minimum."""
     for token in ref:
-        diagonal = row[:-1] + SCLITE_SUBSTITUTION * (hyp != token)
-        deletion = row + SCLITE_GAP
-        row = deletion.copy()
-        np.minimum(diagonal, deletion[1:], out=row[1:])
-        row = np.minimum.accumulate(row - inserted) + inserted
-        gap = np.where(deletion[1:] < row[:-1] + SCLITE_GAP, b"D", b"I")
-        choices.append(np.where(diagonal == row[1:], b"S", gap).tobytes().decode())
+        reached = row.copy()
+        np.minimum(row[1:], _diagonal(row, hyp, token), out=reached[1:])
+        row = np.minimum.accumulate(reached)
+        yield row
+
+
+def _diagonal(row: np.ndarray, hyp: np.ndarray, token: int) -> np.ndarray:
+    """What it costs to pair ``token`` with each hypothesis token, in the terms of ``_rows``."""
+    changed = (hyp != token) * np.int32(SCLITE_SUBSTITUTION)
+    changed += row[:-1]
+    changed -= np.int32(2 * SCLITE_GAP)
+    return changed
+
+
+def _choices(ref: list[int], hyp: np.ndarray, row: np.ndarray) -> list[bytes]:
+    """For each reference token the last step ("S" for the diagonal, "D", "I") to every hypothesis
+    token."""
+    choices = []
+    for token, after in zip(ref, _rows(ref, hyp, row), strict=True):
+        gap = np.where(row[1:] < after[:-1], b"D", b"I")
+        choices.append(np.where(_diagonal(row, hyp, token) == after[1:], b"S", gap).tobytes())
+        row = after
     return choices
+
+
+def _traced(choices: list[bytes], ref: list[int], hyp: list[int], j: int) -> tuple[str, int, int]:
+    """The operations of the rows of ``choices`` from the last and column ``j`` back, in order, and
+    where they began."""
+    i, backwards = len(choices), []
+    while i and j:
+        choice = chr(choices[i - 1][j - 1])
+        backwards.append("=" if choice == "S" and ref[i - 1] == hyp[j - 1] else choice)
+        i -= choice != "I"
+        j -= choice != "D"
+    return "".join(reversed(backwards)), i, j

@@ -57,6 +57,17 @@ class Plugin(Strict):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @classmethod
+    def parsed(cls, text: str) -> Plugin:
+        """From a command line: NAME, or NAME:OPTION=VALUE with further options after commas.
+        Raises ConfigError for anything else."""
+        name, _, rest = text.partition(":")
+        pairs = [item.partition("=") for item in rest.split(",")] if rest else []
+        if not name or any(not key or not separator for key, separator, _ in pairs):
+            raise ConfigError(f"{text!r}: expected NAME, or NAME:OPTION=VALUE such as "
+                              "wer:unit=space")
+        return cls(name=name, options={key.strip(): value for key, _, value in pairs})
+
 
 Model = TypeVar("Model", bound=BaseModel)
 PluginSpec = Annotated[Plugin, BeforeValidator(_as_plugin)]
@@ -121,6 +132,9 @@ class EvalConfig(Strict):
     """Whether the run folder keeps what the enhancers heard and made."""
     shard_size: int | None = Field(None, gt=0)
     """Utterances a shard; by default a sixteenth of the corpus, from 8 to 512."""
+    time_limit: float = Field(300.0, gt=0, allow_inf_nan=False)
+    """Seconds that reading an utterance, each system and its metrics may take; a batch may take
+    so long for each of its utterances."""
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

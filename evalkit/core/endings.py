@@ -19,6 +19,10 @@ CALLING = ("evalkit.core.", "evalkit.run.", "importlib", "pydantic", "contextlib
 """Modules by which plug-ins are called; what stands in them says nothing of an error's place."""
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the command to stop."""
+
+
 @contextmanager
 def making(who: str) -> Iterator[None]:
     """The block makes a plug-in that is called ``who``, or asks what it says of itself. Whatever
@@ -37,9 +41,11 @@ def making(who: str) -> Iterator[None]:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether it is Ctrl-C. Where that is not told of by KeyboardInterrupt, a plug-in raised it."""
-    return (isinstance(error, KeyboardInterrupt)
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    """Whether it is Ctrl-C, or whatever else stops evalkit. Where that is not told of by
+    KeyboardInterrupt, a plug-in raised it."""
+    return isinstance(error, Stopped) or (
+        isinstance(error, KeyboardInterrupt)
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 
 
 def failure_of(error: BaseException) -> UtteranceError:

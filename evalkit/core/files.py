@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -45,10 +47,26 @@ def _writable(path: Path) -> Path:
     return temporary
 
 
+_SPECIAL: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+
+
+def regular(path: Path) -> Path:
+    """``path``, known to be a file with an end. Raises OSError, before anything is opened, for
+    what could be waited for without end (a pipe, a device, a socket), for a folder, and where
+    nothing is there; ``strerror`` says what it is."""
+    mode = path.stat().st_mode
+    for is_one, name in _SPECIAL:
+        if is_one(mode):
+            raise OSError(errno.EINVAL, f"is {name}, not a file", str(path))
+    return path
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file's bytes in hexadecimal, computed once a process for each state of it.
-    Raises OSError where it cannot be read."""
-    state = path.stat()
+    Raises OSError where it cannot be read, or is no file (``regular``)."""
+    state = regular(path).stat()
     return _digest(path, state.st_mtime_ns, state.st_size)
 
 

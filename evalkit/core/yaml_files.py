@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.files import regular
 
 LONGEST = 1_000_000
 """Bytes of a configuration file."""
@@ -177,9 +178,7 @@ def _text(path: Path) -> str:
     try:
         if path.is_dir():
             raise ConfigError(f"{path}: is a folder; give the YAML file itself")
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"{path}: is not a file; give a YAML file")
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             data = file.read(LONGEST + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error

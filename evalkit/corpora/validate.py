@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-import soundfile
+from rich.console import Console
+from rich.progress import track
 
-from evalkit.core.errors import one_line
+from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
+from evalkit.recordings.reading import load
 from evalkit.store.manifest import Manifest, Problem, read_manifest
 from evalkit.store.other_layouts import importer
 
-TOLERANCE = 0.01
-"""Seconds by which a stated end may pass the recording's: manifests round."""
+SAID_FROM = 1_000
+"""Utterances from which on progress is said where no bar can be shown."""
 
 
 @dataclass(frozen=True)
@@ -48,53 +51,50 @@ class Report:
         return "\n".join([*lines, *filter(None, [self.manifest.describe_problems()])])
 
 
-def validate(manifest: Path, *, outside: bool = False) -> Report:
-    """Reads every line, and the header of every recording: it must open, not be empty, and last
-    until ``offset + duration``. Raises ManifestError only where the manifest cannot be read."""
+class _Heard(NamedTuple):
+    """What came of reading an utterance: seconds of audio, and what is wrong, by field."""
+
+    seconds: float = 0.0
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+def validate(manifest: Path, *, outside: bool = False,
+             say: Callable[[str], None] = lambda line: None) -> Report:
+    """Reads every line, and all of every recording that it names, as a run would
+    (``evalkit.recordings.reading.load``). ``say`` receives lines of progress where no bar can be
+    shown. Raises ManifestError only where the manifest cannot be read."""
     read = read_manifest(manifest, outside=outside)
-    problems = list(read.problems)
-    seconds = 0.0
-    for line, utterance in zip(read.lines, read.utterances, strict=True):
-        wrong = [Problem(line, field, message) for field, message in _problems(utterance)]
-        problems += wrong
-        if utterance.audio is not None and not wrong:
-            seconds += utterance.duration or _length(utterance.audio) - utterance.offset
+    problems, seconds = list(read.problems), 0.0
+    with ThreadPoolExecutor() as pool:
+        heard = _shown(pool.map(_hear, read.utterances), len(read.utterances), say)
+        for line, (length, wrong) in zip(read.lines, heard, strict=True):
+            problems += [Problem(line, field, message) for field, message in wrong]
+            seconds += length
     problems.sort(key=lambda problem: problem.line)
     columns = dict.fromkeys(key for u in read.utterances for key in u.metadata)
     return Report(replace(read, problems=tuple(problems)), seconds / 3600, tuple(columns))
 
 
-def _problems(utterance: Utterance) -> Iterator[tuple[str, str]]:
-    """What is wrong with an utterance's recordings, by field."""
-    for field, path in (("audio", utterance.audio),
-                        ("reference_audio", utterance.reference_audio)):
+def _shown(heard: Iterator[_Heard], total: int, say: Callable[[str], None]) -> Iterator[_Heard]:
+    """``heard``, with a bar on standard error, or a line to ``say`` for every tenth."""
+    console = Console(stderr=True)
+    bar = track(heard, "reading", total, console=console, transient=True,
+                disable=not console.is_terminal)
+    for done, one in enumerate(bar, 1):
+        yield one
+        if not console.is_terminal and total >= SAID_FROM and done % (total // 10) == 0:
+            say(f"{done:,} of {total:,} utterances read")
+
+
+def _hear(utterance: Utterance) -> _Heard:
+    """Hours count of utterances all of whose recordings are good."""
+    seconds, wrong = 0.0, []
+    for field, path in (("reference_audio", utterance.reference_audio),
+                        ("audio", utterance.audio)):
         if path is not None:
             try:
-                _check(_length(path), utterance)
-            except ValueError as error:
-                yield field, f"{path} {one_line(error)}"
-
-
-def _check(length: float, utterance: Utterance) -> None:
-    if length == 0:
-        raise ValueError("holds no samples")
-    if utterance.offset >= length:
-        raise ValueError(f"lasts {length:.3f} s, offset is {utterance.offset:g} s")
-    if utterance.duration == 0:
-        raise ValueError("has a duration of 0 s; leave it out to use the whole recording")
-    end = utterance.offset + (utterance.duration or 0.0)
-    if end > length + TOLERANCE:
-        raise ValueError(f"lasts {length:.3f} s, offset and duration end at {end:.3f} s")
-
-
-@lru_cache(maxsize=1)
-def _length(path: Path) -> float:
-    """Seconds of a recording, by its header. Raises ValueError where it cannot be opened. The
-    lines of one long recording follow one another, so the last one is kept."""
-    if not path.is_file():
-        raise ValueError("does not exist")
-    try:
-        info = soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise ValueError(f"cannot be read as audio: {error}") from error
-    return info.frames / info.samplerate
+                seconds = load(path, offset=utterance.offset,
+                               duration=utterance.duration).duration
+            except UtteranceError as error:
+                wrong.append((field, error.reason))
+    return _Heard(0.0, tuple(reversed(wrong))) if wrong or not utterance.audio else _Heard(seconds)

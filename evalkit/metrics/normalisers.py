@@ -1,14 +1,18 @@
 """Named, versioned text normalisers; both sides of a comparison go through the same one.
 
     none              words are what lies between whitespace; nothing else changes
-    basic             any script: Unicode form, apostrophes and case made equal, punctuation gone
+    basic             any script: Unicode form, apostrophes and case made equal, letters that
+                      writing makes one made one, punctuation and marks without a letter gone
+    basic_turkish     the same with the case of Turkish and Azerbaijani: I is ı, İ is i
     whisper_english   Whisper's English rules: numbers, contractions, spelling, fillers
 
 A normaliser can change the gap between two groups of speakers: compare a gap under two.
+docs/text.md has what each one does.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +21,21 @@ from importlib.metadata import version
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
+from evalkit.metrics.letters import (
+    APOSTROPHES,
+    JOINERS,
+    PICTURES,
+    VISIBLE,
+    Table,
+    unified,
+)
 
-CANONICAL = "canonical-1"
-APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u00b4\u0060\u2032\uff07"), "'")
-JOINERS = "\u200c\u200d"  # they change letters in Indic and Persian writing
-ZERO_WIDTH_SPACE = "\u200b"  # ends a word in Thai, Khmer and others
+CANONICAL = "canonical-2"
+_INTERPUNCT = re.compile("(?<=l)[\u00b7\u2027\u2219\u22c5](?=l)")
+"""Of Catalan l·l, which is one letter."""
+_OTHER_DOTS = re.compile("(?<!l)\u00b7|\u00b7(?!l)")
+_KEPT = "'\u00b7"
+"""Punctuation that may be part of a word."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +61,9 @@ def normaliser(name: str) -> Normaliser:
 
 def canonical(text: str) -> str:
     """``text`` in Unicode form NFKC with one kind of apostrophe and one kind of space, without
-    invisible characters such as soft hyphens and direction marks."""
-    text = text.translate(APOSTROPHES).translate(_VISIBLE)
-    return _spaced(unicodedata.normalize("NFKC", text))
+    invisible characters such as soft hyphens, direction marks and variation selectors."""
+    text = unicodedata.normalize("NFKC", text.translate(APOSTROPHES).translate(VISIBLE))
+    return _spaced(text.translate(APOSTROPHES))
 
 
 def _spaced(text: str) -> str:
@@ -57,39 +71,38 @@ def _spaced(text: str) -> str:
 
 
 def _basic(text: str) -> str:
-    """Casefolded, symbols and punctuation made spaces; apostrophes stay inside words, and marks
-    stay, because vowel signs of Indic scripts are marks."""
-    text = canonical(canonical(text).casefold())  # casefolding can bring back other forms
-    words = (word.strip("'" + JOINERS) for word in text.translate(_WORDS).split())
-    return " ".join(word for word in words if word)
+    """Casefolded, letters unified, symbols and punctuation made spaces; apostrophes stay inside
+    words, and so do marks, because vowel signs of Indic scripts are marks."""
+    if text.isascii():
+        return _words(text.replace("`", "'").lower())
+    folded = canonical(PICTURES.sub(" ", text)).casefold()
+    return _words(unified(canonical(folded)))  # folding can bring back other forms
 
 
-class _Table(dict[int, str]):
-    """A table for str.translate that is filled as characters are met."""
-
-    def __init__(self, replace: Callable[[str], str]) -> None:
-        super().__init__()
-        self.replace = replace
-
-    def __missing__(self, code: int) -> str:
-        self[code] = self.replace(chr(code))
-        return self[code]
+def _turkish(text: str) -> str:
+    composed = unicodedata.normalize("NFC", text)
+    return _basic(composed.replace("\u0130", "i").replace("I", "\u0131"))
 
 
-def _visible(character: str) -> str:
-    if character == ZERO_WIDTH_SPACE:
-        return " "
-    hidden = unicodedata.category(character) == "Cf" and character not in JOINERS
-    return "" if hidden else character
+def _words(text: str) -> str:
+    if "\u00b7" in (text := _INTERPUNCT.sub("\u00b7", text)):
+        text = _OTHER_DOTS.sub(" ", text)
+    words = (word.strip(_KEPT + JOINERS) for word in text.translate(_PARTS).split())
+    return " ".join(word for word in words if word.isalnum() or _is_word(word))
+
+
+def _is_word(text: str) -> bool:
+    """Whether it has a letter or a digit."""
+    return any(unicodedata.category(character)[0] in "LN" for character in text)
 
 
 def _word_part(character: str) -> str:
     category = unicodedata.category(character)
     separates = category[0] in "PS" or category == "Cc"
-    return " " if separates and character != "'" else character
+    return " " if separates and character not in _KEPT else character
 
 
-_VISIBLE, _WORDS = _Table(_visible), _Table(_word_part)
+_PARTS = Table(_word_part)
 
 
 def _none() -> Normaliser:
@@ -97,8 +110,14 @@ def _none() -> Normaliser:
 
 
 def _make_basic() -> Normaliser:
-    unicode = f"Unicode {unicodedata.unidata_version}"
-    return Normaliser("basic", f"basic-1 {CANONICAL} {unicode}", _basic)
+    return Normaliser("basic", f"basic-2 {CANONICAL} {_UNICODE}", _basic)
+
+
+def _make_turkish() -> Normaliser:
+    return Normaliser("basic_turkish", f"basic_turkish-1 {CANONICAL} {_UNICODE}", _turkish)
+
+
+_UNICODE = f"Unicode {unicodedata.unidata_version}"
 
 
 def _whisper_english() -> Normaliser:
@@ -111,4 +130,5 @@ def _whisper_english() -> Normaliser:
         lambda text: _spaced(rules(canonical(text))))
 
 
-_MAKERS = {"none": _none, "basic": _make_basic, "whisper_english": _whisper_english}
+_MAKERS = {"none": _none, "basic": _make_basic, "basic_turkish": _make_turkish,
+           "whisper_english": _whisper_english}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ManifestError
+from evalkit.core.files import regular
 
 TrialForm = Literal["VoxCeleb", "Kaldi"]
 LABELS = {"VoxCeleb": {"1": True, "0": False}, "Kaldi": {"target": True, "nontarget": False}}
@@ -109,7 +110,7 @@ def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
 def _fields(path: Path) -> list[tuple[int, list[str]]]:
     """Numbered lines, split at whitespace; blank ones left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = regular(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ManifestError(f"{path}: cannot read the trial list: {error.strerror}") from error
     except UnicodeDecodeError as error:

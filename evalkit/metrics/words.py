@@ -1,4 +1,4 @@
-"""Word and character error rates, from an alignment of normalised texts.
+"""Word, character and mixed error rates, from an alignment of normalised texts.
 
 Counts are kept, not rates, so that any group's rate is that of its pooled words. Rates are
 stored as ratios; the unit "%" means that they are shown times 100.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from evalkit.core.alignment import Alignment, Costs, align, check_costs
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Derived, Fact, Measurement, Output, Utterance
 from evalkit.metrics.normalisers import normaliser
+from evalkit.metrics.units import characters, mixed, unparted, words
 
 NEEDS = frozenset({"text", "hypothesis"})
 _WORD_INFORMATION = ("correct words divided by reference words, times correct words divided by "
@@ -76,7 +77,7 @@ class _TextMetric:
 
     @property
     def version(self) -> str:
-        return f"1, {self.costs} costs, {normaliser(self.normaliser).version}"
+        return f"2, {self.costs} costs, {normaliser(self.normaliser).version}"
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,21 @@ class WordErrors(_TextMetric):
     """Word error rate and its parts, match error rate (Morris, Maier & Green 2004) and, on
     utterances in which nobody speaks, the rate of invented words.
 
+    ``unit`` "word" is for writing that parts words by spaces; a reference in another script
+    (evalkit.metrics.units) is not measured. "space" counts whatever lies between spaces, for texts
+    whose words were parted beforehand.
+
     Word information preserved and lost (Morris, Maier & Green 2004) follow from ``wer.hits`` and
     ``wer.precision``."""
+
+    unit: Literal["word", "space"] = "word"
 
     name: ClassVar[str] = "wer"
     facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
         "wer", "Word error rate", "words",
-        "Words are separated by whitespace after normalisation") | {
+        "The unit is the word, parted by spaces after normalisation; references in scripts that do "
+        "not part words by spaces are measured only where their words were parted beforehand "
+        "(unit: space)") | {
         "wer.precision": Fact("%", True, "Correct words divided by hypothesis words",
                               title="Word precision", part_of="wer"),
         "mer": Fact("%", False, "Match error rate: errors divided by hits, substitutions, "
@@ -106,13 +115,16 @@ class WordErrors(_TextMetric):
                     derived=Derived("one minus product", ("wer.hits", "wer.precision"))),
     }
 
-    def align(self, utterance: Utterance, output: Output) -> Alignment:
-        """The alignment of normalised words that is measured."""
-        reference, hypothesis = _texts(utterance, output, self.normaliser)
-        return align(reference.split(), hypothesis.split(), self.costs)
+    def unmeasurable(self, text: str) -> str | None:
+        """The script of a reference whose words cannot be counted, None where they can be."""
+        return unparted(normaliser(self.normaliser)(text)) if self.unit == "word" else None
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        alignment = self.align(utterance, output)
+        reference, hypothesis = _texts(utterance, output, self.normaliser)
+        if self.unit == "word" and (script := unparted(reference)):
+            raise UtteranceError("NoWords", f"{script} writing does not part words by spaces; "
+                                            "measure mixed_error_rate or cer")
+        alignment = align(words(reference), words(hypothesis), self.costs)
         measured = _rates("wer", alignment) | {
             "wer.precision": Measurement(alignment.hits, alignment.hypothesis_length),
             "mer": Measurement(alignment.errors, len(alignment.pairs)),
@@ -123,6 +135,24 @@ class WordErrors(_TextMetric):
 
 
 @dataclass(frozen=True)
+class MixedErrors(_TextMetric):
+    """Mixed error rate and its parts, as is usual for Mandarin with English: characters of scripts
+    that do not part words by spaces (evalkit.metrics.units), words of the others. Without any such
+    character it is the word error rate."""
+
+    name: ClassVar[str] = "mixed_error_rate"
+    facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
+        "mixed_error_rate", "Mixed error rate", "characters or words",
+        "The unit is the character (Unicode code point) in Han, kana, Thai, Lao, Khmer, Burmese, "
+        "Tibetan and other writing that does not part words by spaces, and the word, parted by "
+        "spaces, in all other; both after normalisation")
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        reference, hypothesis = _texts(utterance, output, self.normaliser)
+        return _rates(self.name, align(mixed(reference), mixed(hypothesis), self.costs))
+
+
+@dataclass(frozen=True)
 class CharacterErrors(_TextMetric):
     """Character error rate and its parts, over code points."""
 
@@ -130,8 +160,9 @@ class CharacterErrors(_TextMetric):
     facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
         "cer", "Character error rate", "characters",
         "Characters are Unicode code points of the normalised text, and the space between two "
-        "words is one of them, as in jiwer")
+        "words is one of them, as in jiwer; in writing that does not part words by spaces, spaces "
+        "are not counted")
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         reference, hypothesis = _texts(utterance, output, self.normaliser)
-        return _rates("cer", align(reference, hypothesis, self.costs))
+        return _rates("cer", align(characters(reference), characters(hypothesis), self.costs))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from evalkit.core.errors import ConfigError
-from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, Value
+from evalkit.statistics.grouping import (
+    MOST_GROUPS,
+    check_columns,
+    group_labels,
+    grouped,
+    known_groups,
+    metadata_columns,
+    refuse_outcomes,
+    usual_columns,
+)
 from evalkit.statistics.groups import GroupReport, GroupRow, group_table
-from evalkit.statistics.labels import labels_of
-from evalkit.store.manifest import FIELDS
 from evalkit.store.scores import ratio
+
+MOST_UNASKED = 12
+"""Groups of a column that the page is grouped by where nobody has named one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +63,20 @@ class Groups:
         return self.fact.named(self.metric)
 
 
-def choose_column(utterances: pd.DataFrame, by: str | None) -> str | None:
-    """The column to group by: ``by``, or else "accent", or else the first metadata column of 2
-    to 12 values, or else None. Raises ConfigError where ``by`` is not a metadata column."""
-    known = {*FIELDS, "utterance_id", "speaker_id"}
-    columns = [name for name in utterances.columns if name not in known]
+def choose_column(utterances: pd.DataFrame, by: str | None, allowed: Collection[str] = ()
+                  ) -> str | None:
+    """The column to group by: ``by``, or else "accent", or else the first usual metadata column
+    (evalkit.statistics.grouping) of at most MOST_UNASKED groups, or else None. Raises ConfigError
+    where ``by`` is not a metadata column, or an outcome that is not ``allowed``."""
+    columns = metadata_columns(utterances)
     if by is not None:
-        if by not in columns:
-            raise ConfigError(f"--by {by}: the corpus has no such metadata column; "
-                              f"{offer(by, map(str, columns), 'it has')}")
+        check_columns([by], columns, where=f"--by {by}: ")
+        refuse_outcomes([by], (), allowed)
         return by
-    if "accent" in columns:
+    if "accent" in columns and known_groups(grouped(utterances, "accent")) <= MOST_GROUPS:
         return "accent"
-    return next((name for name in columns if 2 <= utterances[name].nunique() <= 12), None)
+    return next((name for name in usual_columns(utterances)
+                 if known_groups(grouped(utterances, name)) <= MOST_UNASKED), None)
 
 
 def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,
@@ -77,9 +87,9 @@ def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Hea
     measured = rows.groupby(["pipeline", "condition"]).groups
     reports = [
         group_table(rows, utterances, [column], metric=metric, fact=fact, pipeline=p,
-                    condition=c)
+                    condition=c, allowed=[column])
         for p in headline.pipelines for c in headline.conditions if (p, c) in measured]
-    group = labels_of(utterances[column])
+    group = group_labels(utterances, column)
     order = _worst_first(rows, dict(zip(utterances["utterance_id"], group, strict=True)), fact)
     speakers = utterances.groupby(group.to_numpy())["speaker_id"].nunique()
     return Groups(column, metric, fact, order,

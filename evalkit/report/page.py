@@ -32,14 +32,15 @@ PAGE = "index.html"
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
-                 markdown: Path | None = None) -> Path:
+                 markdown: Path | None = None, allowed: Sequence[str] = ()) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
 
     ``by`` names the metadata column that results are grouped by; without it, "accent" or else the
     first column of 2 to 12 values. The run folders ``earlier``, the oldest first, are set beside
-    ``run``; ``markdown`` is a file for a summary. Raises RunError for a run folder that cannot be
+    ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
+    are outcomes. Raises RunError for a run folder that cannot be
     read, ConfigError where ``by`` is no metadata column or ``out`` holds something else.
     """
     out = Path(os.path.realpath(out))
@@ -49,7 +50,7 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     _make(temporary, out)
     try:
         subject = ReportedRun(RunFolder(Path(run)), temporary, by,
-                              [RunFolder(Path(path)) for path in earlier])
+                              [RunFolder(Path(path)) for path in earlier], allowed)
         brief = _write(subject, temporary)
         _put(temporary, out)
     finally:

@@ -22,12 +22,14 @@ from evalkit.store.runfolder import RunFolder
 class ReportedRun:
     """``folder`` is the run's, ``page_folder`` where the page and its recordings go; ``by`` is the
     metadata column that the user groups by, ``earlier`` the runs to set beside it, the oldest
-    first. Everything raises RunError where the run folder cannot be read."""
+    first, ``allowed`` are columns although they are outcomes. Everything raises RunError where the
+    run folder cannot be read."""
 
     folder: RunFolder
     page_folder: Path
     by: str | None = None
     earlier: Sequence[RunFolder] = ()
+    allowed: Sequence[str] = ()
 
     @cached_property
     def record(self) -> RunRecord:
@@ -79,7 +81,7 @@ class ReportedRun:
     @cached_property
     def column(self) -> str | None:
         """The metadata column to group by. Raises ConfigError where ``by`` is none."""
-        return choose_column(self.utterances, self.by)
+        return choose_column(self.utterances, self.by, self.allowed)
 
     @cached_property
     def groups(self) -> Groups | None:

@@ -72,7 +72,7 @@ def by_group(run: RunFolder, headline: Headline, column: str | None) -> Verifica
     """Of the run's trials, with groups by the metadata ``column``; None without either."""
     if column is None or run.trials()["score"].isna().all():
         return None
-    reports = verification_reports(run, [[column]], draws=TRIAL_DRAWS)
+    reports = verification_reports(run, [[column]], draws=TRIAL_DRAWS, allowed=[column])
     order = [(p, c) for p in headline.pipelines for c in headline.conditions]
     reports.sort(key=lambda report: order.index((report.pipeline, report.condition)))
     notes = dict.fromkeys(note for report in reports for note in report.warnings)

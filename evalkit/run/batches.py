@@ -106,11 +106,13 @@ def by_length(utterances: Sequence[Utterance], batches: Sequence[int]
 def _seconds(utterance: Utterance) -> float:
     if utterance.duration is not None:
         return utterance.duration
-    import soundfile
+    if utterance.audio is None:
+        return 0.0
+    from evalkit.recordings.reading import seconds
 
     try:
-        return float(soundfile.info(utterance.audio).duration) - utterance.offset
-    except (TypeError, RuntimeError):  # reading it will say what is wrong
+        return seconds(utterance.audio) - utterance.offset
+    except UtteranceError:  # reading it will say what is wrong
         return 0.0
 
 

@@ -1,119 +1,103 @@
-"""Where shards are worked on: a process pool, this process, or a Dask scheduler."""
+"""Where shards are worked on: worker processes, this process, or a Dask scheduler. Wherever it
+is, a process minds the one that works on a shard (evalkit.run.halving)."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
-from contextlib import AbstractContextManager
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.desk import FAREWELL
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import missing_package
+from evalkit.core.processes import Worker, WorkerPool
+from evalkit.run.halving import process_minded
 from evalkit.run.plan import Shard
-from evalkit.run.shard import Made, crashed, make
-from evalkit.run.tables import ShardResult, process_shard, write_shard
+from evalkit.run.tables import ShardResult, process_shard
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from distributed import Client
 
-
-def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh interpreters with one thread each: no state of the parent reaches a result."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"),
-                               initializer=_one_thread)
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    """How sums are split among threads changes their rounding."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)
+Results = Generator[ShardResult, None, None]
+"""As they come; closing it ends all work."""
+IDLE = 60.0
+"""Seconds after which a worker on a Dask cluster that has nothing to do ends."""
+IN_FLIGHT = 256
+"""Shards that a Dask scheduler is given at a time."""
 
 
-def dask_executor(address: str) -> AbstractContextManager[Executor]:
-    """The executor of the Dask scheduler at ``address``. Its workers must see the same files.
+def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Results:
+    """Results of all shards, as they come, from ``workers`` processes. Where 0, this process does
+    all: then nothing keeps a limit of time, and what kills it ends the run."""
+    if workers == 0:
+        yield from (process_shard(shard, run) for shard in shards)
+        return
+    with WorkerPool(workers) as pool:
+        yield from _as_they_come(lambda shard: pool.lend(process_minded, shard, run), shards,
+                                 2 * workers)
 
-    Raises PluginError without Dask, ConfigError where no scheduler answers."""
+
+def process_on_dask(shards: Iterable[Shard], run: Path, address: str) -> Results:
+    """The same on the Dask scheduler at ``address``, whose workers must see the same files.
+
+    Raises PluginError without Dask, ConfigError where no scheduler answers, RunError where it
+    goes away."""
+    key = uuid4().hex
+    with _client(address) as client:
+        from distributed import KilledWorker
+
+        pool = client.get_executor()
+        try:
+            yield from _as_they_come(lambda shard: pool.submit(_on_dask, shard, run, key), shards,
+                                     IN_FLIGHT)
+        except (CancelledError, KilledWorker, OSError) as error:
+            raise RunError(f"--scheduler {address}: it went away, or its workers did "
+                           f"({type(error).__name__}); start the run again to go on") from error
+        finally:
+            pool.shutdown(wait=False)
+            with suppress(Exception):  # where the scheduler is gone they end by themselves
+                client.run(_end, key)
+
+
+def _client(address: str) -> Client:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
         raise missing_package(error, "--scheduler") from error
     try:
-        return Client(address, timeout="10s").get_executor()
+        return Client(address, timeout="10s")
     except (OSError, ValueError, TimeoutError) as error:
         raise ConfigError(f"--scheduler {address}: no Dask scheduler answers there") from error
 
 
-def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Iterator[ShardResult]:
-    """Results of all shards, as they come, from ``workers`` processes (this one where 0).
+_on_this: dict[tuple[str, int], Worker] = {}
+"""Of a process of a Dask cluster: the worker of every run and thread."""
 
-    A process that dies, as C code can on one recording, costs that recording only: the shards
-    that were in flight are done again alone, the guilty one utterance by utterance."""
-    if workers == 0:
-        with _one_thread():
-            yield from (process_shard(shard, run) for shard in shards)
-        return
-    waiting = iter(shards)
+
+def _on_dask(shard: Shard, run: Path, key: str) -> ShardResult:
+    worker = _on_this.setdefault((key, threading.get_ident()), Worker(idle=IDLE))
+    return process_minded(worker, shard, run)
+
+
+def _end(key: str) -> None:
+    for each in [each for each in _on_this if each[0] == key]:
+        worker = _on_this.pop(each)
+        worker.dismiss()
+        worker.wait(FAREWELL)
+
+
+def _as_they_come(submit: Callable[[Shard], Future[ShardResult]], shards: Iterable[Shard],
+                  window: int) -> Results:
+    """Keeps ``window`` shards in flight."""
+    waiting, flying = iter(shards), set[Future[ShardResult]]()
     while True:
-        lost: list[Shard] = []
-        with process_pool(workers) as pool:
-            yield from submit_all(pool, waiting, run, 2 * workers, lost)
-        if not lost:
-            return
-        for shard in lost:
-            yield _alone(shard, run)
-
-
-def submit_all(pool: Executor, shards: Iterator[Shard], run: Path, window: int,
-               lost: list[Shard]) -> Iterator[ShardResult]:
-    """Keeps ``window`` shards in flight. Where the pool breaks, the shards in flight are added to
-    ``lost`` and the rest is left in ``shards``."""
-    flying: dict[Future[ShardResult], Shard] = {}
-    while not lost:
-        for shard in islice(shards, window - len(flying)):
-            try:
-                flying[pool.submit(process_shard, shard, run)] = shard
-            except BrokenExecutor:
-                lost.append(shard)
+        flying |= {submit(shard) for shard in islice(waiting, window - len(flying))}
         if not flying:
             return
-        for future in wait(flying, return_when=FIRST_COMPLETED).done:
-            shard = flying.pop(future)
-            try:
-                yield future.result()
-            except BrokenExecutor:
-                lost.append(shard)
-    lost.extend(flying.values())
-
-
-def _alone(shard: Shard, run: Path) -> ShardResult:
-    """``shard`` in a process of its own; where that dies, every utterance in its own."""
-    try:
-        return _in_own_process(process_shard, shard, run)
-    except BrokenExecutor:
-        made = Made()
-        for utterance in shard.utterances:
-            made.extend(_surviving(replace(shard, utterances=(utterance,)), run))
-        return write_shard(shard, made, run)
-
-
-def _surviving(shard: Shard, run: Path) -> Made:
-    try:
-        return _in_own_process(make, shard, run)
-    except BrokenExecutor:
-        return crashed(shard)
-
-
-def _in_own_process(work: Callable[[Shard, Path], T], shard: Shard, run: Path) -> T:
-    with process_pool(1) as pool:
-        return pool.submit(work, shard, run).result()
+        done, flying = wait(flying, return_when=FIRST_COMPLETED)
+        yield from (future.result() for future in done)

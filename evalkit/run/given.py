@@ -2,67 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from evalkit.core.config import Plugin, parse_config
-from evalkit.core.errors import ConfigError, EvalkitError
+from evalkit.core.config import EvalConfig, Plugin, parse_config
+from evalkit.core.errors import ConfigError, EvalkitError, ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
-from evalkit.core.plugins import available
+from evalkit.core.plugins import available, create
+from evalkit.core.text import count
 from evalkit.run.pipeline import build_part
 from evalkit.run.runner import run
+from evalkit.run.units import usual_metrics
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
+from evalkit.systems.precomputed import Hypotheses
 
 TEXTS = frozenset({"text", "hypothesis"})
 """What a metric of theirs may need."""
 
 
-def score(manifest: Path, hypotheses: dict[str, Path], out: Path, *, metrics: Sequence[str],
-          normaliser: str, costs: str = "levenshtein",
-          say: Callable[[str], None] = lambda line: None) -> RunFolder:
+@dataclass(frozen=True)
+class Reading:
+    """How files of hypotheses are read: options of the recognizer ``precomputed``, None for what
+    the files tell themselves."""
+
+    format: str | None = None
+    id_key: str | None = None
+    text_key: str | None = None
+
+    def options(self, path: Path) -> dict[str, Any]:
+        """Those for the file ``path``."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return {"path": str(path.resolve()), **given}
+
+
+def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics: Sequence[str],
+          normaliser: str, costs: str = "levenshtein", reading: Reading = Reading(),
+          outside: bool = False, say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
 
-    Needs no audio and no torch. An utterance without a hypothesis is a failure; hypotheses
-    without an utterance are named in ``left_out``. Raises ConfigError for a metric that needs
-    audio."""
-    _check_needs(metrics)
-    config = parse_config({
-        "corpus": manifest.resolve(), "outside": True, "normaliser": normaliser,
-        "costs": costs,
-        "conditions": [GIVEN], "metrics": list(metrics), "shard_size": 10_000,
-        "pipelines": [{"name": name, "recognizer": {"name": "precomputed",
-                                                    "path": str(path.resolve())}}
-                      for name, path in hypotheses.items()]}, manifest)
-    known = {utterance.id for utterance in read_corpus(config).utterances}
-    strangers = [item for path in hypotheses.values() for item in _strangers(path, known)]
+    Needs no audio and no torch. Where ``metrics`` are none, they are those that fit the writing of
+    the references (evalkit.run.units). An utterance without a hypothesis is a failure; hypotheses
+    without an utterance, and recordings outside the manifest's folder unless ``outside``, are named
+    in ``left_out``. Raises ConfigError for a metric that needs audio and a manifest without texts,
+    ManifestError for a file that has no utterance of the manifest."""
+    _check_needs(map(Plugin.parsed, metrics))
+    config = _config(manifest, {name: reading.options(path) for name, path in hypotheses.items()},
+                     {"outside": outside, "normaliser": normaliser, "costs": costs,
+                      "metrics": [Plugin.parsed(metric) for metric in metrics or ["wer"]]})
+    utterances = read_corpus(config, texts_only=True).utterances
+    if all(u.text is None for u in utterances):
+        raise ConfigError(f"{manifest}: no utterance has a text to compare with; are --manifest "
+                          "and --hypotheses in each other's place?")
+    if not metrics:
+        usual = [Plugin(name=name) for name in usual_metrics(utterances, say)]
+        config = config.model_copy(update={"metrics": usual})
+    strangers = [item for path in hypotheses.values()
+                 for item in _left_out(path, reading, [u.id for u in utterances], say)]
     return run(config, out, command="score", say=say, left_out=strangers)
 
 
-def _check_needs(metrics: Iterable[str]) -> None:
-    for name in metrics:
-        if not _needs(name) <= TEXTS:
+def _config(manifest: Path, files: Mapping[str, dict[str, Any]], options: Mapping[str, Any]
+            ) -> EvalConfig:
+    pipelines = [{"name": name, "recognizer": {"name": "precomputed", "options": given}}
+                 for name, given in files.items()]
+    return parse_config({"corpus": manifest.resolve(), "conditions": [GIVEN], "shard_size": 10_000,
+                         "pipelines": pipelines, **options}, manifest)
+
+
+def _check_needs(metrics: Iterable[Plugin]) -> None:
+    for metric in metrics:
+        if not build_part("metrics", metric).needs <= TEXTS:
             possible = ", ".join(other for other in available("metrics") if _possible(other))
-            raise ConfigError(f"--metric {name}: needs audio, which `evalkit score` does not read; "
-                              f"possible are {possible}; `evalkit run` measures audio")
-
-
-def _needs(metric: str) -> frozenset[str]:
-    return frozenset(build_part("metrics", Plugin(name=metric)).needs)
+            raise ConfigError(f"--metric {metric.name}: needs audio, which `evalkit score` does "
+                              f"not read; possible are {possible}; `evalkit run` measures audio")
 
 
 def _possible(metric: str) -> bool:
     try:
-        return _needs(metric) <= TEXTS
+        return frozenset(build_part("metrics", Plugin(name=metric)).needs) <= TEXTS
     except EvalkitError:
         return False
 
 
-def _strangers(path: Path, known: set[str]) -> Iterator[LeftOut]:
-    from evalkit.systems.precomputed import Hypotheses
+def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[str], None]
+              ) -> list[LeftOut]:
+    """What of a file takes no part. Raises ManifestError where nothing of it does."""
+    file: Hypotheses = create("recognizers", "precomputed", reading.options(path))
+    say(f"{path}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
+    known = set(ids)
+    strangers = [identifier for identifier in file.ids if identifier not in known]
+    if len(strangers) == len(file.ids):
+        raise ManifestError(f"{path}: holds no utterance of the manifest: its ids are such as "
+                            f"{strangers[0]!r}, those of the manifest such as {ids[0]!r}"
+                            f"{_hint(strangers, known)}")
+    repeated = list(file.left_out)
+    if not strangers:
+        return repeated
+    return [*repeated, LeftOut("hypothesis", str(path), "no such utterance in the manifest",
+                               len(strangers), tuple(strangers[:NAMED]))]
 
-    strangers = [identifier for identifier in Hypotheses(path).ids if identifier not in known]
-    if strangers:
-        yield LeftOut("hypothesis", str(path), "no such utterance in the manifest",
-                      len(strangers), tuple(strangers[:NAMED]))
+
+_LIKENESSES: Mapping[str, Callable[[str], str]] = {
+    "without folder and suffix": lambda name: PurePosixPath(name).stem,
+    "without the spaces around them": str.strip,
+    "in one case": str.casefold,
+    "without what is before the first - or _":
+        lambda name: name.replace("_", "-").partition("-")[2],
+    "without what is after the last - or _":
+        lambda name: name.replace("_", "-").rpartition("-")[0],
+}
+
+
+def _hint(strangers: Sequence[str], known: Iterable[str]) -> str:
+    """How ids that are not those of the manifest would be, "" where no likeness is seen."""
+    for how, alike in _LIKENESSES.items():
+        theirs = set(map(alike, strangers)) - {""}
+        ours = {*known, *map(alike, known)}
+        if theirs & ours:
+            n = sum(alike(name) in ours for name in strangers)
+            return f"; {n} of {len(strangers)} would match {how}"
+    return ""

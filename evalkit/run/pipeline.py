@@ -21,6 +21,7 @@ from evalkit.core.protocols import (
 )
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
+from evalkit.metrics.units import mixed, unparted, words
 from evalkit.run.declared import check_declared, check_identity, check_rate
 from evalkit.run.exchange import handed_utterance
 from evalkit.run.surroundings import undisturbed
@@ -128,9 +129,11 @@ class WordOptions:
     costs: Costs
 
     def align(self, reference: str, hypothesis: str) -> Alignment:
-        """The alignment of the normalised words."""
-        normalise = normaliser(self.normaliser)
-        return align(normalise(reference).split(), normalise(hypothesis).split(), self.costs)
+        """The alignment of the normalised words, or of the tokens of a mixed error rate where the
+        reference's writing does not part words by spaces."""
+        reference, hypothesis = map(normaliser(self.normaliser), (reference, hypothesis))
+        tokens = mixed if unparted(reference) else words
+        return align(tokens(reference), tokens(hypothesis), self.costs)
 
 
 def complete(plugin: Plugin, words: WordOptions) -> Plugin:

@@ -52,6 +52,7 @@ class Cell:
     words: WordOptions
     channel: int
     keep_audio: bool
+    time_limit: float
     outputs_only: bool = False
 
 
@@ -129,7 +130,7 @@ def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: Con
                     pieces: Sequence[Piece]) -> list[Shard]:
     """The shards of one pipeline under one condition."""
     cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
-                word_options(config), config.channel, config.keep_audio)
+                word_options(config), config.channel, config.keep_audio, config.time_limit)
     listens = bool(built.hearing) or measured.of_audio
     content = content_of(
         built, pipeline, channel=config.channel, listens=listens,
@@ -216,6 +217,6 @@ def make_shard(cell: Cell, measures: Measures, stages: Mapping[str, str], piece:
                      for metric, plugin in zip(measures.metrics, measures.plugins, strict=True))
     keys = Keys(stages, measured)
     key = short(["table", TABLES_VERSION, cell.pipeline.name, cell.condition_name, asdict(keys),
-                 asdict(cell.words), cell.keep_audio,
+                 asdict(cell.words), cell.keep_audio, cell.time_limit,
                  [[p.speaker, p.text] for p in piece.prints]])
     return Shard(key, keys, cell, piece.first, piece.utterances)

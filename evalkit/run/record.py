@@ -38,6 +38,9 @@ from evalkit.store.documents.run import (
 from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
 
+ELSEWHERE = "what was heard, and how, is not known here: the hypotheses were made elsewhere"
+"""The condition of a run in which nothing was heard."""
+
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
              left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None) -> RunRecord:
@@ -51,7 +54,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
                               version=normaliser(config.normaliser).version),
         alignment_costs=config.costs, metrics=_facts(plan, with_trials=pairs is not None),
         pipelines=plan.pipelines,
-        conditions={name: Condition(identity=identity)
+        conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
                     for name, identity in plan.conditions.items()},
         corpus=_corpus(plan, manifest), left_out=list(left_out),
         trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),

@@ -49,7 +49,8 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     run, store = RunFolder(folder), OutputStore(folder)
     record = store.last_record() if not (folder / "run.json").exists() else run.record()
     config = _changed(record.config, metrics, normaliser, costs, manifest)
-    corpus, strangers = _same_utterances(read_corpus(config), run)
+    corpus, strangers = _same_utterances(
+        read_corpus(config, texts_only=record.command == "score"), run)
     plan = _recorded_plan(config, record, corpus.utterances, store.index())
     return carry_out(config, plan, corpus, folder, Work(workers), command=record.command, say=say,
                      left_out=strangers, started=started)
@@ -59,7 +60,7 @@ def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,
              costs: str | None, manifest: Path | None) -> EvalConfig:
     changes: dict[str, Any] = {}
     if metrics:
-        changes["metrics"] = [Plugin(name=name) for name in metrics]
+        changes["metrics"] = [Plugin.parsed(name) for name in metrics]
         changes["pipelines"] = [p.model_copy(update={"metrics": None}) for p in config.pipelines]
     if manifest is not None:
         changes["corpus"] = manifest.resolve()
@@ -147,7 +148,7 @@ class _Recorded:
         plugin = self.condition_plugin(condition_name) if measures.of_audio else None
         return Cell(pipeline, condition_name, build_condition(plugin, self.utterances),
                     self.hearing(pipeline_name), measures.plugins, word_options(config),
-                    config.channel, config.keep_audio, outputs_only=True)
+                    config.channel, config.keep_audio, config.time_limit, outputs_only=True)
 
     def condition_plugin(self, name: str) -> Plugin | None:
         """What makes the condition of that name."""

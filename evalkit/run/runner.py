@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from evalkit.core.errors import RunError
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
-from evalkit.run.executors import dask_executor, process_all, submit_all
+from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
-from evalkit.run.tables import ShardResult, is_complete, table_paths
+from evalkit.run.tables import is_complete, table_paths
+from evalkit.run.units import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
@@ -46,7 +48,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
     Raises EvalkitError for what the user can mend."""
     started = time.monotonic()
-    manifest = read_corpus(config)
+    manifest = read_corpus(config, texts_only=command == "score")
     plan = make_plan(config, manifest.utterances)
     folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
                        left_out=[*left_out, *unmeasured(plan)], started=started)
@@ -62,6 +64,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     table = utterance_table(manifest.utterances, manifest.path.parent)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
+    wordless = without_words(plan.metrics, manifest.utterances, say)
     pending = _begin(plan, out)
     reused = len(plan.shards) - len(pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
@@ -75,7 +78,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
     record.summary(RunFolder(out), plan).write(out / "summary.json")
-    left_out = merged([*left_out, *manifest.left_out])
+    left_out = merged([*left_out, *manifest.left_out, *wordless])
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs).write(out / "run.json")
     return RunFolder(out)
@@ -105,17 +108,12 @@ def _clear(out: Path, keys: set[str]) -> None:
 
 def _work_through(shards: Sequence[Shard], out: Path, work: Work,
                   say: Callable[[str], None]) -> None:
-    with meter(sum(len(shard.utterances) for shard in shards), say) as show:
-        for result in _results(shards, out, work):
+    results = (process_all(shards, out, work.workers) if work.scheduler is None
+               else process_on_dask(shards, out.resolve(), work.scheduler))
+    # What ends the loop, such as Ctrl-C, ends the workers before anything else is done.
+    with meter(sum(len(shard.utterances) for shard in shards), say) as show, closing(results):
+        for result in results:
             show(result)
-
-
-def _results(shards: Sequence[Shard], out: Path, work: Work) -> Iterable[ShardResult]:
-    if work.scheduler is None:
-        yield from process_all(shards, out, work.workers)
-        return
-    with dask_executor(work.scheduler) as pool:
-        yield from submit_all(pool, iter(shards), out.resolve(), 256, lost=[])
 
 
 def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:

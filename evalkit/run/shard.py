@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
@@ -17,34 +18,16 @@ from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Audio, Hypothesis
 from evalkit.run import stages
-from evalkit.run.batches import by_length
+from evalkit.run.batches import by_length, slices
 from evalkit.run.exchange import handed
+from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
 from evalkit.run.stages import UtteranceWork, failure
 from evalkit.run.surroundings import surroundings, undisturbed
-from evalkit.store.outputs import OutputStore, Row
-
-
-@dataclass
-class Made:
-    """Rows of a shard: of outputs by stage, of scores by key, both by utterance. ``new`` are the
-    stages and keys that are not in the store yet."""
-
-    outputs: dict[str, dict[str, Row]] = field(default_factory=dict)
-    scores: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
-    new: set[str] = field(default_factory=set)
-    crashed: bool = False
-
-    def extend(self, other: Made) -> None:
-        """Adds other utterances of the same shard."""
-        for stage, rows in other.outputs.items():
-            self.outputs.setdefault(stage, {}).update(rows)
-        for key, scores in other.scores.items():
-            self.scores.setdefault(key, {}).update(scores)
-        self.new |= other.new
-        self.crashed |= other.crashed
+from evalkit.run.watch import Watch
+from evalkit.store.outputs import OutputStore
 
 
 @dataclass(frozen=True)
@@ -60,40 +43,45 @@ class Todo:
 
 @surroundings()
 def make(shard: Shard, run: Path) -> Made:
-    """Makes whatever of the shard is not in the store of ``run``. An utterance that fails costs
-    its own rows only; an EvalkitError that is not about one utterance is raised."""
+    """Makes whatever of the shard's utterances is not in the store of ``run``. An utterance that
+    fails costs its own rows only; an EvalkitError that is not about one utterance is raised."""
     store = OutputStore(run)
     made = _made_before(shard, store)
     todo = _still_to_do(shard, made, store)
-    if not todo.stages and not todo.metrics:
+    made.new = {*todo.stages, *todo.metrics}
+    if not made.new:
         return made
     systems = {stage: _system(shard.cell.pipeline, stage) for stage in todo.stages - {"heard"}}
     batches = [systems[stage].batch for stage in shard.cell.hearing & systems.keys()]
+    groups = list(by_length(shard.utterances, batches))
+    watch = Watch([utterance for group in groups for utterance in group])
     before = dict(made.outputs)
-    for utterances in by_length(shard.utterances, batches):
-        group = [UtteranceWork(u, {stage: rows[u.id] for stage, rows in before.items()})
-                 for u in utterances]
-        _work_through(group, shard, todo, systems, store)
-        for work in group:
-            _take(work, todo, made)
-    made.new = {*todo.stages, *todo.metrics}
+    with threadpool_limits(1):  # how sums are split among threads changes their rounding
+        for utterances in groups:
+            group = [UtteranceWork(u, {stage: rows[u.id] for stage, rows in before.items()})
+                     for u in utterances]
+            _work_through(group, shard, todo, systems, store, watch=watch)
+            for work in group:
+                with watch.on([work.utterance]):
+                    _take(work, todo, made)
+            watch.done(utterances, made)
     return made
 
 
-def crashed(shard: Shard) -> Made:
-    """Says of the shard's utterances that they killed the process that worked on them."""
-    error = str(UtteranceError("Crashed", "the process that worked on this utterance died"))
-    row = {"error": error}
+def failed(shard: Shard, error: UtteranceError) -> Made:
+    """Says of the shard's utterances, which ended the process that worked on them, that they
+    failed."""
+    row = {"error": str(error)}
     outputs = {stage: {u.id: row | {"utterance_id": u.id} for u in shard.utterances}
                for stage in shard.keys.stages}
-    scores = {key: {u.id: failed_scores(_metric(plugin), u, error) for u in shard.utterances}
+    scores = {key: {u.id: failed_scores(_metric(plugin), u, str(error)) for u in shard.utterances}
               for key, plugin in zip(shard.keys.measured, shard.cell.metrics, strict=True)}
     return Made(outputs, scores, crashed=True)
 
 
 def keep(shard: Shard, made: Made, store: OutputStore) -> None:
-    """Puts what is new into the store. Where an utterance crashed nobody knows which stage it
-    was: then nothing is kept, so that another system gets its chance."""
+    """Puts what is new into the store. Where an utterance ended its process nobody knows which
+    stage it was: then nothing is kept, so that another system gets its chance."""
     if made.crashed:
         return
     for stage, key in shard.keys.stages.items():
@@ -106,17 +94,19 @@ def keep(shard: Shard, made: Made, store: OutputStore) -> None:
 
 
 def _made_before(shard: Shard, store: OutputStore) -> Made:
-    made = Made()
+    made, ids = Made(), {utterance.id for utterance in shard.utterances}
     for stage, key in shard.keys.stages.items():
         rows = store.read(stage, key)
         if rows is not None:
-            made.outputs[stage] = {row["utterance_id"]: row for row in rows}
+            made.outputs[stage] = {row["utterance_id"]: row for row in rows
+                                   if row["utterance_id"] in ids}
     for key in shard.keys.measured:
         rows = store.read("measured", key)
         if rows is not None:
-            made.scores[key] = {utterance.id: [] for utterance in shard.utterances}
+            made.scores[key] = {name: [] for name in ids}
             for row in rows:
-                made.scores[key][row["utterance_id"]].append(row)
+                if row["utterance_id"] in ids:
+                    made.scores[key][row["utterance_id"]].append(row)
     return made
 
 
@@ -152,28 +142,39 @@ def _has_audio(shard: Shard, made: Made, store: OutputStore, *, samples: bool) -
 
 
 def _work_through(group: Sequence[UtteranceWork], shard: Shard, todo: Todo,
-                  systems: Mapping[str, Any], store: OutputStore) -> None:
+                  systems: Mapping[str, Any], store: OutputStore, *, watch: Watch) -> None:
     """All stages for a few utterances."""
     for work in group:
-        if todo.hears:
-            stages.hear(work, shard.cell)
-        else:
-            work.input = failure(work.rows.get("heard"))
-    if "enhanced" in systems:
-        stages.enhance(group, systems["enhanced"])
-    else:
-        for work in group:
-            work.audio = _audio_made_before(work, shard, todo, store)
-    if "recognised" in systems:
-        stages.recognise(group, systems["recognised"])
-    else:
-        for work in group:
-            work.hypothesis = _hypothesis_made_before(work)
-    if "embedded" in systems:
-        stages.embed(group, systems["embedded"])
+        with watch.on([work.utterance]):
+            _begin(work, shard, todo, systems, store)
+    for stage, step in STEPS.items():
+        if stage in systems:
+            size = systems[stage].batch if stage in shard.cell.hearing else 1
+            for batch in slices(group, size):
+                with watch.on([work.utterance for work in batch]):
+                    step(batch, systems[stage])
     if shard.cell.keep_audio:
         for work in group:
-            stages.keep_audio(work, shard.keys.stages, todo.stages, store)
+            with watch.on([work.utterance]):
+                stages.keep_audio(work, shard.keys.stages, todo.stages, store)
+
+
+STEPS: Mapping[str, Callable[[Sequence[UtteranceWork], Any], None]] = {
+    "enhanced": stages.enhance, "recognised": stages.recognise, "embedded": stages.embed}
+"""Of a batch, by stage, in their order."""
+
+
+def _begin(work: UtteranceWork, shard: Shard, todo: Todo, systems: Mapping[str, Any],
+           store: OutputStore) -> None:
+    """Hears the utterance, where it needs to be, and takes from the store what is there."""
+    if todo.hears:
+        stages.hear(work, shard.cell)
+    else:
+        work.input = failure(work.rows.get("heard"))
+    if "enhanced" not in systems:
+        work.audio = _audio_made_before(work, shard, todo, store)
+    if "recognised" not in systems:
+        work.hypothesis = _hypothesis_made_before(work)
 
 
 def _audio_made_before(work: UtteranceWork, shard: Shard, todo: Todo, store: OutputStore

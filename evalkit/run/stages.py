@@ -107,12 +107,11 @@ def _error_in(value: Any) -> UtteranceError | None:
 
 
 def _read(utterance: Utterance, path: Path | None, channel: int) -> Audio:
-    from evalkit import audio as waveform
+    from evalkit.recordings.reading import load
 
     if path is None:
         raise UtteranceError("MissingAudio", "the manifest names no audio")
-    return waveform.load(path, offset=utterance.offset, duration=utterance.duration,
-                         channel=channel)
+    return load(path, offset=utterance.offset, duration=utterance.duration, channel=channel)
 
 
 def levels(audio: Audio | UtteranceError | None) -> dict[str, float | None]:
@@ -194,14 +193,20 @@ def keep_audio(work: UtteranceWork, stages: Mapping[str, str], made: Iterable[st
     """Saves what was heard, where the condition changed it, and what an enhancer ``made``: to
     listen to, and the latter exactly."""
     if "heard" in made and work.rows["heard"]["changed"] and isinstance(work.input, Audio):
-        _save(store.audio(stages["heard"], work.utterance.id, ".flac"), work.input)
+        _keep(work, "heard", store.audio(stages["heard"], work.utterance.id, ".flac"), work.input)
     if "enhanced" in made and isinstance(work.audio, Audio):
-        _save(store.audio(stages["enhanced"], work.utterance.id, ".flac"), work.audio)
+        _keep(work, "enhanced", store.audio(stages["enhanced"], work.utterance.id, ".flac"),
+              work.audio)
         store.keep_samples(stages["enhanced"], work.utterance.id, work.audio.samples)
 
 
-def _save(path: Path, audio: Audio) -> None:
+def _keep(work: UtteranceWork, stage: str, path: Path, audio: Audio) -> None:
+    """Saves audio; what no file can hold is an error of its stage."""
     from evalkit import audio as waveform
 
-    with replacing(path) as temporary:
-        waveform.save(temporary, audio)
+    try:
+        with replacing(path) as temporary:
+            waveform.save(temporary, audio)
+    except UtteranceError as error:
+        work.rows[stage]["error"] = str(error)
+        work.audio = error

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
+from evalkit.run.made import Made
 from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
-from evalkit.run.shard import Made, keep, make
+from evalkit.run.shard import keep, make
 from evalkit.store import scores
 from evalkit.store.outputs import STAGES, OutputStore, Row, audio_name
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, write_table
@@ -49,9 +51,14 @@ def is_complete(run: Path, key: str) -> bool:
     return True
 
 
-def process_shard(shard: Shard, run: Path) -> ShardResult:
-    """Makes what of the shard is missing and writes it and its tables under ``run``."""
-    return write_shard(shard, make(shard, run), run)
+def process_shard(shard: Shard, run: Path, part: tuple[Utterance, ...] | None = None,
+                  before: Made | None = None) -> ShardResult:
+    """Makes what of the shard is missing and writes it and its tables under ``run``. All but
+    ``part`` of it was made ``before``."""
+    made, part = before or Made(), shard.utterances if part is None else part
+    if part:
+        made.extend(make(replace(shard, utterances=part), run))
+    return write_shard(shard, made, run)
 
 
 def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
@@ -102,10 +109,13 @@ def _conversions(rows: Iterable[Row]) -> str | None:
 
 
 def _alignment(utterance: Utterance, hypothesis: str | None, words: WordOptions) -> str | None:
-    """What the report and matched pairs read."""
+    """What the report and matched pairs read; None where there is none to show."""
     if utterance.text is None or hypothesis is None:
         return None
-    return words.align(utterance.text, hypothesis).to_json()
+    try:
+        return words.align(utterance.text, hypothesis).to_json()
+    except UtteranceError:  # TooLong, which its scores say too
+        return None
 
 
 def _audio(shard: Shard, utterance: Utterance, rows: dict[str, Row]) -> dict[str, Any]:

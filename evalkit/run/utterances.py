@@ -16,9 +16,10 @@ from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
 
 
-def read_corpus(config: EvalConfig) -> Manifest:
-    """The run's manifest. Raises ManifestError where no line of it can be used."""
-    manifest = read_manifest(config.corpus, outside=config.outside)
+def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
+    """The run's manifest; ``texts_only`` as for read_manifest. Raises ManifestError where no line
+    of it can be used."""
+    manifest = read_manifest(config.corpus, outside=config.outside, texts_only=texts_only)
     if not manifest.utterances:
         advice = importer(config.corpus)
         raise ManifestError(f"{config.corpus}: holds no line of a manifest; {advice}" if advice else

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,8 +17,16 @@ from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covaria
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness
+from evalkit.statistics.grouping import (
+    check_columns,
+    group_labels,
+    is_outcome,
+    look_alikes,
+    refuse_outcomes,
+)
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.statistics.multiple import Adjustment
+from evalkit.statistics.outcome_columns import determined
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.sums import SpeakerSums, design_effect, only, speaker_sums
 from evalkit.store.scores import GIVEN, GIVEN_MEANS
@@ -79,7 +87,7 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
                 metric: str, fact: Fact, pipeline: str | None = None,
                 condition: str | None = None, covariates: Sequence[str] | None = None,
                 floors: Floors = FLOORS, adjustment: Adjustment = "holm",
-                resampling: Resampling = DEFAULT) -> GroupReport:
+                resampling: Resampling = DEFAULT, allowed: Collection[str] = ()) -> GroupReport:
     """Compares the groups that the columns ``by`` of ``utterances`` (``utterance_id`` and
     metadata) make, crossed where there are several, on one additive metric of ``scores``, of
     which ``fact`` says what it means.
@@ -87,8 +95,10 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     ``pipeline`` may be left out where there is one; without ``condition`` all are pooled. The
     gaps of a metric that counts errors are adjusted for ``covariates``, numeric or categorical
     columns of either table, by default evalkit.statistics.adjusted.default_covariates. Raises
-    ConfigError for a column, metric, pipeline or condition that there is not."""
+    ConfigError for a column, metric, pipeline or condition that there is not, for a column of too
+    many groups, and for one that is an outcome and not ``allowed``."""
     rows = labelled(select(scores, metric, pipeline, condition), utterances, by, covariates or ())
+    outcomes = _outcomes(rows, [c for c in by if c in utterances], scores["metric"], allowed)
     sums = speaker_sums(rows, cohort="group")
     counted = _counted(rows, floors)
     compared = set(counted.index[counted["status"] == "ok"])
@@ -100,7 +110,8 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     table = _rows(counted, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
                   adjusted, resampling)
     table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
-    notes = (sums.warning, _moving_speakers(sums), _unlabelled(counted), reason)
+    notes = (sums.warning, _moving_speakers(sums), _unlabelled(counted), reason, *outcomes,
+             *_look_alikes(utterances, by))
     return GroupReport(
         tuple(by), metric, str(rows["pipeline"].iloc[0]), condition, adjustment, table,
         fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
@@ -129,23 +140,15 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     the labels of ``by`` joined by ", ", a missing or blank one "unknown". Labels are those of the
     utterances, also where ``rows`` have a column of that name."""
     facts = utterances.set_index("utterance_id")
-    _require(facts, rows, by, covariates)
-    labels = [labels_of(rows["utterance_id"].map(facts[column]) if column in facts
-                        else rows[column]) for column in by]
+    if not by:
+        raise ConfigError("name a column to group by")
+    check_columns((*by, *covariates), facts, also=rows)
+    labels = [rows["utterance_id"].map(group_labels(facts, column)).fillna(UNKNOWN)
+              if column in facts else group_labels(rows, column) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
     more = facts.drop(columns=[c for c in facts if c in rows or c in ("group", "labelled")])
     return rows.join(more, on="utterance_id").assign(
         group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
-
-
-def _require(facts: pd.DataFrame, rows: pd.DataFrame, by: Sequence[str],
-             covariates: Iterable[str]) -> None:
-    known = {*facts, *rows}
-    missing = [column for column in (*by, *covariates) if column not in known]
-    if not by or missing:
-        named = ", ".join(map(repr, missing)) or "named"
-        raise ConfigError(f"no column {named} to group or adjust by; "
-                          f"{offer(missing[0] if missing else '', map(str, facts.columns))}")
 
 
 def plain_data(value: Any) -> Any:
@@ -175,6 +178,25 @@ def _counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
     enough = (blocks >= floors.speakers) & (table["n"] >= floors.utterances)
     return table.assign(status=np.select([~table["labelled"].astype(bool), ~enough],
                                          ["unknown", "insufficient"], "ok"))
+
+
+def _outcomes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,
+              allowed: Collection[str]) -> list[str]:
+    """What to know of ``columns`` of metadata that are outcomes and ``allowed``. Raises ConfigError
+    for another."""
+    refuse_outcomes(columns, metrics.unique(), allowed)
+    measured = rows[rows["error"].isna()]
+    if len(columns) != 1 or not determined(measured.assign(label=measured["group"])):
+        return []
+    if columns[0] not in allowed:
+        raise is_outcome(columns[0], f"it determines {measured['metric'].iloc[0]}")
+    return [f"{columns[0]} determines what was measured: its groups do not say who is served"]
+
+
+def _look_alikes(utterances: pd.DataFrame, by: Sequence[str]) -> Iterator[str]:
+    for column in by:
+        if column in utterances and (note := look_alikes(column, labels_of(utterances[column]))):
+            yield note
 
 
 def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupContrast],

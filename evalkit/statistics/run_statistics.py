@@ -3,7 +3,7 @@ two by two."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -15,6 +15,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
+from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
@@ -61,25 +62,29 @@ def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[
 
 def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str,
                   pipeline: str | None = None, condition: str | None = None,
-                  seed: int = 0) -> list[GroupReport]:
+                  seed: int = 0, allowed: Collection[str] = ()) -> list[GroupReport]:
     """One report for every pipeline that has ``metric`` (or the one named) and every set of
-    crossed columns in ``by``. Raises ConfigError as group_table does."""
+    crossed columns in ``by``; ``allowed`` are columns although they are outcomes. Raises
+    ConfigError as group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
     measured = _pipelines(scores, metric)
     names = [pipeline] if pipeline is not None else measured
     return [group_table(scores, utterances, columns, metric=metric, fact=facts[metric],
-                        pipeline=name, condition=condition, resampling=Resampling(seed=seed))
+                        pipeline=name, condition=condition, resampling=Resampling(seed=seed),
+                        allowed=allowed)
             for name in names for columns in by]
 
 
 def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
                          pipeline: str | None = None, condition: str | None = None,
-                         draws: int = FEWER_DRAWS.draws, seed: int = 0
-                         ) -> list[VerificationReport]:
+                         draws: int = FEWER_DRAWS.draws, seed: int = 0,
+                         allowed: Collection[str] = ()) -> list[VerificationReport]:
     """One report for every pipeline and condition that has trials (or the ones named) and every
-    set of crossed columns in ``by``. Raises ConfigError where there are no such trials, and as
-    verification_table does."""
-    run.record()
+    set of crossed columns in ``by``; ``allowed`` are columns although they are outcomes. Raises
+    ConfigError where there are no such trials, and as verification_table does."""
+    metrics = run.record().metrics
+    for columns in by:
+        refuse_outcomes(columns, metrics, allowed)
     trials, utterances = run.trials(), run.utterances()
     if trials["score"].isna().all():
         raise ConfigError(f"{run.path}: no trials of speaker verification have a score; give a "

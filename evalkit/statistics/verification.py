@@ -25,8 +25,9 @@ from evalkit.statistics.detection_groups import (
     count_by_group,
     fairness,
 )
+from evalkit.statistics.grouping import look_alikes
 from evalkit.statistics.groups import FLOORS, Floors, Status, labelled, plain_data
-from evalkit.statistics.labels import UNKNOWN
+from evalkit.statistics.labels import UNKNOWN, labels_of
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ def _people(utterances: pd.DataFrame, by: Sequence[str]) -> _People:
     if not known.all():
         notes.append(f"{(~known).sum()} utterances have no speaker id and count as speakers of "
                      "their own: intervals are too narrow where they share speakers")
+    notes += [note for column in by
+              if (note := look_alikes(column, labels_of(utterances[column])))]
     speakers = dict(zip(rows.loc[known, "utterance_id"], speaker[known], strict=True))
     return _People(groups, speakers, notes)
 

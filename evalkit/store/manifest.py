@@ -14,13 +14,13 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import ManifestError, one_line
-from evalkit.core.files import replacing
+from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.types import Utterance
 from evalkit.store.other_layouts import importer
@@ -43,18 +43,23 @@ class Problem:
 @dataclass(frozen=True)
 class Manifest:
     """A manifest that was read: its good utterances, the line of each, and the problems of the
-    other lines."""
+    other lines. ``silenced`` are the problems of recordings whose utterances stay."""
 
     path: Path
     utterances: tuple[Utterance, ...]
     lines: tuple[int, ...]
     problems: tuple[Problem, ...]
+    silenced: tuple[Problem, ...] = ()
 
     @property
     def left_out(self) -> list[LeftOut]:
-        """The lines that are no utterance, for the ledger."""
-        return merged(LeftOut("row", str(self.path), f"{p.field}: {p.message}",
-                              names=(f"line {p.line}",)) for p in self.problems)
+        """The lines that are no utterance, and the recordings that are not used, for the
+        ledger."""
+        rows = (LeftOut("row", str(self.path), f"{p.field}: {p.message}",
+                        names=(f"line {p.line}",)) for p in self.problems)
+        recordings = (LeftOut("recording", str(self.path), "leaves the corpus folder; allow it "
+                              "with --outside", names=(f"line {p.line}",)) for p in self.silenced)
+        return merged([*rows, *recordings])
 
     def describe_problems(self, shown: int = SHOWN) -> str:
         """The first ``shown`` problems, one a line, and a count of the rest by field."""
@@ -72,10 +77,12 @@ class _FieldError(Exception):
         self.field = field
 
 
-def read_manifest(path: Path | str, *, outside: bool = False) -> Manifest:
+def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False
+                  ) -> Manifest:
     """Reads every line; a line that cannot be used becomes a Problem and the rest goes on.
 
-    ``outside`` allows audio paths that leave the manifest's folder. Raises ManifestError only
+    ``outside`` allows audio paths that leave the manifest's folder; where ``texts_only``, a path
+    that is not allowed is left out of its utterance, which stays. Raises ManifestError only
     where the file itself cannot be read. Whether audio exists is not looked at here.
     """
     path = Path(path)
@@ -84,7 +91,7 @@ def read_manifest(path: Path | str, *, outside: bool = False) -> Manifest:
     seen: dict[str, int] = {}
     for number, line in _lines(path):
         try:
-            utterance = _parse(line, path.parent, outside)
+            utterance = _parse(line, path.parent, outside or texts_only)
             if utterance.id in seen:
                 raise _FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
         except _FieldError as refused:
@@ -92,7 +99,24 @@ def read_manifest(path: Path | str, *, outside: bool = False) -> Manifest:
             continue
         seen[utterance.id] = number
         utterances.append(utterance)
-    return Manifest(path, tuple(utterances), tuple(seen.values()), tuple(problems))
+    silenced: list[Problem] = []
+    if texts_only and not outside:
+        utterances, silenced = _without_strangers(utterances, tuple(seen.values()), path.parent)
+    return Manifest(path, tuple(utterances), tuple(seen.values()), tuple(problems),
+                    tuple(silenced))
+
+
+def _without_strangers(utterances: Sequence[Utterance], lines: Sequence[int], root: Path
+                       ) -> tuple[list[Utterance], list[Problem]]:
+    """The utterances without the recordings that leave ``root``, and what those are."""
+    kept, problems = [], []
+    for utterance, line in zip(utterances, lines, strict=True):
+        paths = {"audio": utterance.audio, "reference_audio": utterance.reference_audio}
+        gone: dict[str, Any] = {name: None for name, path in paths.items()
+                                if path is not None and not _inside(path, root)}
+        problems += [Problem(line, name, "leaves the corpus folder") for name in gone]
+        kept.append(replace(utterance, **gone) if gone else utterance)
+    return kept, problems
 
 
 def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -104,7 +128,7 @@ def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line
@@ -195,8 +219,11 @@ def _path(row: Mapping[str, Any], field: str, root: Path, outside: bool) -> Path
     if "\0" in value:
         raise _FieldError(field, "holds a NUL character")
     path = root / value
-    inside = os.path.realpath(path).startswith(os.path.realpath(root) + os.sep)
-    if not (inside or outside):
+    if not (outside or _inside(path, root)):
         raise _FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside, or "
                                  "`outside: true` in the configuration")
     return path
+
+
+def _inside(path: Path, root: Path) -> bool:
+    return os.path.realpath(path).startswith(os.path.realpath(root) + os.sep)

@@ -30,7 +30,7 @@ from evalkit.store.documents.run import RunRecord
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 1
+VERSION = 2
 """Of the rows. A change of what they hold adds one."""
 
 Row = dict[str, Any]

@@ -27,6 +27,7 @@ from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio, Hypothesis
+from evalkit.recordings.reading import load
 
 MINDER = str(Path(__file__).with_name("minder.py"))
 LONGEST_PRINT = 1 << 20
@@ -69,13 +70,13 @@ class CommandEnhancer:
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Raises UtteranceError of kind CommandFailed, CommandTimeout or WrongRate, or as
-        evalkit.audio.load does of the program's output."""
+        evalkit.recordings.reading.load does of the program's output."""
         return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
         with _scratch() as folder:
             _execute(self.run, speech, folder, self.timeout_s)
-            made = waveform.load(_written(folder / "output.wav"))
+            made = load(_written(folder / "output.wav"))
         if made.rate != speech.rate:
             raise UtteranceError(
                 "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")

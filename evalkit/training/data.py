@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from evalkit.audio import load, resample
+from evalkit.audio import resample
 from evalkit.core.errors import ManifestError, UtteranceError
 from evalkit.core.types import Recording, Utterance
+from evalkit.recordings.reading import load
 from evalkit.store.manifest import read_manifest
 
 Spelling = Callable[[str], object]

@@ -156,16 +156,17 @@ def test_few_and_unknown_speakers_are_warned_of() -> None:
     assert any("fewer than 30" in note for note in notes)
 
 
-def test_places_off_the_globe_are_warned_of() -> None:
+def test_places_off_the_globe_are_in_the_ledger() -> None:
     world = make_world()
     latitude = world.utterances["latitude"].astype(object)
     latitude[world.utterances["speaker_id"].isin(["s000", "s001"])] = "north"
     people = world._replace(utterances=world.utterances.assign(latitude=latitude)).people()
-    notes = discover_among(people, SUBJECT, [Tree()], QUICK).findings.warnings
-    assert ("2 of 96 speakers have a latitude or longitude that is off the globe or no number: it "
-            "counts as unknown") in notes
-    assert not any("globe" in note for note in
-                   discover_among(world.people(), SUBJECT, [Tree()], QUICK).findings.warnings)
+    lines = list(map(str, discover_among(people, SUBJECT, [Tree()], QUICK).findings.left_out))
+    assert ("places: 2 speakers left out: a latitude or longitude that is off the globe or no "
+            "number counts as unknown (s000, s001)") in lines
+    assert "tree: 2 speakers left out: latitude and longitude are unknown (s000, s001)" in lines
+    assert not any("globe" in str(item) for item in
+                   discover_among(world.people(), SUBJECT, [Tree()], QUICK).findings.left_out)
 
 
 def test_a_run_folder_from_end_to_end(tmp_path: Path) -> None:

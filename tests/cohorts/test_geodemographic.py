@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.cohorts.finders.geodemographic import Geodemographic, read_postcodes
+from evalkit.cohorts.finders.geodemographic import Geodemographic
+from evalkit.cohorts.postcodes import read_postcodes
 from evalkit.core.errors import ConfigError
 from tests.worlds import HARMED, POSTCODES, make_world
 
@@ -42,7 +43,11 @@ def test_speakers_of_unknown_postal_codes_are_in_no_partition() -> None:
 def test_only_shares_are_attributes(tmp_path: Path) -> None:
     path = tmp_path / "postcodes.csv"
     POSTCODES.assign(population=1234, latitude=51.0).to_csv(path, index_label="postcode")
-    assert read_postcodes(path).equals(POSTCODES)
+    table = read_postcodes(path)
+    assert table.shares.equals(POSTCODES)
+    assert [str(item) for item in table.left_out] == [
+        "table of postal codes: 1 column left out: no shares between 0 and 1 (population)",
+        "table of postal codes: 1 column left out: no shares between 0 and 1 (latitude)"]
 
 
 @pytest.mark.parametrize(("text", "why"), [

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.cohorts.search import sliceline as slices
-from evalkit.cohorts.search.bins import bins
 from evalkit.cohorts.search.sliceline import Slice, find_slices
 from evalkit.core.errors import ConfigError
+from evalkit.statistics.bins import bins
 
 NO_FLOORS = {"min_weight": 0.0, "min_rows": 1, "min_speakers": 1}
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from evalkit.cohorts.speakers import (
     Outcomes,
     eastward,
-    label_columns,
     largest_gap,
     speakers_of,
     summed,
@@ -79,9 +78,11 @@ def test_places_off_the_globe_are_counted() -> None:
     facts = rows.assign(latitude=["95", "north", "1", " ", None, "unknown"],
                         longitude=[3, 3, 400, None, 3, 3])
     people = speakers_of(rows, facts)
-    assert people.misplaced == ("a", "b", "c")
+    misplaced, = (item for item in people.left_out if item.what == "speaker")
+    assert (misplaced.n, misplaced.names) == (3, ("a", "b", "c"))
+    assert "off the globe" in misplaced.why
     assert np.isnan(people.location).all()
-    assert speakers_of(rows, rows).misplaced == ()
+    assert not speakers_of(rows, rows[["utterance_id", "speaker_id"]]).left_out
 
 
 @given(st.lists(st.floats(-180, 180), min_size=1, max_size=20))
@@ -99,19 +100,3 @@ def test_labels_of_speakers_and_of_utterances() -> None:
     assert people.labels["age"].nunique() == 4  # quartiles of sixty ages
     half = people.take(np.arange(96) < 48)
     assert len(half.labels) == len(half.ids) == half.by_speaker.speaker.max() + 1 == 48
-
-
-def test_columns_that_name_nobody_are_left_out() -> None:
-    facts = pd.DataFrame({"id2": [f"x{i}" for i in range(60)], "same": "a",
-                          "text": "t", "kind": ["a", None] * 30, "side": ["l", "r"] * 30})
-    assert label_columns(facts).to_dict("list") == {"side": ["l", "r"] * 30}
-
-
-def test_numbers_written_as_text_are_cut_like_numbers() -> None:
-    ages = np.arange(40) % 20
-    facts = pd.DataFrame({"age": ages, "spelt": [str(age) for age in ages],
-                          "mixed": ["old", *map(str, ages[1:])]})
-    labels = label_columns(facts)
-    assert labels["spelt"].equals(labels["age"].rename("spelt"))
-    assert labels["age"].nunique() == 4
-    assert labels["mixed"].nunique() == 21

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import welch
 
-from evalkit.audio import active_power, decibel, load
+from evalkit.audio import active_power, decibel
 from evalkit.conditions.noise import HEADROOM, Noise
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Utterance
+from evalkit.recordings.reading import load
 from evalkit.store.manifest import read_manifest
 
 RATE = 16_000
@@ -207,7 +208,7 @@ def test_a_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no recordings"):
         Noise("recorded", 5, tmp_path)
     (tmp_path / "x.wav").write_bytes(b"not a wave file")
-    with pytest.raises(ConfigError, match=r"x\.wav cannot be read"):
+    with pytest.raises(ConfigError, match=r"x\.wav: cannot be read"):
         Noise("recorded", 5, tmp_path)
 
 

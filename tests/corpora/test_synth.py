@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from evalkit.audio import active_power, decibel, load
+from evalkit.audio import active_power, decibel
 from evalkit.core.errors import ConfigError
 from evalkit.corpora.synthesis import corpus as synth
 from evalkit.corpora.synthesis import espeak, places
 from evalkit.corpora.synthesis.corpus import plan, read_synth_config, synthesise
 from evalkit.corpora.synthesis.sentences import FEWEST_WORDS, MOST_WORDS, SLOTS, distinct_sentences
+from evalkit.recordings.reading import load
 from evalkit.store.manifest import read_manifest
 
 from .conftest import tiny_config

@@ -34,7 +34,7 @@ def test_a_good_corpus_has_no_problems(tiny_corpus: Path) -> None:
 
 @pytest.mark.parametrize(("row", "field", "message"), [
     ({"audio": "gone.wav"}, "audio", "does not exist"),
-    ({"audio": "folder.wav"}, "audio", "does not exist"),
+    ({"audio": "folder.wav"}, "audio", "is a folder"),
     ({"audio": "text.wav"}, "audio", "cannot be read as audio"),
     ({"audio": "empty.wav"}, "audio", "holds no samples"),
     ({"audio": "one.wav", "offset": 1.0}, "audio", "lasts 1.000 s, offset is 1 s"),

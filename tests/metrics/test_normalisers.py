@@ -10,21 +10,23 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from evalkit.core.errors import ConfigError
 from evalkit.metrics.normalisers import canonical, normaliser
 
-NAMES = ["none", "basic", "whisper_english"]
+NAMES = ["none", "basic", "basic_turkish", "whisper_english"]
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="'bsic'; there are none, basic, whisper_english"):
+    with pytest.raises(ConfigError, match="'bsic'; there are none, basic, basic_turkish, w"):
         normaliser("bsic")
 
 
 def test_versions_name_the_rules_and_where_they_come_from():
     assert normaliser("none").version == "none-1"
-    assert normaliser("basic").version.startswith("basic-1 canonical-1 Unicode ")
+    assert normaliser("basic").version.startswith("basic-2 canonical-2 Unicode ")
     assert normaliser("whisper_english").version.startswith("whisper_english whisper_normalizer ")
 
 
-@given(st.sampled_from(["none", "basic"]), st.text())
+@given(st.sampled_from(["none", "basic", "basic_turkish"]),
+       st.text() | st.text("iIıİſßﬁʼ'·lL\u064b\u0640\u200d\u0d4d\u0d28еЕё\u0301\u0307\u0308"
+                           "\u0326\u0327\u0344\u0345sStTσςœ\u20e3\ufe0f™❤"))
 def test_normalising_twice_changes_nothing(name, text):
     once = normaliser(name)(text)
     assert normaliser(name)(once) == once
@@ -81,3 +83,64 @@ def test_whisper_english_is_whispers_on_ascii(text):
 
 def test_canonical_form_keeps_case_and_punctuation():
     assert canonical(" It’s\u00a0OK… ") == "It's OK..."
+
+
+# Each row: texts that one writing makes the same, or Unicode does, and one that differs from them.
+@pytest.mark.parametrize(("same", "other"), [
+    (("oʻzbekiston gʻalaba", "o'zbekiston g'alaba", "O‘ZBEKISTON G‘ALABA", "oʼzbekiston gʼalaba"),
+     "ozbekiston galaba"),
+    (("İstanbul çok güzel", "istanbul çok güzel", "I\u0307STANBUL ÇOK GÜZEL",
+      "i\u0307stanbul c\u0327ok gu\u0308zel"), "ıstanbul çok güzel"),
+    (("ΣΊΣΥΦΟΣ", "σίσυφος", "σίσυφοσ"), "σίσυφο"),
+    (("Straße", "STRASSE", "STRAẞE", "strasse"), "strase"),
+    (("كتاب", "كِتَاب", "كـــتاب", "ﻛﺘﺎﺏ", "کتاب"), "كتب"),
+    (("שָׁלוֹם", "שלום"), "שלם"),
+    (("ییلاق", "ييلاق"), "ىىلاق"),
+    (("școală țară", "şcoală ţară", "s\u0326coală t\u0326ară", "ŞCOALĂ ŢARĂ"), "scoală tară"),
+    (("col·legi", "coŀlegi", "COL·LEGI", "col‧legi", "col∙legi"), "collegi"),
+    (("l’homme qu’il", "l'homme qu'il", "lʼhomme qu´il"), "lhomme quil"),
+    (("cœur", "COEUR", "coeur"), "cur"),
+    (("ёлка", "елка", "Е\u0308лка", "ЁЛКА", "ё\u0301лка"), "юлка"),
+    (("мо\u0301локо", "молоко"), "малако"),
+    (("ײַ װ", "יי וו"), "י ו"),
+    (("ﬁne ｆｕｌｌ", "fine full"), "fine ful"),
+    (("ന്\u200d", "ൻ"), "ന്"),
+    (("ত্\u200d", "ৎ"), "ত"),
+    (("٢٠", "20", "२०", "２０"), "21"),
+    (("ʻōlelo", "‘ōlelo", "'ōlelo", "o\u0304lelo"), "olelo"),
+    (("caf\u0065\u0301", "café", "CAFÉ"), "cafe"),
+    (("Auf\u200clage", "Auflage", "auf\u00adlage"), "auf lage"),
+    (("가나", "\u1100\u1161\u1102\u1161"), "가 나"),
+])
+def test_letters_that_are_one_letter(same, other):
+    basic = normaliser("basic")
+    assert {basic(text) for text in same} == {basic(same[0])}
+    assert basic(other) != basic(same[0])
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("Thank you for watching! ❤️", "thank you for watching"),
+    ("ok 👩\u200d👩\u200d👧 👍🏽 🇬🇧", "ok"),
+    ("thing™ ℹ️ Ⓜ 🆗 ㊗", "thing"),
+    ("1️⃣ of 2", "1 of 2"),
+    ("— « » … ' \" ‑ ·", ""),
+    ("\u0301 \u093e \u064b \ufe0f \u3164", ""),
+    ("50% & $5 rock & roll", "50 5 rock roll"),
+    ("हिन्दी भाषा बहुत", "हिन्दी भाषा बहुत"),
+    ("ก่อน វិទ្យា မြန်မာ", unicodedata.normalize("NFKC", "ก่อน វិទ្យា မြန်မာ")),
+    ("x² № 5 ½", "x2 no 5 1 2"),
+])
+def test_a_word_has_a_letter_or_a_digit(text, expected):
+    assert normaliser("basic")(text) == expected
+
+
+@given(st.text())
+def test_every_word_of_basic_has_a_letter_or_a_digit(text):
+    for word in normaliser("basic")(text).split():
+        assert any(unicodedata.category(character)[0] in "LN" for character in word)
+
+
+def test_turkish_case_is_that_of_turkish():
+    basic, turkish = normaliser("basic"), normaliser("basic_turkish")
+    assert turkish("ISPARTA") == turkish("ısparta") != turkish("isparta") == turkish("İSPARTA")
+    assert basic("ISPARTA") == basic("isparta") == basic("İSPARTA") != basic("ısparta")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
-from evalkit.audio import RESAMPLER, load
+from evalkit.audio import RESAMPLER
 from evalkit.core.errors import PluginError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Output, Utterance
@@ -22,6 +22,7 @@ from evalkit.metrics.dnsmos import Dnsmos
 from evalkit.metrics.pesq import PesqNarrowband, PesqWideband
 from evalkit.metrics.si_sdr import SiSdr, si_sdr
 from evalkit.metrics.stoi import Estoi, Stoi
+from evalkit.recordings.reading import load
 
 RATE = 16000
 PESQ = [PesqWideband(), PesqNarrowband()]

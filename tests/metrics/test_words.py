@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Hypothesis, Measurement, Output, Utterance
-from evalkit.metrics.words import CharacterErrors, WordErrors
+from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
 from evalkit.store.scores import summarise, with_derived
 from tests.test_alignment import read_tsv
 
@@ -135,7 +135,7 @@ def test_characters_include_the_space_between_words():
     assert measure(CharacterErrors(), "हिन्दी", "हिन्दि")["cer"] == Measurement(1, 6)
 
 
-@pytest.mark.parametrize("metric", [WordErrors(), CharacterErrors()])
+@pytest.mark.parametrize("metric", [WordErrors(), CharacterErrors(), MixedErrors()])
 def test_facts_cover_what_is_measured(metric):
     assert metric.needs == {"text", "hypothesis"}
     measured = measure(metric, "", "a") | measure(metric, "a", "a")
@@ -150,6 +150,72 @@ def test_version_tells_normaliser_and_costs():
     versions = {WordErrors(name, costs).version for name in ("none", "basic", "whisper_english")
                 for costs in ("levenshtein", "sclite")}
     assert len(versions) == 6
+
+
+SCRIPTS = [
+    ("Han", "你好，世界", "你好世间", 1, 4),
+    ("kana", "きょうは天気です。", "きょうは天気だす", 1, 8),
+    ("Thai", "สวัสดีครับ", "สวัสดีครัด", 1, 10),
+    ("Lao", "ສະບາຍດີ", "ສະບາຍດ", 1, 7),
+    ("Khmer", "សួស្តី", "សួស្តា", 1, 6),
+    ("Burmese", "မင်္ဂလာပါ", "မင်္ဂလာပ", 1, 9),
+    ("Tibetan", "བཀྲ་ཤིས", "བཀྲ་ཤི", 1, 6),
+    ("bopomofo", "ㄅㄆㄇ", "ㄅㄇ", 1, 3),
+]
+
+
+@pytest.mark.parametrize(("script", "reference", "hypothesis", "errors", "units"), SCRIPTS)
+def test_writing_without_spaces_has_no_word_error_rate_by_spaces(
+        script, reference, hypothesis, errors, units):
+    with pytest.raises(UtteranceError, match=f"NoWords: {script} writing does not part words"):
+        measure(WordErrors(), reference, hypothesis)
+    assert measure(WordErrors(unit="space"), reference, hypothesis)["wer"].amount > 0
+    found = measure(MixedErrors(), reference, hypothesis)["mixed_error_rate"]
+    assert (found.amount, found.weight) == (errors, units)
+    spaced = " ".join(reference), " ".join(hypothesis)
+    for metric in (MixedErrors("none"), CharacterErrors("none")):
+        assert measure(metric, *spaced) == measure(
+            metric, reference.replace(" ", ""), hypothesis.replace(" ", ""))
+
+
+@pytest.mark.parametrize(("reference", "hypothesis", "errors", "units"), [
+    ("我love你", "我 love 她", 1, 3),
+    ("请打开 Wi-Fi 设置", "请打开wifi设置", 2, 7),
+    ("2023年的plan", "2023年的plans", 1, 4),
+    ("今日はOKです", "今日はOKでした", 2, 6),
+    ("안녕 하세요 여러분", "안녕 하세요", 1, 3),
+    ("xin chào các bạn", "xin chao các bạn", 1, 4),
+    ("hello world", "hello", 1, 2),
+])
+def test_mixed_error_rate_counts_characters_of_such_writing_and_words_of_other(
+        reference, hypothesis, errors, units):
+    found = measure(MixedErrors(), reference, hypothesis)["mixed_error_rate"]
+    assert (found.amount, found.weight) == (errors, units)
+
+
+@given(st.text(st.sampled_from("你好世界のテ ab")), st.text(st.sampled_from("你好世界のテ ab")))
+def test_mixed_error_rate_is_jiwers_with_spaces_around_the_characters(reference, hypothesis):
+    parted = [re.sub("([你好世界のテ])", r" \1 ", text) for text in (reference, hypothesis)]
+    assume(parted[0].split())
+    found = measure(MixedErrors("none"), reference, hypothesis)["mixed_error_rate"]
+    words = jiwer.process_words(*(" ".join(text.split()) for text in parted))
+    assert found.amount / found.weight == pytest.approx(words.wer)
+
+
+@given(sentences, sentences)
+def test_mixed_error_rate_of_parted_words_is_the_word_error_rate(reference, hypothesis):
+    assert (measure(MixedErrors(), reference, hypothesis)["mixed_error_rate"]
+            == measure(WordErrors(), reference, hypothesis)["wer"])
+
+
+def test_what_is_heard_in_another_script_counts_against_words():
+    assert measure(WordErrors(), "thank you", "谢谢 观看")["wer"] == Measurement(2, 2)
+    assert measure(WordErrors(), "", "谢谢观看")["hallucination"] == Measurement(1)
+
+
+def test_texts_that_cannot_be_aligned_are_failures():
+    with pytest.raises(UtteranceError, match="TooLong"):
+        measure(CharacterErrors("none", "sclite"), "a" * 200_000, "b" * 200_000)
 
 
 def test_misspelt_options_are_refused():

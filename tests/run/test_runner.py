@@ -97,7 +97,7 @@ def test_bad_audio_costs_its_own_rows(tiny_corpus: Path, tmp_path: Path) -> None
     soundfile.write(audio / "2.wav", np.zeros(0, np.float32), 16_000)
     soundfile.write(audio / "3.wav", np.full(16_000, np.nan, np.float32), 16_000, "FLOAT")
     (audio / "4.wav").write_bytes(b"")
-    soundfile.write(audio / "5.wav", np.zeros(16_000, np.float32), 16_000)
+    soundfile.write(audio / "5.wav", np.zeros(16_800, np.float32), 16_000)
     folder = run(config(tiny_corpus), tmp_path / "run")
     outputs = folder.outputs().query("pipeline == 'plain' and condition == 'clean'")
     kinds = outputs.set_index("utterance_id")["error"].str.split(":").str[0]

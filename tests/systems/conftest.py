@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import audio as waveform
 from evalkit.core.types import Audio
+from evalkit.recordings.reading import load
 from tests.conftest import tone
 
 
@@ -15,7 +15,7 @@ from tests.conftest import tone
 def readers(real_data: Path) -> list[list[Audio]]:
     """Two short utterances, 16 kHz, of each of the ten readers of LibriSpeech test-other."""
     folders = sorted((real_data / "librispeech_test-other" / "test-other").iterdir())
-    return [[waveform.load(path) for path in
+    return [[load(path) for path in
              sorted(folder.rglob("*.flac"), key=lambda path: (path.stat().st_size, path))[:2]]
             for folder in folders]
 

@@ -9,6 +9,7 @@ from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, PluginError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
+from evalkit.recordings.reading import load
 from evalkit.systems import identity
 from evalkit.systems.noisereduce import SpectralGating
 from evalkit.systems.rnnoise import RNNoise
@@ -48,7 +49,7 @@ def test_the_stated_delay_is_the_measured_one(enhancer: SpectralGating,
                          ids=repr)
 def test_noise_is_reduced(enhancer: SpectralGating, gain: float, real_data: Path,
                           readers: list[list[Audio]]) -> None:
-    noise = waveform.load(real_data / "noise" / "running_tap.wav").samples
+    noise = load(real_data / "noise" / "running_tap.wav").samples
     gains = [si_sdr(aligned(enhancer, noisy(speech, noise, 5)), speech.samples) - 5
              for speech, _ in readers[:5]]
     assert np.mean(gains) > gain

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
+from evalkit.recordings.reading import load
 from evalkit.systems.pocketsphinx import PocketSphinx, _decoder
 from evalkit.systems.reference import Reference
 
@@ -33,7 +33,7 @@ def sentences(real_data: Path) -> list[tuple[Audio, str]]:
     folders = (real_data / "librispeech_test-other" / "test-other").iterdir()
     shortest = [min(folder.rglob("*.flac"), key=lambda path: path.stat().st_size)
                 for folder in folders]
-    return [(waveform.load(path), transcript(path))
+    return [(load(path), transcript(path))
             for path in sorted(shortest, key=lambda path: path.stat().st_size)[:3]]
 
 

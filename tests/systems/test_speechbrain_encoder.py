@@ -14,6 +14,7 @@ from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import available, create
 from evalkit.core.types import Audio
+from evalkit.recordings.reading import load
 from evalkit.run.runner import run
 from evalkit.store.manifest import write_manifest
 from tests.mitigation.recognition.tones import recordings
@@ -82,7 +83,7 @@ def test_evalkit_run_evaluates_it(folder: Path, tmp_path: Path) -> None:
     made = run(config, tmp_path / "run")
     assert len(made.trials()) == 6
     expected = create("encoders", "speechbrain", {"path": str(folder)}).embed(
-        [waveform.load(tmp_path / f"{number}.wav") for number in range(len(SOUNDS))])
+        [load(tmp_path / f"{number}.wav") for number in range(len(SOUNDS))])
     vectors = np.stack(list(made.embeddings()["embedding"]))
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
 

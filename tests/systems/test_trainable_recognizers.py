@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from evalkit.audio import load, save
+from evalkit.audio import save
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import available, create
 from evalkit.core.protocols import TrainableRecognizer
 from evalkit.core.types import Audio, Recording
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
+from evalkit.recordings.reading import load
 from evalkit.store.manifest import write_manifest
 from tests.mitigation.recognition.tones import recordings
 from tests.systems.folders import ASR, speechbrain_recognizer, transformers_recognizer

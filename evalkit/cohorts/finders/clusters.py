@@ -16,7 +16,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finder import Search, by_code
-from evalkit.cohorts.speakers import Outcomes, Speakers
+from evalkit.cohorts.speakers import Outcomes, Speakers, named_speakers
+from evalkit.core.ledger import LeftOut
 from evalkit.store.scores import ratio
 
 SPEAKERS_PER_CLUSTER = 4
@@ -51,6 +52,11 @@ class Clusters:
         if len(vectors) < SPEAKERS_PER_CLUSTER * min(self.ks):
             return f"there are embeddings of {len(vectors)} speakers"
         return unlike(vectors, min(self.ks))
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Speakers without an embedding."""
+        return named_speakers(self.name, "no embedding", speakers.ids,
+                              ~known_vectors(speakers.embedding))
 
     def prepare(self, speakers: Speakers) -> Search:
         """Clusters the speakers once for every k."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from evalkit.cohorts.finder import Search
 from evalkit.cohorts.finders.conjunctions import Conjunctions
 from evalkit.cohorts.speakers import Speakers
+from evalkit.core.ledger import LeftOut
 from evalkit.statistics.labels import UNKNOWN
 
 
@@ -31,6 +32,10 @@ class Declared:
         if missing or not len(columns):
             return f"no column {missing[0]!r}" if missing else "no declared groups of speakers"
         return None
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Nobody: a missing label is a label."""
+        return []
 
     def prepare(self, speakers: Speakers) -> Search:
         """Lists the groups; they do not depend on outcomes."""

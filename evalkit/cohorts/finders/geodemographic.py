@@ -10,37 +10,15 @@ largest; each part is divided again, to a stated depth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.search.partition import Growth, Partition, Score, grower, threshold_axis
-from evalkit.cohorts.speakers import Outcomes, Speakers
-from evalkit.core.errors import ConfigError
-from evalkit.statistics.labels import labels_of
-
-
-def read_postcodes(path: Path) -> pd.DataFrame:
-    """Population attributes by postal code: the columns of a CSV table whose values are shares
-    in [0, 1], indexed by its column ``postcode``. Raises ConfigError where there are none."""
-    try:
-        table = pd.read_csv(path, dtype={"postcode": str})
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read as CSV ({error})") from error
-    if "postcode" not in table:
-        raise ConfigError(f"{path}: has no column 'postcode'; it has {', '.join(table.columns)}")
-    codes = labels_of(table.pop("postcode"))
-    if codes.duplicated().any():
-        raise ConfigError(f"{path}: postcode {codes[codes.duplicated()].iloc[0]!r} is there twice")
-    numbers = table.select_dtypes("number").set_axis(codes)
-    shares = numbers.loc[:, numbers.ge(0).all() & numbers.le(1).all()]
-    if shares.empty:
-        raise ConfigError(f"{path}: has no column of shares between 0 and 1")
-    return shares.astype(float)
+from evalkit.cohorts.speakers import Outcomes, Speakers, named_speakers
+from evalkit.core.ledger import LeftOut
 
 
 @dataclass(frozen=True)
@@ -61,11 +39,17 @@ class Geodemographic:
     def lacks(self, speakers: Speakers) -> str | None:
         """Why it cannot work on these speakers; None where it can."""
         if not speakers.attributes.shape[1]:
-            return "no table of postal codes"
+            return "no postal codes, or no table with shares of most of them"
         known = speakers.attributes.notna().all(axis=1).sum()
         if known < 2 * self.floors.speakers:
             return f"the table of postal codes has those of {known} speakers"
         return None
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Speakers of whose postal code an attribute is unknown."""
+        unknown = speakers.attributes.isna()
+        return named_speakers(self.name, "an attribute of the postal code is unknown",
+                              speakers.ids, (unknown.any(axis=1) & ~unknown.all(axis=1)).to_numpy())
 
     def prepare(self, speakers: Speakers) -> Search:
         """Notes which side of every threshold the speakers are on."""

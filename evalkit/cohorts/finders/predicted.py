@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.finders.clusters import SPEAKERS_PER_CLUSTER, known_vectors, unlike
-from evalkit.cohorts.speakers import Outcomes, Speakers
+from evalkit.cohorts.speakers import Outcomes, Speakers, named_speakers
+from evalkit.core.ledger import LeftOut
 from evalkit.store.scores import ratio
 
 FEWEST = 20
@@ -46,6 +47,11 @@ class Predicted:
         if len(vectors) < FEWEST:
             return f"there are embeddings of {len(vectors)} speakers"
         return unlike(vectors, 2)
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Speakers without an embedding."""
+        return named_speakers(self.name, "no embedding", speakers.ids,
+                              ~known_vectors(speakers.embedding))
 
     def prepare(self, speakers: Speakers) -> Search:
         """Brings the vectors to their principal components, which is all that ridge regression

@@ -10,6 +10,7 @@ from evalkit.cohorts.finder import Search
 from evalkit.cohorts.finders.conjunctions import Conjunctions
 from evalkit.cohorts.search.sliceline import find_slices
 from evalkit.cohorts.speakers import Outcomes, Speakers
+from evalkit.core.ledger import LeftOut
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Slices:
     def lacks(self, speakers: Speakers) -> str | None:
         """Why it cannot work on these speakers; None where it can."""
         return None if speakers.utterance_labels.shape[1] else "no metadata to slice by"
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Nobody: a missing label is a label."""
+        return []
 
     def prepare(self, speakers: Speakers) -> Search:
         """Takes the columns of metadata as they are."""

@@ -16,7 +16,14 @@ import numpy as np
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search, by_code
 from evalkit.cohorts.search.partition import Growth, Partition, Score, grower, value_axis
-from evalkit.cohorts.speakers import Outcomes, Speakers, eastward, largest_gap
+from evalkit.cohorts.speakers import (
+    Outcomes,
+    Speakers,
+    eastward,
+    largest_gap,
+    named_speakers,
+)
+from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Geometry, Outline
 
 MOST_DECIMALS = 5
@@ -43,6 +50,11 @@ class Tree:
         if known.sum() < 2 * self._floors(int(known.sum())).speakers:
             return f"latitude and longitude are known of {known.sum()} speakers"
         return None
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        """Speakers without a place."""
+        return named_speakers(self.name, "latitude and longitude are unknown", speakers.ids,
+                              np.isnan(speakers.location).any(axis=1))
 
     def prepare(self, speakers: Speakers) -> Search:
         """Sorts the speakers along both axes."""

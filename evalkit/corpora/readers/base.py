@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import ManifestError
+from evalkit.core.files import regular
 
 GENDERS = {"f": "female", "female": "female", "female_feminine": "female",
            "m": "male", "male": "male", "male_masculine": "male"}
@@ -56,7 +57,7 @@ def read_pairs(path: Path, *, optional: bool = False) -> dict[str, str]:
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 file. Raises ManifestError naming the file."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
             yield from file
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from evalkit.audio import RESAMPLER, active_power, decibel, resample, save
 from evalkit.core.config import Strict, checked
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
+from evalkit.core.processes import WorkerPool
 from evalkit.core.types import Audio
 from evalkit.core.yaml_files import read_yaml
 from evalkit.corpora.synthesis import espeak, places
@@ -35,6 +35,8 @@ VERSION = 2
 """Changes whenever the same configuration would give other bytes."""
 RATE = 16_000
 LOCK = "corpus.lock.json"
+CHUNK = 16
+"""Lines that a worker is given at a time."""
 AGE_BANDS = ("18-29", "30-44", "45-59", "60+")
 GENDERS = {"female": espeak.FEMALE, "male": espeak.MALE}
 
@@ -213,24 +215,33 @@ def _record(lines: Sequence[Line], out: Path, workers: int,
         folder.mkdir(parents=True, exist_ok=True)
     speak = partial(_speak, out=out)
     durations: list[float] = []
-    for seconds in _map(speak, lines, workers):
-        durations.append(seconds)
-        if progress:
-            progress(len(durations), len(lines))
+    with closing(_map(speak, lines, workers)) as spoken:
+        for seconds in spoken:
+            durations.append(seconds)
+            if progress:
+                progress(len(durations), len(lines))
     return durations
 
 
-def _map(function: Callable[[Line], float], lines: Sequence[Line], workers: int) -> Iterator[float]:
+def _map(function: Callable[[Line], float], lines: Sequence[Line], workers: int
+         ) -> Generator[float, None, None]:
     if workers == 0:
         yield from map(function, lines)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(function, lines, chunksize=16)
+    with WorkerPool(workers) as pool:
+        made = [pool.submit(_all, function, lines[first:first + CHUNK])
+                for first in range(0, len(lines), CHUNK)]
+        for chunk in made:
+            yield from chunk.result()
+
+
+def _all(function: Callable[[Line], float], lines: Sequence[Line]) -> list[float]:
+    return [function(line) for line in lines]
 
 
 def _speak(line: Line, out: Path) -> float:
     audio = resample(espeak.speak(line.text, line.speaker.voice), RATE)
-    gain = 10 ** ((line.speaker.level - decibel(active_power(audio))) / 20)
+    gain = 10 ** ((line.speaker.level - decibel(active_power(audio, centred=False))) / 20)
     audio = Audio(audio.samples * np.float32(gain), RATE)
     save(out / line.audio, audio)
     return audio.duration

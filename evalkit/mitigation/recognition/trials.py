@@ -16,16 +16,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
+from threadpoolctl import threadpool_limits
 
 from evalkit.core.config import Plugin
 from evalkit.core.plugins import create
+from evalkit.core.processes import WorkerPool
 from evalkit.core.types import Recording
 from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.arms.protocols import AdaptationData, RecognitionArm
 from evalkit.mitigation.recognition.splits import Speech, read_speech, speaker, word_errors
 from evalkit.mitigation.trainable import load_trainable
 from evalkit.models.tensors import threads
-from evalkit.run.executors import process_pool
 from evalkit.store.documents.mitigation import START
 from evalkit.store.runfolder import write_table
 from evalkit.training.fine_tuning import Schedule, fine_tune
@@ -102,7 +103,7 @@ def run_trials(trials: Sequence[Trial], setting: Setting, workers: int, report: 
         for trial in waiting:
             report(trial, run_trial(trial, setting))
         return
-    with process_pool(min(workers, max(1, len(waiting)))) as pool:
+    with WorkerPool(min(workers, max(1, len(waiting)))) as pool:
         running = {pool.submit(run_trial, trial, setting): trial for trial in waiting}
         for done in as_completed(running):
             report(running[done], done.result())
@@ -113,7 +114,7 @@ def run_trial(trial: Trial, setting: Setting) -> float:
     last checkpoint."""
     started = perf_counter()
     folder = setting.folder / trial.name
-    with reproducible(trial.seed):
+    with reproducible(trial.seed), threadpool_limits(1):
         model = AdaptedRecognizer(load_trainable("recognizer", setting.model))
         speech = speech_of(setting.general, setting.dev, setting.test, model.system.rate)
         if trial.arm.name != START:

@@ -16,6 +16,7 @@ from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
 from evalkit.core.errors import ManifestError, UtteranceError
 from evalkit.core.names import offer
 from evalkit.core.types import Utterance
+from evalkit.recordings.reading import load
 from evalkit.run.runner import Work, run
 from evalkit.run.utterances import utterance_table
 from evalkit.statistics.labels import UNKNOWN, labels_of
@@ -129,7 +130,7 @@ def _waveform(utterance: Utterance, samples: int, rate: int) -> np.ndarray:
     try:
         if utterance.audio is None:
             raise UtteranceError("MissingAudio", "the manifest names none")
-        speech = audio.load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
+        speech = load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
     except UtteranceError:
         return np.full(samples, np.nan, np.float32)
     return np.resize(audio.resample(speech, rate).samples, samples).astype(np.float32)

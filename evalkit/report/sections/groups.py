@@ -119,7 +119,7 @@ def _extremes(run: ReportedRun, groups: Groups, metric: str) -> Iterator[Row]:
     fact, scored = run.headline.facts[metric], set(scores["pipeline"])
     for pipeline in (name for name in run.headline.pipelines if name in scored):
         report = group_table(scores, run.utterances, [groups.column], metric=metric,
-                             fact=fact, pipeline=pipeline)
+                             fact=fact, pipeline=pipeline, allowed=[groups.column])
         compared = [row for row in report.rows if row.status == "ok"]
         if report.fairness and len(compared) > 1:
             worst, best = compared[0], compared[-1]

@@ -67,7 +67,8 @@ def _pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> l
     names = [name for name, reports in groupby(groups.reports, lambda report: report.pipeline)
              if len(list(reports)) > 1]
     return [group_table(rows, utterances, [groups.column], metric=groups.metric,
-                        fact=groups.fact, pipeline=name) for name in names]
+                        fact=groups.fact, pipeline=name, allowed=[groups.column])
+            for name in names]
 
 
 # Groups

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evalkit.core.errors import RunError, one_line
-from evalkit.core.files import replacing
+from evalkit.core.files import regular, replacing
 from evalkit.core.mistakes import explained
 
 GZIP = b"\x1f\x8b"
@@ -68,7 +68,7 @@ class Document(Part):
 
 def _tree(path: Path, made_by: str) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
         tree = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
     except (OSError, EOFError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read ({one_line(error)}); `{made_by}` makes it"

@@ -146,7 +146,8 @@ class Finding(Part):
 
 class Findings(Document):
     """What all finders concluded together about one metric; ``condition`` None pools all of
-    them. ``left_out`` are the finders, columns, labels and speakers that took no part, and why."""
+    them. ``columns`` are the columns of metadata that were searched, and their labels;
+    ``left_out`` the finders, columns, labels and speakers that took no part, and why."""
 
     schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit cohorts"
@@ -161,5 +162,6 @@ class Findings(Document):
     level: float
     seed: int
     finders: list[Finding]
+    columns: dict[str, list[str]]
     left_out: list[LeftOut]
     warnings: list[str]

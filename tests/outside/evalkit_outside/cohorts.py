@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit.cohorts.finder import Search
 from evalkit.cohorts.speakers import Speakers
+from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Geometry, Outline
 
 
@@ -23,6 +24,9 @@ class Hemispheres:
 
     def lacks(self, speakers: Speakers) -> str | None:
         return None if len(speakers.location) else "nobody"
+
+    def left_out(self, speakers: Speakers) -> list[LeftOut]:
+        return []
 
     def prepare(self, speakers: Speakers) -> Search:
         return lambda outcomes: Parted(self.parting)

@@ -1,0 +1,110 @@
+"""Which columns of metadata are searched, by which labels, and what of them is left out.
+
+Numbers are cut at their quartiles and texts beside them stay labels of their own
+(evalkit.statistics.bins). Of a column with more than MOST_GROUPS labels those that enough
+speakers have are kept and the others pooled. Columns that are outcomes, that have one label, or
+none that enough speakers have, are not searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.statistics.grouping import (
+    ALLOW,
+    MOST_GROUPS,
+    grouped,
+    known_groups,
+    look_alikes,
+    metadata_columns,
+)
+from evalkit.statistics.labels import UNKNOWN, labels_of
+from evalkit.statistics.outcome_columns import determined, named_outcome
+
+WHERE = "discovery"
+"""What these columns take no part in."""
+OTHER = "other"
+"""The label of all that are pooled."""
+ENOUGH = 6
+"""Speakers that a label of a column with very many labels needs, to have three on each half."""
+OF_FINDERS = frozenset({"latitude", "longitude", "postcode"})
+"""Columns that finders read themselves."""
+OF_THE_CORPUS = frozenset({"split"})
+"""Columns that say how a corpus is divided, and nothing of who speaks."""
+
+
+class Columns(NamedTuple):
+    """``labels`` of every utterance (rows of the run's table of utterances), a column each."""
+
+    labels: pd.DataFrame
+    left_out: list[LeftOut]
+    warnings: list[str]
+
+
+class _Column(NamedTuple):
+    """The labels of one column, None where ``why`` says that it is not searched."""
+
+    labels: pd.Series | None
+    why: str = ""
+    pooled: Sequence[str] = ()
+
+
+def searched_columns(utterances: pd.DataFrame, rows: pd.DataFrame, metrics: Collection[str] = (),
+                     allowed: Collection[str] = ()) -> Columns:
+    """Of the run's ``utterances``, of which ``rows`` are the measurements of one metric.
+    ``metrics`` are names that no honest column has, ``allowed`` columns although they are
+    outcomes."""
+    names = sorted(set(metadata_columns(utterances)) - OF_FINDERS)
+    measured = rows[rows["error"].isna()]
+    found = {name: _column(utterances, name, measured, metrics, name in allowed)
+             for name in names}
+    labels = {name: column.labels for name, column in found.items() if column.labels is not None}
+    notes = (look_alikes(name, labels_of(utterances[name])) for name in labels)
+    return Columns(pd.DataFrame(labels, index=utterances.index), list(_left_out(found)),
+                   [note for note in notes if note])
+
+
+def _left_out(found: dict[str, _Column]) -> Iterator[LeftOut]:
+    for name, column in found.items():
+        if column.labels is None:
+            yield LeftOut("column", WHERE, column.why, names=(name,))
+        if column.pooled:
+            yield LeftOut("label", WHERE, f"{name} has more than {MOST_GROUPS} labels, those of "
+                          f"fewer than {ENOUGH} speakers or beyond the {MOST_GROUPS} most "
+                          f"frequent count as {OTHER!r}", len(column.pooled),
+                          tuple(column.pooled[:NAMED]))
+
+
+def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
+            metrics: Collection[str], allowed: bool) -> _Column:
+    if name in OF_THE_CORPUS:
+        return _Column(None, "says how the corpus is divided")
+    if not allowed and (why := named_outcome(name, metrics)):
+        return _Column(None, f"{why}, to search it add {ALLOW}")
+    labels = grouped(utterances, name)
+    if (n := known_groups(labels)) < 2:
+        return _Column(None, "has one label only" if n else "nothing is known of anybody")
+    column = _pooled(labels, utterances["speaker_id"].fillna(utterances["utterance_id"]))
+    if column.labels is None or allowed:
+        return column
+    of_utterance = dict(zip(utterances["utterance_id"], column.labels, strict=True))
+    if determined(measured.assign(label=measured["utterance_id"].map(of_utterance))):
+        return _Column(None, f"determines what was measured, to search it add {ALLOW}")
+    return column
+
+
+def _pooled(labels: pd.Series, owner: pd.Series) -> _Column:
+    """Rare labels as OTHER where there are more than MOST_GROUPS; ``owner`` is whose each is."""
+    speakers = owner.groupby(labels).nunique().drop(UNKNOWN, errors="ignore")
+    if len(speakers) <= MOST_GROUPS:
+        return _Column(labels)
+    order = speakers.sort_values(ascending=False, kind="stable")
+    kept = order.index[order >= ENOUGH][:MOST_GROUPS]
+    if not len(kept):
+        return _Column(None, f"has more than {MOST_GROUPS} labels, none of {ENOUGH} speakers")
+    pooled = order.index.difference(kept, sort=False)
+    return _Column(labels.where(~labels.isin(pooled), OTHER), pooled=list(pooled))

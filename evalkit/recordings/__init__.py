@@ -1,0 +1,1 @@
+"""Recordings: files of audio, read wholly or refused."""

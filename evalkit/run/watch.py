@@ -1,0 +1,51 @@
+"""What a process that works on a shard lets its parent know, which minds that nothing is endless
+and that what was made outlives the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from evalkit.core.desk import Desk
+from evalkit.core.types import Utterance
+from evalkit.run.made import Made
+
+EVERY = 1.0
+"""Seconds of work that are lost at most, beside the batch in hand, where a process dies."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A process works on the utterances ``ids``, in this order."""
+
+    ids: tuple[str, ...]
+
+
+class Watch:
+    """Of a process that works on ``utterances`` in their order, which the parent is told, as it is
+    told from time to time what was made. Which batch is in hand stands in the process's note."""
+
+    def __init__(self, utterances: Sequence[Utterance]) -> None:
+        ids = tuple(utterance.id for utterance in utterances)
+        self._places = {name: place for place, name in enumerate(ids)}
+        self._untold: list[str] = []
+        self._told = time.monotonic()
+        Desk.here.tell(Begun(ids))
+
+    @contextmanager
+    def on(self, batch: Sequence[Utterance]) -> Iterator[None]:
+        """While the block lasts, ``batch`` is in hand: utterances that follow one another."""
+        Desk.here.note(self._places[batch[0].id], len(batch))
+        try:
+            yield
+        finally:
+            Desk.here.note()
+
+    def done(self, group: Sequence[Utterance], made: Made) -> None:
+        """All of ``group`` that was to be made is in ``made``."""
+        self._untold += [utterance.id for utterance in group]
+        if time.monotonic() - self._told > EVERY:
+            Desk.here.tell(made.part(self._untold))
+            self._untold, self._told = [], time.monotonic()

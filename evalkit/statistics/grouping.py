@@ -1,0 +1,110 @@
+"""A column of metadata as groups: its labels, its numbers in bins, and neither so many that they
+name people one by one nor made of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
+from evalkit.core.names import offer
+from evalkit.statistics.bins import binned
+from evalkit.statistics.labels import UNKNOWN, alike, labels_of
+from evalkit.statistics.outcome_columns import named_outcome
+from evalkit.store.manifest import FIELDS
+
+MOST_GROUPS = 50
+"""A column with more of them is no grouping of speakers."""
+ALLOW = "--allow-outcome"
+"""The option that uses a column although it is an outcome."""
+
+
+def metadata_columns(utterances: pd.DataFrame) -> list[str]:
+    """The columns of a run's utterances that the corpus declared."""
+    known = {*FIELDS, "utterance_id", "speaker_id"}
+    return [str(name) for name in utterances.columns if name not in known]
+
+
+def grouped(utterances: pd.DataFrame, column: str) -> pd.Series:
+    """The group of every utterance: its label, or the bin of its number where there are many
+    numbers."""
+    return binned(labels_of(utterances[column]))
+
+
+def group_labels(utterances: pd.DataFrame, column: str) -> pd.Series:
+    """``grouped``. Raises ConfigError for more than MOST_GROUPS groups."""
+    labels = grouped(utterances, column)
+    if (n := known_groups(labels)) > MOST_GROUPS:
+        raise ConfigError(f"column {column!r} has {n:,} groups, more than {MOST_GROUPS}, which are "
+                          "too many to compare; name another column, or put its labels together "
+                          "in the manifest")
+    return labels
+
+
+def known_groups(labels: pd.Series) -> int:
+    """How many different labels there are beside UNKNOWN."""
+    return int(labels[labels != UNKNOWN].nunique())
+
+
+def usual_columns(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> list[str]:
+    """The metadata columns of 2 to MOST_GROUPS groups that are not named like outcomes
+    (``metrics`` are such names too)."""
+    return [column for column in metadata_columns(utterances)
+            if not unusual(utterances, column, metrics)]
+
+
+def not_usual(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> Iterator[LeftOut]:
+    """The other metadata columns, for the ledger."""
+    for column in metadata_columns(utterances):
+        if why := unusual(utterances, column, metrics):
+            yield LeftOut("column", "groups", why, names=(column,))
+
+
+def unusual(utterances: pd.DataFrame, column: str, metrics: Iterable[str]) -> str | None:
+    """Why a column is not grouped by unasked; None where it is."""
+    if why := named_outcome(column, metrics):
+        return why
+    n = known_groups(grouped(utterances, column))
+    if n > MOST_GROUPS:
+        return f"more than {MOST_GROUPS} groups"
+    return None if n >= 2 else "fewer than two groups"
+
+
+def refuse_outcomes(columns: Iterable[str], metrics: Iterable[str], allowed: Collection[str]
+                    ) -> None:
+    """Raises ConfigError for a column that is named like an outcome (``metrics`` are such names
+    too) and not among the ``allowed``."""
+    names = list(metrics)
+    for column in columns:
+        if column not in allowed and (why := named_outcome(column, names)):
+            raise is_outcome(column, why)
+
+
+def is_outcome(column: str, why: str) -> ConfigError:
+    """That a column is not grouped by unless it is allowed."""
+    return ConfigError(f"column {column!r} is left out: {why}, so its groups would say what was "
+                       f"measured and not who is served; to use it all the same, add {ALLOW} "
+                       f"{column}")
+
+
+def check_columns(columns: Iterable[str], known: Iterable[Any], *, also: Iterable[Any] = (),
+                  where: str = "") -> None:
+    """Raises ConfigError, after ``where`` naming the nearest, for a column that is neither
+    ``known`` nor ``also`` there."""
+    names = list(map(str, known))
+    for column in columns:
+        if column not in names and column not in also:
+            raise ConfigError(f"{where}no column {column!r} to group by; {offer(column, names)}")
+
+
+def look_alikes(column: str, labels: pd.Series) -> str | None:
+    """A warning of labels that differ in nothing but capital letters; None where none do."""
+    same = alike(map(str, labels.unique()))
+    if not same:
+        return None
+    sets = "; ".join(" and ".join(map(repr, spellings)) for spellings in same)
+    return (f"labels of {column} that differ in capital letters only are groups of their own: "
+            f"{sets}; write them alike in the manifest if they mean one thing")

@@ -1,0 +1,173 @@
+"""A file of transcripts: what it is, in which format, and its text by utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.core.errors import ManifestError, one_line
+from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.systems.transcripts.keys import Keys
+from evalkit.systems.transcripts.lines import (
+    COMMENT,
+    TRN,
+    BadLineError,
+    Line,
+    Reader,
+    Transcript,
+    each,
+    parse_json,
+    parse_kaldi,
+    parse_trn,
+)
+from evalkit.systems.transcripts.tables import delimiter_of, read_csv, read_tsv
+from evalkit.systems.transcripts.timed import CTM, CTM_IN_WHOLE_SECONDS, STM, read_ctm, read_stm
+
+FORMATS: Mapping[str, Reader] = {
+    "jsonl": each(parse_json), "tsv": read_tsv, "csv": read_csv, "kaldi": each(parse_kaldi),
+    "trn": each(parse_trn), "ctm": read_ctm, "stm": read_stm}
+KEYED = ("jsonl", "tsv", "csv")
+"""Formats whose rows have keys."""
+
+_SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".csv": "csv", ".trn": "trn",
+             ".ctm": "ctm", ".stm": "stm"}
+_LOOKED_AT = 50
+"""Lines that tell the format."""
+
+_HEAD = 65_536
+_BINARY = {
+    b"PAR1": "Parquet", b"PK\x03\x04": "a zip archive, such as .npz or .xlsx", b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z",
+    b"RIFF": "audio (RIFF, WAV)", b"fLaC": "audio (FLAC)", b"OggS": "audio (Ogg)",
+    b"ID3": "audio (MP3)", b"\xff\xfb": "audio (MP3)", b"\xff\xf3": "audio (MP3)",
+    b"\x93NUMPY": "a NumPy array", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
+    b"ARROW1": "Arrow", b"\x89HDF": "HDF5", b"SQLite format 3": "an SQLite database",
+    b"%PDF": "PDF", b"\x89PNG": "a PNG image",
+    b"\xff\xfe": "UTF-16 text", b"\xfe\xff": "UTF-16 text"}
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """Texts by id, in the file's order, the ``format`` they were read in, and the lines that say
+    again what an earlier one said."""
+
+    texts: Mapping[str, str]
+    format: str
+    left_out: tuple[LeftOut, ...]
+
+
+def read_transcripts(path: Path, form: str | None, keys: Keys) -> Transcripts:
+    """Reads the file in the format ``form`` of FORMATS, which the suffix or else the content tells
+    where it is None. Raises ManifestError for what is not text, and naming the first bad line."""
+    lines = _lines(path)
+    found = form or _detected(path, lines)
+    if keys != Keys() and found not in KEYED:
+        raise ManifestError(f"{path}: {found} has no keys; --id-key and --text-key are for "
+                            f"{', '.join(KEYED)}: say --format if it is one of them")
+    try:
+        return _unique(path, FORMATS[found](lines, keys), found)
+    except BadLineError as error:
+        said = "" if form else f" (read as {found}; --format says another)"
+        raise ManifestError(f"{path}:{error.line}: {one_line(error)}{said}") from error
+
+
+def _lines(path: Path) -> list[Line]:
+    """The lines that are not empty, without their ends and the file's byte order mark."""
+    with path.open("rb") as file:
+        _check_text(path, file.read(_HEAD))
+    lines = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if line.strip():
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
+            except UnicodeDecodeError as error:
+                raise ManifestError(f"{path}:{number}: is not UTF-8 ({error.reason}); save the "
+                                    "file as UTF-8") from error
+            if "\r" in text.strip():
+                raise ManifestError(f"{path}:{number}: holds a carriage return; end every line "
+                                    "with a line feed")
+            lines.append((number, text))
+    if not lines:
+        raise ManifestError(f"{path}: holds no hypothesis")
+    return lines
+
+
+def _check_text(path: Path, head: bytes) -> None:
+    """Raises ManifestError, saying what the file is, where it is not text."""
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        broken = error.end < len(head)  # and not a character that the head cuts in two
+    else:
+        broken = False
+    kind = next((kind for magic, kind in _BINARY.items() if head.startswith(magic)), "")
+    if b"\0" in head or (broken and kind):
+        raise ManifestError(f"{path}: is {kind or 'binary'}, and hypotheses are text in UTF-8; "
+                            f"give them as one of {', '.join(FORMATS)}")
+
+
+def _detected(path: Path, lines: Sequence[Line]) -> str:
+    """The format that the suffix or the first lines tell. Raises ManifestError where they may be
+    of two."""
+    if path.suffix.lower() in _SUFFIXES:
+        return _SUFFIXES[path.suffix.lower()]
+    looked_at = [line.strip() for _, line in lines if not line.startswith(COMMENT)][:_LOOKED_AT]
+    for form, tells in _TELL.items():
+        if looked_at and tells(looked_at):
+            return form
+    if all(CTM_IN_WHOLE_SECONDS.fullmatch(line) for line in looked_at):
+        raise ManifestError(f"{path}: may be ctm, or kaldi with numbers; say --format")
+    return "kaldi"
+
+
+def _is_csv(lines: Sequence[str]) -> bool:
+    try:
+        return bool(delimiter_of(lines[0], Keys()))
+    except ValueError:
+        return False
+
+
+def _is_trn(lines: Sequence[str]) -> bool:
+    """Whether all end with an id of their own; what words in parentheses do not."""
+    ids = [found[2] for line in lines if (found := TRN.fullmatch(line))]
+    return len(ids) == len(lines) == len(set(ids))
+
+
+_TELL: Mapping[str, Callable[[Sequence[str]], bool]] = {
+    "jsonl": lambda lines: lines[0].startswith(("{", "[")),
+    "ctm": lambda lines: all(CTM.fullmatch(line) for line in lines),
+    "stm": lambda lines: all(STM.fullmatch(line) for line in lines),
+    "tsv": lambda lines: "\t" in lines[0],
+    "csv": _is_csv,
+    "trn": _is_trn}
+"""What the first lines of each format look like, in the order of trying."""
+
+
+def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
+    """Raises BadLineError where an id has two texts."""
+    first: dict[str, Transcript] = {}
+    again = []
+    for item in found:
+        known = first.setdefault(item.id, item)
+        if known.text != item.text:
+            raise BadLineError(item.line, f"id {item.id!r} is that of {path.name}:{known.line} "
+                                          "too, with another text; keep one of them")
+        if known is not item:
+            again.append(item.id)
+    left_out = (LeftOut("row", str(path), "the same id and text again", len(again),
+                        tuple(again[:NAMED])),) if again else ()
+    texts = {item.id: item.text for item in first.values()}
+    if not texts:
+        raise ManifestError(f"{path}: holds no hypothesis")
+    _check_writable(first.values())
+    return Transcripts(texts, form, left_out)
+
+
+def _check_writable(items: Iterable[Transcript]) -> None:
+    """Raises BadLineError for half a character (a lone surrogate), which JSON can hold."""
+    for item in items:
+        try:
+            (item.id + item.text).encode()
+        except UnicodeEncodeError as error:
+            raise BadLineError(item.line, "holds half a character (a lone surrogate)") from error

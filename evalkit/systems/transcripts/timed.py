@@ -1,0 +1,103 @@
+"""NIST's formats with times: CTM, a word a line, and STM, a segment a line.
+
+Both name a recording and a channel. The utterance is the recording: its words, or segments, are
+joined in the order of their times.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from evalkit.systems.transcripts.keys import Keys
+from evalkit.systems.transcripts.lines import (
+    COMMENT,
+    BadLineError,
+    Line,
+    Reader,
+    Transcript,
+    check_alternatives,
+)
+
+_CHANNEL, _TIME, _WHOLE = r"(?:[A-Za-z]|\d{1,2})", r"\d*\.\d+", r"\d+(?:\.\d+)?"
+CTM = re.compile(rf"\S+\s+{_CHANNEL}\s+{_TIME}\s+{_TIME}\s+\S+(?:\s+\S+){{0,3}}")
+CTM_IN_WHOLE_SECONDS = re.compile(rf"\S+\s+{_CHANNEL}\s+{_WHOLE}\s+{_WHOLE}\s+\S+(?:\s+{_WHOLE})?")
+STM = re.compile(rf"\S+\s+\S+\s+\S+\s+{_TIME}\s+{_TIME}(?:\s+<[^<>]*>)?(?:\s.*)?")
+_LABELS = re.compile(r"^<(?:[^<>]*,[^<>]*|[oO])>\s*")
+_NOTHING = {"<eps>", "@"}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A word of a CTM, or a segment of an STM."""
+
+    recording: str
+    channel: str
+    start: float
+    text: str
+
+
+def _joined(parse: Callable[[str], _Part]) -> Reader:
+    """The reader of a format whose lines ``parse`` makes parts of."""
+    def read(lines: Sequence[Line], _keys: Keys) -> Iterator[Transcript]:
+        parts: dict[str, list[tuple[int, _Part]]] = {}
+        for number, line in lines:
+            if line.startswith(COMMENT):
+                continue
+            try:
+                part = parse(line)
+            except ValueError as error:
+                raise BadLineError(number, str(error)) from error
+            known = parts.setdefault(part.recording, [])
+            if known and known[0][1].channel != part.channel:
+                raise BadLineError(number, f"{part.recording!r} has channels "
+                                   f"{known[0][1].channel} and {part.channel}; an utterance has "
+                                   "one: give each a recording's name of its own")
+            known.append((number, part))
+        for recording, found in parts.items():
+            ordered = sorted((part for _, part in found), key=lambda part: part.start)
+            text = " ".join(part.text for part in ordered if part.text)
+            yield Transcript(recording, text, found[0][0])
+    return read
+
+
+def _ctm(line: str) -> _Part:
+    """u1 1 0.00 0.20 turn 0.98"""
+    fields = line.split()
+    if len(fields) < 5:
+        raise ValueError("expected recording, channel, start, duration and word")
+    recording, channel, start, duration, word = fields[:5]
+    if word.upper().startswith("<ALT"):
+        raise ValueError("alternatives (<ALT>) are not read; write one of them")
+    _seconds(duration)
+    return _Part(recording, channel, _seconds(start), "" if word in _NOTHING else word)
+
+
+def _stm(line: str) -> _Part:
+    """u1 1 speaker 0.00 2.50 <o,f0,female> turn on the light"""
+    fields = line.split(maxsplit=5)
+    if len(fields) < 5:
+        raise ValueError("expected recording, channel, speaker, start, end and text")
+    recording, channel, _, start, end = fields[:5]
+    if _seconds(end) < _seconds(start):
+        raise ValueError(f"ends at {end}, before it starts at {start}")
+    text = _LABELS.sub("", fields[5].strip() if len(fields) > 5 else "")
+    if text.lower() == "ignore_time_segment_in_scoring":
+        raise ValueError("a segment that is not to be scored is no hypothesis; leave it out")
+    check_alternatives(text)
+    return _Part(recording, channel, _seconds(start), text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{text!r} is no time in seconds")
+    return value
+
+
+read_ctm, read_stm = _joined(_ctm), _joined(_stm)

@@ -1,0 +1,167 @@
+"""`evalkit score` on hypotheses that were made elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import evalkit
+from evalkit.core.errors import ConfigError, ManifestError
+from evalkit.store.manifest import read_manifest, write_manifest
+from evalkit.store.runfolder import RunFolder
+from tests.conftest import evalkit as command
+
+LATIN = {"u1": "turn on", "u2": "turn off", "u3": "stop"}
+HAN = {"u1": "你好，世界", "u2": "我爱你", "u3": "早上好"}
+
+
+def corpus(folder: Path, texts: dict[str, str | None], **fields: str) -> Path:
+    write_manifest(folder / "m.jsonl", [{"id": name, "text": text, "speaker": name, **fields}
+                                        for name, text in texts.items()])
+    return folder / "m.jsonl"
+
+
+def heard(folder: Path, texts: dict[str, str | None], name: str = "text") -> Path:
+    (folder / name).write_text("".join(f"{key} {text}\n" for key, text in texts.items()))
+    return folder / name
+
+
+def values(run: RunFolder) -> dict[str, float]:
+    return {row.metric: row.value for row in run.summary().scores}
+
+
+def test_the_unit_is_that_of_the_writing_and_said_before_the_run(tmp_path: Path) -> None:
+    said: list[str] = []
+    run = evalkit.score(corpus(tmp_path, HAN), {"v": heard(tmp_path, HAN | {"u3": "早 上 坏"})},
+                        tmp_path / "run", say=said.append)
+    assert values(run)["mixed_error_rate"] == pytest.approx(1 / 10)
+    assert values(run)["cer"] == pytest.approx(1 / 10) and "wer" not in values(run)
+    note = next(i for i, line in enumerate(said) if line.startswith(
+        "note: 3 references in Han writing, which does not part words by spaces: measuring mixed"))
+    assert note < next(i for i, line in enumerate(said) if "shards to do" in line)
+    definition = run.record().metrics["mixed_error_rate"].definition
+    assert "The unit is the character (Unicode code point) in Han" in definition
+    page = evalkit.report(run.path, tmp_path / "page").read_text()
+    assert "Mixed error rate" in page and "The unit is the character" in page
+
+
+def test_words_are_not_counted_where_there_are_none_unless_asked(tmp_path: Path) -> None:
+    manifest, hypotheses = corpus(tmp_path, HAN), {"v": heard(tmp_path, HAN)}
+    with pytest.raises(ConfigError, match="wer: no reference has words to count: Han writing does "
+                       "not part words by spaces; measure mixed_error_rate or cer, or wer with"):
+        evalkit.score(manifest, hypotheses, tmp_path / "run", metrics=["wer"])
+    assert not (tmp_path / "run").exists()
+    run = evalkit.score(manifest, hypotheses, tmp_path / "run", metrics=["wer:unit=space"])
+    assert values(run)["wer"] == 0
+    with pytest.raises(ConfigError, match="no reference has words to count"):
+        evalkit.rescore(tmp_path / "run", metrics=["wer"])
+
+
+@pytest.mark.parametrize("texts", [LATIN | {"u2": "สวัสดี"}, LATIN | {"u2": "カタカナ on"},
+                                   LATIN | {"u2": "ខ្មែរ"}, LATIN | {"u2": "မြန်မာ"}])
+def test_an_utterance_without_words_is_named_and_counted(
+        tmp_path: Path, texts: dict[str, str | None]) -> None:
+    said: list[str] = []
+    run = evalkit.score(corpus(tmp_path, texts), {"v": heard(tmp_path, texts)}, tmp_path / "run",
+                        metrics=["wer"], say=said.append)
+    assert [(row.kind, row.n) for row in run.summary().failures if row.metric == "wer"] == [
+        ("NoWords", 1)]
+    item, = run.record().left_out
+    assert (item.what, item.where, item.n, item.names) == ("utterance", "wer", 1, ("u2",))
+    assert f"note: {item}" in said
+
+
+def test_korean_and_vietnamese_have_words(tmp_path: Path) -> None:
+    texts = {"u1": "안녕 하세요", "u2": "xin chào"}
+    run = evalkit.score(corpus(tmp_path, texts), {"v": heard(tmp_path, {**texts, "u2": "xin"})},
+                        tmp_path / "run")
+    assert values(run)["wer"] == pytest.approx(1 / 4) and not run.record().left_out
+
+
+def test_a_ctm_is_read_as_one(tmp_path: Path) -> None:
+    (tmp_path / "h").write_text("u1 1 0.00 0.20 turn\nu2 1 1.00 0.20 off\nu1 1 0.20 0.20 on\n"
+                                "u2 1 0.50 0.20 turn\nu3 1 0.00 0.20 stop\n")
+    manifest = corpus(tmp_path, LATIN)
+    done = command("score", "-m", manifest, "-y", tmp_path / "h", "-o", tmp_path / "run")
+    assert done.returncode == 0 and "h: 3 hypotheses, read as ctm" in done.stderr
+    assert values(RunFolder(tmp_path / "run"))["wer"] == 0
+    done = command("score", "-m", manifest, "-y", tmp_path / "h", "-o", tmp_path / "other",
+                   "--format", "stm")
+    assert done.returncode == 2 and "h:1: 'turn' is no time in seconds" in done.stderr
+
+
+def test_columns_and_what_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("name,said,ours\nu1,x,turn on\nu2,x,turn off\nu3,x,stop\n")
+    done = command("score", "-m", corpus(tmp_path, LATIN), "-y", tmp_path / "h.csv", "-o",
+                   tmp_path / "run", "--id-key", "name", "--text-key", "ours", "--metric", "wer")
+    assert done.returncode == 0, done.stderr
+    assert "mer: Match error rate; wer: Word error rate; wil: Word information lost" in done.stdout
+    assert "condition given: what was heard, and how, is not known here" in done.stderr
+    assert "h of audio" not in done.stderr
+    assert values(RunFolder(tmp_path / "run"))["wer"] == 0
+
+
+@pytest.mark.parametrize(("make", "hint"), [
+    (lambda name: f"/data/{name}.wav", "3 of 3 would match without folder and suffix"),
+    (str.upper, "3 of 3 would match in one case"),
+    (lambda name: f"spk-{name}", "3 of 3 would match without what is before the first - or _"),
+    (lambda name: f"{name}_00", "3 of 3 would match without what is after the last - or _"),
+    (lambda name: f"x{name}y", "those of the manifest such as 'u1'"),
+])
+def test_a_file_that_misses_every_utterance_is_refused(tmp_path: Path, make, hint: str) -> None:
+    path = heard(tmp_path, {make(name): text for name, text in LATIN.items()})
+    with pytest.raises(ManifestError, match="holds no utterance of the manifest") as caught:
+        evalkit.score(corpus(tmp_path, LATIN), {"v": path}, tmp_path / "run")
+    assert str(caught.value).endswith(hint)
+
+
+def test_strangers_and_repetitions_are_in_the_ledger(tmp_path: Path) -> None:
+    path = heard(tmp_path, LATIN | {"u9": "what"})
+    path.write_text(path.read_text() + "u1 turn on\n")
+    run = evalkit.score(corpus(tmp_path, LATIN), {"v": path}, tmp_path / "run")
+    assert {(item.what, item.why, item.names) for item in run.record().left_out} == {
+        ("row", "the same id and text again", ("u1",)),
+        ("hypothesis", "no such utterance in the manifest", ("u9",))}
+
+
+def test_manifest_and_hypotheses_in_each_others_place_are_noticed(tmp_path: Path) -> None:
+    manifest = corpus(tmp_path, LATIN)
+    made = tmp_path / "h.jsonl"
+    made.write_text("".join(json.dumps({"id": name, "hypothesis": text}) + "\n"
+                            for name, text in LATIN.items()))
+    with pytest.raises(ConfigError, match=r"no utterance has a text .* in each other's place"):
+        evalkit.score(made, {"v": manifest}, tmp_path / "run")
+    with pytest.raises(ManifestError, match="'text' may be what was said"):
+        evalkit.score(manifest, {"v": manifest}, tmp_path / "run")
+
+
+def test_scoring_keeps_paths_as_a_run_does(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "secret.wav").write_bytes(b"RIFF secret")
+    (tmp_path / "corpus").mkdir()
+    texts = {**LATIN, "u3": "gone"}
+    manifest = corpus(tmp_path / "corpus", texts, audio="../secret/secret.wav")
+    hypotheses = {"v": heard(tmp_path, LATIN)}
+    run = evalkit.score(manifest, hypotheses, tmp_path / "run")
+    assert values(run)["wer"] == pytest.approx(1 / 5)  # texts need no audio
+    item, = run.record().left_out
+    assert (item.what, item.n, item.names) == ("recording", 3, ("line 1", "line 2", "line 3"))
+    assert run.utterances()["audio"].isna().all() and not run.record().config.outside
+    evalkit.report(run.path, tmp_path / "page")
+    assert not list((tmp_path / "page").rglob("*.wav"))
+    assert evalkit.rescore(run.path, metrics=["cer"]).utterances()["text"].notna().all()
+    allowed = evalkit.score(manifest, hypotheses, tmp_path / "allowed", outside=True)
+    assert allowed.record().config.outside and not allowed.record().left_out
+    evalkit.report(allowed.path, tmp_path / "page2")
+    assert list((tmp_path / "page2").rglob("*.wav"))
+
+
+def test_a_manifest_keeps_the_utterances_of_recordings_that_it_may_not_use(tmp_path: Path) -> None:
+    manifest = corpus(tmp_path, LATIN, audio="../x.wav", reference_audio="y.wav")
+    assert not read_manifest(manifest).utterances
+    read = read_manifest(manifest, texts_only=True)
+    assert [u.audio for u in read.utterances] == [None] * 3
+    assert all(u.reference_audio == tmp_path / "y.wav" for u in read.utterances)
+    assert [problem.line for problem in read.silenced] == [1, 2, 3]
