@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def finish(folder: RunFolder, max_failed: float) -> None:
     """Prints the headline of a run, and says what was left out and what failed. Exit code 2 where
     of any score that is no part of another more than the share ``max_failed`` failed."""
+    from evalkit.core.ledger import lines
     from evalkit.terminal import line, print_summary
 
     record, summary = folder.record(), folder.summary()
@@ -23,8 +24,8 @@ def finish(folder: RunFolder, max_failed: float) -> None:
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
-    for dropped in record.left_out:
-        say(line(f"left out: {dropped}"))
+    for text in lines(record.left_out):
+        say(text)
     say(f"run folder: {folder.path}")
     if why := _incomplete(record, summary, max_failed):
         say(line(f"error: {why}"))
@@ -48,17 +49,12 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
         return f"nothing could be measured; {why}"
     if worst is None or share(worst) <= max_failed:
         return None
-    where = f"{worst.pipeline} {worst.condition} {worst.metric}"
-    return (f"{100 * share(worst):.0f} % failed, more than --max-failed {max_failed:g} allows: "
-            f"{where}: {worst.n_failed:,} failed, {worst.n:,} measured, "
+    return (f"{100 * share(worst):.0f} % failed, more than --max-failed {max_failed:g} allows; "
             f"{_reason(summary, worst)}; the values are those of the rest alone")
 
 
 def _reason(summary: Summary, row: Score) -> str:
     """The most frequent reason for the failures of a score."""
-    from evalkit.terminal import described
-
-    key = (row.pipeline, row.condition, row.metric)
-    found = [failure for failure in summary.failures
-             if (failure.pipeline, failure.condition, failure.metric) == key]
-    return f"most often {described(max(found, key=lambda each: each.n))}" if found else "no reason"
+    found = [failure for failure in summary.failures if row.metric in failure.metrics
+             and (failure.pipeline, failure.condition) == (row.pipeline, row.condition)]
+    return f"most often {max(found, key=lambda each: each.n)}" if found else "no reason is known"

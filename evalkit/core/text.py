@@ -56,6 +56,12 @@ def span(low: float, high: float, fact: Fact) -> str:
     return f"{number(low, fact)} to {number(high, fact)}"
 
 
+def bracketed(low: float, high: float, fact: Fact) -> str:
+    """The bounds of an interval as a column of a table, such as "[1.2, 3.4]"; "" where it has
+    none."""
+    return f"[{number(low, fact)}, {number(high, fact)}]" if span(low, high, fact) else ""
+
+
 def heading(name: str, fact: Fact) -> str:
     """``name`` and the unit, for the head of a column."""
     return f"{name} {fact.unit}".strip()
