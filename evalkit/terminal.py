@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.core.ledger import LINE, LeftOut, lines, merged
-from evalkit.core.text import bracketed, heading, number, p_value, short
+from evalkit.core.text import bracketed, heading, number, p_value, printed
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def line(text: str, length: int = LINE) -> str:
     """``text`` as one line of at most ``length`` characters, none of them hidden."""
-    return short(text, length)
+    return printed(text, length)
 
 
 def _is_number(text: str) -> bool:

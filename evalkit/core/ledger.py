@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evalkit.core.text import count, short
+from evalkit.core.text import count, printed
 
 Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "recording", "hypothesis",
                "postal code", "finder", "cohort", "group", "pipeline", "condition", "metric",
@@ -70,7 +70,7 @@ def merged(items: Iterable[LeftOut]) -> list[LeftOut]:
 
 def lines(items: Iterable[LeftOut]) -> list[str]:
     """What commands print: a line a record, nothing in it hidden."""
-    return [f"left out: {short(item, LINE)}" for item in items]
+    return [f"left out: {printed(item, LINE)}" for item in items]
 
 
 def counted(items: Iterable[LeftOut]) -> dict[Kind, int]:
