@@ -92,7 +92,8 @@ def score(folder: Annotated[Path | None, typer.Argument(
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
                      normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
-                     id_key=id_key, text_key=text_key, outside=outside, say=say), max_failed)
+                     id_key=id_key, text_key=text_key, outside=outside,
+                     workers=processes(workers), say=say), max_failed)
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:

@@ -22,6 +22,7 @@ from evalkit.run.progress import meter
 from evalkit.run.tables import is_complete, table_paths
 from evalkit.run.units import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
+from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
 from evalkit.store.documents.run import Timings
@@ -119,8 +120,10 @@ def _work_through(shards: Sequence[Shard], out: Path, work: Work,
 def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
     """Writes the tables that are made of all shards."""
     paths = [table_paths(out, shard.key) for shard in plan.shards]
-    write_table(out / "outputs.parquet", _concat([p[1] for p in paths], OUTPUTS))
-    write_table(out / "embeddings.parquet", _concat([p[2] for p in paths], EMBEDDINGS))
+    outputs, embeddings = of_one_length(_concat([p[1] for p in paths], OUTPUTS),
+                                        _concat([p[2] for p in paths], EMBEDDINGS))
+    write_table(out / "outputs.parquet", outputs)
+    write_table(out / "embeddings.parquet", embeddings)
     write_table(out / "utterances.parquet", utterances)
     index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
               "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages}
