@@ -79,7 +79,8 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
     record.summary(RunFolder(out), plan).write(out / "summary.json")
-    left_out = merged([*left_out, *manifest.left_out, *wordless])
+    left_out = merged([*left_out, *manifest.left_out, *wordless,
+                       *(pairs.left_out if pairs else ())])
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs).write(out / "run.json")
     return RunFolder(out)
