@@ -18,7 +18,7 @@ from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder
-from evalkit.run.plan import Plan, Shard, make_plan
+from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import table_paths
@@ -61,7 +61,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     plan = make_plan(config, manifest.utterances)
     with locked(out, command):
         folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                           left_out=left_out, started=started)
+                           left_out=[*left_out, *unmeasured(plan)], started=started)
         if prune:
             say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
     return folder

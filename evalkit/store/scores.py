@@ -19,6 +19,9 @@ from evalkit.core.errors import RunError
 from evalkit.core.types import Derived, Fact
 from evalkit.store.sealed import check
 
+GIVEN = "given"
+"""The condition of hypotheses that were made elsewhere."""
+GIVEN_MEANS = f"{GIVEN!r} is the condition of hypotheses that `evalkit score` was given"
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
     ("utterance_id", pa.string()), ("speaker_id", pa.string()),
