@@ -17,7 +17,7 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import process_all, process_on_dask
-from evalkit.run.plan import Plan, Shard, make_plan
+from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.tables import is_complete, table_paths
 from evalkit.run.units import without_words
@@ -52,7 +52,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     manifest = read_corpus(config, texts_only=command == "score")
     plan = make_plan(config, manifest.utterances)
     folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                       left_out=left_out, started=started)
+                       left_out=[*left_out, *unmeasured(plan)], started=started)
     if prune:
         say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
     return folder
