@@ -127,7 +127,7 @@ def speak(world: World, harmed: np.ndarray, rng: np.random.Generator, factor: fl
     rows = pd.DataFrame({"condition": "clean", "utterance_id": ids, "speaker_id": names[speaker],
                          "amount": errors, "weight": words, "error": None})
     facts = world.labels.iloc[speaker].reset_index(drop=True).assign(
-        utterance_id=ids, room=room, postcode=world.postcode[speaker],
+        utterance_id=ids, speaker_id=names[speaker], room=room, postcode=world.postcode[speaker],
         latitude=world.location[speaker, 0], longitude=world.location[speaker, 1])
     people = speakers_of(rows, facts, vectors=pd.DataFrame(world.embedding, index=names),
                        postcodes=PostalCodes(world.shares, []))

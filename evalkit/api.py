@@ -76,7 +76,7 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
           form: str | None = None, id_key: str | None = None, text_key: str | None = None,
-          outside: bool = False, say: Say = _silent) -> RunFolder:
+          outside: bool = False, workers: int = 0, say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
     folder ``out``.
 
@@ -85,7 +85,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     follows as in "wer:unit=space". ``costs`` of the alignment are "levenshtein" or "sclite".
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
-    play recordings that lie outside the manifest's folder."""
+    play recordings that lie outside the manifest's folder; ``workers`` as for ``run``."""
     from evalkit.store.manifest import read_manifest
 
     if not Path(manifest).is_file():
@@ -95,7 +95,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                            reading=Reading(form, id_key, text_key), outside=outside, say=say)
+                            reading=Reading(form, id_key, text_key), outside=outside,
+                            workers=workers, say=say)
 
 
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,

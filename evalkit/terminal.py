@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalkit.core.text import heading, number, p_value, short
+from evalkit.core.ledger import LINE, LeftOut, lines, merged
+from evalkit.core.text import bracketed, heading, number, p_value, printed
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ CELL = 60
 """The longest text in a table."""
 SHARE = Fact(PERCENT, False, "")
 """Of a rate of trials."""
-LINE = 1000
-"""The longest line beside one."""
 
 
 def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
@@ -48,9 +47,7 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
                           for key, cell in cells.items()])
     print(line("; ".join(f"{name}: {facts[name].named(name)}" for name in metrics)))
     for failure in summary.failures:
-        if facts[failure.metric].part_of is None:
-            print(line(f"{failure.n} failed: {failure.pipeline} {failure.condition} "
-                       f"{failure.metric}: {failure.kind}"))
+        print(line(str(failure)))
 
 
 def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:
@@ -58,6 +55,7 @@ def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:
     warnings."""
     for report in reports:
         _print_groups(report, fact)
+    print_left_out(merged(item for report in reports for item in report.left_out))
 
 
 def _print_groups(report: GroupReport, fact: Fact) -> None:
@@ -113,6 +111,7 @@ def print_verification(reports: Sequence[VerificationReport]) -> None:
         for warning in report.warnings:
             print(line(f"note: {warning}"))
         print()
+    print_left_out(merged(item for report in reports for item in report.left_out))
 
 
 def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:
@@ -132,6 +131,7 @@ def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:
     print_table(columns, rows)
     for warning in dict.fromkeys(w for pair in found for w in pair.warnings):
         print(line(f"note: {warning}"))
+    print_left_out(merged(item for pair in found for item in pair.left_out))
 
 
 def print_cohorts(findings: Findings) -> None:
@@ -140,8 +140,7 @@ def print_cohorts(findings: Findings) -> None:
 
     print_table(*describe(findings))
     print(line(f"searched: {searched(findings)}"))
-    for item in findings.left_out:
-        print(line(f"left out: {item}"))
+    print_left_out(findings.left_out)
     for warning in findings.warnings:
         print(line(f"note: {warning}"))
 
@@ -152,9 +151,10 @@ def print_comparison(comparison: Comparison) -> None:
 
     print_table(formats.COLUMNS, formats.rows(comparison))
     for problem in comparison.problems:
-        print(f"problem: {problem}")
+        print(line(f"problem: {problem}"))
     for note in comparison.notes:
-        print(f"note: {note}")
+        print(line(f"note: {note}"))
+    print_left_out(comparison.left_out)
     print(formats.headline(comparison))
 
 
@@ -169,7 +169,14 @@ def print_mitigation(name: str, results: RecognitionResults | VerificationResult
          for column in table.columns] for row in table.rows])
     if results.kind == "recognition":
         print(line(results.conclusion))
+    print_left_out(results.left_out)
     print()
+
+
+def print_left_out(items: Iterable[LeftOut]) -> None:
+    """A line a record of the ledger."""
+    for text in lines(items):
+        print(text)
 
 
 def print_json(tree: Any) -> None:
@@ -183,8 +190,7 @@ def to_json(tree: Any) -> str:
 
 
 def _interval(interval: Interval | DetectionInterval, fact: Fact) -> list[str]:
-    low, high = number(interval.low, fact), number(interval.high, fact)
-    return [number(interval.value, fact), f"[{low}, {high}]"]
+    return [number(interval.value, fact), bracketed(interval.low, interval.high, fact)]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -206,7 +212,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def line(text: str, length: int = LINE) -> str:
     """``text`` as one line of at most ``length`` characters, none of them hidden."""
-    return short(text, length)
+    return printed(text, length)
 
 
 def _is_number(text: str) -> bool:

@@ -172,7 +172,8 @@ def planted(seed: int = 0, sizes: Sequence[int] = (20, 20, 20), worse: Sequence[
     after = np.round(after * np.array(worse, float)[group])
     blocks = [Block(speaker=f"s{i:03}", labels=[[f"g{group[i]}"]],
                     utterances=[f"u{i:03}-{k}" for k in range(10)]) for i in range(len(group))]
-    base = Baseline(name="base", facts=FACTS, columns=["place"], blocks=blocks, trials=[],
+    base = Baseline(name="base", facts=FACTS, columns=["place"], left_out=[],
+                    blocks=blocks, trials=[],
                     scores=[cell(metric, before, weight)])
     return base, Candidate("candidate", FACTS, frozenset(base.block_of),
                            [cell(metric, after, weight)], [])
@@ -340,12 +341,13 @@ class FakeRun:
         """What the runner would sum up."""
         columns = ["pipeline", "condition", "metric", "value", "n", "n_failed", "n_speakers"]
         rows = scores.summarise(self.table())[columns].to_dict("records")
-        kinds = Counter((row["pipeline"], row["condition"], row["metric"],
-                         row["error"].split(":")[0]) for row in self.scores if row["error"])
+        kinds = Counter((row["pipeline"], row["condition"], row["metric"], row["error"])
+                        for row in self.scores if row["error"])
         return Summary.model_validate({
             "scores": rows, "trials": self.trials,
-            "failures": [{"pipeline": p, "condition": c, "metric": m, "kind": kind, "n": n}
-                         for (p, c, m, kind), n in sorted(kinds.items())],
+            "failures": [{"pipeline": p, "condition": c, "metrics": [m], "why": why, "n": n,
+                          "kind": why.split(":")[0], "of": 48, "names": []}
+                         for (p, c, m, why), n in sorted(kinds.items())],
             "efficiency": [{"pipeline": p, "condition": c, "seconds": 36.0,
                             "processing_seconds": 1.8, "rtf": 0.05}
                            for p in self.pipelines for c in self.conditions]})

@@ -78,10 +78,11 @@ def freeze(run: Run,
         evalkit baseline freeze runs/v1 --out baseline.json.gz
     """
     frozen = api.freeze(run, out, by=by or ())
-    from evalkit.terminal import line
+    from evalkit.terminal import line, print_left_out
 
     print(line(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
                f"{', '.join(frozen.columns) or 'nothing'}"))
+    print_left_out(frozen.left_out)
 
 
 def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or baselines.")],

@@ -91,7 +91,8 @@ def score(folder: Annotated[Path | None, typer.Argument(
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
     _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
                       normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
-                      id_key=id_key, text_key=text_key, outside=outside, say=say))
+                      id_key=id_key, text_key=text_key, outside=outside,
+                      workers=processes(workers), say=say))
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:
@@ -120,6 +121,7 @@ def _check_hypotheses(item: str, name: str, path: str) -> None:
 
 def _finish(folder: RunFolder) -> None:
     """Prints the headline of a run, and says what was left out and what failed."""
+    from evalkit.core.ledger import lines
     from evalkit.terminal import line, print_summary
 
     record, summary = folder.record(), folder.summary()
@@ -127,8 +129,8 @@ def _finish(folder: RunFolder) -> None:
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
-    for dropped in record.left_out:
-        say(line(f"left out: {dropped}"))
+    for text in lines(record.left_out):
+        say(text)
     say(f"run folder: {folder.path}")
     if not any(row.n for row in (*summary.scores, *summary.trials)):
         why = "the failures above say why" if summary.failures else (

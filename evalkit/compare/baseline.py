@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError, one_line
+from evalkit.core.ledger import merged
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
-from evalkit.statistics.grouping import check_columns, group_labels, usual_columns
+from evalkit.statistics.grouping import check_columns, group_labels, not_usual, usual_columns
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
 from evalkit.store.runfolder import RunFolder
 
@@ -46,9 +47,12 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
     cohorts = _cohorts(run)
     chosen = usual_columns(utterances, facts.metrics) if columns is None else list(columns)
     chosen += [column for column in dict.fromkeys(more) if column not in chosen]
+    useless = [] if columns is not None else [
+        item for item in not_usual(utterances, facts.metrics) if item.names[0] not in chosen]
     blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
-    return Baseline(name=str(run.path), facts=facts, columns=chosen, blocks=blocks,
-                    scores=_scores(run, blocks, {}), trials=list(_trials(run, blocks, chosen)))
+    return Baseline(name=str(run.path), facts=facts, columns=chosen,
+                    left_out=merged(useless), blocks=blocks, scores=_scores(run, blocks, {}),
+                    trials=list(_trials(run, blocks, chosen)))
 
 
 def on_blocks(run: RunFolder, base: Baseline) -> Candidate:

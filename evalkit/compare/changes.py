@@ -11,7 +11,7 @@ from evalkit.compare.pairing import Paired, Pairing
 from evalkit.compare.scopes import KINDS, Estimate, Scope
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
-from evalkit.statistics.groups import FLOORS
+from evalkit.statistics.groups import FLOORS, without_bounds
 from evalkit.statistics.paired_permutation import fewest_speakers, flip_signs, p_values, step_down
 from evalkit.store.documents.baseline import Key
 from evalkit.store.documents.comparison import Change, Verdict
@@ -60,13 +60,16 @@ def tested(untested: Sequence[Untested], level: float, resampling: Resampling = 
 def _change(cell: Cell, estimate: Estimate, level: float) -> Change:
     (pipeline, condition, metric), scope = cell
     interval, paired = estimate.interval, estimate.paired
+    why = _why_not(paired, interval, level)
+    if why is not None:
+        interval = without_bounds(interval)
     return Change(
         pipeline=pipeline, condition=condition, metric=metric, scope=str(scope),
         base=float(estimate.rates[0]), candidate=float(estimate.rates[1]), change=interval,
         worsening=estimate.sign * interval.value,
         most_worsening=interval.high if estimate.sign > 0 else -interval.low, n=paired.n,
         n_failed_base=paired.n_failed[0], n_failed_candidate=paired.n_failed[1],
-        why=_why_not(paired, interval, level))
+        why=why)
 
 
 def _verdict(change: Change, p_adjusted: float, level: float) -> Verdict:

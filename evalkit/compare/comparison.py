@@ -14,6 +14,7 @@ from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.scopes import KINDS, Scope
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
@@ -60,7 +61,7 @@ def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
                      resampling)
     results = [_result(gate, [table[cell] for cell in cells], gates.level)
                for gate, cells in zip(gates.gates, asked, strict=True)]
-    return _comparison(base, candidate, gates.level, results, list(table.values()))
+    return _comparison(pairing, candidate, gates.level, results, list(table.values()))
 
 
 def is_headline(metric: str, facts: Mapping[str, Fact]) -> bool:
@@ -92,14 +93,17 @@ def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], le
                     for cell, change in zip(gated, under_gates, strict=True)}
 
 
-def _comparison(base: Baseline, candidate: Candidate, level: float,
+def _comparison(pairing: Pairing, candidate: Candidate, level: float,
                 results: list[GateResult], changes: list[Change]) -> Comparison:
+    base = pairing.base
     problems = [*completeness.problems(base, candidate), *_undecided(results)]
     outcome = _outcome(problems, results)
     shown = {change.metric for change in changes}
     return Comparison(
         outcome=outcome, exit_code=EXIT_CODES[outcome], base=base.name, candidate=candidate.name,
         level=level, problems=problems, notes=completeness.notes(base, candidate),
+        left_out=merged([*_not_judged(results, changes), *pairing.left_out,
+                         *completeness.in_one_only(base, candidate)]),
         metrics={name: fact for name, fact in base.facts.metrics.items() if name in shown},
         gates=results, changes=changes)
 
@@ -157,6 +161,18 @@ def _status(gate: Gate, change: Change, budget: float, certain: bool, level: flo
     if change.verdict == "worse":
         return "failed", "worse by more than the tolerance, and not by chance"
     return "passed", f"worse by more than the tolerance, as chance may have it (p > {level:g})"
+
+
+def _not_judged(results: Sequence[GateResult], changes: Sequence[Change]) -> Iterator[LeftOut]:
+    """Gates that no check decided, and groups that cannot be judged."""
+    for result in results:
+        if result.status == "not judged":
+            why = result.checks[0].reason if result.checks else "both runs have nothing of it"
+            yield LeftOut("gate", "gates", why, names=(str(result.gate),))
+    for change in changes:
+        if change.why is not None:
+            where = f"{change.metric} of {change.pipeline}, {change.condition}"
+            yield LeftOut("group", where, change.why, names=(change.scope,))
 
 
 def _undecided(results: Sequence[GateResult]) -> Iterator[str]:

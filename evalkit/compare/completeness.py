@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator
 
 from evalkit.compare.baseline import Candidate
 from evalkit.core.errors import one_line
+from evalkit.core.ledger import NAMED, Kind, LeftOut
 from evalkit.store.documents.base import Part
 from evalkit.store.documents.baseline import Baseline, Cell, Facts, Key
 from evalkit.store.documents.run import Pipeline
-
-SHOWN = 5
 
 
 def problems(base: Baseline, candidate: Candidate) -> list[str]:
@@ -22,25 +21,32 @@ def problems(base: Baseline, candidate: Candidate) -> list[str]:
 
 
 def notes(base: Baseline, candidate: Candidate) -> list[str]:
-    """What differs and may: the systems themselves, and what is new."""
+    """What differs and may: the systems themselves."""
     before, after = base.facts, candidate.facts
     lines = [f"pipeline {name}: its {part} differs"
              for name in sorted(before.pipelines.keys() & after.pipelines.keys())
              for part in _differing(before.pipelines[name], after.pipelines[name])]
     if before.evalkit != after.evalkit:
         lines.append(f"evalkit {before.evalkit} measured the base, {after.evalkit} the candidate")
-    lines += [f"new {what}: {named(new - old)}" for what, old, new in _parts(base, candidate)
-              if new - old]
     if any(block.speaker is None for block in base.blocks):
         lines.append("every utterance without a speaker id counts as a speaker of its own: if some "
                      "have one speaker in common, p-values are too small")
     return [one_line(line) for line in lines]
 
 
+def in_one_only(base: Baseline, candidate: Candidate) -> Iterator[LeftOut]:
+    """What one of the two versions has and the other has not."""
+    for (what, text), old, new in _parts(base, candidate):
+        for side, only in (("base", old - new), ("candidate", new - old)):
+            if only:
+                yield LeftOut(what, f"comparison: {text}", f"only in the {side}", len(only),
+                              tuple(sorted(only)[:NAMED]))
+
+
 def named(names: Collection[str]) -> str:
     """The first few, and how many more."""
-    shown = ", ".join(repr(name) for name in sorted(names)[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    shown = ", ".join(repr(name) for name in sorted(names)[:NAMED])
+    return shown + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _otherwise(base: Baseline, candidate: Candidate) -> Iterator[str]:
@@ -76,7 +82,7 @@ def _not_the_same(what: str, old: str, new: str) -> str:
 
 
 def _gone(base: Baseline, candidate: Candidate) -> Iterator[str]:
-    for what, old, new in _parts(base, candidate):
+    for (_, what), old, new in _parts(base, candidate):
         if lost := old - new:
             yield f"{what} gone: {named(lost)}"
     keys = _keys(candidate)
@@ -90,17 +96,22 @@ def _keys(side: Baseline | Candidate) -> set[Key]:
     return {cell.key for cell in side.scores} | {cell.key for cell in side.trials}
 
 
-def _parts(base: Baseline, candidate: Candidate) -> Iterator[tuple[str, set[str], set[str]]]:
+_PARTS: tuple[tuple[Kind, str], ...] = (
+    ("pipeline", "pipelines"), ("condition", "conditions"), ("metric", "metrics"))
+
+
+def _parts(base: Baseline, candidate: Candidate
+           ) -> Iterator[tuple[tuple[Kind, str], set[str], set[str]]]:
     """The names of every kind of thing in the base and in the candidate."""
     old, new = _keys(base), _keys(candidate)
-    for i, what in enumerate(("pipelines", "conditions", "metrics")):
+    for i, what in enumerate(_PARTS):
         yield what, {key[i] for key in old}, {key[i] for key in new}
-    yield "utterances", set(base.block_of), set(candidate.utterances)
+    yield ("utterance", "utterances"), set(base.block_of), set(candidate.utterances)
     left = base.model_copy(update={"blocks": [
         block for block in base.blocks
         if not candidate.utterances.isdisjoint(block.utterances)]})
     for column in base.columns:
-        yield f"groups by {column}", set(base.groups(column)), set(left.groups(column))
+        yield ("group", f"groups by {column}"), set(base.groups(column)), set(left.groups(column))
 
 
 def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:

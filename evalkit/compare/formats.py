@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from evalkit.core.errors import one_line
-from evalkit.core.text import heading, in_markdown, number, p_value
+from evalkit.core.ledger import lines
+from evalkit.core.text import bracketed, heading, in_markdown, number, p_value
 from evalkit.store.documents.comparison import Change, Check, Comparison, GateResult, Outcome
 
 COLUMNS = ("gate", "metric", "scope", "pipeline", "condition", "base", "candidate", "change",
@@ -47,11 +48,12 @@ def markdown(comparison: Comparison) -> str:
     names = f"{in_markdown(comparison.candidate)} compared with {in_markdown(comparison.base)}"
     table = [list(COLUMNS), ["---"] * len(COLUMNS),
              *([in_markdown(cell) for cell in row] for row in rows(comparison))]
-    lines = [f"### {mark} evalkit: {headline(comparison)}", "", names, "",
+    parts = [f"### {mark} evalkit: {headline(comparison)}", "", names, "",
              *(f"- **{in_markdown(problem)}**" for problem in comparison.problems),
-             *(f"- {in_markdown(note)}" for note in comparison.notes), "",
+             *(f"- {in_markdown(note)}" for note in comparison.notes),
+             *(f"- {in_markdown(text)}" for text in lines(comparison.left_out)), "",
              *("| " + " | ".join(row) + " |" for row in table), "", _legend(comparison), ""]
-    return "\n".join(lines)
+    return "\n".join(parts)
 
 
 def junit(comparison: Comparison) -> str:
@@ -68,6 +70,8 @@ def junit(comparison: Comparison) -> str:
     for name, tag in (("errors", "error"), ("failures", "failure"), ("skipped", "skipped")):
         suite.set(name, str(tags.count(tag)))
     suite.set("tests", str(len(suite)))
+    if comparison.left_out:
+        ElementTree.SubElement(suite, "system-out").text = "\n".join(lines(comparison.left_out))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
@@ -94,6 +98,8 @@ def github(comparison: Comparison) -> Iterator[str]:
             if check.status != "passed":
                 level = "error" if check.status == "failed" else "warning"
                 yield _command(level, f"evalkit: {result.gate}", sentence(comparison, check))
+    for text in lines(comparison.left_out):
+        yield _command("notice", "evalkit: left out", text)
     yield _command("notice", "evalkit", headline(comparison))
 
 
@@ -105,7 +111,7 @@ def _row(comparison: Comparison, change: Change) -> list[str]:
     cells = [check.status if check else "", heading(change.metric, fact), change.scope,
              change.pipeline, change.condition, number(change.base, fact),
              number(change.candidate, fact), number(interval.value, fact, signed=True),
-             f"[{number(interval.low, fact)}, {number(interval.high, fact)}]",
+             bracketed(interval.low, interval.high, fact),
              number(check.budget, fact) if check else "", p_value(change.p_value),
              p_value(change.p_adjusted), str(interval.n_speakers), failed,
              f"{change.verdict} ({change.why})" if change.why else change.verdict]

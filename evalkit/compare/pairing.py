@@ -6,13 +6,14 @@ utterances, so that neither gains by an utterance on which the other failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from evalkit.compare.baseline import Candidate
+from evalkit.core.ledger import LeftOut
 from evalkit.statistics.groups import FLOORS
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.baseline import Baseline, Cell, Key, TrialCell
@@ -77,6 +78,20 @@ class Pairing:
     def keys(self) -> list[Key]:
         """The scores of both, in a fixed order."""
         return sorted({*self._cells, *(key[:3] for key in self._trials)})
+
+    @property
+    def left_out(self) -> Iterator[LeftOut]:
+        """What was measured in the base and is not paired, by score."""
+        for key, (base, candidate) in self._cells.items():
+            n = np.array([base.n, candidate.n])
+            lost = int(n[0][n[0] != n[1]].sum()) + len(base.failed)
+            if lost and self.base.facts.metrics[key[2]].part_of is None:
+                yield LeftOut("utterance", f"comparison: {', '.join(key)}", "no value of it, or of "
+                              "others of its speaker, in one of the two versions", lost)
+        for cell, (before, after) in self._trials.items():
+            if before.n and (before.trials, before.speakers) != (after.trials, after.speakers):
+                yield LeftOut("trial", f"comparison: {', '.join(filter(None, cell))}", "not the "
+                              "same trials have a score in both versions", before.n)
 
     def sign(self, metric: str) -> int:
         """1 where more of a metric is worse, -1 where it is better."""

@@ -15,6 +15,7 @@ from evalkit.compare.pairing import Paired, Pairing
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import Contrast, Resampling, intervals
 from evalkit.statistics.groups import NOTHING
+from evalkit.statistics.labels import label
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.documents.baseline import Key
 from evalkit.store.scores import ratio
@@ -111,8 +112,14 @@ class Group(_Rate):
         return f"{scope.column}={scope.group}"
 
     def groups(self, pairing: Pairing, key: Key, scope: Scope) -> Iterator[Scope]:
-        if scope.group in pairing.base.groups(scope.column):
-            yield scope
+        asked = _parts(scope.group)
+        yield from (scope._replace(group=group) for group in pairing.base.groups(scope.column)
+                    if _parts(group) == asked)
+
+
+def _parts(group: str) -> list[str]:
+    """The labels of a group, of several columns where they are crossed, as groups have them."""
+    return [label(part) for part in group.split(",")]
 
 
 class _OfColumn:

@@ -6,9 +6,12 @@ commands print them, and the page shows them in one place.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from evalkit.core.text import count, printed
 
 Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "recording", "hypothesis",
                "postal code", "finder", "cohort", "group", "pipeline", "condition", "metric",
@@ -16,6 +19,11 @@ Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "record
 """What it is that was left out."""
 NAMED = 5
 """How many of those that were left out for one reason are named."""
+REASONS = 20
+"""How many reasons of one kind and place are told apart."""
+OTHERWISE = "for other reasons"
+LINE = 1000
+"""The longest line of a command, in characters."""
 
 _PLURALS = {"hypothesis": "hypotheses"}
 
@@ -35,19 +43,44 @@ class LeftOut:
 
     def __str__(self) -> str:
         """One line, such as "test.jsonl: 3 rows left out: no id (line 4, line 9, line 12)"."""
-        kind = self.what if self.n == 1 else _PLURALS.get(self.what, f"{self.what}s")
         more = ", …" if self.n > len(self.names) else ""
         named = f" ({', '.join(self.names)}{more})" if self.names else ""
-        return f"{self.where}: {self.n:,} {kind} left out: {self.why}{named}"
+        return f"{self.where}: {plural(self.what, self.n)} left out: {self.why}{named}"
 
 
 def merged(items: Iterable[LeftOut]) -> list[LeftOut]:
     """One record for all of one kind, place and reason, in the order of their first; counts are
-    added, and the first NAMED names kept."""
+    added, and the first NAMED names kept. Of one kind and place the first REASONS reasons are
+    told apart: a file with a reason of its own on every line has a short record too."""
     sums: dict[tuple[str, str, str], LeftOut] = {}
+    reasons: Counter[tuple[str, str]] = Counter()
     for item in items:
-        key = (item.what, item.where, item.why)
+        place = (item.what, item.where)
+        told_apart = (*place, item.why) in sums or reasons[place] < REASONS
+        key = (*place, item.why if told_apart else OTHERWISE)
         known = sums.get(key)
-        sums[key] = item if known is None else replace(
-            known, n=known.n + item.n, names=(known.names + item.names)[:NAMED])
-    return [replace(item, names=item.names[:NAMED]) for item in sums.values()]
+        if known is None:
+            reasons[place] += 1
+            sums[key] = replace(item, why=key[2], names=item.names[:NAMED])
+        else:
+            sums[key] = replace(known, n=known.n + item.n,
+                                names=(known.names + item.names)[:NAMED])
+    return list(sums.values())
+
+
+def lines(items: Iterable[LeftOut]) -> list[str]:
+    """What commands print: a line a record, nothing in it hidden."""
+    return [f"left out: {printed(item, LINE)}" for item in items]
+
+
+def counted(items: Iterable[LeftOut]) -> dict[Kind, int]:
+    """How many of every kind were left out, in the order of their first."""
+    totals: dict[Kind, int] = {}
+    for item in items:
+        totals[item.what] = totals.get(item.what, 0) + item.n
+    return totals
+
+
+def plural(what: Kind, n: int) -> str:
+    """The count with its noun: "1 row", "1,200 hypotheses"."""
+    return count(n, what, _PLURALS.get(what, ""))

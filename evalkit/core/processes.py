@@ -18,7 +18,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from evalkit.core.desk import FAREWELL, NOTE_SIZE, Note
 from evalkit.core.errors import RunError
@@ -129,7 +129,7 @@ class Worker:
 def _started(idle: float | None, environment: Mapping[str, str]
              ) -> tuple[Connection, mmap.mmap, subprocess.Popen[bytes]]:
     here, there = Pipe()
-    with there, tempfile.TemporaryFile() as file:
+    with there, _shared_file() as file:
         file.write(Note(0, 0, 0.0).pack())
         file.flush()
         paper = mmap.mmap(file.fileno(), NOTE_SIZE)
@@ -140,6 +140,13 @@ def _started(idle: float | None, environment: Mapping[str, str]
                                        pass_fds=(there.fileno(), file.fileno()),
                                        stdin=subprocess.DEVNULL)
     return here, paper, process
+
+
+def _shared_file() -> IO[bytes]:
+    """A file without a name: in memory where the system can, so that nothing is ever left."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("evalkit"), "r+b")
+    return tempfile.TemporaryFile()
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from evalkit.core.types import Fact
 
 # Controls other than tab and newline, marks and overrides of text direction, half characters
 # and code points that are no characters: invisible, or able to reorder what stands around them.
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-                     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# Joiners (U+200C, U+200D) and variation selectors stay: scripts and emoji are written with them.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
+                     "\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+                     "\U000e0000-\U000e007f]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 _MOST_DECIMALS = 6
 
@@ -27,6 +29,13 @@ def short(value: object, length: int) -> str:
     """``printable(value)`` on one line, at most ``length`` characters."""
     text = " ".join(printable(value).split())
     return text if len(text) <= length else text[:length - 1] + "…"
+
+
+def printed(value: object, length: int) -> str:
+    """``short(value, length)`` as a line of a terminal that is no command to GitHub's runner:
+    ``::error::`` at its beginning, or ``##[error]``."""
+    text = short(value, length).replace("##[", "## [")
+    return f":\u2009{text[1:]}" if text.startswith("::") else text
 
 
 def in_markdown(value: object, length: int = 1000) -> str:
@@ -54,6 +63,12 @@ def span(low: float, high: float, fact: Fact) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"{number(low, fact)} to {number(high, fact)}"
+
+
+def bracketed(low: float, high: float, fact: Fact) -> str:
+    """The bounds of an interval as a column of a table, such as "[1.2, 3.4]"; "" where it has
+    none."""
+    return f"[{number(low, fact)}, {number(high, fact)}]" if span(low, high, fact) else ""
 
 
 def heading(name: str, fact: Fact) -> str:

@@ -7,17 +7,20 @@ evalkit.core.protocols, and evalkit.corpora.readers.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import ManifestError
-from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.ledger import LeftOut, lines, merged, plural
 from evalkit.core.plugins import create
 from evalkit.core.protocols import CorpusReader
+from evalkit.core.text import count
 from evalkit.core.types import Utterance
 from evalkit.store.manifest import FIELDS, write_manifest
+
+NO_FILE = "no such file"
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,12 @@ class Prepared:
 
     def describe(self) -> str:
         """What was written and what was left out, for a person."""
-        lines = [f"{self.manifest}: {self.utterances} utterances of {self.speakers} speakers"]
+        said = [f"{self.manifest}: {count(self.utterances, 'utterance')}"
+                + (f" of {count(self.speakers, 'speaker')}" if self.speakers else "")]
         if self.outside:
-            lines.append("audio lies outside the manifest's folder: set `outside: true` in "
-                         "eval.yaml, or pass --outside")
-        lines += map(str, self.left_out)
-        return "\n".join(lines)
+            said.append("audio lies outside the manifest's folder: set `outside: true` in "
+                        "eval.yaml, or pass --outside")
+        return "\n".join([*said, *lines(self.left_out)])
 
 
 def prepare(kind: str, source: Path, out: Path,
@@ -48,14 +51,23 @@ def prepare(kind: str, source: Path, out: Path,
     manifest. Raises PluginError for an unknown kind, ConfigError for an unknown option,
     ManifestError where ``source`` does not hold such a corpus.
     """
-    utterances, left_out = _sorted_out(reader(kind, options or {})(Path(source)), str(source))
+    items = list(reader(kind, options or {})(Path(source)))
+    utterances, left_out = _sorted_out(items, str(source))
     if not utterances:
-        reasons = f" ({left_out[0]})" if left_out else ""
-        raise ManifestError(f"{source}: holds nothing to use as {kind}{reasons}")
+        raise ManifestError(f"{source}: {_nothing(kind, items, left_out)}")
     rows = [_row(utterance, out) for utterance in utterances]
     write_manifest(out, rows)
     return Prepared(out, len(rows), len({u.speaker for u in utterances} - {None}),
                     tuple(left_out), any(map(_leaves, rows)))
+
+
+def _nothing(kind: str, items: Iterable[Utterance | LeftOut], left_out: Sequence[LeftOut]) -> str:
+    """Why nothing can be used: a corpus whose audio is not there is one of its kind."""
+    paths = [item.audio for item in items if isinstance(item, Utterance) and item.audio]
+    if paths and all(item.why == NO_FILE for item in left_out):
+        return (f"none of its {plural('recording', len(paths))} is there, such as {paths[0]}; put "
+                "the audio where the corpus has it")
+    return f"holds nothing to use as {kind}" + (f" ({left_out[0]})" if left_out else "")
 
 
 def reader(kind: str, options: Mapping[str, Any]) -> CorpusReader:
@@ -75,7 +87,7 @@ def _sorted_out(items: Iterable[Utterance | LeftOut], where: str
         elif item.id in kept:
             left_out.append(LeftOut("utterance", where, "its id was used before", names=(item.id,)))
         elif item.audio is not None and not item.audio.is_file():
-            left_out.append(LeftOut("recording", where, "no such file", names=(item.id,)))
+            left_out.append(LeftOut("recording", where, NO_FILE, names=(item.id,)))
         else:
             kept[item.id] = item
     return list(kept.values()), merged(left_out)

@@ -48,7 +48,7 @@ def _chunks(file: BinaryIO, layout: _Layout) -> Iterator[tuple[bytes, int]]:
 
 def _data(start: int, stated: int, size: int) -> Container:
     """Of data that begin at ``start`` in a file of ``size`` bytes."""
-    if stated < 0 or any(abs(stated - unknown) < NEAR for unknown in UNKNOWN):
+    if stated < 0 or any(abs(stated - unknown) <= NEAR for unknown in UNKNOWN):
         return Container()
     return Container(stated=stated, there=max(0, min(stated, size - start)))
 
@@ -59,7 +59,7 @@ def _riff(file: BinaryIO, size: int) -> Container:
     long = None
     for name, length in _chunks(file, layout):
         if name == b"ds64":
-            long = struct.unpack("<16xq", file.read(24).ljust(24, b"\xff"))[0]
+            long = struct.unpack("<8xq", file.read(16).ljust(16, b"\xff"))[0]
         if name == b"data":
             start = file.tell()
             if length == 0 and size > start:

@@ -44,7 +44,7 @@ class _Streams:
 
     @property
     def all_ended(self) -> bool:
-        return self.next.keys() <= self.ended
+        return bool(self.ended) and self.next.keys() <= self.ended
 
 
 def read(file: BinaryIO) -> Container:

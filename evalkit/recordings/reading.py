@@ -199,8 +199,9 @@ class _Recording:
                                                  f"{self.container.cut}")
         missing = self._stated(end) - end
         if missing > self._tolerance():
-            raise UtteranceError("CorruptAudio", f"{lasts}, its header promises "
-                                                 f"{(end + missing) / rate:.3f} s")
+            raise UtteranceError("CorruptAudio", f"{path}: {end / rate:.3f} s can be read of the "
+                                 f"{(end + missing) / rate:.3f} s that it promises; if it is "
+                                 "whole, convert it to WAV")
         if end == 0:
             raise UtteranceError("EmptyAudio", f"{path}: holds no samples")
         if duration is not None and offset + duration > (end + self._tolerance()) / rate:

@@ -76,7 +76,7 @@ def choose_column(utterances: pd.DataFrame, by: str | None, allowed: Collection[
     if "accent" in columns and known_groups(grouped(utterances, "accent")) <= MOST_GROUPS:
         return "accent"
     return next((name for name in usual_columns(utterances)
-                 if known_groups(grouped(utterances, name)) <= MOST_UNASKED), None)
+                 if 2 <= known_groups(grouped(utterances, name)) <= MOST_UNASKED), None)
 
 
 def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,

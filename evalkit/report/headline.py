@@ -151,8 +151,9 @@ def cell(row: Value, fact: Fact) -> Cell:
 
 
 def _basis(rows: Sequence[Value]) -> str:
+    named = any(row.n_speakers for row in rows)
     parts = [(_span([row.n for row in rows]), rows[0].counted),
-             (_span([row.n_speakers for row in rows]), "speakers")]
+             (_span([row.n_speakers for row in rows]) if named else "", "speakers")]
     return " of ".join(f"{span} {what}" for span, what in parts if span)
 
 

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from markupsafe import Markup
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.text import number
 from evalkit.report.mitigation_figures import RATE, figures, label
 from evalkit.report.table import Cell, Column, Row, Table, measured
@@ -40,6 +41,7 @@ class Experiment:
     conclusion: str
     tables: list[Table]
     figures: list[tuple[str, Markup]]
+    left_out: list[LeftOut]
 
 
 def experiments(run: RunFolder) -> list[Experiment]:
@@ -52,8 +54,8 @@ def _experiment(name: str, results: RecognitionResults | VerificationResults, pr
                 ) -> Experiment:
     shown = tables(results, prefix)
     if results.kind == "verification":
-        return Experiment(name, "", shown, [])
-    return Experiment(name, results.conclusion, shown, figures(results, prefix))
+        return Experiment(name, "", shown, [], results.left_out)
+    return Experiment(name, results.conclusion, shown, figures(results, prefix), results.left_out)
 
 
 def tables(results: RecognitionResults | VerificationResults, prefix: str = "mitigation"

@@ -23,8 +23,8 @@ from evalkit.report.exports import FINDINGS, TABLES, write_findings, write_table
 from evalkit.report.markdown import in_brief
 from evalkit.report.recordings import COPIES
 from evalkit.report.reported import ReportedRun
-from evalkit.report.section import Filled, fill
-from evalkit.report.sections import all_sections
+from evalkit.report.section import Filled
+from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.store.runfolder import RunFolder
 
@@ -63,7 +63,7 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
 
 def _write(run: ReportedRun, folder: Path) -> str:
     """Writes the page and what stands beside it, and returns its summary in Markdown."""
-    sections = fill(all_sections(), run)
+    sections = filled_sections(run)
     (folder / PAGE).write_text(_render(run, sections), encoding="utf-8")
     write_tables(folder, [table for filled in sections
                           for table in filled.content.named_tables.values()])

@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from evalkit.core.errors import PluginError
+from evalkit.core.ledger import LeftOut
 from evalkit.report.reported import ReportedRun
 from evalkit.report.table import Table
 
@@ -26,13 +27,16 @@ class Content:
 
     ``tables`` without rows are dropped; the others are written as CSV too. ``in_brief`` are those
     of the Markdown summary, ``sentences`` those at the top of the page, escaped unless they are
-    Markup. ``findings``, in JSON's types, stand in findings.json under the section's id."""
+    Markup. ``findings``, in JSON's types, stand in findings.json under the section's id.
+    ``left_out`` is what takes no part in the section: the page shows it with that of all others,
+    in one place."""
 
     shown: Any = None
     tables: Sequence[Table] = ()
     in_brief: Sequence[Table] = ()
     sentences: Sequence[str] = ()
     findings: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Sequence[LeftOut] = ()
 
     @property
     def named_tables(self) -> dict[str, Table]:
@@ -72,9 +76,14 @@ class Filled:
 def fill(sections: Sequence[Section], run: ReportedRun) -> list[Filled]:
     """The sections that have anything to say of ``run``, in their order. Raises PluginError where
     two have one id, or a table of one name."""
-    _check_unique("id", [section.id for section in sections])
     built = [(section, section.build(run)) for section in sections]
-    filled = [Filled(section, content) for section, content in built if content is not None]
+    return checked([Filled(section, content) for section, content in built
+                    if content is not None])
+
+
+def checked(filled: list[Filled]) -> list[Filled]:
+    """``filled``. Raises PluginError where two have one id, or a table of one name."""
+    _check_unique("id", [part.section.id for part in filled])
     _check_unique("table name", [name for part in filled for name in part.content.named_tables])
     return filled
 

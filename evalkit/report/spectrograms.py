@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evalkit.core.files import regular
+
 WIDTH, HEIGHT = 300, 90
 """Of a picture, in pixels."""
 HIGHEST = 8000.0
@@ -16,6 +18,8 @@ RANGE = 65.0
 """dB from black to white."""
 LONGEST = 30.0
 """Seconds of a recording that are shown."""
+MOST = 1 << 24
+"""Samples of a recording that are read, of all channels, whatever its header says."""
 _WINDOW = 0.025
 _SHADES = 24
 
@@ -26,12 +30,13 @@ def spectrogram(path: Path, offset: float = 0.0, duration: float | None = None) 
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(regular(path)) as file:
             rate = file.samplerate
             file.seek(min(round(offset * rate), file.frames))
             seconds = min(duration or LONGEST, LONGEST)
-            samples = file.read(round(seconds * rate), dtype="float64", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError):
+            frames = min(round(seconds * rate), MOST // file.channels)
+            samples = file.read(frames, dtype="float64", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError, ValueError):
         return ""
     found = picture(samples.mean(axis=1), rate) if len(samples) else None
     return "" if found is None else _address(found)

@@ -9,14 +9,14 @@ from operator import attrgetter
 
 from markupsafe import Markup
 
-from evalkit.core.ledger import LeftOut
+from evalkit.core.ledger import LeftOut, counted, plural
 from evalkit.core.text import count, number, p_value, span, with_unit
 from evalkit.report.discovery import Discovery, described
 from evalkit.report.groups import Groups, GroupValue
 from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say
 from evalkit.statistics.groups import NOTHING
-from evalkit.store.documents.run import RunRecord
+from evalkit.store.documents.run import Failure, RunRecord
 
 ALPHA = 0.05
 FEW_SPEAKERS = 30
@@ -27,10 +27,12 @@ def what_was_run(record: RunRecord, headline: Headline) -> Markup:
     """How many pipelines, utterances, speakers and conditions."""
     corpus = record.corpus
     verb = "was" if len(headline.pipelines) == 1 else "were"
-    return say(f"{{}} {verb} run on {{}} of {{}} from the corpus <b>{{}}</b>, under {{}}.",
+    speakers = (f"of {count(corpus.speakers, 'speaker')}" if corpus.speakers else
+                "of speakers who are not named")
+    return say(f"{{}} {verb} run on {{}} {speakers} from the corpus <b>{{}}</b>, under {{}}.",
                count(len(headline.pipelines), "pipeline"),
-               count(corpus.utterances, "utterance"), count(corpus.speakers, "speaker"),
-               corpus.name, count(len(headline.conditions), "condition"))
+               count(corpus.utterances, "utterance"), corpus.name,
+               count(len(headline.conditions), "condition"))
 
 
 def best_pipelines(headline: Headline) -> Markup:
@@ -136,15 +138,22 @@ def few_speakers(groups: Groups) -> Markup:
                "order.")
 
 
-def what_failed(failed: int, left_out: Sequence[LeftOut]) -> Markup:
-    """How many measurements failed, and whether lines of the manifest were left out."""
-    if not failed and not left_out:
+def what_failed(failures: Sequence[Failure]) -> Markup:
+    """What has no value most often, and why."""
+    if not failures:
+        return Markup()
+    worst = max(failures, key=lambda failure: failure.n)
+    others = len(failures) - 1
+    more = f"; {count(others, 'other kind')} of failure beside it" if others else ""
+    return say('<strong class="alarm">{} of {} failed</strong>: {} with {} under {} ({})' + more
+               + ". What failed enters no average.", f"{worst.n:,}", f"{worst.of:,}",
+               ", ".join(worst.metrics), worst.pipeline, worst.condition, worst.why)
+
+
+def what_was_left_out(items: Sequence[LeftOut]) -> Markup:
+    """How many of every kind take no part in something, with a link to where they are named."""
+    if not items:
         return say("Nothing failed, and nothing was left out.")
-    sentence = Markup()
-    if failed:
-        sentence += say('<strong class="alarm">{} failed</strong>: they are counted beside the '
-                        "values and enter no average. ", count(failed, "measurement"))
-    if left_out:
-        sentence += say('<strong class="alarm">Lines of the manifest were left out</strong>; '
-                        "they are named at the end.")
-    return sentence
+    parts = [say("{}", plural(what, n)) for what, n in counted(items).items()]
+    return (say('<strong class="alarm">Left out of some part</strong>: ') + listed(parts)
+            + say('; <a href="#left-out">what, where and why</a>.'))

@@ -13,8 +13,8 @@ from typing import Literal
 from evalkit.core import text
 from evalkit.core.types import Fact
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for the beginning of a formula."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet would take for the beginning of a formula, also after white space."""
 _NAME = re.compile(r"\w[\w.-]*")
 STATUS_MARKS: Mapping[str, str] = {"compared": "●", "insufficient": "○", "unknown": "○"}
 
@@ -161,4 +161,4 @@ def _full(value: float) -> str:
 
 def _quoted(value: str) -> str:
     shown = text.printable(value)
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from scipy.stats import norm
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.headline import Headline
@@ -66,6 +67,7 @@ class VerificationByGroup:
     errors: Table
     fairness: Table
     notes: list[str]
+    left_out: list[LeftOut]
 
 
 def by_group(run: RunFolder, headline: Headline, column: str | None) -> VerificationByGroup | None:
@@ -80,7 +82,8 @@ def by_group(run: RunFolder, headline: Headline, column: str | None) -> Verifica
         Table("verification", f"Speaker verification by {column}, at one threshold for everybody",
               [Column("group", column), *_ERRORS], list(_errors(reports))),
         Table("verification-fairness", "Do the groups differ more than by chance?", _FAIRNESS,
-              [Row(_fairness(report)) for report in reports if report.fairness]), list(notes))
+              [Row(_fairness(report)) for report in reports if report.fairness]), list(notes),
+        [item for report in reports for item in report.left_out])
 
 
 def _errors(reports: Sequence[VerificationReport]) -> Iterator[Row]:

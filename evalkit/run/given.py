@@ -13,7 +13,7 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available, create
 from evalkit.core.text import count
 from evalkit.run.pipeline import build_part
-from evalkit.run.runner import run
+from evalkit.run.runner import Work, run
 from evalkit.run.units import usual_metrics
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
@@ -42,7 +42,8 @@ class Reading:
 
 def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics: Sequence[str],
           normaliser: str, costs: str = "levenshtein", reading: Reading = Reading(),
-          outside: bool = False, say: Callable[[str], None] = lambda line: None) -> RunFolder:
+          outside: bool = False, workers: int = 0,
+          say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
 
     Needs no audio and no torch. Where ``metrics`` are none, they are those that fit the writing of
@@ -63,7 +64,7 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics:
         config = config.model_copy(update={"metrics": usual})
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
-    return run(config, out, command="score", say=say, left_out=strangers)
+    return run(config, out, Work(workers), command="score", say=say, left_out=strangers)
 
 
 def _config(manifest: Path, files: Mapping[str, dict[str, Any]], options: Mapping[str, Any]

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
@@ -16,7 +16,8 @@ import pandas as pd
 from evalkit import __version__
 from evalkit.audio import RESAMPLER
 from evalkit.core.config import EvalConfig
-from evalkit.core.ledger import LeftOut
+from evalkit.core.ledger import LINE, NAMED, LeftOut
+from evalkit.core.text import short
 from evalkit.core.types import Fact
 from evalkit.metrics.normalisers import normaliser
 from evalkit.run.plan import Plan
@@ -80,17 +81,39 @@ def summary(run: RunFolder, plan: Plan) -> Summary:
         scores=[Score(**row) for row in _rows(values)],
         trials=[TrialScore(**row) for row in _rows(
             trials.summarise_trials(pairs, speakers=speakers))] if len(pairs) else [],
-        failures=[Failure(**row) for row in _rows(_failures(table, pairs))],
+        failures=_failures(table, pairs, facts),
         efficiency=[Efficiency(**row) for row in _rows(_speed(run.outputs()))])
 
 
-def _failures(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """How many measurements and trials failed, by kind."""
-    failed = table[table["error"].notna()]
-    kinds = failed.assign(kind=failed["error"].str.split(":").str[0])
-    lost = pairs[pairs["score"].isna()].assign(metric="eer", kind="NoScore")
-    both = pd.concat([part[[*scores.KEYS, "kind"]] for part in (kinds, lost)])
-    return both.groupby([*scores.KEYS, "kind"]).size().rename("n").reset_index()
+def _failures(table: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Fact]
+              ) -> list[Failure]:
+    """What failed, by kind: an utterance once for all scores that it has no value of."""
+    whole = {name: fact.part_of or name for name, fact in facts.items()}
+    scores_of = table.assign(metric=table["metric"].map(lambda name: whole.get(name, name)))
+    trials_of = pairs.assign(
+        metric="eer", utterance_id=pairs["enroll_id"] + " and " + pairs["test_id"],
+        error=pairs["score"].isna().map({True: "NoScore: an embedding is missing", False: None}))
+    both = pd.concat([part[[*scores.KEYS, "utterance_id", "error"]]
+                      for part in (scores_of, trials_of)])
+    return [failure for (pipeline, condition), rows in both.groupby(["pipeline", "condition"])
+            for failure in _failures_in(str(pipeline), str(condition), rows)]
+
+
+def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[Failure]:
+    """Of one pipeline and condition; metrics that failed on the same utterances are one."""
+    failed = rows[rows["error"].notna()].drop_duplicates(["metric", "utterance_id"])
+    kinds = failed["error"].str.split(":").str[0]
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (metric, kind), part in failed.groupby(["metric", kinds]):
+        alike.setdefault((str(kind), tuple(sorted(part["utterance_id"]))), []).append(str(metric))
+    for (kind, names), metrics in alike.items():
+        part = failed[failed["metric"] == metrics[0]]
+        reasons = part.loc[kinds[part.index] == kind, "error"].value_counts()
+        yield Failure(
+            pipeline=pipeline, condition=condition, metrics=metrics, kind=kind, n=len(names),
+            of=rows.loc[rows["metric"] == metrics[0], "utterance_id"].nunique(),
+            why=short(min(reasons.index[reasons == reasons.max()]), LINE),
+            names=[short(name, LINE) for name in names[:NAMED]])
 
 
 def _speed(outputs: pd.DataFrame) -> pd.DataFrame:

@@ -50,8 +50,8 @@ def known_groups(labels: pd.Series) -> int:
 
 
 def usual_columns(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> list[str]:
-    """The metadata columns of 2 to MOST_GROUPS groups that are not named like outcomes
-    (``metrics`` are such names too)."""
+    """The metadata columns of 2 to MOST_GROUPS groups, UNKNOWN among them, that are not named like
+    outcomes (``metrics`` are such names too)."""
     return [column for column in metadata_columns(utterances)
             if not unusual(utterances, column, metrics)]
 
@@ -67,10 +67,10 @@ def unusual(utterances: pd.DataFrame, column: str, metrics: Iterable[str]) -> st
     """Why a column is not grouped by unasked; None where it is."""
     if why := named_outcome(column, metrics):
         return why
-    n = known_groups(grouped(utterances, column))
-    if n > MOST_GROUPS:
+    labels = grouped(utterances, column)
+    if known_groups(labels) > MOST_GROUPS:
         return f"more than {MOST_GROUPS} groups"
-    return None if n >= 2 else "fewer than two groups"
+    return "one group only" if labels.nunique() < 2 else None
 
 
 def refuse_outcomes(columns: Iterable[str], metrics: Iterable[str], allowed: Collection[str]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
@@ -34,10 +35,14 @@ Status = Literal["ok", "insufficient", "unknown"]
 
 
 class Floors(NamedTuple):
-    """A group with fewer of either is "insufficient": shown, and in no gap."""
+    """A group with fewer of either is "insufficient": shown without an interval, which would say
+    nothing, and in no gap."""
 
     speakers: int = 5
     utterances: int = 30
+
+    def __str__(self) -> str:
+        return f"fewer than {self.speakers} speakers or {self.utterances} utterances"
 
 
 FLOORS = Floors()
@@ -64,7 +69,8 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class GroupReport:
-    """The groups that the crossed columns ``by`` make: "ok" ones first, worst first."""
+    """The groups that the crossed columns ``by`` make: "ok" ones first, worst first. ``left_out``
+    are groups that are compared with no other, and utterances without a label or a value."""
 
     by: tuple[str, ...]
     metric: str
@@ -75,6 +81,7 @@ class GroupReport:
     fairness: Fairness | None
     adjusted: Adjusted | None
     warnings: list[str]
+    left_out: list[LeftOut]
 
     def to_dict(self) -> dict[str, Any]:
         """The report in JSON's types; an undefined number is None."""
@@ -109,12 +116,15 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     table = _rows(counted, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
                   adjusted, resampling)
     table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
-    notes = (sums.warning, _moving_speakers(sums), _unlabelled(counted), reason, *outcomes,
+    notes = (sums.warning, _moving_speakers(sums), reason, *outcomes,
              *_look_alikes(utterances, by))
+    name = str(rows["pipeline"].iloc[0])
+    where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
     return GroupReport(
-        tuple(by), metric, str(rows["pipeline"].iloc[0]), condition, adjustment, table,
+        tuple(by), metric, name, condition, adjustment, table,
         fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
-        adjusted, [note for note in notes if note])
+        adjusted, [note for note in notes if note],
+        merged([*groups_left_out(table, where, floors), *_utterances_left_out(rows, where)]))
 
 
 def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: str | None
@@ -174,8 +184,8 @@ def _counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
     blocks = np.where(measured["speaker_id"].count().reindex(table.index, fill_value=0) > 0,
                       table["n_speakers"], table["n"])
     enough = (blocks >= floors.speakers) & (table["n"] >= floors.utterances)
-    return table.assign(status=np.select([~table["labelled"].astype(bool), ~enough],
-                                         ["unknown", "insufficient"], "ok"))
+    return table.assign(enough=enough, status=np.select(
+        [~table["labelled"].astype(bool), ~enough], ["unknown", "insufficient"], "ok"))
 
 
 def _outcomes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,
@@ -207,15 +217,21 @@ def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupCon
     for group, row in counted.iterrows():
         name = str(group)
         measured = name in place
+        value = values[place[name]] if measured else NOTHING
         table.append(GroupRow(
             name, row["status"], int(row["n"]), int(row["n_failed"]), int(row["n_speakers"]),
-            float(row["weight"]), values[place[name]] if measured else NOTHING,
+            float(row["weight"]), value if row["enough"] else without_bounds(value),
             float(effect[place[name]]) if measured else np.nan,
             gaps.get(name), adjusted.ratios.get(name) if adjusted else None))
     return table
 
 
 NOTHING = Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, "t", "nothing was measured")
+
+
+def without_bounds(value: Interval) -> Interval:
+    """The estimate of a group that is too small for an interval to mean anything."""
+    return replace(value, low=np.nan, high=np.nan, warning=value.warning or f"too small: {FLOORS}")
 
 
 def _adjusted(rows: pd.DataFrame, covariates: Sequence[str] | None, level: float
@@ -238,9 +254,31 @@ def _moving_speakers(sums: SpeakerSums) -> str | None:
                        "labels are permuted within themselves")) or None
 
 
-def _unlabelled(counted: pd.DataFrame) -> str | None:
-    left_out = counted[counted["status"] != "ok"]
-    if left_out.empty:
-        return None
-    return (f"{len(left_out)} of {len(counted)} groups with {int(left_out['n'].sum())} utterances "
-            "are unknown or insufficient and are compared with no other")
+class Judged(Protocol):
+    """A row of a group's report."""
+
+    @property
+    def group(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """Whether it is compared with others."""
+        ...
+
+
+def groups_left_out(rows: Iterable[Judged], where: str, floors: Floors) -> Iterator[LeftOut]:
+    """The groups that are compared with no other."""
+    reasons = {"insufficient": f"{floors}: compared with no other", "unknown": "no label"}
+    return (LeftOut("group", where, reasons[row.status], names=(row.group,))
+            for row in rows if row.status != "ok")
+
+
+def _utterances_left_out(rows: pd.DataFrame, where: str) -> Iterator[LeftOut]:
+    """Those without a label and those without a value."""
+    for lost, why in ((~rows["labelled"].astype(bool), "no label"),
+                      (rows["error"].notna(), "no value")):
+        names = rows.loc[lost, "utterance_id"].unique()
+        if len(names):
+            yield LeftOut("utterance", where, why, len(names), tuple(map(str, names[:NAMED])))

@@ -83,7 +83,7 @@ def determines(labels: Sequence[str] | pd.Series, rate: np.ndarray) -> bool:
     undefined. Of columns that only shift rates, fewer than ALPHA are taken for one that does
     (benchmarks/outcome_columns.py)."""
     table = pd.DataFrame({"label": np.asarray(labels, object), "rate": rate}).dropna()
-    table = table[table["label"] != UNKNOWN]
+    table = table[(table["label"] != UNKNOWN) & np.isfinite(table["rate"])]
     table = table.iloc[::max(1, -(-len(table) // MOST_UNITS))]
     names = table.groupby("label")["rate"].mean().sort_values(kind="stable").index
     if len(names) < 2:

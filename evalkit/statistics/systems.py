@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.alignment import Alignment, align
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.matched_pairs import (
@@ -24,15 +25,14 @@ from evalkit.statistics.sums import speaker_sums
 
 @dataclass(frozen=True)
 class SystemComparison:
-    """Systems ``a`` and ``b`` on the ``n`` utterances that both were measured on; ``n_dropped``
-    have a score of one only. ``difference`` is the rate of a minus the rate of b on the same
-    draws of speakers: it decides. ``matched_pairs`` needs alignments, ``sentences`` a count
-    metric; None where they do not apply."""
+    """Systems ``a`` and ``b`` on the ``n`` utterances that both were measured on; those that
+    have a score of one only are ``left_out``. ``difference`` is the rate of a minus the rate of b
+    on the same draws of speakers: it decides. ``matched_pairs`` needs alignments, ``sentences`` a
+    count metric; None where they do not apply."""
 
     a: str
     b: str
     n: int
-    n_dropped: int
     rate_a: Interval
     rate_b: Interval
     difference: Interval
@@ -40,6 +40,7 @@ class SystemComparison:
     sentences: PairedTest | None
     matched_pairs: MatchedPairs | None
     warnings: list[str]
+    left_out: list[LeftOut]
 
 
 def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("a", "b"), *,
@@ -58,15 +59,18 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
-    return SystemComparison(*names, len(common), dropped, rate_a, rate_b, difference,
+    lost = [LeftOut("utterance", f"{names[0]} against {names[1]}", "no score of one of the two",
+                    len(dropped), tuple(dropped[:NAMED]))] if len(dropped) else []
+    return SystemComparison(*names, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
-                            sentences, pairs, warnings)
+                            sentences, pairs, warnings, lost)
 
 
-def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, int]:
+def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, pd.Index]:
+    """The utterances that both have a score of, and those that one has."""
     ids = [pd.Index(side.loc[side["error"].isna(), "utterance_id"]) for side in (a, b)]
     common = ids[0].intersection(ids[1]).sort_values()
-    return common, len(ids[0].union(ids[1])) - len(common)
+    return common, ids[0].symmetric_difference(ids[1])
 
 
 def _errorless(side: pd.DataFrame, common: pd.Index) -> np.ndarray:

@@ -3,13 +3,14 @@ speakers, at one threshold for everybody."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import (
     FEWER_DRAWS,
@@ -26,7 +27,14 @@ from evalkit.statistics.detection_groups import (
     fairness,
 )
 from evalkit.statistics.grouping import look_alikes
-from evalkit.statistics.groups import FLOORS, Floors, Status, labelled, plain_data
+from evalkit.statistics.groups import (
+    FLOORS,
+    Floors,
+    Status,
+    groups_left_out,
+    labelled,
+    plain_data,
+)
 from evalkit.statistics.labels import UNKNOWN, labels_of
 
 
@@ -60,6 +68,7 @@ class VerificationReport:
     rows: list[VerificationRow]
     fairness: DetectionFairness | None
     warnings: list[str]
+    left_out: list[LeftOut]
 
     def to_dict(self) -> dict[str, Any]:
         """The report in JSON's types; an undefined number is None."""
@@ -92,16 +101,17 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     where = trials.iloc[0]
     return VerificationReport(
         tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold,
-        table_rows, fair, [*people.notes, *_left_out(table_rows, len(lost))])
+        table_rows, fair, people.notes, _left_out(table_rows, people, lost, by, floors))
 
 
 class _People(NamedTuple):
     """The group of every speaker, UNKNOWN where a column has no label or several; the speaker of
-    every utterance that has one; and what to know of them."""
+    every utterance that has one; what to know of them; and whose labels are several."""
 
     groups: dict[str, str]
     speakers: dict[str, str]
     notes: list[str]
+    several: list[str]
 
 
 def _people(utterances: pd.DataFrame, by: Sequence[str]) -> _People:
@@ -114,16 +124,13 @@ def _people(utterances: pd.DataFrame, by: Sequence[str]) -> _People:
     groups = {str(name): str(group)
               for name, group in labels["first"].mask(several, UNKNOWN).items()}
     notes = []
-    if several.any():
-        notes.append(f"{several.sum()} of {len(labels)} speakers have several labels, and count "
-                     "as unknown")
     if not known.all():
         notes.append(f"{(~known).sum()} utterances have no speaker id and count as speakers of "
                      "their own: intervals are too narrow where they share speakers")
     notes += [note for column in by
               if (note := look_alikes(column, labels_of(utterances[column])))]
     speakers = dict(zip(rows.loc[known, "utterance_id"], speaker[known], strict=True))
-    return _People(groups, speakers, notes)
+    return _People(groups, speakers, notes, sorted(map(str, labels.index[several])))
 
 
 def _row(group: str, rates: dict[str, DetectionInterval], n_failed: int, floors: Floors
@@ -132,15 +139,23 @@ def _row(group: str, rates: dict[str, DetectionInterval], n_failed: int, floors:
     enough = eer.n_speakers >= floors.speakers and eer.n_targets >= floors.utterances
     status: Status = ("unknown" if group == UNKNOWN else
                       "ok" if enough and eer.n_nontargets else "insufficient")
+    if not enough:
+        rates = {name: replace(rate, low=np.nan, high=np.nan,
+                               warning=rate.warning or f"too small: {floors}")
+                 for name, rate in rates.items()}
     return VerificationRow(group, status, eer.n_speakers, eer.n_targets, eer.n_nontargets,
                            n_failed, rates)
 
 
-def _left_out(rows: Sequence[VerificationRow], n_failed: int) -> Iterator[str]:
-    if n_failed:
-        yield (f"{n_failed} trials have no score, since an embedding is missing; they are in no "
-               "rate, and a group that lost many of its own may look better than it is")
-    left_out = [row for row in rows if row.status != "ok"]
-    if left_out:
-        yield (f"{len(left_out)} of {len(rows)} groups are unknown or insufficient and have part "
-               "in no comparison")
+def _left_out(rows: Sequence[VerificationRow], people: _People, lost: pd.DataFrame,
+              by: Sequence[str], floors: Floors) -> list[LeftOut]:
+    where = f"speaker verification by {', '.join(by)}"
+    found = list(groups_left_out(rows, where, floors))
+    if people.several:
+        found.append(LeftOut("speaker", where, "several labels: unknown", len(people.several),
+                             tuple(people.several)))
+    if len(lost):
+        found.append(LeftOut("trial", where, "no score, since an embedding is missing: in no rate, "
+                             "and a group that lost many may look better than it is", len(lost),
+                             tuple(lost["enroll_id"] + " and " + lost["test_id"])[:NAMED]))
+    return merged(found)

@@ -124,8 +124,6 @@ def _state(path: Path | str) -> tuple[Path, str]:
     """The path, and the digest of what is there now. What is no regular file is not opened."""
     path = Path(path)
     try:
-        if path.exists() and not path.is_file():
-            raise ManifestError(f"{path}: is no regular file; write the results into one")
         return path, f"sha256:{digest(path)}"
     except OSError as error:
         raise ManifestError(f"{path}: cannot read it: {error.strerror}") from error

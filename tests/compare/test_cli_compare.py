@@ -167,7 +167,7 @@ def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_
 def test_a_pipe_is_written_into(runs: Path) -> None:
     result = installed("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
     assert result.returncode == 0, result.stderr
-    assert json.JSONDecoder().raw_decode(result.stdout)[0]["schema"] == 2
+    assert json.JSONDecoder().raw_decode(result.stdout)[0]["schema"] == 3
 
 
 @pytest.mark.parametrize("change", [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.compare.baseline import Candidate
+from evalkit.cohorts.discovery import Settings, discover
+from evalkit.cohorts.finders.declared import Declared
+from evalkit.compare.baseline import Candidate, freeze
 from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
 from evalkit.compare.pairing import Pairing
@@ -20,7 +23,7 @@ from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.baseline import Baseline, Key
 from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.run import Normaliser
-from tests.worlds import FACTS, cell, other_way_round, planted
+from tests.worlds import FACTS, cell, make_run, make_world, other_way_round, planted
 
 QUICK = Resampling(draws=400)
 WORSE = {"better": "worse", "worse": "better"}
@@ -251,10 +254,47 @@ def test_what_is_new_is_a_note() -> None:
     found = gated(base, candidate._replace(scores=[*candidate.scores, more],
                                            utterances=candidate.utterances | {"new"}), {})
     assert found.exit_code == 0
-    assert found.notes == ["new metrics: 'pesq_wb'", "new utterances: 'new'"]
+    assert found.notes == []
+    assert {(item.what, item.why, item.names) for item in found.left_out} == {
+        ("metric", "only in the candidate", ("pesq_wb",)),
+        ("utterance", "only in the candidate", ("new",))}
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
     sides = planted(worse=(1, 1, 1.1))
     one, two = (gated(*sides, {"scope": "every place"}).to_dict() for _ in range(2))
     assert one == two
+
+
+@pytest.mark.parametrize("text", ["place=g1", "place=g1\u200b", "place = ｇ1", "place=\u00a0g1 "])
+def test_a_gate_takes_a_group_however_it_is_written(text: str) -> None:
+    base, candidate = planted()
+    pairing = Pairing(base, candidate)
+    scopes = list(KINDS["group"].groups(pairing, pairing.keys[0], parse_scope(text)))
+    assert scopes == [Scope("group", "place", "g1")]
+
+
+@pytest.mark.parametrize("ages", [
+    [1e308, -1e308], [5e-324, 1e308], [2**62, -2**62], ["nan", "1e308"],
+    [i / 90 * 1e308 for i in range(-90, 90)]], ids=str)
+def test_huge_metadata_is_frozen_and_searched(tmp_path: Path, ages: list[object]) -> None:
+    world = make_world()
+    of_speakers = {name: ages[i % len(ages)]
+                   for i, name in enumerate(sorted(world.rows["speaker_id"].unique()))}
+    age = world.utterances["speaker_id"].map(of_speakers)
+    run = make_run(tmp_path, world._replace(utterances=world.utterances.assign(age=age)))
+    frozen = freeze(run)
+    assert len(frozen.groups("age")) == (4 if len(ages) > 2 else 2)
+    found = discover(run, finders=[Declared()], settings=Settings(shuffles=0)).findings
+    assert set(found.columns.get("age", ["1e308", "unknown"])) == set(frozen.groups("age"))
+
+
+def test_columns_that_a_baseline_does_not_group_by_are_named(tmp_path: Path) -> None:
+    world = make_world()
+    n = len(world.utterances)
+    facts = world.utterances.assign(wer=0.5, name=[f"n{i}" for i in range(n)],
+                                    age=[f"{i % 40}.0" for i in range(n)])
+    frozen = freeze(make_run(tmp_path, world._replace(utterances=facts)))
+    assert {name: item.why for item in frozen.left_out for name in item.names} == {
+        "wer": "named like a metric", "name": "more than 50 groups"}
+    assert len(frozen.groups("age")) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import welch
 
-from evalkit.audio import active_power, decibel
+from evalkit.audio import active_power, decibel, levels
 from evalkit.conditions.noise import HEADROOM, Noise
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Utterance
+from evalkit.metrics.si_sdr import si_sdr
 from evalkit.recordings.reading import load
 from evalkit.store.manifest import read_manifest
 
@@ -220,3 +222,66 @@ def test_real_speech_in_real_noise(real_data: Path) -> None:
         noisy = noise.apply(clean, Utterance(path.stem))
         turned_down = float(np.abs(noisy.samples).max()) > HEADROOM - 1e-4
         assert turned_down or ratio(clean, noisy) == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.parametrize("offset", [0.3, -0.1, 0.01])
+def test_an_offset_of_the_speech_changes_no_noise(babble: Noise, folder: Path,
+                                                  offset: float) -> None:
+    clean = speech(level=0.005)
+    shifted = Audio(clean.samples + np.float32(offset), RATE)
+    for noise in (babble, Noise("recorded", 5, folder), Noise("stationary", 5)):
+        added = noise.apply(clean, UTTERANCE).samples - clean.samples
+        with_offset = noise.apply(shifted, UTTERANCE).samples - shifted.samples
+        np.testing.assert_allclose(with_offset, added, atol=2e-6)
+        scores = [si_sdr(clean.samples, heard.samples) for heard in (
+            noise.apply(clean, UTTERANCE), noise.apply(shifted, UTTERANCE))]
+        assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+@given(offset=st.floats(-0.5, 0.5), gain=st.floats(0.01, 0.3))
+@settings(max_examples=25, deadline=None)
+def test_levels_do_not_know_of_an_offset(offset: float, gain: float) -> None:
+    quiet = speech(level=gain)
+    moved = Audio(quiet.samples + np.float32(offset), RATE)
+    assert decibel(active_power(moved)) == pytest.approx(decibel(active_power(quiet)), abs=0.01)
+    assert levels(moved).level_dbfs == pytest.approx(levels(quiet).level_dbfs, abs=0.01)
+    mean = float(quiet.samples.mean(dtype=np.float64))
+    assert levels(moved).dc == pytest.approx(mean + offset, abs=1e-6)
+
+
+def test_an_offset_of_the_noise_is_taken_off(tmp_path: Path) -> None:
+    hum = speech(3.0, seed=3).samples
+    added = []
+    for offset in (0.0, 0.4):
+        soundfile.write(tmp_path / "a.wav", hum + offset, RATE, "FLOAT")
+        clean = speech(level=0.005)
+        added.append(Noise("recorded", 5, tmp_path).apply(clean, UTTERANCE).samples
+                     - clean.samples)
+    assert abs(added[1].mean()) < 1e-6
+    np.testing.assert_allclose(added[0], added[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, -1.0])
+def test_an_offset_alone_is_silence(tmp_path: Path, value: float) -> None:
+    constant = np.full(RATE, value, np.float32)
+    with pytest.raises(UtteranceError, match="SilentSpeech"):
+        Noise("stationary", 5).apply(Audio(constant, RATE), UTTERANCE)
+    soundfile.write(tmp_path / "a.wav", constant, RATE, "FLOAT")
+    with pytest.raises(UtteranceError, match="SilentNoise"):
+        Noise("recorded", 5, tmp_path).apply(speech(), UTTERANCE)
+    assert levels(Audio(constant, RATE)).level_dbfs == -math.inf
+
+
+@pytest.mark.parametrize(("name", "why"), [("cut.wav", "can be read of"), ("pipe.wav", "a pipe"),
+                                           ("empty.wav", "no samples"), ("old.raw", "Format")])
+def test_noise_that_is_not_whole_is_refused_before_the_run(folder: Path, name: str,
+                                                           why: str) -> None:
+    if name == "pipe.wav":
+        os.mkfifo(folder / name)
+    elif name == "empty.wav":
+        soundfile.write(folder / name, np.zeros(0), RATE)
+    else:
+        data = (folder / "a.wav").read_bytes()
+        (folder / name).write_bytes(data[:30_000] if name == "cut.wav" else data[100:30_000])
+    with pytest.raises(ConfigError, match=f"{name}.*{why}.*repair or remove it"):
+        Noise("recorded", 5, folder)

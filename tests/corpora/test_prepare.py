@@ -32,6 +32,15 @@ def recording(path: Path, seconds: float = 1.0) -> None:
     soundfile.write(path, np.zeros(round(8000 * seconds)), 8000)
 
 
+def dropped(prepared: Prepared) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The names that were left out by kind and file."""
+    names: dict[tuple[str, str], tuple[str, ...]] = {}
+    for item in prepared.left_out:
+        key = (item.what, Path(item.where).name)
+        names[key] = names.get(key, ()) + item.names
+    return names
+
+
 def utterances(prepared: Prepared) -> dict[str, Utterance]:
     manifest = read_manifest(prepared.manifest, outside=True)
     assert not manifest.problems
@@ -64,7 +73,7 @@ def test_kaldi_without_segments(tmp_path: Path) -> None:
           text="a HELLO THERE\n", utt2spk="a s1\nb s1\n", spk2gender="s1 f\n", spk2age="s1 41\n")
     prepared = prepare("kaldi", tmp_path, tmp_path / "m.jsonl")
     assert set(prepared.left_out) == {
-        LeftOut("utterance", str(tmp_path), "its entry in wav.scp is a command, which is not run",
+        LeftOut("utterance", str(tmp_path / "wav.scp"), "its entry is a command, which is not run",
                 names=("b",)),
         LeftOut("recording", str(tmp_path), "no such file", names=("c",))}
     assert utterances(prepared) == {"a": Utterance(
@@ -84,6 +93,39 @@ def test_kaldi_segments(tmp_path: Path) -> None:
     found = utterances(prepared)
     assert (found["u1"].offset, found["u1"].duration) == (0.5, 1.25)
     assert found["u2"].text == ""
+
+
+def test_kaldi_names_every_key_that_cannot_be_used(tmp_path: Path) -> None:
+    for name in ("r", "x", "y", "z"):
+        recording(tmp_path / f"{name}.wav", 5)
+    files(tmp_path, wav_dot_scp="r r.wav\nx x.wav\nx y.wav\nz z.wav\n",
+          text="u1 ONE\nu2 TWO\nu3 THREE\nu3 DREI\nu4 FOUR\nu5 FIVE\nu5 FIVE\nu7 G\ngone GONE\n",
+          utt2spk="u1 s\nu2 s\nu4 s\nu4 t\nu5 t\nu6 t\nu7 t\nlost t\n",
+          segments="u1 r 0.0 2.0 0\nu2 r 0.0 2.0 1\nu3 r 0 1\nu4 r 0 1\nu5 r 1 -1\nu6 x 0 1\n"
+                   "u7 r 0 1\nu7 r 1 2\nu8 r 0 1 A x\n",
+          spk2gender="s f\ns m\nt f\n", spk2age="s 41\nt 20\nt 30\n")
+    prepared = prepare("kaldi", tmp_path, tmp_path / "m.jsonl")
+    found = utterances(prepared)
+    assert set(found) == {"u1", "u5"}
+    assert (found["u5"].offset, found["u5"].duration) == (1.0, None)
+    assert found["u1"].metadata == {"gender": None, "age": "41"}
+    assert found["u5"].metadata == {"gender": "female", "age": None}
+    assert dropped(prepared) == {
+        ("utterance", "segments"): ("u2", "u7", "u8"), ("utterance", "text"): ("u3", "gone"),
+        ("utterance", "utt2spk"): ("u4", "lost"), ("utterance", "wav.scp"): ("u6",),
+        ("recording", "wav.scp"): ("z",), ("cell", "spk2gender"): ("s",),
+        ("cell", "spk2age"): ("t",)}
+    assert "another channel" in next(item.why for item in prepared.left_out if "u2" in item.names)
+
+
+def test_librispeech_names_an_utterance_of_several_texts(tmp_path: Path) -> None:
+    files(tmp_path / "1" / "2", **{"1-2_dot_trans_dot_txt": "1-2-0 ONE\n1-2-0 TWO\n"})
+    files(tmp_path / "1" / "3", **{"1-3_dot_trans_dot_txt": "1-2-0 THREE\n"})
+    recording(tmp_path / "1" / "2" / "1-2-0.flac")
+    prepared = prepare("librispeech", tmp_path, tmp_path / "m.jsonl")
+    assert utterances(prepared)["1-2-0"].text == "ONE"
+    assert dropped(prepared) == {("cell", "1-2.trans.txt"): ("1-2-0",),
+                                 ("cell", "1-3.trans.txt"): ("1-2-0",)}
 
 
 HEADER = "client_id\tpath\tsentence\tage\tgender\taccents\tlocale\n"
@@ -127,6 +169,49 @@ def test_table(tmp_path: Path, suffix: str, separator: str) -> None:
     assert found["2"] == Utterance("2", metadata={"postcode": "12345", "north": -3, "note": None})
 
 
+def test_rows_that_do_not_fit_are_left_out_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('id,text,speaker,gender\nu1,"yes, off",s1,f\n'
+                    "u2,yes, please turn it off,s2,m\nu3,no\n\nu4,,s2,m\n")
+    prepared = prepare("table", path, tmp_path / "m.jsonl")
+    assert {u.id: (u.text, u.speaker) for u in utterances(prepared).values()} == {
+        "u1": ("yes, off", "s1"), "u4": (None, "s2")}
+    assert prepared.left_out == (LeftOut(
+        "row", str(path), "has more or fewer cells than there are columns", 2,
+        ("row 2", "row 3")),)
+
+
+def test_a_tsv_has_no_quoting(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text('id\ttext\nu1\t"He said\nu2\tno" again\nu3\t"all"\nu4\ta\tb\n')
+    prepared = prepare("table", path, tmp_path / "m.jsonl")
+    assert {u.id: u.text for u in utterances(prepared).values()} == {
+        "u1": '"He said', "u2": 'no" again', "u3": '"all"'}
+    assert dropped(prepared) == {("row", "t.tsv"): ("row 4",)}
+
+
+def test_columns_that_take_no_part_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,text,,said\nu1,typed,7,heard\n")
+    prepared = prepare("table", path, tmp_path / "m.jsonl", {"text": "said"})
+    assert utterances(prepared)["u1"] == Utterance("u1", text="heard")
+    assert [(item.what, item.names, item.why) for item in prepared.left_out] == [
+        ("column", (), "has no name"),
+        ("column", ("text",), "the text of an utterance is in the column 'said'")]
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("id,text,text\nu1,a,b\n", "2 columns are called 'text'"),
+    ("id,,\nu1,a,b\n", "2 columns are called ''"),
+    ('id,text\nu1,"open\nu2,b\nu3,c\n', r"t\.csv: not a table: .* line 4"),
+    ('id,text\nu1,"a" b\n', r"t\.csv: not a table: .* line 2"),
+    ("id,audio\nu1,a.wav\nu2,b.wav\n", r"none of its 2 recordings is there, such as .*a\.wav")])
+def test_tables_that_cannot_be_read_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ManifestError, match=message):
+        prepare("table", tmp_path / "t.csv", tmp_path / "m.jsonl")
+
+
 @pytest.mark.parametrize(("kind", "options", "error", "message"), [
     ("tabel", {}, PluginError, "did you mean 'table'"),
     ("librispeech", {"subset": "dev"}, ConfigError, "subset"),
@@ -165,8 +250,9 @@ def test_what_was_left_out_is_counted() -> None:
     gone = LeftOut("recording", "corpus", "no such file")
     left_out = tuple(merged(replace(gone, names=(f"u{n}",)) for n in range(8)))
     lines = Prepared(Path("m.jsonl"), 2, 1, left_out, outside=False).describe().splitlines()
-    assert lines == ["m.jsonl: 2 utterances of 1 speakers",
-                     "corpus: 8 recordings left out: no such file (u0, u1, u2, u3, u4, …)"]
+    assert lines == ["m.jsonl: 2 utterances of 1 speaker",
+                     "left out: corpus: 8 recordings left out: no such file "
+                     "(u0, u1, u2, u3, u4, …)"]
 
 
 @pytest.mark.parametrize(("given", "canonical"), [

@@ -63,7 +63,7 @@ def recognition() -> RecognitionResults:
         "cohorts": {"rule": {}, "on_dev": [], "outlines": {
             HOSTILE: outline | {"bbox": NORTH}, "south": outline | {"bbox": SPLIT}}},
         "splits": dict.fromkeys(("general", "adaptation", "selection", "test"), size),
-        "tried": [], "trials": {}, "wall_seconds": 1.0})
+        "tried": [], "trials": {}, "left_out": [], "wall_seconds": 1.0})
 
 
 def verification() -> VerificationResults:
@@ -88,7 +88,7 @@ def verification() -> VerificationResults:
                "age=adult": changed(0.05, 0.05), "gap:age": changed(0.1, 0.07),
                "deviation:age": changed(0.05, 0.035)}
     return VerificationResults.model_validate({
-        "kind": "verification", "config": {}, "splits": [], "failed": [], "n_trials": 99,
+        "kind": "verification", "config": {}, "splits": [], "left_out": [], "n_trials": 99,
         "arms": {"none": {"seeds": [seed(0.1)], "changes": {}},
                  "arw_pw": {"seeds": [seed(0.06), seed(0.08)], "changes": {"none": changes}}}})
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
 from evalkit.core.text import count, number, printable, short
 from evalkit.core.types import Fact
 from evalkit.report import summary
@@ -266,8 +267,11 @@ def test_what_was_run_is_counted(fake_run: FakeRun) -> None:
     assert plain(summary.what_was_run(fake_run.record(), fake_run.headline())) == (
         "2 pipelines were run on 18 utterances of 9 speakers from the corpus accents, under 2 "
         "conditions.")
-    assert plain(summary.what_failed(0, [])) == "Nothing failed, and nothing was left out."
-    assert "1 measurement failed" in plain(summary.what_failed(1, []))
+    assert plain(summary.what_was_left_out([])) == "Nothing failed, and nothing was left out."
+    assert plain(summary.what_was_left_out([
+        LeftOut("row", "m.jsonl", "no id", 2), LeftOut("row", "m.jsonl", "not JSON"),
+        LeftOut("hypothesis", "h.jsonl", "no such utterance", 1200)])) == (
+            "Left out of some part: 3 rows and 1,200 hypotheses; what, where and why.")
 
 
 def test_a_title_within_a_sentence() -> None:

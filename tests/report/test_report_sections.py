@@ -31,8 +31,9 @@ def test_the_navigation_is_that_of_the_sections(written: tuple[FakeRun, Path]) -
     known = {section.id for section in SECTIONS}
     assert [name for name in shown if name in known] == [
         "results", "groups", "significance", "examples", "definitions"]
+    assert shown[-2:] == ["left-out", "definitions"]
     assert [a["href"] for a in page.of("a") if (a["href"] or "")[1:] in shown] == [
-        f"#{name}" for name in shown]
+        "#left-out", *(f"#{name}" for name in shown)]
 
 
 @pytest.mark.usefixtures("outside")
@@ -44,7 +45,8 @@ def test_a_section_of_another_package_is_text_everywhere(fake_run: FakeRun, tmp_
     fake_run.info["metrics"]["hypothesis_length"] = Fact("words", None, "Words")
     brief = tmp_path / "summary.md"
     page = Page(write_report(fake_run.write(), tmp_path / "out", markdown=brief))
-    assert [attrs["id"] for attrs in page.of("section")][-2:] == ["outside-words", "definitions"]
+    assert [attrs["id"] for attrs in page.of("section")][-3:] == [
+        "outside-words", "left-out", "definitions"]
     assert len(page.of("script")) == 1
     assert page.text.count("<script>alert('outside')</script>") >= 8
     assert "<b>" in page.text  # the sentence of the summary, too

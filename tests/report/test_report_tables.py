@@ -20,7 +20,7 @@ from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact
 from evalkit.report.page import write_report
 from evalkit.report.sections.examples import changed_rows, rank
-from evalkit.report.sections.significance import pairs
+from evalkit.report.sections.significance import comparisons, pairs
 from evalkit.report.sections.versions import versions
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts, to_csv
@@ -111,8 +111,11 @@ def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> Non
 
 def test_pairs_say_what_the_comparison_says(written: tuple[FakeRun, Path]) -> None:
     run = written[0]
-    table = pairs(run.table(), run.headline())
+    table = pairs(comparisons(run.table(), run.headline()), run.headline())
     assert [row.cells["metric"].text for row in table.rows].count("Word error rate") == 2
+    marks = {row.cells["better"].text for row in table.rows
+             if not (row.cells["p"].value or 0) < 0.05}
+    assert marks == {"may be chance"}
     rows = run.table().query("metric == 'wer' and condition == 'clean'")
     a, b = (rows[rows["pipeline"] == name] for name in ("rnnoise", "plain"))
     difference = compare_systems(a, b, fact=run.headline().facts["wer"]).difference
@@ -125,7 +128,7 @@ def test_pairs_say_what_the_comparison_says(written: tuple[FakeRun, Path]) -> No
 
 def test_one_pipeline_has_no_pairs(tmp_path: Path) -> None:
     run = FakeRun(tmp_path / "run", tmp_path, ["plain"])
-    assert not pairs(run.table(), run.headline()).rows
+    assert not pairs(comparisons(run.table(), run.headline()), run.headline()).rows
 
 
 # The most changed
@@ -162,7 +165,7 @@ def two_versions(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_versions_stand_side_by_side(two_versions: tuple[Path, Path]) -> None:
-    table = versions([RunFolder(path) for path in two_versions])
+    table = versions([RunFolder(path) for path in two_versions]).tables[0]
     assert [column.title for column in table.columns[3:6]] == ["v1", "v2", "Change"]
     rows = {tuple(row.cells[key].text for key in ("metric", "pipeline", "condition")): row.cells
             for row in table.rows}
@@ -188,7 +191,7 @@ def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], t
 
 
 def test_the_same_name_twice_is_numbered(two_versions: tuple[Path, Path]) -> None:
-    table = versions([RunFolder(two_versions[0]), RunFolder(two_versions[0])])
+    table = versions([RunFolder(two_versions[0]), RunFolder(two_versions[0])]).tables[0]
     assert [column.title for column in table.columns[3:5]] == ["1. v1", "2. v1"]
 
 

@@ -11,7 +11,6 @@ from evalkit.report.headline import read_headline
 from evalkit.report.page import write_report
 from evalkit.report.verification import VerificationByGroup, by_group, tradeoffs
 from evalkit.run.record import _failures
-from evalkit.store.documents.run import Failure
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import Page
 from tests.worlds import FakeRun
@@ -51,8 +50,8 @@ def test_groups_too_small_are_shown_and_compared_with_none(fake_run: FakeRun) ->
     shown = errors_of(fake_run.write(), "accent")
     assert shown is not None and not shown.fairness.rows
     assert {row.cells["status"].text for row in shown.errors.rows} == {"insufficient"}
-    assert shown.notes == ["3 of 3 groups are unknown or insufficient and have part in no "
-                           "comparison"]
+    assert {(item.what, item.n) for item in shown.left_out} == {("group", 3)}
+    assert all(row.cells["miss"].detail == "" for row in shown.errors.rows)
 
 
 def test_every_condition_has_its_trade_off(fake_run: FakeRun) -> None:
@@ -86,14 +85,13 @@ def test_trials_without_a_score_are_failures(fake_run: FakeRun, tmp_path: Path) 
         row["score"] = None
     folder = fake_run.write()
     run = RunFolder(folder)
-    failures = _failures(run.scores(), run.trials()).to_dict("records")
-    assert failures == [{"pipeline": "plain", "condition": "clean", "metric": "eer",
-                         "kind": "NoScore", "n": 7}]
-    fake_run.summary().model_copy(update={
-        "failures": [Failure.model_validate(row) for row in failures]}).write(
-            folder / "summary.json")
+    failures = _failures(run.scores(), run.trials(), run.record().metrics)
+    found = failures[0]
+    assert (len(failures), found.metrics, found.kind, found.n) == (1, ["eer"], "NoScore", 7)
+    assert len(found.names) == 5 and " and " in found.names[0]
+    fake_run.summary().model_copy(update={"failures": failures}).write(folder / "summary.json")
     page = Page(write_report(folder, tmp_path / "report"))
-    assert "7 measurements failed" in page.text and "NoScore" in page.text
+    assert f"7 of {found.of} failed" in page.text and "NoScore" in page.text
     with (tmp_path / "report" / "tables" / "verification.csv").open(encoding="utf-8") as file:
         assert sum(int(row["Failed"]) for row in csv.DictReader(file)) == 5  # of one accent
 

@@ -19,6 +19,7 @@ from evalkit.core.errors import RunError
 from evalkit.run import halving
 from evalkit.run.runner import Work, run
 from evalkit.store.runfolder import RunFolder
+from tests.conftest import installed
 from tests.run.runs import config, tables
 
 pytestmark = pytest.mark.usefixtures("outside")
@@ -203,3 +204,14 @@ def test_workers_end_with_their_parent(going: Any, what: str) -> None:
     at_work.process.kill()
     assert len(at_work.children) >= 1
     assert not psutil.wait_procs(at_work.children, timeout=5)[1]
+
+
+def test_score_minds_its_metrics_too(tiny_corpus: Path, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.tsv"
+    heard.write_text("".join(f"u{index}\ton on\n" for index in range(12)))
+    words = ("score", "-m", tiny_corpus, "-y", heard, "-o", tmp_path / "run", "--metric",
+             "lethal", "--metric", "wer")
+    result = installed(*words)
+    assert result.returncode == 0, result.stderr
+    assert errors(RunFolder(tmp_path / "run"), "lethal") == {
+        "u5": "Crashed: the process that worked on this utterance died (SIGKILL)"}

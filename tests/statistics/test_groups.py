@@ -61,7 +61,12 @@ def test_table(tables):
     assert report.fairness.worst_group == "c"
     assert report.fairness.tests["welch"].p_value < 0.05
     assert report.adjusted.covariates == ("duration", "log reference words")
-    assert any("2 of 5 groups" in w for w in report.warnings)
+    assert {(item.what, item.n) for item in report.left_out} >= {("group", 1)}
+    small = [row for row in report.rows if row.status != "ok"]
+    assert sorted(name for item in report.left_out if item.what == "group"
+                  for name in item.names) == sorted(row.group for row in small)
+    assert all(np.isnan([row.value.low, row.value.high]).all() for row in small
+               if row.status == "insufficient")
 
 
 def test_report_is_json_and_repeats_itself(tables):

@@ -52,14 +52,17 @@ def test_small_groups_have_part_in_no_comparison() -> None:
     assert {row.group: row.status for row in report.rows} == {
         "north, left": "insufficient", "south, left": "insufficient", "unknown": "unknown"}
     assert report.fairness is None
-    assert report.warnings[0].startswith("3 of 3 groups")
+    assert [(item.what, item.n, item.why) for item in report.left_out] == [
+        ("group", 2, "fewer than 5 speakers or 30 utterances: compared with no other"),
+        ("group", 1, "no label")]
 
 
 def test_a_speaker_of_two_labels_is_of_none() -> None:
     trials, utterances = corpus()
     utterances.loc[0, "region"] = "south"
     report = verification_table(trials, utterances, ["region"], resampling=FEW)
-    assert "1 of 24 speakers have several labels" in report.warnings[0]
+    assert ("speaker", 1, "several labels: unknown") in {
+        (item.what, item.n, item.why) for item in report.left_out}
     assert {row.group: row.n_speakers for row in report.rows} == {
         "south": 8, "north": 7, "unknown": 9}
 
@@ -91,7 +94,7 @@ def test_what_has_no_score_is_counted_for_its_group() -> None:
                                 ["region"], resampling=FEW)
     counted = {row.group: row.n_failed for row in report.rows}
     assert counted == {"south": lost.sum(), "north": 0, "unknown": 0}
-    assert report.warnings[0].startswith(f"{lost.sum()} trials have no score")
+    assert ("trial", lost.sum()) in {(i.what, i.n) for i in report.left_out}
     gone = verification_table(trials.assign(score=trials["score"].mask(south)), utterances,
                               ["region"], resampling=FEW)
     row = next(row for row in gone.rows if row.group == "south")

@@ -188,7 +188,7 @@ def test_a_text_may_begin_like_something_else() -> None:
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        with pytest.raises(ManifestError, match="is no regular file"):
+        with pytest.raises(ManifestError, match=r"is .*, not a file"):
             _ = Hypotheses(path).ids
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.files import regular
+from evalkit.core.ledger import LeftOut
 
 GENDERS = {"f": "female", "female": "female", "female_feminine": "female",
            "m": "male", "male": "male", "male_masculine": "male"}
@@ -34,24 +36,62 @@ def seconds(text: str | None) -> float | None:
     return value if text else None
 
 
-def read_rows(path: Path, **dialect: Any) -> Iterator[Row]:
-    """The rows of a delimited file with a line of column names. ``dialect`` is csv.reader's.
-    Raises ManifestError naming the file."""
+def read_rows(path: Path, *, tabs: bool) -> Iterator[Row | LeftOut]:
+    """The rows of a table with a line of column names. Cells are between ``tabs``, as they are,
+    or between commas, where quotes may enclose them. A row of more or fewer cells than there are
+    columns is left out, and so is a column without a name. Raises ManifestError naming the file
+    for two columns of one name, and for a quote that is never closed."""
+    rows = _cells(path, tabs)
+    header = next(rows, [])
+    twice = [name for name, n in Counter(header).items() if n > 1]
+    if twice:
+        raise ManifestError(f"{path}: {header.count(twice[0])} columns are called {twice[0]!r}; "
+                            "rename or remove all but one")
+    if "" in header:
+        yield LeftOut("column", str(path), "has no name")
+    for number, row in enumerate(rows, 1):
+        if len(row) == len(header):
+            cells = dict(zip(header, row, strict=True))
+            yield {column: cell or None for column, cell in cells.items() if column}
+        else:
+            yield LeftOut("row", str(path), "has more or fewer cells than there are columns",
+                          names=(f"row {number}",))
+
+
+def _cells(path: Path, tabs: bool) -> Iterator[list[str]]:
+    """Every row that is not empty."""
+    reader = (csv.reader(read_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else
+              csv.reader(read_lines(path), strict=True))
     try:
-        for row in csv.DictReader(read_lines(path), restkey="", **dialect):
-            row.pop("", None)
-            yield {column: value or None for column, value in row.items()}
+        yield from filter(None, reader)
     except csv.Error as error:
-        raise ManifestError(f"{path}: not a table: {error}") from error
+        raise ManifestError(f"{path}: not a table: {error}, on line {reader.line_num} or before; "
+                            "in CSV a quote encloses a whole cell and is doubled within it"
+                            ) from error
 
 
-def read_pairs(path: Path, *, optional: bool = False) -> dict[str, str]:
+@dataclass(frozen=True)
+class Pairs:
+    """A file of keys and values. ``twice`` are the keys that stand there with several values, of
+    which none can be chosen."""
+
+    path: Path
+    values: dict[str, str]
+    twice: frozenset[str]
+
+
+def read_pairs(path: Path, *, optional: bool = False) -> Pairs:
     """Lines of a key, a space and a value; nothing where an ``optional`` file does not exist.
     Raises ManifestError naming the file."""
-    if optional and not path.exists():
-        return {}
-    split = (line.strip().split(maxsplit=1) for line in read_lines(path) if line.strip())
-    return {key: "".join(value) for key, *value in split}
+    values: dict[str, str] = {}
+    twice: set[str] = set()
+    lines: Sequence[str] = () if optional and not path.exists() else list(read_lines(path))
+    for line in filter(str.strip, lines):
+        key, *rest = line.strip().split(maxsplit=1)
+        value = "".join(rest)
+        if values.setdefault(key, value) != value:
+            twice.add(key)
+    return Pairs(path, values, frozenset(twice))
 
 
 def read_lines(path: Path) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,10 @@ def common_voice(source: Path) -> Iterator[Utterance | LeftOut]:
     """The clips of the TSV ``source``, or of validated.tsv where it is a folder. The speaker is
     the client id."""
     path = source / "validated.tsv" if source.is_dir() else source
-    for row in read_rows(path, delimiter="\t", quoting=csv.QUOTE_NONE):
+    for row in read_rows(path, tabs=True):
+        if isinstance(row, LeftOut):
+            yield row
+            continue
         clip = row.get("path")
         if not clip:
             yield LeftOut("row", str(path), "names no clip",

@@ -15,7 +15,11 @@ def librispeech(source: Path) -> Iterator[Utterance | LeftOut]:
     genders = _genders(source)
     texts: dict[str, str] = {}
     for transcript in sorted(source.rglob("*.trans.txt")):
-        texts |= read_pairs(transcript)
+        pairs = read_pairs(transcript)
+        for name in sorted(pairs.twice | (pairs.values.keys() & texts.keys())):
+            yield LeftOut("cell", str(transcript), "the text of an utterance that has several, of "
+                          "which the first is used", names=(name,))
+        texts = pairs.values | texts
     for audio in sorted(source.rglob("*.flac")):
         speaker, _, rest = audio.stem.partition("-")
         yield Utterance(audio.stem, audio, speaker, texts.pop(audio.stem, None), metadata={

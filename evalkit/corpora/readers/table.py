@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,19 +26,28 @@ def table(source: Path, **columns: str) -> Iterator[Utterance | LeftOut]:
     """
     if unknown := sorted(set(columns) - set(FIELDS)):
         raise ValueError(f"{unknown[0]!r} is no field of an utterance; {offer(unknown[0], FIELDS)}")
-    rows = list(read_rows(source, delimiter="\t" if source.suffix.lower() == ".tsv" else ","))
+    return _read(source, columns)
+
+
+def _read(source: Path, columns: Mapping[str, str]) -> Iterator[Utterance | LeftOut]:
+    items = list(read_rows(source, tabs=source.suffix.lower() == ".tsv"))
+    yield from (item for item in items if isinstance(item, LeftOut))
+    rows = [item for item in items if not isinstance(item, LeftOut)]
     for field in ("id", *columns):
         if rows and columns.get(field, field) not in rows[0]:
             name = columns.get(field, field)
             raise ManifestError(f"{source}: no column {name!r} for {field}; "
                                 f"{offer(name, rows[0], 'it has')}")
-    return _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
+    yield from _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
 
 
 def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
                 ) -> Iterator[Utterance | LeftOut]:
-    metadata = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
-    numeric = [all(_NUMBER.fullmatch(row[column] or "0") for row in rows) for column in metadata]
+    others = [column for column in (rows[0] if rows else ()) if column not in columns.values()]
+    for column in sorted(set(others) & set(columns)):
+        yield LeftOut("column", str(source), f"the {column} of an utterance is in the column "
+                      f"{columns[column]!r}", names=(column,))
+    is_number = _numeric(rows, [column for column in others if column not in columns])
     for number, row in enumerate(rows, 1):
         fields = {field: row.get(column) for field, column in columns.items()}
         try:
@@ -47,9 +56,14 @@ def _utterances(source: Path, rows: list[Row], columns: Mapping[str, str]
             yield LeftOut("row", str(source), str(error),
                           names=(fields["id"] or f"row {number}",))
             continue
-        yield replace(utterance, metadata={
-            column: _value(row[column], is_number)
-            for column, is_number in zip(metadata, numeric, strict=True)})
+        yield replace(utterance, metadata={column: _value(row[column], numeric)
+                                           for column, numeric in is_number.items()})
+
+
+def _numeric(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, bool]:
+    """Whether all values of each column are numbers."""
+    return {column: all(_NUMBER.fullmatch(row[column] or "0") for row in rows)
+            for column in columns}
 
 
 def _utterance(source: Path, fields: Mapping[str, str | None]) -> Utterance:

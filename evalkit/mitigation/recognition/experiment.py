@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import torch
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import create
 from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.recognition.cohorts import FoundCohorts, find_cohorts
@@ -187,7 +188,16 @@ def _results(config: RecognitionConfig, prepared: _Prepared, scores: pd.DataFram
         trials={trial.name: TrialKey(arm=trial.arm.name, strength=trial.strength, seed=trial.seed)
                 for trial in prepared.trials},
         recommended=best, conclusion=conclude(recommended_arm, fixed.targets),
-        wall_seconds=perf_counter() - started)
+        left_out=merged(_untested(config, prepared)), wall_seconds=perf_counter() - started)
+
+
+def _untested(config: RecognitionConfig, prepared: _Prepared) -> Iterator[LeftOut]:
+    """Cohorts of dev that no test speaker is in."""
+    of = prepared.cohorts.of
+    tested = {of[recording.utterance.id] for recording in prepared.speech.test}
+    for cohort in prepared.cohorts.on_dev:
+        if cohort.cohort not in tested:
+            yield LeftOut("cohort", str(config.test), "no speaker of it", names=(cohort.cohort,))
 
 
 def _splits(setting: Setting, speech: Speech) -> RecognitionSplits:

@@ -14,6 +14,7 @@ import pandas as pd
 from evalkit import audio
 from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
 from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.core.types import Utterance
 from evalkit.recordings.reading import load
@@ -107,6 +108,14 @@ def first_utterances(manifest: Path, most: int, path: Path, *, outside: bool = F
     path.parent.mkdir(parents=True, exist_ok=True)
     write_manifest(path, rows)
     return path
+
+
+def beyond_first(manifest: Path, most: int, *, outside: bool = False) -> LeftOut | None:
+    """The utterances that ``first_utterances`` does not take, None where it takes all."""
+    counts = Counter(utterance.speaker for utterance in _read(manifest, outside))
+    n = sum(max(0, count - most) for count in counts.values())
+    return LeftOut("utterance", str(manifest), f"beyond the first {most} of its speaker", n
+                   ) if n else None
 
 
 def _read(manifest: Path, outside: bool) -> Sequence[Utterance]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.config import Plugin
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.protocols import Trainable
 from evalkit.mitigation.trainable import load_trainable
 from evalkit.mitigation.verification.arm_training import (
@@ -23,6 +24,7 @@ from evalkit.mitigation.verification.arm_training import (
 from evalkit.mitigation.verification.config import VerificationConfig
 from evalkit.mitigation.verification.data import (
     EncoderData,
+    beyond_first,
     embedded,
     first_utterances,
     waveforms,
@@ -69,7 +71,7 @@ def run_verification(config: VerificationConfig, out: Path, *, say: Say = lambda
     test = _Test.of(setup)
     results = VerificationResults(
         config=config.model_dump(mode="json"), splits=_speaker_counts(setup),
-        failed=sorted(setup.data.table["utterance_id"][setup.data.failed]),
+        left_out=merged(_left_out(setup)),
         n_trials=len(test.trials), arms=_arm_results(setup, test, out, say))
     MitigationResults(results=results).write(out / "results.json")
     return out / "results.json"
@@ -87,6 +89,21 @@ def _setup(config: VerificationConfig, out: Path, work: Work, say: Say) -> Setup
     data.labels(config.label_column)  # refuses a column that is not there before training
     network = whole.module if whole else identity_head(data.x.shape[1])
     return Setup(config, data, splits, EmbeddingModel(network))
+
+
+def _left_out(setup: Setup) -> Iterator[LeftOut]:
+    config, data = setup.config, setup.data
+    for manifest in filter(None, (config.train, config.dev, config.test)):
+        beyond = config.utterances and beyond_first(manifest, config.utterances,
+                                                    outside=config.outside)
+        if beyond:
+            yield beyond
+    for name in sorted(data.table["utterance_id"][data.failed]):
+        yield LeftOut("utterance", "training and trials", "the model has no input of it",
+                      names=(name,))
+    for column in config.groups:
+        for speaker in sorted(set(data.speakers) - data.groups(column).keys()):
+            yield LeftOut("speaker", f"groups by {column}", "no label", names=(speaker,))
 
 
 def _read(config: VerificationConfig, name: str, manifest: Path, out: Path, *,

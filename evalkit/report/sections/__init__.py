@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalkit.report.plugin_sections import plugin_sections
-from evalkit.report.section import Section
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Filled, Section, checked, fill
 from evalkit.report.sections import (
     definitions,
     examples,
     groups,
+    left_out,
     mitigation,
     results,
     significance,
@@ -26,3 +28,10 @@ SECTIONS: Sequence[Section] = (
 def all_sections() -> list[Section]:
     """SECTIONS, and before the last of them those of other packages, by name."""
     return [*SECTIONS[:-1], *plugin_sections(), SECTIONS[-1]]
+
+
+def filled_sections(run: ReportedRun) -> list[Filled]:
+    """Those that have anything to say of ``run``; before the last stands what all of them leave
+    out. Raises PluginError where two have one id, or a table of one name."""
+    *others, last = fill(all_sections(), run)
+    return checked([*others, left_out.left_out(run, [*others, last]), last])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evalkit.core.types import Fact
-from evalkit.report import summary
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, texts
@@ -17,10 +16,8 @@ DIRECTIONS: Mapping[bool | None, str] = {
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
-    n_failed = sum(row.n for row in run.summary.failures)
-    return Content(
-        tables=[pipelines(run.record), conditions(run.record), definitions(run.headline.facts)],
-        sentences=[summary.what_failed(n_failed, run.record.left_out)])
+    return Content(tables=[pipelines(run.record), conditions(run.record),
+                           definitions(run.headline.facts)])
 
 
 SECTION = Section("definitions", "What exactly was measured?", build, "definitions.html.j2")

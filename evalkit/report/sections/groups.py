@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact, Interval
 from evalkit.report import summary, verification
 from evalkit.report.discovery import Discovery, discovery
@@ -54,10 +55,20 @@ def build(run: ReportedRun) -> Content:
         [shown.discovery.confirmed_table] if shown.discovery else [],
         list(_sentences(shown)),
         {"groups": [plain_data(report) for report in run.groups.reports] if run.groups else [],
-         "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None})
+         "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None},
+        list(_left_out(run, shown)))
 
 
 SECTION = Section("groups", "For whom is it worst?", build, "groups.html.j2")
+
+
+def _left_out(run: ReportedRun, shown: GroupsContent) -> Iterator[LeftOut]:
+    for report in run.groups.reports if run.groups else ():
+        yield from report.left_out
+    if shown.verification:
+        yield from shown.verification.left_out
+    if shown.discovery:
+        yield from shown.discovery.findings.left_out
 
 
 def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:

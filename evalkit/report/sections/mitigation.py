@@ -10,7 +10,8 @@ from evalkit.report.section import Content, Section
 def build(run: ReportedRun) -> Content | None:
     """Nothing where no experiment was finished."""
     shown = experiments(run.folder)
-    return Content(shown, [table for experiment in shown for table in experiment.tables]
+    return Content(shown, [table for experiment in shown for table in experiment.tables],
+                   left_out=[item for experiment in shown for item in experiment.left_out]
                    ) if shown else None
 
 

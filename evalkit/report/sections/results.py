@@ -57,9 +57,10 @@ def values(headline: Headline) -> Table:
 def failures(rows: Iterable[Failure]) -> Table:
     """``summary.json``'s counts of what failed, the most frequent first."""
     columns = [Column("pipeline", "Pipeline"), Column("condition", "Condition"),
-               Column("metric", "Metric"), Column("kind", "What happened"),
-               Column("n", "Measurements", "number")]
-    return Table("failures", "Failed measurements by kind", columns, [
-        Row(texts(pipeline=row.pipeline, condition=row.condition, metric=row.metric,
-                  kind=row.kind) | {"n": counted(row.n)})
+               Column("metrics", "Metrics"), Column("why", "What happened"),
+               Column("n", "Failed", "number"), Column("of", "of", "number")]
+    return Table("failures", "What failed, by kind", columns, [
+        Row(texts(pipeline=row.pipeline, condition=row.condition,
+                  metrics=", ".join(row.metrics), why=row.why)
+            | {"n": counted(row.n), "of": counted(row.of)})
         for row in sorted(rows, key=lambda row: -row.n)])

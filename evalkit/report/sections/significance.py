@@ -4,7 +4,7 @@ and pipelines two by two."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 
@@ -16,6 +16,7 @@ from evalkit.report.groups import Groups
 from evalkit.report.headline import Headline
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
+from evalkit.report.summary import ALPHA
 from evalkit.report.table import (
     Cell,
     Column,
@@ -48,14 +49,17 @@ class Significance:
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
-    tables = [pairs(run.scores, run.headline)]
+    compared = comparisons(run.scores, run.headline)
+    tables = [pairs(compared, run.headline)]
+    lost = [item for found in compared.values() for _, pair in found for item in pair.left_out]
     if run.groups is None:
-        return Content(Significance(False, []), tables)
+        return Content(Significance(False, []), tables, left_out=lost)
     pooled = _pooled(run.groups, run.utterances, run.scores)
     reports = [*pooled, *run.groups.reports]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
     return Content(Significance(run.groups.fact.is_count, list(notes)),
-                   [gaps(run.groups, reports), *differences(run.groups, pooled), *tables])
+                   [gaps(run.groups, reports), *differences(run.groups, pooled), *tables],
+                   left_out=[*(item for report in pooled for item in report.left_out), *lost])
 
 
 SECTION = Section("significance", "Are the differences real?", build, "significance.html.j2")
@@ -152,19 +156,26 @@ def _ranged(estimate: Interval | RateRatio | None, fact: Fact, undefined: str) -
 
 # Pipelines
 
-def pairs(scores: pd.DataFrame, headline: Headline) -> Table:
-    """Every two pipelines on every additive main metric and condition, on the same draws of
-    speakers; no rows where there is one pipeline. p is Wilcoxon's over speakers, adjusted for all
-    pairs and conditions of a metric."""
+def comparisons(scores: pd.DataFrame, headline: Headline
+                ) -> dict[str, list[tuple[str, SystemComparison]]]:
+    """By additive main metric every two pipelines under every condition, on the same draws of
+    speakers; none where there is one pipeline."""
+    return {metric: list(_compare(scores[scores["metric"] == metric], headline,
+                                  headline.facts[metric])) for metric in headline.main_metrics}
+
+
+def pairs(found: Mapping[str, Sequence[tuple[str, SystemComparison]]], headline: Headline
+          ) -> Table:
+    """A row a comparison. p is Wilcoxon's over speakers, adjusted for all pairs and conditions of
+    a metric."""
     columns = [Column("metric", "Metric"), Column("condition", "Condition"),
                Column("a", "Pipeline"), Column("b", "Against"),
                Column("difference", "Difference", "number"), Column("unit", "Unit"),
                Column("p", "p (Holm)", "number"), Column("n", "Utterances (n)", "number"),
                Column("better", "Which is better")]
     rows: list[Row] = []
-    for metric in headline.main_metrics:
+    for metric, compared in found.items():
         fact = headline.facts[metric]
-        compared = list(_compare(scores[scores["metric"] == metric], headline, fact))
         corrected = adjust(np.array([pair.speakers.p_value for _, pair in compared]))
         rows += [Row(texts(metric=fact.named(metric), condition=condition)
                      | _pair(pair, fact, float(p)), f"pair-{len(rows) + i}")
@@ -186,12 +197,14 @@ def _compare(rows: pd.DataFrame, headline: Headline, fact: Fact
 def _pair(pair: SystemComparison, fact: Fact, p: float) -> dict[str, Cell]:
     return texts(a=pair.a, b=pair.b, unit=fact.difference_unit) | {
         "difference": _ranged(pair.difference, fact, "nothing to compare"),
-        "p": p_value(p), "n": counted(pair.n), "better": _better(pair, fact)}
+        "p": p_value(p), "n": counted(pair.n), "better": _better(pair, fact, p)}
 
 
-def _better(pair: SystemComparison, fact: Fact) -> Cell:
-    """The pipeline that the interval of the difference favours, if any."""
+def _better(pair: SystemComparison, fact: Fact, p: float) -> Cell:
+    """The pipeline that is better by the interval of the difference and by the adjusted ``p``,
+    if any."""
     low, high = pair.difference.low, pair.difference.high
-    if fact.higher_is_better is None or not (low > 0 or high < 0):
+    certain = (low > 0 or high < 0) and p < ALPHA
+    if fact.higher_is_better is None or not certain:
         return Cell("may be chance", mark="◇")
     return Cell(pair.a if (low > 0) == fact.higher_is_better else pair.b, mark="●")

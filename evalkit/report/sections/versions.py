@@ -4,48 +4,79 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, cell, ordered, read_headline
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
+from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
-from evalkit.statistics.systems import compare_systems
+from evalkit.statistics.multiple import adjust
+from evalkit.statistics.systems import SystemComparison, compare_systems
 from evalkit.store.runfolder import RunFolder
 
 Key = tuple[str, str, str]
 """Metric, pipeline and condition."""
+Changes = Mapping[Key, tuple[SystemComparison, float]]
+"""What changed, with its adjusted p-value."""
 
 
 def build(run: ReportedRun) -> Content | None:
     """Nothing without an earlier run."""
     if not run.earlier:
         return None
-    table = versions([*run.earlier, run.folder])
-    return Content(tables=[table], in_brief=[table])
+    return versions([*run.earlier, run.folder])
 
 
 SECTION = Section("versions", "What changed?", build, "versions.html.j2")
 
 
-def versions(runs: Sequence[RunFolder]) -> Table:
+def versions(runs: Sequence[RunFolder]) -> Content:
     """A row for every main metric, pipeline and condition of any run, a column a run, the oldest
-    first, and the change from the first to the last, paired by utterance on the same draws of
-    speakers. Raises RunError for a folder that cannot be read."""
+    first, and the change from the first to the last. Raises RunError for a folder that cannot be
+    read."""
     headlines = [read_headline(run.record(), run.summary(), {}) for run in runs]
-    names = _names(runs)
+    changes = _changes(headlines, runs[0].scores(), runs[-1].scores())
+    table = _table(_names(runs), headlines, changes)
+    return Content(tables=[table], in_brief=[table], left_out=[
+        replace(item, where=f"{', '.join(key)}: {item.where}")
+        for key, (pair, _) in changes.items() for item in pair.left_out])
+
+
+def _table(names: Sequence[str], headlines: Sequence[Headline], changes: Changes) -> Table:
     columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
                Column("condition", "Condition"),
                *(Column(f"run {i}", name, "number") for i, name in enumerate(names)),
                Column("change", "Change", "number"), Column("unit", "Unit"),
                Column("n", "Utterances in common", "number"), Column("verdict", "Verdict")]
-    first, last = runs[0].scores(), runs[-1].scores()
-    rows = [Row(_values(key, headlines) | _change(key, _fact(key, headlines), first, last),
+    rows = [Row(_values(key, headlines) | _change(changes.get(key), _fact(key, headlines)),
                 f"change-{i}") for i, key in enumerate(_keys(headlines), 1)]
     return Table("versions", f"{names[-1]} beside what was before it", columns, rows)
+
+
+def _changes(headlines: Sequence[Headline], first: pd.DataFrame, last: pd.DataFrame) -> Changes:
+    """The change from the first to the last by score, paired by utterance on the same draws of
+    speakers, with a p-value (Wilcoxon's over speakers) that is adjusted for all of its metric;
+    only of scores that have an utterance in common."""
+    found = {}
+    for key in _keys(headlines):
+        before, after = (_rows(scores, key) for scores in (first, last))
+        if set(before["utterance_id"]) & set(after["utterance_id"]):
+            found[key] = compare_systems(after, before, ("last", "first"),
+                                         fact=_fact(key, headlines))
+    return {key: (pair, p) for metric in dict.fromkeys(key[0] for key in found)
+            for key, pair, p in _adjusted({k: v for k, v in found.items() if k[0] == metric})}
+
+
+def _adjusted(found: Mapping[Key, SystemComparison]
+              ) -> Iterator[tuple[Key, SystemComparison, float]]:
+    adjusted = adjust(np.array([pair.speakers.p_value for pair in found.values()]))
+    return zip(found, found.values(), map(float, adjusted), strict=True)
 
 
 def _names(runs: Sequence[RunFolder]) -> list[str]:
@@ -79,23 +110,22 @@ def _values(key: Key, headlines: Sequence[Headline]) -> dict[str, Cell]:
         for i, (value, headline) in enumerate(zip(values, headlines, strict=True))}
 
 
-def _change(key: Key, fact: Fact, first: pd.DataFrame, last: pd.DataFrame) -> dict[str, Cell]:
+def _change(change: tuple[SystemComparison, float] | None, fact: Fact) -> dict[str, Cell]:
     """The change, its unit, what it rests on, and what it says."""
     unit = texts(unit=fact.difference_unit)
-    before, after = (_rows(scores, key) for scores in (first, last))
-    if not set(before["utterance_id"]) & set(after["utterance_id"]):
+    if change is None:
         return unit | {
             "change": measured(math.nan, fact, undefined="no utterance has a score in both"),
             "n": counted(0), "verdict": Cell("not compared")}
-    compared = compare_systems(after, before, fact=fact)
-    change = compared.difference
-    return unit | {"change": measured(change.value, fact, change.low, change.high),
-                   "n": counted(compared.n), "verdict": _verdict(change.low, change.high, fact)}
+    pair, p = change
+    by = pair.difference
+    return unit | {"change": measured(by.value, fact, by.low, by.high), "n": counted(pair.n),
+                   "verdict": _verdict(by.low, by.high, p, fact)}
 
 
-def _verdict(low: float, high: float, fact: Fact) -> Cell:
-    """Better or worse where the interval of the change leaves out zero."""
-    if fact.higher_is_better is None or not (low > 0 or high < 0):
+def _verdict(low: float, high: float, p: float, fact: Fact) -> Cell:
+    """Better or worse where both the interval of the change and the adjusted ``p`` say so."""
+    if fact.higher_is_better is None or p >= ALPHA or not (low > 0 or high < 0):
         return Cell("may be chance", mark="◇")
     better = (low > 0) == fact.higher_is_better
     return Cell("better" if better else "worse", mark="▲" if low > 0 else "▼")

@@ -12,6 +12,7 @@ from typing import ClassVar
 from pydantic import model_validator
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import Normaliser, Pipeline, ShownFact, TrialPairs
@@ -89,15 +90,16 @@ class Facts(Part):
 
 class Baseline(Document):
     """A run's sums for every speaker. ``labels`` of a block are its groups, one list for each of
-    ``columns``."""
+    ``columns``; ``left_out`` are the columns that make no groups."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit baseline freeze"
     indent: ClassVar[int | None] = None
 
     name: str
     facts: Facts
     columns: list[str]
+    left_out: list[LeftOut]
     blocks: list[Block]
     scores: list[Cell]
     trials: list[TrialCell]

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Interval, Number
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import ShownFact
@@ -98,11 +99,13 @@ class GateResult(Part):
 
 
 class Comparison(Document):
-    """``problems`` are why the comparison is incomplete, ``notes`` what to know beside it.
+    """``problems`` are why the comparison is incomplete, ``notes`` what to know beside it;
+    ``left_out`` are the gates and groups that could not be judged, and what is in one version
+    only or has a value in one only.
     ``changes`` are all that is shown, the gated ones first; ``metrics`` has the facts of them.
     ``exit_code`` is 0 for pass, 1 for regression, 2 for incomplete."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit compare --json"
 
     outcome: Outcome
@@ -112,6 +115,7 @@ class Comparison(Document):
     level: float
     problems: list[str]
     notes: list[str]
+    left_out: list[LeftOut]
     metrics: dict[str, ShownFact]
     gates: list[GateResult]
     changes: list[Change]

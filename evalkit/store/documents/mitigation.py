@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Interval, Number
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.findings import Outline
@@ -121,7 +122,8 @@ class TrialKey(Part):
 class RecognitionResults(Part):
     """Fine-tuning of a recognizer. ``start`` is a digest of the weights before; ``best`` the
     cohort with the lowest rate on dev; ``recommended`` an arm, None where none is better than
-    the start; ``config`` the section of mitigate.yaml."""
+    the start; ``config`` the section of mitigate.yaml; ``left_out`` the cohorts that the test
+    speakers say nothing of."""
 
     kind: Literal["recognition"] = "recognition"
     config: dict[str, Any]
@@ -137,6 +139,7 @@ class RecognitionResults(Part):
     trials: dict[str, TrialKey]
     recommended: str | None
     conclusion: str
+    left_out: list[LeftOut]
     wall_seconds: float
 
 
@@ -217,13 +220,14 @@ class VerificationArmResult(Part):
 
 
 class VerificationResults(Part):
-    """Training of a speaker encoder. ``arms`` begins with START; ``failed`` are the utterances
-    without an embedding; ``config`` the section of mitigate.yaml."""
+    """Training of a speaker encoder. ``arms`` begins with START; ``left_out`` are utterances
+    without an input of the model or beyond those asked for, and speakers without a label;
+    ``config`` the section of mitigate.yaml."""
 
     kind: Literal["verification"] = "verification"
     config: dict[str, Any]
     splits: list[SpeakerCounts]
-    failed: list[str]
+    left_out: list[LeftOut]
     n_trials: int
     arms: dict[str, VerificationArmResult]
 
@@ -231,7 +235,7 @@ class VerificationResults(Part):
 class MitigationResults(Document):
     """``mitigation/NAME/results.json``."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit mitigate"
 
     results: Annotated[RecognitionResults | VerificationResults, Field(discriminator="kind")]

@@ -141,13 +141,23 @@ class TrialScore(Score):
 
 
 class Failure(Part):
-    """How many measurements failed for one kind of reason."""
+    """``n`` utterances ``of`` all (or of the trials) that have no value of any of ``metrics``, for
+    one ``kind`` of reason; ``why`` is the most frequent one in full, ``names`` a few of them."""
 
     pipeline: str
     condition: str
-    metric: str
+    metrics: list[str]
     kind: str
     n: int
+    of: int
+    why: str
+    names: list[str]
+
+    def __str__(self) -> str:
+        more = ", …" if self.n > len(self.names) else ""
+        named = f" ({', '.join(self.names)}{more})" if self.names else ""
+        return (f"{self.n:,} of {self.of:,} failed: {self.pipeline} {self.condition} "
+                f"{', '.join(self.metrics)}: {self.why}{named}")
 
 
 class Efficiency(Part):
@@ -163,7 +173,7 @@ class Efficiency(Part):
 class Summary(Document):
     """``summary.json``."""
 
-    schema_number: ClassVar[int] = 2
+    schema_number: ClassVar[int] = 3
     made_by: ClassVar[str] = "evalkit run` or `evalkit score"
 
     scores: list[Score]

@@ -200,7 +200,7 @@ def test_an_utterance_without_embedding_is_counted_not_dropped(corpus: Path,
     found = results(settings(corpus, arms=["plain"], seeds=[0]), tmp_path / "out")
     n = PARTS["test"] * UTTERANCES
     overall = found.arms["plain"].seeds[0].overall
-    assert found.failed == ["test-1", "train-0"]
+    assert [(item.n, item.names) for item in found.left_out] == [(2, ("test-1", "train-0"))]
     assert found.n_trials == n * (n - 1) // 2
     assert overall.n_targets + overall.n_nontargets == (n - 1) * (n - 2) // 2
 

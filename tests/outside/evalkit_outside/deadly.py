@@ -94,3 +94,19 @@ class Endless:
         if utterance.id == self.of:
             do(self.what)
         return {"endless": Measurement(1.0, 1.0)}
+
+
+@dataclass(frozen=True)
+class Lethal:
+    """A metric that kills the process that measures utterance u5."""
+
+    name = "lethal"
+    version = "1"
+    needs = frozenset({"text"})
+    text_options: ClassVar[frozenset[str]] = frozenset()
+    facts: ClassVar[dict[str, Fact]] = {"lethal": Fact("", None, "nothing")}
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        if utterance.id == "u5":
+            do("kill")
+        return {"lethal": Measurement(1.0, 1.0)}

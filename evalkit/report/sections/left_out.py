@@ -1,0 +1,63 @@
+"""What was left out? The one place of the page for whatever takes no part in something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalkit.core.ledger import LeftOut, merged
+from evalkit.report import summary
+from evalkit.report.groups import Groups
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Filled, Section
+from evalkit.report.table import Cell, Column, Row, Table, counted, failed, texts
+from evalkit.statistics.groups import plain_data
+from evalkit.store.documents.run import Failure
+
+ID = "left-out"
+
+
+def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
+    """The section of a page whose ``others`` say what they leave out. It is shown for every
+    run."""
+    items = merged([*run.record.left_out, *map(_of_failure, run.summary.failures),
+                    *(item for part in others for item in part.content.left_out)])
+    ledger = records(items)
+    content = Content(items, [ledger, failed_by_group(run.groups)], [ledger],
+                      [summary.what_failed(run.summary.failures),
+                       summary.what_was_left_out(items)], {"records": plain_data(items)})
+    return Filled(Section(ID, "What was left out?", lambda _: content, "left_out.html.j2"),
+                  content)
+
+
+def _of_failure(failure: Failure) -> LeftOut:
+    return LeftOut("trial" if "eer" in failure.metrics else "utterance",
+                   f"{', '.join(failure.metrics)} of {failure.pipeline}, {failure.condition}",
+                   failure.why, failure.n, tuple(failure.names))
+
+
+def records(items: Sequence[LeftOut]) -> Table:
+    """A row a record of the ledger."""
+    columns = [Column("what", "What"), Column("where", "Takes no part in"), Column("why", "Why"),
+               Column("n", "How many", "number"), Column("names", "Such as")]
+    return Table(ID, "What was left out, where and why", columns, [
+        Row(texts(what=item.what, where=item.where, why=item.why,
+                  names=", ".join(item.names) or "–") | {"n": counted(item.n)})
+        for item in items])
+
+
+def failed_by_group(groups: Groups | None) -> Table:
+    """How many utterances of every group have no value, where any has none."""
+    rows = [row for row in groups.rows if row.n_failed] if groups else []
+    columns = [Column("group", groups.column if groups else "Group"),
+               Column("pipeline", "Pipeline"), Column("condition", "Condition"),
+               Column("n_failed", "Without a value", "number"),
+               Column("share", "Share of the group, %", "number")]
+    return Table("failed-by-group", "Utterances without a value by group", columns, [
+        Row(texts(group=row.group, pipeline=row.pipeline, condition=row.condition)
+            | {"n_failed": failed(row.n_failed), "share": _share(row.n_failed, row.n)})
+        for row in rows])
+
+
+def _share(n_failed: int, n: int | None) -> Cell:
+    share = 100 * n_failed / (n_failed + (n or 0))
+    return Cell(f"{share:.1f}", value=share)

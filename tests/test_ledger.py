@@ -1,0 +1,28 @@
+"""The ledger: records of what was left out are merged, bounded and printed in one way."""
+
+from __future__ import annotations
+
+from evalkit.core.ledger import OTHERWISE, REASONS, LeftOut, counted, lines, merged
+
+
+def test_records_of_one_reason_are_one() -> None:
+    items = [LeftOut("row", "a.csv", "no id", names=(f"line {n}",)) for n in range(7)]
+    other = LeftOut("hypothesis", "h.jsonl", "no such utterance", 2)
+    assert merged([items[0], other, *items[1:]]) == [
+        LeftOut("row", "a.csv", "no id", 7, tuple(f"line {n}" for n in range(5))), other]
+    assert merged(merged(items)) == merged(items)
+
+
+def test_a_reason_of_its_own_for_every_line_is_a_short_record_too() -> None:
+    items = [LeftOut("row", "a.csv", f"'{n}' was used", names=(str(n),)) for n in range(1000)]
+    found = merged(items)
+    assert len(found) == REASONS + 1
+    assert (found[-1].why, found[-1].n) == (OTHERWISE, 1000 - REASONS)
+    assert sum(item.n for item in found) == 1000
+    assert counted(found) == {"row": 1000}
+
+
+def test_lines_hide_nothing() -> None:
+    item = LeftOut("hypothesis", "h.jsonl", "no such\nutterance", 1200, ("\x1b[31m\u202ea",))
+    assert lines([item]) == [
+        "left out: h.jsonl: 1,200 hypotheses left out: no such utterance (\ufffd[31m\ufffda, …)"]
