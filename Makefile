@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export EVALKIT_REAL_DATA ?= $(wildcard ../shared/data)
 
-.PHONY: eval cohorts mitigate test browser lint corpus bench clean
+.PHONY: eval cohorts mitigate test browser lint audit corpus bench clean
 
 eval: $(STAMP)
 	@$(BIN)/evalkit corpus synth datasets/accents --split test >/dev/null
@@ -38,6 +38,10 @@ browser:
 lint: $(STAMP)
 	$(BIN)/ruff check evalkit tests benchmarks
 	$(BIN)/mypy
+
+# Known vulnerabilities of the pinned packages; skipped, with a line, where that cannot be looked up.
+audit:
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/audit.sh constraints.txt
 
 bench: $(STAMP) corpus
 	for script in benchmarks/*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done

@@ -207,10 +207,12 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
 
 
 def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
-            by: Sequence[str] = (), seed: int = 0) -> Comparison:
+            by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None
+            ) -> Comparison:
     """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
     the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
-    columns whose groups are compared too. ``outcome`` is "pass", "regression" or "incomplete"."""
+    columns whose groups are compared too; ``mapping`` says by which name in the candidate a
+    pipeline of the base goes. ``outcome`` is "pass", "regression" or "incomplete"."""
     _check_run(candidate)
     _check_version(base)
     from evalkit.compare.gates import read_gates
@@ -218,7 +220,7 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     judged = None if gates is None else read_gates(Path(gates))
     from evalkit.compare.comparison import compare as compare_runs
 
-    return compare_runs(Path(base), Path(candidate), judged, by, seed)
+    return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {})
 
 
 def _check_version(version: AnyPath) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from evalkit.core.config import TrialsConfig
 from evalkit.core.ledger import OTHERWISE, REASONS, LeftOut, counted, lines, merged
+from evalkit.run.verification import choose_pairs
 
 
 def test_records_of_one_reason_are_one() -> None:
@@ -26,3 +30,12 @@ def test_lines_hide_nothing() -> None:
     item = LeftOut("hypothesis", "h.jsonl", "no such\nutterance", 1200, ("\x1b[31m\u202ea",))
     assert lines([item]) == [
         "left out: h.jsonl: 1,200 hypotheses left out: no such utterance (\ufffd[31m\ufffda, …)"]
+
+
+def test_utterances_without_a_speaker_are_in_no_trial() -> None:
+    people = pd.DataFrame({"utterance_id": ["a", "b", "c", "d"],
+                           "speaker_id": ["s", None, "s", "t"]})
+    pairs = choose_pairs(people, TrialsConfig(), 0)
+    assert pairs.left_out == (LeftOut("utterance", "trials", "no speaker", 1, ("b",)),)
+    assert "b" not in {*pairs.table["enroll_id"], *pairs.table["test_id"]}
+    assert choose_pairs(people.drop(1), TrialsConfig(), 0).left_out == ()

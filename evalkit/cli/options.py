@@ -14,11 +14,19 @@ from evalkit.core.errors import ConfigError
 INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
 
+EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2 a mistake, or a "
+              "result that is incomplete; 130 and 143 stopped by a signal.")
+"""What every command's help ends with."""
+
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
                                            "time. Default: one a core.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+MOST_FAILED = 0.25
+MaxFailed = Annotated[float, typer.Option(
+    "--max-failed", min=0, max=1, metavar="SHARE",
+    help="Exit code 2 where more of the utterances of any score failed.")]
 Run = Annotated[Path, typer.Argument(help="A run folder.")]
 Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
 ConditionName = Annotated[str | None, typer.Option(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from evalkit import api
-from evalkit.cli.options import Run, Seed
+from evalkit.cli.options import EXIT_CODES, Run, Seed, pair
+from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
@@ -28,43 +29,79 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
             markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
             json: Annotated[Path | None, typer.Option(help="Write JSON.")] = None,
-            github: Annotated[bool, typer.Option(
+            mapping: Annotated[list[str] | None, typer.Option(
+            "--map", metavar="BASE=CANDIDATE", help="A pipeline of the base goes by another name "
+            "in the candidate. Repeatable; not needed where each has one pipeline.")] = None,
+        github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
             seed: Seed = 0) -> None:
     """Compare a version with an older one. Exit code 0: pass, 1: regression, 2: incomplete.
+
+    The files that are asked for are written whatever the outcome, also where the two cannot be
+    compared at all.
 
     Examples:
 
         evalkit compare runs/v1 runs/v2
 
         evalkit compare baseline.json.gz runs/v2 --gates gates.yaml --junit j.xml --github
+
+        evalkit compare runs/v1 runs/v2 --map small=medium
     """
-    comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed)
-    from evalkit.compare import formats
+    wanted = _Wanted(junit, markdown, json, github)
+    try:
+        comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
+                                 mapping=dict(pair("--map", text) for text in mapping or ()))
+    except Exception as error:
+        wanted.write_failure(base, candidate, error)
+        raise
     from evalkit.terminal import print_comparison
 
-    _write_files(comparison, junit, markdown, json)
+    wanted.write(comparison)
     print_comparison(comparison)
-    if github:
-        print(*formats.github(comparison), sep="\n")
+    wanted.annotate(comparison)
     raise typer.Exit(comparison.exit_code)
 
 
-def _write_files(comparison: Comparison, junit: Path | None, markdown: Path | None,
-                 json: Path | None) -> None:
-    """The comparison in every format that a file was named for."""
-    from evalkit.compare import formats
-    from evalkit.core.files import replacing
+class _Wanted(NamedTuple):
+    """In which files and for whom a comparison is written."""
 
-    for path, text in ((junit, formats.junit), (markdown, formats.markdown)):
-        if path is not None:
-            with replacing(path) as temporary:
-                temporary.write_text(text(comparison), encoding="utf-8")
-    if json is not None:
-        comparison.write(json)
+    junit: Path | None
+    markdown: Path | None
+    json: Path | None
+    github: bool
+
+    def write(self, comparison: Comparison) -> None:
+        """Writes every file that was named."""
+        from evalkit.compare import formats
+        from evalkit.core.files import replacing
+
+        for path, text in ((self.junit, formats.junit), (self.markdown, formats.markdown)):
+            if path is not None:
+                with replacing(path) as temporary:
+                    temporary.write_text(text(comparison), encoding="utf-8")
+        if self.json is not None:
+            comparison.write(self.json)
+
+    def annotate(self, comparison: Comparison) -> None:
+        """Prints GitHub's annotations where they were asked for."""
+        if self.github:
+            from evalkit.compare import formats
+
+            print(*formats.github(comparison), sep="\n")
+
+    def write_failure(self, base: Path, candidate: Path, error: Exception) -> None:
+        """The same of a comparison that could not be made, so that what reads the files next does
+        not fail for want of them."""
+        if any(self):
+            from evalkit.store.documents.comparison import Comparison
+
+            failed = Comparison.failed(str(base), str(candidate), one_line(error))
+            self.write(failed)
+            self.annotate(failed)
 
 
-@baseline.command()
+@baseline.command(epilog=EXIT_CODES)
 def freeze(run: Run,
            out: Annotated[Path, typer.Option(
                "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
@@ -105,7 +142,7 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
         print(out)
 
 
-@export.command()
+@export.command(epilog=EXIT_CODES)
 def mlflow(run: Run,
            uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
            experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import INCOMPLETE, Out, Workers, processes, say
+from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Workers, processes, say
+from evalkit.cli.outcome import finish
 from evalkit.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from evalkit.store.runfolder import RunFolder
 
 
 def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
@@ -23,7 +21,9 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
             help="Address of a Dask scheduler, instead of processes here.")] = None,
         prune: Annotated[bool, typer.Option(
             "--prune", help="Remove what earlier configurations left in the folder.")] = False,
-        ) -> None:
+        outside: Annotated[bool, typer.Option(
+            "--outside", help="Allow audio outside the corpus folder: `outside: true`.")] = False,
+        max_failed: MaxFailed = MOST_FAILED) -> None:
     """Run pipelines over a corpus under conditions, and score every utterance.
 
     A run that was stopped goes on where it was when it is started again.
@@ -35,8 +35,9 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
         evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
     """
     say(f"evalkit {__version__}: {config} -> {out}")
-    _finish(api.run(config, out, settings=settings or (), workers=processes(workers),
-                    scheduler=scheduler, prune=prune, say=say))
+    settings = [*(settings or ()), *(["outside=true"] if outside else ())]
+    finish(api.run(config, out, settings=settings, workers=processes(workers),
+                   scheduler=scheduler, prune=prune, say=say), max_failed)
 
 
 def score(folder: Annotated[Path | None, typer.Argument(
@@ -69,7 +70,7 @@ def score(folder: Annotated[Path | None, typer.Argument(
           costs: Annotated[str | None, typer.Option(
               help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
                    "levenshtein, or those of the run.")] = None,
-          workers: Workers = None) -> None:
+          workers: Workers = None, max_failed: MaxFailed = MOST_FAILED) -> None:
     """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
 
     Examples:
@@ -84,15 +85,15 @@ def score(folder: Annotated[Path | None, typer.Argument(
         if any((hypotheses, out, form, id_key, text_key, outside)):
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
                               "its options and --out away, or the run folder")
-        return _finish(api.rescore(folder, metrics=metric or (), normaliser=normaliser,
-                                   costs=costs, manifest=manifest, workers=processes(workers),
-                                   say=say))
+        return finish(api.rescore(folder, metrics=metric or (), normaliser=normaliser,
+                                  costs=costs, manifest=manifest, workers=processes(workers),
+                                  say=say), max_failed)
     if not (manifest and hypotheses and out):
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
-    _finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
-                      normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
-                      id_key=id_key, text_key=text_key, outside=outside,
-                      workers=processes(workers), say=say))
+    finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
+                     normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
+                     id_key=id_key, text_key=text_key, outside=outside,
+                     workers=processes(workers), say=say), max_failed)
 
 
 def _named(hypotheses: list[str]) -> dict[str, Path]:
@@ -117,23 +118,3 @@ def _check_hypotheses(item: str, name: str, path: str) -> None:
                           f"{NAME_FORM}; write NAME=FILE")
     if not path or Path(path).is_dir():
         raise ConfigError(f"--hypotheses {item}: {path!r} is not a file; write NAME=FILE")
-
-
-def _finish(folder: RunFolder) -> None:
-    """Prints the headline of a run, and says what was left out and what failed."""
-    from evalkit.core.ledger import lines
-    from evalkit.terminal import line, print_summary
-
-    record, summary = folder.record(), folder.summary()
-    print_summary(summary, record.metrics)
-    if record.command == "score":
-        for name, condition in record.conditions.items():
-            say(line(f"condition {name}: {condition.identity}"))
-    for text in lines(record.left_out):
-        say(text)
-    say(f"run folder: {folder.path}")
-    if not any(row.n for row in (*summary.scores, *summary.trials)):
-        why = "the failures above say why" if summary.failures else (
-            "no metric of the run is one of its pipelines")
-        say(f"error: nothing could be measured; {why}")
-        raise typer.Exit(INCOMPLETE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,13 +30,15 @@ COHORTS = "cohorts."
 
 class Candidate(NamedTuple):
     """A run's sums on the blocks of a baseline, of the utterances that the baseline measured too,
-    and the ids of all its ``utterances``."""
+    and the ids of all its ``utterances``. ``renamed`` are its own names of pipelines that go by
+    the base's here."""
 
     name: str
     facts: Facts
     utterances: frozenset[str]
     scores: list[Cell]
     trials: list[TrialCell]
+    renamed: Mapping[str, str] = MappingProxyType({})
 
 
 def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, product
 from pathlib import Path
+from types import MappingProxyType
 
 from evalkit.compare import completeness
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
 from evalkit.compare.changes import Cell, measure_change, tested
 from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
+from evalkit.compare.renaming import renamed
 from evalkit.compare.scopes import KINDS, Scope
-from evalkit.core.errors import ConfigError
+from evalkit.compare.unmatched import why_nothing
+from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
@@ -35,16 +38,18 @@ LARGEST_SHARE = 0.1
 
 
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
-            seed: int = 0) -> Comparison:
+            seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({})) -> Comparison:
     """Compares a run with a base, a run folder or a frozen baseline. Without ``gates`` there is
     one on the whole of every metric, without tolerance. The groups of the columns ``by`` are
-    shown beside what is gated.
+    shown beside what is gated; ``mapping`` says by which name in the candidate a pipeline of the
+    base goes.
 
     Raises RunError and ConfigError for what cannot be read, and for gates on metrics that the
     base does not have, that are neither better high nor low, or whose tolerance is no rate."""
     columns = list(dict.fromkeys([*(gates.columns if gates else ()), *by]))
     frozen = read_baseline(base, columns).only(columns)
-    return decide(frozen, on_blocks(RunFolder(candidate), frozen), gates, by, Resampling(seed=seed))
+    other = renamed(frozen, on_blocks(RunFolder(candidate), frozen), mapping)
+    return decide(frozen, other, gates, by, Resampling(seed=seed))
 
 
 def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
@@ -61,7 +66,9 @@ def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
                      resampling)
     results = [_result(gate, [table[cell] for cell in cells], gates.level)
                for gate, cells in zip(gates.gates, asked, strict=True)]
-    return _comparison(pairing, candidate, gates.level, results, list(table.values()))
+    problems = [*completeness.problems(base, candidate), *_undecided(pairing, gates, results)]
+    return _comparison(pairing, candidate, gates.level, results, list(table.values()),
+                       problems=problems)
 
 
 def is_headline(metric: str, facts: Mapping[str, Fact]) -> bool:
@@ -94,9 +101,9 @@ def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], le
 
 
 def _comparison(pairing: Pairing, candidate: Candidate, level: float,
-                results: list[GateResult], changes: list[Change]) -> Comparison:
+                results: list[GateResult], changes: list[Change], *,
+                problems: list[str]) -> Comparison:
     base = pairing.base
-    problems = [*completeness.problems(base, candidate), *_undecided(results)]
     outcome = _outcome(problems, results)
     shown = {change.metric for change in changes}
     return Comparison(
@@ -175,11 +182,11 @@ def _not_judged(results: Sequence[GateResult], changes: Sequence[Change]) -> Ite
             yield LeftOut("group", where, change.why, names=(change.scope,))
 
 
-def _undecided(results: Sequence[GateResult]) -> Iterator[str]:
+def _undecided(pairing: Pairing, gates: Gates, results: Sequence[GateResult]) -> Iterator[str]:
     if not results:
         yield "nothing to compare: no metric of one pipeline and condition is in both runs"
-    for result in results:
+    for gate, result in zip(gates.gates, results, strict=True):
         if not result.checks:
-            yield f"gate {result.gate} matches nothing that both runs have"
+            yield one_line(why_nothing(pairing, gate))
         elif result.status == "not judged":
             yield f"gate {result.gate} cannot be judged: {result.checks[0].reason}"

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterator
 from evalkit.compare.baseline import Candidate
 from evalkit.core.errors import one_line
 from evalkit.core.ledger import NAMED, Kind, LeftOut
+from evalkit.core.names import nearest
 from evalkit.store.documents.base import Part
 from evalkit.store.documents.baseline import Baseline, Cell, Facts, Key
 from evalkit.store.documents.run import Pipeline
+from evalkit.store.scores import GIVEN, GIVEN_MEANS
 
 
 def problems(base: Baseline, candidate: Candidate) -> list[str]:
@@ -23,11 +25,15 @@ def problems(base: Baseline, candidate: Candidate) -> list[str]:
 def notes(base: Baseline, candidate: Candidate) -> list[str]:
     """What differs and may: the systems themselves."""
     before, after = base.facts, candidate.facts
-    lines = [f"pipeline {name}: its {part} differs"
+    lines = [f"pipeline {ours} of the base is compared with {theirs} of the candidate"
+             for ours, theirs in candidate.renamed.items()]
+    lines += [f"pipeline {name}: its {part} differs"
              for name in sorted(before.pipelines.keys() & after.pipelines.keys())
              for part in _differing(before.pipelines[name], after.pipelines[name])]
     if before.evalkit != after.evalkit:
         lines.append(f"evalkit {before.evalkit} measured the base, {after.evalkit} the candidate")
+    if GIVEN in before.conditions.keys() ^ after.conditions.keys():
+        lines.append(GIVEN_MEANS)
     if any(block.speaker is None for block in base.blocks):
         lines.append("every utterance without a speaker id counts as a speaker of its own: if some "
                      "have one speaker in common, p-values are too small")
@@ -84,12 +90,21 @@ def _not_the_same(what: str, old: str, new: str) -> str:
 def _gone(base: Baseline, candidate: Candidate) -> Iterator[str]:
     for (_, what), old, new in _parts(base, candidate):
         if lost := old - new:
-            yield f"{what} gone: {named(lost)}"
+            yield f"{what} gone: {named(lost)}{_instead(what, lost, new - old)}"
     keys = _keys(candidate)
     places, metrics = {key[:2] for key in keys}, {key[2] for key in keys}
     for key in sorted(_keys(base) - keys):
         if key[:2] in places and key[2] in metrics:
             yield f"scores gone: {', '.join(key)}"
+
+
+def _instead(what: str, lost: set[str], new: set[str]) -> str:
+    """What to do about names that are gone where others are new."""
+    if what == "pipelines" and new:
+        old = min(lost)
+        return (f"; new: {named(new)}; where two are one, say so: --map "
+                f"{old}={nearest(old, new) or min(new)}")
+    return ""
 
 
 def _keys(side: Baseline | Candidate) -> set[Key]:

@@ -130,9 +130,6 @@ class EvalConfig(Strict):
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     keep_audio: bool = True
     """Whether the run folder keeps what the enhancers heard and made."""
-    max_failed: float = Field(0.25, ge=0, le=1)
-    """The largest share of the utterances, or trials, of a score that may fail: where more do, the
-    run is incomplete, and the exit code is 2."""
     shard_size: int | None = Field(None, gt=0)
     """Utterances a shard; by default a sixteenth of the corpus, from 8 to 512."""
     time_limit: float = Field(300.0, gt=0, allow_inf_nan=False)

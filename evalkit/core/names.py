@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+CLOSE = 0.7
+"""How like two names are, 1 where they are the same, of which one may be meant for the other."""
 SHOWN = 20
 """Names that one line lists."""
 
@@ -13,7 +15,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The one of the ``known`` names that ``name`` is most like, whatever their case; None where
     it is like none of them."""
     names = {each.casefold(): each for each in known}
-    close = get_close_matches(name.casefold(), names, 1)
+    close = get_close_matches(name.casefold(), names, 1, CLOSE)
     return names[close[0]] if close else None
 
 

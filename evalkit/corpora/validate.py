@@ -15,6 +15,7 @@ from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
 from evalkit.recordings.reading import load
 from evalkit.store.manifest import Manifest, Problem, read_manifest
+from evalkit.store.other_layouts import importer
 
 SAID_FROM = 1_000
 """Utterances from which on progress is said where no bar can be shown."""
@@ -45,6 +46,8 @@ class Report:
             f"{sum(u.audio is None for u in utterances)}",
             f"metadata: {', '.join(self.columns) or 'none'}",
             f"problems: {len(self.problems)}"]
+        advice = None if utterances else importer(self.manifest.path)
+        lines += [advice] if advice else []
         return "\n".join([*lines, *filter(None, [self.manifest.describe_problems()])])
 
 

@@ -7,13 +7,12 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, TypeVar
 
 from evalkit.core.endings import failure_of
 from evalkit.core.errors import EvalkitError, UtteranceError
 from evalkit.core.types import Audio, Utterance
-from evalkit.run.exchange import handed
+from evalkit.run.exchange import handed, taken_list
 from evalkit.run.guard import guarded
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
     started = time.perf_counter()
     # One more than there should be is enough to see that there are too many.
     results: list[Any] | UtteranceError = attempt(
-        guarded, lambda: list(islice(function(given), len(batch) + 1)))
+        guarded, lambda: taken_list(function(given), len(batch) + 1))
     elapsed = time.perf_counter() - started
     if not isinstance(results, UtteranceError) and len(results) != len(batch):
         many = "more" if len(results) > len(batch) else len(results)

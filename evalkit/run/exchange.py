@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from copy import deepcopy
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -26,7 +26,7 @@ LONGEST_TEXT = 1_000_000
 """Characters of a hypothesis."""
 LARGEST_VECTOR = 65_536
 """Numbers of an embedding."""
-LARGEST_NUMBER = 1e30
+LARGEST_NUMBER = 10.0**30
 """Of a measurement: sums of such numbers and of their squares are finite."""
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of characters, which UTF-8 has no bytes for."""
@@ -42,7 +42,15 @@ def handed(audio: Audio) -> Audio:
 
 def handed_utterance(utterance: Utterance) -> Utterance:
     """A copy with metadata of its own."""
-    return replace(utterance, metadata=deepcopy(dict(utterance.metadata)))
+    return replace(utterance, metadata=dict(utterance.metadata))
+
+
+def taken_list(made: Any, most: int) -> list[Any]:
+    """The results of a batch, ``most`` at most of them."""
+    if not isinstance(made, Iterable):
+        raise UtteranceError("WrongType", f"what it made of the batch is {_named(made)}; it must "
+                                          "hold a result for each utterance")
+    return list(islice(made, most))
 
 
 def taken_enhanced(made: Any, heard: Audio, delay: float) -> Audio:
@@ -141,13 +149,15 @@ def _number(value: Any, whose: str) -> float:
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise UtteranceError("WrongType", f"{whose} is {_named(value)}, not a number; make it a "
                                           "float")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = LARGEST_NUMBER * 10
     if not math.isfinite(number):
         raise UtteranceError("NotFinite", f"{whose} is {number}; raise UtteranceError where "
                                           "nothing can be measured")
     if abs(number) > LARGEST_NUMBER:
-        raise UtteranceError("TooLarge", f"{whose} is {number:g}; at most {LARGEST_NUMBER:g} is "
-                                         "taken")
+        raise UtteranceError("TooLarge", f"{whose} is beyond {LARGEST_NUMBER:g}")
     return number
 
 
@@ -163,4 +173,4 @@ def _named(value: Any) -> str:
 
 
 def _article(name: str) -> str:
-    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+    return f"an {name}" if name[0].lower() in "aeiou" or name == "ndarray" else f"a {name}"

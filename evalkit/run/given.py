@@ -17,10 +17,9 @@ from evalkit.run.runner import Work, run
 from evalkit.run.units import usual_metrics
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import GIVEN
 from evalkit.systems.precomputed import Hypotheses
 
-GIVEN = "given"
-"""The condition of hypotheses that were made elsewhere."""
 TEXTS = frozenset({"text", "hypothesis"})
 """What a metric of theirs may need."""
 

@@ -10,6 +10,8 @@ from typing import cast
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import Costs
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig, Plugin
+from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
@@ -29,6 +31,7 @@ from evalkit.run.pipeline import (
     applicable,
     build_condition,
     build_metrics,
+    build_part,
     build_pipeline,
     complete,
 )
@@ -104,6 +107,7 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     conditions = {c.name: build_condition(c.plugin, utterances) for c in config.conditions}
     pipelines = {p.name: build_pipeline(p) for p in config.pipelines}
     measures = measures_by_cell(config, utterances)
+    _check_measures(config, measures)
     hears = any(p.hearing for p in pipelines.values())
     files = (file_digests(utterances)
              if hears or any(m.of_audio for m in measures.values()) else {})
@@ -133,6 +137,28 @@ def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: Con
         resampler=resampler() if listens else "",
         condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
     return [make_shard(cell, measured, content.stages(piece.prints), piece) for piece in pieces]
+
+
+def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measures]) -> None:
+    """Raises ConfigError where the run would measure nothing."""
+    if any(cell.metrics for cell in measures.values()) or any(p.encoder for p in config.pipelines):
+        return
+    plugins = {plugin.name: plugin for pipeline in config.pipelines
+               for plugin in (config.metrics if pipeline.metrics is None else pipeline.metrics)}
+    needs = [f"{name} needs " + ("a recognizer" if "hypothesis" in build_part(
+        "metrics", plugin).needs else "an enhancer, or a condition that changes the speech")
+        for name, plugin in plugins.items()]
+    raise ConfigError("nothing could be measured; no metric of the run is one of its pipelines: "
+                      f"{', '.join(needs) or 'none is named'}; add that, or another metric")
+
+
+def unmeasured(plan: Plan) -> list[LeftOut]:
+    """The pipelines that no metric of the run is one of."""
+    measured = {shard.cell.pipeline.name for shard in plan.shards
+                if shard.cell.metrics or shard.cell.pipeline.encoder}
+    idle = [name for name in plan.pipelines if name not in measured]
+    return [LeftOut("pipeline", "scores", "no metric of the run is one of it", len(idle),
+                    tuple(idle[:NAMED]))] if idle else []
 
 
 def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]

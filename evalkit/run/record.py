@@ -94,7 +94,7 @@ def _failures(table: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Fact
         metric="eer", utterance_id=pairs["enroll_id"] + " and " + pairs["test_id"],
         error=pairs["score"].isna().map({True: "NoScore: an embedding is missing", False: None}))
     both = pd.concat([part[[*scores.KEYS, "utterance_id", "error"]]
-                      for part in (scores_of, trials_of)])
+                      for part in (scores_of, trials_of)], ignore_index=True)
     return [failure for (pipeline, condition), rows in both.groupby(["pipeline", "condition"])
             for failure in _failures_in(str(pipeline), str(condition), rows)]
 

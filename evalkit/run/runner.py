@@ -17,11 +17,12 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
 from evalkit.run.executors import process_all, process_on_dask
-from evalkit.run.plan import Plan, Shard, make_plan
+from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.tables import is_complete, table_paths
 from evalkit.run.units import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
+from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
 from evalkit.store.documents.run import Timings
@@ -51,7 +52,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     manifest = read_corpus(config, texts_only=command == "score")
     plan = make_plan(config, manifest.utterances)
     folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                       left_out=left_out, started=started)
+                       left_out=[*left_out, *unmeasured(plan)], started=started)
     if prune:
         say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
     return folder
@@ -78,7 +79,8 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
     record.summary(RunFolder(out), plan).write(out / "summary.json")
-    left_out = merged([*left_out, *manifest.left_out, *wordless])
+    left_out = merged([*left_out, *manifest.left_out, *wordless,
+                       *(pairs.left_out if pairs else ())])
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs).write(out / "run.json")
     return RunFolder(out)
@@ -119,8 +121,10 @@ def _work_through(shards: Sequence[Shard], out: Path, work: Work,
 def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
     """Writes the tables that are made of all shards."""
     paths = [table_paths(out, shard.key) for shard in plan.shards]
-    write_table(out / "outputs.parquet", _concat([p[1] for p in paths], OUTPUTS))
-    write_table(out / "embeddings.parquet", _concat([p[2] for p in paths], EMBEDDINGS))
+    outputs, embeddings = of_one_length(_concat([p[1] for p in paths], OUTPUTS),
+                                        _concat([p[2] for p in paths], EMBEDDINGS))
+    write_table(out / "outputs.parquet", outputs)
+    write_table(out / "embeddings.parquet", embeddings)
     write_table(out / "utterances.parquet", utterances)
     index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
               "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages}

@@ -66,9 +66,10 @@ def _settings() -> list[tuple[Callable[[], Any], Callable[[Any], object]]]:
     settings: list[tuple[Callable[[], Any], Callable[[Any], object]]] = [
         (_folder, _go_back),
         (np.geterr, lambda value: np.seterr(**value)),
-        (lambda: locale.setlocale(locale.LC_NUMERIC),
-         lambda value: locale.setlocale(locale.LC_NUMERIC, value)),
+        (lambda: locale.setlocale(locale.LC_ALL),
+         lambda value: locale.setlocale(locale.LC_ALL, value)),
         (sys.getrecursionlimit, sys.setrecursionlimit),
+        (lambda: list(sys.path), _find_again),
         (lambda: list(warnings.filters), _forget_errors)]
     if torch := sys.modules.get("torch"):
         settings += [(torch.get_default_dtype, torch.set_default_dtype),
@@ -87,6 +88,11 @@ def _folder() -> Path | None:
 def _go_back(folder: Path | None) -> None:
     with suppress(OSError):
         os.chdir(folder or ".")
+
+
+def _find_again(folders: list[str]) -> None:
+    """What was on the path of modules stays there; new folders may come."""
+    sys.path.extend(folder for folder in folders if folder not in sys.path)
 
 
 def _forget_errors(before: list[Any]) -> None:

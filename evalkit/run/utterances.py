@@ -13,6 +13,7 @@ from evalkit.core.errors import ManifestError
 from evalkit.core.types import Utterance
 from evalkit.run.keys import relative
 from evalkit.store.manifest import Manifest, read_manifest
+from evalkit.store.other_layouts import importer
 
 
 def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
@@ -20,7 +21,9 @@ def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
     of it can be used."""
     manifest = read_manifest(config.corpus, outside=config.outside, texts_only=texts_only)
     if not manifest.utterances:
-        raise ManifestError(manifest.describe_problems() or
+        advice = importer(config.corpus)
+        raise ManifestError(f"{config.corpus}: holds no line of a manifest; {advice}" if advice else
+                            manifest.describe_problems() or
                             f"{config.corpus}: the manifest holds no utterance")
     return manifest
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evalkit.core.config import TrialsConfig
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
 from evalkit.store import trials
 from evalkit.store.documents.run import TrialPairs
@@ -15,10 +16,12 @@ from evalkit.store.documents.run import TrialPairs
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of utterances to tell apart, and the rule that chose them."""
+    """The pairs of utterances to tell apart, the rule that chose them, and utterances that it
+    cannot pair."""
 
     table: pd.DataFrame
     rule: str
+    left_out: tuple[LeftOut, ...] = ()
 
     def describe(self) -> TrialPairs:
         """For ``run.json``."""
@@ -34,12 +37,15 @@ def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> P
         table, form = read_trial_list(config.list)
         return Pairs(table, f"the list {config.list.name} ({form} form)")
     known = utterances.dropna(subset="speaker_id")
+    nameless = utterances.loc[utterances["speaker_id"].isna(), "utterance_id"]
+    left_out = (LeftOut("utterance", "trials", "no speaker", len(nameless),
+                        tuple(nameless[:NAMED])),) if len(nameless) else ()
     table = make_trials(known.rename(columns={"utterance_id": "id", "speaker_id": "speaker"}),
                         most=config.most, seed=seed)
     everything = len(known) * (len(known) - 1) // 2 <= config.most
     return Pairs(table, "every pair of utterances" if everything else
                  f"at most {config.most} pairs, half of them of the same speaker, every speaker "
-                 "as often in each half")
+                 "as often in each half", left_out)
 
 
 def verify(embeddings: pd.DataFrame, pairs: Pairs,

@@ -30,6 +30,7 @@ from evalkit.statistics.multiple import Adjustment
 from evalkit.statistics.outcome_columns import determined
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.sums import SpeakerSums, design_effect, only, speaker_sums
+from evalkit.store.scores import GIVEN, GIVEN_MEANS
 
 Status = Literal["ok", "insufficient", "unknown"]
 
@@ -137,7 +138,8 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
         if name is None and column == "pipeline" and len(present) > 1:
             raise ConfigError(f"several pipelines: name one of {', '.join(present)}")
         if name is not None and name not in present:
-            raise ConfigError(f"no {column} {name!r}; {offer(name, present)}")
+            means = f" ({GIVEN_MEANS})" if column == "condition" and GIVEN in present else ""
+            raise ConfigError(f"no {column} {name!r}; {offer(name, present)}{means}")
         rows = rows if name is None else rows[rows[column] == name]
     return rows
 

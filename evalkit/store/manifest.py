@@ -23,6 +23,7 @@ from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.types import Utterance
+from evalkit.store.other_layouts import importer
 
 FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "duration")
 SHOWN = 5
@@ -132,9 +133,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if line.strip():
                     yield number, line
     except OSError as error:
-        raise ManifestError(
-            f"{path}: cannot read the manifest: {error.strerror}; give the path of a JSONL "
-            "file (`evalkit corpus synth` makes one)") from error
+        advice = importer(path) or ("give the path of a JSONL file (`evalkit corpus synth` makes "
+                                    "one)")
+        raise ManifestError(f"{path}: cannot read the manifest: {error.strerror}; {advice}"
+                            ) from error
 
 
 def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
@@ -218,7 +220,8 @@ def _path(row: Mapping[str, Any], field: str, root: Path, outside: bool) -> Path
         raise _FieldError(field, "holds a NUL character")
     path = root / value
     if not (outside or _inside(path, root)):
-        raise _FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside")
+        raise _FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside, or "
+                                 "`outside: true` in the configuration")
     return path
 
 

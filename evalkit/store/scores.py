@@ -18,6 +18,9 @@ import pyarrow.parquet as pq
 from evalkit.core.errors import RunError
 from evalkit.core.types import Derived, Fact
 
+GIVEN = "given"
+"""The condition of hypotheses that were made elsewhere."""
+GIVEN_MEANS = f"{GIVEN!r} is the condition of hypotheses that `evalkit score` was given"
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
     ("utterance_id", pa.string()), ("speaker_id", pa.string()),

@@ -81,7 +81,7 @@ def test_help_has_examples(command: list[str]) -> None:
     ("v1", "v1", 0, "pass: no gate failed"), ("v1", "noise", 0, "pass: no gate failed"),
     ("v1", "worse", 1, "regression: 2 of 2 gates failed"),
     ("v1", "otherwise", 2, "problem: not the same normaliser: basic"),
-    ("v1", "renamed", 2, "problem: pipelines gone: 'asr'"),
+    ("v1", "renamed", 0, "note: pipeline asr of the base is compared with new of the candidate"),
     ("baseline.json.gz", "noise", 0, "pass: no gate failed"),
     ("baseline.json.gz", "worse", 1, "regression: 2 of 2 gates failed"),
     ("baseline.json.gz", "fewer", 2,
@@ -155,7 +155,11 @@ def test_paths_that_cannot_be_used(runs: Path, words: list[str], message: str) -
 
 
 def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_path: Path) -> None:
-    result = evalkit("compare", runs / "v1", runs / "renamed", "--junit", "j.xml",
+    files = {name: runs / f"{name}.jsonl" for name in ("v1", "worse")}
+    words = [word for name, file in files.items() for word in ("-y", f"new_{name}={file}")]
+    made = evalkit("score", "-m", runs / "test.jsonl", *words, "-o", tmp_path / "two")
+    assert made.returncode == 0, made.stderr
+    result = evalkit("compare", runs / "v1", tmp_path / "two", "--junit", "j.xml",
                      "--markdown", "new/c.md", "--json", "c.json", "--github", cwd=tmp_path)
     assert result.returncode == 2 and "problem: pipelines gone: 'asr'" in result.stdout
     assert "problem: nothing to compare: no metric" in result.stdout

@@ -119,3 +119,9 @@ class Comparison(Document):
     metrics: dict[str, ShownFact]
     gates: list[GateResult]
     changes: list[Change]
+
+    @classmethod
+    def failed(cls, base: str, candidate: str, why: str) -> Comparison:
+        """What there is to show where the two could not be compared at all."""
+        return cls(outcome="incomplete", exit_code=2, base=base, candidate=candidate, level=0.05,
+                   problems=[why], notes=[], left_out=[], metrics={}, gates=[], changes=[])

@@ -1,0 +1,60 @@
+"""How a run ended: its headline, what was left out, and the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from evalkit.cli.options import INCOMPLETE, say
+
+if TYPE_CHECKING:
+    from evalkit.store.documents.run import RunRecord, Score, Summary
+    from evalkit.store.runfolder import RunFolder
+
+
+def finish(folder: RunFolder, max_failed: float) -> None:
+    """Prints the headline of a run, and says what was left out and what failed. Exit code 2 where
+    of any score that is no part of another more than the share ``max_failed`` failed."""
+    from evalkit.core.ledger import lines
+    from evalkit.terminal import line, print_summary
+
+    record, summary = folder.record(), folder.summary()
+    print_summary(summary, record.metrics)
+    if record.command == "score":
+        for name, condition in record.conditions.items():
+            say(line(f"condition {name}: {condition.identity}"))
+    for text in lines(record.left_out):
+        say(text)
+    say(f"run folder: {folder.path}")
+    if why := _incomplete(record, summary, max_failed):
+        say(line(f"error: {why}"))
+        raise typer.Exit(INCOMPLETE)
+
+
+def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str | None:
+    """Why the run cannot stand for its corpus; None where it can."""
+    rows = [row for row in (*summary.scores, *summary.trials)
+            if record.metrics[row.metric].is_headline and not record.metrics[row.metric].derived]
+    trials = {id(row) for row in summary.trials}
+
+    def share(row: Score) -> float:
+        """Of the utterances of the run, or of the trials, how many failed."""
+        whole = row.n + row.n_failed if id(row) in trials else record.corpus.utterances
+        return row.n_failed / max(1, whole)
+
+    worst = max(rows, key=share, default=None)
+    if not any(row.n for row in (*summary.scores, *summary.trials)):
+        why = _reason(summary, worst) if worst else "no metric of the run is one of its pipelines"
+        return f"nothing could be measured; {why}"
+    if worst is None or share(worst) <= max_failed:
+        return None
+    return (f"{100 * share(worst):.0f} % failed, more than --max-failed {max_failed:g} allows; "
+            f"{_reason(summary, worst)}; the values are those of the rest alone")
+
+
+def _reason(summary: Summary, row: Score) -> str:
+    """The most frequent reason for the failures of a score."""
+    found = [failure for failure in summary.failures if row.metric in failure.metrics
+             and (failure.pipeline, failure.condition) == (row.pipeline, row.condition)]
+    return f"most often {max(found, key=lambda each: each.n)}" if found else "no reason is known"
