@@ -78,6 +78,7 @@ NOTHING_LOST = {
     "report.verification:tradeoffs": _FAILED,
     "run.keys:measured_key": _BLANK,
     "run.record:_packages": "a package that is not installed has no version",
+    "run.vectors:of_one_length": "each is the failure of its utterance, which failures count",
     "statistics.adjusted:adjusted_gaps": _FAILED,
     "statistics.bins:binned": "unknown labels stay unknown",
     "statistics.bootstrap:jackknife": "a draw that changes nothing",

@@ -121,7 +121,8 @@ class World:
         now, before = contents(out), self.undisturbed[0]
         wrong += [f"differs: {name}" for name in sorted(now.keys() | before.keys())
                   if now.get(name) != before.get(name)]
-        temporary = [*out.rglob(".[0-9]*"), *(self.folder / "tmp").iterdir()]
+        temporary = [path for path in out.rglob(".*") if not path.name.startswith(".lock")]
+        temporary += (self.folder / "tmp").iterdir()
         wrong += [f"temporary file left: {path.name}" for path in temporary]
         return wrong + [f"process left at the end: {each}" for each in self.processes()]
 
@@ -129,7 +130,7 @@ class World:
 def contents(out: Path) -> dict[str, str]:
     """Digests of all tables of a run, measured times aside, and of its audio."""
     return {str(path.relative_to(out)): hashlib.sha256(_bytes(path)).hexdigest()
-            for path in sorted(out.rglob("*")) if path.suffix in (".parquet", ".flac", ".npy")}
+            for path in sorted(out.rglob("[!.]*")) if path.suffix in (".parquet", ".flac", ".npy")}
 
 
 def _bytes(path: Path) -> bytes:

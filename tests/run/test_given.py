@@ -66,8 +66,8 @@ def test_an_utterance_without_words_is_named_and_counted(
     said: list[str] = []
     run = evalkit.score(corpus(tmp_path, texts), {"v": heard(tmp_path, texts)}, tmp_path / "run",
                         metrics=["wer"], say=said.append)
-    assert [(row.kind, row.n) for row in run.summary().failures if row.metric == "wer"] == [
-        ("NoWords", 1)]
+    failed = run.scores().query("metric == 'wer'").set_index("utterance_id")["error"].dropna()
+    assert list(failed.index) == ["u2"] and failed["u2"].startswith("NoWords: ")
     item, = run.record().left_out
     assert (item.what, item.where, item.n, item.names) == ("utterance", "wer", 1, ("u2",))
     assert f"note: {item}" in said
