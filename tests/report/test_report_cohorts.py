@@ -118,7 +118,7 @@ def test_findings_of_another_making_are_left_out_by_name(
     (path / "findings.json").write_text(json.dumps(findings_of(discovered[0]) | spoil))
     page = write_report(path, tmp_path / "out").read_text(encoding="utf-8")
     assert "No cohorts were looked for" in page
-    assert "findings.json: 1 document" in page and "`evalkit cohorts`" in page
+    assert "findings.json" in page and "`evalkit cohorts`" in page
 
 
 def test_a_run_without_findings_says_how_to_look(written: tuple[FakeRun, Path]) -> None:
