@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import RunError, one_line
+from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
@@ -93,6 +94,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     record.summary(RunFolder(out), plan).write(out / "summary.json")
     left_out = merged([*left_out, *manifest.left_out, *wordless,
                        *(pairs.left_out if pairs else ())])
+    names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs, tables=seals(out)).write(out / "run.json")
     return RunFolder(out)

@@ -14,8 +14,10 @@ earlier configuration made stays until ``prune``.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -169,8 +171,11 @@ class OutputStore:
         return {row["tables"] for row in rows}
 
     def set_aside(self) -> None:
-        """Moves run.json to the outputs: until it is written anew the run is unfinished."""
+        """Moves run.json to the outputs: until it is written anew the run is unfinished. Raises
+        OSError where it is a folder or cannot be moved."""
         record, kept = self.run / "run.json", self.run / "outputs" / "run.json"
+        if record.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(record))
         kept.parent.mkdir(parents=True, exist_ok=True)
         if record.exists():
             record.replace(kept)

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evalkit.core.errors import RunError, one_line
+from evalkit.core.files import digest
 from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.mitigation import (
@@ -22,7 +23,7 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
-from evalkit.store.scores import read_columns, read_scores
+from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
@@ -55,7 +56,7 @@ EMBEDDINGS = pa.schema([
     ("embedding", pa.list_(pa.float32())),
 ])
 
-SCORES, OUTPUTS_TABLE = "scores", "outputs.parquet"
+SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
 FINDINGS, COHORTS, COHORT_SPEAKERS = "findings.json", "cohorts.parquet", "cohort_speakers.parquet"
 
 
@@ -78,7 +79,11 @@ class RunFolder:
 
     def summary(self) -> Summary:
         """``summary.json``: the headline values."""
-        return Summary.read(self.path / "summary.json")
+        path, written = self.path / SUMMARY, self._written.get(SUMMARY)
+        summary = Summary.read(path)
+        if written is not None and digest(path) != written:
+            raise RunError(f"{path}: not the summary that this run wrote; {AGAIN}")
+        return summary
 
     def utterances(self) -> pd.DataFrame:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
@@ -118,7 +123,8 @@ class RunFolder:
         times differ from run to run. None where the folder holds no finished run."""
         if not (self.path / "run.json").exists():
             return None
-        written = {name: seal for name, seal in self._written.items() if name != OUTPUTS_TABLE}
+        written = {name: seal for name, seal in self._written.items()
+                   if name not in (OUTPUTS_TABLE, SUMMARY)}
         return hashlib.sha256(repr(sorted(written.items())).encode()).hexdigest()
 
     def findings(self) -> Findings | None:
@@ -214,15 +220,15 @@ class RunFolder:
 
 
 def seals(run: Path) -> dict[str, str]:
-    """Of the run's tables, for ``run.json``."""
-    return {SCORES: seal_of_scores(run)} | {
+    """Of the run's tables and its summary, for ``run.json``."""
+    return {SCORES: seal_of_scores(run), SUMMARY: digest(run / SUMMARY)} | {
         name: seal(run / name) for name in (
             "utterances.parquet", OUTPUTS_TABLE, "embeddings.parquet", "trials.parquet")}
 
 
 def seal_of_scores(run: Path) -> str:
     """Of all tables of scores together. Raises RunError naming one that is not whole."""
-    names = [f"{path.name} {seal(path)}\n" for path in sorted((run / SCORES).glob("*.parquet"))]
+    names = [f"{path.name} {seal(path)}\n" for path in score_tables(run)]
     return hashlib.sha256("".join(names).encode()).hexdigest()
 
 
