@@ -65,6 +65,7 @@ INDEX = pa.schema([
     ("tables", pa.string())])
 """A row a shard: the place of its first utterance in the run, the key of each stage, and that of
 its part of the run's tables."""
+INDEX_TABLE = "outputs/index.parquet"
 AUDIO = pa.schema([("name", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 SUFFIXES = frozenset({".flac", ".npy"})
 """Of kept audio."""
@@ -154,7 +155,7 @@ class OutputStore:
 
     def index(self) -> list[Row]:
         """The rows of INDEX. Raises RunError where the run has none."""
-        path = self.run / "outputs" / "index.parquet"
+        path = self.run / INDEX_TABLE
         try:
             seal(path)
         except DamageError as error:

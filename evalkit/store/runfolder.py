@@ -23,6 +23,7 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
+from evalkit.store.outputs import INDEX_TABLE
 from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
@@ -57,6 +58,10 @@ EMBEDDINGS = pa.schema([
 ])
 
 SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
+FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
+"""What findings are computed from, beside the scores."""
+WRITTEN = (*FOUND_IN, OUTPUTS_TABLE, INDEX_TABLE, SUMMARY)
+"""The files of a finished run whose seals or digests ``run.json`` has, beside the scores."""
 FINDINGS, COHORTS, COHORT_SPEAKERS = "findings.json", "cohorts.parquet", "cohort_speakers.parquet"
 
 
@@ -79,11 +84,25 @@ class RunFolder:
 
     def summary(self) -> Summary:
         """``summary.json``: the headline values."""
-        path, written = self.path / SUMMARY, self._written.get(SUMMARY)
-        summary = Summary.read(path)
-        if written is not None and digest(path) != written:
-            raise RunError(f"{path}: not the summary that this run wrote; {AGAIN}")
+        summary = Summary.read(self.path / SUMMARY)
+        self._check(SUMMARY)
         return summary
+
+    def damages(self) -> list[str]:
+        """What of a finished run is not as it was written, in a line each; its scores, whose
+        shards are looked at one by one, aside."""
+        try:
+            written = self._written
+        except RunError as error:
+            return [_within(self.path, error)]
+        return [why for name in written if name != SCORES and (why := self._damage(name))]
+
+    def _damage(self, name: str) -> str | None:
+        try:
+            self._check(name)
+        except (RunError, OSError) as error:
+            return _within(self.path, error).removesuffix(f"; {AGAIN}")
+        return None
 
     def utterances(self) -> pd.DataFrame:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
@@ -119,12 +138,11 @@ class RunFolder:
         return read_trials(self.path)
 
     def digest(self) -> str | None:
-        """Of all that findings are computed from: every table but that of the outputs, in which
-        times differ from run to run. None where the folder holds no finished run."""
+        """Of all that findings are computed from. None where the folder holds no finished run."""
         if not (self.path / "run.json").exists():
             return None
         written = {name: seal for name, seal in self._written.items()
-                   if name not in (OUTPUTS_TABLE, SUMMARY)}
+                   if name in (SCORES, *FOUND_IN)}
         return hashlib.sha256(repr(sorted(written.items())).encode()).hexdigest()
 
     def findings(self) -> Findings | None:
@@ -203,11 +221,12 @@ class RunFolder:
         return self.record().tables if (self.path / "run.json").exists() else {}
 
     def _check(self, name: str) -> None:
-        """Raises RunError for a table that is not whole, or not the one that the run wrote."""
+        """Raises RunError for a file that is not whole, or not the one that the run wrote."""
         path, written = self.path / name, self._written.get(name)
-        check(path)
-        if written is not None and seal(path) != written:
-            raise RunError(f"{path}: not the table that this run wrote; {AGAIN}")
+        if name != SUMMARY:
+            check(path)
+        if written is not None and _seal(path) != written:
+            raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
                ) -> pd.DataFrame:
@@ -221,9 +240,11 @@ class RunFolder:
 
 def seals(run: Path) -> dict[str, str]:
     """Of the run's tables and its summary, for ``run.json``."""
-    return {SCORES: seal_of_scores(run), SUMMARY: digest(run / SUMMARY)} | {
-        name: seal(run / name) for name in (
-            "utterances.parquet", OUTPUTS_TABLE, "embeddings.parquet", "trials.parquet")}
+    return {SCORES: seal_of_scores(run)} | {name: _seal(run / name) for name in WRITTEN}
+
+
+def _seal(path: Path) -> str:
+    return seal(path) if path.suffix == ".parquet" else digest(path)
 
 
 def seal_of_scores(run: Path) -> str:
