@@ -71,8 +71,9 @@ def _print_groups(report: GroupReport, fact: Fact) -> None:
               f"{number(tests['gap'].value, fact)}, chance alone gives "
               f"{number(tests['gap'].expected, fact)} (p = {p_value(tests['gap'].p_value)})")
     if report.adjusted is not None:
-        print(line(f"rate ratios hold equal: {', '.join(report.adjusted.covariates)}; groups "
-                   f"differ: p = {p_value(report.adjusted.test.p_value)} (likelihood ratio)"))
+        equal = ", ".join(report.adjusted.covariates) or "nothing"
+        print(line(f"rate ratios hold equal: {equal}; groups differ: "
+                   f"p = {p_value(report.adjusted.test.p_value)} (likelihood ratio)"))
     for warning in report.warnings:
         print(line(f"note: {warning}"))
     print()
