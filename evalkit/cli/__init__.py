@@ -12,7 +12,7 @@ from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs
 from evalkit.cli.doctor import doctor
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, say
-from evalkit.cli.stopping import stopping
+from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import trouble
 from evalkit.core.plugins import is_extra, missing_package
@@ -104,6 +104,8 @@ def _plain(error: Any) -> str:
 
 
 def _stop(message: str) -> NoReturn:
-    """Says why on one line, whatever names are in it."""
-    say(f"error: {' '.join(map(one_line, message.split()))}")
+    """Says why on one line, whatever names are in it. What a signal interrupted may end in any
+    error, of which there is nothing to say."""
+    if not is_stopped():
+        say(f"error: {' '.join(map(one_line, message.split()))}")
     raise SystemExit(INCOMPLETE) from None

@@ -62,7 +62,7 @@ def _seed() -> None:
 
 def _folder() -> str | None:
     try:
-        return os.getcwd()
+        return os.getcwd()  # noqa: PTH109 -- every call of a plug-in waits for it
     except OSError:  # it was removed
         return None
 
