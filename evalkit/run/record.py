@@ -103,7 +103,6 @@ def _failures(table: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Fact
 def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[Failure]:
     """Of one pipeline and condition; metrics that failed on the same utterances are one."""
     failed = rows[rows["error"].notna()].drop_duplicates(["metric", "utterance_id"])
-    asked = rows.groupby("metric")["utterance_id"].nunique()
     kinds = failed["error"].str.split(":").str[0]
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (metric, kind), part in failed.groupby(["metric", kinds]):
@@ -113,7 +112,8 @@ def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[
         reasons = part.loc[kinds[part.index] == kind, "error"].value_counts()
         yield Failure(
             pipeline=pipeline, condition=condition, metrics=metrics, kind=kind, n=len(names),
-            of=int(asked[metrics].max()),
+            of=int(rows[rows["metric"].isin(metrics)].groupby("metric")["utterance_id"]
+                   .nunique().max()),
             why=short(min(reasons.index[reasons == reasons.max()]), LINE),
             names=[short(name, LINE) for name in names[:NAMED]])
 

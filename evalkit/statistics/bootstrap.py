@@ -227,8 +227,11 @@ def _symmetric(estimate: _Estimate, resampling: Resampling, moments: _Moments | 
     if logarithmic:
         draws = _Moments(np.log(draws.value), draws.se / draws.value)
         value, se = np.log(value), se / value
+    pivots = ratio(np.abs(draws.value - value), draws.se)
+    if moments is not None and np.isnan(pivots).all():
+        return np.nan, np.nan  # every draw has speakers that are all alike
     reach = se * (special.stdtrit(estimate.df, resampling.tails[1]) if moments is None else
-                  np.nanquantile(ratio(np.abs(draws.value - value), draws.se), resampling.level))
+                  np.nanquantile(pivots, resampling.level))
     low, high = value - reach, value + reach
     if logarithmic:
         low, high = np.exp(low), np.exp(high)
