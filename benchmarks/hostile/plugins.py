@@ -192,7 +192,6 @@ def attempt(tried: Sequence[Case], folder: Path, name: str, workers: int = 1,
         **options, "pipelines": [pipeline("well", None, folder), *programs, *pipelines,
                       pipeline("after", None, folder)]}
     (folder / f"{name}.yaml").write_text(json.dumps(tree))
-    # One utterance of six is in a third of the trials, which is more than a run may lose unasked.
     ended = evalkit(["run", f"{name}.yaml", "-o", name, "-j", str(workers), "--max-failed", "1"],
                     folder)
     out = folder / name
