@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.core.ledger import LINE, LeftOut, lines, merged
-from evalkit.core.text import bracketed, heading, number, p_value, printed
+from evalkit.core.text import bracketed, heading, number, p_is, p_value, printed
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ def _print_groups(report: GroupReport, fact: Fact) -> None:
     print_table(columns, [_group_row(row, fact) for row in report.rows])
     if report.fairness is not None:
         tests = report.fairness.tests
-        print(f"any gap: p = {p_value(tests['welch'].p_value)}; largest minus smallest "
+        print(f"any gap: {p_is(tests['welch'].p_value)}; largest minus smallest "
               f"{number(tests['gap'].value, fact)}, chance alone gives "
-              f"{number(tests['gap'].expected, fact)} (p = {p_value(tests['gap'].p_value)})")
+              f"{number(tests['gap'].expected, fact)} ({p_is(tests['gap'].p_value)})")
     if report.adjusted is not None:
         print(line(f"rate ratios hold equal: {', '.join(report.adjusted.covariates)}; groups "
-                   f"differ: p = {p_value(report.adjusted.test.p_value)} (likelihood ratio)"))
+                   f"differ: {p_is(report.adjusted.test.p_value)} (likelihood ratio)"))
     for warning in report.warnings:
         print(line(f"note: {warning}"))
     print()
@@ -106,8 +106,8 @@ def print_verification(reports: Sequence[VerificationReport]) -> None:
         found = report.fairness
         if found is not None:
             print(f"fairness discrepancy rate {found.fdr:.4f} (1 is fair), chance alone gives "
-                  f"{found.expected_fdr:.4f} (p = {p_value(found.p_fdr)}); GARBE {found.garbe:.4f} "
-                  f"(0 is fair), {found.expected_garbe:.4f} (p = {p_value(found.p_garbe)})")
+                  f"{found.expected_fdr:.4f} ({p_is(found.p_fdr)}); GARBE {found.garbe:.4f} "
+                  f"(0 is fair), {found.expected_garbe:.4f} ({p_is(found.p_garbe)})")
         for warning in report.warnings:
             print(line(f"note: {warning}"))
         print()

@@ -83,6 +83,12 @@ def p_value(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
+def p_is(value: float) -> str:
+    """``p_value`` for running text: "p = 0.0312", "p < 0.0001"."""
+    shown = p_value(value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def count(n: int, one: str, many: str = "") -> str:
     """``n`` with its noun: "1 speaker", "1,200 speakers"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -59,8 +59,11 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
-    lost = [LeftOut("utterance", f"{names[0]} against {names[1]}", "no score of one of the two",
-                    len(dropped), tuple(dropped[:NAMED]))] if len(dropped) else []
+    measured = ", ".join(map(str, both["metric"].unique()))
+    heard = ", ".join(map(str, both["condition"].unique()))
+    where = f"{measured}: {names[0]} against {names[1]}, {heard}"
+    lost = [LeftOut("utterance", where, "no score of one of the two", len(dropped),
+                    tuple(dropped[:NAMED]))] if len(dropped) else []
     return SystemComparison(*names, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
                             sentences, pairs, warnings, lost)
