@@ -288,4 +288,4 @@ def test_every_reader_has_a_file_of_its_own() -> None:
     files_of = {name: entry.value for name, entry in available("corpora").items()
                 if entry.value.startswith("evalkit.")}
     assert files_of == {name: f"evalkit.corpora.readers.{name}:{name}" for name in (
-        "librispeech", "kaldi", "common_voice", "table")}
+        "librispeech", "kaldi", "common_voice", "nemo", "table")}
