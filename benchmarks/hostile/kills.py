@@ -25,7 +25,7 @@ import soundfile
 from benchmarks.hostile.trials import Tried
 
 MEASURED = "processing_seconds"
-UTTERANCES = 40
+UTTERANCES = 16
 GONE = 5.0
 """Seconds within which no process may be left."""
 SHIM = '''"""Kills this process, or all of the run, before or after its n-th operation on a file."""
@@ -47,6 +47,21 @@ if os.environ.get("KILL_AT"):
         setattr(os, name, counted(getattr(os, name)))
 '''
 
+CHEAP = '''"""A condition that costs nothing, whose audio is kept."""
+from dataclasses import dataclass
+from evalkit.core.types import Audio
+@dataclass(frozen=True)
+class Clipped:
+    identity = "clipped"
+    def bind(self, utterances):
+        return self
+    def apply(self, speech, utterance):
+        return Audio(speech.samples.clip(-0.1, 0.1), speech.rate)
+'''
+SHIMS = {"sitecustomize.py": SHIM, "cheap.py": CHEAP,
+         "cheap-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: cheap\nVersion: 1\n",
+         "cheap-1.dist-info/entry_points.txt": "[evalkit.conditions]\ncheap = cheap:Clipped\n"}
+
 
 @dataclass(frozen=True)
 class World:
@@ -59,9 +74,10 @@ class World:
         return f"EVALKIT_KILLS={self.folder}"
 
     def make(self, rng: random.Random) -> None:
-        for name in ("audio", "shim", "tmp"):
-            (self.folder / name).mkdir()
-        (self.folder / "shim" / "sitecustomize.py").write_text(SHIM)
+        for name in ("audio", "shim/cheap-1.dist-info", "tmp"):
+            (self.folder / name).mkdir(parents=True)
+        for name, content in SHIMS.items():
+            (self.folder / "shim" / name).write_text(content)
         rows, heard = [], []
         for index in range(UTTERANCES):
             noise = np.random.default_rng(index).standard_normal(8000 + 50 * index)
@@ -74,18 +90,18 @@ class World:
             (self.folder / f"{name}.jsonl").write_text(
                 "".join(json.dumps(line) + "\n" for line in lines))
         (self.folder / "eval.yaml").write_text(json.dumps({
-            "corpus": "test.jsonl", "metrics": ["wer", "si_sdr"], "shard_size": 8,
-            "conditions": ["clean", {"name": "hum", "noise": "stationary", "snr_db": 5}],
+            "corpus": "test.jsonl", "metrics": ["wer", "si_sdr"], "shard_size": 4,
+            "conditions": ["clean", {"name": "clipped", "plugin": "cheap"}],
             "pipelines": [{"name": "given", "recognizer": {"name": "precomputed",
                                                            "path": "heard.jsonl"}}]}))
 
-    def start(self, out: Path, **environment: str) -> subprocess.Popen[str]:
-        """A run into ``out``, in a process group of its own."""
+    def start(self, out: Path, jobs: int = 2, **environment: str) -> subprocess.Popen[str]:
+        """A run into ``out`` with ``jobs`` workers, in a process group of its own."""
         paths = [str(self.folder / "shim"), os.environ.get("PYTHONPATH", "")]
         name, _, value = self.mark.partition("=")
         return subprocess.Popen(
             [Path(sys.executable).parent / "evalkit", "run", self.folder / "eval.yaml",
-             "--out", out, "-j", "2"], start_new_session=True, stdin=subprocess.DEVNULL,
+             "--out", out, "-j", str(jobs)], start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=(self.folder / "stderr").open("w"), text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), name: value,
                               "TMPDIR": str(self.folder / "tmp")} | environment)
@@ -116,13 +132,13 @@ class World:
         while (left := self.processes()) and time.monotonic() < until:
             time.sleep(0.1)
         wrong += [f"process left: {each}" for each in left]
-        if code := self.start(out).wait(300):
+        if code := self.start(out, jobs=0).wait(300):
             wrong.append(f"exit code {code}: {(self.folder / 'stderr').read_text()[-200:]}")
         now, before = contents(out), self.undisturbed[0]
         wrong += [f"differs: {name}" for name in sorted(now.keys() | before.keys())
                   if now.get(name) != before.get(name)]
         temporary = [path for path in out.rglob(".*") if not path.name.startswith(".lock")]
-        temporary += (self.folder / "tmp").iterdir()
+        temporary += [*self.folder.glob(".*"), *(self.folder / "tmp").iterdir()]
         wrong += [f"temporary file left: {path.name}" for path in temporary]
         return wrong + [f"process left at the end: {each}" for each in self.processes()]
 
@@ -168,7 +184,7 @@ def _kill_worker(world: World, out: Path, rng: random.Random) -> str:
 
 
 def _kill_at_file(world: World, out: Path, rng: random.Random) -> str:
-    operation, everything = rng.randrange(1, 150), rng.choice(["", "yes"])
+    operation, everything = rng.randrange(1, 100), rng.choice(["", "yes"])
     run = world.start(out, KILL_AT=str(operation), KILL_ALL=everything)
     try:
         run.wait(300)

@@ -14,6 +14,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, say
 from evalkit.cli.stopping import stopping
 from evalkit.core.errors import EvalkitError, one_line
+from evalkit.core.files import trouble
 from evalkit.core.plugins import is_extra, missing_package
 
 TRACEBACK = "EVALKIT_TRACEBACK"
@@ -60,13 +61,21 @@ def _main() -> None:
     except SystemExit as end:
         raise SystemExit(INCOMPLETE if end.code == 1 else end.code) from None
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and is_extra(error):
-            _stop(str(missing_package(error, "this command")))
+        if known := _known(error):
+            _stop(known)
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
         _stop(f"internal error: {type(error).__name__}: {error}; please report it, with "
               f"{TRACEBACK}=1 for the whole of it")
     raise SystemExit(code)
+
+
+def _known(error: Exception) -> str | None:
+    """What a person can do about an error that is no defect: a package that is not installed, a
+    full disk."""
+    if isinstance(error, ModuleNotFoundError) and is_extra(error):
+        return str(missing_package(error, "this command"))
+    return trouble(error) if isinstance(error, OSError) else None
 
 
 def _misuse(error: Any) -> NoReturn:

@@ -22,8 +22,17 @@ TEMPORARY = re.compile(r"\.evalkit-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.[^/]*)?")
 """Names of files and folders that are being written: by which machine and process."""
 
 _FULL = "make room and start again; what was finished is kept"
+_CLOSED = "give a place that can be read and written to"
 _REMEDIES = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL,
-             errno.ENAMETOOLONG: "give a shorter name"}
+             errno.ENAMETOOLONG: "give a shorter name",
+             errno.EMFILE: "let a process have more open files (ulimit -n), or use fewer workers",
+             errno.EROFS: _CLOSED, errno.EACCES: _CLOSED, errno.EPERM: _CLOSED,
+             errno.ENOTDIR: "a file stands where a folder should; give another name",
+             errno.EISDIR: "a folder stands where a file should; give another name",
+             errno.ENOENT: "it was removed while it was in use; start again",
+             errno.ESTALE: "it was removed while it was in use; start again",
+             errno.EIO: "see whether the disk is sound"}
+"""What to do about an error of the machine's, not of a program's."""
 
 
 @contextmanager
@@ -37,7 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.absolute().with_name(_temporary_name(path.suffix))
     with _said(path, temporary):
         if path.is_dir():
-            raise ConfigError(f"{path}: is a folder; give the name of a file to write")
+            raise ConfigError(f"{path}: is a folder; give the name of a file to write, or remove "
+                              "it")
         if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
             yield path
             return
@@ -69,9 +79,16 @@ def _said(path: Path, temporary: Path) -> Iterator[None]:
                 error.filename and Path(os.fsdecode(error.filename)) not in
                 {path, temporary, *path.parents}):
             raise
-        remedy = _REMEDIES.get(error.errno, "give the name of a file in a folder that can be "
-                               "written to")
+        remedy = _REMEDIES.get(error.errno, _CLOSED)
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
+
+
+def trouble(error: OSError) -> str | None:
+    """In one line, what file could not be used and what to do; None where it is no such error."""
+    if error.errno not in _REMEDIES:
+        return None
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{where}{error.strerror or os.strerror(error.errno)}; {_REMEDIES[error.errno]}"
 
 
 @contextmanager
@@ -139,10 +156,11 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def folder_to_disk(folder: Path) -> None:
-    """Waits until the names of the files in ``folder`` are on the disk, where that can be."""
-    with suppress(OSError):
-        _to_disk(folder)
+def names_to_disk(*folders: Path) -> None:
+    """Waits until the names of the files in ``folders`` are on the disk, where that can be."""
+    for folder in folders:
+        with suppress(OSError):
+            _to_disk(folder)
 
 
 def _to_disk(path: Path) -> None:

@@ -26,6 +26,9 @@ from evalkit.core.errors import RunError
 T = TypeVar("T")
 TICK = 0.25
 """Seconds between two looks at a worker that says nothing."""
+DYING = 10.0
+"""Seconds that a process has to be gone once it hung up, before it is killed: the system may be
+busy, or write its core."""
 _PROGRAM = ("import sys; sys.path[:] = {path!r}; "
             "from evalkit.core.desk import serve; serve({connection}, {note}, {idle!r})")
 
@@ -119,7 +122,7 @@ class Worker:
     def _bury(self, process: subprocess.Popen[bytes]) -> str:
         """How the process ended."""
         with suppress(subprocess.TimeoutExpired):
-            process.wait(FAREWELL)
+            process.wait(DYING)
         process.kill()
         code = process.wait()
         self._connection.close()

@@ -3,6 +3,7 @@ is, a process minds the one that works on a shard (evalkit.run.halving)."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -69,6 +70,8 @@ def _client(address: str) -> Client:
         from distributed import Client
     except ModuleNotFoundError as error:
         raise missing_package(error, "--scheduler") from error
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # its tracebacks; what it raises is said
     try:
         return Client(address, timeout="10s")
     except (OSError, ValueError, TimeoutError) as error:

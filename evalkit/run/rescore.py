@@ -34,8 +34,9 @@ from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest
-from evalkit.store.outputs import STAGES, OutputStore, Row
+from evalkit.store.outputs import INDEX_TABLE, STAGES, OutputStore, Row
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.sealed import seal
 
 
 def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None = None,
@@ -52,10 +53,18 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     config = _changed(record.config, metrics, normaliser, costs, manifest)
     corpus, strangers = _same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
-    plan = _recorded_plan(config, record, corpus.utterances, store.index())
+    plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
     with locked(folder, record.command):
         return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,
                          say=say, left_out=strangers, started=started)
+
+
+def _index(store: OutputStore, record: RunRecord) -> list[Row]:
+    """The shards of the run that ``record`` is of. Raises RunError for an index that is not its."""
+    rows, path = store.index(), store.run / INDEX_TABLE
+    if seal(path) != record.tables.get(INDEX_TABLE):
+        raise RunError(f"{path}: is not of the run in run.json; start it again with `evalkit run`")
+    return rows
 
 
 def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,

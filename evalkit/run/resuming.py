@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -30,16 +30,20 @@ class Fault:
 
 @dataclass(frozen=True)
 class Resumed:
-    """The shards that are still to do, and of those that were done once the first damage each."""
+    """The shards that are still to do; of those that were done once the first damage each; and the
+    damages to ``files`` of the whole run."""
 
     pending: list[Shard]
     damages: list[str]
+    files: list[str] = field(default_factory=list)
 
-    def describe(self) -> str:
-        """One line about the damages."""
-        more = "; …" if len(self.damages) > NAMED else ""
-        return (f"{count(len(self.damages), 'damaged shard')} made again: "
-                f"{'; '.join(self.damages[:NAMED])}{more}")
+    def lines(self) -> Iterator[str]:
+        """A line about the damages of either kind."""
+        for what, damages in (("damaged shard", self.damages), ("file", self.files)):
+            if damages:
+                more = "; …" if len(damages) > NAMED else ""
+                yield (f"{count(len(damages), what)} made again: "
+                       f"{'; '.join(damages[:NAMED])}{more}")
 
 
 def resumed(shards: Sequence[Shard], run: Path, finished: Collection[str]) -> Resumed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import RunError, one_line
+from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.run import record
@@ -31,8 +32,8 @@ from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.run import Timings
 from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest
-from evalkit.store.outputs import INDEX, OutputStore
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, seals
+from evalkit.store.outputs import INDEX, INDEX_TABLE, OutputStore
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, SUMMARY, RunFolder, seals
 from evalkit.store.sealed import check, write_table
 
 
@@ -82,17 +83,18 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
         f"{count(len(plan.pipelines), 'pipeline')} x "
         f"{count(len(plan.conditions), 'condition')}: {len(done.pending)} shards to do, "
         f"{reused} done before")
-    if done.damages:
-        say(done.describe())
+    for line in done.lines():
+        say(line)
     _work_through(done.pending, out, work, say)
     _assemble(plan, out, table)
     cells = [(pipeline, condition) for pipeline in encoding for condition in plan.conditions]
     _write_trials(out, pairs, cells)
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
-    record.summary(RunFolder(out), plan).write(out / "summary.json")
+    record.summary(RunFolder(out), plan).write(out / SUMMARY)
     left_out = merged([*left_out, *manifest.left_out, *wordless,
                        *(pairs.left_out if pairs else ())])
+    names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs, tables=seals(out)).write(out / "run.json")
     return RunFolder(out)
@@ -101,14 +103,14 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
 def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
     RunError where the folder cannot be made or written to."""
-    finished = OutputStore(out).finished()
+    finished, damages = OutputStore(out).finished(), RunFolder(out).damages()
     try:
         _clear(out, {shard.key for shard in plan.shards})
     except OSError as error:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
-    return resumed(plan.shards, out, finished)
+    return replace(resumed(plan.shards, out, finished), files=damages)
 
 
 def _clear(out: Path, keys: set[str]) -> None:
@@ -143,7 +145,7 @@ def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
               "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
               "tables": shard.key}
              for shard in plan.shards]
-    write_table(out / "outputs" / "index.parquet", pa.Table.from_pylist(index, INDEX))
+    write_table(out / INDEX_TABLE, pa.Table.from_pylist(index, INDEX))
 
 
 def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:

@@ -14,8 +14,10 @@ earlier configuration made stays until ``prune``.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -63,6 +65,7 @@ INDEX = pa.schema([
     ("tables", pa.string())])
 """A row a shard: the place of its first utterance in the run, the key of each stage, and that of
 its part of the run's tables."""
+INDEX_TABLE = "outputs/index.parquet"
 AUDIO = pa.schema([("name", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 SUFFIXES = frozenset({".flac", ".npy"})
 """Of kept audio."""
@@ -152,7 +155,7 @@ class OutputStore:
 
     def index(self) -> list[Row]:
         """The rows of INDEX. Raises RunError where the run has none."""
-        path = self.run / "outputs" / "index.parquet"
+        path = self.run / INDEX_TABLE
         try:
             seal(path)
         except DamageError as error:
@@ -169,8 +172,11 @@ class OutputStore:
         return {row["tables"] for row in rows}
 
     def set_aside(self) -> None:
-        """Moves run.json to the outputs: until it is written anew the run is unfinished."""
+        """Moves run.json to the outputs: until it is written anew the run is unfinished. Raises
+        OSError where it is a folder or cannot be moved."""
         record, kept = self.run / "run.json", self.run / "outputs" / "run.json"
+        if record.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(record))
         kept.parent.mkdir(parents=True, exist_ok=True)
         if record.exists():
             record.replace(kept)

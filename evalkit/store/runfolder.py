@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from evalkit.core.errors import RunError, one_line
+from evalkit.core.files import digest
 from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.mitigation import (
@@ -22,7 +23,8 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
-from evalkit.store.scores import read_columns, read_scores
+from evalkit.store.outputs import INDEX_TABLE
+from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
@@ -55,7 +57,11 @@ EMBEDDINGS = pa.schema([
     ("embedding", pa.list_(pa.float32())),
 ])
 
-SCORES, OUTPUTS_TABLE = "scores", "outputs.parquet"
+SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
+FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
+"""What findings are computed from, beside the scores."""
+WRITTEN = (*FOUND_IN, OUTPUTS_TABLE, INDEX_TABLE, SUMMARY)
+"""The files of a finished run whose seals or digests ``run.json`` has, beside the scores."""
 FINDINGS, COHORTS, COHORT_SPEAKERS = "findings.json", "cohorts.parquet", "cohort_speakers.parquet"
 
 
@@ -78,7 +84,25 @@ class RunFolder:
 
     def summary(self) -> Summary:
         """``summary.json``: the headline values."""
-        return Summary.read(self.path / "summary.json")
+        summary = Summary.read(self.path / SUMMARY)
+        self._check(SUMMARY)
+        return summary
+
+    def damages(self) -> list[str]:
+        """What of a finished run is not as it was written, in a line each; its scores, whose
+        shards are looked at one by one, aside."""
+        try:
+            written = self._written
+        except RunError as error:
+            return [_within(self.path, error)]
+        return [why for name in written if name != SCORES and (why := self._damage(name))]
+
+    def _damage(self, name: str) -> str | None:
+        try:
+            self._check(name)
+        except (RunError, OSError) as error:
+            return _within(self.path, error).removesuffix(f"; {AGAIN}")
+        return None
 
     def utterances(self) -> pd.DataFrame:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
@@ -114,11 +138,11 @@ class RunFolder:
         return read_trials(self.path)
 
     def digest(self) -> str | None:
-        """Of all that findings are computed from: every table but that of the outputs, in which
-        times differ from run to run. None where the folder holds no finished run."""
+        """Of all that findings are computed from. None where the folder holds no finished run."""
         if not (self.path / "run.json").exists():
             return None
-        written = {name: seal for name, seal in self._written.items() if name != OUTPUTS_TABLE}
+        written = {name: seal for name, seal in self._written.items()
+                   if name in (SCORES, *FOUND_IN)}
         return hashlib.sha256(repr(sorted(written.items())).encode()).hexdigest()
 
     def findings(self) -> Findings | None:
@@ -197,11 +221,12 @@ class RunFolder:
         return self.record().tables if (self.path / "run.json").exists() else {}
 
     def _check(self, name: str) -> None:
-        """Raises RunError for a table that is not whole, or not the one that the run wrote."""
+        """Raises RunError for a file that is not whole, or not the one that the run wrote."""
         path, written = self.path / name, self._written.get(name)
-        check(path)
-        if written is not None and seal(path) != written:
-            raise RunError(f"{path}: not the table that this run wrote; {AGAIN}")
+        if name != SUMMARY:
+            check(path)
+        if written is not None and _seal(path) != written:
+            raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
                ) -> pd.DataFrame:
@@ -214,15 +239,17 @@ class RunFolder:
 
 
 def seals(run: Path) -> dict[str, str]:
-    """Of the run's tables, for ``run.json``."""
-    return {SCORES: seal_of_scores(run)} | {
-        name: seal(run / name) for name in (
-            "utterances.parquet", OUTPUTS_TABLE, "embeddings.parquet", "trials.parquet")}
+    """Of the run's tables and its summary, for ``run.json``."""
+    return {SCORES: seal_of_scores(run)} | {name: _seal(run / name) for name in WRITTEN}
+
+
+def _seal(path: Path) -> str:
+    return seal(path) if path.suffix == ".parquet" else digest(path)
 
 
 def seal_of_scores(run: Path) -> str:
     """Of all tables of scores together. Raises RunError naming one that is not whole."""
-    names = [f"{path.name} {seal(path)}\n" for path in sorted((run / SCORES).glob("*.parquet"))]
+    names = [f"{path.name} {seal(path)}\n" for path in score_tables(run)]
     return hashlib.sha256("".join(names).encode()).hexdigest()
 
 

@@ -33,12 +33,16 @@ FILLED = (*KEYS, "utterance_id")
 """Columns without missing values."""
 
 
+def score_tables(run: Path) -> list[Path]:
+    """The shards of a run's scores table; those that are half-written are none."""
+    return sorted((run / "scores").glob("[!.]*.parquet"))
+
+
 def read_scores(run: Path | str) -> pd.DataFrame:
     """All shards of a run's scores table, sorted by its key columns.
 
     Raises RunError where there are none or one is not a scores table."""
-    folder = Path(run) / "scores"
-    shards = sorted(folder.glob("*.parquet"))
+    folder, shards = Path(run) / "scores", score_tables(Path(run))
     if not shards:
         raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
     for shard in shards:

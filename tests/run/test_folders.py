@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.hostile import damages
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import write
+from evalkit.report.page import write_report
 from evalkit.run.given import score
+from evalkit.run.rescore import rescore
 from evalkit.store.lock import locked
 from evalkit.store.runfolder import RunFolder
 
@@ -46,6 +49,72 @@ def test_damages_are_named_and_mended(tmp_path: Path) -> None:
     said: list[str] = []
     assert scored(tmp_path, "a", run.path, say=said.append).scores().equals(before)
     assert any(line.startswith("1 damaged shard made again: ") for line in said)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "outputs.parquet", "trials.parquet",
+                                  "outputs/index.parquet", "embeddings.parquet"])
+def test_a_file_of_another_run_is_named_and_made_again(tmp_path: Path, name: str) -> None:
+    run, other = (scored(tmp_path, "a", tmp_path / out, heard)
+                  for out, heard in (("run", "turn"), ("other", "turn on")))
+    before, file = (run.path / name).read_bytes(), run.path / name
+    changed = (other.path / name).read_bytes()
+    file.write_bytes(changed if changed != before else before[:-1])
+    said: list[str] = []
+    scored(tmp_path, "a", run.path, say=said.append)
+    assert any(f"file made again: {run.path / name}".replace(f"{run.path}/", "") in line
+               for line in said), said
+    assert name == "outputs.parquet" or file.read_bytes() == before
+
+
+def test_the_summary_of_another_run_is_not_shown(tmp_path: Path) -> None:
+    run, other = (scored(tmp_path, "a", tmp_path / out, heard)
+                  for out, heard in (("run", "turn"), ("other", "turn on")))
+    (run.path / "summary.json").write_bytes((other.path / "summary.json").read_bytes())
+    with pytest.raises(RunError, match=r"summary.json: not the one that this run wrote"):
+        run.summary()
+
+
+def test_an_index_of_another_run_is_not_scored(tmp_path: Path) -> None:
+    """Its outputs are in the folder, where two configurations were run in it."""
+    run = scored(tmp_path, "a", tmp_path / "run", "turn on")
+    index = run.path / "outputs" / "index.parquet"
+    before = index.read_bytes()
+    scored(tmp_path, "a", run.path, "turn")
+    index.write_bytes(before)
+    with pytest.raises(RunError, match=r"index.parquet: is not of the run in run.json"):
+        rescore(run.path)
+
+
+def test_a_run_of_an_earlier_version_is_made_again_and_said(tmp_path: Path) -> None:
+    run = scored(tmp_path, "a", tmp_path / "run")
+    before, tree = run.scores(), json.loads((run.path / "run.json").read_text())
+    del tree["tables"]
+    (run.path / "run.json").write_text(json.dumps(tree | {"schema": 2}))
+    said: list[str] = []
+    scored(tmp_path, "a", run.path, say=said.append)
+    assert any("1 file made again: run.json: schema 2, this evalkit reads 3" in line
+               for line in said)
+    assert run.scores().equals(before)
+
+
+def test_a_whole_rescore_makes_findings_stale(tmp_path: Path) -> None:
+    """The page names them and shows none of their cohorts."""
+    world = damages.World(tmp_path)
+    world.make()
+    run = RunFolder(world.undisturbed)
+    assert run.findings() is not None
+    rescore(run.path, normaliser="none", metrics=["wer"], manifest=_corrected(world.folder))
+    assert run.findings() is None
+    page = write_report(run.path, tmp_path / "report", by="accent").read_text()
+    assert "computed from other tables than the run has now" in page
+    assert 'id="cohorts"' not in page
+
+
+def _corrected(folder: Path) -> Path:
+    """The transcripts with a word that nobody heard."""
+    path = folder / "corrected.jsonl"
+    path.write_text((folder / "test.jsonl").read_text().replace("it on", "it off"))
+    return path
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,11 +60,11 @@ def workers() -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize(("what", "error"), [
-    ("hold", "TimedOut: not done after 1 s"),
+    ("hold", "TimedOut: not done after 2 s"),
     ("exit", "Crashed: the process that worked on this utterance died (exit code 0)")])
 def test_what_never_ends_or_kills_costs_one_utterance(
         tiny_corpus: Path, tmp_path: Path, what: str, error: str) -> None:
-    folder = deadly(tiny_corpus, tmp_path / "run", Work(1), time_limit=1, batch=2,
+    folder = deadly(tiny_corpus, tmp_path / "run", Work(1), time_limit=2, batch=2,
                     at=length(6), what=what)
     assert errors(folder) == {"u6": error}
     assert starts(tmp_path / "run") <= 1 + 3
@@ -71,9 +72,9 @@ def test_what_never_ends_or_kills_costs_one_utterance(
 
 
 def test_a_metric_that_never_ends_costs_one_utterance(tiny_corpus: Path, tmp_path: Path) -> None:
-    folder = deadly(tiny_corpus, tmp_path / "run", time_limit=1,
+    folder = deadly(tiny_corpus, tmp_path / "run", time_limit=2,
                     metrics=["wer", {"name": "endless", "of": "u3"}])
-    assert errors(folder) == errors(folder, "endless") == {"u3": "TimedOut: not done after 1 s"}
+    assert errors(folder) == errors(folder, "endless") == {"u3": "TimedOut: not done after 2 s"}
 
 
 def test_other_workers_go_on_while_one_dies(tiny_corpus: Path, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_death_by_chance_changes_nothing(tiny_corpus: Path, tmp_path: Path) ->
 
 
 def test_another_limit_tries_again(tiny_corpus: Path, tmp_path: Path) -> None:
-    deadly(tiny_corpus, tmp_path / "run", time_limit=1, at=length(6), what="sleep",
+    deadly(tiny_corpus, tmp_path / "run", time_limit=2, at=length(6), what="sleep",
            marker=str(tmp_path / "marker"))
     again = deadly(tiny_corpus, tmp_path / "run", time_limit=30, at=length(6), what="sleep",
                    marker=str(tmp_path / "marker"))
@@ -102,7 +103,7 @@ def test_another_limit_tries_again(tiny_corpus: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("loading", ["loop", "abort"])
 def test_a_system_that_cannot_be_loaded_is_one_line(
         tiny_corpus: Path, tmp_path: Path, loading: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halving, "LOADING_LIMIT", 5.0)
+    monkeypatch.setattr(halving, "LOADING_LIMIT", 3.0)
     with pytest.raises(RunError, match=r"pipeline 'plain': (not loaded|its process died)"):
         deadly(tiny_corpus, tmp_path / "run", loading=loading)
     assert not workers()
@@ -113,13 +114,36 @@ def test_a_dask_cluster_minds_its_workers_too(tiny_corpus: Path, tmp_path: Path)
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=True,
                                   dashboard_address=":0") as cluster:
         work = Work(scheduler=cluster.scheduler_address)
-        folder = deadly(tiny_corpus, tmp_path / "run", work, time_limit=1, shard_size=6,
+        folder = deadly(tiny_corpus, tmp_path / "run", work, time_limit=2, shard_size=6,
                         at=length(2), what="segfault",
                         metrics=["wer", {"name": "endless", "of": "u9"}])
         assert {name: error.split(":")[0] for name, error in errors(folder).items()} == {
             "u2": "Crashed", "u9": "TimedOut"}
         psutil.wait_procs(workers(), timeout=5)
         assert not workers()
+        _ends_with_its_cluster(cluster, work, tiny_corpus, tmp_path)
+
+
+def _ends_with_its_cluster(cluster: Any, work: Work, corpus: Path, place: Path) -> None:
+    marker = place / "marker"
+
+    def close() -> None:
+        while not marker.exists():
+            time.sleep(0.1)
+        cluster.close()
+
+    def again(work: Work) -> RunFolder:
+        return deadly(corpus, place / "gone", work, shard_size=2, at=length(9), what="sleep",
+                      marker=str(marker))
+
+    closing = threading.Thread(target=close)
+    closing.start()
+    with pytest.raises(RunError, match=r"--scheduler tcp://[^ ]+: it went away, or its workers "
+                                       r"did .*; start the run again to go on$"):
+        again(work)
+    closing.join()
+    psutil.wait_procs(workers(), timeout=5)
+    assert not workers() and not errors(again(Work(0)))
 
 
 class Going:
@@ -183,19 +207,19 @@ def test_stopping_stops(going: Any, tmp_path: Path, *, number: int, code: int, j
     assert not errors(RunFolder(tmp_path / "run"))
 
 
-def test_what_ignores_the_first_signal_ends_at_the_second(tmp_path: Path) -> None:
+def test_what_ignores_the_first_signal_ends_at_the_second() -> None:
     program = ("import sys, time; from evalkit import cli\n"
-               "def app():\n    while True:\n        try:\n            time.sleep(60)\n"
-               "        except BaseException:\n            print('no', flush=True)\n"
-               "cli.app = app\nprint('up', flush=True)\ncli.main()")
+               "def app(**_):\n    said = 'up'\n    while True:\n        try:\n"
+               "            print(said, flush=True)\n            time.sleep(60)\n"
+               "        except BaseException:\n            said = 'no'\n"
+               "sys.modules['evalkit.cli.stopping'].GRACE = 60\ncli.app = app\ncli.main()")
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "up\n"
-        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "no\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(2) == 143
+        assert process.wait(30) == 143
 
 
 @pytest.mark.parametrize("what", ["hold", "loop"])
