@@ -155,6 +155,7 @@ def test_what_two_systems_do_not_share_is_named_by_metric_and_condition() -> Non
     scores = pd.DataFrame({"utterance_id": ["a", "b", "c"], "speaker_id": ["s", "t", "u"],
                            "metric": "wer", "condition": "clean", "amount": 1.0, "weight": 2.0,
                            "error": None})
-    found = compare_systems(scores, scores[:2], ("x", "y"), fact=Fact("%", False, "", is_count=True))
+    fact = Fact("%", False, "", is_count=True)
+    found = compare_systems(scores, scores[:2], ("x", "y"), fact=fact)
     assert [str(item) for item in found.left_out] == [
         "wer of x against y, clean: 1 utterance left out: no score of one of the two (c)"]
