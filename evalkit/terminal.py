@@ -71,7 +71,8 @@ def _print_groups(report: GroupReport, fact: Fact) -> None:
               f"{number(tests['gap'].value, fact)}, chance alone gives "
               f"{number(tests['gap'].expected, fact)} ({p_is(tests['gap'].p_value)})")
     if report.adjusted is not None:
-        print(line(f"rate ratios hold equal: {', '.join(report.adjusted.covariates)}; groups "
+        held = ", ".join(report.adjusted.covariates) or "nothing"
+        print(line(f"rate ratios hold equal: {held}; groups "
                    f"differ: {p_is(report.adjusted.test.p_value)} (likelihood ratio)"))
     for warning in report.warnings:
         print(line(f"note: {warning}"))

@@ -226,6 +226,21 @@ def test_what_no_metric_applies_to_has_no_failures_to_blame(
     assert "nothing could be measured; no metric of the run" in result.stderr
 
 
+def test_what_failed_is_counted_of_all_utterances(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [
+        {"id": f"u{i}", "text": "one two", "speaker": f"s{i}", "accent": "ab"[i % 2]}
+        for i in range(80)])
+    wrong = [i % 10 == 0 or (i % 2 and i % 3) for i in range(80)]
+    (tmp_path / "h.tsv").write_text("".join(
+        f"u{i}\tone {'too' if wrong[i] else 'two'}\n" for i in range(1, 80)))
+    result = evalkit(*SCORE, "-y", "h.tsv", "-o", "run", "--metric", "wer", cwd=tmp_path)
+    assert "1 of 80 failed: " in result.stdout
+    failures = json.loads((tmp_path / "run" / "summary.json").read_text())["failures"]
+    assert [(row["n"], row["of"]) for row in failures] == [(1, 80)]
+    shown = evalkit("groups", "run", "--by", "accent", cwd=tmp_path).stdout
+    assert "any gap: p < 0.0001" in shown and "= <" not in shown and "equal: ;" not in shown
+
+
 def test_labels_do_not_disturb_the_terminal(tmp_path: Path) -> None:
     label = "a\u202e\nb" + "x" * 4000
     write_manifest(tmp_path / "m.jsonl", [

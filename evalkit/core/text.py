@@ -84,7 +84,7 @@ def p_value(value: float) -> str:
 
 
 def p_is(value: float) -> str:
-    """``p_value`` for running text: "p = 0.0312", "p < 0.0001"."""
+    """A p-value in a sentence: "p = 0.0123", "p < 0.0001"."""
     shown = p_value(value)
     return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 

@@ -89,9 +89,14 @@ def worst_group(groups: Groups) -> Markup:
     return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{where}; the gap is widest with {{}}",
                groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
                    worst.condition) + say(": <b>{}</b> ({}) against {} for {} ({}), which {}.",
-               with_unit(worst.value, groups.fact), count(worst.n_speakers or 0, "speaker"),
+               with_unit(worst.value, groups.fact), _of_whom(worst),
                with_unit(best.value, groups.fact), best.group,
-               count(best.n_speakers or 0, "speaker"), _beyond_chance(worst))
+               _of_whom(best), _beyond_chance(worst))
+
+
+def _of_whom(row: GroupValue) -> str:
+    """How many speakers a group has, or utterances where the corpus names no speakers."""
+    return count(row.n_speakers, "speaker") if row.n_speakers else count(row.n, "utterance")
 
 
 def _ends(groups: Groups) -> list[tuple[GroupValue, GroupValue]]:

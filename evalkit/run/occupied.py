@@ -12,6 +12,7 @@ from evalkit.store.documents.begun import RECORDS, Earlier, earlier
 from evalkit.store.lock import check_free
 from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.sealed import is_whole
 
 SAME = 0.5
 """So large a share of the utterances of the smaller of two corpora in common makes them one."""
@@ -41,11 +42,14 @@ def _described(before: Earlier) -> str:
 
 
 def _check_foreign(out: Path) -> None:
-    """Nobody else's tables are to be mixed with a run's, or removed."""
+    """Nobody else's tables are to be mixed with a run's, or removed. Those of a run that worked on
+    while its folder was removed are known by their seals."""
     if any((out / name).is_file() for name in RECORDS):
         return  # damaged: made again
     for folder in ("scores", "shards"):
-        for path in sorted((out / folder).glob("*")):
+        for path in sorted((out / folder).glob("[!.]*")):
+            if is_whole(path):
+                continue
             raise RunError(f"{path}: was made by no run of this folder; give another folder, or "
                            "--overwrite")
 

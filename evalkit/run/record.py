@@ -112,7 +112,8 @@ def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[
         reasons = part.loc[kinds[part.index] == kind, "error"].value_counts()
         yield Failure(
             pipeline=pipeline, condition=condition, metrics=metrics, kind=kind, n=len(names),
-            of=rows.loc[rows["metric"] == metrics[0], "utterance_id"].nunique(),
+            of=int(rows[rows["metric"].isin(metrics)].groupby("metric")["utterance_id"]
+                   .nunique().max()),
             why=short(min(reasons.index[reasons == reasons.max()]), LINE),
             names=[short(name, LINE) for name in names[:NAMED]])
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -214,7 +214,7 @@ def _bounds(method: Method, estimate: _Estimate, resampling: Resampling,
     tails = resampling.tails
     if method == "bca":
         tails = _bca(tails, moments.value, estimate)
-    low, high = _quantiles(moments.value, tails)
+    low, high = np.nanquantile(moments.value, tails)
     return float(low), float(high)
 
 
@@ -227,20 +227,17 @@ def _symmetric(estimate: _Estimate, resampling: Resampling, moments: _Moments | 
     if logarithmic:
         draws = _Moments(np.log(draws.value), draws.se / draws.value)
         value, se = np.log(value), se / value
+    pivots = ratio(np.abs(draws.value - value), draws.se)
+    if moments is not None and np.isnan(pivots).all():
+        return np.nan, np.nan  # every draw has speakers that are all alike
     reach = se * (special.stdtrit(estimate.df, resampling.tails[1]) if moments is None else
-                  _quantiles(ratio(np.abs(draws.value - value), draws.se), resampling.level))
+                  np.nanquantile(pivots, resampling.level))
     low, high = value - reach, value + reach
     if logarithmic:
         low, high = np.exp(low), np.exp(high)
     elif estimate.is_positive:
         low = max(low, 0.0)
     return float(low), float(high)
-
-
-def _quantiles(drawn: np.ndarray, shares: Any) -> Any:
-    """Of the draws that have a value; NaN where none has."""
-    return np.nanquantile(drawn, shares) if not np.isnan(drawn).all() else (
-        np.full(np.shape(shares), np.nan))
 
 
 def _bca(tails: np.ndarray, drawn: np.ndarray, estimate: _Estimate) -> np.ndarray:

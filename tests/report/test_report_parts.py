@@ -325,6 +325,10 @@ def test_the_worst_group_is_named_with_its_speakers() -> None:
 def test_unnamed_speakers_are_said() -> None:
     groups = groups_with(["x"], {"x": 0}, [group_value("x", 0.5, speakers=0)])
     assert "The corpus names no speakers" in plain(summary.few_speakers(groups))
+    groups = groups_with(["x", "y"], {"x": 0, "y": 0}, [
+        group_value("x", 0.5, speakers=0), group_value("y", 0.2, speakers=0)])
+    said = plain(summary.worst_group(groups))
+    assert "50.00 % (" in said and "utterance" in said and "speaker" not in said
 
 
 def test_groups_that_cannot_be_compared_are_not() -> None:

@@ -117,6 +117,13 @@ def _corrected(folder: Path) -> Path:
     return path
 
 
+def test_tables_that_no_run_has_made_stay(tmp_path: Path) -> None:
+    (tmp_path / "run" / "scores").mkdir(parents=True)
+    (tmp_path / "run" / "scores" / "mine.parquet").write_text("mine")
+    with pytest.raises(RunError, match=r"mine.parquet: was made by no run of this folder"):
+        scored(tmp_path, "a", tmp_path / "run")
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "run", "run"), pytest.raises(RunError, match=r"`evalkit run` \(process"):
         scored(tmp_path, "a", tmp_path / "run")

@@ -13,5 +13,5 @@ def test_damages_are_noticed_and_mended(tmp_path: Path) -> None:
 
 
 def test_folders_that_cannot_be_worked_in_are_one_line(tmp_path: Path) -> None:
-    (result,) = folders.tried(0.2, 0, tmp_path)
-    assert (result.n, result.bad) == (11, ())
+    (result,) = folders.tried(0.4, 3, tmp_path)
+    assert (result.n, result.bad) == (6, ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -148,6 +150,19 @@ def test_no_interval_where_nothing_can_be_said(amounts, why):
     found = intervals(sums_of(amount, np.ones_like(amount) * 10), [RATE], FEW)[0]
     assert np.isnan([found.low, found.high]).all()
     assert why in found.warning
+
+
+@pytest.mark.parametrize("others", [0, 1, 2, 58])
+def test_draws_of_speakers_that_are_alike_are_no_noise(others):
+    amount, weight = np.zeros((2, 2 + others, 2, 1))
+    amount[:2, 0, 0], weight[:2, 0, 0] = [2.0, 8.0], 10.0
+    amount[2:, 1, 0], weight[2:, 1, 0] = 1.0, 10.0
+    contrasts = [Contrast((0, 0)), Contrast((1, 0)), Contrast((0, 0), (1, 0))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = intervals(sums_of(amount, weight), contrasts, FEW)
+    assert found[0].value == pytest.approx(0.5)
+    assert np.isnan([found[1].low, found[1].high]).all()
 
 
 def test_an_empty_cohort_is_undefined_not_zero(one):
