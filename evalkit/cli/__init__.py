@@ -11,7 +11,7 @@ import typer
 from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs
 from evalkit.cli.doctor import doctor
-from evalkit.cli.options import EXIT_CODES, INCOMPLETE, say
+from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, say
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import trouble
@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command in (runs.run, runs.score, questions.report, questions.groups, questions.systems,
                 questions.cohorts, learning.mitigate, releases.compare, releases.history, doctor):
-    app.command(epilog=EXIT_CODES)(command)
+    app.command(cls=Command, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
                     ("baseline", releases.baseline), ("export", releases.export)):
     app.add_typer(group, name=name)

@@ -82,7 +82,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     reused = len(plan.shards) - len(done.pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
         f"{count(len(plan.pipelines), 'pipeline')} x "
-        f"{count(len(plan.conditions), 'condition')}: {len(done.pending)} shards to do, "
+        f"{count(len(plan.conditions), 'condition')}: {count(len(done.pending), 'shard')} to do, "
         f"{reused} done before")
     for line in done.lines():
         say(line)
