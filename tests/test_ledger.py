@@ -23,13 +23,22 @@ def test_a_reason_of_its_own_for_every_line_is_a_short_record_too() -> None:
     assert len(found) == REASONS + 1
     assert (found[-1].why, found[-1].n) == (OTHERWISE, 1000 - REASONS)
     assert sum(item.n for item in found) == 1000
-    assert counted(found) == {"row": 1000}
+    assert counted(found) == ["1,000 rows"]
+
+
+def test_an_utterance_that_two_parts_leave_out_is_counted_once() -> None:
+    lost = [LeftOut("utterance", "wer of a", "NoHypothesis", 59),
+            LeftOut("utterance", "wer of a", "NoWords"),
+            LeftOut("utterance", "a against b", "no score of one of the two", 59),
+            LeftOut("trial", "eer of a", "NoEmbedding", 2), LeftOut("row", "m.jsonl", "no id", 2),
+            LeftOut("row", "h.jsonl", "the same id again")]
+    assert counted(lost) == ["up to 60 utterances", "2 trials", "3 rows"]
 
 
 def test_lines_hide_nothing() -> None:
     item = LeftOut("hypothesis", "h.jsonl", "no such\nutterance", 1200, ("\x1b[31m\u202ea",))
     assert lines([item]) == [
-        "left out: h.jsonl: 1,200 hypotheses left out: no such utterance (\ufffd[31m\ufffda, …)"]
+        "h.jsonl: 1,200 hypotheses left out: no such utterance (\ufffd[31m\ufffda, …)"]
 
 
 def test_utterances_without_a_speaker_are_in_no_trial() -> None:

@@ -77,6 +77,7 @@ NOTHING_LOST = {
     "report.sections.versions:_rows": _FAILED,
     "report.verification:tradeoffs": _FAILED,
     "run.keys:measured_key": _BLANK,
+    "run.occupied:_check_foreign": "only asks",
     "run.record:_packages": "a package that is not installed has no version",
     "run.vectors:of_one_length": "each is the failure of its utterance, which failures count",
     "statistics.adjusted:adjusted_gaps": _FAILED,
@@ -91,6 +92,7 @@ NOTHING_LOST = {
     "statistics.run_statistics:_alignments": "an utterance without an alignment keeps its score",
     "statistics.run_statistics:_counts_errors_of": _FAILED,
     "statistics.sums:speaker_sums": _FAILED,
+    "store.documents.begun:earlier": "only asks",
 }
 """Functions that drop nothing that anybody would miss, and why."""
 

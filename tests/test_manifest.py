@@ -48,7 +48,7 @@ NESTED = '{"id": "u", "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
     ("{", "line", "is not JSON"),
     ("[1]", "line", "not a JSON object"),
     ('"text"', "line", "not a JSON object"),
-    (b'{"id": "\xff"}', "line", "is not JSON"),
+    (b'{"id": "\xff"}', "line", "is not JSON: not UTF-8 at byte 9"),
     (NESTED, "line", "is not JSON"),
     ('{"id": ' + "9" * 10_000 + "}", "line", "is not JSON"),
     ("{}", "id", "is missing"),

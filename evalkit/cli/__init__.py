@@ -11,8 +11,8 @@ import typer
 from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs
 from evalkit.cli.doctor import doctor
-from evalkit.cli.options import EXIT_CODES, INCOMPLETE, say
-from evalkit.cli.stopping import stopping
+from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, say
+from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import trouble
 from evalkit.core.plugins import is_extra, missing_package
@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command in (runs.run, runs.score, questions.report, questions.groups, questions.systems,
                 questions.cohorts, learning.mitigate, releases.compare, releases.history, doctor):
-    app.command(epilog=EXIT_CODES)(command)
+    app.command(cls=Command, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
                     ("baseline", releases.baseline), ("export", releases.export)):
     app.add_typer(group, name=name)
@@ -104,6 +104,8 @@ def _plain(error: Any) -> str:
 
 
 def _stop(message: str) -> NoReturn:
-    """Says why on one line, whatever names are in it."""
-    say(f"error: {' '.join(map(one_line, message.split()))}")
+    """Says why on one line, whatever names are in it. What a signal interrupted may end in any
+    error, of which there is nothing to say."""
+    if not is_stopped():
+        say(f"error: {' '.join(map(one_line, message.split()))}")
     raise SystemExit(INCOMPLETE) from None

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Workers, pair, processes, say
+from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, Workers, pair, processes, say
 
 corpus = typer.Typer(no_args_is_help=True, help="Make, import and check corpora.")
 
 
-@corpus.command(epilog=EXIT_CODES)
+@corpus.command(cls=Command, epilog=EXIT_CODES)
 def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml.")],
           split: Annotated[list[str] | None, typer.Option(
               help="Only this split. Repeatable.")] = None,
@@ -34,7 +34,7 @@ def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml."
         print(path)
 
 
-@corpus.command(epilog=EXIT_CODES)
+@corpus.command(cls=Command, epilog=EXIT_CODES)
 def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")],
              outside: Annotated[bool, typer.Option(
                  help="Allow audio outside the manifest's folder.")] = False) -> None:
@@ -61,7 +61,7 @@ def _layouts() -> str:
     return f"One of {', '.join(available('corpora'))}."
 
 
-@corpus.command(epilog=EXIT_CODES)
+@corpus.command(cls=Command, epilog=EXIT_CODES)
 def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
             source: Annotated[Path, typer.Argument(help="Where the corpus is.")],
             out: Annotated[Path, typer.Option("--out", "-o", help="Manifest to write.")],

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import EXIT_CODES, Out, Seed, Workers, processes, say
+from evalkit.cli.options import EXIT_CODES, Command, Out, Seed, Workers, processes, say
 
 train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
 
@@ -35,7 +35,7 @@ def mitigate(config: Annotated[Path, typer.Argument(help="mitigate.yaml")],
         print_mitigation(name, results[name])
 
 
-@train.command(epilog=EXIT_CODES)
+@train.command(cls=Command, epilog=EXIT_CODES)
 def recognizer(corpus_folder: Annotated[Path, typer.Argument(
                    metavar="CORPUS", help="Folder with train.jsonl, dev.jsonl and test.jsonl.")],
                out: Out, seed: Seed = 0) -> None:
@@ -57,7 +57,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
     print(card.markdown())
 
 
-@train.command(epilog=EXIT_CODES)
+@train.command(cls=Command, epilog=EXIT_CODES)
 def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit it to.")],
                   folder: Annotated[Path, typer.Argument(
                       help="Holds recognizer.safetensors; pronunciation.safetensors is written.")],

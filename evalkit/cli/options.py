@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from evalkit.core.errors import ConfigError
 
@@ -37,6 +38,20 @@ AllowOutcome = Annotated[list[str] | None, typer.Option(
     "--allow-outcome", metavar="COLUMN", help="Use a column although it is an outcome: it is named "
     "like a metric, a hypothesis or a path, or determines what was measured. Repeatable.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+class Command(typer.core.TyperCommand):
+    """A command that takes an option twice only where it is said to be repeatable: of two values,
+    one would be left out unsaid."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words that remain. Raises BadParameter naming the option that was given twice."""
+        given = self.make_parser(ctx).parse_args(list(args))[2]
+        for option in given:
+            if (isinstance(option, typer.core.TyperOption) and given.count(option) > 1
+                    and not option.multiple and not option.is_flag):
+                raise typer.BadParameter("was given twice, and takes one value", ctx, option)
+        return super().parse_args(ctx, args)
 
 
 def say(line: str) -> None:

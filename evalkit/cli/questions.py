@@ -28,7 +28,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
                help="Run folders, the oldest first: the last is reported, beside the others.")],
            out: Out,
            by: Annotated[str | None, typer.Option(
-               help="Metadata column to group speakers by.")] = None,
+               help="Metadata column to group speakers by; one.")] = None,
            markdown: Annotated[Path | None, typer.Option(
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:

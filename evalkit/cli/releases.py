@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from evalkit import api
-from evalkit.cli.options import EXIT_CODES, Run, Seed, pair
+from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, pair
 from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class _Wanted(NamedTuple):
             self.annotate(failed)
 
 
-@baseline.command(epilog=EXIT_CODES)
+@baseline.command(cls=Command, epilog=EXIT_CODES)
 def freeze(run: Run,
            out: Annotated[Path, typer.Option(
                "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
@@ -142,7 +142,7 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
         print(out)
 
 
-@export.command(epilog=EXIT_CODES)
+@export.command(cls=Command, epilog=EXIT_CODES)
 def mlflow(run: Run,
            uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
            experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",

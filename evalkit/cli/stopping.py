@@ -43,6 +43,11 @@ def stopping() -> Iterator[None]:
             _give_back(before, wakeup, written)
 
 
+def is_stopped() -> bool:
+    """Whether a signal has asked the command to end."""
+    return bool(_received)
+
+
 def _give_back(before: list[Any], wakeup: int, written: int) -> None:
     for number, handler in zip(SIGNALS, before, strict=True):
         signal.signal(number, handler)

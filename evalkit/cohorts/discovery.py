@@ -17,7 +17,7 @@ import pandas as pd
 
 from evalkit.cohorts.columns import WHERE
 from evalkit.cohorts.confirm import adjust_chains
-from evalkit.cohorts.evidence import Floors
+from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Finder
 from evalkit.cohorts.findings import Discovery
 from evalkit.cohorts.loading import Subject, load_speakers, subject_of
@@ -25,8 +25,10 @@ from evalkit.cohorts.speakers import Speakers
 from evalkit.cohorts.summaries import finding_of, on_half
 from evalkit.cohorts.tables import member_table, speaker_table
 from evalkit.cohorts.trial import STANDARD, Halves, Result, Settings, search_and_test
+from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plugins import available, create
+from evalkit.core.text import count
 from evalkit.statistics.bootstrap import FEW_SPEAKERS
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.findings import Findings
@@ -45,6 +47,9 @@ def discover(run: RunFolder, *, metric: str | None = None, pipeline: str | None 
     condition, column or file that there is not."""
     subject = subject_of(run, metric, pipeline, condition)
     speakers = load_speakers(run, subject, postcodes, allowed)
+    if not speakers.by_speaker.weight.any():
+        raise ConfigError(f"{run.path}: {subject.metric} has no value of anybody, so that nothing "
+                          "can be searched: its utterances failed, or have nothing to count")
     if finders is None:
         finders = [create("cohorts", name) for name in available("cohorts")]
     return discover_among(speakers, subject, finders, settings)
@@ -116,7 +121,8 @@ def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:
     if alone.any():
         notes.append(f"{int(alone.sum())} utterances have no speaker id and count as speakers of "
                      "their own: where they share speakers, p-values are too small")
-    if len(confirmation.ids) < FEW_SPEAKERS:
-        notes.append(f"{len(confirmation.ids)} speakers to confirm on: fewer than "
-                     f"{FEW_SPEAKERS}, only large gaps can be confirmed")
+    if (n := len(confirmation.ids)) < FEW_SPEAKERS:
+        can = "only large gaps" if n >= FLOORS.speakers else "nothing"
+        notes.append(f"{count(n, 'speaker')} to confirm on: fewer than {FEW_SPEAKERS}, {can} can "
+                     "be confirmed")
     return notes

@@ -93,7 +93,7 @@ def _gone(base: Baseline, candidate: Candidate) -> Iterator[str]:
             yield f"{what} gone: {named(lost)}{_instead(what, lost, new - old)}"
     keys = _keys(candidate)
     places, metrics = {key[:2] for key in keys}, {key[2] for key in keys}
-    for key in sorted(_keys(base) - keys):
+    for key in sorted(_measured(base) - keys):
         if key[:2] in places and key[2] in metrics:
             yield f"scores gone: {', '.join(key)}"
 
@@ -111,6 +111,12 @@ def _keys(side: Baseline | Candidate) -> set[Key]:
     return {cell.key for cell in side.scores} | {cell.key for cell in side.trials}
 
 
+def _measured(side: Baseline | Candidate) -> set[Key]:
+    """Without what failed for every utterance that has it: no value of it can be lost."""
+    return ({cell.key for cell in side.scores if any(cell.n)}
+            | {cell.key for cell in side.trials if cell.n})
+
+
 _PARTS: tuple[tuple[Kind, str], ...] = (
     ("pipeline", "pipelines"), ("condition", "conditions"), ("metric", "metrics"))
 
@@ -118,7 +124,8 @@ _PARTS: tuple[tuple[Kind, str], ...] = (
 def _parts(base: Baseline, candidate: Candidate
            ) -> Iterator[tuple[tuple[Kind, str], set[str], set[str]]]:
     """The names of every kind of thing in the base and in the candidate."""
-    old, new = _keys(base), _keys(candidate)
+    new = _keys(candidate)
+    old = _measured(base) | (_keys(base) & new)
     for i, what in enumerate(_PARTS):
         yield what, {key[i] for key in old}, {key[i] for key in new}
     yield ("utterance", "utterances"), set(base.block_of), set(candidate.utterances)

@@ -17,6 +17,8 @@ Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "record
                "postal code", "finder", "cohort", "group", "pipeline", "condition", "metric",
                "trial", "gate", "experiment", "document"]
 """What it is that was left out."""
+REPEATED: frozenset[Kind] = frozenset({"utterance", "speaker", "group", "label", "trial"})
+"""Kinds of which one and the same can take no part in several places."""
 NAMED = 5
 """How many of those that were left out for one reason are named."""
 REASONS = 20
@@ -70,15 +72,19 @@ def merged(items: Iterable[LeftOut]) -> list[LeftOut]:
 
 def lines(items: Iterable[LeftOut]) -> list[str]:
     """What commands print: a line a record, nothing in it hidden."""
-    return [f"left out: {printed(item, LINE)}" for item in items]
+    return [printed(item, LINE) for item in items]
 
 
-def counted(items: Iterable[LeftOut]) -> dict[Kind, int]:
-    """How many of every kind were left out, in the order of their first."""
-    totals: dict[Kind, int] = {}
+def counted(items: Iterable[LeftOut]) -> list[str]:
+    """How many of every kind were left out, in the order of their first: "3 rows". Of REPEATED
+    kinds the count is that of the place that leaves out most: "up to 59 utterances"."""
+    totals: dict[Kind, dict[str, int]] = {}
     for item in items:
-        totals[item.what] = totals.get(item.what, 0) + item.n
-    return totals
+        places = totals.setdefault(item.what, {})
+        where = item.where if item.what in REPEATED else ""
+        places[where] = places.get(where, 0) + item.n
+    return [("up to " if len(places) > 1 else "") + plural(what, max(places.values()))
+            for what, places in totals.items()]
 
 
 def plural(what: Kind, n: int) -> str:

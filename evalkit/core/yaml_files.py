@@ -41,6 +41,8 @@ _PLAIN = (
     ("expected escape sequence", "a \\ within double quotes; use single quotes"),
     ("found duplicate anchor", "a mark &NAME that was given before"),
     ("for merging", "`<<:` takes *NAME of a part with keys"),
+    ("expected '<document start>'", "more follows what looked like the whole file; is this "
+     "YAML, or a manifest?"),
     ("expected the node content", "a comma, a bracket or `:` where a value was expected"),
 )
 """What the parser's messages mean."""

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from markupsafe import Markup
 
-from evalkit.core.ledger import LeftOut, counted, plural
+from evalkit.core.ledger import LeftOut, counted
 from evalkit.core.text import count, number, p_value, span, with_unit
 from evalkit.report.discovery import Discovery, described
 from evalkit.report.groups import Groups, GroupValue
@@ -17,6 +17,7 @@ from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say
 from evalkit.statistics.groups import NOTHING
 from evalkit.store.documents.run import Failure, RunRecord
+from evalkit.store.scores import GIVEN
 
 ALPHA = 0.05
 FEW_SPEAKERS = 30
@@ -29,10 +30,12 @@ def what_was_run(record: RunRecord, headline: Headline) -> Markup:
     verb = "was" if len(headline.pipelines) == 1 else "were"
     speakers = (f"of {count(corpus.speakers, 'speaker')}" if corpus.speakers else
                 "of speakers who are not named")
-    return say(f"{{}} {verb} run on {{}} {speakers} from the corpus <b>{{}}</b>, under {{}}.",
+    scored = "scored" if headline.conditions == [GIVEN] else "run"
+    conditions = "" if scored == "scored" else (
+        f", under {count(len(headline.conditions), 'condition')}")
+    return say(f"{{}} {verb} {scored} on {{}} {speakers} from the corpus <b>{{}}</b>{conditions}.",
                count(len(headline.pipelines), "pipeline"),
-               count(corpus.utterances, "utterance"), corpus.name,
-               count(len(headline.conditions), "condition"))
+               count(corpus.utterances, "utterance"), corpus.name)
 
 
 def best_pipelines(headline: Headline) -> Markup:
@@ -62,8 +65,13 @@ def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Mark
             best = min(tried, key=lambda row: fact.worse * row.value)
             value = with_unit(best.value, fact)
             names = tuple(row.pipeline for row in tried if with_unit(row.value, fact) == value)
-            winners[names].append(say("{} under {}", value, condition))
+            winners[names].append(say("{}", value) + _under(condition))
     return winners
+
+
+def _under(condition: str) -> Markup:
+    """Nothing for hypotheses that were made elsewhere: it is not known what was heard."""
+    return Markup() if condition == GIVEN else say(" under {}", condition)
 
 
 def worst_group(groups: Groups) -> Markup:
@@ -78,9 +86,9 @@ def worst_group(groups: Groups) -> Markup:
     worst, best = max(cases, key=lambda pair: abs(pair[0].value - pair[1].value))
     where = ("" if len(ends) == 1 else
              f" in {len(cases)} of {len(ends)} combinations of pipeline and condition")
-    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{where}; the gap is widest with {{}} under "
-               "{}: <b>{}</b> ({}) against {} for {} ({}), which {}.",
-               groups.column, name, in_sentence(groups.title), worst.pipeline, worst.condition,
+    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{where}; the gap is widest with {{}}",
+               groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
+                   worst.condition) + say(": <b>{}</b> ({}) against {} for {} ({}), which {}.",
                with_unit(worst.value, groups.fact), _of_whom(worst),
                with_unit(best.value, groups.fact), best.group,
                _of_whom(best), _beyond_chance(worst))
@@ -150,15 +158,17 @@ def what_failed(failures: Sequence[Failure]) -> Markup:
     worst = max(failures, key=lambda failure: failure.n)
     others = len(failures) - 1
     more = f"; {count(others, 'other kind')} of failure beside it" if others else ""
-    return say('<strong class="alarm">{} of {} failed</strong>: {} with {} under {} ({})' + more
-               + ". What failed enters no average.", f"{worst.n:,}", f"{worst.of:,}",
-               ", ".join(worst.metrics), worst.pipeline, worst.condition, worst.why)
+    return (say('<strong class="alarm">{} of {} failed</strong>: {} with {}', f"{worst.n:,}",
+                f"{worst.of:,}", ", ".join(worst.metrics), worst.pipeline)
+            + _under(worst.condition) + say(
+                " ({})" + more + '. <a href="#left-out">What failed</a> enters no average.',
+                worst.why))
 
 
 def what_was_left_out(items: Sequence[LeftOut]) -> Markup:
     """How many of every kind take no part in something, with a link to where they are named."""
     if not items:
         return say("Nothing failed, and nothing was left out.")
-    parts = [say("{}", plural(what, n)) for what, n in counted(items).items()]
-    return (say('<strong class="alarm">Left out of some part</strong>: ') + listed(parts)
+    return (say('<strong class="alarm">Left out of some part</strong>: ') + listed(
+        [say("{}", many) for many in counted(items)])
             + say('; <a href="#left-out">what, where and why</a>.'))

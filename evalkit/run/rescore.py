@@ -30,6 +30,7 @@ from evalkit.run.plan import (
     word_options,
 )
 from evalkit.run.runner import Work, carry_out
+from evalkit.run.units import without_words
 from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.lock import locked
@@ -54,9 +55,10 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     corpus, strangers = _same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
     plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
+    left_out = [*strangers, *without_words(plan.metrics, corpus.utterances, say)]
     with locked(folder, record.command):
         return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,
-                         say=say, left_out=strangers, started=started)
+                         say=say, left_out=left_out, started=started)
 
 
 def _index(store: OutputStore, record: RunRecord) -> list[Row]:

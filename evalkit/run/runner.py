@@ -60,9 +60,11 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     manifest = read_corpus(config, texts_only=command == "score")
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
+    left_out = [*left_out, *unmeasured(plan),
+                *without_words(plan.metrics, manifest.utterances, say)]
     with locked(out, command):
         folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                           left_out=[*left_out, *unmeasured(plan)], started=started)
+                           left_out=left_out, started=started)
         if prune:
             say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
     return folder
@@ -76,12 +78,11 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     table = utterance_table(manifest.utterances, manifest.path.parent)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
-    wordless = without_words(plan.metrics, manifest.utterances, say)
     done = _begin(plan, manifest, out, command)
     reused = len(plan.shards) - len(done.pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
         f"{count(len(plan.pipelines), 'pipeline')} x "
-        f"{count(len(plan.conditions), 'condition')}: {len(done.pending)} shards to do, "
+        f"{count(len(plan.conditions), 'condition')}: {count(len(done.pending), 'shard')} to do, "
         f"{reused} done before")
     for line in done.lines():
         say(line)
@@ -92,7 +93,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
     record.summary(RunFolder(out), plan).write(out / SUMMARY)
-    left_out = merged([*left_out, *manifest.left_out, *wordless,
+    left_out = merged([*left_out, *manifest.left_out,
                        *(pairs.left_out if pairs else ())])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,

@@ -126,7 +126,8 @@ def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
         or (replays and "enhanced" not in keys.stages))
     if cell.outputs_only and missing:
         raise RunError(f"{store.run}: what {cell.pipeline.name} made is not kept as this needs it; "
-                       "`evalkit run` makes it again")
+                       "`evalkit run` makes it again, and keeps it where no utterance ends its "
+                       "process or takes longer than `time_limit`")
     return Todo(frozenset(missing), metrics, hears, replays)
 
 

@@ -15,7 +15,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,31 +60,14 @@ def _seed() -> None:
         torch.default_generator.manual_seed(0)
 
 
-def _settings() -> list[tuple[Callable[[], Any], Callable[[Any], object]]]:
-    """How each is read, and how it is set."""
-    settings: list[tuple[Callable[[], Any], Callable[[Any], object]]] = [
-        (_folder, _go_back),
-        (np.geterr, lambda value: np.seterr(**value)),
-        (lambda: locale.setlocale(locale.LC_ALL),
-         lambda value: locale.setlocale(locale.LC_ALL, value)),
-        (sys.getrecursionlimit, sys.setrecursionlimit),
-        (lambda: list(sys.path), _find_again),
-        (lambda: list(warnings.filters), _forget_errors)]
-    if torch := sys.modules.get("torch"):
-        settings += [(torch.get_default_dtype, torch.set_default_dtype),
-                     (torch.get_num_threads, torch.set_num_threads),
-                     (torch.is_grad_enabled, torch.set_grad_enabled)]
-    return settings
-
-
-def _folder() -> Path | None:
+def _folder() -> str | None:
     try:
-        return Path.cwd()
+        return os.getcwd()  # noqa: PTH109 -- every call of a plug-in waits for it
     except OSError:  # it was removed
         return None
 
 
-def _go_back(folder: Path | None) -> None:
+def _go_back(folder: str | None) -> None:
     with suppress(OSError):
         os.chdir(folder or ".")
 
@@ -99,6 +81,26 @@ def _forget_errors(before: list[Any]) -> None:
     """Drops new filters that make errors of warnings; others only decide what is shown."""
     warnings.filters[:] = [  # type: ignore[index]
         each for each in warnings.filters if each[0] != "error" or each in before]
+
+
+_Setting = tuple[Callable[[], Any], Callable[[Any], object]]
+"""How one is read, and how it is set."""
+_ALWAYS: tuple[_Setting, ...] = (
+    (_folder, _go_back),
+    (np.geterr, lambda value: np.seterr(**value)),
+    (lambda: locale.setlocale(locale.LC_ALL),
+     lambda value: locale.setlocale(locale.LC_ALL, value)),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (lambda: list(sys.path), _find_again),
+    (lambda: list(warnings.filters), _forget_errors))
+
+
+def _settings() -> tuple[_Setting, ...]:
+    if torch := sys.modules.get("torch"):
+        return (*_ALWAYS, (torch.get_default_dtype, torch.set_default_dtype),
+                (torch.get_num_threads, torch.set_num_threads),
+                (torch.is_grad_enabled, torch.set_grad_enabled))
+    return _ALWAYS
 
 
 @contextmanager

@@ -26,9 +26,10 @@ from evalkit.store.scores import ratio
 
 METRIC_WORDS = frozenset({
     "wer", "cer", "mer", "wil", "wip", "ter", "eer", "dcf", "mindcf", "bleu", "chrf", "pesq",
-    "sdr", "sisdr", "sdri", "snri", "dnsmos", "nisqa", "utmos", "error",
-    "errors", "substitutions", "deletions", "insertions", "hits", "accuracy", "perplexity",
-    "confidence", "logprob", "loss", "rtf", "rtfx", "latency"})
+    "sdr", "sisdr", "sdri", "snri", "dnsmos", "nisqa", "utmos", "err", "errs", "error",
+    "errors", "mistakes", "correct", "incorrect", "wrong", "substitutions", "deletions",
+    "insertions", "hits", "accuracy", "perplexity", "confidence", "logprob", "loss",
+    "rtf", "rtfx", "latency"})
 _HYPOTHESIS = re.compile("hyps?|hypothes[ei]s|preds?|predict(ed|ions?)|generated|decoded|"
                          "recogni[sz]ed|transcribed|asr")
 PATH_WORDS = frozenset({

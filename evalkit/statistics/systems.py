@@ -59,11 +59,19 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
-    lost = [LeftOut("utterance", f"{names[0]} against {names[1]}", "no score of one of the two",
-                    len(dropped), tuple(dropped[:NAMED]))] if len(dropped) else []
+    lost = [LeftOut("utterance", _place(both, names), "no score of one of the two", len(dropped),
+                    tuple(dropped[:NAMED]))] if len(dropped) else []
     return SystemComparison(*names, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
                             sentences, pairs, warnings, lost)
+
+
+def _place(scores: pd.DataFrame, names: tuple[str, str]) -> str:
+    """Such as "wer of medium against small, clean"."""
+    metrics, conditions = (list(map(str, scores.get(key, pd.Series(dtype=str)).unique()))
+                           for key in ("metric", "condition"))
+    of = f"{', '.join(metrics)} of " if metrics else ""
+    return ", ".join([f"{of}{names[0]} against {names[1]}", *conditions])
 
 
 def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, pd.Index]:

@@ -159,8 +159,15 @@ def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
 def _object(line: bytes) -> dict[str, Any]:
     try:
         row = json.loads(line.decode("utf-8-sig"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise _FieldError("line", f"is not JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        raise _FieldError("line", f"is not JSON: {error.msg} at character {error.pos + 1}"
+                          ) from error
+    except UnicodeDecodeError as error:
+        raise _FieldError("line", f"is not JSON: not UTF-8 at byte {error.start + 1}") from error
+    except ValueError as error:
+        raise _FieldError("line", "is not JSON: a number of too many digits") from error
+    except RecursionError as error:
+        raise _FieldError("line", "is not JSON: nested too deep") from error
     if not isinstance(row, dict):
         raise _FieldError("line", "is not a JSON object")
     if any(map(_broken, row)):

@@ -42,7 +42,7 @@ def _of_folder(folder: Path) -> str | None:
     if next(folder.glob("*/*/*.trans.txt"), None):
         return _import("LibriSpeech", "prepare librispeech", folder)
     manifests = sorted(path.name for path in folder.glob("*.jsonl"))
-    return f"it is a folder; it holds {', '.join(manifests[:5])}" if manifests else None
+    return f"give a manifest in it: {', '.join(manifests[:5])}" if manifests else None
 
 
 def _of_json(path: Path, text: str) -> str | None:

@@ -251,7 +251,7 @@ def test_what_was_left_out_is_counted() -> None:
     left_out = tuple(merged(replace(gone, names=(f"u{n}",)) for n in range(8)))
     lines = Prepared(Path("m.jsonl"), 2, 1, left_out, outside=False).describe().splitlines()
     assert lines == ["m.jsonl: 2 utterances of 1 speaker",
-                     "left out: corpus: 8 recordings left out: no such file "
+                     "corpus: 8 recordings left out: no such file "
                      "(u0, u1, u2, u3, u4, …)"]
 
 
@@ -288,4 +288,4 @@ def test_every_reader_has_a_file_of_its_own() -> None:
     files_of = {name: entry.value for name, entry in available("corpora").items()
                 if entry.value.startswith("evalkit.")}
     assert files_of == {name: f"evalkit.corpora.readers.{name}:{name}" for name in (
-        "librispeech", "kaldi", "common_voice", "table")}
+        "librispeech", "kaldi", "common_voice", "nemo", "table")}

@@ -40,7 +40,7 @@ def test_the_unit_is_that_of_the_writing_and_said_before_the_run(tmp_path: Path)
     assert values(run)["cer"] == pytest.approx(1 / 10) and "wer" not in values(run)
     note = next(i for i, line in enumerate(said) if line.startswith(
         "note: 3 references in Han writing, which does not part words by spaces: measuring mixed"))
-    assert note < next(i for i, line in enumerate(said) if "shards to do" in line)
+    assert note < next(i for i, line in enumerate(said) if " to do, " in line)
     definition = run.record().metrics["mixed_error_rate"].definition
     assert "The unit is the character (Unicode code point) in Han" in definition
     page = evalkit.report(run.path, tmp_path / "page").read_text()
@@ -165,3 +165,25 @@ def test_a_manifest_keeps_the_utterances_of_recordings_that_it_may_not_use(tmp_p
     assert [u.audio for u in read.utterances] == [None] * 3
     assert all(u.reference_audio == tmp_path / "y.wav" for u in read.utterances)
     assert [problem.line for problem in read.silenced] == [1, 2, 3]
+
+
+def test_a_failure_is_one_of_all_utterances_and_no_score_is_gone_with_it(tmp_path: Path) -> None:
+    """What fails fails under every name of its metric, also under those that are measured of other
+    utterances alone, such as words invented in silence."""
+    manifest = corpus(tmp_path, LATIN)
+    some = {"v": heard(tmp_path, {"u1": "turn on", "u2": "turn off"}, "some")}
+    base = evalkit.score(manifest, some, tmp_path / "base")
+    assert [(each.n, each.of) for each in base.summary().failures] == [(1, 3)]
+    candidate = evalkit.score(manifest, {"v": heard(tmp_path, LATIN)}, tmp_path / "candidate")
+    problems = evalkit.compare(base.path, candidate.path).problems
+    assert problems and not [line for line in problems if "gone" in line]
+    back = evalkit.compare(candidate.path, base.path).problems
+    assert "v, given, wer: 1 failures that the base did not have: 'u3'" in back
+
+
+def test_cohorts_of_what_nobody_has_a_value_of_are_not_looked_for(tmp_path: Path) -> None:
+    """Nothing found would say that all are served alike."""
+    silent = dict.fromkeys(LATIN, "")
+    run = evalkit.score(corpus(tmp_path, silent), {"v": heard(tmp_path, LATIN)}, tmp_path / "run")
+    with pytest.raises(ConfigError, match="wer has no value of anybody"):
+        evalkit.cohorts(run.path, metric="wer")

@@ -239,3 +239,23 @@ def test_score_minds_its_metrics_too(tiny_corpus: Path, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert errors(RunFolder(tmp_path / "run"), "lethal") == {
         "u5": "Crashed: the process that worked on this utterance died (SIGKILL)"}
+
+
+@pytest.mark.parametrize("name, code", [("SIGTERM", 143), ("SIGINT", 130)])
+def test_what_a_signal_breaks_off_is_no_internal_error(name: str, code: int) -> None:
+    """As an import that is broken off in C code: another error comes of it."""
+    program = f"""
+import signal
+import evalkit.cli
+def app(**options):
+    try:
+        signal.raise_signal(signal.{name})
+    except KeyboardInterrupt as stopped:
+        raise ImportError("initialization failed") from stopped
+evalkit.cli.app = app
+evalkit.cli.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                           timeout=60, check=False)
+    assert ended.returncode == code
+    assert ended.stderr.startswith(f"stopped by {name}") and ended.stderr.count("\n") == 1

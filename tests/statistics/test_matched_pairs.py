@@ -149,3 +149,13 @@ def test_wilcoxon_over_speakers():
     assert (found.a_better, found.b_better) == ((d < 0).sum(), (d > 0).sum())
     swapped = wilcoxon(sums, 0, 1, higher_is_better=True)
     assert (swapped.a_better, swapped.b_better) == (found.b_better, found.a_better)
+
+
+def test_what_two_systems_do_not_share_is_named_by_metric_and_condition() -> None:
+    scores = pd.DataFrame({"utterance_id": ["a", "b", "c"], "speaker_id": ["s", "t", "u"],
+                           "metric": "wer", "condition": "clean", "amount": 1.0, "weight": 2.0,
+                           "error": None})
+    fact = Fact("%", False, "", is_count=True)
+    found = compare_systems(scores, scores[:2], ("x", "y"), fact=fact)
+    assert [str(item) for item in found.left_out] == [
+        "wer of x against y, clean: 1 utterance left out: no score of one of the two (c)"]

@@ -16,7 +16,8 @@ from tests.worlds import SUBJECT, make_world
     ("wer", "metric"), ("WER_band", "metric"), ("meanWer", "metric"), ("si_sdr", "metric"),
     ("my metric", "metric"), ("hyp", "hypothesis"), ("pred_text", "hypothesis"),
     ("asr-output", "hypothesis"), ("audio_filepath", "path"), ("file_name", "path"),
-    ("utt_id", "id"), ("uuid", "id")])
+    ("utt_id", "id"), ("uuid", "id"), ("n_err", "metric"), ("is_correct", "metric"),
+    ("wrong", "metric"), ("NumMistakes", "metric")])
 def test_outcomes_by_name(name: str, why: str) -> None:
     assert why in str(named_outcome(name, ["my.metric"]))
 

@@ -71,8 +71,8 @@ def _tree(path: Path, made_by: str) -> dict[str, Any]:
         data = regular(path).read_bytes()
         tree = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
     except (OSError, EOFError, ValueError, RecursionError) as error:
-        raise RunError(f"{path}: cannot be read ({one_line(error)}); `{made_by}` makes it"
-                       ) from error
+        reason = (isinstance(error, OSError) and error.strerror) or one_line(error)
+        raise RunError(f"{path}: cannot be read ({reason}); `{made_by}` makes it") from error
     if not isinstance(tree, dict):
         raise RunError(f"{path}: is not a JSON object; `{made_by}` makes it")
     return tree
