@@ -60,11 +60,11 @@ def reseal(folder: Path) -> None:
 
 def write_cohorts(folder: Path, members: pd.DataFrame) -> None:
     """Findings whose cohorts are ``members``: utterance_id, finder, cohort."""
-    nobody = OnHalf(value=Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0), n=0, n_failed=0,
+    nobody = OnHalf(value=Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, "t"), n=0, n_failed=0,
                     n_speakers=0, share=0, weight=0, sufficient=False)
     findings = Findings(metric="wer", fact=SUBJECT.fact, pipeline="given", condition=None,
                         n_discovery=0, n_confirmation=0, overall=nobody, level=0.95, seed=0,
-                        finders=[], left_out=[], warnings=[])
+                        finders=[], columns={}, left_out=[], warnings=[])
     write_discovery(RunFolder(folder), Discovery(findings, {}, members, pd.DataFrame(
         {"speaker_id": ["s"], "half": ["discovery"], "amount": [0.0], "weight": [1.0]})))
 
