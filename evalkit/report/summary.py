@@ -96,7 +96,7 @@ def worst_group(groups: Groups) -> Markup:
 
 def _of_whom(row: GroupValue) -> str:
     """How many speakers a group has, or utterances where the corpus names no speakers."""
-    return count(row.n_speakers, "speaker") if row.n_speakers else count(row.n, "utterance")
+    return count(row.n_speakers, "speaker") if row.n_speakers else count(row.n or 0, "utterance")
 
 
 def _ends(groups: Groups) -> list[tuple[GroupValue, GroupValue]]:
