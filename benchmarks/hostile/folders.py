@@ -294,7 +294,7 @@ CASES: Mapping[str, Case] = {
 
 def tried(scale: float, seed: int, folder: Path) -> list[Tried]:
     """``scale`` of the cases, chosen by ``seed``."""
-    corpus, bad = kills.World(folder), []
+    corpus, bad = kills.World(folder, kills.HUM), []
     corpus.make(random.Random(seed))
     world = World(folder, corpus)
     chosen = random.Random(seed).sample(sorted(CASES), round(min(1.0, scale) * len(CASES)))

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -63,11 +63,18 @@ SHIMS = {"sitecustomize.py": SHIM, "cheap.py": CHEAP,
          "cheap-1.dist-info/entry_points.txt": "[evalkit.conditions]\ncheap = cheap:Clipped\n"}
 
 
+CLIPPED = {"name": "clipped", "plugin": "cheap"}
+HUM = {"name": "hum", "noise": "stationary", "snr_db": 5}
+"""A condition that is evalkit's own, for commands that do not know the plug-in."""
+
+
 @dataclass(frozen=True)
 class World:
-    """A small corpus with hypotheses, in ``folder``; every process of a run knows ``mark``."""
+    """A small corpus with hypotheses, in ``folder``; every process of a run knows ``mark``.
+    ``changed`` is the condition under which audio is kept."""
 
     folder: Path
+    changed: Mapping[str, object] = field(default_factory=lambda: CLIPPED)
 
     @property
     def mark(self) -> str:
@@ -91,7 +98,7 @@ class World:
                 "".join(json.dumps(line) + "\n" for line in lines))
         (self.folder / "eval.yaml").write_text(json.dumps({
             "corpus": "test.jsonl", "metrics": ["wer", "si_sdr"], "shard_size": 4,
-            "conditions": ["clean", {"name": "clipped", "plugin": "cheap"}],
+            "conditions": ["clean", self.changed],
             "pipelines": [{"name": "given", "recognizer": {"name": "precomputed",
                                                            "path": "heard.jsonl"}}]}))
 

@@ -144,7 +144,7 @@ def test_what_was_run_is_said(written: tuple[FakeRun, Path]) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(fake_run: FakeRun, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         write_report(fake_run.write(), tmp_path / "file" / "report")
 
 
