@@ -71,7 +71,7 @@ def test_texts_need_no_audio_package(folder: Path, words: list[str], code: int,
 def test_what_needs_audio_says_what_to_install(folder: Path) -> None:
     (folder / "heard.jsonl").write_text('{"id": "u", "audio": "u.wav", "text": "on"}\n')
     (folder / "eval.yaml").write_text(json.dumps({
-        "corpus": "heard.jsonl", "metrics": ["pesq_wb"],
+        "corpus": "heard.jsonl", "metrics": ["wer"],
         "pipelines": [{"name": "a", "recognizer": "reference"}]}))
     for words in (["run", "eval.yaml", "--out", "x", "-j", "0"],
                   ["corpus", "validate", "m.jsonl"], ["train", "recognizer", ".", "-o", "y"]):

@@ -9,8 +9,11 @@ import typer
 from evalkit.cli.options import INCOMPLETE, say
 
 if TYPE_CHECKING:
-    from evalkit.store.documents.run import RunRecord, Score, Summary
+    from evalkit.store.documents.run import Failure, RunRecord, Score, Summary
     from evalkit.store.runfolder import RunFolder
+
+BEST = "Identical"
+"""The kind of a failure that is no fault: the output is the reference, the value infinite."""
 
 
 def finish(folder: RunFolder, max_failed: float) -> None:
@@ -41,7 +44,8 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
     def share(row: Score) -> float:
         """Of the utterances of the run, or of the trials, how many failed."""
         whole = row.n + row.n_failed if id(row) in trials else record.corpus.utterances
-        return row.n_failed / max(1, whole)
+        best = sum(failure.n for failure in _failures(summary, row) if failure.kind == BEST)
+        return (row.n_failed - best) / max(1, whole)
 
     worst = max(rows, key=share, default=None)
     if not any(row.n for row in (*summary.scores, *summary.trials)):
@@ -55,6 +59,11 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
 
 def _reason(summary: Summary, row: Score) -> str:
     """The most frequent reason for the failures of a score."""
-    found = [failure for failure in summary.failures if row.metric in failure.metrics
-             and (failure.pipeline, failure.condition) == (row.pipeline, row.condition)]
+    found = _failures(summary, row)
     return f"most often {max(found, key=lambda each: each.n)}" if found else "no reason is known"
+
+
+def _failures(summary: Summary, row: Score) -> list[Failure]:
+    """Those of a score, by kind."""
+    return [failure for failure in summary.failures if row.metric in failure.metrics
+            and (failure.pipeline, failure.condition) == (row.pipeline, row.condition)]
