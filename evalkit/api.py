@@ -46,11 +46,16 @@ def read_run(run: AnyPath) -> RunFolder:
 
 def _check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
-    from evalkit.store.runfolder import RunFolder
-
     if Path(run).is_file():
         raise RunError(f"{run}: not a run folder; `evalkit run` and `evalkit score` make one")
-    RunFolder(Path(run)).record()
+    if not (Path(run) / "outputs").is_dir():
+        from evalkit.store.documents.run import RunRecord
+
+        RunRecord.read(Path(run) / "run.json")
+    else:
+        from evalkit.store.runfolder import RunFolder
+
+        RunFolder(Path(run)).record()
 
 
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,

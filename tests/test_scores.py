@@ -113,7 +113,7 @@ def test_what_is_not_a_run_is_named(tmp_path):
         read_scores(tmp_path)
     (tmp_path / "scores").mkdir()
     (tmp_path / "scores" / "0.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(RunError, match="not a scores table"):
+    with pytest.raises(RunError, match="cut, or no Parquet"):
         read_scores(tmp_path)
 
 

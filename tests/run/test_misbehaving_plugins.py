@@ -200,7 +200,7 @@ def test_what_is_changed_outside_is_put_back(tmp_path: Path) -> None:
     """All of it at once, and twice: the second call finds what the first one found."""
     def state() -> tuple[object, ...]:
         return (Path.cwd(), np.geterr(), sys.stdout, sys.getrecursionlimit(), os.fstat(1).st_ino,
-                list(sys.path), np.random.get_state()[1].tolist())
+                list(dict.fromkeys(sys.path)), np.random.get_state()[1].tolist())
 
     with surroundings():
         before = state()
