@@ -39,22 +39,24 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
     """Why the run cannot stand for its corpus; None where it can."""
     rows = [row for row in (*summary.scores, *summary.trials)
             if record.metrics[row.metric].is_headline and not record.metrics[row.metric].derived]
-    trials = {id(row) for row in summary.trials}
-
-    def share(row: Score) -> float:
-        """Of the utterances of the run, or of the trials, how many failed."""
-        whole = row.n + row.n_failed if id(row) in trials else record.corpus.utterances
-        best = sum(failure.n for failure in _failures(summary, row) if failure.kind == BEST)
-        return (row.n_failed - best) / max(1, whole)
-
-    worst = max(rows, key=share, default=None)
+    shares = [_failed(row, summary, record) for row in rows]
+    most = max(shares, default=0.0)
+    worst = rows[shares.index(most)] if rows else None
     if not any(row.n for row in (*summary.scores, *summary.trials)):
         why = _reason(summary, worst) if worst else "no metric of the run is one of its pipelines"
         return f"nothing could be measured; {why}"
-    if worst is None or share(worst) <= max_failed:
+    if worst is None or most <= max_failed:
         return None
-    return (f"{100 * share(worst):.0f} % failed, more than --max-failed {max_failed:g} allows; "
+    return (f"{100 * most:.0f} % failed, more than --max-failed {max_failed:g} allows; "
             f"{_reason(summary, worst)}; the values are those of the rest alone")
+
+
+def _failed(row: Score, summary: Summary, record: RunRecord) -> float:
+    """The share of the utterances of the run, or of the trials, that failed."""
+    trials = any(row is each for each in summary.trials)
+    whole = row.n + row.n_failed if trials else record.corpus.utterances
+    best = sum(failure.n for failure in _failures(summary, row) if failure.kind == BEST)
+    return (row.n_failed - best) / max(1, whole)
 
 
 def _reason(summary: Summary, row: Score) -> str:
