@@ -13,5 +13,5 @@ def json_object(line: str) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("is not JSON: nested too deep") from error
     if not isinstance(row, dict):
-        raise ValueError("is not a JSON object")
+        raise ValueError("is not a JSON object; write one object a line")
     return row

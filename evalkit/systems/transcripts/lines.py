@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evalkit.store.json_lines import json_object
 from evalkit.systems.transcripts.keys import Keys
 
 Line = tuple[int, str]
@@ -53,12 +53,7 @@ def each(parse: Callable[[str, Keys], tuple[str, str] | None]) -> Reader:
 
 def parse_json(line: str, keys: Keys) -> tuple[str, str]:
     """{"id": "u1", "hypothesis": "turn on the light"}"""
-    try:
-        row = json.loads(line)
-    except RecursionError as error:
-        raise ValueError("is not JSON: too deep") from error
-    if not isinstance(row, dict):
-        raise ValueError("is not a JSON object; write one object a line")
+    row = json_object(line)
     of_id, of_text = keys.chosen(list(row))
     text = row[of_text]
     if not isinstance(text, str):
