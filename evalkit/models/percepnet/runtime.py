@@ -1,0 +1,53 @@
+"""Running PercepNet's network with ONNX Runtime, frames at a time, on one thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from evalkit.core.errors import ConfigError, one_line
+from evalkit.models.percepnet.network import BANDS, FEATURES
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the network remembers of the frames so far."""
+
+    states: tuple[np.ndarray, ...]
+
+
+class Runtime:
+    """A file that ``graph.write`` wrote. Raises ConfigError where it is something else."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options,
+                                                         ["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors have no common class of their own.
+            raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
+                              "that `evalkit train enhancer` wrote") from error
+        self._inputs = self._session.get_inputs()
+        if [value.name for value in self._inputs][:1] != ["features"]:
+            raise ConfigError(f"{path}: no network of PercepNet; give the file that "
+                              "`evalkit train enhancer` wrote")
+
+    def start(self) -> Memory:
+        """Of silence."""
+        return Memory(tuple(np.zeros(value.shape, np.float32) for value in self._inputs[1:]))
+
+    def run(self, features: np.ndarray, memory: Memory
+            ) -> tuple[np.ndarray, np.ndarray, Memory]:
+        """Gains and strengths, (n, BANDS) each, of the n frames of ``features`` (n, FEATURES)
+        that follow what ``memory`` has heard, and the memory after them."""
+        if not len(features):
+            return np.zeros((0, BANDS), np.float32), np.zeros((0, BANDS), np.float32), memory
+        values = [features.astype(np.float32).reshape(-1, FEATURES), *memory.states]
+        names = [value.name for value in self._inputs]
+        gains, strengths, *states = self._session.run(None, dict(zip(names, values, strict=True)))
+        return gains, strengths, Memory(tuple(states))
