@@ -147,8 +147,8 @@ class Noise:
             case "recorded":
                 return self._stretch(count, rate, rng)
             case "modulated":
-                return _speech_shaped(count, rate, rng) * _envelope(count, rate, rng)
-        return _speech_shaped(count, rate, rng)
+                return speech_shaped(count, rate, rng) * envelope(count, rate, rng)
+        return speech_shaped(count, rate, rng)
 
     def _babble(self, count: int, rate: int, utterance: Utterance,
                 rng: np.random.Generator) -> np.ndarray:
@@ -232,25 +232,25 @@ def _readable(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _speech_shaped(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
+def speech_shaped(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise with the long-term average spectrum of speech."""
     density = np.array(_LEVELS) - 10 * np.log10(_CENTRES)
 
     def gain(frequencies: np.ndarray) -> np.ndarray:
         return 10 ** (np.interp(frequencies, _CENTRES, density, left=-math.inf) / 20)
-    return _filtered(count, rate, gain, rng)
+    return filtered(count, rate, gain, rng)
 
 
-def _envelope(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
+def envelope(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
     """A positive envelope that changes about SYLLABLES times a second."""
     def gain(frequencies: np.ndarray) -> np.ndarray:
         octaves = np.log2(np.maximum(frequencies, 1e-9) / SYLLABLES)
         return np.exp(-(octaves**2) / 2)
-    slow = _filtered(count, rate, gain, rng)
+    slow = filtered(count, rate, gain, rng)
     return np.exp(DEPTH * slow / max(float(np.std(slow)), 1e-12))
 
 
-def _filtered(count: int, rate: int, gain: Callable[[np.ndarray], np.ndarray],
+def filtered(count: int, rate: int, gain: Callable[[np.ndarray], np.ndarray],
               rng: np.random.Generator) -> np.ndarray:
     """``count`` samples of white Gaussian noise times ``gain`` of each frequency in Hz."""
     size = next_fast_len(count, real=True)

@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from evalkit.core.files import replacing
-from evalkit.models.percepnet.network import CEILING, FEATURES, KERNELS, PercepNet
+from evalkit.models.percepnet.network import CEILING, FEATURES, PercepNet
 
 MIDDLE = 128
 """The unsigned 8-bit integer that stands for 0 where values have both signs."""
@@ -167,7 +167,7 @@ def _cell(graph: Graph, weight: np.ndarray, bias: np.ndarray, scale: Scale | Non
     kept = graph.add("Mul", update, graph.add("Sub", "before", new))
     after = graph.add("Add", new, kept)
     return helper.make_graph(
-        graph.nodes + [helper.make_node("Squeeze", [after, first], ["output"])], "cell",
+        [*graph.nodes, helper.make_node("Squeeze", [after, first], ["output"])], "cell",
         [_floats("before", [1, size]), _floats("heard", [3 * size])],
         [_floats(after, [1, size]), _floats("output", [size])], graph.constants)
 
