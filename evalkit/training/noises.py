@@ -49,7 +49,7 @@ def hum(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
 def impacts(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Dishes, doors, tools: bodies that ring when they are struck, now and then or in clusters."""
     struck = np.zeros(count)
-    for _ in range(rng.integers(1, 6)):
+    for _ in range(rng.integers(1, 4)):
         struck += _struck(_body(rate, rng), _clusters(count, rate, rng))
     return struck
 
@@ -57,7 +57,7 @@ def impacts(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
 def clatter(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Many bodies struck close together, over a bed of noise."""
     bed = rng.uniform(0, 0.4) * _unit(coloured(count, rate, rng))
-    return _unit(impacts(count, rate, rng) + impacts(count, rate, rng)) + bed
+    return _unit(sum(impacts(count, rate, rng) for _ in range(4))) + bed
 
 
 def keyboard(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
@@ -185,10 +185,10 @@ def _harmonics(periods: np.ndarray, level: np.ndarray, rng: np.random.Generator)
 
 def _clusters(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Impulses at random moments, alone or several within a short while."""
-    seconds, often = count / rate, _frequency(0.5, 12, rng)
+    seconds, often = count / rate, _frequency(0.3, 6, rng)
     first = rng.uniform(0, seconds, 1 + rng.poisson(often * seconds))
     more = [first + k * _frequency(0.02, 0.2, rng) * rng.uniform(0.7, 1.3, len(first))
-            for k in range(rng.integers(1, 5))]
+            for k in range(rng.integers(1, 4))]
     return _impulses(np.concatenate(more), 1.0, count, rate, rng)
 
 
