@@ -120,7 +120,7 @@ class Mixer:
         bandwidth in Hz."""
         for _ in range(TRIES):
             try:
-                audio, rate = self._read(recordings[rng.integers(len(recordings))], rng)
+                audio, rate = self._read(recordings[int(rng.integers(len(recordings)))], rng)
             except UtteranceError:
                 continue  # Listed by name when the training begins (see `unreadable`).
             samples = without_mean(resample(audio, self.config.rate).samples)
@@ -175,8 +175,11 @@ class Mixer:
             return speech, speech, noise
         near, far = self.material.room(self.config.rate, rng)
         early = near[:round(EARLY * self.config.rate)]
-        return tuple(fftconvolve(x, response)[:len(x)]  # type: ignore[return-value]
-                     for x, response in ((speech, early), (speech, near), (noise, far)))
+        return _heard(speech, early), _heard(speech, near), _heard(noise, far)
+
+
+def _heard(wave: np.ndarray, response: np.ndarray) -> np.ndarray:
+    return np.asarray(fftconvolve(wave, response)[:len(wave)])
 
 
 def low_passed(wave: np.ndarray, edge: float, rate: int) -> np.ndarray:

@@ -57,7 +57,7 @@ def impacts(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
 def clatter(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
     """Many bodies struck close together, over a bed of noise."""
     bed = rng.uniform(0, 0.4) * _unit(coloured(count, rate, rng))
-    return _unit(sum(impacts(count, rate, rng) for _ in range(4))) + bed
+    return _unit(np.sum([impacts(count, rate, rng) for _ in range(4)], axis=0)) + bed
 
 
 def keyboard(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:

@@ -55,7 +55,7 @@ class Graph:
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
 
-    def add(self, operator: str, *inputs: str, results: int = 1, **options: object) -> Any:
+    def add(self, operator: str, *inputs: str, results: int = 1, **options: Any) -> Any:
         """A node; the name of its result, or their list where there are several."""
         names = [f"{operator}_{next(self.numbers)}" for _ in range(results)]
         self.nodes.append(helper.make_node(operator, inputs, names, **options))

@@ -11,7 +11,7 @@ among others (see ``graph``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import Field
@@ -53,6 +53,9 @@ class PercepNet(nn.Module):
     """Features of frames, (batch, time, FEATURES), to the Filters of the same frames.
 
     ``mean`` and ``spread`` (FEATURES,) bring the features to a common scale."""
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, sizes: Sizes | None = None, mean: Sequence[float] | None = None,
                  spread: Sequence[float] | None = None) -> None:
@@ -106,7 +109,7 @@ def _rectified(x: Tensor) -> Tensor:
     return x.clamp(0, CEILING)
 
 
-def _causal(convolution: nn.Module, x: Tensor) -> Tensor:
+def _causal(convolution: Any, x: Tensor) -> Tensor:
     """Over (batch, time, channels); before the first frame there was silence, all zeros."""
     past = convolution.kernel_size[0] - 1
     return convolution(nn.functional.pad(x.transpose(1, 2), (past, 0))).transpose(1, 2)

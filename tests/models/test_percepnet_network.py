@@ -1,0 +1,140 @@
+"""PercepNet's network: the same in torch and in ONNX, in any chunks, with no look ahead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalkit.core.errors import ConfigError
+from evalkit.models.percepnet.network import (
+    BANDS,
+    FEATURES,
+    SHIPPED_SIZES,
+    Filters,
+    PercepNet,
+    Sizes,
+    loss,
+)
+from evalkit.models.percepnet.runtime import Runtime
+
+pytest.importorskip("onnx")
+from evalkit.models.percepnet.graph import write
+
+SMALL = Sizes(dense=12, channels=20, hidden=16, layers=2, strength=8)
+FRAMES = 60
+
+
+@pytest.fixture(scope="module")
+def network() -> PercepNet:
+    torch.manual_seed(0)
+    network = PercepNet(SMALL, mean=[0.5] * FEATURES, spread=[2.0] * FEATURES)
+    for weight in network.parameters():  # Larger than at birth, so that the gates work.
+        torch.nn.init.normal_(weight, std=0.4)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    return np.random.default_rng(0).normal(0.5, 2, (FRAMES, FEATURES)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def files(network: PercepNet, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Runtime]:
+    folder = tmp_path_factory.mktemp("networks")
+    for integers in (False, True):
+        write(network, folder / f"{integers}.onnx", {"made": "here"}, integers=integers)
+    return {integers: Runtime(folder / f"{integers}.onnx") for integers in (False, True)}
+
+
+@torch.inference_mode()
+def wanted(network: PercepNet, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    filters = network(torch.from_numpy(features)[None])
+    return filters.gains[0].numpy(), filters.strengths[0].numpy()
+
+
+def test_floats_are_torchs(network: PercepNet, features: np.ndarray,
+                           files: dict[bool, Runtime]) -> None:
+    gains, strengths, _ = files[False].run(features, files[False].start())
+    for got, right in zip((gains, strengths), wanted(network, features), strict=True):
+        np.testing.assert_allclose(got, right, atol=1e-5)
+
+
+def test_integers_are_close(network: PercepNet, features: np.ndarray,
+                            files: dict[bool, Runtime]) -> None:
+    gains, strengths, _ = files[True].run(features, files[True].start())
+    for got, right in zip((gains, strengths), wanted(network, features), strict=True):
+        assert 0 < np.abs(got - right).mean() < 0.01
+        assert ((got >= 0) & (got <= 1)).all() and got.std() > 0.1
+
+
+@given(cuts=st.lists(st.integers(0, FRAMES), max_size=12), integers=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_chunks_change_nothing(cuts: list[int], integers: bool, features: np.ndarray,
+                               files: dict[bool, Runtime]) -> None:
+    runtime = files[integers]
+    whole = runtime.run(features, runtime.start())
+    memory, parts = runtime.start(), []
+    for chunk in np.split(features, sorted(cuts)):
+        gains, strengths, memory = runtime.run(chunk, memory)
+        parts.append((gains, strengths))
+    for got, right in zip(map(np.concatenate, zip(*parts, strict=True)), whole[:2], strict=True):
+        assert np.abs(got - right).max() < (1e-9 if integers else 1e-5)
+
+
+def test_nothing_later_is_heard(network: PercepNet, features: np.ndarray) -> None:
+    changed = features.copy()
+    changed[30:] += 5
+    for before, after in zip(wanted(network, features), wanted(network, changed), strict=True):
+        np.testing.assert_allclose(before[:30], after[:30], atol=1e-6)
+        assert np.abs(before[30:] - after[30:]).max() > 0.1
+
+
+def test_two_million_weights_fit_in_two_and_a_half_megabytes(tmp_path: Path) -> None:
+    network = PercepNet(SHIPPED_SIZES)
+    assert 2e6 < sum(weight.numel() for weight in network.parameters()) < 2.3e6
+    write(network, tmp_path / "shipped.onnx", {})
+    assert (tmp_path / "shipped.onnx").stat().st_size <= 2.5e6
+    assert 7.8e6 < sum(weight.numel() for weight in PercepNet().parameters()) < 8.2e6
+
+
+def test_same_network_same_bytes(network: PercepNet, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        write(network, tmp_path / name, {"seed": 1})
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_loss_is_that_of_the_formula() -> None:
+    rng = np.random.default_rng(0)
+    g, r, gh, rh = rng.uniform(0.01, 0.99, (4, 2, 5, BANDS))
+    mask = rng.random((2, 5, BANDS)) < 0.7
+    each = ((np.sqrt(g) - np.sqrt(gh))**2 + 10 * (np.sqrt(g) - np.sqrt(gh))**4
+            + (np.sqrt(1 - r) - np.sqrt(1 - rh))**2)
+    tensors = [torch.tensor(x) for x in (gh, rh, g, r)]
+    got = loss(Filters(*tensors[:2]), Filters(*tensors[2:]), torch.tensor(mask, dtype=torch.float))
+    assert float(got) == pytest.approx(each[mask].mean(), rel=1e-6)
+
+
+def test_loss_has_a_gradient_at_nothing_and_at_all() -> None:
+    heard = torch.tensor([0.0, 1.0]).repeat(17).requires_grad_()
+    both = Filters(heard, heard)
+    loss(both, Filters(torch.ones(BANDS), torch.zeros(BANDS)), torch.ones(BANDS)).backward()
+    assert torch.isfinite(heard.grad).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x08\x12\x02"])
+def test_another_file_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"weights\.onnx: .*train enhancer") as refused:
+        Runtime(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none"):
+        Runtime(tmp_path / "none.onnx")
