@@ -6,21 +6,22 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 from torch.optim import Adam
 
 from evalkit.core.files import replacing
-from evalkit.training.trainable import TrainedRecognizer, parameters
+from evalkit.training.trainable import parameters
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def save_checkpoint(path: Path, done: int, model: TrainedRecognizer, optimiser: Adam) -> None:
+def save_checkpoint(path: Path, done: int, module: nn.Module, optimiser: Adam) -> None:
     """Writes what the step after the ``done`` ones starts from: weights, buffers of layers (the
     means of batch normalisation), and the optimiser's moments."""
     tensors = {"done": torch.tensor(done, device="cpu")}
-    for name, buffer in model.module.named_buffers():
+    for name, buffer in module.named_buffers():
         tensors[f"buffer.{name}"] = buffer.clone()
-    for name, weight in parameters(model).items():
+    for name, weight in parameters(module).items():
         tensors[f"weight.{name}"] = weight.detach()
         for moment in _MOMENTS:
             tensors[f"{moment}.{name}"] = optimiser.state[weight][moment]
@@ -29,15 +30,15 @@ def save_checkpoint(path: Path, done: int, model: TrainedRecognizer, optimiser: 
 
 
 @torch.no_grad()
-def resume(path: Path, model: TrainedRecognizer, optimiser: Adam) -> int:
+def resume(path: Path, module: nn.Module, optimiser: Adam) -> int:
     """Restores what ``save_checkpoint`` wrote and returns how many steps were done; 0 where
     there is no file."""
     if not path.is_file():
         return 0
     tensors = load_file(path, device="cpu")
-    for name, buffer in model.module.named_buffers():
+    for name, buffer in module.named_buffers():
         buffer.copy_(tensors[f"buffer.{name}"])
-    for name, weight in parameters(model).items():
+    for name, weight in parameters(module).items():
         weight.copy_(tensors[f"weight.{name}"])
         optimiser.state[weight] = {"step": tensors["done"].float()} | {
             moment: tensors[f"{moment}.{name}"].to(weight.device) for moment in _MOMENTS}

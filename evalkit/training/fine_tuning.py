@@ -56,9 +56,9 @@ def fine_tune(model: TrainedRecognizer, phases: Iterable[Phase], schedule: Sched
 
 def _run_phase(model: TrainedRecognizer, phase: Phase, schedule: Schedule, seed: tuple[int, int],
                checkpoint: Path) -> None:
-    optimiser = torch.optim.Adam(parameters(model).values(), lr=schedule.learning_rate)
+    optimiser = torch.optim.Adam(parameters(model.module).values(), lr=schedule.learning_rate)
     steps = max(1, round(phase.share * schedule.steps))
-    first = resume(checkpoint, model, optimiser)
+    first = resume(checkpoint, model.module, optimiser)
     decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda n: 1 - (first + n) / steps)
 
     def loss(batch: Sequence[Recording]) -> Tensor:
@@ -70,7 +70,7 @@ def _run_phase(model: TrainedRecognizer, phase: Phase, schedule: Schedule, seed:
                              gradient_norm=schedule.gradient_norm):
         done = first + taken
         if done % schedule.checkpoint_every == 0 or done == steps:
-            save_checkpoint(checkpoint, done, model, optimiser)
+            save_checkpoint(checkpoint, done, model.module, optimiser)
 
 
 def _drawn_batches(phase: Phase, size: int, seed: tuple[int, int], steps: range

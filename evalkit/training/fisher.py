@@ -50,7 +50,7 @@ def fisher_of(model: TrainedRecognizer, speech: Sequence[Recording], cache: Path
 
     Kept in the folder ``cache`` under a digest of the weights and of the recordings, and read
     from there the next time."""
-    weights = parameters(model)
+    weights = parameters(model.module)
     path = cache / f"{content(weights, speech)}.safetensors"
     if not path.is_file():
         model.module.eval()

@@ -25,9 +25,9 @@ class TrainedRecognizer(Protocol):
         ...
 
 
-def parameters(model: TrainedRecognizer) -> dict[str, nn.Parameter]:
+def parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that training changes, by name."""
-    return {name: p for name, p in model.module.named_parameters() if p.requires_grad}
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
 def loss_per_character(model: TrainedRecognizer, batch: Sequence[Recording]) -> Tensor:

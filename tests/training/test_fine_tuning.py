@@ -179,7 +179,7 @@ def test_only_what_has_a_chance_is_heard(tmp_path, monkeypatch):
 def test_online_ewc_goes_from_cohort_to_cohort(tmp_path):
     model, gathered = tiny(), []
     for phase in OnlineEwc(gamma=0.5).phases(data(tmp_path), model, 0.1):
-        at = {name: w.detach().clone() for name, w in parameters(model).items()}
+        at = {name: w.detach().clone() for name, w in parameters(model.module).items()}
         assert distance(phase.penalty.centre, at) == 0
         gathered.append((phase.recordings, phase.share, phase.penalty.precision["output.1.w.bias"]))
         fine_tune(model, [phase], SCHEDULE, 0, tmp_path / str(len(gathered)))

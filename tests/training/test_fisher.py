@@ -52,7 +52,7 @@ def test_the_square_of_a_summed_gradient_is_something_else():
 
 def test_of_a_recognizer_gradients_are_squared_one_by_one():
     model, heard = tiny(), recordings(4)
-    weights = parameters(model)
+    weights = parameters(model.module)
     found = diagonal_fisher(weights, lambda r: model.losses([r]).sum(), heard)
     by_hand = {name: torch.zeros_like(w) for name, w in weights.items()}
     for recording in heard:
@@ -83,7 +83,7 @@ def test_an_estimate_is_kept_by_what_made_it(tmp_path, monkeypatch):
     monkeypatch.setattr(fisher, "diagonal_fisher", lambda *_: pytest.fail("anew"))
     again = fisher_of(model, heard, tmp_path)
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert content(parameters(model), heard) != content(parameters(model), heard[:2])
+    assert content(parameters(model.module), heard) != content(parameters(model), heard[:2])
 
 
 def test_it_is_estimated_in_evaluation_mode(tmp_path):

@@ -21,7 +21,7 @@ class L2:
 
     def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
                ) -> Iterator[Phase]:
-        yield Phase(data.target, penalty=anchored(parameters(model), strength))
+        yield Phase(data.target, penalty=anchored(parameters(model.module), strength))
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Ewc:
     def phases(self, data: AdaptationData, model: AdaptedRecognizer, strength: float
                ) -> Iterator[Phase]:
         fisher = fisher_of(model, data.fisher_sample, data.cache)
-        yield Phase(data.target, penalty=anchored(parameters(model), strength, fisher))
+        yield Phase(data.target, penalty=anchored(parameters(model.module), strength, fisher))
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,6 @@ class OnlineEwc:
         previous = data.fisher_sample
         for cohort in data.targets:
             memory.add(fisher_of(model, previous, data.cache))
-            penalty = anchored(parameters(model), strength, memory.precision)
+            penalty = anchored(parameters(model.module), strength, memory.precision)
             yield Phase(cohort, penalty=penalty, share=1 / len(data.targets))
             previous = cohort

@@ -94,7 +94,7 @@ def _prepare(config: RecognitionConfig, folder: Path, say: Say) -> _Prepared:
         model = AdaptedRecognizer(load_trainable("recognizer", config.model))
         speech = _checked_speech(config, model, say)
         cohorts = find_cohorts(finder, speech, word_errors(model, speech.dev))
-        start = content(parameters(model), [])
+        start = content(parameters(model.module), [])
         setting = _setting(config, folder, cohorts, speech)
         _warm_up(config, setting, speech)
     best, worst = cohorts.on_dev[-1], cohorts.on_dev[0]

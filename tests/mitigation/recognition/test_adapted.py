@@ -51,7 +51,7 @@ def test_it_learns_is_penalised_and_saved(name, tmp_path):
     heard = recordings(4)
     before = model.losses(heard).sum().item()
     fisher = fisher_of(model, heard[:2], tmp_path)
-    assert fisher.keys() == parameters(model).keys()
+    assert fisher.keys() == parameters(model.module).keys()
     data = AdaptationData([heard], heard, heard[:2], {}, tmp_path)
     phases = make_arm(Plugin(name="ewc")).phases(data, model, 0.001)
     fine_tune(model, phases, Schedule(steps=20, batch=4, learning_rate=1e-2), 0, tmp_path)

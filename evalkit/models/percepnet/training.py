@@ -1,0 +1,195 @@
+"""Training PercepNet's network on mixtures that worker processes draw while it learns."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from evalkit.models.percepnet.examples import Example, example
+from pydantic import Field
+from torch import Tensor
+
+from evalkit.core.config import Strict
+from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
+from evalkit.models.tensors import device_of, placed, threads
+from evalkit.training.checkpoints import resume, save_checkpoint
+from evalkit.training.loop import deterministic, train_steps
+from evalkit.training.mixing import Material, Mixer, MixingConfig
+from evalkit.training.trainable import parameters
+
+AHEAD = 4
+"""Batches that each worker may be ahead of the training."""
+SCALED_ON = 64
+"""Mixtures of which the features' means and spreads are taken."""
+
+
+class TrainingConfig(Strict):
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980) under a rate that rises over ``warm_up``
+    updates and falls as a cosine to a twentieth. Every ``check_every`` updates the loss is
+    measured on ``watched`` mixtures of material that was kept out, and a checkpoint written."""
+
+    seed: int = Field(0, ge=0)
+    sizes: Sizes = SHIPPED_SIZES
+    mixing: MixingConfig = MixingConfig()
+    updates: int = Field(30_000, gt=0)
+    batch: int = Field(8, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    warm_up: int = Field(500, gt=0)
+    gradient_norm: float = Field(1.0, gt=0)
+    check_every: int = Field(500, gt=0)
+    watched: int = Field(64, gt=0)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A point of the learning curve: the loss on material that was kept out after ``updates``,
+    the mean loss of the batches since the point before, and seconds since the (re)start."""
+
+    updates: int
+    kept_out: float
+    trained: float
+    seconds: float
+
+
+Progress = Callable[[Check], None]
+
+
+def train(material: Material, kept_out: Material, out: Path, *, config: TrainingConfig,
+          workers: int = 1, device: str = "cpu", progress: Progress = lambda check: None
+          ) -> PercepNet:
+    """Trains a network and returns it. ``out`` holds checkpoint.safetensors, from which a
+    training that was stopped goes on, and curve.jsonl, a Check a line.
+
+    On a CPU the weights follow from the material and ``config``, whatever the number of
+    ``workers`` that draw mixtures and however often it was stopped."""
+    out.mkdir(parents=True, exist_ok=True)
+    start = perf_counter()
+    with deterministic(config.seed), threads(1):
+        watched = _drawn(Mixer(kept_out, config.mixing), config.seed + 1, range(config.watched))
+        mean, spread = _scale(_drawn(Mixer(material, config.mixing), config.seed,
+                                     range(SCALED_ON)))
+        network = placed(PercepNet(config.sizes, mean, spread), device)
+        optimiser = torch.optim.Adam(parameters(network).values(), lr=config.learning_rate)
+        done = resume(out / "checkpoint.safetensors", network, optimiser)
+        with _Batches(Mixer(material, config.mixing), config, done, workers) as batches:
+            for updates, trained in _learn(network, optimiser, batches, config, done):
+                save_checkpoint(out / "checkpoint.safetensors", updates, network, optimiser)
+                check = Check(updates, _mean_loss(network, watched, config.batch), trained,
+                              perf_counter() - start)
+                _write(out / "curve.jsonl", check)
+                progress(check)
+    return network.eval()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples side by side, (batch, time, …) each."""
+
+    features: Tensor
+    wanted: Filters
+    mask: Tensor
+
+    @staticmethod
+    def of(examples: Sequence[Example], device: torch.device) -> Batch:
+        """``examples`` of equal length."""
+        features, gains, strengths, mask = (
+            torch.from_numpy(np.stack(part)).float().to(device)
+            for part in zip(*examples, strict=True))
+        return Batch(features, Filters(gains, strengths), mask)
+
+
+def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[list[Example]],
+           config: TrainingConfig, done: int) -> Iterator[tuple[int, float]]:
+    """Trains; every ``check_every`` updates, and at the end, yields how many were made and the
+    mean loss since the time before."""
+    losses: list[float] = []
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser,
+                                                 lambda n: _rate(done + n, config))
+
+    def measured(batch: list[Example]) -> Tensor:
+        value = _loss(network, batch)
+        losses.append(float(value.detach()))
+        return value
+
+    for taken in train_steps(network, batches, measured, optimiser, schedule=schedule,
+                             gradient_norm=config.gradient_norm):
+        updates = done + taken
+        if updates % config.check_every == 0 or updates == config.updates:
+            yield updates, float(np.mean(losses))
+            losses.clear()
+
+
+def _rate(update: int, config: TrainingConfig) -> float:
+    """Share of the learning rate at an ``update``."""
+    through = min(1.0, update / config.updates)
+    return min(1.0, (update + 1) / config.warm_up) * (0.525 + 0.475 * math.cos(math.pi * through))
+
+
+def _loss(network: PercepNet, examples: Sequence[Example]) -> Tensor:
+    batch = Batch.of(examples, device_of(network))
+    return loss(network(batch.features), batch.wanted, batch.mask)
+
+
+@torch.no_grad()
+def _mean_loss(network: PercepNet, examples: Sequence[Example], size: int) -> float:
+    network.eval()
+    parts = [examples[i:i + size] for i in range(0, len(examples), size)]
+    return float(np.mean([float(_loss(network, part)) for part in parts]))
+
+
+def _scale(examples: Sequence[Example]) -> tuple[list[float], list[float]]:
+    """Means and spreads of the features; a feature that never changes has the spread 1."""
+    features = np.concatenate([e.features for e in examples])
+    spread = features.std(axis=0)
+    return features.mean(axis=0).tolist(), np.where(spread > 1e-3, spread, 1.0).tolist()
+
+
+def _drawn(mixer: Mixer, seed: int, numbers: Sequence[int]) -> list[Example]:
+    """The examples of those ``numbers``, each from a generator of its own."""
+    return [example(mixer.draw(np.random.default_rng([seed, number])), mixer.config.rate)
+            for number in numbers]
+
+
+class _Batches:
+    """Batches of the updates from ``done`` on, in order, drawn by ``workers`` processes."""
+
+    def __init__(self, mixer: Mixer, config: TrainingConfig, done: int, workers: int) -> None:
+        # Mixtures of batches follow those that the features were scaled on.
+        size, first = config.batch, SCALED_ON
+        self._numbers = (range(first + i * size, first + (i + 1) * size)
+                         for i in range(done, config.updates))
+        self._draw = partial(_drawn, mixer, config.seed)
+        self._pool = ProcessPoolExecutor(workers, get_context("spawn"))
+        self._ahead = AHEAD * workers
+
+    def __enter__(self) -> Iterator[list[Example]]:
+        return self._in_order()
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _in_order(self) -> Iterator[list[Example]]:
+        waiting: deque[Future[list[Example]]] = deque(
+            self._pool.submit(self._draw, numbers)
+            for numbers in islice(self._numbers, self._ahead))
+        while waiting:
+            batch = waiting.popleft().result()
+            waiting.extend(self._pool.submit(self._draw, numbers)
+                           for numbers in islice(self._numbers, 1))
+            yield batch
+
+
+def _write(curve: Path, check: Check) -> None:
+    with curve.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(vars(check)) + "\n")
