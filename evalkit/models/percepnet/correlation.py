@@ -27,7 +27,24 @@ def sums_of_squares(segments: np.ndarray, size: int) -> np.ndarray:
     return np.maximum(sums[:, size:] - sums[:, :-size], 0).astype(np.float32)
 
 
-def peaks(left: np.ndarray, top: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Where between -1/2 and 1/2 the parabola through three values a step apart is highest."""
+class Lags:
+    """Lags, not always whole, at which correlations are read."""
+
+    def __init__(self, lags: np.ndarray) -> None:
+        self.floor = lags.astype(int)
+        self.part = (lags - self.floor).astype(np.float32)
+
+    def of(self, alike: np.ndarray) -> np.ndarray:
+        """``alike`` (n, whole lags from 0 on), interpolated between them."""
+        left = alike.take(self.floor, axis=1)
+        return left + self.part * (alike.take(self.floor + 1, axis=1) - left)
+
+
+def peaks(rows: np.ndarray, frames: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """By how much, in [-1/2, 1/2], the parabola through ``rows`` (n, m) at ``columns`` and the
+    two beside them is highest elsewhere; 0 at the edges."""
+    inner = np.minimum(np.maximum(columns, 1), rows.shape[1] - 2)
+    left, top, right = (rows[frames, inner + step] for step in (-1, 0, 1))
     bend = np.minimum(left - 2 * top + right, -FAINT)
-    return np.clip((left - right) / (2 * bend), -0.5, 0.5)
+    shift = np.minimum(np.maximum((left - right) / (2 * bend), -0.5), 0.5)
+    return np.where(inner == columns, shift, 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evalkit.models.percepnet.bands import TINY
+from evalkit.models.percepnet.bands import CENTRES, TINY
+from evalkit.models.percepnet.frames import SPACING
 
 MASKING = 0.03
 """Noise that a tone masks, as a share of its energy (-15 dB), so that it may be left."""
@@ -33,3 +34,8 @@ def strengths(q_x: np.ndarray, q_y: np.ndarray, noise_gain: np.ndarray
     r = np.where(q_x <= q_y, 0, np.where(q_p <= q_x, 1, alpha / (1 + np.maximum(alpha, 0))))
     lacking = np.where((q_x > q_y) & (q_p <= q_x), q_p, q_x)
     return r, np.sqrt((1 + MASKING - q_x**2) / (1 + MASKING - lacking**2))
+
+
+def within(bandwidth: float) -> np.ndarray:
+    """True for the bands (BANDS,) whose peak lies below ``bandwidth`` Hz."""
+    return np.array(CENTRES) * SPACING < bandwidth

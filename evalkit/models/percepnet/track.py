@@ -6,9 +6,9 @@ import numpy as np
 
 from evalkit.models.percepnet.memory import stretches
 
-CHANGE = 1.0
+CHANGE = 0.6
 """What an octave of change from one frame to the next costs, in correlation …"""
-JUMP = 0.5
+JUMP = 0.35
 """… and what any change costs at most."""
 _REACH = 12
 """Steps of the grid within which the path moves without a jump."""
