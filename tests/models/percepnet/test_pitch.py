@@ -1,0 +1,100 @@
+"""The pitch tracker finds the pitch, and its steps are what their formulas say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from evalkit.models.percepnet.correlation import Lags, correlations, peaks
+from evalkit.models.percepnet.features import pitch_of
+from evalkit.models.percepnet.frames import RATES, Framing
+from evalkit.models.percepnet.pitch import PitchTracker
+from evalkit.models.percepnet.track import CHANGE, JUMP, Track
+from tests.models.percepnet.signals import voiced
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("hertz", [80.0, 123.4, 211.0, 330.0])
+def test_the_period_of_a_voice_is_exact_to_half_a_percent(rate, hertz):
+    pitch = pitch_of(voiced(rate, 1.0, hertz, noise=0.02), Framing(rate))
+    middle = slice(20, 80)
+    assert_allclose(rate / pitch.periods[middle], hertz, rtol=5e-3)
+    assert pitch.correlations[middle].min() > 0.8
+    assert len(pitch.periods) == 101
+
+
+def test_rumble_is_no_pitch():
+    rumble = 0.3 * np.sin(2 * np.pi * 30 * np.arange(16_000) / 16_000)
+    signal = (voiced(16_000, 1.0, 140.0) + rumble).astype(np.float32)
+    pitch = pitch_of(signal, Framing(16_000))
+    assert_allclose(16_000 / pitch.periods[20:80], 140, rtol=5e-3)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_glide_is_followed(rate):
+    time = np.arange(rate) / rate
+    hertz = 120 * 2 ** (0.8 * time)
+    phase = 2 * np.pi * np.cumsum(hertz) / rate
+    glide = sum(np.sin(h * phase) / h for h in range(1, 9)) * 0.1
+    pitch = pitch_of(glide.astype(np.float32), Framing(rate))
+    frames = np.arange(10, 90)
+    assert_allclose(rate / pitch.periods[frames], 120 * 2 ** (0.8 * frames / 100), rtol=0.02)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@settings(max_examples=10, deadline=None)
+@given(hops=st.lists(st.integers(1, 9), min_size=1, max_size=8))
+def test_the_pitch_is_the_same_to_the_bit_however_many_hops_come_at_once(rate, hops):
+    framing = Framing(rate)
+    signal = np.random.default_rng(2).standard_normal(sum(hops) * framing.hop).astype(np.float32)
+    together = PitchTracker(framing).push(signal)
+    tracker = PitchTracker(framing)
+    cuts = np.cumsum(hops)[:-1] * framing.hop
+    parts = [tracker.push(part) for part in np.split(signal, cuts)]
+    for column in range(2):
+        assert_array_equal(np.concatenate([part[column] for part in parts]), together[column])
+
+
+def test_correlations_are_cosines_of_what_is_lags_apart():
+    segments = np.random.default_rng(3).standard_normal((4, 90)).astype(np.float32)
+    made = correlations(segments, 60)
+    for row in range(4):
+        late = segments[row, 30:]
+        for lag in range(31):
+            early = segments[row, 30 - lag:90 - lag]
+            wanted = late @ early / np.sqrt((late @ late) * (early @ early))
+            assert made[row, lag] == pytest.approx(wanted, abs=1e-5)
+    assert not correlations(np.zeros((1, 90), np.float32), 60).any()
+
+
+def test_lags_between_samples_are_interpolated():
+    alike = np.array([[0.0, 1.0, 3.0, 2.0]], np.float32)
+    assert_allclose(Lags(np.array([0.0, 0.5, 1.25, 2.0])).of(alike), [[0, 0.5, 1.5, 3]])
+
+
+def test_a_peak_is_that_of_the_parabola():
+    x = np.arange(7)
+    rows = np.array([-(x - 3.3) ** 2, -(x - 2.8) ** 2, -(x - 0.0) ** 2]).astype(np.float32)
+    assert_allclose(peaks(rows, np.arange(3), np.array([3, 3, 0])), [0.3, -0.2, 0], atol=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000))
+def test_the_track_is_the_best_path_of_all_seen_so_far(seed):
+    """Against a search through all paths: the state of a frame is the one that the best path up
+    to the next frame goes through."""
+    rng, states, frames, step = np.random.default_rng(seed), 5, 5, 0.3
+    scores = rng.random((frames, states)).astype(np.float32)
+    said = Track(states, step).push(scores)
+    cost = np.minimum(CHANGE * step * np.abs(np.subtract.outer(range(states), range(states))),
+                      JUMP)
+    paths = np.stack(np.meshgrid(*[range(states)] * frames, indexing="ij"), -1)
+    paths = paths.reshape(-1, frames)
+    for frame in range(1, frames):
+        total = scores[range(frame + 1), paths[:, :frame + 1]].sum(axis=1)
+        total = total - cost[paths[:, :frame], paths[:, 1:frame + 1]].sum(axis=1)
+        best = paths[total >= total.max() - 1e-6]
+        assert said[frame] in best[:, frame - 1]
