@@ -69,10 +69,11 @@ class MixingConfig(Strict):
 
 @dataclass(frozen=True)
 class Material:
-    """Recordings of speech and of noise, and where there is one, what makes rooms."""
+    """Sources of speech and of noise, each a set of recordings that is drawn from as often as
+    any other, and where there is one, what makes rooms."""
 
-    speech: tuple[Path, ...]
-    noise: tuple[Path, ...] = ()
+    speech: tuple[tuple[Path, ...], ...]
+    noise: tuple[tuple[Path, ...], ...] = ()
     room: Room | None = None
 
 
@@ -114,20 +115,21 @@ class Mixer:
         low, high = self.config.snr_db
         return low + (high - low) * float(rng.beta(*self.config.skew))
 
-    def _stretch(self, recordings: Sequence[Path], rng: np.random.Generator
+    def _stretch(self, sources: Sequence[Sequence[Path]], rng: np.random.Generator
                  ) -> tuple[np.ndarray, float]:
-        """A stretch of one of ``recordings`` that is not silent, at a drawn speed, and its
-        bandwidth in Hz."""
+        """A stretch of a recording of one of ``sources`` that is not silent, at a drawn speed,
+        and its bandwidth in Hz."""
         for _ in range(TRIES):
+            source = sources[int(rng.integers(len(sources)))]
             try:
-                audio, rate = self._read(recordings[int(rng.integers(len(recordings)))], rng)
+                audio, rate = self._read(source[int(rng.integers(len(source)))], rng)
             except UtteranceError:
                 continue  # Listed by name when the training begins (see `unreadable`).
             samples = without_mean(resample(audio, self.config.rate).samples)
             if samples.any():
                 return np.resize(samples, self._samples), min(rate, self.config.rate) / 2
         raise UtteranceError("SilentSpeech", f"{TRIES} stretches in turn are silent or cannot be "
-                                             f"read, of {len(recordings)} recordings")
+                                             f"read, of {sum(map(len, sources))} recordings")
 
     def _read(self, path: Path, rng: np.random.Generator) -> tuple[Audio, int]:
         """A stretch at a drawn speed, and the recording's own rate."""

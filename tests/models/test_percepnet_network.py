@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.core.errors import ConfigError
-from evalkit.models.percepnet.network import (
-    BANDS,
-    FEATURES,
-    SHIPPED_SIZES,
-    Filters,
-    PercepNet,
-    Sizes,
-    loss,
-)
+from evalkit.models.percepnet.bands import BANDS
+from evalkit.models.percepnet.features import FEATURES
+from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
 from evalkit.models.percepnet.runtime import Runtime
 
 pytest.importorskip("onnx")

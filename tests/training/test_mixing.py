@@ -58,7 +58,7 @@ def recordings(tmp_path: Path) -> tuple[Path, ...]:
 
 
 def test_a_mixture_follows_from_its_generator(recordings: tuple[Path, ...]) -> None:
-    mixer = Mixer(Material(recordings, recordings[:1]), MixingConfig())
+    mixer = Mixer(Material((recordings,), (recordings[:1],)), MixingConfig())
     one, same, other = (mixer.draw(np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.noisy, same.noisy)
     assert not np.array_equal(one.noisy, other.noisy)
@@ -69,7 +69,7 @@ def test_ratio_is_that_of_active_speech_to_noise(snr: float, recordings: tuple[P
                                                  ) -> None:
     config = MixingConfig(**PLAIN, snr_db=(snr, snr))
     for seed in range(4):
-        mixture = Mixer(Material(recordings), config).draw(np.random.default_rng(seed))
+        mixture = Mixer(Material((recordings,)), config).draw(np.random.default_rng(seed))
         noise = (mixture.noisy - mixture.clean).astype(np.float64)
         speech = active_power(Audio(mixture.clean, 16_000))
         assert 10 * np.log10(speech / np.var(noise)) == pytest.approx(snr, abs=0.2)
@@ -77,10 +77,10 @@ def test_ratio_is_that_of_active_speech_to_noise(snr: float, recordings: tuple[P
 
 
 def test_shares_without_speech_and_without_noise(recordings: tuple[Path, ...]) -> None:
-    silent = Mixer(Material(recordings), MixingConfig(**PLAIN | {"without_speech": 1.0}))
+    silent = Mixer(Material((recordings,)), MixingConfig(**PLAIN | {"without_speech": 1.0}))
     mixture = silent.draw(np.random.default_rng(0))
     assert not mixture.clean.any() and mixture.noisy.any()
-    alone = Mixer(Material(recordings), MixingConfig(**PLAIN | {"without_noise": 1.0}))
+    alone = Mixer(Material((recordings,)), MixingConfig(**PLAIN | {"without_noise": 1.0}))
     mixture = alone.draw(np.random.default_rng(0))
     np.testing.assert_array_equal(mixture.noisy, mixture.clean)
 
@@ -92,8 +92,8 @@ def test_a_room_keeps_early_echoes_as_wanted(recordings: tuple[Path, ...]) -> No
         return near, np.ones(1)
 
     options = PLAIN | {"rooms": 1.0, "without_noise": 1.0}
-    dry = Mixer(Material(recordings), MixingConfig(**options))
-    wet = Mixer(Material(recordings, room=room), MixingConfig(**options))
+    dry = Mixer(Material((recordings,)), MixingConfig(**options))
+    wet = Mixer(Material((recordings,), room=room), MixingConfig(**options))
     speech = dry.draw(np.random.default_rng(0)).clean.astype(np.float64)
     mixture = wet.draw(np.random.default_rng(0))
 
@@ -107,8 +107,17 @@ def test_a_room_keeps_early_echoes_as_wanted(recordings: tuple[Path, ...]) -> No
 
 def test_bandwidth_is_that_of_the_recording(tmp_path: Path) -> None:
     save(tmp_path / "a.flac", Audio(np.sin(np.arange(16_000)).astype(np.float32), 8_000))
-    mixer = Mixer(Material((tmp_path / "a.flac",)), MixingConfig(**PLAIN))
+    mixer = Mixer(Material(((tmp_path / "a.flac",),)), MixingConfig(**PLAIN))
     assert mixer.draw(np.random.default_rng(0)).bandwidth == 4_000
+
+
+def test_sources_are_drawn_from_equally_often(tmp_path: Path) -> None:
+    for i, rate in enumerate([8_000, 16_000, 16_000, 16_000]):
+        save(tmp_path / f"{i}.flac", Audio(np.sin(np.arange(16_000)).astype(np.float32), rate))
+    few, many = (tmp_path / "0.flac",), tuple(tmp_path / f"{i}.flac" for i in (1, 2, 3))
+    mixer = Mixer(Material((few, many)), MixingConfig(**PLAIN, seconds=0.2))
+    drawn = [mixer.draw(np.random.default_rng(i)).bandwidth for i in range(100)]
+    assert 35 <= drawn.count(4_000) <= 65
 
 
 def test_low_pass_takes_what_is_above() -> None:
@@ -120,4 +129,4 @@ def test_low_pass_takes_what_is_above() -> None:
 def test_material_of_silence_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "a.flac", Audio(np.zeros(16_000, np.float32), 16_000))
     with pytest.raises(UtteranceError, match="silent"):
-        Mixer(Material((tmp_path / "a.flac",)), MixingConfig()).draw(np.random.default_rng(0))
+        Mixer(Material(((tmp_path / "a.flac",),)), MixingConfig()).draw(np.random.default_rng(0))

@@ -26,7 +26,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from evalkit.core.files import replacing
-from evalkit.models.percepnet.network import CEILING, FEATURES, PercepNet
+from evalkit.models.percepnet.features import FEATURES
+from evalkit.models.percepnet.network import CEILING, PercepNet
 
 MIDDLE = 128
 """The unsigned 8-bit integer that stands for 0 where values have both signs."""

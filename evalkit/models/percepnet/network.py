@@ -18,10 +18,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from evalkit.core.config import Strict
+from evalkit.models.percepnet.bands import BANDS
+from evalkit.models.percepnet.features import FEATURES
 
-BANDS = 34
-FEATURES = 2 * BANDS + 2
-"""Energies and pitch coherences of the bands, pitch period, pitch correlation."""
 CEILING = 6.0
 """Where rectifiers stop."""
 KERNELS = (5, 3)

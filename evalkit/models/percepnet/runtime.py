@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.models.percepnet.network import BANDS, FEATURES
+from evalkit.models.percepnet.bands import BANDS
+from evalkit.models.percepnet.features import FEATURES
 
 
 @dataclass(frozen=True)

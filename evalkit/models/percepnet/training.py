@@ -16,11 +16,12 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from evalkit.models.percepnet.examples import Example, example
 from pydantic import Field
 from torch import Tensor
 
 from evalkit.core.config import Strict
+from evalkit.models.percepnet.features import Lesson, lesson
+from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
 from evalkit.models.tensors import device_of, placed, threads
 from evalkit.training.checkpoints import resume, save_checkpoint
@@ -101,15 +102,15 @@ class Batch:
     mask: Tensor
 
     @staticmethod
-    def of(examples: Sequence[Example], device: torch.device) -> Batch:
-        """``examples`` of equal length."""
+    def of(lessons: Sequence[Lesson], device: torch.device) -> Batch:
+        """``lessons`` of equal length."""
         features, gains, strengths, mask = (
             torch.from_numpy(np.stack(part)).float().to(device)
-            for part in zip(*examples, strict=True))
+            for part in zip(*(vars(one).values() for one in lessons), strict=True))
         return Batch(features, Filters(gains, strengths), mask)
 
 
-def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[list[Example]],
+def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[list[Lesson]],
            config: TrainingConfig, done: int) -> Iterator[tuple[int, float]]:
     """Trains; every ``check_every`` updates, and at the end, yields how many were made and the
     mean loss since the time before."""
@@ -117,7 +118,7 @@ def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[li
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser,
                                                  lambda n: _rate(done + n, config))
 
-    def measured(batch: list[Example]) -> Tensor:
+    def measured(batch: list[Lesson]) -> Tensor:
         value = _loss(network, batch)
         losses.append(float(value.detach()))
         return value
@@ -136,29 +137,33 @@ def _rate(update: int, config: TrainingConfig) -> float:
     return min(1.0, (update + 1) / config.warm_up) * (0.525 + 0.475 * math.cos(math.pi * through))
 
 
-def _loss(network: PercepNet, examples: Sequence[Example]) -> Tensor:
-    batch = Batch.of(examples, device_of(network))
+def _loss(network: PercepNet, lessons: Sequence[Lesson]) -> Tensor:
+    batch = Batch.of(lessons, device_of(network))
     return loss(network(batch.features), batch.wanted, batch.mask)
 
 
 @torch.no_grad()
-def _mean_loss(network: PercepNet, examples: Sequence[Example], size: int) -> float:
+def _mean_loss(network: PercepNet, lessons: Sequence[Lesson], size: int) -> float:
     network.eval()
-    parts = [examples[i:i + size] for i in range(0, len(examples), size)]
+    parts = [lessons[i:i + size] for i in range(0, len(lessons), size)]
     return float(np.mean([float(_loss(network, part)) for part in parts]))
 
 
-def _scale(examples: Sequence[Example]) -> tuple[list[float], list[float]]:
+def _scale(lessons: Sequence[Lesson]) -> tuple[list[float], list[float]]:
     """Means and spreads of the features; a feature that never changes has the spread 1."""
-    features = np.concatenate([e.features for e in examples])
+    features = np.concatenate([one.features for one in lessons])
     spread = features.std(axis=0)
     return features.mean(axis=0).tolist(), np.where(spread > 1e-3, spread, 1.0).tolist()
 
 
-def _drawn(mixer: Mixer, seed: int, numbers: Sequence[int]) -> list[Example]:
-    """The examples of those ``numbers``, each from a generator of its own."""
-    return [example(mixer.draw(np.random.default_rng([seed, number])), mixer.config.rate)
-            for number in numbers]
+def _drawn(mixer: Mixer, seed: int, numbers: Sequence[int]) -> list[Lesson]:
+    """The lessons of those ``numbers``, each from a generator of its own."""
+    return [_lesson(mixer, np.random.default_rng([seed, number])) for number in numbers]
+
+
+def _lesson(mixer: Mixer, rng: np.random.Generator) -> Lesson:
+    mixture = mixer.draw(rng)
+    return lesson(mixture.clean, mixture.noisy, Framing(mixer.config.rate), mixture.bandwidth)
 
 
 class _Batches:
@@ -173,14 +178,14 @@ class _Batches:
         self._pool = ProcessPoolExecutor(workers, get_context("spawn"))
         self._ahead = AHEAD * workers
 
-    def __enter__(self) -> Iterator[list[Example]]:
+    def __enter__(self) -> Iterator[list[Lesson]]:
         return self._in_order()
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def _in_order(self) -> Iterator[list[Example]]:
-        waiting: deque[Future[list[Example]]] = deque(
+    def _in_order(self) -> Iterator[list[Lesson]]:
+        waiting: deque[Future[list[Lesson]]] = deque(
             self._pool.submit(self._draw, numbers)
             for numbers in islice(self._numbers, self._ahead))
         while waiting:
