@@ -29,7 +29,7 @@ class Recorder:
     def __init__(self) -> None:
         self.heard: list[np.ndarray] = []
 
-    def advise(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.heard.append(heard)
         ones = np.ones((len(heard), 34), np.float32)
         return ones, 0 * ones
