@@ -17,12 +17,13 @@ SEARCH_RATE = 8_000
 """Hz at which lags are searched: what is left of the signal there needs no more."""
 VOICE = (100, 1_200)
 """Hz between which they are: rumble is alike at any lag, and noise has the upper hand above."""
+ORDER = 2
 SPAN = SEARCH_RATE // 25
 """Samples that are compared, 40 ms around the middle of the frame …"""
-AGAIN = 0.5
+AGAIN = 0.8
 """… and the weight of those two periods earlier beside those one period earlier: noise is seldom
 alike twice."""
-SHORTER, HIGHER, HIGH = 0.03, 0.1, 350.0
+SHORTER, HIGHER, HIGH = 0.1, 0.1, 350.0
 """What a lag loses of its correlation for each octave above the shortest, since two periods are
 as alike as one; and for each octave that its pitch is above HIGH Hz, where few speak."""
 STATES = 130
@@ -54,8 +55,8 @@ class PitchTracker:
 
     def __init__(self, framing: Framing) -> None:
         self.factor = framing.rate // SEARCH_RATE
-        self.band = butter(2, VOICE, "band", fs=framing.rate)
-        self.filtered = np.zeros(4)
+        self.band = butter(ORDER, VOICE, "band", fs=framing.rate)
+        self.filtered = np.zeros(2 * ORDER)
         self.memory = Memory(SPAN + _REACH)
         self.alike = self.scores = np.zeros(STATES)
         self.track = Track(STATES, _STEP)
