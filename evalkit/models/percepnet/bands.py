@@ -33,7 +33,7 @@ class Bands:
     @property
     def present(self) -> np.ndarray:
         """True for the bands that have bins, shape (BANDS,)."""
-        return self.interpolation.any(axis=1)
+        return self.interpolation.max(axis=1) > 0
 
     def products(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Real parts of the inner products of two spectra (n, bins) in each band, (n, BANDS)."""

@@ -87,8 +87,9 @@ def gusts(rng: np.random.Generator, n: int, rate: int) -> np.ndarray:
 def music(rng: np.random.Generator, n: int, rate: int) -> np.ndarray:
     """Chords of plucked or held tones that change a few times a second, and perhaps a beat."""
     length = round(rate / _between(rng, 1, 6))
-    root, time, made = _between(rng, 60, 400), np.arange(length) / rate, []
-    while sum(map(len, made)) < n:
+    root, time = _between(rng, 60, 400), np.arange(length) / rate
+    made: list[np.ndarray] = []
+    while length * len(made) < n:
         steps = rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 16], size=rng.integers(1, 5), replace=False)
         chord = sum(_tone(rng, root * 2 ** (step / 12), time, rate) for step in steps)
         attack = np.minimum(1, time * _between(rng, 10, 500))
@@ -112,7 +113,7 @@ def babble(rng: np.random.Generator, n: int, voices: Sequence[np.ndarray]) -> np
     few dB apart."""
     made = np.zeros(n)
     for _ in range(rng.integers(3, 11)):
-        voice = np.resize(voices[rng.integers(len(voices))], n)
+        voice = np.resize(voices[int(rng.integers(len(voices)))], n)
         made += _level(np.roll(voice, rng.integers(n))) * 10 ** (rng.normal(0, 3) / 20)
     return made
 
@@ -151,7 +152,7 @@ def _strokes(rng: np.random.Generator, n: int, rate: int, pace: float) -> np.nda
     """Impulses ``pace`` times a second on average, of all strengths, some of them in clusters."""
     made = np.zeros(n)
     for first in rng.integers(0, n, size=1 + rng.poisson(pace * n / rate)):
-        count = rng.choice([1, rng.integers(2, 8)])
+        count = int(rng.integers(2, 8)) if rng.random() < 0.5 else 1
         at = first + np.cumsum(rng.exponential(0.03 * rate, count)).astype(int)
         strength = rng.exponential(1, count) * 10 ** (rng.normal(0, 6) / 20)
         np.add.at(made, at[at < n], strength[at < n])

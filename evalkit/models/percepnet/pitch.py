@@ -17,13 +17,14 @@ SEARCH_RATE = 8_000
 """Hz at which lags are searched: what is left of the signal there needs no more."""
 VOICE = (100, 1_200)
 """Hz between which they are: rumble is alike at any lag, and noise has the upper hand above."""
-ORDER = 2
+ORDER = 3
+"""Of the filters that see to it."""
 SPAN = SEARCH_RATE // 25
 """Samples that are compared, 40 ms around the middle of the frame …"""
 AGAIN = 0.8
 """… and the weight of those two periods earlier beside those one period earlier: noise is seldom
 alike twice."""
-SHORTER, HIGHER, HIGH = 0.1, 0.1, 350.0
+SHORTER, HIGHER, HIGH = 0.1, 0.3, 350.0
 """What a lag loses of its correlation for each octave above the shortest, since two periods are
 as alike as one; and for each octave that its pitch is above HIGH Hz, where few speak."""
 STATES = 130
@@ -55,16 +56,18 @@ class PitchTracker:
 
     def __init__(self, framing: Framing) -> None:
         self.factor = framing.rate // SEARCH_RATE
-        self.band = butter(ORDER, VOICE, "band", fs=framing.rate)
-        self.filtered = np.zeros(2 * ORDER)
+        self.low = butter(ORDER, VOICE[1], fs=framing.rate)
+        self.high = butter(ORDER, VOICE[0], "high", fs=SEARCH_RATE)
+        self.lowed = self.highed = np.zeros(ORDER)
         self.memory = Memory(SPAN + _REACH)
         self.alike = self.scores = np.zeros(STATES)
         self.track = Track(STATES, _STEP)
 
     def push(self, samples: np.ndarray) -> Pitch:
         """Of one frame for each of the hops in ``samples``."""
-        voice, self.filtered = lfilter(*self.band, samples, zi=self.filtered)
-        whole = self.memory.recall(voice[::self.factor].astype(np.float32))
+        low, self.lowed = lfilter(*self.low, samples, zi=self.lowed)
+        voice, self.highed = lfilter(*self.high, low[::self.factor], zi=self.highed)
+        whole = self.memory.recall(voice.astype(np.float32))
         frames = [self._frame(whole[end - SPAN - _REACH:end])
                   for end in range(SPAN + _REACH + _HOP, len(whole) + 1, _HOP)]
         periods, alike = np.array(frames).T
