@@ -36,8 +36,8 @@ from evalkit.models.percepnet.analysis import Analysis
 from evalkit.models.percepnet.bands import bands_of
 from evalkit.models.percepnet.features import analysis_of, answers, pitch_of
 from evalkit.models.percepnet.frames import Framing
-from evalkit.models.percepnet.path import shaped
 from evalkit.models.percepnet.pitch import Pitch
+from evalkit.models.percepnet.shaping import shaped
 from evalkit.recordings.reading import load
 
 VOICES = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from evalkit.models.percepnet.frames import LOOK_AHEAD, Framing
 from evalkit.models.percepnet.memory import Memory, stretches
 
 
-@dataclass(frozen=True)
-class Analysis:
+class Analysis(NamedTuple):
     """Of n consecutive frames, for which LOOK_AHEAD more have been heard."""
 
     spectra: np.ndarray

@@ -16,8 +16,8 @@ def correlations(segment: np.ndarray, size: int) -> np.ndarray:
     products = np.correlate(segment, segment[-size:], "valid")
     sums = np.zeros(len(segment) + 1)
     np.cumsum(np.multiply(segment, segment, dtype=np.float64), out=sums[1:])
-    energies = np.maximum(sums[size:] - sums[:-size], 0)
-    return (products / np.sqrt(energies[-1] * energies + FAINT**2))[::-1]
+    energies = sums[size:] - sums[:-size] + FAINT
+    return (products / np.sqrt(energies[-1] * energies))[::-1]
 
 
 def peak(values: Sequence[float] | np.ndarray, at: int) -> float:

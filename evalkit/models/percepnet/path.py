@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from evalkit.models.percepnet.analysis import Analyser, Analysis
-from evalkit.models.percepnet.bands import Bands
+from evalkit.models.percepnet.analysis import Analyser
 from evalkit.models.percepnet.features import BLOCK, features
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.pitch import PitchTracker
-from evalkit.models.percepnet.shaping import mixed, postfilter
+from evalkit.models.percepnet.shaping import shaped
 
 Adviser = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """A network in the middle of one signal, which remembers what it has heard of it: from the
@@ -52,15 +51,6 @@ class Path:
         spectra = shaped(heard, gains, strengths, self.analyser.bands, self.envelope)
         out, self.tail = self.framing.overlap_add(spectra, self.tail)
         return out
-
-
-def shaped(heard: Analysis, gains: np.ndarray, strengths: np.ndarray, bands: Bands,
-           envelope: bool) -> np.ndarray:
-    """Spectra (n, bins) that come out: combed by ``strengths``, then under ``gains``, with the
-    postfilter where ``envelope``."""
-    if envelope:
-        gains = postfilter(gains, heard.energies)
-    return mixed(heard.spectra, heard.combed, strengths, bands) * bands.over_bins(gains)
 
 
 def enhance(samples: np.ndarray, framing: Framing, adviser: Adviser, envelope: bool = True

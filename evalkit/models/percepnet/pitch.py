@@ -15,10 +15,8 @@ from evalkit.models.percepnet.track import Track
 
 SEARCH_RATE = 8_000
 """Hz at which lags are searched: what is left of the signal there needs no more."""
-VOICE = (100, 1_200)
+VOICE = (130, 1_800)
 """Hz between which they are: rumble is alike at any lag, and noise has the upper hand above."""
-ORDER = 3
-"""Of the filters that see to it."""
 SPAN = SEARCH_RATE // 25
 """Samples that are compared, 40 ms around the middle of the frame …"""
 AGAIN = 0.8
@@ -56,18 +54,16 @@ class PitchTracker:
 
     def __init__(self, framing: Framing) -> None:
         self.factor = framing.rate // SEARCH_RATE
-        self.low = butter(ORDER, VOICE[1], fs=framing.rate)
-        self.high = butter(ORDER, VOICE[0], "high", fs=SEARCH_RATE)
-        self.lowed = self.highed = np.zeros(ORDER)
+        self.band = butter(3, VOICE, "band", fs=framing.rate)
+        self.filtered = np.zeros(6)
         self.memory = Memory(SPAN + _REACH)
         self.alike = self.scores = np.zeros(STATES)
         self.track = Track(STATES, _STEP)
 
     def push(self, samples: np.ndarray) -> Pitch:
         """Of one frame for each of the hops in ``samples``."""
-        low, self.lowed = lfilter(*self.low, samples, zi=self.lowed)
-        voice, self.highed = lfilter(*self.high, low[::self.factor], zi=self.highed)
-        whole = self.memory.recall(voice.astype(np.float32))
+        voice, self.filtered = lfilter(*self.band, samples, zi=self.filtered)
+        whole = self.memory.recall(voice[::self.factor].astype(np.float32))
         frames = [self._frame(whole[end - SPAN - _REACH:end])
                   for end in range(SPAN + _REACH + _HOP, len(whole) + 1, _HOP)]
         periods, alike = np.array(frames).T
