@@ -8,7 +8,7 @@ The rungs: the noisy speech; its phase with the clean magnitudes in every bin; t
 noisy speech, and for comparison with that of the clean. FOLDER holds librispeech_test-other/ in
 LibriSpeech's layout and noise/*.wav. Intervals are 95 %, by speaker. Printed too: how many voiced
 frames have the clean track's pitch within 5 %, where a frame is voiced if the clean speech has a
-correlation of 0.6 a period apart there and is within 30 dB of its loudest frame; and how much of
+correlation of 0.8 a period apart there and is within 20 dB of its loudest frame; and how much of
 the way in PESQ from bands alone to the comb with the clean pitch the noisy pitch goes.
 """
 
@@ -149,7 +149,7 @@ def agreement(mixture: Mixture, pitch: Pitch, clean_pitch: Pitch) -> float:
     """Share of voiced frames whose period is within 5 % of the clean speech's."""
     clean, _ = both(mixture, clean_pitch)
     loudness = clean.energies.sum(axis=1)
-    voiced = (clean_pitch.correlations > 0.6) & (loudness > loudness.max() / 1_000)
+    voiced = (clean_pitch.correlations > 0.8) & (loudness > loudness.max() / 100)
     near = np.abs(pitch.periods / clean_pitch.periods - 1) < 0.05
     return float(near[voiced].mean())
 
