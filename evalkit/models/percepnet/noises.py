@@ -7,6 +7,7 @@ needs from ``rng``."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -122,6 +123,39 @@ FAMILIES: Mapping[str, Maker] = MappingProxyType({
     "coloured": coloured, "modulated": modulated, "hum": hum, "impacts": impacts,
     "keyboard": keyboard, "gusts": gusts, "music": music, "alarms": alarms})
 """The families that need nothing but chance; babble needs voices."""
+
+
+@dataclass(frozen=True)
+class Noises:
+    """All the noise that there is to train on: ``recordings``, ``voices`` for babble, both
+    waveforms at ``rate`` Hz, and the families."""
+
+    rate: int
+    recordings: Sequence[np.ndarray] = ()
+    voices: Sequence[np.ndarray] = ()
+    recorded: float = 0.4
+    """Share of the draws that are a recording, where there are any …"""
+    babbled: float = 0.1
+    """… and that are babble, where there are voices."""
+    two: float = 0.25
+    """Share of the draws that are two noises at once."""
+
+    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """``n`` samples at a root mean square of 1, unless what was drawn is silent."""
+        made = self._one(rng, n)
+        if rng.random() < self.two:
+            made = made + self._one(rng, n) * 10 ** (rng.uniform(-15, 0) / 20)
+        return _level(made)
+
+    def _one(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        kind = rng.random()
+        if self.recordings and kind < self.recorded:
+            recording = self.recordings[int(rng.integers(len(self.recordings)))]
+            return _level(np.resize(np.roll(recording, int(rng.integers(len(recording)))), n))
+        if self.voices and kind > 1 - self.babbled:
+            return _level(babble(rng, n, self.voices))
+        makers = list(FAMILIES.values())
+        return _level(makers[int(rng.integers(len(makers)))](rng, n, self.rate))
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:

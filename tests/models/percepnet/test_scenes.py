@@ -11,7 +11,7 @@ from scipy.stats import kurtosis
 
 from evalkit.audio import active_power
 from evalkit.core.types import Audio
-from evalkit.models.percepnet.noises import FAMILIES, babble, gusts, hum, impacts, keyboard
+from evalkit.models.percepnet.noises import FAMILIES, Noises, babble, gusts, hum, impacts, keyboard
 from evalkit.models.percepnet.scenes import Chances, scene
 from tests.models.percepnet.signals import voiced
 
@@ -114,3 +114,17 @@ def test_silent_material_stays_silent(silent):
     heard = made.clean if silent == 0 else made.noisy - made.clean
     assert_allclose(heard, 0, atol=1e-7)
     assert np.isfinite(made.noisy).all()
+
+
+def test_noise_is_drawn_from_all_there_is():
+    recording = np.tile([1.0, -1.0], 500)  # at half the rate, where no family has anything
+    noises = Noises(RATE, recordings=[recording], recorded=0.5, two=0)
+    drawn = [noises.draw(np.random.default_rng(seed), 3_000) for seed in range(60)]
+    recorded = [share_below(x, 7_900) < 1e-3 for x in drawn]
+    assert 15 < sum(recorded) < 45
+    assert_allclose([np.sqrt(np.mean(x**2)) for x in drawn], 1, rtol=1e-6)
+    assert not any(share_below(Noises(RATE).draw(np.random.default_rng(seed), 3_000), 7_900) < 1e-3
+                   for seed in range(20))
+    voices = [voiced(RATE, 1.0, 100.0)]
+    babbled = Noises(RATE, voices=voices, babbled=1, two=0).draw(np.random.default_rng(0), RATE)
+    assert share_below(babbled, 4_500) > 0.99
