@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from evalkit.models.percepnet.frames import LOOK_AHEAD, Framing
 from evalkit.models.percepnet.memory import Memory, stretches
 
 
-@dataclass(frozen=True)
-class Analysis:
+class Analysis(NamedTuple):
     """Of n consecutive frames, for which LOOK_AHEAD more have been heard."""
 
     spectra: np.ndarray
@@ -43,19 +42,18 @@ class Analyser:
     def push(self, samples: np.ndarray, periods: np.ndarray) -> Analysis:
         """Of the frames whose look-ahead ends with each of the n hops in ``samples``, given the
         ``periods`` (n,) of those frames in samples."""
-        hop, n = self.framing.hop, len(periods)
+        n, hop, used = len(periods), self.framing.hop, taps(periods, self.framing)
         frames = stretches(self.memory.recall(samples), self.framing.size)
         newest = len(self.memory.past) - hop + hop * np.arange(n)
-        arrived = self.framing.spectra(frames[newest])
-        spectra = np.concatenate([self.spectra, arrived])
-        energies = np.concatenate([self.energies, self.bands.energies(arrived)])
+        filtered = comb(frames, newest - LOOK_AHEAD * hop, used)
+        made = self.framing.spectra(np.concatenate([frames[newest], filtered]))
+        spectra = np.concatenate([self.spectra, made[:n]])
+        energies = np.concatenate([self.energies, self.bands.energies(made[:n])])
         self.spectra, self.energies = spectra[n:], energies[n:]
-        return self._of(spectra[:n], energies, frames, newest - LOOK_AHEAD * hop, periods)
+        return Analysis(spectra[:n], made[n:], used.noise_gain, energies[:n], energies[LOOK_AHEAD:],
+                        self._coherence(spectra[:n], made[n:], energies[:n]))
 
-    def _of(self, spectra: np.ndarray, energies: np.ndarray, frames: np.ndarray, at: np.ndarray,
-            periods: np.ndarray) -> Analysis:
-        used = taps(periods, self.framing)
-        combed = self.framing.spectra(comb(frames, at, used))
-        own, ahead = energies[:-LOOK_AHEAD], energies[LOOK_AHEAD:]
-        likeness = coherence(self.bands.products(spectra, combed), own, self.bands.energies(combed))
-        return Analysis(spectra, combed, used.noise_gain, own, ahead, likeness)
+    def _coherence(self, spectra: np.ndarray, combed: np.ndarray, energies: np.ndarray
+                   ) -> np.ndarray:
+        product = self.bands.products(spectra, combed)
+        return coherence(product, energies, self.bands.energies(combed))

@@ -27,16 +27,17 @@ class Bands:
     """Weights (BANDS, bins), float32: each column adds up to 1 up to the last centre (or to half
     the rate, if that comes first), and to 0 beyond."""
     gathering: np.ndarray
-    """The same, transposed, where a triangle of which only one half exists counts double."""
+    """The same, transposed, where a triangle of which only one half exists counts double; a row
+    each for the real and the imaginary part of a bin, (2 bins, BANDS)."""
 
     @property
     def present(self) -> np.ndarray:
         """True for the bands that have bins, shape (BANDS,)."""
-        return self.interpolation.any(axis=1)
+        return self.interpolation.max(axis=1) > 0
 
     def products(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Real parts of the inner products of two spectra (n, bins) in each band, (n, BANDS)."""
-        return (one.real * other.real + one.imag * other.imag) @ self.gathering
+        return (one.view(np.float32) * other.view(np.float32)) @ self.gathering
 
     def energies(self, spectra: np.ndarray) -> np.ndarray:
         """Of spectra (n, bins) in each band, (n, BANDS)."""
@@ -57,10 +58,11 @@ def bands_of(framing: Framing) -> Bands:
     if len(present) == BANDS:
         triangles[:, CENTRES[-1] + 1:] = 0
     halves = np.isin(np.arange(BANDS), (0, BANDS - 1))
-    return Bands(triangles, np.ascontiguousarray((triangles * (1 + halves)[:, None]).T))
+    doubled = (triangles * (1 + halves)[:, None]).astype(np.float32)
+    return Bands(triangles, np.repeat(doubled.T, 2, axis=0))
 
 
 def coherence(product: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Of two spectra in bands, in [0, 1], from their inner ``product`` there and the energies of
     ``one`` and the ``other``; 0 where one is silent and where they oppose each other."""
-    return np.clip(product / np.sqrt(one * other + TINY), 0, 1)
+    return np.minimum(np.maximum(product, 0) / np.sqrt(one * other + TINY), np.float32(1))

@@ -39,7 +39,7 @@ class Lesson:
 
 def relative(energies: np.ndarray, framing: Framing) -> np.ndarray:
     """``energies`` as shares of a full-scale signal's, alike at both rates."""
-    return energies / np.float32(framing.size / 2) ** 2
+    return energies * np.float32((2 / framing.size) ** 2)
 
 
 def features(heard: Analysis, pitch: Pitch, framing: Framing) -> np.ndarray:
@@ -90,7 +90,7 @@ def analysis_of(signal: np.ndarray, framing: Framing, pitch: Pitch) -> Analysis:
         n = len(block) // framing.hop
         parts.append(analyser.push(block, periods[done:done + n]))
         done += n
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    columns = zip(*parts, strict=True)
     return Analysis(*(np.concatenate(column)[LOOK_AHEAD:] for column in columns))
 
 

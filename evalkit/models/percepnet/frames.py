@@ -67,6 +67,8 @@ class Framing:
     def overlap_add(self, spectra: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The hops that ``spectra`` (n, bins) complete, (n * hop,), given the ``tail`` (hop,) of
         the frame before them; and their own tail."""
-        halves = (irfft(spectra, self.size) * self.window).reshape(-1, 2, self.hop)
-        tails = np.concatenate([tail[None], halves[:, 1]])
-        return (halves[:, 0] + tails[:-1]).ravel(), tails[-1]
+        frames = irfft(spectra, self.size) * self.window
+        hops = frames[:, :self.hop]
+        hops[0] += tail
+        hops[1:] += frames[:-1, self.hop:]
+        return hops.reshape(-1), frames[-1, self.hop:]

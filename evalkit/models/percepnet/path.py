@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
-from evalkit.models.percepnet.analysis import Analyser, Analysis
-from evalkit.models.percepnet.bands import Bands
+from evalkit.models.percepnet.analysis import Analyser
 from evalkit.models.percepnet.features import BLOCK, features
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.pitch import PitchTracker
-from evalkit.models.percepnet.shaping import mixed, postfilter
+from evalkit.models.percepnet.shaping import shaped
 
-
-class Adviser(Protocol):
-    """A network in the middle of one signal: it remembers what it has heard of it."""
-
-    def advise(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gains and comb strengths, (n, BANDS) each, in [0, 1], for the next frames, of which
-        it hears the features (n, FEATURES)."""
+Adviser = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""A network in the middle of one signal, which remembers what it has heard of it: from the
+features (n, FEATURES) of the next frames to their gains and comb strengths, (n, BANDS) each, in
+[0, 1], float32."""
 
 
 class Path:
@@ -51,19 +47,10 @@ class Path:
     def _hops(self, samples: np.ndarray) -> np.ndarray:
         pitch = self.tracker.push(samples)
         heard = self.analyser.push(samples, pitch.periods)
-        gains, strengths = self.adviser.advise(features(heard, pitch, self.framing))
+        gains, strengths = self.adviser(features(heard, pitch, self.framing))
         spectra = shaped(heard, gains, strengths, self.analyser.bands, self.envelope)
         out, self.tail = self.framing.overlap_add(spectra, self.tail)
         return out
-
-
-def shaped(heard: Analysis, gains: np.ndarray, strengths: np.ndarray, bands: Bands,
-           envelope: bool) -> np.ndarray:
-    """Spectra (n, bins) that come out: combed by ``strengths``, then under ``gains``, with the
-    postfilter where ``envelope``."""
-    if envelope:
-        gains = postfilter(gains, heard.energies)
-    return mixed(heard.spectra, heard.combed, strengths, bands) * bands.over_bins(gains)
 
 
 def enhance(samples: np.ndarray, framing: Framing, adviser: Adviser, envelope: bool = True

@@ -10,7 +10,7 @@ CHANGE = 0.6
 """What an octave of change from one frame to the next costs, in correlation …"""
 JUMP = 0.35
 """… and what any change costs at most."""
-_REACH = 12
+_REACH = 8
 """Steps of the grid within which the path moves without a jump."""
 
 
@@ -19,24 +19,19 @@ class Track:
     read off when the frame after it is known."""
 
     def __init__(self, states: int, step: float) -> None:
-        self.padded = np.full(states + 2 * _REACH, -np.inf, np.float32)
+        self.padded = np.full(states + 2 * _REACH, -np.inf)
         self.scores = self.padded[_REACH:-_REACH]
         self.scores[:] = 0
-        self.near = stretches(self.padded, 2 * _REACH + 1)
-        self.cost = CHANGE * step * np.abs(np.arange(-_REACH, _REACH + 1)).astype(np.float32)
-        self.rows = np.arange(states)
+        self.near = stretches(self.padded, states)
+        self.cost = CHANGE * step * np.abs(np.arange(-_REACH, _REACH + 1))[:, None]
 
-    def push(self, scores: np.ndarray) -> np.ndarray:
-        """States (n,) of the frames one before each of ``scores`` (n, states)."""
-        return np.array([self._step(own) for own in scores])
-
-    def _step(self, own: np.ndarray) -> int:
+    def push(self, own: np.ndarray) -> int:
+        """The state of the frame before the one whose scores (states,) are its ``own``."""
         moves = self.near - self.cost
-        nearest = moves.argmax(axis=1)
-        arrived = moves[self.rows, nearest]
+        arrived = moves.max(axis=0)
         source = int(self.scores.argmax())
-        jump = self.scores[source] - np.float32(JUMP)
+        jump = self.scores[source] - JUMP
         total = np.maximum(arrived, jump) + own
         best = int(total.argmax())
         self.scores[:] = total - total[best]
-        return source if arrived[best] < jump else best + int(nearest[best]) - _REACH
+        return source if arrived[best] < jump else best + int(moves[:, best].argmax()) - _REACH

@@ -22,7 +22,7 @@ class Constant:
     def __init__(self, gain: float, strength: float) -> None:
         self.gain, self.strength = gain, strength
 
-    def advise(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shape = (len(heard), 34)
         return np.full(shape, self.gain, np.float32), np.full(shape, self.strength, np.float32)
 
@@ -33,7 +33,7 @@ class Listening:
     def __init__(self) -> None:
         self.last = np.zeros(34, np.float32)
 
-    def advise(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gains = []
         for loudness in heard[:, :34]:
             self.last = 0.7 * self.last + 0.3 * np.clip(loudness / 4 + 0.5, 0, 1)
