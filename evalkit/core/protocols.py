@@ -54,6 +54,30 @@ class Enhancer(Listener, Protocol):
         ...
 
 
+class AudioStream(Protocol):
+    """One signal on its way through an enhancer, piece by piece."""
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """The next samples (n,) in, and those out that are ready. What comes out does not depend
+        on how the signal is cut."""
+        ...
+
+    def finish(self) -> np.ndarray:
+        """The samples that are still to come out."""
+        ...
+
+
+class StreamingEnhancer(Enhancer, Protocol):
+    """An enhancer that also works while the signal comes in.
+
+    One that does is named in the entry-point group ``streaming_enhancers`` as well as among the
+    enhancers."""
+
+    def open(self, rate: int) -> AudioStream:
+        """A stream of a signal at ``rate`` Hz, from its beginning."""
+        ...
+
+
 class Recognizer(Listener, Protocol):
     needs_audio: Literal[True]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +35,12 @@ class Runtime:
             raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
                               "that `evalkit train enhancer` wrote") from error
         self._inputs = self._session.get_inputs()
-        if [value.name for value in self._inputs][:1] != ["features"]:
+        made = self._session.get_modelmeta().custom_metadata_map.get("evalkit")
+        if made is None or self._inputs[0].name != "features":
             raise ConfigError(f"{path}: no network of PercepNet; give the file that "
                               "`evalkit train enhancer` wrote")
+        self.bandwidth = float(json.loads(made).get("bandwidth", np.inf))
+        """Hz above which the network has learnt nothing."""
 
     def start(self) -> Memory:
         """Of silence."""
