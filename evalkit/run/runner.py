@@ -16,13 +16,13 @@ from evalkit.core.errors import RunError, one_line
 from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
-from evalkit.run import record
+from evalkit.run import ended, record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
-from evalkit.run.tables import table_paths
+from evalkit.run.tables import has_ended, table_paths
 from evalkit.run.units import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
@@ -154,7 +154,9 @@ def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:
     outputs = {item for shard in plan.shards for item in shard.keys.stages.items()}
     scores = {("measured", key) for shard in plan.shards for key in shard.keys.measured}
     audio = {key for _, key in outputs} if config.keep_audio else set()
-    return OutputStore(out).prune(outputs | scores, audio)
+    apart = {(path.parent.name, path.stem) for shard in plan.shards if has_ended(shard, out)
+             for path in ended.paths(shard, OutputStore(out))}
+    return OutputStore(out).prune(outputs | scores | apart, audio)
 
 
 def _write_trials(out: Path, pairs: Pairs | None, cells: Sequence[tuple[str, str]]) -> None:
