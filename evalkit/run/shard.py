@@ -16,7 +16,7 @@ from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
 from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Audio, Hypothesis
+from evalkit.core.types import Audio, Hypothesis, Utterance
 from evalkit.run import ended, stages
 from evalkit.run.batches import by_length, slices
 from evalkit.run.exchange import handed
@@ -70,8 +70,8 @@ def make(shard: Shard, run: Path) -> Made:
 
 def begun(shard: Shard, run: Path) -> tuple[Made, list[tuple[Utterance, ...]]]:
     """What is known of a shard before anything is made, and the parts that it is worked on in, the
-    last first. Utterances that ended their process before are tried apart from the others, or, where
-    no system may run, have failed."""
+    last first. Utterances that ended their process before are tried apart from the others, or,
+    where no system may run, have failed."""
     errors, known = ended.errors(shard, OutputStore(run)), Made()
     apart = tuple(u for u in shard.utterances if u.id in errors)
     rest = tuple(u for u in shard.utterances if u.id not in errors)
@@ -110,13 +110,7 @@ def keep(shard: Shard, made: Made, store: OutputStore) -> None:
 
 
 def _made_before(shard: Shard, store: OutputStore) -> Made:
-    made = Made()
-    for stage, key in shard.keys.stages.items():
-        kept = {row["utterance_id"]: row for row in store.read(stage, key)
-                or ended.rows(shard, stage, store) or ()}
-        rows = {u.id: kept[u.id] for u in shard.utterances if u.id in kept}
-        if len(rows) == len(shard.utterances):
-            made.outputs[stage] = rows
+    made = Made(_outputs_made_before(shard, store))
     for key in shard.keys.measured:
         rows_of_all = store.read("measured", key)
         if rows_of_all is not None:
@@ -125,6 +119,17 @@ def _made_before(shard: Shard, store: OutputStore) -> Made:
                 if row["utterance_id"] in scores:
                     scores[row["utterance_id"]].append(row)
             made.scores[key] = scores
+    return made
+
+
+def _outputs_made_before(shard: Shard, store: OutputStore) -> dict[str, dict[str, Row]]:
+    """Of the stages of which the rows of all of the shard's utterances are there."""
+    made = {}
+    for stage, key in shard.keys.stages.items():
+        kept = store.read(stage, key) or ended.rows(shard, stage, store) or ()
+        rows = {row["utterance_id"]: row for row in kept}
+        if all(u.id in rows for u in shard.utterances):
+            made[stage] = {u.id: rows[u.id] for u in shard.utterances}
     return made
 
 

@@ -75,7 +75,8 @@ def test_a_process_that_dies_costs_one_utterance(tiny_corpus: Path, tmp_path: Pa
     assert errors["u6"].startswith("Crashed: ")
     assert errors.drop("u6").isna().all() and len(errors) == 12
     kept = list((tmp_path / "run" / "outputs" / "recognised").iterdir())
-    assert len(kept) == 2  # of three shards: nothing of the one with the crash
+    assert len(kept) == 3  # of the shard with the crash apart from the others
+    assert len(list((tmp_path / "run" / "outputs" / "ended").iterdir())) == 1
 
 
 def test_a_model_that_raises_costs_one_utterance(tiny_corpus: Path, tmp_path: Path) -> None:
