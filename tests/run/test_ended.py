@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from evalkit.core.config import EvalConfig
-from evalkit.core.desk import Desk, Note
 from evalkit.core.errors import RunError
 from evalkit.core.processes import DeadWorkerError, Worker
+from evalkit.core.worker import Desk, Note
 from evalkit.run import runner
 from evalkit.run.halving import process_minded
 from evalkit.run.rescore import rescore
