@@ -14,7 +14,7 @@ import pytest
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import RunError
 from evalkit.core.processes import DeadWorkerError, Worker
-from evalkit.core.worker import Desk, Note
+from evalkit.core.worker import Note, ParentLink
 from evalkit.run import runner
 from evalkit.run.halving import process_minded
 from evalkit.run.rescore import rescore
@@ -30,7 +30,7 @@ IN_HAND = {"recognizer": 3, "metric": 5}
 """How often an utterance is in hand until the recognizer, or a metric, has it."""
 
 
-class Frail(Desk, Worker):
+class Frail(ParentLink, Worker):
     """A worker in this process that ends whenever ``guilty`` is in the hands of ``whom``."""
 
     def __init__(self, whom: str, guilty: str = "u6") -> None:
@@ -41,7 +41,7 @@ class Frail(Desk, Worker):
     def call(self, work: Callable[..., Any], *arguments: Any, limit: Callable[[Note], float],
              heard: Callable[[Any], None]) -> Any:
         self.heard, self.times = heard, 0
-        with mock.patch.object(Desk, "here", self):
+        with mock.patch.object(ParentLink, "here", self):
             return work(*arguments)
 
     def tell(self, message: Any) -> None:
