@@ -91,7 +91,13 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _hush() -> None:
     """What is broken off may end in any error, also where none can be raised: nothing of them is
     worth a line."""
-    sys.excepthook = sys.unraisablehook = threading.excepthook = lambda *_: None
+    sys.excepthook = _nothing
+    sys.unraisablehook = _nothing
+    threading.excepthook = _nothing
+
+
+def _nothing(*_: object) -> None:
+    """Shows nothing."""
 
 
 def _insist(heard: int) -> None:
