@@ -9,7 +9,6 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_lines, read_pairs
 
-
 SPEAKERS = "SPEAKERS.TXT"
 
 

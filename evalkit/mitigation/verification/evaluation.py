@@ -92,8 +92,8 @@ def changes(before: Sequence[EvaluatedArm], after: Sequence[EvaluatedArm],
     """``after`` less ``before``, both from the same seeds, or ``before`` from none and so alone:
     of the equal error rate overall and of every group, of every gap and deviation, the mean over
     seeds. Intervals rest on the same draws of speakers on both sides: their standard deviation
-    times Student's t; a group that is too small has none. They say what other speakers would change, for the models at hand; how
-    far seeds differ is in ``seeds``."""
+    times Student's t; a group that is too small has none. They say what other speakers would
+    change, for the models at hand; how far seeds differ is in ``seeds``."""
     n = len(after[0].trials.speakers)
     bases = list(before) * len(after) if len(before) == 1 else before
     pairs = list(zip(bases, after, strict=True))
