@@ -68,7 +68,7 @@ PROVED = {
     "run.given:_left_out": "run/test_given.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.rescore:_same_utterances": "run/test_outputs.py",
-    "run.units:_without_words": "run/test_given.py",
+    "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
@@ -77,7 +77,7 @@ PROVED = {
     "statistics.systems:compare_systems": "statistics/test_matched_pairs.py",
     "statistics.verification:_left_out": "statistics/test_verification.py",
     "store.manifest:left_out": "run/test_runner.py",
-    "store.runfolder:stale": "report/test_report_left_out.py",
+    "store.runfolder:stale": "run/test_folders.py",
 }
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
@@ -105,7 +105,7 @@ NOTHING_LOST = {
         report.sections.significance:_pooled report.sections.versions:_keys run.made:part
         store.scores:_derived store.scores:with_derived run.rescore:cell
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
-        run.units:without_words""",
+        run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
@@ -144,7 +144,7 @@ NOTHING_LOST = {
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
-        run.resuming:_faults run.resuming:_lost_audio run.units:usual_metrics
+        run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing""",
@@ -169,7 +169,7 @@ NOTHING_LOST = {
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
-        run.surroundings:_find_again run.surroundings:_forget_errors store.outputs:list_audio
+        run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune store.runfolder:digest systems.identity:stamp_folder
         systems.pocketsphinx:identity systems.rnnoise:identity systems.speechbrain:output""",
     "who has no name, or no alignment, stays in all other numbers": """
@@ -202,7 +202,8 @@ def test_every_record_is_made_and_shown_by_a_test() -> None:
 @pytest.mark.parametrize("file", sorted(set(PROVED.values())))
 def test_the_record_is_proved(file: str) -> None:
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
-    assert any(word in text for word in ("left_out", "_failures(", "not_adjusted", "not_usual"))
+    assert any(word in text for word in ("left_out", "left out", "_failures(", "not_adjusted",
+                                       "computed from"))
 
 
 @pytest.mark.parametrize("line", [
