@@ -89,7 +89,7 @@ def embedded(manifest: Path, encoder: Plugin, out: Path, work: Work,
     errors = folder.outputs().set_index("utterance_id")["error"].dropna()
     return EncoderData(table, np.stack([
         vector if isinstance(vector, np.ndarray) else missing for vector in of_each]),
-        errors.to_dict())
+        dict(zip(errors.index, errors, strict=True)))
 
 
 def waveforms(manifest: Path, seconds: float, rate: int, *, outside: bool = False
