@@ -19,6 +19,7 @@ from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
+from evalkit.statistics.usual_metric import usual_metric
 from evalkit.statistics.verification import VerificationReport, verification_table
 from evalkit.store.runfolder import RunFolder
 
@@ -60,13 +61,15 @@ def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[
     return bounds
 
 
-def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str,
+def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str | None = None,
                   pipeline: str | None = None, condition: str | None = None,
                   seed: int = 0, allowed: Collection[str] = ()) -> list[GroupReport]:
     """One report for every pipeline that has ``metric`` (or the one named) and every set of
-    crossed columns in ``by``; ``allowed`` are columns although they are outcomes. Raises
-    ConfigError as group_table does."""
+    crossed columns in ``by``; ``metric`` None is the run's most important one, ``allowed`` are
+    columns although they are outcomes. Raises ConfigError where the run has no such metric, and as
+    group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
+    metric = metric or usual_metric(scores, facts)
     measured = _pipelines(scores, metric)
     names = [pipeline] if pipeline is not None else measured
     return [group_table(scores, utterances, columns, metric=metric, fact=facts[metric],
@@ -99,16 +102,18 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
             for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
 
 
-def compare_pipelines(run: RunFolder, *, metric: str, condition: str | None = None,
+def compare_pipelines(run: RunFolder, *, metric: str | None = None, condition: str | None = None,
                       seed: int = 0) -> list[SystemComparison]:
-    """Every two pipelines of the run that have ``metric``, under one condition, which may be left
-    out where there is one. McNemar's test is for metrics that count errors, and matched pairs for
-    the one whose errors are those of the alignments that the run has stored.
+    """Every two pipelines of the run that have ``metric``, or else the most important one that two
+    have, under one condition, which may be left out where there is one. McNemar's test is for
+    metrics that count errors, and matched pairs for the one whose errors are those of the
+    alignments that the run has stored.
 
     Raises ConfigError for a metric or condition that there is not."""
-    scores, fact = run.scores(), run.record().metrics.get(metric)
+    scores, facts = run.scores(), run.record().metrics
     condition = condition or _only_condition(scores)
-    names = _pipelines(scores, metric)
+    metric = metric or usual_metric(scores, facts, pipelines=2) or usual_metric(scores, facts)
+    names, fact = _pipelines(scores, metric), facts.get(metric or "")
     if fact is None:
         raise ConfigError(f"{run.path}: run.json does not define {metric!r}")
     rows = {name: select(scores, metric, name, condition) for name in names}
@@ -136,7 +141,10 @@ def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool
                                             strict=True))
 
 
-def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:
+def _pipelines(scores: pd.DataFrame, metric: str | None) -> list[str]:
+    if metric is None:
+        raise ConfigError("the run has no metric that is a sum over utterances and has a better "
+                          "side, which groups or pipelines could be compared by")
     names = scores.loc[scores["metric"] == metric, "pipeline"].unique().tolist()
     if not names:
         present = sorted(scores["metric"].unique())
