@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 BEST = "Identical"
 """The kind of a failure that is no fault: the output is the reference, the value infinite."""
-WORDLESS, ELSEWHERE = "NoWords", "mixed_error_rate"
-"""The kind of a failure that is none where the run has that metric of the utterance too."""
 
 
 def finish(folder: RunFolder, max_failed: float) -> None:
@@ -57,9 +55,17 @@ def _failed(row: Score, summary: Summary, record: RunRecord) -> float:
     """The share of the utterances of the run, or of the trials, that failed."""
     trials = any(row is each for each in summary.trials)
     whole = row.n + row.n_failed if trials else record.corpus.utterances
-    faultless = {BEST, *([WORDLESS] if ELSEWHERE in record.metrics else [])}
-    fine = sum(failure.n for failure in _failures(summary, row) if failure.kind in faultless)
+    fine = sum(failure.n for failure in _failures(summary, row)
+               if failure.kind in _faultless(record))
     return (row.n_failed - fine) / max(1, whole)
+
+
+def _faultless(record: RunRecord) -> set[str]:
+    """The kinds of failures that are none: what has no words is measured all the same where the
+    run has the mixed error rate."""
+    from evalkit.metrics.words import NO_WORDS, MixedErrors
+
+    return {BEST, NO_WORDS} if MixedErrors.name in record.metrics else {BEST}
 
 
 def _reason(summary: Summary, row: Score) -> str:

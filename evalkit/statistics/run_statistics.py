@@ -13,6 +13,7 @@ import pandas as pd
 from evalkit.core.alignment import Alignment
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.grouping import refuse_outcomes
@@ -69,7 +70,7 @@ def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str | 
     columns although they are outcomes. Raises ConfigError where the run has no such metric, and as
     group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
-    metric = metric or usual_metric(scores, facts)
+    metric = metric or _usual(scores, facts)
     measured = _pipelines(scores, metric)
     names = [pipeline] if pipeline is not None else measured
     return [group_table(scores, utterances, columns, metric=metric, fact=facts[metric],
@@ -112,8 +113,8 @@ def compare_pipelines(run: RunFolder, *, metric: str | None = None, condition: s
     Raises ConfigError for a metric or condition that there is not."""
     scores, facts = run.scores(), run.record().metrics
     condition = condition or _only_condition(scores)
-    metric = metric or usual_metric(scores, facts, pipelines=2) or usual_metric(scores, facts)
-    names, fact = _pipelines(scores, metric), facts.get(metric or "")
+    metric = metric or usual_metric(scores, facts, pipelines=2) or _usual(scores, facts)
+    names, fact = _pipelines(scores, metric), facts.get(metric)
     if fact is None:
         raise ConfigError(f"{run.path}: run.json does not define {metric!r}")
     rows = {name: select(scores, metric, name, condition) for name in names}
@@ -141,10 +142,15 @@ def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool
                                             strict=True))
 
 
-def _pipelines(scores: pd.DataFrame, metric: str | None) -> list[str]:
+def _usual(scores: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
+    metric = usual_metric(scores, facts)
     if metric is None:
         raise ConfigError("the run has no metric that is a sum over utterances and has a better "
                           "side, which groups or pipelines could be compared by")
+    return metric
+
+
+def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:
     names = scores.loc[scores["metric"] == metric, "pipeline"].unique().tolist()
     if not names:
         present = sorted(scores["metric"].unique())
