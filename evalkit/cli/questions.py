@@ -40,6 +40,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
 
         evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
     """
+    say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
                      allow_outcomes=allow_outcome or ()))
 
@@ -65,6 +66,7 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender --metric eer
     """
+    say(f"comparing groups of {run} by {' and '.join(by)}")
     allowed = allow_outcome or ()
     facts = api.read_run(run).record().metrics
     from evalkit.statistics.usual_metric import additive
@@ -110,6 +112,7 @@ def systems(run: Run,
 
         evalkit systems runs/ab
     """
+    say(f"comparing the systems of {run}")
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
     from evalkit.statistics.groups import plain_data
