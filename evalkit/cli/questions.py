@@ -40,6 +40,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
 
         evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
     """
+    say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
                      allow_outcomes=allow_outcome or ()))
 
@@ -64,6 +65,7 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender --metric eer
     """
+    say(f"comparing groups of {run} by {' and '.join(by)}")
     allowed = allow_outcome or ()
     if metric == "eer":
         return _print_verification(as_json, api.verification(
@@ -97,6 +99,7 @@ def systems(run: Run,
 
         evalkit systems runs/ab
     """
+    say(f"comparing the systems of {run}")
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     from evalkit.statistics.groups import plain_data
     from evalkit.terminal import print_json, print_systems
