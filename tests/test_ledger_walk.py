@@ -143,7 +143,8 @@ NOTHING_LOST = {
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
-        compare.renaming:_check_known core.config:_unique_names core.plugins:_check_options
+        compare.renaming:_check_known core.config:_unique_names core.names:instead
+        core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
