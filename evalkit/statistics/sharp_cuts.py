@@ -85,7 +85,7 @@ def _in_window(rate: np.ndarray, step: np.ndarray, above: np.ndarray, cut: float
     rate can only take a ``step`` (n,) wider than the window take no part: whether they have a rate
     in it says how many words they have."""
     spread = np.sqrt(np.mean([rate[above].var(), rate[~above].var()]))
-    near = (np.abs(rate - cut) <= WINDOW * spread) & (2 * step <= WINDOW * spread)
+    near = (np.abs(rate - cut) <= WINDOW * spread) & (step <= WINDOW * spread)
     sides = [(near & (rate < cut), ~above), (near & (rate >= cut), above)]
     return np.array([[(there & ~right).sum(), (there & right).sum()] for there, right in sides])
 
