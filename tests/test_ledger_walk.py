@@ -86,7 +86,6 @@ NOTHING_LOST = {
     "statistics.bootstrap:_resample": "a draw that changes nothing",
     "statistics.detection:sorted_trials": _FAILED,
     "statistics.groups:_outcomes": _FAILED,
-    "statistics.outcome_columns:determines": "only asks",
     "statistics.run_statistics:headline_intervals": _FAILED,
     "statistics.run_statistics:_trial_intervals": "who has a name; the trials of all others stay",
     "statistics.run_statistics:_alignments": "an utterance without an alignment keeps its score",

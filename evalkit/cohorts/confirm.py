@@ -28,6 +28,7 @@ from evalkit.statistics.permutation import (
     p_value,
     parts,
     relabelled,
+    studentised,
 )
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
@@ -176,9 +177,6 @@ def _p_worse(sums: SpeakerSums, resampling: Resampling) -> float:
 
 
 def _studentised(sums: Sums) -> np.ndarray:
-    """Rate inside minus rate outside over its standard error, (permutations,); the largest of
-    numbers where sides differ and nobody deviates from either, 0 where nobody differs."""
-    rates = ratio(sums.amount, sums.weight)
-    gap = rates[:, 0] - rates[:, 1]
-    error = np.sqrt(group_variance(*sums).sum(axis=1))
-    return np.where(error == 0, np.sign(gap) * np.finfo(float).max, ratio(gap, error))
+    """Rate inside minus rate outside over its standard error, (permutations,)."""
+    inside, outside = ratio(sums.amount, sums.weight).T
+    return studentised(inside, outside, group_variance(*sums).sum(axis=1))

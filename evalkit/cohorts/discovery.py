@@ -101,8 +101,8 @@ def _all_alike(sides: Halves, subject: Subject, finders: Sequence[str]) -> Itera
         known = np.unique(rate[~np.isnan(rate)])
         if len(known) == 1 and finders:
             value = with_unit(half.sign * float(known[0]), subject.fact)
-            yield LeftOut("finder", where, f"{subject.metric} of every utterance is {value}, so that "
-                          "nobody is worse than anybody", len(finders), tuple(finders[:NAMED]))
+            why = f"{subject.metric} of every utterance is {value}: nobody is worse than anybody"
+            yield LeftOut("finder", where, why, len(finders), tuple(finders[:NAMED]))
 
 
 def _speakers_by_label(half: Speakers, column: str) -> pd.Series:

@@ -82,8 +82,8 @@ def test_free_texts_beside_a_label_hide_no_cohort(texts: int) -> None:
 
 @pytest.mark.parametrize(("ages", "named"), [
     (spoilt("n/a"), ["age is not known of them, they are in its group 'unknown' alone (s000)"]),
-    (spoilt("thirties", -1), ["age is no number or stands for none, so that they are in none of its "
-                              "bins (s000, s001)"]),
+    (spoilt("thirties", -1), ["age is no number or stands for none, so that they are in none of "
+                              "its bins (s000, s001)"]),
     (spoilt(*[None] * 7), ["age is not known of them, they are in its group 'unknown' alone "
                            "(s000, s001, s002, s003, s004, …)"]),
     (["31", 31.0] * (N // 2), []), (AGE.tolist(), [])], ids=str)
