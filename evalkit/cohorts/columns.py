@@ -85,10 +85,10 @@ def _left_out(found: dict[str, _Column]) -> Iterator[LeftOut]:
 def _apart(name: str, written: pd.Series, labels: pd.Series, owner: pd.Series) -> Iterator[LeftOut]:
     """The speakers whose cell of a searched column is blank, or no number among numbers."""
     unknown = labels == UNKNOWN
-    cut = ((labels != written) & (labels != OTHER)).any()
+    cut = bool(((labels != written) & (labels != OTHER)).any())
     for which, why in (
             (unknown, f"{name} is not known of them, they are in its group {UNKNOWN!r} alone"),
-            (cut & ~unknown & (labels == written),
+            (~unknown & (labels == written) & cut,
              f"{name} is no number or stands for none, so that they are in none of its bins")):
         speakers = owner[which].unique()
         if len(speakers):

@@ -69,7 +69,7 @@ def attributes_of(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray, shar
     (n,); a speaker lives where most of the utterances say."""
     homes = _homes(postcodes, owner, len(ids))
     place, why = _matched(homes, shares.index, pd.api.types.is_numeric_dtype(postcodes))
-    left_out = list(_unmatched(homes, ids, why))
+    left_out = [*_movers(postcodes, owner, ids), *_unmatched(homes, ids, why)]
     found = place >= 0
     attributes = shares.iloc[np.where(found, place, 0)].reset_index(drop=True)
     attributes = attributes.where(pd.Series(found), axis=0)
@@ -100,6 +100,17 @@ def _shares(table: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
             left_out.append(LeftOut("cell", WHERE, f"{name}: no share between 0 and 1", len(bad),
                                     tuple(map(str, bad[:NAMED]))))
     return pd.DataFrame(shares, index=table.index), left_out
+
+
+def _movers(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray) -> Iterator[LeftOut]:
+    """The codes of speakers with several that do not count."""
+    codes = labels_of(postcodes).reset_index(drop=True)
+    known = (codes != UNKNOWN).to_numpy(bool)
+    n = codes[known].groupby(owner[known]).nunique()
+    movers = ids[n.index[n > 1]]
+    if len(movers):
+        yield LeftOut("cell", "postal codes", "of a speaker with several, of which the most "
+                      "frequent counts", int((n - 1).sum()), tuple(map(str, movers[:NAMED])))
 
 
 def _homes(postcodes: pd.Series, owner: np.ndarray, n: int) -> pd.Series:

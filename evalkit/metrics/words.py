@@ -14,7 +14,7 @@ from evalkit.core.alignment import Alignment, Costs, align, check_costs
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Derived, Fact, Measurement, Output, Utterance
 from evalkit.metrics.normalisers import normaliser
-from evalkit.metrics.units import characters, mixed, unparted, words
+from evalkit.metrics.tokens import characters, mixed, unparted, words
 
 NEEDS = frozenset({"text", "hypothesis"})
 _WORD_INFORMATION = ("correct words divided by reference words, times correct words divided by "
@@ -86,7 +86,7 @@ class WordErrors(_TextMetric):
     utterances in which nobody speaks, the rate of invented words.
 
     ``unit`` "word" is for writing that parts words by spaces; a reference in another script
-    (evalkit.metrics.units) is not measured. "space" counts whatever lies between spaces, for texts
+    (evalkit.metrics.tokens) is not measured. "space" counts whatever lies between spaces, for texts
     whose words were parted beforehand.
 
     Word information preserved and lost (Morris, Maier & Green 2004) follow from ``wer.hits`` and
@@ -137,7 +137,7 @@ class WordErrors(_TextMetric):
 @dataclass(frozen=True)
 class MixedErrors(_TextMetric):
     """Mixed error rate and its parts, as is usual for Mandarin with English: characters of scripts
-    that do not part words by spaces (evalkit.metrics.units), words of the others. Without any such
+    that do not part words by spaces (evalkit.metrics.tokens), words of the others. Without any such
     character it is the word error rate."""
 
     name: ClassVar[str] = "mixed_error_rate"

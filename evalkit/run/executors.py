@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from evalkit.core.desk import FAREWELL
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import missing_package
 from evalkit.core.processes import Worker, WorkerPool
+from evalkit.core.worker import FAREWELL
 from evalkit.run.halving import process_minded
 from evalkit.run.plan import Shard
 from evalkit.run.tables import ShardResult, process_shard

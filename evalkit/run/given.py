@@ -14,7 +14,7 @@ from evalkit.core.plugins import available, create
 from evalkit.core.text import count
 from evalkit.run.pipeline import build_part
 from evalkit.run.runner import Work, run
-from evalkit.run.units import usual_metrics
+from evalkit.run.text_metrics import usual_metrics
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
@@ -46,10 +46,10 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
 
     Needs no audio and no torch. Where ``metrics`` are none, they are those that fit the writing of
-    the references (evalkit.run.units). An utterance without a hypothesis is a failure; hypotheses
-    without an utterance, and recordings outside the manifest's folder unless ``outside``, are named
-    in ``left_out``. Raises ConfigError for a metric that needs audio and a manifest without texts,
-    ManifestError for a file that has no utterance of the manifest."""
+    the references (evalkit.run.text_metrics). An utterance without a hypothesis is a failure;
+    hypotheses without an utterance, and recordings outside the manifest's folder unless
+    ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
+    manifest without texts, ManifestError for a file that has no utterance of the manifest."""
     _check_needs(map(Plugin.parsed, metrics))
     config = _config(manifest, {name: reading.options(path) for name, path in hypotheses.items()},
                      {"outside": outside, "normaliser": normaliser, "costs": costs,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evalkit.core.desk import Note
 from evalkit.core.errors import RunError, UtteranceError
 from evalkit.core.processes import DeadWorkerError, Worker
 from evalkit.core.types import Utterance
+from evalkit.core.worker import Note
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
 from evalkit.run.shard import failed, make

@@ -21,10 +21,10 @@ from evalkit.core.protocols import (
 )
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
-from evalkit.metrics.units import mixed, unparted, words
+from evalkit.metrics.tokens import mixed, unparted, words
 from evalkit.run.declared import check_declared, check_identity, check_rate
 from evalkit.run.exchange import handed_utterance
-from evalkit.run.surroundings import undisturbed
+from evalkit.run.process_state import restored_after_call
 from evalkit.store.documents import run as documents
 
 PROTOCOLS: Mapping[str, type] = {
@@ -82,7 +82,7 @@ def build_part(group: str, plugin: Plugin) -> Any:
     """The plug-in. Raises PluginError for one that lacks a member of its protocol, or of which
     one is not as the protocol says, and as evalkit.core.plugins.create does."""
     who = f"{group} plug-in {plugin.name!r}"
-    with making(who), undisturbed():
+    with making(who), restored_after_call():
         part = create(group, plugin.name, plugin.options)
         protocol = Recalled if _recalls(part) else PROTOCOLS[group]
         missing = sorted(members(protocol) - set(dir(part)))
@@ -114,7 +114,7 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
 def _identified(group: str, plugin: Plugin) -> Any:
     """The plug-in, which says what it is."""
     part, who = build_part(group, plugin), f"{group} plug-in {plugin.name!r}"
-    with making(who), undisturbed():
+    with making(who), restored_after_call():
         check_identity(part, who)
         if not _recalls(part):
             check_rate(part, who)
@@ -154,7 +154,7 @@ def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) ->
     if plugin is None:
         return None
     part, who = build_part("conditions", plugin), f"conditions plug-in {plugin.name!r}"
-    with making(who), undisturbed():
+    with making(who), restored_after_call():
         bound = part.bind(tuple(handed_utterance(utterance) for utterance in utterances))
         missing = sorted(members(Condition) - set(dir(bound)))
         if missing:

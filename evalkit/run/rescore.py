@@ -30,7 +30,7 @@ from evalkit.run.plan import (
     word_options,
 )
 from evalkit.run.runner import Work, carry_out
-from evalkit.run.units import without_words
+from evalkit.run.text_metrics import without_words
 from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.lock import locked

@@ -23,7 +23,7 @@ from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import table_paths
-from evalkit.run.units import without_words
+from evalkit.run.text_metrics import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify

@@ -24,8 +24,8 @@ from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
+from evalkit.run.process_state import restored_after_call, restored_after_shard
 from evalkit.run.stages import UtteranceWork, failure
-from evalkit.run.surroundings import surroundings, undisturbed
 from evalkit.run.watch import Watch
 from evalkit.store.outputs import OutputStore, Row
 
@@ -41,7 +41,7 @@ class Todo:
     replays: bool
 
 
-@surroundings()
+@restored_after_shard()
 def make(shard: Shard, run: Path) -> Made:
     """Makes whatever of the shard's utterances is not in the store of ``run``. An utterance that
     fails costs its own rows only; an EvalkitError that is not about one utterance is raised."""
@@ -221,7 +221,7 @@ def _warm_system(group: str, plugin: str, _identity: str) -> Any:
         "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
         "encoders": lambda: part.embed}
     if group == "enhancers" or part.needs_audio:
-        with making(who), undisturbed():
+        with making(who), restored_after_call():
             _warm_up(verbs[group](), part.rate)
     return part
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evalkit.core.desk import Desk
 from evalkit.core.types import Utterance
+from evalkit.core.worker import ParentLink
 from evalkit.run.made import Made
 
 EVERY = 1.0
@@ -32,20 +32,20 @@ class Watch:
         self._places = {name: place for place, name in enumerate(ids)}
         self._untold: list[str] = []
         self._told = time.monotonic()
-        Desk.here.tell(Begun(ids))
+        ParentLink.here.tell(Begun(ids))
 
     @contextmanager
     def on(self, batch: Sequence[Utterance]) -> Iterator[None]:
         """While the block lasts, ``batch`` is in hand: utterances that follow one another."""
-        Desk.here.note(self._places[batch[0].id], len(batch))
+        ParentLink.here.note(self._places[batch[0].id], len(batch))
         try:
             yield
         finally:
-            Desk.here.note()
+            ParentLink.here.note()
 
     def done(self, group: Sequence[Utterance], made: Made) -> None:
         """All of ``group`` that was to be made is in ``made``."""
         self._untold += [utterance.id for utterance in group]
         if time.monotonic() - self._told > EVERY:
-            Desk.here.tell(made.part(self._untold))
+            ParentLink.here.tell(made.part(self._untold))
             self._untold, self._told = [], time.monotonic()

@@ -54,7 +54,7 @@ def _cut_by_errors(labels: np.ndarray, errors: np.ndarray, weight: np.ndarray, s
     counts = [_by_errors(errors, np.floor(cut * scale + 1e-9), weight, above)
               for above, cut in _cuts(labels, errors / scale)]
     return any(_unmixed(np.stack([by_label[::-1, 0], by_label[:, 1]], axis=1), level, HARDLY_MIXED)
-               and all(_torn_off(*units, level) for units in by_label)
+               and all(_torn_off(units, level) for units in by_label)
                for by_label, level in zip(*_with_their_sum(counts, alpha), strict=True))
 
 
@@ -69,13 +69,13 @@ def _cuts(labels: np.ndarray, value: np.ndarray) -> Iterator[tuple[np.ndarray, f
     """Of every cut between labels in the order of their mean ``value``: which units (n,) have a
     label above it, and where it leaves fewest units on the wrong side."""
     names = pd.Series(value).groupby(labels).mean().sort_values(kind="stable").index
-    place = names.get_indexer(labels)
+    place = names.get_indexer(pd.Index(labels))
     order = np.argsort(value, kind="stable")
     ascending = value[order]
     ends = np.flatnonzero(np.diff(ascending) > 0)
     for i in range(len(names) - 1 if len(ends) else 0):
         above = place[order] > i
-        wrong = np.cumsum(above) + np.cumsum(~above[::-1])[::-1] - ~above
+        wrong: np.ndarray = np.cumsum(above) + np.cumsum(~above[::-1])[::-1] - ~above
         at = ends[int(wrong[ends].argmin())]
         yield place > i, float(ascending[at] + ascending[at + 1]) / 2
 
@@ -112,9 +112,10 @@ def _most_wrong(wrong: float, right: float, alpha: float) -> float:
     return float(special.betaincinv(wrong + 1, right, 1 - alpha)) if right else 1.0
 
 
-def _torn_off(beyond: float, next_to: float, farther: float, alpha: float) -> bool:
-    """Whether surely fewer than FAR_FEWER of those units of a label are ``beyond`` a cut that there
-    must be, given those ``next_to`` it on its own side and ``farther`` there."""
+def _torn_off(units: np.ndarray, alpha: float) -> bool:
+    """Whether surely fewer than FAR_FEWER of those of a label's ``units`` are beyond a cut that
+    there must be, given those next to it on its own side and farther there."""
+    beyond, next_to, farther = map(float, units)
     expected = next_to**2 / (THINNING * _most(farther, alpha))
     return _most(beyond, alpha) < FAR_FEWER * expected
 

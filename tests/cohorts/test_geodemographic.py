@@ -147,6 +147,9 @@ def test_a_row_without_a_code_is_nobodys_home(tmp_path: Path) -> None:
 
 def test_a_speaker_lives_where_most_utterances_say() -> None:
     shares = pd.DataFrame({"share": [0.1, 0.9]}, index=["A", "B"])
-    found = attributes_of(pd.Series([None, "A", "B", "B"]), np.zeros(4, int), np.array(["s"]),
-                          shares)
-    assert found.attributes["share"].tolist() == [0.9]
+    found = attributes_of(pd.Series([None, "A", "B", "B", "A"]), np.array([0, 0, 0, 0, 1]),
+                          np.array(["s", "t"]), shares)
+    assert found.attributes["share"].tolist() == [0.9, 0.1]
+    assert [str(item) for item in found.left_out] == [
+        "postal codes: 1 cell left out: of a speaker with several, of which the most frequent "
+        "counts (s)"]

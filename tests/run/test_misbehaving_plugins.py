@@ -28,7 +28,7 @@ from evalkit.run.exchange import (
     taken_measurements,
 )
 from evalkit.run.guard import guarded
-from evalkit.run.surroundings import surroundings, undisturbed
+from evalkit.run.process_state import restored_after_call, restored_after_shard
 from evalkit.run.vectors import of_one_length
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
 from tests.conftest import evalkit
@@ -202,12 +202,12 @@ def test_what_is_changed_outside_is_put_back(tmp_path: Path) -> None:
         return (Path.cwd(), np.geterr(), sys.stdout, sys.getrecursionlimit(), os.fstat(1).st_ino,
                 list(dict.fromkeys(sys.path)), np.random.get_state()[1].tolist())
 
-    with surroundings():
+    with restored_after_shard():
         before = state()
     drawn = []
-    with surroundings():
+    with restored_after_shard():
         for _ in range(2):
-            with undisturbed():
+            with restored_after_call():
                 drawn.append(np.random.random())
                 os.chdir(tmp_path)
                 for change in ways.HARMLESS.values():

@@ -56,7 +56,7 @@ def workers() -> list[psutil.Process]:
     """All worker processes that this process started, or a process that it started."""
     return [each for each in psutil.Process().children(recursive=True)
             if each.status() != psutil.STATUS_ZOMBIE
-            and "evalkit.core.desk" in " ".join(each.cmdline())]
+            and "evalkit.core.worker" in " ".join(each.cmdline())]
 
 
 @pytest.mark.parametrize(("what", "error"), [

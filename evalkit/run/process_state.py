@@ -26,7 +26,7 @@ _copies: dict[str, tuple[tuple[int, int], int]] = {}
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def restored_after_call() -> Iterator[None]:
     """The block may call a plug-in; what that changes in the process ends with the block."""
     settings = _settings()
     before = [read() for read, _ in settings]
@@ -41,9 +41,9 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
-    """Around all of ``undisturbed``: leaves the global random generators of Python and NumPy as
-    they were before the block, and tells what the standard streams are."""
+def restored_after_shard() -> Iterator[None]:
+    """Around all of ``restored_after_call``: leaves the global random generators of Python and
+    NumPy as they were before the block, and tells what the standard streams are."""
     state, numpy_state = random.getstate(), np.random.get_state()
     _copy_streams()
     try:

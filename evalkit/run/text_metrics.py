@@ -9,7 +9,7 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.protocols import Metric
 from evalkit.core.text import count
 from evalkit.core.types import Utterance
-from evalkit.metrics.units import unparted
+from evalkit.metrics.tokens import unparted
 from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
 
 BY_WORDS = WordErrors.name, CharacterErrors.name

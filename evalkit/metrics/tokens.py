@@ -1,4 +1,4 @@
-"""What an error rate counts: words where writing parts them by spaces, characters elsewhere.
+"""The tokens that an error rate counts: words where writing parts them by spaces, else characters.
 
 Han, kana, bopomofo, Thai, Lao, Khmer, Burmese, Tibetan, Tai, Yi, Javanese and Balinese writing has
 no space between words, so what is between two spaces is a phrase or a sentence there. Hangul and
