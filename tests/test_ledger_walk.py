@@ -48,11 +48,13 @@ WRITTEN = {
 
 PROVED = {
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
+    "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",
     "cohorts.discovery:discover_among": "cohorts/test_discovery.py",
     "cohorts.postcodes:_movers": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:_shares": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:attributes_of": "cohorts/test_geodemographic.py",
+    "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
@@ -90,7 +92,8 @@ NOTHING_LOST = {
         report.sections.significance:differences report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:_made_before
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
-        statistics.outcome_columns:_beside store.documents.baseline:only store.trials:_classes
+        statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
+        store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
         mitigation.verification.arm_training:_of_split
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
