@@ -21,7 +21,7 @@ SLOW = "{'pandas', 'scipy', 'sklearn', 'matplotlib', 'torch', 'soundfile', 'seab
     ids=lambda words: words[0])
 def test_nothing_slow_is_imported_to_refuse_or_to_look_around(
         tmp_path: Path, words: list[str]) -> None:
-    program = ("import sys; from evalkit import cli\ntry:\n    cli.main()\nfinally:\n"
+    program = ("import sys; from evalkit.cli.commands import main\ntry:\n    main()\nfinally:\n"
                f"    print('slow:', sorted({SLOW} & set(sys.modules)), file=sys.stderr)")
     alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, check=False,

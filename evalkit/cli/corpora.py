@@ -47,6 +47,7 @@ def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")
 
         evalkit corpus validate datasets/accents/test.jsonl
     """
+    say(f"checking {manifest}")
     from evalkit.corpora.validate import validate as check
 
     result = check(manifest, outside=outside, say=say)
@@ -76,6 +77,7 @@ def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
 
         evalkit corpus prepare table results.csv --column id=idx --column text=reference -o m.jsonl
     """
+    say(f"importing {source} as {kind}")
     from evalkit.corpora.prepare import prepare as import_corpus
 
     columns = dict(pair("--column", text) for text in column or ())

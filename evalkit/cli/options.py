@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
 
 INCOMPLETE = 2
@@ -41,8 +42,16 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 
 
 class Command(typer.core.TyperCommand):
-    """A command that takes an option twice only where it is said to be repeatable: of two values,
-    one would be left out unsaid."""
+    """A command that signals stop, and that takes an option twice only where it is said to be
+    repeatable: of two values, one would be left out unsaid."""
+
+    when_stopped = ""
+    """What becomes of its work then."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Does the work."""
+        with at_work(self.when_stopped):
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The words that remain. Raises BadParameter naming the option that was given twice."""
@@ -52,6 +61,12 @@ class Command(typer.core.TyperCommand):
                     and not option.multiple and not option.is_flag):
                 raise typer.BadParameter("was given twice, and takes one value", ctx, option)
         return super().parse_args(ctx, args)
+
+
+class GoesOn(Command):
+    """A command that goes on where it was stopped."""
+
+    when_stopped = "what was finished is kept; start the same command again to go on"
 
 
 def say(line: str) -> None:

@@ -42,7 +42,8 @@ def discover(run: RunFolder, *, metric: str | None = None, pipeline: str | None 
              allowed: Collection[str] = ()) -> Discovery:
     """Looks for underserved cohorts in a run with every finder that it has the data for.
 
-    ``metric`` and ``pipeline`` are the run's first where None, ``condition`` None pools all.
+    ``metric`` None is the run's most important one, ``pipeline`` None the first that has it,
+    ``condition`` None pools all.
     ``finders`` None are all that are installed (plug-in group "cohorts"); ``allowed`` are columns
     that are searched although they are outcomes. Raises EvalkitError for a metric, pipeline,
     condition, column or file that there is not."""

@@ -31,6 +31,10 @@ class RunError(EvalkitError):
     """A run folder that is missing, incomplete, or written by another version."""
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the command to stop. No error, and no Exception."""
+
+
 class UtteranceError(EvalkitError):
     """One utterance failed; the run goes on and records ``kind: reason`` in its rows.
 

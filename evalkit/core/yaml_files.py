@@ -10,6 +10,7 @@ import yaml
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import regular
+from evalkit.core.names import instead
 
 LONGEST = 1_000_000
 """Bytes of a configuration file."""
@@ -183,7 +184,8 @@ def _text(path: Path) -> str:
         with regular(path).open("rb") as file:
             data = file.read(LONGEST + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}"
+                          f"{instead(path)}") from error
     if len(data) > LONGEST:
         raise ConfigError(f"{path}: longer than {LONGEST:,} bytes; a configuration is not")
     try:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalkit.core.config import EvalConfig, Plugin, parse_config
+from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError, EvalkitError, ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available, create
@@ -50,7 +51,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics:
     hypotheses without an utterance, and recordings outside the manifest's folder unless
     ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
     manifest without texts, ManifestError for a file that has no utterance of the manifest."""
-    _check_needs(map(Plugin.parsed, metrics))
+    with planning():
+        _check_needs(map(Plugin.parsed, metrics))
     config = _config(manifest, {name: reading.options(path) for name, path in hypotheses.items()},
                      {"outside": outside, "normaliser": normaliser, "costs": costs,
                       "metrics": [Plugin.parsed(metric) for metric in metrics or ["wer"]]})

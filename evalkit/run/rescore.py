@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import check_costs
 from evalkit.core.config import EvalConfig, Plugin
+from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError, ManifestError, RunError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
@@ -54,7 +55,8 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     config = _changed(record.config, metrics, normaliser, costs, manifest)
     corpus, strangers = _same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
-    plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
+    with planning(config.time_limit):
+        plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
     left_out = [*strangers, *without_words(plan.metrics, corpus.utterances, say)]
     with locked(folder, record.command):
         return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from benchmarks.hostile import misbehaviour as ways
 from benchmarks.hostile import plugins
 from benchmarks.hostile.plugins import Case
-from evalkit.core.endings import Stopped, failure_of, is_interruption
-from evalkit.core.errors import UtteranceError
+from evalkit.core.endings import failure_of, is_interruption
+from evalkit.core.errors import Stopped, UtteranceError
 from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Utterance
 from evalkit.run.exchange import (
     handed,

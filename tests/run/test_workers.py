@@ -208,7 +208,7 @@ def test_stopping_stops(going: Any, tmp_path: Path, *, number: int, code: int, j
 
 
 def test_what_ignores_the_first_signal_ends_at_the_second() -> None:
-    program = ("import sys, time; from evalkit import cli\n"
+    program = ("import sys, time; from evalkit.cli import commands as cli\n"
                "def app(**_):\n    said = 'up'\n    while True:\n        try:\n"
                "            print(said, flush=True)\n            time.sleep(60)\n"
                "        except BaseException:\n            said = 'no'\n"
@@ -246,14 +246,14 @@ def test_what_a_signal_breaks_off_is_no_internal_error(name: str, code: int) -> 
     """As an import that is broken off in C code: another error comes of it."""
     program = f"""
 import signal
-import evalkit.cli
+import evalkit.cli.commands
 def app(**options):
     try:
         signal.raise_signal(signal.{name})
     except KeyboardInterrupt as stopped:
         raise ImportError("initialization failed") from stopped
-evalkit.cli.app = app
-evalkit.cli.main()
+evalkit.cli.commands.app = app
+evalkit.cli.commands.main()
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                            timeout=60, check=False)
