@@ -89,7 +89,8 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
-        report.sections.significance:differences report.verification:by_group
+        report.sections.left_out:left_out report.sections.significance:differences
+        report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:_made_before
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
