@@ -140,6 +140,13 @@ class Fact:
         return self.title or name
 
 
+def by_importance(facts: Mapping[str, Fact]) -> list[str]:
+    """The names of the scores of their own that have a better side: error rates first, then in the
+    order of ``facts``."""
+    names = [name for name, fact in facts.items() if fact.is_headline]
+    return sorted(names, key=lambda name: not facts[name].is_count)
+
+
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value),
                    PlainSerializer(lambda value: value if math.isfinite(value) else None)]
 """A float of a document: JSON has no NaN, what is undefined is null there."""
