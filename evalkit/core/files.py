@@ -19,7 +19,8 @@ from typing import ParamSpec, TypeVar
 
 from evalkit.core.errors import ConfigError, RunError
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 TEMPORARY = re.compile(r"\.evalkit-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.[^/]*)?")
 """Names of files and folders that are being written: by which machine and process."""
 

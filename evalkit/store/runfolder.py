@@ -83,8 +83,8 @@ class RunFolder:
                 f"{who} works on it" if who else
                 "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
         record = RunRecord.read(path)
-        untold = [name for name in (SCORES, *WRITTEN) if name not in record.tables and outputs]
-        if untold:
+        untold = sorted({SCORES, *WRITTEN} - record.tables.keys())
+        if untold and outputs:
             raise RunError(f"{path}: has no seal of {untold[0]}; {AGAIN}")
         return record
 
