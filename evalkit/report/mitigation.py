@@ -10,7 +10,7 @@ from statistics import fmean
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
-from evalkit.core.text import number, span
+from evalkit.core.text import number
 from evalkit.report.mitigation_figures import RATE, figures, label
 from evalkit.report.table import Cell, Column, Row, Table, measured
 from evalkit.store.documents.mitigation import (
@@ -174,9 +174,9 @@ def _cell(value: float, change: tuple[float, float, float] | None = None) -> Cel
     if change is None:
         return measured(value, RATE)
     shown, low, high = change
-    bounds = span(low, high, RATE)
+    bounds = ("no interval" if math.isnan(low) and math.isnan(high)
+              else f"{number(low, RATE)} to {number(high, RATE)}")
     return replace(
-        measured(value, RATE), detail=f"{number(shown, RATE, signed=shown > 0)} "
-        f"({bounds or 'no interval'})",
+        measured(value, RATE), detail=f"{number(shown, RATE, signed=shown > 0)} ({bounds})",
         parts={"change": RATE.scale * shown, "change, low": RATE.scale * low,
                "change, high": RATE.scale * high})
