@@ -61,6 +61,17 @@ def test_plugins_cost_their_utterance(folder: Path) -> None:
     assert list(plugins.attempt([*streams, *some(tried)], folder, "plugins", workers=0)) == []
 
 
+@pytest.mark.parametrize(("part", "ways"), [
+    ("recognizer", "sys.exit(0)|sys.exit()|KeyboardInterrupt|GeneratorExit|CancelledError"),
+    ("metric", "sys.exit(0)|sys.exit('no model')|own BaseException|list|None|shows nothing"),
+    ("recognizer", "text None|bytes|int|surrogate|NUL|words|shows nothing"),
+    ("encoder", "sys.exit(0)|list|shorter|complex|matrix|texts|shows nothing")])
+def test_what_was_seen_to_end_runs_costs_its_utterance(folder: Path, part: str, ways: str) -> None:
+    """As it was reported, and neighbours."""
+    tried = [Case(part, how) for how in ways.split("|")]
+    assert list(plugins.attempt(tried, folder, f"seen {part} {len(tried)}", 0, here)) == []
+
+
 def test_conditions_cost_their_utterance(folder: Path) -> None:
     tried = [case for case in plugins.cases() if case.part == "condition"]
     assert list(plugins.attempt(some(tried), folder, "conditions", 0, here)) == []
