@@ -17,6 +17,7 @@ from evalkit.cli.options import (
     Pipeline,
     Run,
     Seed,
+    not_of_a_run,
     say,
 )
 
@@ -29,7 +30,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
            out: Out,
            by: Annotated[str | None, typer.Option(
                help="Metadata column to group speakers by; one.")] = None,
-           markdown: Annotated[Path | None, typer.Option(
+           markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
     """Write a run as one folder of static HTML.

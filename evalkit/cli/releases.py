@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from evalkit import api
-from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, pair, say
+from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, not_of_a_run, pair, say
 from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             by: Annotated[list[str] | None, typer.Option(
                 help="Show the groups of this column too, or of cohorts.FINDER. Repeatable.")
                 ] = None,
-            junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-            markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
-            json: Annotated[Path | None, typer.Option(help="Write JSON.")] = None,
+            junit: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write JUnit XML.")] = None,
+            markdown: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write Markdown.")] = None,
+            json: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write JSON.")] = None,
             mapping: Annotated[list[str] | None, typer.Option(
             "--map", metavar="BASE=CANDIDATE", help="A pipeline of the base goes by another name "
             "in the candidate. Repeatable; not needed where each has one pipeline.")] = None,
@@ -105,7 +108,8 @@ class _Wanted(NamedTuple):
 @baseline.command(cls=Command, epilog=EXIT_CODES)
 def freeze(run: Run,
            out: Annotated[Path, typer.Option(
-               "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
+               "--out", "-o", callback=not_of_a_run,
+               help="File to write, JSON; compressed where it ends in .gz.")],
            by: Annotated[list[str] | None, typer.Option(
                help="Keep the groups of this column too: metadata columns joined by commas are "
                     "crossed, cohorts.FINDER are found ones. Repeatable.")] = None) -> None:
@@ -128,7 +132,8 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
             metric: Annotated[list[str] | None, typer.Option(
                 help="Default: every headline metric. Repeatable.")] = None,
             out: Annotated[Path | None, typer.Option(
-                "--out", "-o", help="Write a page (.html) or its figure (.svg).")] = None) -> None:
+                "--out", "-o", callback=not_of_a_run,
+                help="Write a page (.html) or its figure (.svg).")] = None) -> None:
     """Show metrics over versions, old to new, with intervals over speakers.
 
     Example:

@@ -38,17 +38,20 @@ def instead(path: Path) -> str:
     nothing is like it."""
     while path.parent != path and not path.parent.is_dir():
         path = path.parent
+    if path.is_file():
+        return f"; {path} is a file: give the folder that it is in, or another"
     try:
         beside = [] if path.exists() else sorted(
             each.name for each in islice(path.parent.iterdir(), LOOKED_AT))
     except OSError:
         beside = []
     near = nearest(path.name, beside)
+    of_its_kind = [name for name in beside
+                   if near is None and path.suffix and Path(name).suffix == path.suffix]
+    folder = Path() if path.is_absolute() else path.parent
     if near is not None:
-        return f"; did you mean {path.with_name(near)}?"
-    of_its_kind = [str(path.with_name(name)) for name in beside
-                   if path.suffix and Path(name).suffix == path.suffix]
-    return f"; there are {listed(of_its_kind)}" if of_its_kind else ""
+        return f"; did you mean {folder / near}?"
+    return f"; there are {listed(str(folder / each) for each in of_its_kind)}" * bool(of_its_kind)
 
 
 def listed(names: Iterable[str]) -> str:
