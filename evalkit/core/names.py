@@ -40,18 +40,20 @@ def instead(path: Path) -> str:
         path = path.parent
     if path.is_file():
         return f"; {path} is a file: give the folder that it is in, or another"
-    try:
-        beside = [] if path.exists() else sorted(
-            each.name for each in islice(path.parent.iterdir(), LOOKED_AT))
-    except OSError:
-        beside = []
-    near = nearest(path.name, beside)
-    of_its_kind = [name for name in beside
-                   if near is None and path.suffix and Path(name).suffix == path.suffix]
+    beside = [] if path.exists() else _files(path.parent)
     folder = Path() if path.is_absolute() else path.parent
-    if near is not None:
+    if near := nearest(path.name, beside):
         return f"; did you mean {folder / near}?"
-    return f"; there are {listed(str(folder / each) for each in of_its_kind)}" * bool(of_its_kind)
+    alike = [str(folder / name) for name in beside if path.suffix == Path(name).suffix != ""]
+    return f"; there are {listed(alike)}" if alike else ""
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of the first LOOKED_AT in a folder; none where it cannot be read."""
+    try:
+        return sorted(each.name for each in islice(folder.iterdir(), LOOKED_AT))
+    except OSError:
+        return []
 
 
 def listed(names: Iterable[str]) -> str:
