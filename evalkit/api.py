@@ -88,8 +88,9 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
     folder ``out``.
 
-    ``metrics`` are word and character error rate where none is named, and mixed error rate in place
-    of the former where a reference is in writing that does not part words by spaces; an option
+    ``metrics`` are word and character error rate where none is named, and mixed error rate beside
+    the former where a few references are in writing that does not part words by spaces, or in its
+    place where more than a tenth are; an option
     follows as in "wer:unit=space". ``costs`` of the alignment are "levenshtein" or "sclite".
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
@@ -123,11 +124,13 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None
                        say=say)
 
 
-def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: str | None = None,
-           condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
-           ) -> list[GroupReport]:
-    """Compares groups of speakers on an additive metric: a report for every pipeline (or the one
-    named) and item of ``by``, a metadata column or several that are crossed, joined by commas.
+def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
+           pipeline: str | None = None, condition: str | None = None, seed: int = 0,
+           allow_outcomes: Sequence[str] = ()) -> list[GroupReport]:
+    """Compares groups of speakers on an additive metric, the run's most important one (its first
+    error rate, or else its first metric that has a better side) where none is named: a report for
+    every pipeline (or the one named) and item of ``by``, a metadata column or several that are
+    crossed, joined by commas.
     ``condition`` None pools all; ``allow_outcomes`` are columns to use although they are outcomes
     (docs/cohorts.md)."""
     folder = read_run(run)
@@ -159,27 +162,28 @@ def _crossed(by: Sequence[str]) -> list[list[str]]:
     return crossed
 
 
-def systems(run: AnyPath, *, metric: str = "wer", condition: str | None = None,
+def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = None,
             seed: int = 0) -> list[SystemComparison]:
-    """Compares the pipelines of a run that have ``metric`` two by two, on the same utterances.
-    ``condition`` may be left out where there is one. Raises ConfigError where only one pipeline
-    has the metric."""
+    """Compares the pipelines of a run that have ``metric``, the most important one that two have
+    where none is named, two by two, on the same utterances. ``condition`` may be left out where
+    there is one. Raises ConfigError where only one pipeline has the metric."""
     folder = read_run(run)
     from evalkit.statistics.run_statistics import compare_pipelines
 
     pairs = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
     if not pairs:
-        raise ConfigError(f"{run}: one pipeline only has {metric}, two are needed; score both into "
-                          "one run folder, or use `evalkit compare` for two")
+        raise ConfigError(f"{run}: one pipeline only has {metric or 'scores'}, two are needed; "
+                          "score both into one run folder, or use `evalkit compare` for two")
     return pairs
 
 
-def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
+def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str | None = None,
             pipeline: str | None = None, condition: str | None = None,
             postcodes: AnyPath | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
             ) -> Findings:
     """Discovers underserved cohorts on half of the speakers, confirms them on the other half, and
-    writes the findings into the run folder. ``finders`` are names of plug-ins, all that the run
+    writes the findings into the run folder. ``metric`` None is as for ``groups``, ``pipeline`` None
+    the first that has it. ``finders`` are names of plug-ins, all that the run
     has the data for where there are none; ``postcodes`` is a table of postal codes, CSV;
     ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)

@@ -22,8 +22,9 @@ WRITTEN = {
     "compare.baseline:_trials": "compare.completeness:in_one_only",
     "compare.baseline:freeze": "statistics.grouping:not_usual",
     "compare.completeness:_differing": "compare.completeness:in_one_only",
-    "compare.completeness:_measured": "compare.completeness:in_one_only",
-    "compare.completeness:_parts": "compare.completeness:in_one_only",
+    "compare.completeness:measured": "compare.completeness:in_one_only",
+    "compare.completeness:parts": "compare.completeness:in_one_only",
+    "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
     "corpora.readers.nemo:_utterance": "corpora.readers.nemo:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -47,12 +48,15 @@ WRITTEN = {
 
 PROVED = {
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
+    "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",
     "cohorts.discovery:discover_among": "cohorts/test_discovery.py",
     "cohorts.postcodes:_movers": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:_shares": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:attributes_of": "cohorts/test_geodemographic.py",
+    "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
+    "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
     "compare.pairing:left_out": "compare/test_comparison.py",
     "corpora.readers.base:read_rows": "corpora/test_prepare.py",
@@ -86,10 +90,12 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
-        report.sections.significance:differences report.verification:by_group
+        report.sections.left_out:left_out report.sections.significance:differences
+        report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:_made_before
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
-        statistics.outcome_columns:_beside store.documents.baseline:only store.trials:_classes
+        statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
+        store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
         mitigation.verification.arm_training:_of_split
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
@@ -114,7 +120,8 @@ NOTHING_LOST = {
         run.vectors:of_one_length statistics.detection:sorted_trials statistics.groups:_outcomes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums store.scores:summarise store.trials:_summary
-        report.headline:judged report.summary:_winners report.summary:_ends""",
+        core.types:by_importance report.headline:judged report.summary:_winners
+        report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:decide compare.formats:rows compare.history:history
@@ -141,14 +148,17 @@ NOTHING_LOST = {
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
-        compare.renaming:_check_known core.config:_unique_names core.plugins:_check_options
+        compare.renaming:_check_known core.config:_unique_names core.names:instead
+        core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
-        systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing""",
+        systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
+        compare.unmatched:_whole statistics.usual_metric:additive
+        statistics.usual_metric:usual_metric""",
     "what a metric, a model or a search is made of, as its documentation says": """
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name

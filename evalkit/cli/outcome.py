@@ -55,8 +55,17 @@ def _failed(row: Score, summary: Summary, record: RunRecord) -> float:
     """The share of the utterances of the run, or of the trials, that failed."""
     trials = any(row is each for each in summary.trials)
     whole = row.n + row.n_failed if trials else record.corpus.utterances
-    best = sum(failure.n for failure in _failures(summary, row) if failure.kind == BEST)
-    return (row.n_failed - best) / max(1, whole)
+    fine = sum(failure.n for failure in _failures(summary, row)
+               if failure.kind in _faultless(record))
+    return (row.n_failed - fine) / max(1, whole)
+
+
+def _faultless(record: RunRecord) -> set[str]:
+    """The kinds of failures that are none: what has no words is measured all the same where the
+    run has the mixed error rate."""
+    from evalkit.metrics.words import NO_WORDS, MixedErrors
+
+    return {BEST, NO_WORDS} if MixedErrors.name in record.metrics else {BEST}
 
 
 def _reason(summary: Summary, row: Score) -> str:

@@ -52,8 +52,9 @@ def score(folder: Annotated[Path | None, typer.Argument(
               "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
           metric: Annotated[list[str] | None, typer.Option(
               metavar="NAME[:OPTION=VALUE]",
-              help="Default: wer and cer (mixed_error_rate and cer where writing does not part "
-                   "words by spaces), or those of the run. Repeatable.")] = None,
+              help="Default: wer and cer (with mixed_error_rate where a few references are in "
+                   "writing that does not part words by spaces, or it in place of wer where many "
+                   "are), or those of the run. Repeatable.")] = None,
           form: Annotated[str | None, typer.Option(
               "--format", help="Of the transcripts: jsonl, tsv, csv, kaldi, trn, ctm or stm. "
                                "Default: what the suffix or the content tells.")] = None,

@@ -55,11 +55,12 @@ def read_postcodes(path: Path) -> PostalCodes:
     twice = codes[known & codes.duplicated()]
     if len(twice):
         raise ConfigError(f"{path}: postcode {twice.iloc[0]!r} is there twice")
-    left_out = [LeftOut("row", WHERE, "no postal code", int((~known).sum()))] * (not known.all())
-    shares, bad = _shares(table[known])
+    blank = [f"row {i}" for i, there in enumerate(known, 1) if not there]
+    left_out = [LeftOut("row", WHERE, "no postal code", len(blank), tuple(blank[:NAMED]))]
+    shares, bad = _shares(table[known].set_axis(codes[known]))
     if shares.empty:
         raise ConfigError(f"{path}: has no column of shares between 0 and 1")
-    return PostalCodes(shares.set_axis(codes[known]), [*left_out, *bad])
+    return PostalCodes(shares, [*(left_out if blank else []), *bad])
 
 
 def attributes_of(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray, shares: pd.DataFrame
@@ -81,7 +82,8 @@ def attributes_of(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray, shar
 
 
 def _shares(table: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
-    """The columns of shares, and the columns and cells that hold none."""
+    """The columns of shares of a ``table`` by postal code, and the columns and cells that hold
+    none."""
     shares, left_out = {}, []
     for name, texts in table.items():
         numbers = pd.to_numeric(texts.str.strip(), errors="coerce")
@@ -94,8 +96,9 @@ def _shares(table: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
             continue
         shares[str(name)] = numbers.where(good)
         if not good.all():
-            left_out.append(LeftOut("cell", WHERE, f"{name}: no share between 0 and 1",
-                                    int((~good).sum())))
+            bad = table.index[~good]
+            left_out.append(LeftOut("cell", WHERE, f"{name}: no share between 0 and 1", len(bad),
+                                    tuple(map(str, bad[:NAMED]))))
     return pd.DataFrame(shares, index=table.index), left_out
 
 

@@ -15,7 +15,7 @@ from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.renaming import renamed
 from evalkit.compare.scopes import KINDS, Scope
-from evalkit.compare.unmatched import why_nothing
+from evalkit.compare.unmatched import check_common, why_nothing
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import LeftOut, merged
@@ -41,15 +41,17 @@ LARGEST_SHARE = 0.1
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
             seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({})) -> Comparison:
     """Compares a run with a base, a run folder or a frozen baseline. Without ``gates`` there is
-    one on the whole of every metric, without tolerance. The groups of the columns ``by`` are
-    shown beside what is gated; ``mapping`` says by which name in the candidate a pipeline of the
-    base goes.
+    one on the whole of every metric that the base has a value of, without tolerance. The groups of
+    the columns ``by`` are shown beside what is gated; ``mapping`` says by which name in the
+    candidate a pipeline of the base goes.
 
-    Raises RunError and ConfigError for what cannot be read, and for gates on metrics that the
-    base does not have, that are neither better high nor low, or whose tolerance is no rate."""
+    Raises RunError and ConfigError for what cannot be read, for two without a pipeline, condition
+    or metric in common, and for gates on metrics that the base does not have, that are neither
+    better high nor low, or whose tolerance is no rate."""
     columns = list(dict.fromkeys([*(gates.columns if gates else ()), *by]))
     frozen = read_baseline(base, columns).only(columns)
     other = renamed(frozen, on_blocks(RunFolder(candidate), frozen), mapping)
+    check_common(frozen, other)
     return decide(frozen, other, gates, by, Resampling(seed=seed))
 
 
@@ -59,7 +61,9 @@ def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
     gates'."""
     pairing = Pairing(base, candidate)
     headline = [key for key in pairing.keys if is_headline(key[2], base.facts.metrics)]
-    gates = gates or usual_gates(dict.fromkeys(key[2] for key in headline))
+    measured = completeness.defined(base)
+    gates = gates or usual_gates(dict.fromkeys(
+        key[2] for key in headline if key in measured))
     _check_metrics(base.facts.metrics, gates)
     asked = [_asked(pairing, gate) for gate in gates.gates]
     beside = _cells(pairing, headline, [Scope("overall"), *(Scope("every", c) for c in by)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from evalkit.compare.history import HEAD, cells
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.types import Fact
-from evalkit.report.figures import COLOURS, SHAPES
+from evalkit.report.figures import COLOURS, SHAPES, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,9 +57,7 @@ def figure(table: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
                        layout="constrained")
         axes = drawn.subplots(len(metrics), len(conditions), squeeze=False, sharex=True)
         _draw_panels(axes, table, facts)
-        out = StringIO()
-        drawn.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()
+        return svg(drawn)
 
 
 def _draw_panels(axes: np.ndarray, table: pd.DataFrame, facts: Mapping[str, Fact]) -> None:

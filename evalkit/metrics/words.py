@@ -17,6 +17,8 @@ from evalkit.metrics.normalisers import normaliser
 from evalkit.metrics.tokens import characters, mixed, unparted, words
 
 NEEDS = frozenset({"text", "hypothesis"})
+NO_WORDS = "NoWords"
+"""The kind of the failure of a reference whose words cannot be counted."""
 _WORD_INFORMATION = ("correct words divided by reference words, times correct words divided by "
                      "hypothesis words, all pooled; Morris, Maier & Green 2004")
 
@@ -106,7 +108,7 @@ class WordErrors(_TextMetric):
                                 "deletions and insertions", title="Match error rate"),
         "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
                                           "for which words were recognised",
-                              title="Words invented in silence"),
+                              title="Words invented in silence", sometimes=True),
         "wip": Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
                     title="Word information preserved",
                     derived=Derived("product", ("wer.hits", "wer.precision"))),
@@ -122,7 +124,7 @@ class WordErrors(_TextMetric):
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         reference, hypothesis = _texts(utterance, output, self.normaliser)
         if self.unit == "word" and (script := unparted(reference)):
-            raise UtteranceError("NoWords", f"{script} writing does not part words by spaces; "
+            raise UtteranceError(NO_WORDS, f"{script} writing does not part words by spaces; "
                                             "measure mixed_error_rate or cer")
         alignment = align(words(reference), words(hypothesis), self.costs)
         measured = _rates("wer", alignment) | {

@@ -25,13 +25,14 @@ from evalkit.statistics.sums import speaker_sums
 
 @dataclass(frozen=True)
 class SystemComparison:
-    """Systems ``a`` and ``b`` on the ``n`` utterances that both were measured on; those that
-    have a score of one only are ``left_out``. ``difference`` is the rate of a minus the rate of b
-    on the same draws of speakers: it decides. ``matched_pairs`` needs alignments, ``sentences`` a
-    count metric; None where they do not apply."""
+    """Systems ``a`` and ``b`` by ``metric`` on the ``n`` utterances that both were measured on;
+    those that have a score of one only are ``left_out``. ``difference`` is the rate of a minus the
+    rate of b on the same draws of speakers: it decides. ``matched_pairs`` needs alignments,
+    ``sentences`` a count metric; None where they do not apply."""
 
     a: str
     b: str
+    metric: str
     n: int
     rate_a: Interval
     rate_b: Interval
@@ -61,17 +62,21 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     warnings = [sums.warning] if sums.warning else []
     lost = [LeftOut("utterance", _place(both, names), "no score of one of the two", len(dropped),
                     tuple(dropped[:NAMED]))] if len(dropped) else []
-    return SystemComparison(*names, len(common), rate_a, rate_b, difference,
+    metric = ", ".join(_names(both, "metric"))
+    return SystemComparison(*names, metric, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
                             sentences, pairs, warnings, lost)
 
 
 def _place(scores: pd.DataFrame, names: tuple[str, str]) -> str:
     """Such as "wer of medium against small, clean"."""
-    metrics, conditions = (list(map(str, scores.get(key, pd.Series(dtype=str)).unique()))
-                           for key in ("metric", "condition"))
+    metrics, conditions = (_names(scores, key) for key in ("metric", "condition"))
     of = f"{', '.join(metrics)} of " if metrics else ""
     return ", ".join([f"{of}{names[0]} against {names[1]}", *conditions])
+
+
+def _names(scores: pd.DataFrame, column: str) -> list[str]:
+    return list(map(str, scores.get(column, pd.Series(dtype=str)).unique()))
 
 
 def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, pd.Index]:

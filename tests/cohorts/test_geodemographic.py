@@ -86,7 +86,7 @@ def test_a_bad_cell_is_unknown_for_its_code_alone(tmp_path: Path, cell: str) -> 
     nowhere = {"P9": {"share_old": cell, "share_degree": 0.2}}
     table = read_postcodes(table_of(tmp_path / "p.csv", nowhere))
     assert table.shares.loc[CODES].equals(POSTCODES)
-    assert "1 cell left out: share_old: no share between 0 and 1" in str(table.left_out[0])
+    assert "1 cell left out: share_old: no share between 0 and 1 (P9)" in str(table.left_out[0])
     world = make_world()
     people = speakers_of(world.rows, world.utterances, postcodes=table)
     found = discover_among(people, SUBJECT, [Geodemographic()], Settings(shuffles=0)).findings
@@ -139,7 +139,8 @@ def test_a_row_without_a_code_is_nobodys_home(tmp_path: Path) -> None:
     path.write_text("postcode,share\n,0.9\n,0.8\nP1,0.1\n")
     table = read_postcodes(path)
     assert list(table.shares.index) == ["P1"]
-    assert str(table.left_out[0]) == "table of postal codes: 2 rows left out: no postal code"
+    assert str(table.left_out[0]) == (
+        "table of postal codes: 2 rows left out: no postal code (row 1, row 2)")
     found = attributes_of(pd.Series([None, "P1"]), np.arange(2), np.array(["s", "t"]), table.shares)
     assert found.attributes["share"].isna().tolist() == [True, False]
 

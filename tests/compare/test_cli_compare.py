@@ -155,18 +155,37 @@ def test_paths_that_cannot_be_used(runs: Path, words: list[str], message: str) -
     assert result.stderr.startswith(message) and result.stderr.count("\n") == 1
 
 
-def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_path: Path) -> None:
+def test_two_versions_without_a_pipeline_in_common_are_one_line(
+        runs: Path, tmp_path: Path) -> None:
     files = {name: runs / f"{name}.jsonl" for name in ("v1", "worse")}
     words = [word for name, file in files.items() for word in ("-y", f"new_{name}={file}")]
     made = evalkit("score", "-m", runs / "test.jsonl", *words, "-o", tmp_path / "two")
     assert made.returncode == 0, made.stderr
     result = evalkit("compare", runs / "v1", tmp_path / "two", "--junit", "j.xml",
                      "--markdown", "new/c.md", "--json", "c.json", "--github", cwd=tmp_path)
-    assert result.returncode == 2 and "problem: pipelines gone: 'asr'" in result.stdout
-    assert "problem: nothing to compare: no metric" in result.stdout
-    assert json.loads((tmp_path / "c.json").read_text())["gates"] == []
-    assert "pipelines gone" in (tmp_path / "new" / "c.md").read_text()
-    assert "pipelines gone" in (tmp_path / "j.xml").read_text()
+    why = ("no pipeline is in both versions: the base has 'asr', the candidate 'new_v1', "
+           "'new_worse'; say which is which: --map asr=new_v1")
+    assert result.returncode == 2 and result.stderr == f"error: {why}\n"
+    assert "there are none" not in result.stdout and "gate " not in result.stdout
+    assert json.loads((tmp_path / "c.json").read_text())["problems"] == [why]
+    for name in ("new/c.md", "j.xml"):
+        assert "no pipeline is in both versions" in (tmp_path / name).read_text()
+    mapped = evalkit("compare", runs / "v1", tmp_path / "two", "--map", "asr=new_v1")
+    assert mapped.returncode == 0, mapped.stderr
+
+
+def test_two_versions_without_a_metric_in_common_are_one_line(runs: Path, tmp_path: Path) -> None:
+    made = evalkit("score", "-m", runs / "test.jsonl", "-y", f"asr={runs / 'v1.jsonl'}",
+                   "-o", tmp_path / "cer", "--metric", "cer")
+    assert made.returncode == 0, made.stderr
+    shutil.copytree(tmp_path / "cer", tmp_path / "wer")
+    made = evalkit("score", tmp_path / "wer", "--metric", "wer")
+    assert made.returncode == 0, made.stderr
+    result = evalkit("compare", "cer", "wer", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: no metric is in both versions: the base has 'cer', the candidate 'mer', "
+        "'wer'; score one anew: evalkit score RUN --metric cer\n")
 
 
 def test_a_pipe_is_written_into(runs: Path) -> None:
