@@ -86,7 +86,7 @@ PROVED = {
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
 NOTHING_LOST = {
-    "it looks for a name to offer": "core.names:instead core.config:_kind",
+    "it looks for a name to offer": "core.config:_kind",
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables

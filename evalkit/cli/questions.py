@@ -67,7 +67,6 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender --metric eer
     """
-    say(f"comparing groups of {run} by {' and '.join(by)}")
     allowed = allow_outcome or ()
     facts = api.read_run(run).record().metrics
     from evalkit.statistics.usual_metric import additive
@@ -113,7 +112,6 @@ def systems(run: Run,
 
         evalkit systems runs/ab
     """
-    say(f"comparing the systems of {run}")
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
     from evalkit.statistics.groups import plain_data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from evalkit import api
-from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, not_of_a_run, pair, say
+from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
 
         evalkit compare runs/v1 runs/v2 --map small=medium
     """
-    say(f"comparing {base} with {candidate}")
     wanted = _Wanted(junit, markdown, json, github)
     try:
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
@@ -119,7 +118,6 @@ def freeze(run: Run,
 
         evalkit baseline freeze runs/v1 --out baseline.json.gz
     """
-    say(f"freezing {run}")
     frozen = api.freeze(run, out, by=by or ())
     from evalkit.terminal import line, print_left_out
 
@@ -140,7 +138,6 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
 
         evalkit history runs/v1 runs/v2 --metric wer --out history.html
     """
-    say(f"looking through {len(runs)} versions")
     table, facts = api.history(runs, metrics=metric or (), out=out)
     from evalkit.compare.history import HEAD, cells
     from evalkit.terminal import print_table
