@@ -145,6 +145,30 @@ def test_a_row_without_a_code_is_nobodys_home(tmp_path: Path) -> None:
     assert found.attributes["share"].isna().tolist() == [True, False]
 
 
+@pytest.mark.parametrize("rows", [
+    "P1,0.1,x\nP2,0.9,a, b\n", "P1,0.1,x\nP2,0.9\n", "P1,0.1,x\n\nP2\n", 'P1,0.1,"x"\nP2,,,0.9\n'])
+def test_a_row_that_does_not_fit_is_left_out_by_name(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("postcode,share,name\n" + rows)
+    table = read_postcodes(path)
+    assert table.shares["share"].to_dict() == {"P1": 0.1}
+    assert "1 row left out: more or fewer cells than there are columns (row 2)" in str(
+        table.left_out[0])
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("postcode,share,share\nP1,0.1,0.9\n", "2 columns are called 'share'"),
+    ("postcode,postcode,share\nP1,P2,0.9\n", "2 columns are called 'postcode'"),
+    ("postcode,share\nP1,0.1,x\nP2,0.9,y\n", "no column of shares"),
+    ('postcode,share\nP1,"0.1\nP2,0.9\n', "cannot be read as CSV"),
+    ("\n", "it is empty"), ("postcode;share\nP1;0,1\n", "no column 'postcode'")])
+def test_columns_of_a_table_never_shift(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_postcodes(path)
+
+
 def test_a_speaker_lives_where_most_utterances_say() -> None:
     shares = pd.DataFrame({"share": [0.1, 0.9]}, index=["A", "B"])
     found = attributes_of(pd.Series([None, "A", "B", "B", "A"]), np.array([0, 0, 0, 0, 1]),
