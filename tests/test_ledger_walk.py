@@ -151,7 +151,7 @@ NOTHING_LOST = {
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
-        compare.renaming:_check_known core.config:_unique_names core.names:instead
+        compare.renaming:_check_known core.config:_unique_names core.names:instead core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers

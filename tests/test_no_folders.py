@@ -57,13 +57,14 @@ def test_nothing_that_is_published_says_where_things_are(
             {"name": "b", "recognizer": {"name": "command", "run": command}}]}))
     published = tmp_path / "out"
     for words in (("run", home / "eval.yaml", "-o", home / "v1", "-j", 0, "--max-failed", 1),
-                  ("score", "-m", home / "corpus/m.jsonl", "-y", home / "h.tsv", "-o", home / "v2"),
+                  ("score", "-m", home / "corpus/m.jsonl", "-y", f"a={home}/h.tsv", "-o",
+                   home / "v2"),
                   ("cohorts", home / "v1", "--pipeline", "a"),
                   ("report", home / "v2", home / "v1", "-o", published, "--markdown",
                    published.with_suffix(".md")),
                   ("baseline", "freeze", home / "v1", "-o", published / "b.json"),
                   ("history", home / "v2", home / "v1", "-o", published / "h.html"),
-                  ("compare", home / "v2", home / "v1", "--junit", published / "j.xml",
+                  ("compare", home / "v1", home / "v1", "--junit", published / "j.xml",
                    "--markdown", published / "c.md", "--json", published / "c.json")):
         result = evalkit(*words)
         assert "error" not in result.stderr, result.stderr
