@@ -23,14 +23,14 @@ def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
     run."""
     missing = merged(item for item in run.record.left_out if item.what in MEASURED)
     unvalued = merged(map(_of_failure, run.summary.failures))
-    others = merged([*(item for item in run.record.left_out if item.what not in MEASURED),
-                     *run.folder.stale(),
-                     *(item for part in others for item in part.content.left_out)])
-    ledger = records([*missing, *unvalued], others)
-    items = [*missing, *unvalued, *others]
+    rest = merged([*(item for item in run.record.left_out if item.what not in MEASURED),
+                   *run.folder.stale(),
+                   *(item for part in others for item in part.content.left_out)])
+    ledger = records([*missing, *unvalued], rest)
+    items = [*missing, *unvalued, *rest]
     content = Content(items, [ledger, failed_by_group(run.groups)], [ledger],
                       [summary.what_failed(run.summary.failures),
-                       summary.what_was_left_out(missing, [*unvalued, *others])],
+                       summary.what_was_left_out(missing, [*unvalued, *rest])],
                       {"records": plain_data(items)})
     return Filled(Section(ID, "What was left out?", lambda _: content, "left_out.html.j2"),
                   content)
