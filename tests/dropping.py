@@ -29,7 +29,8 @@ def _drops(node: ast.AST) -> bool:
         case ast.Call():
             inner = any(k.arg == "how" and getattr(k.value, "value", "") == "inner"
                         for k in node.keywords)
-            return called(node) in DROPPING or inner
+            absent = bool(node.args) and getattr(node.args[0], "value", "") is None
+            return inner or (called(node) in DROPPING and not absent)
         case ast.ExceptHandler():
             return any(isinstance(part, ast.Continue | ast.Pass) for part in ast.walk(node))
         case ast.If():

@@ -48,11 +48,14 @@ WRITTEN = {
 
 PROVED = {
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
+    "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",
     "cohorts.discovery:discover_among": "cohorts/test_discovery.py",
     "cohorts.postcodes:_movers": "cohorts/test_geodemographic.py",
+    "cohorts.postcodes:_table": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:_shares": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:attributes_of": "cohorts/test_geodemographic.py",
+    "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
@@ -69,6 +72,7 @@ PROVED = {
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "run.given:_left_out": "run/test_given.py",
     "run.plan:unmeasured": "run/test_given.py",
+    "run.record:undefined": "run/test_replaced.py",
     "run.rescore:_same_utterances": "run/test_outputs.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
@@ -87,10 +91,12 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
-        report.sections.significance:differences report.verification:by_group
-        run.halving:_after run.halving:process run.resuming:resumed run.shard:_made_before
+        report.sections.left_out:left_out report.sections.significance:differences
+        report.verification:by_group
+        run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
-        statistics.outcome_columns:_beside store.documents.baseline:only store.trials:_classes
+        statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
+        store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
         mitigation.verification.arm_training:_of_split
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
@@ -111,6 +117,7 @@ NOTHING_LOST = {
     "it drops rows without a value, which the run's failures count": """
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
+        run.measure:_not_measured
         run.shard:_has_audio run.tables:_output run.tables:write_shard
         run.vectors:of_one_length statistics.detection:sorted_trials statistics.groups:_outcomes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
@@ -133,10 +140,10 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        cohorts.finders.declared:prepare corpora.prepare:_row corpora.readers.base:_cells
+        cohorts.finders.declared:prepare corpora.prepare:_row
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
-        corpora.validate:describe metrics.verification:_fields recordings.chunks:_sphere
-        run.keys:measured_key run.record:_packages run.record:_speed
+        metrics.verification:_fields recordings.chunks:_sphere
+        run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:_parse
         systems.command:_files_of systems.transcripts.file:_detected
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
@@ -148,6 +155,7 @@ NOTHING_LOST = {
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
+        run.occupied:_gone run.rescore:_of_hypotheses
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
@@ -176,7 +184,7 @@ NOTHING_LOST = {
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
-        store.outputs:prune store.runfolder:digest systems.identity:stamp_folder
+        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:stamp_folder
         systems.pocketsphinx:identity systems.rnnoise:identity systems.speechbrain:output""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",

@@ -64,22 +64,22 @@ def in_a_baseline(names: Sequence[str], run: api.RunFolder, folder: Path) -> Ite
     yield from in_html("history", (folder / "history.html").read_text("utf-8"))
     lines = cells(found.table, found.facts)
     yield from (f"history: {cell[:60]!r}" for line in lines for cell in line if HIDDEN.search(cell))
-    if len(lines) != len(names) + 1 or any(len(line) != len(HEAD) for line in lines):
+    if len(lines) != len(names) + 2 or any(len(line) != len(HEAD) for line in lines):
         yield f"history: {len(lines)} rows of {len(names)} names"
     yield from _in_mlflow(path, names, folder / "mlflow")
 
 
 def _named(names: Sequence[str], run: api.RunFolder, folder: Path) -> dict[str, Any]:
-    """A baseline with a pipeline of every name, under a condition of one of the first CONDITIONS,
-    each of which has a panel in the history."""
+    """The run's baseline, and in it a pipeline of every name, under a condition of one of the
+    first CONDITIONS, each of which has a panel in the history."""
     api.freeze(run.path, folder / "base.json")
     tree: dict[str, Any] = json.loads((folder / "base.json").read_text("utf-8"))
-    tree["scores"] = [cell | {"pipeline": name, "condition": names[i % CONDITIONS]}
-                      for i, name in enumerate(names) for cell in tree["scores"]]
+    tree["scores"] += [cell | {"pipeline": name, "condition": names[i % CONDITIONS]}
+                       for i, name in enumerate(names) for cell in tree["scores"]]
     facts = tree["facts"]
     (identity,), (system,) = facts["conditions"].values(), facts["pipelines"].values()
-    facts["conditions"] = dict.fromkeys(names, identity)
-    facts["pipelines"] = dict.fromkeys(names, system)
+    facts["conditions"] |= dict.fromkeys(names, identity)
+    facts["pipelines"] |= dict.fromkeys(names, system)
     return tree
 
 
@@ -97,7 +97,7 @@ def _in_mlflow(path: Path, names: Sequence[str], folder: Path) -> Iterator[str]:
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     metrics = FileStore(str(folder)).get_run(made).data.metrics
     n = sum(name.endswith("/n") and name.startswith("wer/") for name in metrics)
-    if n != len(set(names)):
-        yield f"MLflow: {n} metrics of {len(set(names))} names"
+    if n != len(set(names)) + 1:
+        yield f"MLflow: {n} metrics of {len(set(names)) + 1} names"
     yield from (f"MLflow: {name[:60]!r}" for name in metrics
                 if HIDDEN.search(name) or len(name.split("/")) != 4)

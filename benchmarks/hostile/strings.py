@@ -58,7 +58,7 @@ def _active(strings: Sequence[str], folder: Path) -> Iterator[str]:
     run = _run(strings, folder)
     key = next(name for name in run.utterances().columns if name.startswith("label"))
     brief = folder / "brief.md"
-    page = api.report(run.path, folder / "report", by=key, markdown=brief)
+    page = api.report(run.path, folder / "report", by=key, markdown=brief, allow_outcomes=[key])
     comparison = api.compare(run.path, run.path, by=[key])
     yield from in_html("page", page.read_text(encoding="utf-8"), scripts=1)
     for path in sorted((folder / "report" / "tables").glob("*.csv")):
@@ -74,7 +74,8 @@ def _active(strings: Sequence[str], folder: Path) -> Iterator[str]:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         print_summary(run.summary(), run.record().metrics)
-        print_groups(api.groups(run.path, [key]), run.record().metrics["wer"])
+        print_groups(api.groups(run.path, [key], allow_outcomes=[key]),
+                     run.record().metrics["wer"])
         print_comparison(comparison)
     yield from in_terminal(shown.getvalue())
     yield from names.refused(strings, run, folder)

@@ -114,7 +114,7 @@ class WordErrors(_TextMetric):
                                 "deletions and insertions", title="Match error rate"),
         "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
                                           "for which words were recognised",
-                              title="Words invented in silence"),
+                              title="Words invented in silence", sometimes=True),
         "wip": Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
                     title="Word information preserved",
                     derived=Derived("product", ("wer.hits", "wer.precision"))),

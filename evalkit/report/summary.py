@@ -165,10 +165,13 @@ def what_failed(failures: Sequence[Failure]) -> Markup:
                 worst.why))
 
 
-def what_was_left_out(items: Sequence[LeftOut]) -> Markup:
-    """How many of every kind take no part in something, with a link to where they are named."""
-    if not items:
+def what_was_left_out(missing: Sequence[LeftOut], others: Sequence[LeftOut]) -> Markup:
+    """How many of every kind are ``missing`` from the numbers, and how many ``others`` take no part
+    in something, with a link to where they are named."""
+    if not missing and not others:
         return say("Nothing failed, and nothing was left out.")
-    return (say('<strong class="alarm">Left out of some part</strong>: ') + listed(
-        [say("{}", many) for many in counted(items)])
-            + say('; <a href="#left-out">what, where and why</a>.'))
+    parts = [say(lead) + listed([say("{}", many) for many in counted(items)])
+             for lead, items in (('<strong class="alarm">Missing from every number</strong>: ',
+                                  missing), ("<strong>Left out of some part</strong>: ", others))
+             if items]
+    return Markup(". ").join(parts) + say('; <a href="#left-out">what, where and why</a>.')

@@ -27,6 +27,7 @@ from evalkit.run.plan import (
     Shard,
     make_shard,
     measures_by_cell,
+    unmeasured,
     used_metrics,
     word_options,
 )
@@ -57,10 +58,20 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
         read_corpus(config, texts_only=record.command == "score"), run)
     with planning(config.time_limit):
         plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
-    left_out = [*strangers, *without_words(plan.metrics, corpus.utterances, say)]
+    left_out = [*_of_hypotheses(record), *strangers, *unmeasured(plan),
+                *without_words(plan.metrics, corpus.utterances, say)]
     with locked(folder, record.command):
         return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,
                          say=say, left_out=left_out, started=started)
+
+
+def _of_hypotheses(record: RunRecord) -> list[LeftOut]:
+    """What of files of hypotheses took no part in the run, and takes none now."""
+    files = {Path(str(pipeline.recognizer.options.get("path"))).name
+             for pipeline in record.config.pipelines if pipeline.recognizer}
+    return [item for item in record.left_out
+            if item.what in ("hypothesis", "row") and Path(item.where).name in files
+            and item.where != str(record.config.corpus)]
 
 
 def _index(store: OutputStore, record: RunRecord) -> list[Row]:

@@ -54,11 +54,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "enhanced": pa.schema([_ID, ("lag", pa.float64()), *_TAKEN, *_LEVELS, _ERROR]),
     "recognised": pa.schema([_ID, ("text", pa.string()), *_TAKEN, _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
+    "ended": pa.schema([_ID, _ERROR]),
     "measured": pa.schema([
         _ID, ("metric", pa.string()), ("amount", pa.float64()), ("weight", pa.float64()), _ERROR]),
 }
 STAGES = ("heard", "enhanced", "recognised", "embedded")
-"""Those that make outputs, in their order; ``measured`` makes scores of them."""
+"""Those that make outputs, in their order; ``measured`` makes scores of them, and ``ended`` says of
+which utterances nothing could be made."""
 INDEX = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()), ("first", pa.int64()),
     ("utterances", pa.int64()), *((stage, pa.string()) for stage in STAGES),
@@ -85,9 +87,10 @@ class OutputStore:
             return None
         return pq.read_table(path, schema=SCHEMAS[stage]).to_pylist()
 
-    def write(self, stage: str, key: str, rows: Sequence[Row]) -> None:
-        """Writes the rows under a temporary name and renames the file."""
-        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), SCHEMAS[stage]))
+    def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
+        """Writes the rows under a temporary name and renames the file; ``note`` as for
+        write_table."""
+        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), SCHEMAS[stage]), note)
 
     def audio(self, key: str, utterance: str, suffix: str) -> Path:
         """Where audio of an utterance is kept: ``.flac`` to listen to, ``.npy`` exactly."""

@@ -80,6 +80,19 @@ def test_free_texts_beside_a_label_hide_no_cohort(texts: int) -> None:
     assert findings.columns["accent"][0] == "Scottish"
 
 
+@pytest.mark.parametrize(("ages", "named"), [
+    (spoilt("n/a"), ["age is not known of them, they are in its group 'unknown' alone (s000)"]),
+    (spoilt("thirties", -1), ["age is no number or stands for none, so that they are in none of "
+                              "its bins (s000, s001)"]),
+    (spoilt(*[None] * 7), ["age is not known of them, they are in its group 'unknown' alone "
+                           "(s000, s001, s002, s003, s004, …)"]),
+    (["31", 31.0] * (N // 2), []), (AGE.tolist(), [])], ids=str)
+def test_speakers_with_an_unclean_cell_are_named(ages: list[Any], named: list[str]) -> None:
+    columns = searched_columns(*reversed(tables(AGE >= 64, age=ages, sex=["f", "m"] * (N // 2))))
+    assert [f"{item.why} ({', '.join(item.names)}{', …' * (item.n > 5)})"
+            for item in columns.left_out if item.what == "speaker"] == named
+
+
 def test_pooled_labels_are_a_cohort_too() -> None:
     rare = np.arange(N) % 3 == 0
     accent = np.where(rare, [f"free text {i}" for i in range(N)], "Scottish")
@@ -120,6 +133,18 @@ def test_outcomes_are_searched_only_where_they_are_allowed(
     assert names_of(findings, "column") == {name}
     assert set(findings.columns) == {"age"}
     assert set(found(rows, utterances, allowed=[name]).columns) == {"age", name}
+
+
+@pytest.mark.parametrize("words", [4, 8, 12])
+@pytest.mark.parametrize("of", ["utterances", "speakers"])
+def test_outcomes_of_short_texts_are_set_aside_under_any_name(words: int, of: str) -> None:
+    rows, utterances = tables(AGE >= 64, age=AGE)
+    rows["weight"], rows["amount"] = float(words), np.minimum(rows["amount"], words)
+    errors = rows["amount"] if of == "utterances" else (
+        rows.groupby("speaker_id")["amount"].transform("sum"))
+    most = 1 if of == "utterances" else errors.median()
+    utterances["difficulty"] = np.where(errors > most, "hard", "easy")
+    assert names_of(found(rows, utterances), "column") == {"difficulty"}
 
 
 def test_a_label_written_in_two_ways_is_one_cohort() -> None:

@@ -267,11 +267,17 @@ def test_what_was_run_is_counted(fake_run: FakeRun) -> None:
     assert plain(summary.what_was_run(fake_run.record(), fake_run.headline())) == (
         "2 pipelines were run on 18 utterances of 9 speakers from the corpus accents, under 2 "
         "conditions.")
-    assert plain(summary.what_was_left_out([])) == "Nothing failed, and nothing was left out."
-    assert plain(summary.what_was_left_out([
-        LeftOut("row", "m.jsonl", "no id", 2), LeftOut("row", "m.jsonl", "not JSON"),
-        LeftOut("hypothesis", "h.jsonl", "no such utterance", 1200)])) == (
-            "Left out of some part: 3 rows and 1,200 hypotheses; what, where and why.")
+    assert plain(summary.what_was_left_out([], [])) == "Nothing failed, and nothing was left out."
+    missing = [LeftOut("row", "m.jsonl", "no id", 2), LeftOut("row", "m.jsonl", "not JSON"),
+               LeftOut("hypothesis", "h.jsonl", "no such utterance", 1200)]
+    assert plain(summary.what_was_left_out(missing, [])) == (
+        "Missing from every number: 3 rows and 1,200 hypotheses; what, where and why.")
+    others = [LeftOut("column", "discovery", "one label only", 2)]
+    assert plain(summary.what_was_left_out(missing, others)) == (
+        "Missing from every number: 3 rows and 1,200 hypotheses. Left out of some part: 2 columns; "
+        "what, where and why.")
+    assert "alarm" in summary.what_was_left_out(missing, others)
+    assert "alarm" not in summary.what_was_left_out([], others)
 
 
 def test_a_title_within_a_sentence() -> None:

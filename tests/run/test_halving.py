@@ -77,6 +77,7 @@ def _no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
         return rows(shard.utterances, str(error))
 
     monkeypatch.setattr(halving, "failed", failed)
+    monkeypatch.setattr(halving, "begun", lambda shard, run: (Made(), [shard.utterances]))
     monkeypatch.setattr(halving, "replace", lambda shard, utterances: SimpleNamespace(
         **vars(shard) | {"utterances": utterances}))
 
