@@ -142,8 +142,8 @@ def check_costs(costs: str) -> None:
 def _levenshtein(ref: list[int] | str, hyp: list[int] | str) -> list[tuple[str, int]]:
     from rapidfuzz.distance import Levenshtein
 
-    return [(OPERATIONS[tag], max(ref_end - ref_start, hyp_end - hyp_start)) for
-            tag, ref_start, ref_end, hyp_start, hyp_end in Levenshtein.opcodes(ref, hyp).as_list()]
+    return [(OPERATIONS[run.tag], max(run.src_end - run.src_start, run.dest_end - run.dest_start))
+            for run in Levenshtein.opcodes(ref, hyp)]
 
 
 def _sclite(ref: list[int], hyp: list[int]) -> str:
