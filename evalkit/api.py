@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def _silent(_line: str) -> None:
     """Discards the lines about progress."""
 
 
+@in_one_line
 def read_run(run: AnyPath) -> RunFolder:
     """The run folder ``run``: its tables as data frames (``scores()``, ``utterances()``,
     ``outputs()``, ``trials()``, ``embeddings()``) and its documents (``record()``,
@@ -58,6 +60,7 @@ def _check_run(run: AnyPath) -> None:
         RunFolder(Path(run)).record()
 
 
+@in_one_line
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
         scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
         say: Say = _silent) -> RunFolder:
@@ -80,6 +83,7 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
                          overwrite=overwrite)
 
 
+@in_one_line
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
           form: str | None = None, id_key: str | None = None, text_key: str | None = None,
@@ -109,6 +113,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
                             workers=workers, overwrite=overwrite, say=say)
 
 
+@in_one_line
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
             costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
             say: Say = _silent) -> RunFolder:
@@ -124,6 +129,7 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None
                        say=say)
 
 
+@in_one_line
 def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
            pipeline: str | None = None, condition: str | None = None, seed: int = 0,
            allow_outcomes: Sequence[str] = ()) -> list[GroupReport]:
@@ -140,6 +146,7 @@ def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
                          condition=condition, seed=seed, allowed=allow_outcomes)
 
 
+@in_one_line
 def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
                  condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
                  ) -> list[VerificationReport]:
@@ -162,6 +169,7 @@ def _crossed(by: Sequence[str]) -> list[list[str]]:
     return crossed
 
 
+@in_one_line
 def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = None,
             seed: int = 0) -> list[SystemComparison]:
     """Compares the pipelines of a run that have ``metric``, the most important one that two have
@@ -177,6 +185,7 @@ def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = 
     return pairs
 
 
+@in_one_line
 def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str | None = None,
             pipeline: str | None = None, condition: str | None = None,
             postcodes: AnyPath | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
@@ -202,6 +211,7 @@ def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str | None = N
             settings=Settings(resampling=Resampling(seed=seed)), allowed=allow_outcomes))
 
 
+@in_one_line
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:
     """Runs the experiments of the configuration file ``config`` into the run folder ``out``, and
     returns the folders of their results. ``workers`` and ``say`` as for ``run``."""
@@ -212,6 +222,7 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
     return [path.parent for path in paths]
 
 
+@in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = ()) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page. ``by`` is
@@ -226,6 +237,7 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
                         allowed=allow_outcomes)
 
 
+@in_one_line
 def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
             by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None
             ) -> Comparison:
@@ -249,6 +261,7 @@ def _check_version(version: AnyPath) -> None:
         _check_run(version)
 
 
+@in_one_line
 def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = ()) -> Baseline:
     """Keeps a run's sums of every speaker in the small file ``out``, for ``compare``, without audio
     and text. ``by`` are columns whose groups are kept too."""
@@ -269,6 +282,7 @@ class History(NamedTuple):
     facts: dict[str, Fact]
 
 
+@in_one_line
 def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPath | None = None
             ) -> History:
     """Metrics (every headline metric where none is named) over run folders or baselines, old to

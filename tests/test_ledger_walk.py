@@ -161,7 +161,8 @@ NOTHING_LOST = {
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
-        compare.unmatched:_whole statistics.usual_metric:additive
+        compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
+        statistics.usual_metric:additive
         statistics.usual_metric:usual_metric""",
     "what a metric, a model or a search is made of, as its documentation says": """
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare

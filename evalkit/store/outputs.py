@@ -106,16 +106,28 @@ class OutputStore:
 
     def lost_audio(self, key: str, wanted: Sequence[Path], *, exactly: bool = False
                    ) -> Path | None:
-        """The first of the audio files ``wanted`` that is not what the list under ``key`` says."""
+        """The first of the audio files ``wanted`` that is not what the list under ``key`` says.
+        What is in it is looked at ``exactly``, or where it was written to after the list."""
         listed = self._listed(key) if wanted else {}
+        known = self._list(key).stat().st_mtime_ns if listed else 0
         for path in wanted:
             size, sha256 = listed.get(path.name, (-1, ""))
             try:
-                if path.stat().st_size != size or (exactly and digest(path) != sha256):
+                state = path.stat()
+                touched = exactly or state.st_mtime_ns > known
+                if state.st_size != size or (touched and digest(path) != sha256):
                     return path
             except OSError:
                 return path
         return None
+
+    def check_audio(self, path: Path) -> None:
+        """Raises DamageError where the kept audio ``path`` is not what was written. Where there is
+        no list of it, nobody can say."""
+        key = path.parent.name
+        if self._list(key).exists() and self.lost_audio(key, [path], exactly=True) is not None:
+            raise DamageError(f"{path}: is missing or not as it was written; remove it, and run it "
+                              "again")
 
     def _listed(self, key: str) -> Mapping[str, tuple[int, str]]:
         """Sizes and digests of the audio under ``key``, by name; none where nobody can say."""

@@ -23,7 +23,7 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
-from evalkit.store.outputs import INDEX_TABLE
+from evalkit.store.outputs import INDEX_TABLE, OutputStore
 from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
@@ -74,13 +74,19 @@ class RunFolder:
 
     def record(self) -> RunRecord:
         """``run.json``: configuration, seeds, versions, definitions of the metrics. Raises RunError
-        for a run that is not finished, saying who works on it."""
-        if not (self.path / "run.json").exists() and (self.path / "outputs").is_dir():
+        for a run that is not finished, saying who works on it, and for a record that does not say
+        which tables are the run's."""
+        path, outputs = self.path / "run.json", (self.path / "outputs").is_dir()
+        if not path.exists() and outputs:
             who = holder(self.path)
             raise RunError(f"{self.path}: the run is not finished; " + (
                 f"{who} works on it" if who else
                 "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
-        return RunRecord.read(self.path / "run.json")
+        record = RunRecord.read(path)
+        untold = sorted({SCORES, *WRITTEN} - record.tables.keys())
+        if untold and outputs:
+            raise RunError(f"{path}: has no seal of {untold[0]}; {AGAIN}")
+        return record
 
     def summary(self) -> Summary:
         """``summary.json``: the headline values."""
@@ -204,8 +210,11 @@ class RunFolder:
             "made beside other tables than the run has now; run `evalkit mitigate` again")
 
     def audio(self, relative: str) -> Path:
-        """The path of an audio file of this run. Raises RunError for one outside the folder."""
-        return inside(self.path, relative)
+        """The path of an audio file of this run. Raises RunError for one outside the folder,
+        DamageError for one that is not as it was written."""
+        path = inside(self.path, relative)
+        OutputStore(self.path).check_audio(path)
+        return path
 
     def corpus_audio(self, relative: str) -> Path:
         """The path of a recording of the corpus, whose root ``run.json`` names. Only files that
