@@ -120,6 +120,8 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
     transcripts of the same utterances."""
+    if not (Path(run) / "outputs").is_dir():
+        _check_run(run)
     from evalkit.run.rescore import rescore as score_again
 
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
@@ -159,7 +161,12 @@ def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:
-    return [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+    crossed = [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+    for columns in crossed:
+        if len(set(columns)) < len(columns):
+            raise ConfigError(f"--by {','.join(columns)}: a column is crossed with itself; name "
+                              "each once")
+    return crossed
 
 
 @in_one_line

@@ -113,7 +113,7 @@ def test_a_defect_is_one_line_unless_its_traceback_is_wanted(
     assert result.returncode == 2
     assert said[-1] == ("error: internal error: ValueError: this and that; please report it, with "
                         "EVALKIT_TRACEBACK=1 for the whole of it")
-    assert (len(said) > 2) == wanted == ("Traceback (most recent call last):" in said)
+    assert (len(said) > 1) == wanted == ("Traceback (most recent call last):" in said)
 
 
 def test_doctor_names_every_plugin() -> None:
@@ -213,7 +213,7 @@ def test_one_pipeline_is_not_compared(tmp_path: Path) -> None:
     evalkit(*SCORE, "-y", "h.tsv", "-o", "run", cwd=tmp_path)
     result = evalkit("systems", "run", cwd=tmp_path)
     assert result.returncode == 2 and not result.stdout
-    assert result.stderr.splitlines()[1].startswith("error: run: one pipeline only has wer, two ")
+    assert result.stderr.startswith("error: run: one pipeline only has ")
 
 
 def test_what_no_metric_applies_to_has_no_failures_to_blame(

@@ -88,6 +88,7 @@ PROVED = {
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
 NOTHING_LOST = {
+    "it looks for a name to offer": "core.config:_kind",
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
@@ -150,7 +151,7 @@ NOTHING_LOST = {
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
-        compare.renaming:_check_known core.config:_unique_names core.names:instead
+        compare.renaming:_check_known core.config:_unique_names core.names:instead core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers

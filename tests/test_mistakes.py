@@ -35,6 +35,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = evalkit("score", "-m", "m.jsonl", *words, "-o", name, cwd=folder)
         assert done.returncode == 0, done.stderr
     (folder / "eval.yaml").write_text(EVAL)
+    (folder / "mitigate.yaml").write_text(MITIGATE)
+    (folder / "gates.yaml").write_text("gates: [{metric: wer}]\n")
+    (folder / "none.jsonl").write_text("")
     (folder / "text.txt").write_text("hello\n")
     (folder / "picture.yaml").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
     (folder / "empty.yaml").write_text("")
@@ -153,6 +156,36 @@ OF_WORDS = [
     ("corpus prepare nemo absent.jsonl -o x.jsonl", "absent.jsonl"),
     ("train recognizer absent -o x", "absent"),
     ("train pronunciation absent.jsonl empty", "absent.jsonl"),
+    ("corpus synth h.tsv", "h.tsv is a file: give the folder that it is in"),
+    ("corpus synth v1/run.json", "run.json is a file: give the folder that it is in"),
+    ("train recognizer m.jsonl -o x", "m.jsonl is a file: give the folder"),
+    ("corpus prepare kaldi h.tsv -o x.jsonl", "h.tsv is a file: give the folder"),
+    ((*RUN, "evl.yaml"), "did you mean eval.yaml?"),
+    ((*RUN, "eval.yml"), "did you mean eval.yaml?"),
+    ((*RUN, "v1/rum.json"), "did you mean v1/run.json?"),
+    ((*RUN, "conf.yaml"), "there are empty.yaml, eval.yaml, gates.yaml, mitigate.yaml"),
+    ("compare v1 v2 --gates gate.yaml", "did you mean gates.yaml?"),
+    ("mitigate mitgate.yaml -o x", "did you mean mitigate.yaml?"),
+    ("score -m n.jsonl -y h.tsv -o x", "did you mean m.jsonl?"),
+    ((*SCORE, "-y", "hh.tsv"), "did you mean h.tsv?"),
+    ("groups v2x --by accent", "did you mean v2?"),
+    ((*RUN, "v1/run.json"), "is a document that evalkit wrote, as its key 'schema' says"),
+    ((*RUN, "mitigate.yaml"), "is a configuration of `evalkit mitigate`"),
+    ((*RUN, "gates.yaml"), "is a file for `evalkit compare --gates`"),
+    ("mitigate eval.yaml -o x", "is a configuration of `evalkit run`"),
+    ("compare v1 v2 --gates eval.yaml", "is a configuration of `evalkit run`"),
+    ("compare v1 v2 --gates v1", "v1: is a folder"),
+    ("score h.tsv", "not a run folder; `evalkit run` and `evalkit score` make one"),
+    ("score empty", "empty/run.json: cannot be read"),
+    ("groups v1 --by accent,accent", "a column is crossed with itself"),
+    ("baseline freeze v1 -o v1/run.json", "a part of the run folder v1, which would be lost"),
+    ("compare v1 v2 --json v2/summary.json", "a part of the run folder v2"),
+    ("report v1 -o x --markdown v1/findings.json", "a part of the run folder v1"),
+    ("history v1 v2 --out v1/utterances.parquet", "a part of the run folder v1"),
+    ("corpus validate none.jsonl", "none.jsonl: holds no utterance that can be used"),
+    (("run", "eval.yaml", "-j", "0", "-o", ""), "'-o': is empty; is a variable of the shell not"),
+    (("report", "v1", "-o", ""), "'-o': is empty"), (("groups", "v1", "--by", ""), "is empty"),
+    (("score", "v1", "--metric", ""), "is empty"),
 ]
 
 
@@ -305,6 +338,21 @@ def test_files_are_written_where_the_comparison_fails(desk: Path) -> None:
     assert "incomplete" in (desk / "s.md").read_text()
     assert json.loads((desk / "c.json").read_text())["problems"] == [why]
     assert result.stdout.startswith("::error title=evalkit%3A incomplete::absent/run.json")
+
+
+def test_where_no_speakers_are_known_none_are_counted(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [{"id": f"u{i}", "text": "one two"} for i in range(40)])
+    (tmp_path / "h.tsv").write_text("".join(f"u{i}\tone two\n" for i in range(40)))
+    said = ""
+    for words in (("corpus", "validate", "m.jsonl"), (*SCORE, "-y", "h.tsv"), ("score", "x"),
+                  ("report", "x", "-o", "page"), ("baseline", "freeze", "x", "-o", "b.json")):
+        result = evalkit(*words, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        said += result.stdout + result.stderr
+    said += (tmp_path / "page" / "index.html").read_text()
+    assert "40 utterances of speakers unknown" in said
+    for wrong in (" 0 speakers", "from resampling speakers", "0.00 h of audio", "0.0 x real time"):
+        assert wrong not in said
 
 
 @pytest.mark.parametrize(("missing", "allowed", "code"), [

@@ -26,7 +26,7 @@ def test_a_signal_at_any_moment_is_one_line(desk: Path, command: str, moment: st
 
 
 @pytest.mark.parametrize("command", [
-    "compare v1 v1", "report v1 -o rep", "run eval.yaml -o y -j 1"])
+    "cohorts v1", "report v1 -o rep", "run eval.yaml -o y -j 1"])
 def test_what_is_said_is_true_of_the_command(desk: Path, command: str) -> None:
     """Only what goes on where it was is told to be started again."""
     goes_on = command.startswith("run")

@@ -305,11 +305,12 @@ class FakeRun:
             "hypothesis": heard, "alignment": alignment.to_json(), "seconds": 2.0,
             "input_audio": None, "output_audio": kept if pipeline == "rnnoise" else None,
             "error": None, "processing_seconds": 0.1})
-        counts = dict(zip(WORDS, (alignment.errors, alignment.substitutions, alignment.deletions,
-                                  alignment.insertions, alignment.hits), strict=True))
+        edits = alignment.edits
+        counts = dict(zip(WORDS, (edits.errors, edits.substitutions, edits.deletions,
+                                  edits.insertions, edits.hits), strict=True))
         for metric, amount in counts.items():
-            self.score(where, row["speaker_id"], metric, amount, alignment.reference_length)
-        self.score(where, row["speaker_id"], "pesq_wb", 2.0 + 0.1 * alignment.hits, 1)
+            self.score(where, row["speaker_id"], metric, amount, edits.reference_length)
+        self.score(where, row["speaker_id"], "pesq_wb", 2.0 + 0.1 * edits.hits, 1)
 
     def score(self, where: dict[str, Any], speaker: str, metric: str, amount: float,
               weight: float) -> None:

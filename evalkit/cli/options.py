@@ -20,6 +20,18 @@ EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2
               "result that is incomplete; 130 and 143 stopped by a signal.")
 """What every command's help ends with."""
 
+_OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json"})
+
+
+def not_of_a_run(path: Path | None) -> Path | None:
+    """A file to write. Raises BadParameter for one that a run folder is made of."""
+    if (path is not None and (path.name in _OF_A_RUN or path.suffix == ".parquet")
+            and (path.parent / "run.json").exists()):
+        raise typer.BadParameter(f"{path} is a part of the run folder {path.parent}, which would "
+                                 "be lost; give another name")
+    return path
+
+
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
                                            "time. Default: one a core.")]
@@ -54,7 +66,11 @@ class Command(typer.core.TyperCommand):
             return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words that remain. Raises BadParameter naming the option that was given twice."""
+        """The words that remain. Raises BadParameter naming the option that was given twice, or
+        without a value."""
+        if "" in args:
+            raise typer.BadParameter("is empty; is a variable of the shell not set?", ctx,
+                                     param_hint=f"'{args[max(0, args.index('') - 1)]}'")
         given = self.make_parser(ctx).parse_args(list(args))[2]
         for option in given:
             if (isinstance(option, typer.core.TyperOption) and given.count(option) > 1

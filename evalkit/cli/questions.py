@@ -17,6 +17,7 @@ from evalkit.cli.options import (
     Pipeline,
     Run,
     Seed,
+    not_of_a_run,
     say,
 )
 
@@ -29,7 +30,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
            out: Out,
            by: Annotated[str | None, typer.Option(
                help="Metadata column to group speakers by; one.")] = None,
-           markdown: Annotated[Path | None, typer.Option(
+           markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
     """Write a run as one folder of static HTML.
@@ -66,7 +67,6 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender --metric eer
     """
-    say(f"comparing groups of {run} by {' and '.join(by)}")
     allowed = allow_outcome or ()
     facts = api.read_run(run).record().metrics
     from evalkit.statistics.usual_metric import additive
@@ -112,7 +112,6 @@ def systems(run: Run,
 
         evalkit systems runs/ab
     """
-    say(f"comparing the systems of {run}")
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
     from evalkit.statistics.groups import plain_data

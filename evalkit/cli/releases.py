@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from evalkit import api
-from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, pair, say
+from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             by: Annotated[list[str] | None, typer.Option(
                 help="Show the groups of this column too, or of cohorts.FINDER. Repeatable.")
                 ] = None,
-            junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-            markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
-            json: Annotated[Path | None, typer.Option(help="Write JSON.")] = None,
+            junit: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write JUnit XML.")] = None,
+            markdown: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write Markdown.")] = None,
+            json: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write JSON.")] = None,
             mapping: Annotated[list[str] | None, typer.Option(
             "--map", metavar="BASE=CANDIDATE", help="A pipeline of the base goes by another name "
             "in the candidate. Repeatable; not needed where each has one pipeline.")] = None,
@@ -48,7 +51,6 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
 
         evalkit compare runs/v1 runs/v2 --map small=medium
     """
-    say(f"comparing {base} with {candidate}")
     wanted = _Wanted(junit, markdown, json, github)
     try:
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
@@ -105,7 +107,8 @@ class _Wanted(NamedTuple):
 @baseline.command(cls=Command, epilog=EXIT_CODES)
 def freeze(run: Run,
            out: Annotated[Path, typer.Option(
-               "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
+               "--out", "-o", callback=not_of_a_run,
+               help="File to write, JSON; compressed where it ends in .gz.")],
            by: Annotated[list[str] | None, typer.Option(
                help="Keep the groups of this column too: metadata columns joined by commas are "
                     "crossed, cohorts.FINDER are found ones. Repeatable.")] = None) -> None:
@@ -115,7 +118,6 @@ def freeze(run: Run,
 
         evalkit baseline freeze runs/v1 --out baseline.json.gz
     """
-    say(f"freezing {run}")
     frozen = api.freeze(run, out, by=by or ())
     from evalkit.terminal import line, print_left_out
 
@@ -128,14 +130,14 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
             metric: Annotated[list[str] | None, typer.Option(
                 help="Default: every headline metric. Repeatable.")] = None,
             out: Annotated[Path | None, typer.Option(
-                "--out", "-o", help="Write a page (.html) or its figure (.svg).")] = None) -> None:
+                "--out", "-o", callback=not_of_a_run,
+                help="Write a page (.html) or its figure (.svg).")] = None) -> None:
     """Show metrics over versions, old to new, with intervals over speakers.
 
     Example:
 
         evalkit history runs/v1 runs/v2 --metric wer --out history.html
     """
-    say(f"looking through {len(runs)} versions")
     table, facts = api.history(runs, metrics=metric or (), out=out)
     from evalkit.compare.history import HEAD, cells
     from evalkit.terminal import print_table

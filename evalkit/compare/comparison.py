@@ -17,6 +17,7 @@ from evalkit.compare.renaming import renamed
 from evalkit.compare.scopes import KINDS, Scope
 from evalkit.compare.unmatched import check_common, why_nothing
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.folders import without_folders
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
@@ -111,8 +112,9 @@ def _comparison(pairing: Pairing, candidate: Candidate, level: float,
     outcome = _outcome(problems, results)
     shown = {change.metric for change in changes}
     return Comparison(
-        outcome=outcome, exit_code=EXIT_CODES[outcome], base=base.name, candidate=candidate.name,
-        level=level, problems=problems, notes=completeness.notes(base, candidate),
+        outcome=outcome, exit_code=EXIT_CODES[outcome], base=without_folders(base.name),
+        candidate=without_folders(candidate.name), level=level, problems=problems,
+        notes=completeness.notes(base, candidate),
         left_out=merged([*_not_judged(results, changes), *pairing.left_out,
                          *completeness.in_one_only(base, candidate)]),
         metrics={name: fact for name, fact in base.facts.metrics.items() if name in shown},

@@ -38,17 +38,22 @@ def instead(path: Path) -> str:
     nothing is like it."""
     while path.parent != path and not path.parent.is_dir():
         path = path.parent
+    if path.is_file():
+        return f"; {path} is a file: give the folder that it is in, or another"
+    beside = [] if path.exists() else _files(path.parent)
+    folder = Path() if path.is_absolute() else path.parent
+    if near := nearest(path.name, beside):
+        return f"; did you mean {folder / near}?"
+    alike = [str(folder / name) for name in beside if path.suffix == Path(name).suffix != ""]
+    return f"; there are {listed(alike)}" if alike else ""
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of the first LOOKED_AT in a folder; none where it cannot be read."""
     try:
-        beside = [] if path.exists() else sorted(
-            each.name for each in islice(path.parent.iterdir(), LOOKED_AT))
+        return sorted(each.name for each in islice(folder.iterdir(), LOOKED_AT))
     except OSError:
-        beside = []
-    near = nearest(path.name, beside)
-    if near is not None:
-        return f"; did you mean {path.with_name(near)}?"
-    of_its_kind = [str(path.with_name(name)) for name in beside
-                   if path.suffix and Path(name).suffix == path.suffix]
-    return f"; there are {listed(of_its_kind)}" if of_its_kind else ""
+        return []
 
 
 def listed(names: Iterable[str]) -> str:

@@ -74,7 +74,9 @@ def _basic(text: str) -> str:
     """Casefolded, letters unified, symbols and punctuation made spaces; apostrophes stay inside
     words, and so do marks, because vowel signs of Indic scripts are marks."""
     if text.isascii():
-        return _words(text.replace("`", "'").lower())
+        plain = text.replace("`", "'").lower()
+        only_words = plain.replace(" ", "").isalnum()  # most texts are, and so soon done
+        return _spaced(plain) if only_words else _words(plain)
     folded = canonical(PICTURES.sub(" ", text)).casefold()
     return _words(unified(canonical(folded)))  # folding can bring back other forms
 

@@ -10,6 +10,7 @@ from evalkit.core.alignment import Alignment, Costs, align
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
 from evalkit.core.errors import PluginError
+from evalkit.core.folders import without_folders
 from evalkit.core.plugins import create
 from evalkit.core.protocols import (
     Condition,
@@ -58,7 +59,7 @@ class Pipeline:
         """Name and identity of every part, for ``run.json``."""
         plugins = plugins_of(config)
         systems = {stage: documents.System(
-            name=plugins[stage].name, identity=part.identity,
+            name=plugins[stage].name, identity=without_folders(part.identity),
             delay_ms=1000 * part.delay if stage == "enhanced" else None,
             batch=part.batch if stage in self.hearing else None)
             for stage, part in self.stages.items()}

@@ -12,6 +12,7 @@ from evalkit.core.alignment import Costs
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig, Plugin
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError
+from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition, Metric
@@ -197,7 +198,7 @@ def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Metric, ...
 
 
 def _identity(condition: Condition | None) -> str:
-    return "unchanged" if condition is None else condition.identity
+    return "unchanged" if condition is None else without_folders(condition.identity)
 
 
 def resampler() -> str:

@@ -24,7 +24,11 @@ from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
-from evalkit.run.process_state import restored_after_call, restored_after_shard
+from evalkit.run.process_state import (
+    restored_after_call,
+    restored_after_shard,
+    settings_known,
+)
 from evalkit.run.stages import UtteranceWork, as_error, failure
 from evalkit.run.watch import Watch
 from evalkit.store.outputs import OutputStore, Row
@@ -56,7 +60,8 @@ def make(shard: Shard, run: Path) -> Made:
     groups = list(by_length(shard.utterances, batches))
     watch = Watch([utterance for group in groups for utterance in group])
     before = dict(made.outputs)
-    with threadpool_limits(1):  # how sums are split among threads changes their rounding
+    # How sums are split among threads changes their rounding.
+    with threadpool_limits(1), settings_known():
         for utterances in groups:
             group = [UtteranceWork(u, {stage: rows[u.id] for stage, rows in before.items()})
                      for u in utterances]

@@ -137,7 +137,7 @@ def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool
     """Whether the amounts of a metric's rows are the numbers of errors in ``alignments``."""
     measured = rows[rows["error"].isna()]
     return all(utterance in alignments
-               and Alignment.from_json(alignments[utterance]).errors == amount
+               and Alignment.from_json(alignments[utterance]).edits.errors == amount
                for utterance, amount in zip(measured["utterance_id"], measured["amount"],
                                             strict=True))
 

@@ -192,6 +192,21 @@ def test_what_is_taken_as_measured_is_finite(amount: object, weight: float) -> N
         assert not isinstance(amount, bool) and taken.amount == float(amount)
 
 
+@pytest.mark.parametrize(("made", "kind"), [
+    (Measurement(np.nan), "NotFinite"), (Measurement(1.0, np.inf), "NotFinite"),
+    (Measurement(1.0, -1.0), "WrongWeight"), (Measurement(-1.1e30), "TooLarge"),
+    (Measurement(True), "WrongType"), (Measurement("1"), "WrongType"), ((1.0, 1.0), "WrongType")])
+def test_one_wrong_measurement_among_good_ones_is_seen(made: object, kind: str) -> None:
+    class Several:
+        name = "m"
+        facts = dict.fromkeys("abc", Fact("", True, ""))
+
+    good = {"a": Measurement(1.0), "c": Measurement(-2.5, 4.0)}
+    assert taken_measurements(good, Several) == good
+    with pytest.raises(UtteranceError, match=kind):
+        taken_measurements(good | {"b": made}, Several)
+
+
 @given(st.text(), st.sampled_from([ValueError, KeyError, SystemExit, MemoryError, ways.Own]))
 def test_a_reason_is_one_printable_line(message: str, kind: type[BaseException]) -> None:
     told = str(failure_of(kind(message)))
