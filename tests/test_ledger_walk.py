@@ -56,6 +56,7 @@ PROVED = {
     "cohorts.postcodes:_shares": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:attributes_of": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
+    "cohorts.speakers:_unmeasured": "cohorts/test_columns.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
