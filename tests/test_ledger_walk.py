@@ -163,6 +163,7 @@ NOTHING_LOST = {
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
+        report.groups:determined_by
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric""",
     "what a metric, a model or a search is made of, as its documentation says": """

@@ -130,7 +130,8 @@ def test_a_column_that_determines_the_errors_is_grouped_by_only_where_it_is_allo
     run = FakeRun(tmp_path / "run", tmp_path, ["plain"], ["clean"], speakers=70)
     errors = [row["amount"] for row in run.scores if row["metric"] == "wer"]
     run.utterances = run.utterances.drop(columns=["accent", "gender"]).assign(
-        quality=np.where(np.array(errors) > np.median(errors), "bad", "good"), room=["x", "y"] * 210)
+        quality=np.where(np.array(errors) > np.median(errors), "bad", "good"),
+        room=["x", "y"] * 210)
     run.write()
     asked = partial(ReportedRun, RunFolder(run.folder), tmp_path / "page")
     assert asked().column == "room"
