@@ -294,7 +294,8 @@ def test_hostile_yaml_is_refused_quickly(desk: Path, name: str) -> None:
 
 
 READ_OTHERWISE = [
-    ("? &a x\n: 1\n*a : 2\n", "line 2: the key 'x' was on line 1 already"),
+    ("? &a x\n: 1\n*a : 2\n", "line 3: an alias where a key was expected"),
+    ("&a b: 1\n*a : 2\n", "line 2: an alias where a key was expected"),
     ("'a': 1\n\"a\": 2\n", "line 2: the key 'a' was on line 1 already"),
     ("seed: 1\n\"\\x73eed\": 2\n", "line 2: the key 'seed' was on line 1 already"),
     ("<<: {a: 1}\n<<: {b: 1}\n", "line 2: the key '<<' was on line 1 already"),
