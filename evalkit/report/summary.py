@@ -52,7 +52,13 @@ def best_pipelines(headline: Headline) -> Markup:
     parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
              + listed(where) for names, where in winners.items()]
     lead = "is highest" if fact.higher_is_better else "is lowest"
-    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + "."
+    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + _unlike(headline, metric) + "."
+
+
+def _unlike(headline: Headline, metric: str) -> str:
+    """Where some measurements failed, pipelines were not all measured on the same utterances."""
+    failed = any(row.n_failed for row in headline.of(metric).values())
+    return "; each over the utterances that it has a value of" if failed else ""
 
 
 def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Markup]]:

@@ -311,6 +311,13 @@ def test_the_best_pipeline_is_named_for_each_condition() -> None:
         "with b: 30.00 % under babble.")
 
 
+def test_pipelines_that_failed_elsewhere_are_not_compared_in_silence() -> None:
+    rows = [Value("a", "clean", "wer", 0.1, 3, 1), Value("b", "clean", "wer", 0.2, 3, 1)]
+    assert plain(summary.best_pipelines(headline_of(*rows, wer=RATE))) == (
+        "Word error rate is lowest with a: 10.00 % under clean; each over the utterances that it "
+        "has a value of.")
+
+
 def test_a_tie_is_no_victory() -> None:
     rows = [Value("a", "clean", "wer", 0.1, 4), Value("b", "clean", "wer", 0.100001, 4)]
     assert "is lowest with a and b: 10.00 % under clean." in plain(
