@@ -208,11 +208,12 @@ def test_stopping_stops(going: Any, tmp_path: Path, *, number: int, code: int, j
 
 
 def test_what_ignores_the_first_signal_ends_at_the_second() -> None:
-    program = ("import sys, time; from evalkit.cli import commands as cli\n"
-               "def app(**_):\n    said = 'up'\n    while True:\n        try:\n"
-               "            print(said, flush=True)\n            time.sleep(60)\n"
-               "        except BaseException:\n            said = 'no'\n"
-               "sys.modules['evalkit.cli.stopping'].GRACE = 60\ncli.app = app\ncli.main()")
+    program = ("import time; from evalkit.cli import commands as cli, stopping\n"
+               "def app(**_):\n    said = 'up'\n    with stopping.at_work(''):\n"
+               "        while True:\n            try:\n"
+               "                print(said, flush=True)\n                time.sleep(60)\n"
+               "            except BaseException:\n                said = 'no'\n"
+               "stopping.GRACE = 60\ncli.app = app\ncli.main()")
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "up\n"
