@@ -37,7 +37,8 @@ WRITTEN = {
     "statistics.groups:_counted": "statistics.groups:_utterances_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
-    "statistics.systems:_common": "statistics.systems:compare_systems",
+    "statistics.systems:compare_systems": "statistics.systems:_one_sided",
+    "statistics.systems:_common": "statistics.systems:_one_sided",
     "statistics.verification:_people": "statistics.verification:_left_out",
     "statistics.verification:verification_table": "statistics.verification:_left_out",
     "store.manifest:_without_strangers": "store.manifest:left_out",
@@ -56,6 +57,7 @@ PROVED = {
     "cohorts.postcodes:_shares": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:attributes_of": "cohorts/test_geodemographic.py",
     "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
+    "cohorts.speakers:_unmeasured": "cohorts/test_columns.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
@@ -80,7 +82,7 @@ PROVED = {
     "statistics.grouping:not_usual": "compare/test_comparison.py",
     "statistics.groups:_utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
-    "statistics.systems:compare_systems": "statistics/test_matched_pairs.py",
+    "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
     "statistics.verification:_left_out": "statistics/test_verification.py",
     "store.manifest:left_out": "run/test_runner.py",
     "store.runfolder:stale": "run/test_folders.py",
@@ -162,6 +164,7 @@ NOTHING_LOST = {
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
+        report.groups:determined_by
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric""",
     "what a metric, a model or a search is made of, as its documentation says": """

@@ -182,6 +182,9 @@ OF_WORDS = [
     ("compare v1 v2 --json v2/summary.json", "a part of the run folder v2"),
     ("report v1 -o x --markdown v1/findings.json", "a part of the run folder v1"),
     ("history v1 v2 --out v1/utterances.parquet", "a part of the run folder v1"),
+    ("compare v1 v2 --json v1/scores/x.parquet", "a part of the run folder v1"),
+    ("compare v1 v2 --junit v2/outputs/begun.json", "a part of the run folder v2"),
+    ("compare v1 v2 --markdown v2/.lock", "a part of the run folder v2"),
     ("corpus validate none.jsonl", "none.jsonl: holds no utterance that can be used"),
     (("run", "eval.yaml", "-j", "0", "-o", ""), "'-o': is empty; is a variable of the shell not"),
     (("report", "v1", "-o", ""), "'-o': is empty"), (("groups", "v1", "--by", ""), "is empty"),
@@ -291,6 +294,52 @@ HOSTILE = {
 def test_hostile_yaml_is_refused_quickly(desk: Path, name: str) -> None:
     (desk / "wrong.yaml").write_text(HOSTILE[name])
     assert "wrong.yaml: " in one_line(evalkit(*RUN, "wrong.yaml", cwd=desk), name)
+
+
+READ_OTHERWISE = [
+    ("? &a x\n: 1\n*a : 2\n", "line 3: an alias where a key was expected"),
+    ("&a b: 1\n*a : 2\n", "line 2: an alias where a key was expected"),
+    ("'a': 1\n\"a\": 2\n", "line 2: the key 'a' was on line 1 already"),
+    ("seed: 1\n\"\\x73eed\": 2\n", "line 2: the key 'seed' was on line 1 already"),
+    ("<<: {a: 1}\n<<: {b: 1}\n", "line 2: the key '<<' was on line 1 already"),
+    ("<<: [1]\n", "`<<:` takes *NAME of a part with keys"),
+    ("&a a: 1\n<<: *a\n", "`<<:` takes *NAME of a part with keys"),
+    ("? [a, b]\n: 1\n", "a list or a bracket where a key was expected"),
+    ("? {a: b}\n: 1\n", "a list or a bracket where a key was expected"),
+    ("~: 1\n", "the key ~ is read as nothing"), ("1.5: 1\n", "the key 1.5 is read as a number"),
+    (".nan: 1\n", "the key .nan is read as a number"),
+    ("0x1f: 1\n", "the key 0x1f is read as a number"),
+    ("2024-01-01: 1\n", "no key '2024-01-01' here"),
+    ("a: !!binary aGVsbG8=\n", "a tag that begins with !"),
+    ("a: !!timestamp 2024-01-01\n", "a tag that begins with !"),
+    ("a: !!set {a, b}\n", "a tag that begins with !"),
+    ("a: !!python/name:os.system\n", "a tag that begins with !"),
+    ("a: !!python/object/new:os.system [ls]\n", "a tag that begins with !"),
+    ("!!python/tuple a: 1\n", "a tag that begins with !"),
+    (f"a: 0x{'f' * 4000}\n", "a number of more than 18 digits"),
+    (f"a: 0b{'1' * 4000}\n", "a number of more than 18 digits"),
+    (f"a: -{'9_' * 4000}9\n", "a number of more than 18 digits"),
+    (f"a: {'1:' * 4000}1\n", "read to base 60"),
+    ('"a\\0": 1\n', "a NUL or half a character"), ('"\\ud800": 1\n', "a NUL or half a character"),
+    (EVAL + "time_limit: .nan\n", "time_limit: must be a finite number, not nan"),
+    (EVAL + "time_limit: 1.0e+999\n", "time_limit: must be a finite number, not inf"),
+    (EVAL + "trials: {most: .inf}\n", "trials.most: must be a finite number, not inf"),
+]
+
+
+@pytest.mark.parametrize(("text", "remedy"), READ_OTHERWISE, ids=lambda value: value[:40])
+def test_yaml_is_read_as_it_looks_or_not_at_all(desk: Path, text: str, remedy: str) -> None:
+    (desk / "wrong.yaml").write_text(text)
+    said = one_line(evalkit(*RUN, "wrong.yaml", cwd=desk), text)
+    assert said.startswith("error: wrong.yaml: ") and remedy in said and len(said) < 400
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "1.0e+999", "-1", "-.inf"])
+@pytest.mark.parametrize("kind", ["relative", "absolute"])
+def test_no_gate_has_a_tolerance_that_nothing_exceeds(desk: Path, kind: str, value: str) -> None:
+    (desk / "other.yaml").write_text(f"gates: [{{metric: wer, tolerance: {{{kind}: {value}}}}}]")
+    said = one_line(evalkit("compare", "v1", "v2", "--gates", "other.yaml", cwd=desk), value)
+    assert f"gates.0.tolerance.{kind}: must be " in said
 
 
 @pytest.mark.parametrize(("text", "remedy"), [

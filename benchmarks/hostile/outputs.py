@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u2029\u202a-\u202e\u2060-\u206f"
                     "\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+FORMULA = re.compile("(^|[;\t\n])\\s*[=+@\uff1d\uff0b\uff0d\uff20-]")
 NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?")
 ACTIVE = {"script", "iframe", "object", "embed", "form", "link", "base", "img", "a", "svg", "b"}
 
@@ -48,9 +49,7 @@ def in_csv(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file):
             for cell in row:
-                formula = cell.lstrip()[:1] in set("=+-@\uff1d\uff0b\uff0d\uff20") - {""}
-                if (cell.lstrip() and formula and not NUMBER.fullmatch(cell)) or (
-                        HIDDEN.search(cell)):
+                if (FORMULA.search(cell) and not NUMBER.fullmatch(cell)) or HIDDEN.search(cell):
                     yield f"{path.name}: {cell[:60]!r}"
 
 

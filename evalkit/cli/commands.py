@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs
 from evalkit.cli.doctor import doctor
+from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
@@ -20,16 +21,13 @@ from evalkit.core.plugins import is_extra, missing_package
 TRACEBACK = "EVALKIT_TRACEBACK"
 """Environment variable with which a defect shows its traceback."""
 
-MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
-"""What the parser raises of words that make no command."""
-
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command, kind in ((runs.run, GoesOn), (runs.score, GoesOn), (questions.report, Command),
                       (questions.groups, Command), (questions.systems, Command),
                       (questions.cohorts, Command), (learning.mitigate, GoesOn),
-                      (releases.compare, Command), (releases.history, Command),
+                      (releases.compare, releases.Compare), (releases.history, Command),
                       (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
@@ -81,29 +79,14 @@ def _known(error: Exception) -> str | None:
     return trouble(error) if isinstance(error, OSError) else None
 
 
-def _misuse(error: Any) -> NoReturn:
+def _misuse(error: Exception) -> NoReturn:
     """Says what is wrong with the words of the command line, or shows the commands that there are
     where none was given."""
-    message = error.format_message()
+    message = said(error)
     if message.startswith("Usage:"):
         say(message)
         raise SystemExit(INCOMPLETE) from None
-    if error.__cause__ is not None:
-        message = message.removesuffix(error.message) + _plain(error)
-    command = error.ctx.command_path if error.ctx else "evalkit"
-    message = message.rstrip(".").replace("(Possible options: ", "(did you mean ")
-    _stop(f"{command}: {message} (`{command} --help` says more)")
-
-
-def _plain(error: Any) -> str:
-    """What is wrong with the value of an option."""
-    from pydantic import ValidationError
-
-    from evalkit.core.mistakes import explained
-
-    cause = error.__cause__
-    return (explained(cause, None, None) if isinstance(cause, ValidationError) else
-            str(error.message))
+    _stop(message)
 
 
 def _stop(message: str) -> NoReturn:

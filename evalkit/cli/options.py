@@ -12,6 +12,8 @@ import typer.core
 
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
+from evalkit.store.documents.begun import BEGUN
+from evalkit.store.lock import HOLDER, LOCK
 
 INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
@@ -20,16 +22,27 @@ EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2
               "result that is incomplete; 130 and 143 stopped by a signal.")
 """What every command's help ends with."""
 
-_OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json"})
+_OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json", LOCK, HOLDER})
+_IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio"})
 
 
 def not_of_a_run(path: Path | None) -> Path | None:
     """A file to write. Raises BadParameter for one that a run folder is made of."""
-    if (path is not None and (path.name in _OF_A_RUN or path.suffix == ".parquet")
-            and (path.parent / "run.json").exists()):
-        raise typer.BadParameter(f"{path} is a part of the run folder {path.parent}, which would "
-                                 "be lost; give another name")
+    if path is not None and (run := _run_of(path.resolve())):
+        raise typer.BadParameter(f"{path} is a part of the run folder {run}, which would be lost; "
+                                 "give another name")
     return path
+
+
+def _run_of(path: Path) -> str | None:
+    """The name of the run folder that ``path`` is a part of."""
+    for folder in path.parents:
+        if (folder / "run.json").exists() or (folder / BEGUN).exists():
+            first = path.relative_to(folder).parts[0]
+            whole = path.parent == folder and (first in _OF_A_RUN or path.suffix == ".parquet")
+            if whole or first in _IN_A_RUN:
+                return folder.name
+    return None
 
 
 Workers = Annotated[int | None, typer.Option(

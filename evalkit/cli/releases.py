@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from evalkit import api
+from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
 
@@ -56,7 +58,7 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
                                  mapping=dict(pair("--map", text) for text in mapping or ()))
     except Exception as error:
-        wanted.write_failure(base, candidate, error)
+        wanted.write_failure(base, candidate, one_line(error))
         raise
     from evalkit.terminal import print_comparison
 
@@ -64,6 +66,41 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
     print_comparison(comparison)
     wanted.annotate(comparison)
     raise typer.Exit(comparison.exit_code)
+
+
+class Compare(Command):
+    """Writes the files that are asked for also where the words make no comparison: a variable of
+    the shell that is not set, for instance."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words that remain. Raises what they are refused with."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except MISUSE as error:
+            given = self._understood(ctx, args)
+            files = (given.get(name) for name in ("junit", "markdown", "json"))
+            wanted = _Wanted(*map(_file, files), bool(given.get("github")))
+            with suppress(OSError):
+                wanted.write_failure(given.get("base") or "", given.get("candidate") or "",
+                                     said(error))
+            raise
+
+    def _understood(self, ctx: Any, args: list[str]) -> dict[str, Any]:
+        """The options and arguments among ``args``, whatever else is wrong."""
+        parser = self.make_parser(ctx)
+        parser.ignore_unknown_options, ctx.resilient_parsing = True, True
+        try:
+            return dict(parser.parse_args(list(args))[0])
+        finally:
+            ctx.resilient_parsing = False
+
+
+def _file(name: str | None) -> Path | None:
+    """Where a file is written; nowhere where the name is empty or that of a part of a run."""
+    try:
+        return not_of_a_run(Path(name) if name else None)
+    except typer.BadParameter:
+        return None
 
 
 class _Wanted(NamedTuple):
@@ -93,13 +130,13 @@ class _Wanted(NamedTuple):
 
             print(*formats.github(comparison), sep="\n")
 
-    def write_failure(self, base: Path, candidate: Path, error: Exception) -> None:
+    def write_failure(self, base: Path | str, candidate: Path | str, why: str) -> None:
         """The same of a comparison that could not be made, so that what reads the files next does
         not fail for want of them."""
         if any(self):
             from evalkit.store.documents.comparison import Comparison
 
-            failed = Comparison.failed(str(base), str(candidate), one_line(error))
+            failed = Comparison.failed(str(base), str(candidate), why)
             self.write(failed)
             self.annotate(failed)
 

@@ -108,8 +108,8 @@ def _all_alike(sides: Halves, subject: Subject, finders: Sequence[str]) -> Itera
 
 def _speakers_by_label(half: Speakers, column: str) -> pd.Series:
     measured = half.by_utterance.n > 0
-    speaker = pd.Series(half.by_utterance.speaker[measured])
-    return speaker.groupby(half.utterance_labels[column].to_numpy(object)[measured]).nunique()
+    speaker = pd.Series(half.by_utterance.speaker).where(measured)
+    return speaker.groupby(half.utterance_labels[column].to_numpy(object)).nunique()
 
 
 def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subject: Subject,

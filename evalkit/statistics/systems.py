@@ -12,6 +12,7 @@ from evalkit.core.alignment import Alignment, align
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.matched_pairs import (
     MatchedPairs,
     PairedTest,
@@ -21,6 +22,8 @@ from evalkit.statistics.matched_pairs import (
     wilcoxon,
 )
 from evalkit.statistics.sums import speaker_sums
+
+NOT_COMPARED = "no utterance was measured with both systems: nothing to compare"
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,30 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     they are aligned anew with sclite's costs."""
     common, dropped = _common(a, b)
     both = pd.concat([a.assign(system="0"), b.assign(system="1")])
-    both = both[both["utterance_id"].isin(common)]
-    sums = speaker_sums(both, system="system")
+    metric, lost = ", ".join(_names(both, "metric")), _one_sided(both, names, dropped)
+    if common.empty:
+        return _uncompared(names, metric, lost)
+    sums = speaker_sums(both[both["utterance_id"].isin(common)], system="system")
     wanted = [Contrast((0, 0)), Contrast((0, 1)), Contrast((0, 0), (0, 1))]
     rate_a, rate_b, difference = intervals(sums, wanted, resampling)
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
-    lost = [LeftOut("utterance", _place(both, names), "no score of one of the two", len(dropped),
-                    tuple(dropped[:NAMED]))] if len(dropped) else []
-    metric = ", ".join(_names(both, "metric"))
     return SystemComparison(*names, metric, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
                             sentences, pairs, warnings, lost)
+
+
+def _uncompared(names: tuple[str, str], metric: str, lost: list[LeftOut]) -> SystemComparison:
+    """Of two systems that were measured on no utterance in common."""
+    return SystemComparison(*names, metric, 0, NOTHING, NOTHING, NOTHING,
+                            PairedTest(0, 0, 0, np.nan), None, None, [NOT_COMPARED], lost)
+
+
+def _one_sided(both: pd.DataFrame, names: tuple[str, str], dropped: pd.Index) -> list[LeftOut]:
+    """The utterances that are ``dropped`` since one of the two has no score."""
+    return [LeftOut("utterance", _place(both, names), "no score of one of the two", len(dropped),
+                    tuple(dropped[:NAMED]))] if len(dropped) else []
 
 
 def _place(scores: pd.DataFrame, names: tuple[str, str]) -> str:

@@ -83,9 +83,9 @@ class OutputStore:
     def read(self, stage: str, key: str) -> list[Row] | None:
         """The rows under ``key``; None where there are none, or not those that were written."""
         path = self.path(stage, key)
-        if not is_whole(path):
+        if not is_whole(path) or pq.read_schema(path).names != SCHEMAS[stage].names:
             return None
-        return pq.read_table(path, schema=SCHEMAS[stage]).to_pylist()
+        return pq.read_table(path).to_pylist()
 
     def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
         """Writes the rows under a temporary name and renames the file; ``note`` as for

@@ -172,3 +172,18 @@ def test_corner_cases_end_in_findings(n: int, kind: str) -> None:
     elif kind == "empty references":
         rows["weight"] = 0.0
     assert not confirmed(found(rows, utterances))
+
+
+def test_utterances_and_labels_without_a_value_are_named() -> None:
+    """Four utterances of four speakers, and all of the ten who speak Mandarin."""
+    accent = np.where(np.arange(N) % 3 == 0, "north", "south").astype(object)
+    accent[:10] = "mandarin"
+    rows, utterances = tables(accent == "north", accent=accent)
+    lost = (SPEAKER < 10) | np.isin(np.arange(len(SPEAKER)), [60, 70, 80, 90])
+    rows.loc[lost, ["amount", "weight"]] = np.nan
+    rows.loc[lost, "error"] = "NoWords: Han"
+    findings = found(rows, utterances)
+    assert {"u60", "u70", "u80", "u90"} <= names_of(findings, "utterance")
+    assert [item.n for item in findings.left_out if item.what == "utterance"] == [4]
+    assert [item.n for item in findings.left_out if item.what == "speaker"] == [10]
+    assert names_of(findings, "label") == {"mandarin"}

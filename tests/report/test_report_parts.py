@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -122,6 +124,21 @@ def test_the_column_to_group_by() -> None:
     assert choose_column(frame[["utterance_id", "text", "room"]], None) is None
     with pytest.raises(ConfigError, match=r"--by text.*room, gender, accent"):
         choose_column(frame, "text")
+
+
+def test_a_column_that_determines_the_errors_is_grouped_by_only_where_it_is_allowed(
+        tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "run", tmp_path, ["plain"], ["clean"], speakers=70)
+    errors = [row["amount"] for row in run.scores if row["metric"] == "wer"]
+    run.utterances = run.utterances.drop(columns=["accent", "gender"]).assign(
+        quality=np.where(np.array(errors) > np.median(errors), "bad", "good"),
+        room=["x", "y"] * 210)
+    run.write()
+    asked = partial(ReportedRun, RunFolder(run.folder), tmp_path / "page")
+    assert asked().column == "room"
+    assert asked(by="quality", allowed=["quality"]).column == "quality"
+    with pytest.raises(ConfigError, match=r"it determines wer.*--allow-outcome quality"):
+        _ = asked(by="quality").column
 
 
 def test_a_missing_label_is_the_group_unknown() -> None:

@@ -177,3 +177,11 @@ def test_a_real_death(tiny_corpus: Path, tmp_path: Path) -> None:
                tmp_path / "run", runner.Work(1))
     errors = rescore(tmp_path / "run", metrics=["cer"]).scores().query("metric == 'cer'")["error"]
     assert errors.dropna().tolist() == [DIED.replace("SIGSEGV", "exit code 11")]
+
+
+def test_a_table_of_another_stage_is_not_what_ended(tiny_corpus: Path, tmp_path: Path) -> None:
+    frail("recognizer", tiny_corpus, tmp_path / "run")
+    for ended in tmp_path.glob("run/outputs/ended/*"):
+        ended.write_bytes((tmp_path / "run/outputs/enhanced" / ended.name).read_bytes())
+    with pytest.raises(RunError, match="what late made is not kept as this needs it"):
+        rescore(tmp_path / "run", metrics=["cer"])
