@@ -179,6 +179,17 @@ def test_a_file_that_misses_every_utterance_is_refused(tmp_path: Path, make, hin
     assert str(caught.value).endswith(hint)
 
 
+def test_a_manifest_whose_ids_are_paths_is_met_by_the_users_own_key(tmp_path: Path) -> None:
+    manifest = corpus(tmp_path, {f"clips/{name}.mp3": text for name, text in LATIN.items()})
+    path = tmp_path / "heard.csv"
+    path.write_text("filename,pred\n" + "".join(
+        f"clips/{name}.mp3,{text}\n" for name, text in LATIN.items()))
+    with pytest.raises(ManifestError, match=r"3 of 3 would match without .* unless --id-key names"):
+        evalkit.score(manifest, {"v": path}, tmp_path / "run")
+    run = evalkit.score(manifest, {"v": path}, tmp_path / "run", id_key="filename")
+    assert values(run)["wer"] == 0
+
+
 def test_strangers_and_repetitions_are_in_the_ledger(tmp_path: Path) -> None:
     path = heard(tmp_path, LATIN | {"u9": "what"})
     path.write_text(path.read_text() + "u1 turn on\n")
