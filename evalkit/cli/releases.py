@@ -78,8 +78,9 @@ class Compare(Command):
             return super().parse_args(ctx, list(args))
         except MISUSE as error:
             given = self._understood(ctx, args)
-            files = (given.get(name) for name in ("junit", "markdown", "json"))
-            wanted = _Wanted(*map(_file, files), bool(given.get("github")))
+            junit, markdown, json = (_file(given.get(name))
+                                     for name in ("junit", "markdown", "json"))
+            wanted = _Wanted(junit, markdown, json, bool(given.get("github")))
             with suppress(OSError):
                 wanted.write_failure(given.get("base") or "", given.get("candidate") or "",
                                      said(error))
