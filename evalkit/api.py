@@ -244,7 +244,7 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
     the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
     columns whose groups are compared too; ``mapping`` says by which name in the candidate a
-    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for ``by`` and gates.
+    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too.
     ``outcome`` is "pass", "regression" or "incomplete"."""
     _check_run(candidate)
     _check_version(base)
@@ -267,15 +267,13 @@ def _check_version(version: AnyPath) -> None:
 def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = (),
            allow_outcomes: Sequence[str] = ()) -> Baseline:
     """Keeps a run's sums of every speaker in the small file ``out``, for ``compare``, without audio
-    and text. ``by`` are columns whose groups are kept too, ``allow_outcomes`` as for
-    ``groups``."""
+    and text. ``by`` are columns to keep the groups of too; ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)
-    from evalkit.compare.baseline import freeze as freeze_run
-    from evalkit.compare.baseline import write_baseline
+    from evalkit.compare import baseline
 
-    baseline = freeze_run(folder, more=by, allowed=allow_outcomes)
-    write_baseline(baseline, Path(out))
-    return baseline
+    frozen = baseline.freeze(folder, more=by, allowed=allow_outcomes)
+    baseline.write_baseline(frozen, Path(out))
+    return frozen
 
 
 class History(NamedTuple):

@@ -40,7 +40,8 @@ def refuse_determining(determined: Mapping[str, str], allowed: Collection[str], 
 
 def determined_by_blocks(judged: Iterable[str], columns: Sequence[str], blocks: Sequence[Block],
                          scores: pd.DataFrame, *, facts: Mapping[str, Fact]) -> dict[str, str]:
-    """The ``judged`` of the ``columns`` whose groups in ``blocks`` determine a metric, and which."""
+    """The ``judged`` of the ``columns`` whose groups in ``blocks`` determine a metric, and
+    which."""
     labels = {column: {utterance: block.labels[columns.index(column)][0]
                        for block in blocks for utterance in block.utterances}
               for column in judged if not column.startswith(COHORTS)}

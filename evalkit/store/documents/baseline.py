@@ -100,7 +100,7 @@ class Baseline(Document):
     name: str
     facts: Facts
     columns: list[str]
-    outcomes: dict[str, str] = {}
+    outcomes: dict[str, str]
     left_out: list[LeftOut]
     blocks: list[Block]
     scores: list[Cell]
