@@ -265,6 +265,7 @@ def test_cohorts_finds_what_was_planted_and_nothing_else(scored: Path) -> None:
     gap = tree["verdicts"][0]["gap"]
     assert gap["value"] == pytest.approx(0.25, abs=0.05)
     shown = evalkit("cohorts", scored, "--pipeline", "uneven")
+    assert "pipeline: uneven, " in shown.stderr and "--condition name others" in shown.stderr
     assert shown.returncode == 0 and "confirmed" in shown.stdout, shown.stderr
     assert (scored / "findings.json").exists() and (scored / "cohorts.parquet").exists()
 

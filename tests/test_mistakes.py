@@ -412,7 +412,7 @@ def test_a_run_of_which_too_much_failed_is_incomplete(
         "".join(f"u{i}\tturn on the light\n" for i in range(missing, 32)) + "zz\tno\n")
     result = evalkit(*SCORE[:-1], "few", "-y", "few.tsv", "--max-failed", allowed, cwd=desk)
     assert result.returncode == code, result.stderr
-    said = f"{missing} of 32 failed: few given cer, hallucination, mer, wer: NoHypothesis: "
+    said = f"{missing} of 32 failed: few given cer, mer, wer: NoHypothesis: "
     assert said in result.stdout
     assert "(u0, " in result.stdout
     if code:

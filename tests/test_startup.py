@@ -28,3 +28,9 @@ def test_nothing_slow_is_imported_to_refuse_or_to_look_around(
                             capture_output=True, text=True, env=alone)
     assert result.returncode == (0 if words == ["doctor"] else 2), result.stderr
     assert result.stderr.splitlines()[-1] == "slow: []"
+
+
+def test_python_m_evalkit_is_the_command() -> None:
+    said = subprocess.run([sys.executable, "-m", "evalkit", "--version"], check=False,
+                          capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0 and said.stdout.startswith("evalkit ") and not said.stderr

@@ -146,6 +146,8 @@ def cohorts(run: Run,
                            condition=condition, postcodes=postcodes, seed=seed,
                            allow_outcomes=allow_outcome or ())
     _say_metric(metric, findings.metric)
+    say(f"pipeline: {findings.pipeline}, {findings.condition or 'all conditions together'}; "
+        "--pipeline and --condition name others")
     from evalkit.terminal import print_cohorts, print_json
 
     if as_json:

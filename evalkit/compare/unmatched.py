@@ -16,8 +16,8 @@ from evalkit.store.documents.baseline import Baseline, Key
 
 
 def check_common(base: Baseline, candidate: Candidate) -> None:
-    """Raises ConfigError where no pipeline, no condition or no metric is in both, naming those of
-    each and what to do."""
+    """Raises ConfigError where no pipeline, condition, metric or utterance is in both, naming those
+    of each and what to do."""
     facts = base.facts.metrics | candidate.facts.metrics
     for (what, _), old, new in parts(base, candidate):
         if old and new and not old & new and what in _REMEDIES:
@@ -29,7 +29,8 @@ def check_common(base: Baseline, candidate: Candidate) -> None:
 _REMEDIES: Mapping[str, Callable[[set[str], set[str]], str]] = {
     "pipeline": lambda old, new: f"say which is which: {mapping(old, new)}",
     "condition": lambda old, new: "run both under one condition",
-    "metric": lambda old, new: f"score one anew: evalkit score RUN --metric {min(old)}"}
+    "metric": lambda old, new: f"score one anew: evalkit score RUN --metric {min(old)}",
+    "utterance": lambda old, new: "compare two versions on one corpus, under the same ids"}
 """By what two versions have none of in common."""
 
 

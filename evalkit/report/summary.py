@@ -52,7 +52,13 @@ def best_pipelines(headline: Headline) -> Markup:
     parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
              + listed(where) for names, where in winners.items()]
     lead = "is highest" if fact.higher_is_better else "is lowest"
-    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + "."
+    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + _unlike(headline, metric) + "."
+
+
+def _unlike(headline: Headline, metric: str) -> str:
+    """Where some measurements failed, pipelines were not all measured on the same utterances."""
+    failed = any(row.n_failed for row in headline.of(metric).values())
+    return "; each over the utterances that it has a value of" if failed else ""
 
 
 def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Markup]]:
@@ -86,8 +92,10 @@ def worst_group(groups: Groups) -> Markup:
     worst, best = max(cases, key=lambda pair: abs(pair[0].value - pair[1].value))
     where = ("" if len(ends) == 1 else
              f" in {len(cases)} of {len(ends)} combinations of pipeline and condition")
-    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{where}; the gap is widest with {{}}",
-               groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
+    among = "" if all(row.large_enough for row in groups.rows) else (
+        " of the groups that can be compared")
+    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{among}{where}; the gap is widest "
+               "with {}", groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
                    worst.condition) + say(": <b>{}</b> ({}) against {} for {} ({}), which {}.",
                with_unit(worst.value, groups.fact), _of_whom(worst),
                with_unit(best.value, groups.fact), best.group,

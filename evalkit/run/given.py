@@ -110,8 +110,9 @@ def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[s
                                len(strangers), tuple(strangers[:NAMED]))]
 
 
+_STEM = "without folder and suffix"
 _LIKENESSES: Mapping[str, Callable[[str], str]] = {
-    "without folder and suffix": lambda name: PurePosixPath(name).stem,
+    _STEM: lambda name: PurePosixPath(name).stem,
     "without the spaces around them": str.strip,
     "in one case": str.casefold,
     "without what is before the first - or _":
@@ -119,6 +120,8 @@ _LIKENESSES: Mapping[str, Callable[[str], str]] = {
     "without what is after the last - or _":
         lambda name: name.replace("_", "-").rpartition("-")[0],
 }
+
+_AS_IT_IS = ", which a column of paths loses unless --id-key names it"
 
 
 def _hint(strangers: Sequence[str], known: Iterable[str]) -> str:
@@ -128,5 +131,6 @@ def _hint(strangers: Sequence[str], known: Iterable[str]) -> str:
         ours = {*known, *map(alike, known)}
         if theirs & ours:
             n = sum(alike(name) in ours for name in strangers)
-            return f"; {n} of {len(strangers)} would match {how}"
+            return f"; {n:,} of {len(strangers):,} would match {how}" + (
+                _AS_IT_IS if how == _STEM and theirs == {*strangers} else "")
     return ""

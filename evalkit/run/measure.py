@@ -53,9 +53,9 @@ def _measured(metric: Metric, utterance: Utterance, parts: Mapping[str, Any]
 
 
 def failed_scores(metric: Metric, utterance: Utterance, error: str) -> list[Row]:
-    """The error under every name that the metric measures."""
+    """The error under every name that the metric always measures."""
     return [_failed(utterance, name, error) for name, fact in metric.facts.items()
-            if not fact.derived]
+            if not fact.derived and not fact.sometimes]
 
 
 def _failed(utterance: Utterance, name: str, error: str) -> Row:

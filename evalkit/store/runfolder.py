@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,9 @@ class RunFolder:
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.store.scores.SCHEMA)."""
         written = self._written.get(SCORES)
-        if written is not None and written != seal_of_scores(self.path):
+        with _run_again():
+            found = written and seal_of_scores(self.path)
+        if found != written:
             raise RunError(f"{self.path / SCORES}: not the tables that the run wrote: one is "
                            f"missing, or one is too many; {AGAIN}")
         return read_scores(self.path)
@@ -234,7 +237,9 @@ class RunFolder:
         path, written = self.path / name, self._written.get(name)
         if name != SUMMARY:
             check(path)
-        if written is not None and _seal(path) != written:
+        with _run_again():
+            found = written and _seal(path)
+        if found != written:
             raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
@@ -245,6 +250,15 @@ class RunFolder:
             return read_columns(path, columns, filled).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
+
+
+@contextmanager
+def _run_again() -> Iterator[None]:
+    """What mends a damage, at the end of its line."""
+    try:
+        yield
+    except DamageError as error:
+        raise DamageError(f"{error}; {AGAIN}") from error
 
 
 def seals(run: Path) -> dict[str, str]:

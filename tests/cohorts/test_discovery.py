@@ -261,3 +261,5 @@ def test_values_are_shown_in_the_metrics_unit(discovery: Discovery) -> None:
     tree = next(row for row in rows if row[0] == "tree")
     gap = discovery.findings.finders[0].verdicts[0].discovered_gap
     assert tree[4] == f"{100 * gap:.1f}"
+    chance = discovery.findings.finders[0].chance
+    assert tree[5] == f"{100 * chance.low:.1f} to {100 * chance.high:.1f}"

@@ -17,6 +17,7 @@ from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.scopes import KINDS, Every, Scope, parse_scope
+from evalkit.compare.unmatched import check_common
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
@@ -232,6 +233,12 @@ def test_what_is_gone_is_named() -> None:
     assert gated(base, candidate._replace(scores=[]), {"metric": "wer"}).problems[:3] == [
         "pipelines gone: 'asr'", "conditions gone: 'given'",
         "metrics gone: 'wer'"]
+
+
+def test_versions_without_an_utterance_in_common_are_refused_in_one_line() -> None:
+    base, candidate = planted()
+    with pytest.raises(ConfigError, match=r"no utterance is in both .*'u000-0', .*'x'; compare"):
+        check_common(base, candidate._replace(utterances=frozenset({"x"}), scores=[]))
 
 
 def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:

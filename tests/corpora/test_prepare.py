@@ -252,7 +252,8 @@ def test_tables_that_cannot_be_read_are_refused(tmp_path: Path, text: str, messa
     ("tabel", {}, PluginError, "did you mean 'table'"),
     ("librispeech", {"subset": "dev"}, ConfigError, "subset"),
     ("table", {"speech": "x"}, ConfigError, "'speech' is no field"),
-    ("table", {"id": "key"}, ManifestError, "no column 'key' for id; it has a, b"),
+    ("table", {"id": "key"}, ManifestError,
+     "no column 'key' for id; its first line names the columns a, b; say --column id=NAME"),
     ("table", {}, ManifestError, "no column 'id' for id"),
     ("kaldi", {}, ManifestError, r"wav\.scp: cannot be read"),
     ("librispeech", {}, ManifestError, "holds nothing to use as librispeech")])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.text import count, number, printable, short
-from evalkit.core.types import Fact
+from evalkit.core.types import Fact, Interval
 from evalkit.report import summary
 from evalkit.report.figures import values_by_group
 from evalkit.report.groups import Groups, GroupValue, choose_column, compare_groups
@@ -27,6 +27,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.sections import examples
 from evalkit.report.sections.examples import Example, rank, worst_rows
 from evalkit.report.text import in_sentence, listed, markdown, say
+from evalkit.statistics.groups import GroupRow
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
 from tests.worlds import TEXT, FakeRun
@@ -311,6 +312,13 @@ def test_the_best_pipeline_is_named_for_each_condition() -> None:
         "with b: 30.00 % under babble.")
 
 
+def test_pipelines_that_failed_elsewhere_are_not_compared_in_silence() -> None:
+    rows = [Value("a", "clean", "wer", 0.1, 3, 1), Value("b", "clean", "wer", 0.2, 3, 1)]
+    assert plain(summary.best_pipelines(headline_of(*rows, wer=RATE))) == (
+        "Word error rate is lowest with a: 10.00 % under clean; each over the utterances that it "
+        "has a value of.")
+
+
 def test_a_tie_is_no_victory() -> None:
     rows = [Value("a", "clean", "wer", 0.1, 4), Value("b", "clean", "wer", 0.100001, 4)]
     assert "is lowest with a and b: 10.00 % under clean." in plain(
@@ -340,6 +348,10 @@ def test_the_worst_group_is_named_with_its_speakers() -> None:
         "By accent, x has the worst word error rate in 2 of 2 combinations of pipeline and "
         "condition; the gap is widest with a under hum: 60.00 % (5 speakers) against 20.00 % for "
         "y (40 speakers), which was not tested.")
+    alone = GroupRow("z", "insufficient", 4, 0, 1, 40, Interval(0.9, 0.9, 0.9, 0, 0, 1, "t"), 1.0)
+    worse = replace(group_value("z", 0.9, speakers=1), n=4, compared=alone)
+    assert "x has the worst word error rate of the groups that can be compared in 2 of 2" \
+        in plain(summary.worst_group(replace(groups, rows=[*rows, worse])))
     assert "2 of 3 groups have fewer than 30 speakers" in plain(summary.few_speakers(groups))
     turned = replace(groups, fact=replace(RATE, higher_is_better=True))
     assert "By accent, y has the worst" in plain(summary.worst_group(turned))

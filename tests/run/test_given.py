@@ -179,6 +179,17 @@ def test_a_file_that_misses_every_utterance_is_refused(tmp_path: Path, make, hin
     assert str(caught.value).endswith(hint)
 
 
+def test_a_manifest_whose_ids_are_paths_is_met_by_the_users_own_key(tmp_path: Path) -> None:
+    manifest = corpus(tmp_path, {f"clips/{name}.mp3": text for name, text in LATIN.items()})
+    path = tmp_path / "heard.csv"
+    path.write_text("filename,pred\n" + "".join(
+        f"clips/{name}.mp3,{text}\n" for name, text in LATIN.items()))
+    with pytest.raises(ManifestError, match=r"3 of 3 would match without .* unless --id-key names"):
+        evalkit.score(manifest, {"v": path}, tmp_path / "run")
+    run = evalkit.score(manifest, {"v": path}, tmp_path / "run", id_key="filename")
+    assert values(run)["wer"] == 0
+
+
 def test_strangers_and_repetitions_are_in_the_ledger(tmp_path: Path) -> None:
     path = heard(tmp_path, LATIN | {"u9": "what"})
     path.write_text(path.read_text() + "u1 turn on\n")
@@ -230,12 +241,13 @@ def test_a_manifest_keeps_the_utterances_of_recordings_that_it_may_not_use(tmp_p
 
 
 def test_a_failure_is_one_of_all_utterances_and_no_score_is_gone_with_it(tmp_path: Path) -> None:
-    """What fails fails under every name of its metric, also under those that are measured of other
-    utterances alone, such as words invented in silence."""
+    """Nor does it fail under names that are measured of other utterances alone, such as words
+    invented in silence."""
     manifest = corpus(tmp_path, LATIN)
     some = {"v": heard(tmp_path, {"u1": "turn on", "u2": "turn off"}, "some")}
     base = evalkit.score(manifest, some, tmp_path / "base")
     assert [(each.n, each.of) for each in base.summary().failures] == [(1, 3)]
+    assert all("hallucination" not in each.metrics for each in base.summary().failures)
     candidate = evalkit.score(manifest, {"v": heard(tmp_path, LATIN)}, tmp_path / "candidate")
     problems = evalkit.compare(base.path, candidate.path).problems
     assert problems and not [line for line in problems if "gone" in line]
@@ -249,3 +261,21 @@ def test_cohorts_of_what_nobody_has_a_value_of_are_not_looked_for(tmp_path: Path
     run = evalkit.score(corpus(tmp_path, silent), {"v": heard(tmp_path, LATIN)}, tmp_path / "run")
     with pytest.raises(ConfigError, match="wer has no value of anybody"):
         evalkit.cohorts(run.path, metric="wer")
+
+
+def test_rows_that_are_no_utterances_count_as_failed(tmp_path: Path) -> None:
+    rows = "".join(f'{{"id": "u{i}", "text": "on"}}\n' if i % 3 else "none\n" for i in range(12))
+    (tmp_path / "m.jsonl").write_text(rows)
+    (tmp_path / "h.tsv").write_text("".join(f"u{i}\ton\n" for i in range(12)))
+
+    def said(*more: str) -> tuple[int, str]:
+        done = command("score", "-m", tmp_path / "m.jsonl", "-y", tmp_path / "h.tsv",
+                       "-o", tmp_path / "run", *more)
+        return done.returncode, done.stderr
+
+    code, text = said()
+    assert code == 2
+    assert ("error: 4 of 12 rows of the manifest are left out, more than --max-failed 0.25 allows"
+            in text)
+    code, text = said("--max-failed", "0.4")
+    assert code == 0 and "4 rows left out" in text
