@@ -248,11 +248,10 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     ``outcome`` is "pass", "regression" or "incomplete"."""
     _check_run(candidate)
     _check_version(base)
+    from evalkit.compare.comparison import compare as compare_runs
     from evalkit.compare.gates import read_gates
 
     judged = None if gates is None else read_gates(Path(gates))
-    from evalkit.compare.comparison import compare as compare_runs
-
     return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {},
                         allowed=allow_outcomes)
 

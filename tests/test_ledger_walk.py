@@ -156,7 +156,8 @@ NOTHING_LOST = {
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
-        compare.renaming:_check_known compare.outcomes:determined_by_blocks core.config:_unique_names core.names:instead core.names:_files
+        compare.renaming:_check_known compare.outcomes:determined_by_blocks
+        core.config:_unique_names core.names:instead core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
@@ -167,7 +168,6 @@ NOTHING_LOST = {
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
-        report.groups:determined_by
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric""",
     "what a metric, a model or a search is made of, as its documentation says": """
