@@ -239,20 +239,21 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
 
 @in_one_line
 def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
-            by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None
-            ) -> Comparison:
+            by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None,
+            allow_outcomes: Sequence[str] = ()) -> Comparison:
     """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
     the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
     columns whose groups are compared too; ``mapping`` says by which name in the candidate a
-    pipeline of the base goes. ``outcome`` is "pass", "regression" or "incomplete"."""
+    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too.
+    ``outcome`` is "pass", "regression" or "incomplete"."""
     _check_run(candidate)
     _check_version(base)
+    from evalkit.compare.comparison import compare as compare_runs
     from evalkit.compare.gates import read_gates
 
     judged = None if gates is None else read_gates(Path(gates))
-    from evalkit.compare.comparison import compare as compare_runs
-
-    return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {})
+    return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {},
+                        allowed=allow_outcomes)
 
 
 def _check_version(version: AnyPath) -> None:
@@ -262,16 +263,16 @@ def _check_version(version: AnyPath) -> None:
 
 
 @in_one_line
-def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = ()) -> Baseline:
+def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = (),
+           allow_outcomes: Sequence[str] = ()) -> Baseline:
     """Keeps a run's sums of every speaker in the small file ``out``, for ``compare``, without audio
-    and text. ``by`` are columns whose groups are kept too."""
+    and text. ``by`` are columns to keep the groups of too; ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)
-    from evalkit.compare.baseline import freeze as freeze_run
-    from evalkit.compare.baseline import write_baseline
+    from evalkit.compare import baseline
 
-    baseline = freeze_run(folder, more=by)
-    write_baseline(baseline, Path(out))
-    return baseline
+    frozen = baseline.freeze(folder, more=by, allowed=allow_outcomes)
+    baseline.write_baseline(frozen, Path(out))
+    return frozen
 
 
 class History(NamedTuple):

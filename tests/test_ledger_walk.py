@@ -18,6 +18,7 @@ WRITTEN = {
     "cohorts.postcodes:_homes": "cohorts.postcodes:_movers",
     "cohorts.speakers:_numbers": "cohorts.speakers:named_speakers",
     "compare.baseline:_cell": "compare.pairing:left_out",
+    "compare.baseline:_others": "compare.baseline:_unused",
     "compare.baseline:_scores": "compare.completeness:in_one_only",
     "compare.baseline:_trials": "compare.completeness:in_one_only",
     "compare.baseline:freeze": "statistics.grouping:not_usual",
@@ -59,6 +60,7 @@ PROVED = {
     "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
     "cohorts.speakers:_unmeasured": "cohorts/test_columns.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
+    "compare.baseline:_unused": "compare/test_cli_compare.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
     "compare.pairing:left_out": "compare/test_comparison.py",
@@ -125,7 +127,8 @@ NOTHING_LOST = {
         run.vectors:of_one_length statistics.detection:sorted_trials statistics.groups:_outcomes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums store.scores:summarise store.trials:_summary
-        core.types:by_importance report.headline:judged report.summary:_winners
+        core.types:by_importance statistics.outcome_columns:measured
+        statistics.outcome_columns:determined_metric report.headline:judged report.summary:_winners
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
@@ -153,7 +156,8 @@ NOTHING_LOST = {
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
-        compare.renaming:_check_known core.config:_unique_names core.names:instead core.names:_files
+        compare.renaming:_check_known compare.outcomes:determined_by_blocks
+        core.config:_unique_names core.names:instead core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
@@ -164,7 +168,6 @@ NOTHING_LOST = {
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
-        report.groups:determined_by
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric""",
     "what a metric, a model or a search is made of, as its documentation says": """

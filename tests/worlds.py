@@ -191,7 +191,7 @@ def planted(seed: int = 0, sizes: Sequence[int] = (20, 20, 20), worse: Sequence[
     after = np.round(after * np.array(worse, float)[group])
     blocks = [Block(speaker=f"s{i:03}", labels=[[f"g{group[i]}"]],
                     utterances=[f"u{i:03}-{k}" for k in range(10)]) for i in range(len(group))]
-    base = Baseline(name="base", facts=FACTS, columns=["place"], left_out=[],
+    base = Baseline(name="base", facts=FACTS, columns=["place"], outcomes={}, left_out=[],
                     blocks=blocks, trials=[],
                     scores=[cell(metric, before, weight)])
     return base, Candidate("candidate", FACTS, frozenset(base.block_of),

@@ -10,7 +10,7 @@ import typer
 
 from evalkit import api
 from evalkit.cli.misuse import MISUSE, said
-from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, not_of_a_run, pair
+from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             "in the candidate. Repeatable; not needed where each has one pipeline.")] = None,
         github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
-            seed: Seed = 0) -> None:
+            seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Compare a version with an older one. Exit code 0: pass, 1: regression, 2: incomplete.
 
     The files that are asked for are written whatever the outcome, also where the two cannot be
@@ -56,7 +56,8 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
     wanted = _Wanted(junit, markdown, json, github)
     try:
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
-                                 mapping=dict(pair("--map", text) for text in mapping or ()))
+                                 mapping=dict(pair("--map", text) for text in mapping or ()),
+                                 allow_outcomes=allow_outcome or ())
     except Exception as error:
         wanted.write_failure(base, candidate, one_line(error))
         raise
@@ -149,14 +150,15 @@ def freeze(run: Run,
                help="File to write, JSON; compressed where it ends in .gz.")],
            by: Annotated[list[str] | None, typer.Option(
                help="Keep the groups of this column too: metadata columns joined by commas are "
-                    "crossed, cohorts.FINDER are found ones. Repeatable.")] = None) -> None:
+                    "crossed, cohorts.FINDER are found ones. Repeatable.")] = None,
+           allow_outcome: AllowOutcome = None) -> None:
     """Keep a run's sums of every speaker in a small file, without audio and text.
 
     Example:
 
         evalkit baseline freeze runs/v1 --out baseline.json.gz
     """
-    frozen = api.freeze(run, out, by=by or ())
+    frozen = api.freeze(run, out, by=by or (), allow_outcomes=allow_outcome or ())
     from evalkit.terminal import line, print_left_out
 
     print(line(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, product
 from pathlib import Path
@@ -39,18 +39,20 @@ LARGEST_SHARE = 0.1
 
 
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
-            seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({})) -> Comparison:
+            seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({}),
+            allowed: Collection[str] = ()) -> Comparison:
     """Compares a run with a base, a run folder or a frozen baseline. Without ``gates`` there is
     one on the whole of every metric that the base has a value of, without tolerance. The groups of
     the columns ``by`` are shown beside what is gated; ``mapping`` says by which name in the
-    candidate a pipeline of the base goes.
+    candidate a pipeline of the base goes; ``allowed`` are columns to use although they are
+    outcomes.
 
     Raises RunError and ConfigError for what cannot be read, for two without a pipeline, condition
-    or metric in common, and for gates on metrics that the base does not have, that are neither
-    better high nor low, or whose tolerance is no rate."""
+    or metric in common, for columns that are outcomes of either, and for gates on metrics that the
+    base does not have, that are neither better high nor low, or whose tolerance is no rate."""
     columns = list(dict.fromkeys([*(gates.columns if gates else ()), *by]))
-    frozen = read_baseline(base, columns).only(columns)
-    other = renamed(frozen, on_blocks(RunFolder(candidate), frozen), mapping)
+    frozen = read_baseline(base, columns, allowed)
+    other = renamed(frozen, on_blocks(RunFolder(candidate), frozen, allowed), mapping)
     check_common(frozen, other)
     return decide(frozen, other, gates, by, Resampling(seed=seed))
 

@@ -21,7 +21,7 @@ from evalkit.statistics.grouping import (
     usual_columns,
 )
 from evalkit.statistics.groups import GroupReport, GroupRow, group_table
-from evalkit.statistics.outcome_columns import determined
+from evalkit.statistics.outcome_columns import determined_metric, measured
 from evalkit.store.scores import ratio
 
 MOST_UNASKED = 12
@@ -82,10 +82,8 @@ def choose_column(utterances: pd.DataFrame, by: str | None, allowed: Collection[
 
 def determined_by(column: str, utterances: pd.DataFrame, scores: pd.DataFrame, metric: str) -> bool:
     """Whether ``column`` determines ``metric`` of any pipeline."""
-    label = pd.Series(group_labels(utterances, column).to_numpy(), utterances["utterance_id"])
-    rows = scores[(scores["metric"] == metric) & scores["error"].isna()]
-    rows = rows.assign(label=rows["utterance_id"].map(label))
-    return any(determined(of_pipeline) for _, of_pipeline in rows.groupby("pipeline"))
+    labels = dict(zip(utterances["utterance_id"], group_labels(utterances, column), strict=True))
+    return determined_metric(labels, measured(scores, [metric])) is not None
 
 
 def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,

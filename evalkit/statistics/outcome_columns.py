@@ -12,7 +12,7 @@ A column is an outcome by its name, or because it determines what was measured
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -69,6 +69,25 @@ def determined(rows: pd.DataFrame) -> bool:
     units = rows.groupby(owner if of_speakers else rows["utterance_id"])
     sums = units[["amount", "weight"]].sum()
     return determines(units["label"].first(), sums["amount"], sums["weight"])
+
+
+def measured(scores: pd.DataFrame, metrics: Iterable[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Each of ``metrics`` with the rows of ``scores`` that have a value of it, a pipeline each."""
+    rows = scores[scores["error"].isna()].astype({"utterance_id": object})
+    of_metric = dict(iter(rows.groupby("metric", observed=True)))
+    return [(metric, part) for metric in metrics if metric in of_metric
+            for _, part in of_metric[metric].groupby("pipeline", observed=True)]
+
+
+def determined_metric(labels: Mapping[str, str], rows: Iterable[tuple[str, pd.DataFrame]]
+                      ) -> str | None:
+    """The first metric of ``rows`` (see ``measured``) that the ``labels`` of utterances, by their
+    ids, determine; None where they determine none."""
+    for metric, part in rows:
+        labelled = part.assign(label=part["utterance_id"].map(labels))
+        if determined(labelled[labelled["label"].notna()]):
+            return metric
+    return None
 
 
 def determines(labels: Sequence[str] | pd.Series, amount: Sequence[float] | np.ndarray | pd.Series,

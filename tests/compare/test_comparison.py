@@ -303,5 +303,5 @@ def test_columns_that_a_baseline_does_not_group_by_are_named(tmp_path: Path) -> 
                                     age=[f"{i % 40}.0" for i in range(n)])
     frozen = freeze(make_run(tmp_path, world._replace(utterances=facts)))
     assert {name: item.why for item in frozen.left_out for name in item.names} == {
-        "wer": "named like a metric", "name": "more than 50 groups"}
+        "wer": "named like a metric, to use it add --allow-outcome", "name": "more than 50 groups"}
     assert len(frozen.groups("age")) == 4
