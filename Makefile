@@ -40,8 +40,11 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 # Known vulnerabilities of the pinned packages; skipped, with a line, where that cannot be looked up.
+# pip-audit has an environment of its own, since its packages are not those of constraints.txt.
 audit:
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/audit.sh constraints.txt
+	@test -x .audit/bin/pip-audit || ($(PYTHON) -m venv .audit \
+		&& .audit/bin/python -m pip install --quiet pip-audit==2.10.1) >/dev/null 2>&1 || true
+	@PATH="$(CURDIR)/.audit/bin:$$PATH" sh benchmarks/audit.sh constraints.txt
 
 bench: $(STAMP) corpus
 	for script in benchmarks/*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
@@ -52,4 +55,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs reports/latest reports/cohorts datasets/*/audio datasets/*/*.jsonl
+	rm -rf $(VENV) .audit runs reports/latest reports/cohorts datasets/*/audio datasets/*/*.jsonl

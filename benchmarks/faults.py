@@ -1,5 +1,5 @@
 """Tries evalkit with what goes wrong: killed processes, damaged recordings, misbehaving plug-ins,
-damaged run folders, hostile strings, contended and full folders.
+damaged run folders, hostile strings, contended and full folders, signals at any moment.
 
     python -m benchmarks.faults                 # everything at full size
     python -m benchmarks.faults kills plugins   # some kinds
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.hostile.trials import Tried
 
-KINDS = ("kills", "recordings", "plugins", "damages", "strings", "folders")
+KINDS = ("kills", "recordings", "plugins", "damages", "strings", "folders", "signals")
 
 
 def main() -> int:

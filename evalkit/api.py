@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def _silent(_line: str) -> None:
     """Discards the lines about progress."""
 
 
+@in_one_line
 def read_run(run: AnyPath) -> RunFolder:
     """The run folder ``run``: its tables as data frames (``scores()``, ``utterances()``,
     ``outputs()``, ``trials()``, ``embeddings()``) and its documents (``record()``,
@@ -58,6 +60,7 @@ def _check_run(run: AnyPath) -> None:
         RunFolder(Path(run)).record()
 
 
+@in_one_line
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
         scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
         say: Say = _silent) -> RunFolder:
@@ -80,6 +83,7 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
                          overwrite=overwrite)
 
 
+@in_one_line
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
           form: str | None = None, id_key: str | None = None, text_key: str | None = None,
@@ -88,8 +92,9 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
     folder ``out``.
 
-    ``metrics`` are word and character error rate where none is named, and mixed error rate in place
-    of the former where a reference is in writing that does not part words by spaces; an option
+    ``metrics`` are word and character error rate where none is named, and mixed error rate beside
+    the former where a few references are in writing that does not part words by spaces, or in its
+    place where more than a tenth are; an option
     follows as in "wer:unit=space". ``costs`` of the alignment are "levenshtein" or "sclite".
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
@@ -108,12 +113,15 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
                             workers=workers, overwrite=overwrite, say=say)
 
 
+@in_one_line
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
             costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
             say: Say = _silent) -> RunFolder:
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
     transcripts of the same utterances."""
+    if not (Path(run) / "outputs").is_dir():
+        _check_run(run)
     from evalkit.run.rescore import rescore as score_again
 
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
@@ -121,11 +129,14 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None
                        say=say)
 
 
-def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: str | None = None,
-           condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
-           ) -> list[GroupReport]:
-    """Compares groups of speakers on an additive metric: a report for every pipeline (or the one
-    named) and item of ``by``, a metadata column or several that are crossed, joined by commas.
+@in_one_line
+def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
+           pipeline: str | None = None, condition: str | None = None, seed: int = 0,
+           allow_outcomes: Sequence[str] = ()) -> list[GroupReport]:
+    """Compares groups of speakers on an additive metric, the run's most important one (its first
+    error rate, or else its first metric that has a better side) where none is named: a report for
+    every pipeline (or the one named) and item of ``by``, a metadata column or several that are
+    crossed, joined by commas.
     ``condition`` None pools all; ``allow_outcomes`` are columns to use although they are outcomes
     (docs/cohorts.md)."""
     folder = read_run(run)
@@ -135,6 +146,7 @@ def groups(run: AnyPath, by: Sequence[str], *, metric: str = "wer", pipeline: st
                          condition=condition, seed=seed, allowed=allow_outcomes)
 
 
+@in_one_line
 def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
                  condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
                  ) -> list[VerificationReport]:
@@ -149,30 +161,38 @@ def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:
-    return [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+    crossed = [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+    for columns in crossed:
+        if len(set(columns)) < len(columns):
+            raise ConfigError(f"--by {','.join(columns)}: a column is crossed with itself; name "
+                              "each once")
+    return crossed
 
 
-def systems(run: AnyPath, *, metric: str = "wer", condition: str | None = None,
+@in_one_line
+def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = None,
             seed: int = 0) -> list[SystemComparison]:
-    """Compares the pipelines of a run that have ``metric`` two by two, on the same utterances.
-    ``condition`` may be left out where there is one. Raises ConfigError where only one pipeline
-    has the metric."""
+    """Compares the pipelines of a run that have ``metric``, the most important one that two have
+    where none is named, two by two, on the same utterances. ``condition`` may be left out where
+    there is one. Raises ConfigError where only one pipeline has the metric."""
     folder = read_run(run)
     from evalkit.statistics.run_statistics import compare_pipelines
 
     pairs = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
     if not pairs:
-        raise ConfigError(f"{run}: one pipeline only has {metric}, two are needed; score both into "
-                          "one run folder, or use `evalkit compare` for two")
+        raise ConfigError(f"{run}: one pipeline only has {metric or 'scores'}, two are needed; "
+                          "score both into one run folder, or use `evalkit compare` for two")
     return pairs
 
 
-def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
+@in_one_line
+def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str | None = None,
             pipeline: str | None = None, condition: str | None = None,
             postcodes: AnyPath | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
             ) -> Findings:
     """Discovers underserved cohorts on half of the speakers, confirms them on the other half, and
-    writes the findings into the run folder. ``finders`` are names of plug-ins, all that the run
+    writes the findings into the run folder. ``metric`` None is as for ``groups``, ``pipeline`` None
+    the first that has it. ``finders`` are names of plug-ins, all that the run
     has the data for where there are none; ``postcodes`` is a table of postal codes, CSV;
     ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)
@@ -191,6 +211,7 @@ def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str = "wer",
             settings=Settings(resampling=Resampling(seed=seed)), allowed=allow_outcomes))
 
 
+@in_one_line
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:
     """Runs the experiments of the configuration file ``config`` into the run folder ``out``, and
     returns the folders of their results. ``workers`` and ``say`` as for ``run``."""
@@ -201,6 +222,7 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
     return [path.parent for path in paths]
 
 
+@in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = ()) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page. ``by`` is
@@ -215,21 +237,23 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
                         allowed=allow_outcomes)
 
 
+@in_one_line
 def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
-            by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None
-            ) -> Comparison:
+            by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None,
+            allow_outcomes: Sequence[str] = ()) -> Comparison:
     """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
     the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
     columns whose groups are compared too; ``mapping`` says by which name in the candidate a
-    pipeline of the base goes. ``outcome`` is "pass", "regression" or "incomplete"."""
+    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too.
+    ``outcome`` is "pass", "regression" or "incomplete"."""
     _check_run(candidate)
     _check_version(base)
+    from evalkit.compare.comparison import compare as compare_runs
     from evalkit.compare.gates import read_gates
 
     judged = None if gates is None else read_gates(Path(gates))
-    from evalkit.compare.comparison import compare as compare_runs
-
-    return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {})
+    return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {},
+                        allowed=allow_outcomes)
 
 
 def _check_version(version: AnyPath) -> None:
@@ -238,16 +262,17 @@ def _check_version(version: AnyPath) -> None:
         _check_run(version)
 
 
-def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = ()) -> Baseline:
+@in_one_line
+def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = (),
+           allow_outcomes: Sequence[str] = ()) -> Baseline:
     """Keeps a run's sums of every speaker in the small file ``out``, for ``compare``, without audio
-    and text. ``by`` are columns whose groups are kept too."""
+    and text. ``by`` are columns to keep the groups of too; ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)
-    from evalkit.compare.baseline import freeze as freeze_run
-    from evalkit.compare.baseline import write_baseline
+    from evalkit.compare import baseline
 
-    baseline = freeze_run(folder, more=by)
-    write_baseline(baseline, Path(out))
-    return baseline
+    frozen = baseline.freeze(folder, more=by, allowed=allow_outcomes)
+    baseline.write_baseline(frozen, Path(out))
+    return frozen
 
 
 class History(NamedTuple):
@@ -258,6 +283,7 @@ class History(NamedTuple):
     facts: dict[str, Fact]
 
 
+@in_one_line
 def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPath | None = None
             ) -> History:
     """Metrics (every headline metric where none is named) over run folders or baselines, old to

@@ -19,7 +19,7 @@ FOUNDATION = {"core", "store"}
 AUDIO = {"audio", "recordings", "corpora", "conditions", "systems", "models", "training", "metrics",
          "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
-TOP = {"api", "cli", "mitigation", ""}
+TOP = {"api", "cli", "mitigation", "__main__", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
               **dict.fromkeys(AUDIO, FOUNDATION | AUDIO),
               **dict.fromkeys(TABLES, FOUNDATION | TABLES),

@@ -49,7 +49,7 @@ def evalkit(*words: object, cwd: Path | None = None) -> subprocess.CompletedProc
 
     It goes through the entry point of the installed program, so that exit codes and messages of
     errors are those that a user gets."""
-    from evalkit.cli import main
+    from evalkit.cli.commands import main
 
     output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", how, write_through=True)
                       for how in ("strict", "backslashreplace"))

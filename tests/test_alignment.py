@@ -12,15 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from evalkit.core.alignment import SCLITE_GAP, SCLITE_SUBSTITUTION, Alignment, align
+from evalkit.core.alignment import (
+    SCLITE_GAP,
+    SCLITE_SUBSTITUTION,
+    Alignment,
+    align,
+    count_edits,
+)
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
 
 words = st.lists(st.sampled_from("abcd"), max_size=12)
 costs_names = st.sampled_from(["levenshtein", "sclite"])
 
 
-def counts(found: Alignment) -> tuple[int, int, int, int]:
-    return found.hits, found.substitutions, found.deletions, found.insertions
+def counts(found: Alignment) -> tuple[int, ...]:
+    return tuple(found.edits)
 
 
 @given(words, words, costs_names)
@@ -36,10 +42,13 @@ def test_pairs_reproduce_both_sequences(reference, hypothesis, costs):
 @given(words, words, costs_names)
 def test_parts_sum_to_the_whole(reference, hypothesis, costs):
     found = align(reference, hypothesis, costs)
-    hits, substitutions, deletions, insertions = counts(found)
-    assert found.reference_length == hits + substitutions + deletions == len(reference)
-    assert found.hypothesis_length == hits + substitutions + insertions == len(hypothesis)
-    assert found.errors == substitutions + deletions + insertions
+    hits, substitutions, deletions, insertions = edits = found.edits
+    assert edits.reference_length == hits + substitutions + deletions == len(reference)
+    assert edits.hypothesis_length == hits + substitutions + insertions == len(hypothesis)
+    assert edits.errors == substitutions + deletions + insertions
+    assert sum(edits) == len(found.pairs)
+    assert count_edits(reference, hypothesis, costs) == edits
+    assert count_edits("".join(reference), "".join(hypothesis), costs) == edits
 
 
 @given(words.filter(len), words)
@@ -51,7 +60,7 @@ def test_levenshtein_has_the_counts_of_jiwer(reference, hypothesis):
 
 @given(words, words)
 def test_sclite_is_as_cheap_as_can_be(reference, hypothesis):
-    found = align(reference, hypothesis, "sclite")
+    found = count_edits(reference, hypothesis, "sclite")
     cost = (SCLITE_SUBSTITUTION * found.substitutions
             + SCLITE_GAP * (found.deletions + found.insertions))
     assert cost == Levenshtein.distance(
@@ -126,7 +135,7 @@ from evalkit.core.alignment import align
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 ref = [str(i * i % 997) for i in range(9000)]
 found = align(ref, [word for i, word in enumerate(ref) if i % 7], "sclite")
-assert found.deletions == 1286 and found.hits == 7714, found._counts
+assert found.edits.deletions == 1286 and found.edits.hits == 7714, found.edits
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

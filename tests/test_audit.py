@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+PINNED = (ROOT / "constraints.txt").read_text().count("==")
+
+
 def audit(folder: Path, program: str | None, requirements: Path
           ) -> subprocess.CompletedProcess[str]:
     """What the script does where ``program`` is the text of pip-audit, None where there is none."""
@@ -23,8 +26,8 @@ def audit(folder: Path, program: str | None, requirements: Path
         (tools / "pip-audit").write_text(f"#!/bin/sh\n{program}\n")
         (tools / "pip-audit").chmod(0o755)
     return subprocess.run(["sh", str(ROOT / "benchmarks" / "audit.sh"), str(requirements)],
-                          env={"PATH": str(tools), "TMPDIR": str(folder)}, capture_output=True,
-                          text=True, check=False)
+                          env={"PATH": str(tools), "TMPDIR": str(folder)}, cwd=ROOT,
+                          capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(("program", "code", "line"), [
@@ -32,12 +35,22 @@ def audit(folder: Path, program: str | None, requirements: Path
     ("echo 'ERROR: ConnectionError: Failed to resolve pypi.org' >&2; exit 1", 0,
      "audit skipped: no vulnerability service could be reached; try again with a network"),
     ("echo No known vulnerabilities found", 0, "No known vulnerabilities found"),
+    ("echo No known vulnerabilities found; grep '==' constraints.txt | "
+     "while read p; do echo $p Dependency not found and could not be audited; done", 0,
+     f"audit skipped: the vulnerability service knows none of the {PINNED} packages"),
     ("echo 'Found 1 known vulnerability in 1 package'; exit 1", 1,
      "Found 1 known vulnerability in 1 package"),
     ("echo 'usage: pip-audit'; exit 2", 2, "usage: pip-audit")])
 def test_what_an_audit_says(tmp_path: Path, program: str | None, code: int, line: str) -> None:
     result = audit(tmp_path, program, ROOT / "constraints.txt")
     assert (result.returncode, result.stdout.splitlines()) == (code, [line])
+
+
+def test_what_could_not_be_looked_up_is_counted(tmp_path: Path) -> None:
+    program = "echo No known vulnerabilities found; echo torch could not be audited"
+    result = audit(tmp_path, program, ROOT / "constraints.txt")
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"audit: 1 of {PINNED} packages could not be looked up:\n")
 
 
 def test_a_list_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:

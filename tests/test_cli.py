@@ -77,8 +77,7 @@ def test_what_cannot_be_read_or_written_is_named(
     (tmp_path / "h.tsv").write_text("a\tone\n")
     result = evalkit(*words, cwd=tmp_path)
     assert result.returncode == 2
-    said = [row for row in result.stderr.splitlines()
-            if "looking for" not in row and "read as" not in row]
+    said = [row for row in result.stderr.splitlines() if row.startswith("error: ")]
     assert len(said) == 1 and said[0].startswith(f"error: {message}")
 
 
@@ -214,7 +213,7 @@ def test_one_pipeline_is_not_compared(tmp_path: Path) -> None:
     evalkit(*SCORE, "-y", "h.tsv", "-o", "run", cwd=tmp_path)
     result = evalkit("systems", "run", cwd=tmp_path)
     assert result.returncode == 2 and not result.stdout
-    assert result.stderr.startswith("error: run: one pipeline only has wer, two are needed")
+    assert result.stderr.startswith("error: run: one pipeline only has ")
 
 
 def test_what_no_metric_applies_to_has_no_failures_to_blame(
@@ -266,6 +265,7 @@ def test_cohorts_finds_what_was_planted_and_nothing_else(scored: Path) -> None:
     gap = tree["verdicts"][0]["gap"]
     assert gap["value"] == pytest.approx(0.25, abs=0.05)
     shown = evalkit("cohorts", scored, "--pipeline", "uneven")
+    assert "pipeline: uneven, " in shown.stderr and "--condition name others" in shown.stderr
     assert shown.returncode == 0 and "confirmed" in shown.stdout, shown.stderr
     assert (scored / "findings.json").exists() and (scored / "cohorts.parquet").exists()
 

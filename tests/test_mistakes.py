@@ -35,6 +35,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = evalkit("score", "-m", "m.jsonl", *words, "-o", name, cwd=folder)
         assert done.returncode == 0, done.stderr
     (folder / "eval.yaml").write_text(EVAL)
+    (folder / "mitigate.yaml").write_text(MITIGATE)
+    (folder / "gates.yaml").write_text("gates: [{metric: wer}]\n")
+    (folder / "none.jsonl").write_text("")
     (folder / "text.txt").write_text("hello\n")
     (folder / "picture.yaml").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
     (folder / "empty.yaml").write_text("")
@@ -153,6 +156,39 @@ OF_WORDS = [
     ("corpus prepare nemo absent.jsonl -o x.jsonl", "absent.jsonl"),
     ("train recognizer absent -o x", "absent"),
     ("train pronunciation absent.jsonl empty", "absent.jsonl"),
+    ("corpus synth h.tsv", "h.tsv is a file: give the folder that it is in"),
+    ("corpus synth v1/run.json", "run.json is a file: give the folder that it is in"),
+    ("train recognizer m.jsonl -o x", "m.jsonl is a file: give the folder"),
+    ("corpus prepare kaldi h.tsv -o x.jsonl", "h.tsv is a file: give the folder"),
+    ((*RUN, "evl.yaml"), "did you mean eval.yaml?"),
+    ((*RUN, "eval.yml"), "did you mean eval.yaml?"),
+    ((*RUN, "v1/rum.json"), "did you mean v1/run.json?"),
+    ((*RUN, "conf.yaml"), "there are empty.yaml, eval.yaml, gates.yaml, mitigate.yaml"),
+    ("compare v1 v2 --gates gate.yaml", "did you mean gates.yaml?"),
+    ("mitigate mitgate.yaml -o x", "did you mean mitigate.yaml?"),
+    ("score -m n.jsonl -y h.tsv -o x", "did you mean m.jsonl?"),
+    ((*SCORE, "-y", "hh.tsv"), "did you mean h.tsv?"),
+    ("groups v2x --by accent", "did you mean v2?"),
+    ((*RUN, "v1/run.json"), "is a document that evalkit wrote, as its key 'schema' says"),
+    ((*RUN, "mitigate.yaml"), "is a configuration of `evalkit mitigate`"),
+    ((*RUN, "gates.yaml"), "is a file for `evalkit compare --gates`"),
+    ("mitigate eval.yaml -o x", "is a configuration of `evalkit run`"),
+    ("compare v1 v2 --gates eval.yaml", "is a configuration of `evalkit run`"),
+    ("compare v1 v2 --gates v1", "v1: is a folder"),
+    ("score h.tsv", "not a run folder; `evalkit run` and `evalkit score` make one"),
+    ("score empty", "empty/run.json: cannot be read"),
+    ("groups v1 --by accent,accent", "a column is crossed with itself"),
+    ("baseline freeze v1 -o v1/run.json", "a part of the run folder v1, which would be lost"),
+    ("compare v1 v2 --json v2/summary.json", "a part of the run folder v2"),
+    ("report v1 -o x --markdown v1/findings.json", "a part of the run folder v1"),
+    ("history v1 v2 --out v1/utterances.parquet", "a part of the run folder v1"),
+    ("compare v1 v2 --json v1/scores/x.parquet", "a part of the run folder v1"),
+    ("compare v1 v2 --junit v2/outputs/begun.json", "a part of the run folder v2"),
+    ("compare v1 v2 --markdown v2/.lock", "a part of the run folder v2"),
+    ("corpus validate none.jsonl", "none.jsonl: holds no utterance that can be used"),
+    (("run", "eval.yaml", "-j", "0", "-o", ""), "'-o': is empty; is a variable of the shell not"),
+    (("report", "v1", "-o", ""), "'-o': is empty"), (("groups", "v1", "--by", ""), "is empty"),
+    (("score", "v1", "--metric", ""), "is empty"),
 ]
 
 
@@ -260,6 +296,52 @@ def test_hostile_yaml_is_refused_quickly(desk: Path, name: str) -> None:
     assert "wrong.yaml: " in one_line(evalkit(*RUN, "wrong.yaml", cwd=desk), name)
 
 
+READ_OTHERWISE = [
+    ("? &a x\n: 1\n*a : 2\n", "line 3: an alias where a key was expected"),
+    ("&a b: 1\n*a : 2\n", "line 2: an alias where a key was expected"),
+    ("'a': 1\n\"a\": 2\n", "line 2: the key 'a' was on line 1 already"),
+    ("seed: 1\n\"\\x73eed\": 2\n", "line 2: the key 'seed' was on line 1 already"),
+    ("<<: {a: 1}\n<<: {b: 1}\n", "line 2: the key '<<' was on line 1 already"),
+    ("<<: [1]\n", "`<<:` takes *NAME of a part with keys"),
+    ("&a a: 1\n<<: *a\n", "`<<:` takes *NAME of a part with keys"),
+    ("? [a, b]\n: 1\n", "a list or a bracket where a key was expected"),
+    ("? {a: b}\n: 1\n", "a list or a bracket where a key was expected"),
+    ("~: 1\n", "the key ~ is read as nothing"), ("1.5: 1\n", "the key 1.5 is read as a number"),
+    (".nan: 1\n", "the key .nan is read as a number"),
+    ("0x1f: 1\n", "the key 0x1f is read as a number"),
+    ("2024-01-01: 1\n", "no key '2024-01-01' here"),
+    ("a: !!binary aGVsbG8=\n", "a tag that begins with !"),
+    ("a: !!timestamp 2024-01-01\n", "a tag that begins with !"),
+    ("a: !!set {a, b}\n", "a tag that begins with !"),
+    ("a: !!python/name:os.system\n", "a tag that begins with !"),
+    ("a: !!python/object/new:os.system [ls]\n", "a tag that begins with !"),
+    ("!!python/tuple a: 1\n", "a tag that begins with !"),
+    (f"a: 0x{'f' * 4000}\n", "a number of more than 18 digits"),
+    (f"a: 0b{'1' * 4000}\n", "a number of more than 18 digits"),
+    (f"a: -{'9_' * 4000}9\n", "a number of more than 18 digits"),
+    (f"a: {'1:' * 4000}1\n", "read to base 60"),
+    ('"a\\0": 1\n', "a NUL or half a character"), ('"\\ud800": 1\n', "a NUL or half a character"),
+    (EVAL + "time_limit: .nan\n", "time_limit: must be a finite number, not nan"),
+    (EVAL + "time_limit: 1.0e+999\n", "time_limit: must be a finite number, not inf"),
+    (EVAL + "trials: {most: .inf}\n", "trials.most: must be a finite number, not inf"),
+]
+
+
+@pytest.mark.parametrize(("text", "remedy"), READ_OTHERWISE, ids=lambda value: value[:40])
+def test_yaml_is_read_as_it_looks_or_not_at_all(desk: Path, text: str, remedy: str) -> None:
+    (desk / "wrong.yaml").write_text(text)
+    said = one_line(evalkit(*RUN, "wrong.yaml", cwd=desk), text)
+    assert said.startswith("error: wrong.yaml: ") and remedy in said and len(said) < 400
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "1.0e+999", "-1", "-.inf"])
+@pytest.mark.parametrize("kind", ["relative", "absolute"])
+def test_no_gate_has_a_tolerance_that_nothing_exceeds(desk: Path, kind: str, value: str) -> None:
+    (desk / "other.yaml").write_text(f"gates: [{{metric: wer, tolerance: {{{kind}: {value}}}}}]")
+    said = one_line(evalkit("compare", "v1", "v2", "--gates", "other.yaml", cwd=desk), value)
+    assert f"gates.0.tolerance.{kind}: must be " in said
+
+
 @pytest.mark.parametrize(("text", "remedy"), [
     ('{"schema": 3, "shoe": 1}', "no key 'shoe' here"), ('{"schema": 99}', "this evalkit reads"),
     ("[]", "is not a JSON object"), ("{", "cannot be read"), ("[" * 99_999, "cannot be read"),
@@ -277,9 +359,9 @@ def test_two_runs_of_one_pipeline_need_no_mapping(desk: Path) -> None:
     said = json.loads((desk / "c.json").read_text())
     assert "pipeline small of the base is compared with medium of the candidate" in said["notes"]
     assert {change["pipeline"] for change in said["changes"]} == {"small"}
-    result = evalkit("compare", "v2", "ab", cwd=desk)
-    assert result.returncode == 2
-    assert "where two are one, say so: --map medium=" in " ".join(result.stdout.split())
+    said_why = one_line(evalkit("compare", "v2", "ab", cwd=desk), "compare")
+    assert said_why == ("error: no pipeline is in both versions: the base has 'medium', the "
+                        "candidate 'large', 'small'; say which is which: --map medium=large")
     mapped = evalkit("compare", "v2", "ab", "--map", "medium=large", "--json", "c.json", cwd=desk)
     said = json.loads((desk / "c.json").read_text())
     assert said["problems"] == [] and mapped.returncode == 0
@@ -307,6 +389,21 @@ def test_files_are_written_where_the_comparison_fails(desk: Path) -> None:
     assert result.stdout.startswith("::error title=evalkit%3A incomplete::absent/run.json")
 
 
+def test_where_no_speakers_are_known_none_are_counted(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [{"id": f"u{i}", "text": "one two"} for i in range(40)])
+    (tmp_path / "h.tsv").write_text("".join(f"u{i}\tone two\n" for i in range(40)))
+    said = ""
+    for words in (("corpus", "validate", "m.jsonl"), (*SCORE, "-y", "h.tsv"), ("score", "x"),
+                  ("report", "x", "-o", "page"), ("baseline", "freeze", "x", "-o", "b.json")):
+        result = evalkit(*words, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        said += result.stdout + result.stderr
+    said += (tmp_path / "page" / "index.html").read_text()
+    assert "40 utterances of speakers unknown" in said
+    for wrong in (" 0 speakers", "from resampling speakers", "0.00 h of audio", "0.0 x real time"):
+        assert wrong not in said
+
+
 @pytest.mark.parametrize(("missing", "allowed", "code"), [
     (15, "0.25", 2), (15, "0.5", 0), (8, "0.25", 0), (9, "0.25", 2), (31, "1", 0)])
 def test_a_run_of_which_too_much_failed_is_incomplete(
@@ -315,7 +412,7 @@ def test_a_run_of_which_too_much_failed_is_incomplete(
         "".join(f"u{i}\tturn on the light\n" for i in range(missing, 32)) + "zz\tno\n")
     result = evalkit(*SCORE[:-1], "few", "-y", "few.tsv", "--max-failed", allowed, cwd=desk)
     assert result.returncode == code, result.stderr
-    said = f"{missing} of 32 failed: few given cer, hallucination, mer, wer: NoHypothesis: "
+    said = f"{missing} of 32 failed: few given cer, mer, wer: NoHypothesis: "
     assert said in result.stdout
     assert "(u0, " in result.stdout
     if code:

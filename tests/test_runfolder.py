@@ -102,3 +102,13 @@ def test_the_parts_of_run_json_are_what_they_should_be(
     with pytest.raises(RunError, match=rf"run\.json: {why}") as caught:
         rewritten(run, change).record()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "read"), [
+    ("utterances.parquet", RunFolder.utterances), ("scores/*.parquet", RunFolder.scores)])
+def test_a_table_that_is_cut_says_what_mends_it(
+        run: RunFolder, name: str, read: Callable[[RunFolder], object]) -> None:
+    path = next(run.path.glob(name))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(RunError, match=r"is cut, or no Parquet; run it again$"):
+        read(run)

@@ -21,10 +21,16 @@ SLOW = "{'pandas', 'scipy', 'sklearn', 'matplotlib', 'torch', 'soundfile', 'seab
     ids=lambda words: words[0])
 def test_nothing_slow_is_imported_to_refuse_or_to_look_around(
         tmp_path: Path, words: list[str]) -> None:
-    program = ("import sys; from evalkit import cli\ntry:\n    cli.main()\nfinally:\n"
+    program = ("import sys; from evalkit.cli.commands import main\ntry:\n    main()\nfinally:\n"
                f"    print('slow:', sorted({SLOW} & set(sys.modules)), file=sys.stderr)")
     alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, check=False,
                             capture_output=True, text=True, env=alone)
     assert result.returncode == (0 if words == ["doctor"] else 2), result.stderr
     assert result.stderr.splitlines()[-1] == "slow: []"
+
+
+def test_python_m_evalkit_is_the_command() -> None:
+    said = subprocess.run([sys.executable, "-m", "evalkit", "--version"], check=False,
+                          capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0 and said.stdout.startswith("evalkit ") and not said.stderr

@@ -191,7 +191,7 @@ def planted(seed: int = 0, sizes: Sequence[int] = (20, 20, 20), worse: Sequence[
     after = np.round(after * np.array(worse, float)[group])
     blocks = [Block(speaker=f"s{i:03}", labels=[[f"g{group[i]}"]],
                     utterances=[f"u{i:03}-{k}" for k in range(10)]) for i in range(len(group))]
-    base = Baseline(name="base", facts=FACTS, columns=["place"], left_out=[],
+    base = Baseline(name="base", facts=FACTS, columns=["place"], outcomes={}, left_out=[],
                     blocks=blocks, trials=[],
                     scores=[cell(metric, before, weight)])
     return base, Candidate("candidate", FACTS, frozenset(base.block_of),
@@ -305,11 +305,12 @@ class FakeRun:
             "hypothesis": heard, "alignment": alignment.to_json(), "seconds": 2.0,
             "input_audio": None, "output_audio": kept if pipeline == "rnnoise" else None,
             "error": None, "processing_seconds": 0.1})
-        counts = dict(zip(WORDS, (alignment.errors, alignment.substitutions, alignment.deletions,
-                                  alignment.insertions, alignment.hits), strict=True))
+        edits = alignment.edits
+        counts = dict(zip(WORDS, (edits.errors, edits.substitutions, edits.deletions,
+                                  edits.insertions, edits.hits), strict=True))
         for metric, amount in counts.items():
-            self.score(where, row["speaker_id"], metric, amount, alignment.reference_length)
-        self.score(where, row["speaker_id"], "pesq_wb", 2.0 + 0.1 * alignment.hits, 1)
+            self.score(where, row["speaker_id"], metric, amount, edits.reference_length)
+        self.score(where, row["speaker_id"], "pesq_wb", 2.0 + 0.1 * edits.hits, 1)
 
     def score(self, where: dict[str, Any], speaker: str, metric: str, amount: float,
               weight: float) -> None:

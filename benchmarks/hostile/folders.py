@@ -22,7 +22,7 @@ from unittest import mock
 from benchmarks.hostile import kills
 from benchmarks.hostile.kills import contents
 from benchmarks.hostile.trials import Tried
-from evalkit.cli import main
+from evalkit.cli.commands import main
 
 KILOBYTES = 96
 """Of a disk that a run fills."""

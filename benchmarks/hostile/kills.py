@@ -179,7 +179,7 @@ def _kill_worker(world: World, out: Path, rng: random.Random) -> str:
     while not workers and run.poll() is None:
         time.sleep(0.05)
         workers = [child for child in psutil.Process(run.pid).children()
-                   if "evalkit.core.desk" in " ".join(child.cmdline())]
+                   if "evalkit.core.worker" in " ".join(child.cmdline())]
     moment = rng.uniform(0, 0.6 * world.undisturbed[1])
     time.sleep(moment)
     try:

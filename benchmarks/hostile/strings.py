@@ -1,22 +1,21 @@
-"""Hostile strings in every field of a corpus, its hypotheses and its ledger, through every output:
-page, CSV, Markdown, JUnit XML, GitHub's commands and the terminal. Right is: none is active."""
+"""Hostile strings in every field of a corpus, its hypotheses and its ledger, and as names of
+pipelines and conditions, through every output: page, CSV, Markdown, JUnit XML, GitHub's commands,
+the terminal, the history and MLflow. Right is: none is active."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import json
 import random
 import re
 from collections.abc import Iterator, Sequence
-from html.parser import HTMLParser
 from itertools import islice, product
 from pathlib import Path
 from xml.etree import ElementTree
 
-from markdown_it import MarkdownIt
-
+from benchmarks.hostile import names
+from benchmarks.hostile.outputs import HIDDEN, in_csv, in_html, in_markdown, in_terminal
 from benchmarks.hostile.trials import Tried
 from evalkit import api
 from evalkit.compare import formats
@@ -39,10 +38,6 @@ PAYLOADS = (
 AROUND = ("{}", "a{}", "{}z", "a {} z", " {}", "\"{}\"", "{}\n{}")
 KEYS = 12
 """Metadata keys of a run, each a hostile string too."""
-HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u2029\u202a-\u202e\u2060-\u206f"
-                    "\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
-NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?")
-ACTIVE = {"script", "iframe", "object", "embed", "form", "link", "base", "img", "a", "svg", "b"}
 
 
 def tried(scale: float, seed: int, folder: Path) -> list[Tried]:
@@ -63,14 +58,14 @@ def _active(strings: Sequence[str], folder: Path) -> Iterator[str]:
     run = _run(strings, folder)
     key = next(name for name in run.utterances().columns if name.startswith("label"))
     brief = folder / "brief.md"
-    page = api.report(run.path, folder / "report", by=key, markdown=brief)
+    page = api.report(run.path, folder / "report", by=key, markdown=brief, allow_outcomes=[key])
     comparison = api.compare(run.path, run.path, by=[key])
-    yield from _on_page(page.read_text(encoding="utf-8"))
+    yield from in_html("page", page.read_text(encoding="utf-8"), scripts=1)
     for path in sorted((folder / "report" / "tables").glob("*.csv")):
-        yield from _in_csv(path)
+        yield from in_csv(path)
     for name, text in (("summary", brief.read_text("utf-8")),
                        ("comparison", formats.markdown(comparison))):
-        yield from _in_markdown(name, text)
+        yield from in_markdown(name, text)
     ElementTree.fromstring(formats.junit(comparison).encode())  # raises where it is no XML
     commands = list(formats.github(comparison))
     yield from (f"GitHub: {line!r}" for line in commands
@@ -79,10 +74,12 @@ def _active(strings: Sequence[str], folder: Path) -> Iterator[str]:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         print_summary(run.summary(), run.record().metrics)
-        print_groups(api.groups(run.path, [key]), run.record().metrics["wer"])
+        print_groups(api.groups(run.path, [key], allow_outcomes=[key]),
+                     run.record().metrics["wer"])
         print_comparison(comparison)
-    yield from (f"terminal: {line[:80]!r}" for line in shown.getvalue().split("\n")
-                if HIDDEN.search(line) or line.lstrip().startswith("::") or "##[" in line)
+    yield from in_terminal(shown.getvalue())
+    yield from names.refused(strings, run, folder)
+    yield from names.in_a_baseline(strings, run, folder)
 
 
 def _run(strings: Sequence[str], folder: Path) -> api.RunFolder:
@@ -98,49 +95,3 @@ def _run(strings: Sequence[str], folder: Path) -> api.RunFolder:
             if not i % 4:
                 given.write(json.dumps({"id": f"{text} stranger {i}", "hypothesis": text}) + "\n")
     return api.score(folder / "m.jsonl", {"given": folder / "h.jsonl"}, folder / "run")
-
-
-class _Tags(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-
-def _on_page(source: str) -> Iterator[str]:
-    tags = _Tags(source).tags
-    if [tag for tag, _ in tags].count("script") != 1:
-        yield "page: another script"
-    for tag, attributes in tags:
-        if tag in {"iframe", "object", "embed", "form", "link", "base"}:
-            yield f"page: <{tag}>"
-        for name, value in attributes.items():
-            where = value.startswith(("#", "tables/", "audio/", "data:image/png"))
-            if name.startswith("on") or (name in {"href", "src", "xlink:href"} and not where):
-                yield f"page: <{tag} {name}={value[:60]!r}>"
-    # Legends begin with a space of no width, since matplotlib skips what begins with "_".
-    if found := HIDDEN.search(source.replace(">\u200b", ">")):
-        yield f"page: a hidden character, {found}"
-
-
-def _in_csv(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.reader(file):
-            for cell in row:
-                formula = cell.lstrip()[:1] in set("=+-@\uff1d\uff0b\uff0d\uff20") - {""}
-                if (cell.lstrip() and formula and not NUMBER.fullmatch(cell)) or (
-                        HIDDEN.search(cell)):
-                    yield f"{path.name}: {cell[:60]!r}"
-
-
-def _in_markdown(name: str, text: str) -> Iterator[str]:
-    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
-    for tag, attributes in _Tags(html).tags:
-        if tag in ACTIVE or attributes.keys() - {"style"}:
-            yield f"Markdown of the {name}: <{tag} {attributes}>"
-    mentions = re.findall(r"@\w", text)
-    if mentions or HIDDEN.search(text.replace("@\u200b", "")):
-        yield f"Markdown of the {name}: {mentions or 'a hidden character'}"

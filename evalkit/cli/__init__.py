@@ -2,110 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import traceback
-from typing import Annotated, Any, NoReturn
-
-import typer
-
-from evalkit import __version__
-from evalkit.cli import corpora, learning, questions, releases, runs
-from evalkit.cli.doctor import doctor
-from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, say
-from evalkit.cli.stopping import is_stopped, stopping
-from evalkit.core.errors import EvalkitError, one_line
-from evalkit.core.files import trouble
-from evalkit.core.plugins import is_extra, missing_package
-
-TRACEBACK = "EVALKIT_TRACEBACK"
-"""Environment variable with which a defect shows its traceback."""
-
-MISUSE: type[Exception] = typer.BadParameter.__mro__[1]
-"""What the parser raises of words that make no command."""
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Evaluate speech systems, find whom they serve badly, and show it.",
-                  context_settings={"help_option_names": ["-h", "--help"]})
-for command in (runs.run, runs.score, questions.report, questions.groups, questions.systems,
-                questions.cohorts, learning.mitigate, releases.compare, releases.history, doctor):
-    app.command(cls=Command, epilog=EXIT_CODES)(command)
-for name, group in (("corpus", corpora.corpus), ("train", learning.train),
-                    ("baseline", releases.baseline), ("export", releases.export)):
-    app.add_typer(group, name=name)
-
-
-@app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-             ) -> None:
-    if version:
-        print(f"evalkit {__version__}")
-        raise typer.Exit
+from evalkit.cli.stopping import hear
 
 
 def main() -> None:
-    """Entry point: a mistake of the user's and a defect are one line and exit code 2. Exit code 1
-    is a regression that `evalkit compare` found, and nothing else."""
-    with stopping():
-        _main()
+    """The installed program. It hears signals before the rest of evalkit is imported, which takes a
+    moment, and until its process ends."""
+    hear()
+    from evalkit.cli.commands import main as run_command
 
-
-def _main() -> None:
-    try:
-        code = app(standalone_mode=False)
-    except EvalkitError as error:
-        _stop(str(error))
-    except MISUSE as error:
-        _misuse(error)
-    except typer.Abort:
-        _stop("the input ended")
-    except SystemExit as end:
-        raise SystemExit(INCOMPLETE if end.code == 1 else end.code) from None
-    except Exception as error:
-        if known := _known(error):
-            _stop(known)
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        _stop(f"internal error: {type(error).__name__}: {error}; please report it, with "
-              f"{TRACEBACK}=1 for the whole of it")
-    raise SystemExit(code)
-
-
-def _known(error: Exception) -> str | None:
-    """What a person can do about an error that is no defect: a package that is not installed, a
-    full disk."""
-    if isinstance(error, ModuleNotFoundError) and is_extra(error):
-        return str(missing_package(error, "this command"))
-    return trouble(error) if isinstance(error, OSError) else None
-
-
-def _misuse(error: Any) -> NoReturn:
-    """Says what is wrong with the words of the command line, or shows the commands that there are
-    where none was given."""
-    message = error.format_message()
-    if message.startswith("Usage:"):
-        say(message)
-        raise SystemExit(INCOMPLETE) from None
-    if error.__cause__ is not None:
-        message = message.removesuffix(error.message) + _plain(error)
-    command = error.ctx.command_path if error.ctx else "evalkit"
-    message = message.rstrip(".").replace("(Possible options: ", "(did you mean ")
-    _stop(f"{command}: {message} (`{command} --help` says more)")
-
-
-def _plain(error: Any) -> str:
-    """What is wrong with the value of an option."""
-    from pydantic import ValidationError
-
-    from evalkit.core.mistakes import explained
-
-    cause = error.__cause__
-    return (explained(cause, None, None) if isinstance(cause, ValidationError) else
-            str(error.message))
-
-
-def _stop(message: str) -> NoReturn:
-    """Says why on one line, whatever names are in it. What a signal interrupted may end in any
-    error, of which there is nothing to say."""
-    if not is_stopped():
-        say(f"error: {' '.join(map(one_line, message.split()))}")
-    raise SystemExit(INCOMPLETE) from None
+    run_command()

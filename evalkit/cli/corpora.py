@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, Workers, pair, processes, say
+from evalkit.cli.options import (
+    EXIT_CODES,
+    INCOMPLETE,
+    Command,
+    Workers,
+    not_of_a_run,
+    pair,
+    processes,
+    say,
+)
 
 corpus = typer.Typer(no_args_is_help=True, help="Make, import and check corpora.")
 
@@ -47,11 +56,14 @@ def validate(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")
 
         evalkit corpus validate datasets/accents/test.jsonl
     """
+    say(f"checking {manifest}")
     from evalkit.corpora.validate import validate as check
 
     result = check(manifest, outside=outside, say=say)
     print(result.describe())
-    if result.problems:
+    if not result.manifest.utterances:
+        say(f"error: {manifest}: holds no utterance that can be used")
+    if result.problems or not result.manifest.utterances:
         raise typer.Exit(INCOMPLETE)
 
 
@@ -64,7 +76,8 @@ def _layouts() -> str:
 @corpus.command(cls=Command, epilog=EXIT_CODES)
 def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
             source: Annotated[Path, typer.Argument(help="Where the corpus is.")],
-            out: Annotated[Path, typer.Option("--out", "-o", help="Manifest to write.")],
+            out: Annotated[Path, typer.Option(
+                "--out", "-o", callback=not_of_a_run, help="Manifest to write.")],
             column: Annotated[list[str] | None, typer.Option(
                 metavar="FIELD=NAME", help="For a table: which column is which field.")] = None,
             ) -> None:
@@ -76,6 +89,7 @@ def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
 
         evalkit corpus prepare table results.csv --column id=idx --column text=reference -o m.jsonl
     """
+    say(f"importing {source} as {kind}")
     from evalkit.corpora.prepare import prepare as import_corpus
 
     columns = dict(pair("--column", text) for text in column or ())

@@ -10,7 +10,10 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
+from evalkit.store.documents.begun import BEGUN
+from evalkit.store.lock import HOLDER, LOCK
 
 INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
@@ -18,6 +21,29 @@ INCOMPLETE = 2
 EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2 a mistake, or a "
               "result that is incomplete; 130 and 143 stopped by a signal.")
 """What every command's help ends with."""
+
+_OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json", LOCK, HOLDER})
+_IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio"})
+
+
+def not_of_a_run(path: Path | None) -> Path | None:
+    """A file to write. Raises BadParameter for one that a run folder is made of."""
+    if path is not None and (run := _run_of(path.resolve())):
+        raise typer.BadParameter(f"{path} is a part of the run folder {run}, which would be lost; "
+                                 "give another name")
+    return path
+
+
+def _run_of(path: Path) -> str | None:
+    """The name of the run folder that ``path`` is a part of."""
+    for folder in path.parents:
+        if (folder / "run.json").exists() or (folder / BEGUN).exists():
+            first = path.relative_to(folder).parts[0]
+            whole = path.parent == folder and (first in _OF_A_RUN or path.suffix == ".parquet")
+            if whole or first in _IN_A_RUN:
+                return folder.name
+    return None
+
 
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
@@ -41,17 +67,35 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 
 
 class Command(typer.core.TyperCommand):
-    """A command that takes an option twice only where it is said to be repeatable: of two values,
-    one would be left out unsaid."""
+    """A command that signals stop, and that takes an option twice only where it is said to be
+    repeatable: of two values, one would be left out unsaid."""
+
+    when_stopped = ""
+    """What becomes of its work then."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Does the work."""
+        with at_work(self.when_stopped):
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words that remain. Raises BadParameter naming the option that was given twice."""
+        """The words that remain. Raises BadParameter naming the option that was given twice, or
+        without a value."""
+        if "" in args:
+            raise typer.BadParameter("is empty; is a variable of the shell not set?", ctx,
+                                     param_hint=f"'{args[max(0, args.index('') - 1)]}'")
         given = self.make_parser(ctx).parse_args(list(args))[2]
         for option in given:
             if (isinstance(option, typer.core.TyperOption) and given.count(option) > 1
                     and not option.multiple and not option.is_flag):
                 raise typer.BadParameter("was given twice, and takes one value", ctx, option)
         return super().parse_args(ctx, args)
+
+
+class GoesOn(Command):
+    """A command that goes on where it was stopped."""
+
+    when_stopped = "what was finished is kept; start the same command again to go on"
 
 
 def say(line: str) -> None:

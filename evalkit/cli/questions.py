@@ -17,6 +17,7 @@ from evalkit.cli.options import (
     Pipeline,
     Run,
     Seed,
+    not_of_a_run,
     say,
 )
 
@@ -29,7 +30,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
            out: Out,
            by: Annotated[str | None, typer.Option(
                help="Metadata column to group speakers by; one.")] = None,
-           markdown: Annotated[Path | None, typer.Option(
+           markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
     """Write a run as one folder of static HTML.
@@ -40,6 +41,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
 
         evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
     """
+    say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
                      allow_outcomes=allow_outcome or ()))
 
@@ -47,8 +49,9 @@ def report(runs: Annotated[list[Path], typer.Argument(
 def groups(run: Run,
            by: Annotated[list[str], typer.Option(
                help="Metadata column; columns joined by commas are crossed. Repeatable.")],
-           metric: Annotated[str, typer.Option(
-               help="Any additive metric of the run, or eer of speaker verification.")] = "wer",
+           metric: Annotated[str | None, typer.Option(
+               help="Any additive metric of the run, or eer of speaker verification. Default: the "
+                    "run's first error rate, or else its first metric.")] = None,
            pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
            allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
     """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
@@ -65,16 +68,26 @@ def groups(run: Run,
         evalkit groups runs/v2 --by gender --metric eer
     """
     allowed = allow_outcome or ()
-    if metric == "eer":
+    facts = api.read_run(run).record().metrics
+    from evalkit.statistics.usual_metric import additive
+
+    if metric == "eer" or not (metric or additive(facts)):
         return _print_verification(as_json, api.verification(
             run, by, pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
     reports = api.groups(run, by, metric=metric, pipeline=pipeline, condition=condition, seed=seed,
                          allow_outcomes=allowed)
+    _say_metric(metric, reports[0].metric)
     from evalkit.terminal import print_groups, print_json
 
     if as_json:
         return print_json([report.to_dict() for report in reports])
-    print_groups(reports, api.read_run(run).record().metrics[metric])
+    print_groups(reports, facts[reports[0].metric])
+
+
+def _say_metric(asked: str | None, taken: str) -> None:
+    """Says which metric was taken where none was asked for."""
+    if asked is None:
+        say(f"metric: {taken}, the most important one of the run; --metric names another")
 
 
 def _print_verification(as_json: bool, reports: Sequence[VerificationReport]) -> None:
@@ -86,7 +99,9 @@ def _print_verification(as_json: bool, reports: Sequence[VerificationReport]) ->
 
 
 def systems(run: Run,
-            metric: Annotated[str, typer.Option(help="Any additive metric of the run.")] = "wer",
+            metric: Annotated[str | None, typer.Option(
+                help="Any additive metric of the run. Default: the first error rate, or else the "
+                     "first metric, that two pipelines have.")] = None,
             condition: ConditionName = None, seed: Seed = 0, as_json: Json = False) -> None:
     """Compare the pipelines of a run two by two, on the same utterances.
 
@@ -98,20 +113,22 @@ def systems(run: Run,
         evalkit systems runs/ab
     """
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
+    _say_metric(metric, pairs[0].metric)
     from evalkit.statistics.groups import plain_data
     from evalkit.terminal import print_json, print_systems
 
     if as_json:
         return print_json(plain_data(pairs))
-    print_systems(pairs, api.read_run(run).record().metrics[metric])
+    print_systems(pairs, api.read_run(run).record().metrics[pairs[0].metric])
 
 
 def cohorts(run: Run,
             finder: Annotated[list[str] | None, typer.Option(
                 help="tree, geodemographic, clusters, predicted, declared, slices; default: all "
                      "that the run has the data for. Repeatable.")] = None,
-            metric: Annotated[str, typer.Option(
-                help="Any additive metric, or false_rejects of speaker verification.")] = "wer",
+            metric: Annotated[str | None, typer.Option(
+                help="Any additive metric, or false_rejects of speaker verification. Default: as "
+                     "for `evalkit groups`.")] = None,
             pipeline: Pipeline = None, condition: ConditionName = None,
             postcodes: Annotated[Path | None, typer.Option(
                 help="Table of postal codes with population attributes, CSV.")] = None,
@@ -128,6 +145,9 @@ def cohorts(run: Run,
     findings = api.cohorts(run, finders=finder or (), metric=metric, pipeline=pipeline,
                            condition=condition, postcodes=postcodes, seed=seed,
                            allow_outcomes=allow_outcome or ())
+    _say_metric(metric, findings.metric)
+    say(f"pipeline: {findings.pipeline}, {findings.condition or 'all conditions together'}; "
+        "--pipeline and --condition name others")
     from evalkit.terminal import print_cohorts, print_json
 
     if as_json:

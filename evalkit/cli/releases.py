@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from evalkit import api
-from evalkit.cli.options import EXIT_CODES, Command, Run, Seed, pair
+from evalkit.cli.misuse import MISUSE, said
+from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
 
 if TYPE_CHECKING:
@@ -26,15 +28,18 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             by: Annotated[list[str] | None, typer.Option(
                 help="Show the groups of this column too, or of cohorts.FINDER. Repeatable.")
                 ] = None,
-            junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.")] = None,
-            markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
-            json: Annotated[Path | None, typer.Option(help="Write JSON.")] = None,
+            junit: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write JUnit XML.")] = None,
+            markdown: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write Markdown.")] = None,
+            json: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Write JSON.")] = None,
             mapping: Annotated[list[str] | None, typer.Option(
             "--map", metavar="BASE=CANDIDATE", help="A pipeline of the base goes by another name "
             "in the candidate. Repeatable; not needed where each has one pipeline.")] = None,
         github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
-            seed: Seed = 0) -> None:
+            seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Compare a version with an older one. Exit code 0: pass, 1: regression, 2: incomplete.
 
     The files that are asked for are written whatever the outcome, also where the two cannot be
@@ -51,9 +56,10 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
     wanted = _Wanted(junit, markdown, json, github)
     try:
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
-                                 mapping=dict(pair("--map", text) for text in mapping or ()))
+                                 mapping=dict(pair("--map", text) for text in mapping or ()),
+                                 allow_outcomes=allow_outcome or ())
     except Exception as error:
-        wanted.write_failure(base, candidate, error)
+        wanted.write_failure(base, candidate, one_line(error))
         raise
     from evalkit.terminal import print_comparison
 
@@ -61,6 +67,42 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
     print_comparison(comparison)
     wanted.annotate(comparison)
     raise typer.Exit(comparison.exit_code)
+
+
+class Compare(Command):
+    """Writes the files that are asked for also where the words make no comparison: a variable of
+    the shell that is not set, for instance."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words that remain. Raises what they are refused with."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except MISUSE as error:
+            given = self._understood(ctx, args)
+            junit, markdown, json = (_file(given.get(name))
+                                     for name in ("junit", "markdown", "json"))
+            wanted = _Wanted(junit, markdown, json, bool(given.get("github")))
+            with suppress(OSError):
+                wanted.write_failure(given.get("base") or "", given.get("candidate") or "",
+                                     said(error))
+            raise
+
+    def _understood(self, ctx: Any, args: list[str]) -> dict[str, Any]:
+        """The options and arguments among ``args``, whatever else is wrong."""
+        parser = self.make_parser(ctx)
+        parser.ignore_unknown_options, ctx.resilient_parsing = True, True
+        try:
+            return dict(parser.parse_args(list(args))[0])
+        finally:
+            ctx.resilient_parsing = False
+
+
+def _file(name: str | None) -> Path | None:
+    """Where a file is written; nowhere where the name is empty or that of a part of a run."""
+    try:
+        return not_of_a_run(Path(name) if name else None)
+    except typer.BadParameter:
+        return None
 
 
 class _Wanted(NamedTuple):
@@ -90,13 +132,13 @@ class _Wanted(NamedTuple):
 
             print(*formats.github(comparison), sep="\n")
 
-    def write_failure(self, base: Path, candidate: Path, error: Exception) -> None:
+    def write_failure(self, base: Path | str, candidate: Path | str, why: str) -> None:
         """The same of a comparison that could not be made, so that what reads the files next does
         not fail for want of them."""
         if any(self):
             from evalkit.store.documents.comparison import Comparison
 
-            failed = Comparison.failed(str(base), str(candidate), one_line(error))
+            failed = Comparison.failed(str(base), str(candidate), why)
             self.write(failed)
             self.annotate(failed)
 
@@ -104,17 +146,19 @@ class _Wanted(NamedTuple):
 @baseline.command(cls=Command, epilog=EXIT_CODES)
 def freeze(run: Run,
            out: Annotated[Path, typer.Option(
-               "--out", "-o", help="File to write, JSON; compressed where it ends in .gz.")],
+               "--out", "-o", callback=not_of_a_run,
+               help="File to write, JSON; compressed where it ends in .gz.")],
            by: Annotated[list[str] | None, typer.Option(
                help="Keep the groups of this column too: metadata columns joined by commas are "
-                    "crossed, cohorts.FINDER are found ones. Repeatable.")] = None) -> None:
+                    "crossed, cohorts.FINDER are found ones. Repeatable.")] = None,
+           allow_outcome: AllowOutcome = None) -> None:
     """Keep a run's sums of every speaker in a small file, without audio and text.
 
     Example:
 
         evalkit baseline freeze runs/v1 --out baseline.json.gz
     """
-    frozen = api.freeze(run, out, by=by or ())
+    frozen = api.freeze(run, out, by=by or (), allow_outcomes=allow_outcome or ())
     from evalkit.terminal import line, print_left_out
 
     print(line(f"{out}: {len({block.name for block in frozen.blocks})} speakers, groups by "
@@ -126,7 +170,8 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
             metric: Annotated[list[str] | None, typer.Option(
                 help="Default: every headline metric. Repeatable.")] = None,
             out: Annotated[Path | None, typer.Option(
-                "--out", "-o", help="Write a page (.html) or its figure (.svg).")] = None) -> None:
+                "--out", "-o", callback=not_of_a_run,
+                help="Write a page (.html) or its figure (.svg).")] = None) -> None:
     """Show metrics over versions, old to new, with intervals over speakers.
 
     Example:

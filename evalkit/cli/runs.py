@@ -52,8 +52,9 @@ def score(folder: Annotated[Path | None, typer.Argument(
               "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
           metric: Annotated[list[str] | None, typer.Option(
               metavar="NAME[:OPTION=VALUE]",
-              help="Default: wer and cer (mixed_error_rate and cer where writing does not part "
-                   "words by spaces), or those of the run. Repeatable.")] = None,
+              help="Default: wer and cer (with mixed_error_rate where a few references are in "
+                   "writing that does not part words by spaces, or it in place of wer where many "
+                   "are), or those of the run. Repeatable.")] = None,
           form: Annotated[str | None, typer.Option(
               "--format", help="Of the transcripts: jsonl, tsv, csv, kaldi, trn, ctm or stm. "
                                "Default: what the suffix or the content tells.")] = None,
@@ -86,12 +87,15 @@ def score(folder: Annotated[Path | None, typer.Argument(
         if any((hypotheses, out, form, id_key, text_key, outside)):
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
                               "its options and --out away, or the run folder")
+        say(f"evalkit {__version__}: scoring {folder} anew")
         return finish(api.rescore(folder, metrics=metric or (), normaliser=normaliser,
                                   costs=costs, manifest=manifest, workers=processes(workers),
                                   say=say), max_failed)
     if not (manifest and hypotheses and out):
         raise ConfigError("give a run folder to score anew, or --manifest, --hypotheses and --out")
-    finish(api.score(manifest, _named(hypotheses), out, metrics=metric or (),
+    files = _named(hypotheses)
+    say(f"evalkit {__version__}: {manifest}, {', '.join(files)} -> {out}")
+    finish(api.score(manifest, files, out, metrics=metric or (),
                      normaliser=normaliser or "basic", costs=costs or "levenshtein", form=form,
                      id_key=id_key, text_key=text_key, outside=outside,
                      workers=processes(workers), overwrite=overwrite, say=say), max_failed)

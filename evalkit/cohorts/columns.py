@@ -64,7 +64,10 @@ def searched_columns(utterances: pd.DataFrame, rows: pd.DataFrame, metrics: Coll
              for name in names}
     labels = {name: column.labels for name, column in found.items() if column.labels is not None}
     notes = (look_alikes(name, labels_of(utterances[name])) for name in labels)
-    return Columns(pd.DataFrame(labels, index=utterances.index), list(_left_out(found)),
+    owner = utterances["speaker_id"].fillna(utterances["utterance_id"])
+    unsearched = (item for name, column in labels.items()
+                  for item in _apart(name, labels_of(utterances[name]), column, owner))
+    return Columns(pd.DataFrame(labels, index=utterances.index), [*_left_out(found), *unsearched],
                    [note for note in notes if note])
 
 
@@ -77,6 +80,19 @@ def _left_out(found: dict[str, _Column]) -> Iterator[LeftOut]:
                           f"fewer than {ENOUGH} speakers or beyond the {MOST_GROUPS} most "
                           f"frequent count as {OTHER!r}", len(column.pooled),
                           tuple(column.pooled[:NAMED]))
+
+
+def _apart(name: str, written: pd.Series, labels: pd.Series, owner: pd.Series) -> Iterator[LeftOut]:
+    """The speakers whose cell of a searched column is blank, or no number among numbers."""
+    unknown = labels == UNKNOWN
+    cut = bool(((labels != written) & (labels != OTHER)).any())
+    for which, why in (
+            (unknown, f"{name} is not known of them, they are in its group {UNKNOWN!r} alone"),
+            (~unknown & (labels == written) & cut,
+             f"{name} is no number or stands for none, so that they are in none of its bins")):
+        speakers = owner[which].unique()
+        if len(speakers):
+            yield LeftOut("speaker", WHERE, why, len(speakers), tuple(map(str, speakers[:NAMED])))
 
 
 def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,

@@ -28,6 +28,7 @@ from evalkit.statistics.permutation import (
     p_value,
     parts,
     relabelled,
+    studentised,
 )
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
@@ -177,6 +178,5 @@ def _p_worse(sums: SpeakerSums, resampling: Resampling) -> float:
 
 def _studentised(sums: Sums) -> np.ndarray:
     """Rate inside minus rate outside over its standard error, (permutations,)."""
-    rates = ratio(sums.amount, sums.weight)
-    error = np.sqrt(group_variance(*sums).sum(axis=1))
-    return ratio(rates[:, 0] - rates[:, 1], error)
+    inside, outside = ratio(sums.amount, sums.weight).T
+    return studentised(inside, outside, group_variance(*sums).sum(axis=1))

@@ -28,11 +28,12 @@ from evalkit.cohorts.trial import STANDARD, Halves, Result, Settings, search_and
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plugins import available, create
-from evalkit.core.text import count
+from evalkit.core.text import count, with_unit
 from evalkit.statistics.bootstrap import FEW_SPEAKERS
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.findings import Findings
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import ratio
 
 
 def discover(run: RunFolder, *, metric: str | None = None, pipeline: str | None = None,
@@ -41,7 +42,8 @@ def discover(run: RunFolder, *, metric: str | None = None, pipeline: str | None 
              allowed: Collection[str] = ()) -> Discovery:
     """Looks for underserved cohorts in a run with every finder that it has the data for.
 
-    ``metric`` and ``pipeline`` are the run's first where None, ``condition`` None pools all.
+    ``metric`` None is the run's most important one, ``pipeline`` None the first that has it,
+    ``condition`` None pools all.
     ``finders`` None are all that are installed (plug-in group "cohorts"); ``allowed`` are columns
     that are searched although they are outcomes. Raises EvalkitError for a metric, pipeline,
     condition, column or file that there is not."""
@@ -69,7 +71,8 @@ def discover_among(speakers: Speakers, subject: Subject, finders: Sequence[Finde
     left_out += [item for finder, _ in rules for item in finder.left_out(speakers)]
     findings = _findings(
         results, speakers, sides, subject, settings=settings,
-        left_out=[*left_out, *speakers.left_out, *_rare_labels(sides, settings.floors)])
+        left_out=[*left_out, *speakers.left_out, *_rare_labels(sides, settings.floors),
+                  *_all_alike(sides, subject, [finder.name for finder, _ in rules])])
     return Discovery(findings, {finder.name: rule for finder, rule in rules},
                      member_table(speakers, rules), speaker_table(speakers, on_discovery))
 
@@ -92,10 +95,21 @@ def _rare_labels(sides: Halves, floors: Floors) -> Iterator[LeftOut]:
                           tuple(rare[:NAMED]))
 
 
+def _all_alike(sides: Halves, subject: Subject, finders: Sequence[str]) -> Iterator[LeftOut]:
+    """The finders, on a half of the speakers where nobody can be worse than anybody."""
+    for where, half in zip((WHERE, "confirmation"), sides, strict=True):
+        rate = ratio(half.by_utterance.harm, half.by_utterance.weight)
+        known = np.unique(rate[~np.isnan(rate)])
+        if len(known) == 1 and finders:
+            value = with_unit(half.sign * float(known[0]), subject.fact)
+            why = f"{subject.metric} of every utterance is {value}: nobody is worse than anybody"
+            yield LeftOut("finder", where, why, len(finders), tuple(finders[:NAMED]))
+
+
 def _speakers_by_label(half: Speakers, column: str) -> pd.Series:
     measured = half.by_utterance.n > 0
-    speaker = pd.Series(half.by_utterance.speaker[measured])
-    return speaker.groupby(half.utterance_labels[column].to_numpy(object)[measured]).nunique()
+    speaker = pd.Series(half.by_utterance.speaker).where(measured)
+    return speaker.groupby(half.utterance_labels[column].to_numpy(object)).nunique()
 
 
 def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subject: Subject,

@@ -57,7 +57,7 @@ def searched(findings: Findings) -> str:
 
 
 def _lines(finding: Finding, fact: Fact) -> list[list[str]]:
-    chance = f"{number(finding.chance.median, fact)} to {number(finding.chance.high, fact)}"
+    chance = f"{number(finding.chance.low, fact)} to {number(finding.chance.high, fact)}"
     if not finding.verdicts:
         return [[finding.finder, "–", "–", "–", "–", chance, "–", "–", "–", finding.status]]
     return [[finding.finder, verdict.cohort, _who(verdict),

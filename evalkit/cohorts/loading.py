@@ -21,6 +21,7 @@ from evalkit.core.names import listed, nearest
 from evalkit.core.types import Fact
 from evalkit.statistics.grouping import ALLOW, check_columns, metadata_columns
 from evalkit.statistics.groups import select
+from evalkit.statistics.usual_metric import usual_metric
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
 from evalkit.store.scores import require_columns
 from evalkit.store.trials import FACTS as TRIAL_FACTS
@@ -47,19 +48,22 @@ class Subject:
 
 def subject_of(run: RunFolder, metric: str | None = None, pipeline: str | None = None,
                condition: str | None = None) -> Subject:
-    """Fills in the run's first pipeline, and the first of its metrics by which somebody can be
-    underserved, where none is named. Raises ConfigError for a metric of which neither more nor
-    less is better, or that the run has not defined."""
-    known = _facts(run)
-    if metric is None:
-        usable = _usable_names(run, known)
-        metric = next((name for name in known if name in usable), "")
+    """Fills in the run's most important metric, and the first pipeline that has it, where none is
+    named. Raises ConfigError for a metric of which neither more nor less is better, or that the run
+    has not defined."""
+    known, scores = _facts(run), run.scores()
+    metric = metric or usual_metric(scores, run.record().metrics) or FALSE_REJECTS
     if why := _unusable(metric, known):
         usable = _usable_names(run, known)
         near = nearest(metric, usable)
         hint = f"; did you mean {near!r}" if near else ""
         raise ConfigError(f"{why}{hint}; there are {listed(usable)}")
-    return Subject(metric, pipeline or next(iter(run.record().pipelines)), condition, known[metric])
+    if pipeline is None:
+        rows = run.trials() if metric == FALSE_REJECTS else scores[scores["metric"] == metric]
+        having = set(rows["pipeline"].unique())
+        names = list(run.record().pipelines)
+        pipeline = next((name for name in names if name in having), names[0])
+    return Subject(metric, pipeline, condition, known[metric])
 
 
 def _usable_names(run: RunFolder, known: Mapping[str, Fact]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -43,11 +44,10 @@ class Homes(NamedTuple):
 
 def read_postcodes(path: Path) -> PostalCodes:
     """The columns of a CSV table whose values are shares, by its column ``postcode``; a cell that
-    is blank, text, negative or above 1 is unknown. Raises ConfigError where there are none."""
-    try:
-        table = pd.read_csv(regular(path), dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read as CSV ({one_line(error)})") from error
+    is blank, text, negative or above 1 is unknown, and a row of more or fewer cells than there are
+    columns is left out. Raises ConfigError where there are none, and for two columns of one
+    name."""
+    table, odd = _table(path)
     if "postcode" not in table:
         raise ConfigError(f"{path}: has no column 'postcode'; it has {', '.join(table.columns)}")
     codes = labels_of(table.pop("postcode"))
@@ -55,11 +55,33 @@ def read_postcodes(path: Path) -> PostalCodes:
     twice = codes[known & codes.duplicated()]
     if len(twice):
         raise ConfigError(f"{path}: postcode {twice.iloc[0]!r} is there twice")
-    left_out = [LeftOut("row", WHERE, "no postal code", int((~known).sum()))] * (not known.all())
-    shares, bad = _shares(table[known])
+    blank = [f"row {i}" for i, there in enumerate(known, 1) if not there]
+    left_out = [LeftOut("row", WHERE, "no postal code", len(blank), tuple(blank[:NAMED]))]
+    shares, bad = _shares(table[known].set_axis(codes[known]))
     if shares.empty:
         raise ConfigError(f"{path}: has no column of shares between 0 and 1")
-    return PostalCodes(shares.set_axis(codes[known]), [*left_out, *bad])
+    return PostalCodes(shares, [*odd, *(left_out if blank else []), *bad])
+
+
+def _table(path: Path) -> tuple[pd.DataFrame, list[LeftOut]]:
+    """The cells of a CSV file, and the rows that do not fit its header."""
+    try:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = list(filter(None, csv.reader(file, strict=True)))
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigError(f"{path}: cannot be read as CSV ({one_line(error)})") from error
+    if not rows:
+        raise ConfigError(f"{path}: cannot be read as CSV (it is empty)")
+    header, *rows = rows
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise ConfigError(f"{path}: {header.count(twice[0])} columns are called {twice[0]!r}; "
+                          "rename or remove all but one")
+    odd = [f"row {i}" for i, row in enumerate(rows, 1) if len(row) != len(header)]
+    left_out = [LeftOut("row", WHERE, "more or fewer cells than there are columns", len(odd),
+                        tuple(odd[:NAMED]))] if odd else []
+    return pd.DataFrame([row for row in rows if len(row) == len(header)], columns=header,
+                        dtype=str), left_out
 
 
 def attributes_of(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray, shares: pd.DataFrame
@@ -68,7 +90,7 @@ def attributes_of(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray, shar
     (n,); a speaker lives where most of the utterances say."""
     homes = _homes(postcodes, owner, len(ids))
     place, why = _matched(homes, shares.index, pd.api.types.is_numeric_dtype(postcodes))
-    left_out = list(_unmatched(homes, ids, why))
+    left_out = [*_movers(postcodes, owner, ids), *_unmatched(homes, ids, why)]
     found = place >= 0
     attributes = shares.iloc[np.where(found, place, 0)].reset_index(drop=True)
     attributes = attributes.where(pd.Series(found), axis=0)
@@ -81,7 +103,8 @@ def attributes_of(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray, shar
 
 
 def _shares(table: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
-    """The columns of shares, and the columns and cells that hold none."""
+    """The columns of shares of a ``table`` by postal code, and the columns and cells that hold
+    none."""
     shares, left_out = {}, []
     for name, texts in table.items():
         numbers = pd.to_numeric(texts.str.strip(), errors="coerce")
@@ -94,9 +117,21 @@ def _shares(table: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
             continue
         shares[str(name)] = numbers.where(good)
         if not good.all():
-            left_out.append(LeftOut("cell", WHERE, f"{name}: no share between 0 and 1",
-                                    int((~good).sum())))
+            bad = table.index[~good]
+            left_out.append(LeftOut("cell", WHERE, f"{name}: no share between 0 and 1", len(bad),
+                                    tuple(map(str, bad[:NAMED]))))
     return pd.DataFrame(shares, index=table.index), left_out
+
+
+def _movers(postcodes: pd.Series, owner: np.ndarray, ids: np.ndarray) -> Iterator[LeftOut]:
+    """The codes of speakers with several that do not count."""
+    codes = labels_of(postcodes).reset_index(drop=True)
+    known = (codes != UNKNOWN).to_numpy(bool)
+    n = codes[known].groupby(owner[known]).nunique()
+    movers = ids[n.index[n > 1]]
+    if len(movers):
+        yield LeftOut("cell", "postal codes", "of a speaker with several, of which the most "
+                      "frequent counts", int((n - 1).sum()), tuple(map(str, movers[:NAMED])))
 
 
 def _homes(postcodes: pd.Series, owner: np.ndarray, n: int) -> pd.Series:

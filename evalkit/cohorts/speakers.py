@@ -112,7 +112,7 @@ def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_bette
     attributes, unplaced = _attributes(facts, code, ids, postcodes)
     left_out = [*columns.left_out, *unplaced,
                 *named_speakers("discovery", "nothing was measured of them", ids,
-                                by_speaker.n == 0),
+                                by_speaker.n == 0), *_unmeasured(rows, by_speaker.n[code] > 0),
                 *named_speakers("places", "a latitude or longitude that is off the globe or no "
                                 "number counts as unknown", ids,
                                 np.isin(np.arange(len(ids)), code[_misplaced(facts)]))]
@@ -127,6 +127,13 @@ def named_speakers(where: str, why: str, ids: np.ndarray, which: np.ndarray) -> 
     """The speakers ``which`` (n,) as a record of the ledger; none where there are none."""
     n = int(which.sum())
     return [LeftOut("speaker", where, why, n, tuple(map(str, ids[which][:NAMED])))] if n else []
+
+
+def _unmeasured(rows: pd.DataFrame, measured: np.ndarray) -> list[LeftOut]:
+    """The utterances without a value, of speakers who are ``measured`` (a bool a row) by others."""
+    names = rows.loc[rows["error"].notna().to_numpy() & measured, "utterance_id"].unique()
+    return [LeftOut("utterance", "discovery", "no value", len(names),
+                    tuple(map(str, names[:NAMED])))] if len(names) else []
 
 
 def summed(outcomes: Outcomes) -> Outcomes:

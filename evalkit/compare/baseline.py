@@ -15,15 +15,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from evalkit.compare.outcomes import (
+    COHORTS,
+    determined_by_blocks,
+    determined_by_labels,
+    refuse_determining,
+    refuse_named,
+)
 from evalkit.core.errors import ConfigError
-from evalkit.core.ledger import merged
+from evalkit.core.ledger import LeftOut, merged
 from evalkit.statistics.detection import Trials, sorted_trials, speaker_values
-from evalkit.statistics.grouping import check_columns, group_labels, not_usual, usual_columns
+from evalkit.statistics.grouping import (
+    ALLOW,
+    check_columns,
+    group_labels,
+    grouped,
+    metadata_columns,
+    not_usual,
+    usual_columns,
+)
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
 from evalkit.store.runfolder import RunFolder
-
-COHORTS = "cohorts."
-"""Columns ``cohorts.FINDER`` are the cohorts of cohorts.parquet."""
 
 
 class Candidate(NamedTuple):
@@ -39,40 +51,72 @@ class Candidate(NamedTuple):
     renamed: Mapping[str, str] = MappingProxyType({})
 
 
-def freeze(run: RunFolder, columns: Sequence[str] | None = None, *,
-           more: Sequence[str] = ()) -> Baseline:
+def freeze(run: RunFolder, columns: Sequence[str] | None = None, *, more: Sequence[str] = (),
+           allowed: Collection[str] = ()) -> Baseline:
     """The sums of a run. ``columns`` are metadata columns, crossed where joined by commas, or
-    ``cohorts.FINDER``; None takes every usual one (evalkit.statistics.grouping), and ``more``
-    beside them. Raises ConfigError for a column that there is not or that has too many groups."""
-    facts, utterances = _facts(run), run.utterances()
+    ``cohorts.FINDER``; None takes every usual one (evalkit.statistics.grouping) that determines
+    nothing that was measured, and ``more`` beside them. Raises ConfigError for a column that there
+    is not, that has too many groups, or that is an outcome and not ``allowed``."""
+    facts, utterances, scores = _facts(run), run.utterances(), run.scores()
+    asked = list(dict.fromkeys([*(columns or ()), *more]))
+    unused = [] if columns is not None else list(_unused(utterances, scores, facts,
+                                                         {*asked, *allowed}))
+    usual = [] if columns is not None else _others(utterances, unused)
+    chosen = usual + [column for column in asked if column not in usual]
     cohorts = _cohorts(run)
-    chosen = usual_columns(utterances, facts.metrics) if columns is None else list(columns)
-    chosen += [column for column in dict.fromkeys(more) if column not in chosen]
-    useless = [] if columns is not None else [
-        item for item in not_usual(utterances, facts.metrics) if item.names[0] not in chosen]
     blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
-    return Baseline(name=str(run.path), facts=facts, columns=chosen,
-                    left_out=merged(useless), blocks=blocks, scores=_scores(run, blocks, {}),
+    refuse_named(asked, facts.metrics, allowed)
+    outcomes = determined_by_blocks([c for c in chosen if c in {*asked, *allowed}], chosen, blocks,
+                                    scores, facts=facts.metrics)
+    refuse_determining(outcomes, allowed)
+    return Baseline(name=str(run.path), facts=facts, columns=chosen, outcomes=outcomes,
+                    left_out=merged(item for item in unused if item.names[0] not in chosen),
+                    blocks=blocks, scores=_scores(scores, blocks, {}),
                     trials=list(_trials(run, blocks, chosen)))
 
 
-def on_blocks(run: RunFolder, base: Baseline) -> Candidate:
-    """A run as the candidate that is compared with ``base``. Labels are the base's."""
+def _unused(utterances: pd.DataFrame, scores: pd.DataFrame, facts: Facts, told: Collection[str]
+            ) -> Iterator[LeftOut]:
+    """The metadata columns by which nobody is grouped unless they are ``told``."""
+    useless = list(not_usual(utterances, facts.metrics, told))
+    yield from useless
+    labels = {column: dict(zip(utterances["utterance_id"], grouped(utterances, column),
+                               strict=True))
+              for column in _others(utterances, useless) if column not in told}
+    for column, metric in determined_by_labels(labels, scores, facts.metrics).items():
+        yield LeftOut("column", "groups", f"determines {metric}, to use it add {ALLOW}",
+                      names=(column,))
+
+
+def _others(utterances: pd.DataFrame, unused: Sequence[LeftOut]) -> list[str]:
+    """The metadata columns that are not ``unused``."""
+    names = {item.names[0] for item in unused}
+    return [column for column in metadata_columns(utterances) if column not in names]
+
+
+def on_blocks(run: RunFolder, base: Baseline, allowed: Collection[str] = ()) -> Candidate:
+    """A run as the candidate that is compared with ``base``. Labels are the base's. Raises
+    ConfigError for a column that determines what was measured in it and is not ``allowed``."""
     left_out = {cell.key: frozenset(cell.failed) for cell in base.scores}
-    return Candidate(str(run.path), _facts(run), frozenset(run.utterances()["utterance_id"]),
-                     _scores(run, base.blocks, left_out),
+    facts, scores = _facts(run), run.scores()
+    outcomes = determined_by_blocks(base.columns, base.columns, base.blocks, scores,
+                                    facts=facts.metrics)
+    refuse_determining(outcomes, allowed, of=" of the candidate")
+    return Candidate(str(run.path), facts, frozenset(run.utterances()["utterance_id"]),
+                     _scores(scores, base.blocks, left_out),
                      list(_trials(run, base.blocks, base.columns)))
 
 
-def read_baseline(path: Path, columns: Sequence[str]) -> Baseline:
-    """A frozen baseline, or a run folder with the groups of ``columns``.
+def read_baseline(path: Path, columns: Sequence[str], allowed: Collection[str] = ()) -> Baseline:
+    """A frozen baseline, or a run folder, with the groups of ``columns``.
 
-    Raises RunError naming a file that is neither, ConfigError for a column there is not."""
+    Raises RunError naming a file that is neither, ConfigError for a column there is not, or that is
+    an outcome and not ``allowed``."""
     if path.is_dir():
-        return freeze(RunFolder(path), columns)
-    base = Baseline.read(path).model_copy(update={"name": str(path)})
-    for column in columns:
-        base.index_of(column)
+        return freeze(RunFolder(path), columns, allowed=allowed)
+    base = Baseline.read(path).model_copy(update={"name": str(path)}).only(columns)
+    refuse_named(columns, base.facts.metrics, allowed)
+    refuse_determining(base.outcomes, allowed)
     return base
 
 
@@ -110,9 +154,10 @@ def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, col
     stale = [str(item) for item in run.stale() if column.startswith(COHORTS)]
     if stale:
         raise ConfigError(f"{run.path}: no groups by {column}: {'; '.join(stale)}")
-    known = usual_columns(utterances) + [COHORTS + name for name in
-                                         sorted(cohorts["finder"].unique())]
-    check_columns(parts, known, also=utterances, where=f"{run.path}: ")
+    if not set(parts) <= set(utterances):
+        known = usual_columns(utterances) + [COHORTS + name for name in
+                                             sorted(cohorts["finder"].unique())]
+        check_columns(parts, known, also=utterances, where=f"{run.path}: ")
     return [(", ".join(labels),) for labels in
             zip(*(group_labels(utterances, part) for part in parts), strict=True)]
 
@@ -139,11 +184,10 @@ def _blocks(utterances: pd.DataFrame, labels: Sequence[Sequence[tuple[str, ...]]
     return sorted(blocks.values(), key=lambda block: (block.name, block.labels))
 
 
-def _scores(run: RunFolder, blocks: Sequence[Block],
+def _scores(scores: pd.DataFrame, blocks: Sequence[Block],
             left_out: Mapping[Key, Collection[str]]) -> list[Cell]:
     """Sums on ``blocks``, for each key without the utterances ``left_out``."""
     block_of = {u: i for i, block in enumerate(blocks) for u in block.utterances}
-    scores = run.scores()
     scores = scores.assign(block=scores["utterance_id"].map(block_of)).dropna(subset="block")
     cells = []
     for (pipeline, condition, metric), rows in scores.groupby(["pipeline", "condition", "metric"]):

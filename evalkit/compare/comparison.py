@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, product
 from pathlib import Path
@@ -15,8 +15,9 @@ from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.renaming import renamed
 from evalkit.compare.scopes import KINDS, Scope
-from evalkit.compare.unmatched import why_nothing
+from evalkit.compare.unmatched import check_common, why_nothing
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.folders import without_folders
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
@@ -38,17 +39,21 @@ LARGEST_SHARE = 0.1
 
 
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
-            seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({})) -> Comparison:
+            seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({}),
+            allowed: Collection[str] = ()) -> Comparison:
     """Compares a run with a base, a run folder or a frozen baseline. Without ``gates`` there is
-    one on the whole of every metric, without tolerance. The groups of the columns ``by`` are
-    shown beside what is gated; ``mapping`` says by which name in the candidate a pipeline of the
-    base goes.
+    one on the whole of every metric that the base has a value of, without tolerance. The groups of
+    the columns ``by`` are shown beside what is gated; ``mapping`` says by which name in the
+    candidate a pipeline of the base goes; ``allowed`` are columns to use although they are
+    outcomes.
 
-    Raises RunError and ConfigError for what cannot be read, and for gates on metrics that the
+    Raises RunError and ConfigError for what cannot be read, for two without a pipeline, condition
+    or metric in common, for columns that are outcomes of either, and for gates on metrics that the
     base does not have, that are neither better high nor low, or whose tolerance is no rate."""
     columns = list(dict.fromkeys([*(gates.columns if gates else ()), *by]))
-    frozen = read_baseline(base, columns).only(columns)
-    other = renamed(frozen, on_blocks(RunFolder(candidate), frozen), mapping)
+    frozen = read_baseline(base, columns, allowed)
+    other = renamed(frozen, on_blocks(RunFolder(candidate), frozen, allowed), mapping)
+    check_common(frozen, other)
     return decide(frozen, other, gates, by, Resampling(seed=seed))
 
 
@@ -58,7 +63,9 @@ def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
     gates'."""
     pairing = Pairing(base, candidate)
     headline = [key for key in pairing.keys if is_headline(key[2], base.facts.metrics)]
-    gates = gates or usual_gates(dict.fromkeys(key[2] for key in headline))
+    measured = completeness.defined(base)
+    gates = gates or usual_gates(dict.fromkeys(
+        key[2] for key in headline if key in measured))
     _check_metrics(base.facts.metrics, gates)
     asked = [_asked(pairing, gate) for gate in gates.gates]
     beside = _cells(pairing, headline, [Scope("overall"), *(Scope("every", c) for c in by)])
@@ -107,8 +114,9 @@ def _comparison(pairing: Pairing, candidate: Candidate, level: float,
     outcome = _outcome(problems, results)
     shown = {change.metric for change in changes}
     return Comparison(
-        outcome=outcome, exit_code=EXIT_CODES[outcome], base=base.name, candidate=candidate.name,
-        level=level, problems=problems, notes=completeness.notes(base, candidate),
+        outcome=outcome, exit_code=EXIT_CODES[outcome], base=without_folders(base.name),
+        candidate=without_folders(candidate.name), level=level, problems=problems,
+        notes=completeness.notes(base, candidate),
         left_out=merged([*_not_judged(results, changes), *pairing.left_out,
                          *completeness.in_one_only(base, candidate)]),
         metrics={name: fact for name, fact in base.facts.metrics.items() if name in shown},

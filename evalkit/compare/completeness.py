@@ -42,7 +42,7 @@ def notes(base: Baseline, candidate: Candidate) -> list[str]:
 
 def in_one_only(base: Baseline, candidate: Candidate) -> Iterator[LeftOut]:
     """What one of the two versions has and the other has not."""
-    for (what, text), old, new in _parts(base, candidate):
+    for (what, text), old, new in parts(base, candidate):
         for side, only in (("base", old - new), ("candidate", new - old)):
             if only:
                 yield LeftOut(what, f"comparison: {text}", f"only in the {side}", len(only),
@@ -88,12 +88,12 @@ def _not_the_same(what: str, old: str, new: str) -> str:
 
 
 def _gone(base: Baseline, candidate: Candidate) -> Iterator[str]:
-    for (_, what), old, new in _parts(base, candidate):
+    for (_, what), old, new in parts(base, candidate):
         if lost := old - new:
             yield f"{what} gone: {named(lost)}{_instead(what, lost, new - old)}"
     keys = _keys(candidate)
     places, metrics = {key[:2] for key in keys}, {key[2] for key in keys}
-    for key in sorted(_measured(base) - keys):
+    for key in sorted(measured(base) - keys):
         if key[:2] in places and key[2] in metrics:
             yield f"scores gone: {', '.join(key)}"
 
@@ -101,19 +101,30 @@ def _gone(base: Baseline, candidate: Candidate) -> Iterator[str]:
 def _instead(what: str, lost: set[str], new: set[str]) -> str:
     """What to do about names that are gone where others are new."""
     if what == "pipelines" and new:
-        old = min(lost)
-        return (f"; new: {named(new)}; where two are one, say so: --map "
-                f"{old}={nearest(old, new) or min(new)}")
+        return f"; new: {named(new)}; where two are one, say so: {mapping(lost, new)}"
     return ""
+
+
+def mapping(lost: set[str], new: set[str]) -> str:
+    """The option by which a pipeline of the base would be one of the candidate."""
+    old = min(lost)
+    return f"--map {old}={nearest(old, new) or min(new)}"
 
 
 def _keys(side: Baseline | Candidate) -> set[Key]:
     return {cell.key for cell in side.scores} | {cell.key for cell in side.trials}
 
 
-def _measured(side: Baseline | Candidate) -> set[Key]:
+def measured(side: Baseline | Candidate) -> set[Key]:
     """Without what failed for every utterance that has it: no value of it can be lost."""
     return ({cell.key for cell in side.scores if any(cell.n)}
+            | {cell.key for cell in side.trials if cell.n})
+
+
+def defined(side: Baseline | Candidate) -> set[Key]:
+    """Of which there is a value: one whose utterances all failed, or had nothing to count, has
+    none."""
+    return ({cell.key for cell in side.scores if any(cell.weight)}
             | {cell.key for cell in side.trials if cell.n})
 
 
@@ -121,11 +132,11 @@ _PARTS: tuple[tuple[Kind, str], ...] = (
     ("pipeline", "pipelines"), ("condition", "conditions"), ("metric", "metrics"))
 
 
-def _parts(base: Baseline, candidate: Candidate
+def parts(base: Baseline, candidate: Candidate
            ) -> Iterator[tuple[tuple[Kind, str], set[str], set[str]]]:
     """The names of every kind of thing in the base and in the candidate."""
     new = _keys(candidate)
-    old = _measured(base) | (_keys(base) & new)
+    old = measured(base) | (_keys(base) & new)
     for i, what in enumerate(_PARTS):
         yield what, {key[i] for key in old}, {key[i] for key in new}
     yield ("utterance", "utterances"), set(base.block_of), set(candidate.utterances)

@@ -37,9 +37,9 @@ def sentence(comparison: Comparison, check: Check) -> str:
     """A check in one line: what, by how much, and why that is its status."""
     cells = dict(zip(COLUMNS, _row(comparison, check), strict=True))
     return one_line(
-        "{metric} {scope}, {pipeline}, {condition}: {base} -> {candidate}, change {change} "
-        "{interval}, tolerated {tolerated}, adjusted p {p adjusted}: ".format(**cells)
-        + check.reason)
+        "{metric} {scope}, {pipeline}, {condition}: {base} -> {candidate}, change {change}"
+        "{spread}, tolerated {tolerated}, adjusted p {p adjusted}: ".format(
+            **cells, spread=f" {cells['interval']}".rstrip()) + check.reason)
 
 
 def markdown(comparison: Comparison) -> str:

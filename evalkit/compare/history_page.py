@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +11,18 @@ import numpy as np
 import pandas as pd
 
 from evalkit.compare.history import HEAD, cells
-from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing
+from evalkit.core.text import short
 from evalkit.core.types import Fact
-from evalkit.report.figures import COLOURS, SHAPES
+from evalkit.report.figures import COLOURS, SHAPES, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SUFFIXES = (".svg", ".html")
+LABEL = 40
+"""Characters of a name in the figure; the table below has all."""
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>evalkit history</title><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem }}
@@ -58,9 +60,7 @@ def figure(table: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
                        layout="constrained")
         axes = drawn.subplots(len(metrics), len(conditions), squeeze=False, sharex=True)
         _draw_panels(axes, table, facts)
-        out = StringIO()
-        drawn.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()
+        return svg(drawn)
 
 
 def _draw_panels(axes: np.ndarray, table: pd.DataFrame, facts: Mapping[str, Fact]) -> None:
@@ -70,7 +70,7 @@ def _draw_panels(axes: np.ndarray, table: pd.DataFrame, facts: Mapping[str, Fact
         for axis, condition in zip(row, dict.fromkeys(table["condition"]), strict=True):
             shown = table[(table["metric"] == metric) & (table["condition"] == condition)]
             _draw(axis, shown, versions, facts[metric].scale)
-            axis.set_title(one_line(condition))
+            axis.set_title(short(condition, LABEL))
         row[0].set_ylabel(f"{metric} {facts[metric].unit}".strip())
 
 
@@ -83,8 +83,9 @@ def _draw(axis: Axes, shown: pd.DataFrame, versions: list[str], scale: int) -> N
         value, low, high = (scale * rows[c].to_numpy(float) for c in ("value", "low", "high"))
         axis.errorbar(x, value, np.nan_to_num([value - low, high - value]), capsize=3,
                       marker=SHAPES[i % len(SHAPES)],
-                      color=COLOURS[i % len(COLOURS)], label=one_line(pipeline))
-    axis.set_xticks(range(len(versions)), [one_line(v) for v in versions], rotation=30, ha="right")
+                      color=COLOURS[i % len(COLOURS)], label=short(pipeline, LABEL))
+    axis.set_xticks(range(len(versions)), [short(version, LABEL) for version in versions],
+                    rotation=30, ha="right")
     axis.spines[["top", "right"]].set_visible(False)
     if lines:
         axis.legend(frameon=False)

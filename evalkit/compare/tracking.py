@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,12 @@ from evalkit.compare.history import history
 from evalkit.core.errors import ConfigError, PluginError, one_line
 
 PARTS = ("value", "low", "high", "n", "n_failed")
-_NOT_ALLOWED = re.compile(r"[^\w./ -]", re.ASCII)
-"""In the names of MLflow's metrics."""
+_NOT_ALLOWED = re.compile(r"[^\w. -]|^\.+$", re.ASCII)
+"""In the parts of the names of MLflow's metrics, which may become folders."""
+LONGEST = 64
+"""Characters of a part; MLflow takes 250 of a name."""
+AT_ONCE = 1000
+"""The most metrics that MLflow takes in one call."""
 
 
 def export_mlflow(run: Path, uri: str, experiment: str = "evalkit") -> str:
@@ -32,14 +38,15 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit") -> str:
         # Newer versions of mlflow refuse a folder of files unless it is asked for.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     table, _ = history([run])
-    values = {_allowed("/".join((row["metric"], row["pipeline"], row["condition"], part))):
+    values = {"/".join(map(_allowed, (row["metric"], row["pipeline"], row["condition"], part))):
               row[part] for row in table.to_dict("records") for part in PARTS
               if not np.isnan(row[part])}
     try:
         mlflow.set_tracking_uri(uri)
         mlflow.set_experiment(experiment)
         with mlflow.start_run(run_name=run.name, tags=_tags(run)) as made:
-            mlflow.log_metrics(values)
+            for first in range(0, len(values), AT_ONCE):
+                mlflow.log_metrics(dict(islice(values.items(), first, first + AT_ONCE)))
     except (MlflowException, OSError) as error:
         raise ConfigError(f"--uri {uri}: {one_line(error)}") from error
     return str(made.info.run_id)
@@ -47,7 +54,11 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit") -> str:
 
 def _allowed(name: str) -> str:
     """Without what MLflow forbids, and different names still different."""
-    return _NOT_ALLOWED.sub(lambda match: f"_{ord(match[0]):x}_", name)
+    allowed = _NOT_ALLOWED.sub(lambda match: "".join(f"_{ord(c):x}_" for c in match[0]), name)
+    if len(allowed) <= LONGEST:
+        return allowed
+    digest = sha256(name.encode(errors="backslashreplace")).hexdigest()
+    return f"{allowed[:LONGEST - 9]}_{digest[:8]}"
 
 
 def _tags(run: Path) -> dict[str, Any]:

@@ -1,14 +1,42 @@
-"""Why a gate speaks of nothing."""
+"""Why two versions have nothing in common, or nothing of what a gate asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from evalkit.compare.baseline import Candidate
+from evalkit.compare.completeness import mapping, named, parts
 from evalkit.compare.gates import Gate
 from evalkit.compare.pairing import Pairing
+from evalkit.core.errors import ConfigError
 from evalkit.core.names import listed, offer
+from evalkit.core.types import Fact
 from evalkit.statistics.groups import FLOORS
-from evalkit.store.documents.baseline import Key
+from evalkit.store.documents.baseline import Baseline, Key
+
+
+def check_common(base: Baseline, candidate: Candidate) -> None:
+    """Raises ConfigError where no pipeline, condition, metric or utterance is in both, naming those
+    of each and what to do."""
+    facts = base.facts.metrics | candidate.facts.metrics
+    for (what, _), old, new in parts(base, candidate):
+        if old and new and not old & new and what in _REMEDIES:
+            ours, theirs = _whole(old, facts), _whole(new, facts)
+            raise ConfigError(f"no {what} is in both versions: the base has {named(ours)}, the "
+                              f"candidate {named(theirs)}; {_REMEDIES[what](ours, theirs)}")
+
+
+_REMEDIES: Mapping[str, Callable[[set[str], set[str]], str]] = {
+    "pipeline": lambda old, new: f"say which is which: {mapping(old, new)}",
+    "condition": lambda old, new: "run both under one condition",
+    "metric": lambda old, new: f"score one anew: evalkit score RUN --metric {min(old)}",
+    "utterance": lambda old, new: "compare two versions on one corpus, under the same ids"}
+"""By what two versions have none of in common."""
+
+
+def _whole(names: set[str], facts: Mapping[str, Fact]) -> set[str]:
+    """Without metrics that are parts of another."""
+    return {name for name in names if name not in facts or facts[name].part_of is None} or names
 
 
 def why_nothing(pairing: Pairing, gate: Gate) -> str:

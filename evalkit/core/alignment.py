@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
-from typing import Any, Literal, get_args
+from itertools import chain, groupby, islice, repeat
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -31,6 +31,28 @@ MOST_PAIRS: Mapping[str, float] = {"levenshtein": 1e12, "sclite": 1e10}
 OPERATIONS = {"equal": "=", "replace": "S", "delete": "D", "insert": "I"}
 
 
+class Edits(NamedTuple):
+    """How many operations of each kind make a hypothesis of a reference."""
+
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def reference_length(self) -> int:
+        return self.hits + self.substitutions + self.deletions
+
+    @property
+    def hypothesis_length(self) -> int:
+        return self.hits + self.substitutions + self.insertions
+
+
 @dataclass(frozen=True)
 class Alignment:
     """``pairs`` of (operation, reference token, hypothesis token) in order. The operation is
@@ -39,37 +61,10 @@ class Alignment:
     pairs: tuple[Pair, ...]
 
     @cached_property
-    def _counts(self) -> Counter[str]:
-        return Counter(operation for operation, _, _ in self.pairs)
-
-    @property
-    def hits(self) -> int:
-        return self._counts["="]
-
-    @property
-    def substitutions(self) -> int:
-        return self._counts["S"]
-
-    @property
-    def deletions(self) -> int:
-        return self._counts["D"]
-
-    @property
-    def insertions(self) -> int:
-        return self._counts["I"]
-
-    @property
-    def errors(self) -> int:
-        """Substitutions, deletions and insertions."""
-        return len(self.pairs) - self.hits
-
-    @property
-    def reference_length(self) -> int:
-        return len(self.pairs) - self.insertions
-
-    @property
-    def hypothesis_length(self) -> int:
-        return len(self.pairs) - self.deletions
+    def edits(self) -> Edits:
+        """How many there are of each operation."""
+        counts = Counter(operation for operation, _, _ in self.pairs)
+        return Edits(*(counts[operation] for operation in "=SDI"))
 
     def to_json(self) -> str:
         """A list with a token for each hit and [reference, hypothesis] for each error."""
@@ -101,19 +96,41 @@ def align(reference: Sequence[str], hypothesis: Sequence[str],
     """The cheapest alignment of two token sequences under ``costs``; of equally cheap ones
     that of jiwer (``levenshtein``) or sclite (``sclite``). Raises ConfigError for other costs, and
     UtteranceError of kind TooLong for more than MOST_PAIRS."""
+    pairs: list[Pair] = []
+    i = j = 0
+    for operation, n in _runs(reference, hypothesis, costs):
+        refs = repeat(None, n) if operation == "I" else reference[i:i + n]
+        hyps = repeat(None, n) if operation == "D" else hypothesis[j:j + n]
+        i, j = i + n * (operation != "I"), j + n * (operation != "D")
+        pairs.extend(zip(repeat(operation, n), refs, hyps, strict=True))
+    return Alignment(tuple(pairs))
+
+
+def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
+                costs: Costs = "levenshtein") -> Edits:
+    """The edits of ``align``, without the pairs, and as it raises."""
+    counts = dict.fromkeys("=SDI", 0)
+    for operation, n in _runs(reference, hypothesis, costs):
+        counts[operation] += n
+    return Edits(*counts.values())
+
+
+def _runs(reference: Sequence[str], hypothesis: Sequence[str], costs: Costs
+          ) -> list[tuple[str, int]]:
+    """The operations of the alignment in order, each with how many of it follow one another."""
     check_costs(costs)
     if len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
         raise UtteranceError("TooLong", f"{len(reference):,} against {len(hypothesis):,} words or "
                              f"characters cannot be aligned with {costs} costs; cut it into "
                              "utterances")
+    if costs == "levenshtein" and isinstance(reference, str) and isinstance(hypothesis, str):
+        return _levenshtein(reference, hypothesis)
     numbers: dict[str, int] = {}
     ref = [numbers.setdefault(token, len(numbers)) for token in reference]
     hyp = [numbers.setdefault(token, len(numbers)) for token in hypothesis]
-    operations = (_sclite if costs == "sclite" else _levenshtein)(ref, hyp)
-    refs, hyps = iter(reference), iter(hypothesis)
-    return Alignment(tuple((operation, None if operation == "I" else next(refs),
-                            None if operation == "D" else next(hyps))
-                           for operation in operations))
+    if costs == "levenshtein":
+        return _levenshtein(ref, hyp)
+    return [(operation, len([*same])) for operation, same in groupby(_sclite(ref, hyp))]
 
 
 def check_costs(costs: str) -> None:
@@ -122,12 +139,11 @@ def check_costs(costs: str) -> None:
         raise ConfigError(f"no alignment costs {costs!r}; {offer(costs, get_args(Costs))}")
 
 
-def _levenshtein(ref: list[int], hyp: list[int]) -> str:
+def _levenshtein(ref: list[int] | str, hyp: list[int] | str) -> list[tuple[str, int]]:
     from rapidfuzz.distance import Levenshtein
 
-    return "".join(
-        OPERATIONS[run.tag] * max(run.src_end - run.src_start, run.dest_end - run.dest_start)
-        for run in Levenshtein.opcodes(ref, hyp))
+    return [(OPERATIONS[run.tag], max(run.src_end - run.src_start, run.dest_end - run.dest_start))
+            for run in Levenshtein.opcodes(ref, hyp)]
 
 
 def _sclite(ref: list[int], hyp: list[int]) -> str:

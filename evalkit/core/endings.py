@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalkit.core.errors import EvalkitError, PluginError, UtteranceError, one_line
+from evalkit.core.deadlines import OverdueError, in_time
+from evalkit.core.errors import EvalkitError, PluginError, Stopped, UtteranceError, one_line
 from evalkit.core.plugins import missing_package
 
 WRITTEN_INTO = ("read-only", "WRITEABLE")
@@ -19,21 +20,21 @@ CALLING = ("evalkit.core.", "evalkit.run.", "importlib", "pydantic", "contextlib
 """Modules by which plug-ins are called; what stands in them says nothing of an error's place."""
 
 
-class Stopped(KeyboardInterrupt):
-    """Somebody asked the command to stop."""
-
-
 @contextmanager
 def making(who: str) -> Iterator[None]:
     """The block makes a plug-in that is called ``who``, or asks what it says of itself. Whatever
     ends it otherwise becomes PluginError, SystemExit too: a program must not end as if all were
-    well. Errors that evalkit raises on purpose pass."""
+    well. Errors that evalkit raises on purpose pass. While work is planned its time is limited."""
     try:
-        yield
+        with in_time():
+            yield
     except EvalkitError:
         raise
     except ModuleNotFoundError as error:
         raise missing_package(error, who) from error
+    except OverdueError as error:
+        raise PluginError(f"{who} cannot be used: {error}; see whether it waits for something, "
+                          "such as a network, or give it longer with time_limit") from error
     except BaseException as error:
         if is_interruption(error):
             raise

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from evalkit.core.folders import without_folders
+
 
 class EvalkitError(Exception):
     """A mistake the user can mend. The message names what is wrong and what to do."""
@@ -31,17 +33,23 @@ class RunError(EvalkitError):
     """A run folder that is missing, incomplete, or written by another version."""
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the command to stop. No error, and no Exception."""
+
+
 class UtteranceError(EvalkitError):
     """One utterance failed; the run goes on and records ``kind: reason`` in its rows.
 
     ``kind`` is a short CamelCase word that failures are counted by, such as
-    ``TooShort`` or ``MissingAudio``; ``reason`` is for a person.
+    ``TooShort`` or ``MissingAudio``; ``reason`` is for a person, in a table that
+    others may read: of a path it keeps the name.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(f"{kind}: {one_line(reason)}")
+        reason = without_folders(one_line(reason))
+        super().__init__(f"{kind}: {reason}")
         self.kind = kind
-        self.reason = one_line(reason)
+        self.reason = reason
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.kind, self.reason)

@@ -13,11 +13,14 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 TEMPORARY = re.compile(r"\.evalkit-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.[^/]*)?")
 """Names of files and folders that are being written: by which machine and process."""
 
@@ -89,6 +92,20 @@ def trouble(error: OSError) -> str | None:
         return None
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     return f"{where}{error.strerror or os.strerror(error.errno)}; {_REMEDIES[error.errno]}"
+
+
+def in_one_line(function: Callable[P, T]) -> Callable[P, T]:
+    """``function``, which raises RunError, as ``trouble`` says it, where a file cannot be used."""
+    @wraps(function)
+    def told(*values: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*values, **options)
+        except OSError as error:
+            why = trouble(error)
+            if why is None:
+                raise
+            raise RunError(why) from error
+    return told
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from evalkit.core.folders import without_folders
 from evalkit.core.text import count, printed
 
 Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "recording", "hypothesis",
@@ -42,6 +43,12 @@ class LeftOut:
     why: str
     n: int = 1
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Documents and pages are for others: they do not say where things are here."""
+        object.__setattr__(self, "where", without_folders(self.where))
+        object.__setattr__(self, "why", without_folders(self.why))
+        object.__setattr__(self, "names", tuple(map(without_folders, self.names)))
 
     def __str__(self) -> str:
         """One line, such as "test.jsonl: 3 rows left out: no id (line 4, line 9, line 12)"."""

@@ -1,5 +1,5 @@
-"""Processes that work for this one (evalkit.core.desk is what they are from within): a worker does
-one call at a time, can be killed at any moment, and costs no more than its call."""
+"""Processes that work for this one (evalkit.core.worker is what they are from within): a worker
+does one call at a time, can be killed at any moment, and costs no more than its call."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
-from evalkit.core.desk import FAREWELL, NOTE_SIZE, Note
 from evalkit.core.errors import RunError
+from evalkit.core.worker import FAREWELL, NOTE_SIZE, Note
 
 T = TypeVar("T")
 TICK = 0.25
@@ -30,7 +30,7 @@ DYING = 10.0
 """Seconds that a process has to be gone once it hung up, before it is killed: the system may be
 busy, or write its core."""
 _PROGRAM = ("import sys; sys.path[:] = {path!r}; "
-            "from evalkit.core.desk import serve; serve({connection}, {note}, {idle!r})")
+            "from evalkit.core.worker import serve; serve({connection}, {note}, {idle!r})")
 
 
 class DeadWorkerError(RunError):

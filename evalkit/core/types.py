@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,9 @@ class Fact:
     the name itself where it is empty. ``part_of`` is the score of the same plug-in that this is a
     sub-count of: it fails with it, and is no headline. ``is_count`` says that amounts count
     errors and weights are what they can occur in, which Poisson regression is for. ``derived`` says
-    how the value follows from other scores of the same plug-in, where it is not measured."""
+    how the value follows from other scores of the same plug-in, where it is not measured.
+    ``sometimes`` says that it is measured of the utterances that it applies to; of any other name
+    an utterance without a measurement has failed."""
 
     unit: str
     higher_is_better: bool | None
@@ -111,6 +113,7 @@ class Fact:
     part_of: str | None = None
     is_count: bool = False
     derived: Derived | None = None
+    sometimes: Annotated[bool, Field(exclude=True)] = False
 
     @property
     def scale(self) -> int:
@@ -135,6 +138,13 @@ class Fact:
     def named(self, name: str) -> str:
         """The title, or else ``name``."""
         return self.title or name
+
+
+def by_importance(facts: Mapping[str, Fact]) -> list[str]:
+    """The names of the scores of their own that have a better side: error rates first, then in the
+    order of ``facts``."""
+    names = [name for name, fact in facts.items() if fact.is_headline]
+    return sorted(names, key=lambda name: not facts[name].is_count)
 
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value),

@@ -10,6 +10,7 @@ import yaml
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import regular
+from evalkit.core.names import instead
 
 LONGEST = 1_000_000
 """Bytes of a configuration file."""
@@ -70,6 +71,9 @@ class _Loader(yaml.SafeLoader):
         event, at = self.peek_event(), self.peek_event().start_mark
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag:
             raise yaml.MarkedYAMLError(problem="could not determine a constructor", problem_mark=at)
+        is_key = isinstance(parent, yaml.MappingNode) and index is None
+        if is_key and isinstance(event, yaml.AliasEvent):
+            raise _Refused("an alias where a key was expected; write the key itself", at)
         self._depth += 1
         if self._depth > DEEPEST:
             raise _Refused(f"nested more than {DEEPEST} deep", at)
@@ -136,8 +140,9 @@ def _check_scalar(node: yaml.ScalarNode) -> None:
     digits = node.value.lstrip("+-").replace("_", "")
     if node.tag in {f"{_TAG}int", f"{_TAG}float"} and (
             ":" in digits or (digits.isdecimal() and digits[0] == "0" != digits)):
-        raise _Refused(f"{node.value} would be read to base {60 if ':' in digits else 8}; put text "
-                       "in quotes, or write the number without it", node.start_mark)
+        base = 60 if ":" in digits else 8
+        raise _Refused(f"{one_line(node.value, 40)} would be read to base {base}; put text in "
+                       "quotes, or write the number without it", node.start_mark)
     if node.tag == f"{_TAG}int" and len(digits) > 18:
         raise _Refused("a number of more than 18 digits; put text in quotes", node.start_mark)
     if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in node.value):
@@ -183,7 +188,8 @@ def _text(path: Path) -> str:
         with regular(path).open("rb") as file:
             data = file.read(LONGEST + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}"
+                          f"{instead(path)}") from error
     if len(data) > LONGEST:
         raise ConfigError(f"{path}: longer than {LONGEST:,} bytes; a configuration is not")
     try:

@@ -63,10 +63,12 @@ def prepare(kind: str, source: Path, out: Path,
 
 def _nothing(kind: str, items: Iterable[Utterance | LeftOut], left_out: Sequence[LeftOut]) -> str:
     """Why nothing can be used: a corpus whose audio is not there is one of its kind."""
-    paths = [item.audio for item in items if isinstance(item, Utterance) and item.audio]
-    if paths and all(item.why == NO_FILE for item in left_out):
-        return (f"none of its {plural('recording', len(paths))} is there, such as {paths[0]}; put "
-                "the audio where the corpus has it")
+    if left_out and all(item.why == NO_FILE for item in left_out):
+        paths = [item.audio for item in items if isinstance(item, Utterance) and item.audio]
+        n, first = sum(item.n for item in left_out), (*paths, *left_out[0].names)[0]
+        said = (f"none of its {plural('recording', n)} is there, such as {first}" if n > 1 else
+                f"its only recording, {first}, is not there")
+        return f"{said}; put the audio where the corpus has it"
     return f"holds nothing to use as {kind}" + (f" ({left_out[0]})" if left_out else "")
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from evalkit.core.errors import UtteranceError
+from evalkit.core.text import count
 from evalkit.core.types import Utterance
 from evalkit.recordings.reading import load
 from evalkit.store.manifest import Manifest, Problem, read_manifest
@@ -39,7 +40,8 @@ class Report:
         utterances = self.manifest.utterances
         speakers = {u.speaker for u in utterances} - {None}
         lines = [
-            f"{self.manifest.path}: {len(utterances)} utterances of {len(speakers)} speakers, "
+            f"{self.manifest.path}: {count(len(utterances), 'utterance')} of "
+            f"{count(len(speakers), 'speaker') if speakers else 'speakers unknown'}, "
             f"{self.hours:.2f} h",
             f"without text: {sum(u.text is None for u in utterances)}, without speaker: "
             f"{sum(u.speaker is None for u in utterances)}, without audio: "

@@ -11,10 +11,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from evalkit.metrics.tokens import UNPARTED
+
 JOINERS = "\u200c\u200d"
 """They change letters in Indic and Persian writing."""
-ZERO_WIDTH_SPACE = "\u200b"
-"""Ends a word in Thai, Khmer and others."""
+_WORD_BREAK = re.compile(f"(?<=[{UNPARTED}])\u200b+|\u200b+(?=[{UNPARTED}])")
+"""The zero-width space ends a word in Thai, Khmer and others; elsewhere it parts none."""
 
 APOSTROPHES = dict.fromkeys(map(ord, (
     "\u2018\u2019\u201b\u2032\u02bc\u00b4\u0060\uff07"
@@ -35,9 +37,14 @@ class Table(dict[int, str]):
         return self[code]
 
 
+def visible(text: str) -> str:
+    """``text`` without zero-width spaces, soft hyphens, direction marks, variation selectors and
+    other invisible characters, which part no word; in writing that does not part words by spaces
+    a zero-width space is a space."""
+    return _WORD_BREAK.sub(" ", text).translate(_VISIBLE)
+
+
 def _visible(character: str) -> str:
-    if character == ZERO_WIDTH_SPACE:
-        return " "
     hidden = unicodedata.category(character) == "Cf" and character not in JOINERS
     return "" if hidden or re.match(_BLANK, character) else character
 
@@ -45,8 +52,7 @@ def _visible(character: str) -> str:
 _BLANK = (  # joiners of graphemes, variation selectors, fillers of Hangul, inherent vowels of Khmer
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]")
-VISIBLE = Table(_visible)
-"""Without soft hyphens, direction marks, variation selectors and other invisible characters."""
+_VISIBLE = Table(_visible)
 
 PICTURES = re.compile("[\u2122\u2120\u2139\u24c2\u3297\u3299\U0001f100-\U0001f2ff]")
 """Marks and emoji that compatibility (NFKC) would make letters of: ™, ℠, ℹ, Ⓜ, ㊗, 🈚 …"""

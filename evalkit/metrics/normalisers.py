@@ -25,12 +25,12 @@ from evalkit.metrics.letters import (
     APOSTROPHES,
     JOINERS,
     PICTURES,
-    VISIBLE,
     Table,
     unified,
+    visible,
 )
 
-CANONICAL = "canonical-2"
+CANONICAL = "canonical-3"
 _INTERPUNCT = re.compile("(?<=l)[\u00b7\u2027\u2219\u22c5](?=l)")
 """Of Catalan l·l, which is one letter."""
 _OTHER_DOTS = re.compile("(?<!l)\u00b7|\u00b7(?!l)")
@@ -62,7 +62,7 @@ def normaliser(name: str) -> Normaliser:
 def canonical(text: str) -> str:
     """``text`` in Unicode form NFKC with one kind of apostrophe and one kind of space, without
     invisible characters such as soft hyphens, direction marks and variation selectors."""
-    text = unicodedata.normalize("NFKC", text.translate(APOSTROPHES).translate(VISIBLE))
+    text = unicodedata.normalize("NFKC", visible(text.translate(APOSTROPHES)))
     return _spaced(text.translate(APOSTROPHES))
 
 
@@ -74,7 +74,9 @@ def _basic(text: str) -> str:
     """Casefolded, letters unified, symbols and punctuation made spaces; apostrophes stay inside
     words, and so do marks, because vowel signs of Indic scripts are marks."""
     if text.isascii():
-        return _words(text.replace("`", "'").lower())
+        plain = text.replace("`", "'").lower()
+        only_words = plain.replace(" ", "").isalnum()  # most texts are, and so soon done
+        return _spaced(plain) if only_words else _words(plain)
     folded = canonical(PICTURES.sub(" ", text)).casefold()
     return _words(unified(canonical(folded)))  # folding can bring back other forms
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.files import regular
+from evalkit.core.names import instead
 
 TrialForm = Literal["VoxCeleb", "Kaldi"]
 LABELS = {"VoxCeleb": {"1": True, "0": False}, "Kaldi": {"target": True, "nontarget": False}}
@@ -112,7 +113,8 @@ def _fields(path: Path) -> list[tuple[int, list[str]]]:
     try:
         lines = regular(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ManifestError(f"{path}: cannot read the trial list: {error.strerror}") from error
+        raise ManifestError(f"{path}: cannot read the trial list: {error.strerror}"
+                            f"{instead(Path(path))}") from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: the trial list is not UTF-8 text") from error
     return [(n, line.split()) for n, line in enumerate(lines, 1) if line.strip()]

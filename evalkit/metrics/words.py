@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Literal
 
-from evalkit.core.alignment import Alignment, Costs, align, check_costs
+from evalkit.core.alignment import Costs, Edits, check_costs, count_edits
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Derived, Fact, Measurement, Output, Utterance
 from evalkit.metrics.normalisers import normaliser
-from evalkit.metrics.units import characters, mixed, unparted, words
+from evalkit.metrics.tokens import characters, mixed, unparted, words
 
 NEEDS = frozenset({"text", "hypothesis"})
+NO_WORDS = "NoWords"
+"""The kind of the failure of a reference whose words cannot be counted."""
 _WORD_INFORMATION = ("correct words divided by reference words, times correct words divided by "
                      "hypothesis words, all pooled; Morris, Maier & Green 2004")
 
@@ -39,14 +42,15 @@ def _rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fac
     }
 
 
-def _rates(name: str, alignment: Alignment) -> dict[str, Measurement]:
+def _rates(name: str, edits: Edits) -> dict[str, Measurement]:
     """The error rate and its parts, which add up to it; all weigh the reference's length."""
     counts = {
-        name: alignment.errors, f"{name}.substitutions": alignment.substitutions,
-        f"{name}.deletions": alignment.deletions, f"{name}.insertions": alignment.insertions,
-        f"{name}.hits": alignment.hits,
+        name: edits.errors, f"{name}.substitutions": edits.substitutions,
+        f"{name}.deletions": edits.deletions, f"{name}.insertions": edits.insertions,
+        f"{name}.hits": edits.hits,
     }
-    return {key: Measurement(count, alignment.reference_length) for key, count in counts.items()}
+    weight = float(edits.reference_length)
+    return {key: Measurement(float(count), weight) for key, count in counts.items()}
 
 
 def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
@@ -56,8 +60,12 @@ def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
         raise UtteranceError("NoReference", "the manifest has no text for it")
     if output.hypothesis is None:
         raise UtteranceError("NoHypothesis", "the recognizer gave nothing, not even empty text")
-    normalise = normaliser(name)
-    return normalise(utterance.text), normalise(output.hypothesis.text)
+    return _normalised(name, utterance.text), _normalised(name, output.hypothesis.text)
+
+
+@lru_cache(maxsize=8)  # several metrics ask for the texts of one utterance
+def _normalised(name: str, text: str) -> str:
+    return normaliser(name)(text)
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class WordErrors(_TextMetric):
     utterances in which nobody speaks, the rate of invented words.
 
     ``unit`` "word" is for writing that parts words by spaces; a reference in another script
-    (evalkit.metrics.units) is not measured. "space" counts whatever lies between spaces, for texts
+    (evalkit.metrics.tokens) is not measured. "space" counts whatever lies between spaces, for texts
     whose words were parted beforehand.
 
     Word information preserved and lost (Morris, Maier & Green 2004) follow from ``wer.hits`` and
@@ -106,7 +114,7 @@ class WordErrors(_TextMetric):
                                 "deletions and insertions", title="Match error rate"),
         "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
                                           "for which words were recognised",
-                              title="Words invented in silence"),
+                              title="Words invented in silence", sometimes=True),
         "wip": Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
                     title="Word information preserved",
                     derived=Derived("product", ("wer.hits", "wer.precision"))),
@@ -122,22 +130,22 @@ class WordErrors(_TextMetric):
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         reference, hypothesis = _texts(utterance, output, self.normaliser)
         if self.unit == "word" and (script := unparted(reference)):
-            raise UtteranceError("NoWords", f"{script} writing does not part words by spaces; "
+            raise UtteranceError(NO_WORDS, f"{script} writing does not part words by spaces; "
                                             "measure mixed_error_rate or cer")
-        alignment = align(words(reference), words(hypothesis), self.costs)
-        measured = _rates("wer", alignment) | {
-            "wer.precision": Measurement(alignment.hits, alignment.hypothesis_length),
-            "mer": Measurement(alignment.errors, len(alignment.pairs)),
+        edits = count_edits(words(reference), words(hypothesis), self.costs)
+        measured = _rates("wer", edits) | {
+            "wer.precision": Measurement(float(edits.hits), float(edits.hypothesis_length)),
+            "mer": Measurement(float(edits.errors), float(sum(edits))),
         }
-        if not alignment.reference_length:
-            measured["hallucination"] = Measurement(float(alignment.insertions > 0))
+        if not edits.reference_length:
+            measured["hallucination"] = Measurement(float(edits.insertions > 0))
         return measured
 
 
 @dataclass(frozen=True)
 class MixedErrors(_TextMetric):
     """Mixed error rate and its parts, as is usual for Mandarin with English: characters of scripts
-    that do not part words by spaces (evalkit.metrics.units), words of the others. Without any such
+    that do not part words by spaces (evalkit.metrics.tokens), words of the others. Without any such
     character it is the word error rate."""
 
     name: ClassVar[str] = "mixed_error_rate"
@@ -149,7 +157,7 @@ class MixedErrors(_TextMetric):
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         reference, hypothesis = _texts(utterance, output, self.normaliser)
-        return _rates(self.name, align(mixed(reference), mixed(hypothesis), self.costs))
+        return _rates(self.name, count_edits(mixed(reference), mixed(hypothesis), self.costs))
 
 
 @dataclass(frozen=True)
@@ -165,4 +173,4 @@ class CharacterErrors(_TextMetric):
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         reference, hypothesis = _texts(utterance, output, self.normaliser)
-        return _rates("cer", align(characters(reference), characters(hypothesis), self.costs))
+        return _rates("cer", count_edits(characters(reference), characters(hypothesis), self.costs))

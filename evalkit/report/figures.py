@@ -101,7 +101,7 @@ def drawn(draw: Callable[[Figure], None], size: tuple[float, float], name: str, 
     with rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
-        return _inline(_svg(figure), name, title)
+        return _inline(svg(figure), name, title)
 
 
 def _plot(axes: Axes, rows: Sequence[GroupValue], order: list[str], pipelines: list[str],
@@ -162,7 +162,8 @@ def _cycle(values: Sequence[str], series: Sequence[str]) -> list[str]:
     return [values[i % len(values)] for i in range(len(series))]
 
 
-def _svg(figure: Any) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as a document that does not depend on the day."""
     import warnings
 
     file = StringIO()

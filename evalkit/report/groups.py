@@ -21,6 +21,7 @@ from evalkit.statistics.grouping import (
     usual_columns,
 )
 from evalkit.statistics.groups import GroupReport, GroupRow, group_table
+from evalkit.statistics.outcome_columns import determined_metric, measured
 from evalkit.store.scores import ratio
 
 MOST_UNASKED = 12
@@ -77,6 +78,12 @@ def choose_column(utterances: pd.DataFrame, by: str | None, allowed: Collection[
         return "accent"
     return next((name for name in usual_columns(utterances)
                  if 2 <= known_groups(grouped(utterances, name)) <= MOST_UNASKED), None)
+
+
+def determined_by(column: str, utterances: pd.DataFrame, scores: pd.DataFrame, metric: str) -> bool:
+    """Whether ``column`` determines ``metric`` of any pipeline."""
+    labels = dict(zip(utterances["utterance_id"], group_labels(utterances, column), strict=True))
+    return determined_metric(labels, measured(scores, [metric])) is not None
 
 
 def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit.core.types import Fact
+from evalkit.core.types import Fact, by_importance
 from evalkit.report.table import Cell, Column, Row, Table, measured, texts
 from evalkit.store.documents.run import RunRecord, Score, Summary
 
@@ -66,8 +66,7 @@ class Headline:
         """The scores that have a better side and a value, in the order of their importance: error
         rates first, then in the order of the run."""
         known = {row.metric for row in self.rows if not row.undefined}
-        names = [name for name, fact in self.facts.items() if fact.is_headline and name in known]
-        return sorted(names, key=lambda name: not self.facts[name].is_count)
+        return [name for name in by_importance(self.facts) if name in known]
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,8 @@ def _cell(value: float, change: tuple[float, float, float] | None = None) -> Cel
     if change is None:
         return measured(value, RATE)
     shown, low, high = change
-    bounds = f"{number(low, RATE)} to {number(high, RATE)}"
+    bounds = ("no interval" if math.isnan(low) and math.isnan(high)
+              else f"{number(low, RATE)} to {number(high, RATE)}")
     return replace(
         measured(value, RATE), detail=f"{number(shown, RATE, signed=shown > 0)} ({bounds})",
         parts={"change": RATE.scale * shown, "change, low": RATE.scale * low,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import RunError
+from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.report.spectrograms import spectrogram
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import AUDIO_SUFFIXES, RunFolder
+from evalkit.store.sealed import DamageError
 
 COPIES = "audio"
 """Where the copies are, beside the page."""
@@ -32,11 +34,12 @@ class Player:
 @dataclass(frozen=True)
 class Recordings:
     """The recordings of a run, copied into ``folder / COPIES`` as they are asked for, each
-    under a name made of its content."""
+    under a name made of its content. Those ``damaged`` are named for the ledger."""
 
     run: RunFolder
     record: RunRecord
     folder: Path
+    damaged: list[str] = field(default_factory=list)
 
     def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
         """The clean reference, the input of the pipeline, and what its enhancer, if it has one,
@@ -58,6 +61,13 @@ class Recordings:
         return _joined(made) if any(p.source or p.note for p in made) else []
 
     @property
+    def left_out(self) -> list[LeftOut]:
+        """The recordings that cannot be played because they are damaged."""
+        names = tuple(dict.fromkeys(self.damaged))
+        return [LeftOut("recording", "Listen", "missing or not as it was written; remove it, and "
+                        "run it again", len(names), names[:NAMED])] if names else []
+
+    @property
     def _kept(self) -> bool:
         return self.record.config.keep_audio
 
@@ -73,6 +83,9 @@ class Recordings:
             address = self._copy(find(name))
             return Player(label, address + _fragment(*part),
                           picture=spectrogram(self.folder / address, *part))
+        except DamageError:
+            self.damaged.append(name)
+            return Player(label, note=f"damaged: {name} is missing or not as it was written")
         except (RunError, OSError, ValueError):
             return Player(label, note=f"missing: {name} cannot be read")
 

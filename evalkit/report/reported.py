@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from evalkit.report.groups import Groups, choose_column, compare_groups
+from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.recordings import Recordings
+from evalkit.statistics.grouping import is_outcome
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord, Summary
@@ -80,8 +81,16 @@ class ReportedRun:
 
     @cached_property
     def column(self) -> str | None:
-        """The metadata column to group by. Raises ConfigError where ``by`` is none."""
-        return choose_column(self.utterances, self.by, self.allowed)
+        """The metadata column to group by. Raises ConfigError where ``by`` is none, or one that
+        determines what was measured and is not ``allowed``."""
+        utterances, metric = self.utterances, next(iter(self.scored_metrics), "")
+        while column := choose_column(utterances, self.by, self.allowed):
+            if column in self.allowed or not determined_by(column, utterances, self.scores, metric):
+                return column
+            if self.by:
+                raise is_outcome(column, f"it determines {metric}")
+            utterances = utterances.drop(columns=column)
+        return None
 
     @cached_property
     def groups(self) -> Groups | None:

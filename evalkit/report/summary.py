@@ -52,7 +52,13 @@ def best_pipelines(headline: Headline) -> Markup:
     parts = [Markup("with ") + listed([say("<b>{}</b>", name) for name in names]) + ": "
              + listed(where) for names, where in winners.items()]
     lead = "is highest" if fact.higher_is_better else "is lowest"
-    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + "."
+    return say(f"{{}} {lead} ", title) + Markup("; ").join(parts) + _unlike(headline, metric) + "."
+
+
+def _unlike(headline: Headline, metric: str) -> str:
+    """Where some measurements failed, pipelines were not all measured on the same utterances."""
+    failed = any(row.n_failed for row in headline.of(metric).values())
+    return "; each over the utterances that it has a value of" if failed else ""
 
 
 def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Markup]]:
@@ -86,8 +92,10 @@ def worst_group(groups: Groups) -> Markup:
     worst, best = max(cases, key=lambda pair: abs(pair[0].value - pair[1].value))
     where = ("" if len(ends) == 1 else
              f" in {len(cases)} of {len(ends)} combinations of pipeline and condition")
-    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{where}; the gap is widest with {{}}",
-               groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
+    among = "" if all(row.large_enough for row in groups.rows) else (
+        " of the groups that can be compared")
+    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{among}{where}; the gap is widest "
+               "with {}", groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
                    worst.condition) + say(": <b>{}</b> ({}) against {} for {} ({}), which {}.",
                with_unit(worst.value, groups.fact), _of_whom(worst),
                with_unit(best.value, groups.fact), best.group,
@@ -165,10 +173,13 @@ def what_failed(failures: Sequence[Failure]) -> Markup:
                 worst.why))
 
 
-def what_was_left_out(items: Sequence[LeftOut]) -> Markup:
-    """How many of every kind take no part in something, with a link to where they are named."""
-    if not items:
+def what_was_left_out(missing: Sequence[LeftOut], others: Sequence[LeftOut]) -> Markup:
+    """How many of every kind are ``missing`` from the numbers, and how many ``others`` take no part
+    in something, with a link to where they are named."""
+    if not missing and not others:
         return say("Nothing failed, and nothing was left out.")
-    return (say('<strong class="alarm">Left out of some part</strong>: ') + listed(
-        [say("{}", many) for many in counted(items)])
-            + say('; <a href="#left-out">what, where and why</a>.'))
+    parts = [say(lead) + listed([say("{}", many) for many in counted(items)])
+             for lead, items in (('<strong class="alarm">Missing from every number</strong>: ',
+                                  missing), ("<strong>Left out of some part</strong>: ", others))
+             if items]
+    return Markup(". ").join(parts) + say('; <a href="#left-out">what, where and why</a>.')

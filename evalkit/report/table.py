@@ -13,8 +13,9 @@ from typing import Literal
 from evalkit.core import text
 from evalkit.core.types import Fact
 
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet would take for the beginning of a formula, also after white space."""
+_FORMULA = re.compile("((?:^|[;\t\n])\\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
+"""What stands before that which a spreadsheet would take for a formula: the beginning of a cell, or
+what parts cells where the comma is a decimal sign, whatever quotes are around it."""
 _NAME = re.compile(r"\w[\w.-]*")
 STATUS_MARKS: Mapping[str, str] = {"compared": "●", "insufficient": "○", "unknown": "○"}
 
@@ -160,5 +161,4 @@ def _full(value: float) -> str:
 
 
 def _quoted(value: str) -> str:
-    shown = text.printable(value)
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    return _FORMULA.sub(r"\1'", text.printable(value))

@@ -8,6 +8,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from evalkit.core.folders import without_folders
 from evalkit.core.text import printable
 
 
@@ -44,7 +45,15 @@ def markdown(text: str) -> Markup:
 
 
 def yaml_text(tree: Any) -> str:
-    """A configuration as YAML, in its own order."""
+    """A configuration as YAML, in its own order, without the folders of its paths."""
     import yaml
 
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=88)
+    return yaml.safe_dump(_without_folders(tree), sort_keys=False, allow_unicode=True, width=88)
+
+
+def _without_folders(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _without_folders(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_without_folders(item) for item in tree]
+    return without_folders(tree) if isinstance(tree, str) else tree

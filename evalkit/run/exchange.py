@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 from numbers import Real
@@ -128,12 +128,26 @@ def taken_measurements(made: Any, metric: Metric) -> dict[str, Measurement]:
     made = dict(_of_type(made, Mapping, f"the result of {metric.name}"))
     if not made:
         raise UtteranceError("NothingMeasured", f"{metric.name} gave no measurement and no error")
-    names = [name for name, fact in metric.facts.items() if not fact.derived]
+    facts = metric.facts
     for name in made:
-        if name not in names:
+        if name not in facts or facts[name].derived:
+            names = ", ".join(name for name, fact in facts.items() if not fact.derived)
             raise UtteranceError("WrongName", f"{metric.name} measured {name!r}, which its facts "
-                                              f"do not name; they name {', '.join(names)}")
+                                              f"do not name; they name {names}")
+    if _are_plain(made.values()) and {*map(type, made)} == {str}:
+        return made
     return {str(name): _taken_measurement(name, value) for name, value in made.items()}
+
+
+def _are_plain(made: Collection[Any]) -> bool:
+    """Whether all are measurements of floats and nothing is wrong with any: what looking at each
+    would say, of all at once."""
+    if {*map(type, made)} != {Measurement}:
+        return False
+    amounts, weights = [m.amount for m in made], [m.weight for m in made]
+    # NaN and infinity make the sum one of them; a sum that is too large is looked at again.
+    return ({*map(type, amounts), *map(type, weights)} == {float} and min(weights) >= 0
+            and sum(map(abs, amounts)) + sum(weights) <= LARGEST_NUMBER)
 
 
 def _taken_measurement(name: str, made: Any) -> Measurement:

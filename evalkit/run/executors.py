@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from evalkit.core.desk import FAREWELL
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import missing_package
 from evalkit.core.processes import Worker, WorkerPool
+from evalkit.core.worker import FAREWELL
 from evalkit.run.halving import process_minded
 from evalkit.run.plan import Shard
 from evalkit.run.tables import ShardResult, process_shard
@@ -24,12 +26,19 @@ from evalkit.run.tables import ShardResult, process_shard
 if TYPE_CHECKING:
     from distributed import Client
 
+T = TypeVar("T")
 Results = Generator[ShardResult, None, None]
 """As they come; closing it ends all work."""
 IDLE = 60.0
 """Seconds after which a worker on a Dask cluster that has nothing to do ends."""
 IN_FLIGHT = 256
 """Shards that a Dask scheduler is given at a time."""
+PATIENCE = 10.0
+"""Seconds that a Dask scheduler has to answer."""
+LOOK = 3.0
+"""Seconds without a result after which a Dask scheduler is asked whether it has workers."""
+SAID_AGAIN = 60.0
+"""Seconds after which it is said again that it has none."""
 
 
 def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Results:
@@ -43,8 +52,10 @@ def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Results:
                                  2 * workers)
 
 
-def process_on_dask(shards: Iterable[Shard], run: Path, address: str) -> Results:
+def process_on_dask(shards: Iterable[Shard], run: Path, address: str,
+                    say: Callable[[str], None] = lambda line: None) -> Results:
     """The same on the Dask scheduler at ``address``, whose workers must see the same files.
+    Where it has none they are waited for, which is said.
 
     Raises PluginError without Dask, ConfigError where no scheduler answers, RunError where it
     goes away."""
@@ -52,10 +63,10 @@ def process_on_dask(shards: Iterable[Shard], run: Path, address: str) -> Results
     with _client(address) as client:
         from distributed import KilledWorker
 
-        pool = client.get_executor()
+        pool, manned = client.get_executor(), _Manned(client, address, say)
         try:
             yield from _as_they_come(lambda shard: pool.submit(_on_dask, shard, run, key), shards,
-                                     IN_FLIGHT)
+                                     IN_FLIGHT, look=manned.look)
         except (CancelledError, KilledWorker, OSError) as error:
             raise RunError(f"--scheduler {address}: it went away, or its workers did "
                            f"({type(error).__name__}); start the run again to go on") from error
@@ -63,6 +74,23 @@ def process_on_dask(shards: Iterable[Shard], run: Path, address: str) -> Results
             pool.shutdown(wait=False)
             with suppress(Exception):  # where the scheduler is gone they end by themselves
                 client.run(_end, key)
+
+
+@dataclass
+class _Manned:
+    """Whether a Dask scheduler has workers, and when it was last said that it has none."""
+
+    client: Client
+    address: str
+    say: Callable[[str], None]
+    said: float = -SAID_AGAIN
+
+    def look(self) -> None:
+        """Says that workers are waited for, where there are none and it was not just said."""
+        if time.monotonic() - self.said >= SAID_AGAIN and not self.client.nthreads():
+            self.said = time.monotonic()
+            self.say(f"--scheduler {self.address}: has no workers; waiting for one "
+                     f"(`dask worker {self.address}` starts one; said every {SAID_AGAIN:g} s)")
 
 
 def _client(address: str) -> Client:
@@ -73,9 +101,26 @@ def _client(address: str) -> Client:
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # its tracebacks; what it raises is said
     try:
-        return Client(address, timeout="10s")
-    except (OSError, ValueError, TimeoutError) as error:
-        raise ConfigError(f"--scheduler {address}: no Dask scheduler answers there") from error
+        return _within(PATIENCE, lambda: Client(address, timeout=PATIENCE))
+    except Exception as error:  # whatever else answers there is taken for a scheduler's words
+        raise ConfigError(f"--scheduler {address}: no Dask scheduler answers there; give the "
+                          "address that `dask scheduler` prints, such as tcp://host:8786"
+                          ) from error
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """What ``work()`` returns or raises; TimeoutError where it does neither within ``seconds``, as
+    a client does that waits for another server's words."""
+    future: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=do, daemon=True).start()
+    return future.result(seconds)
 
 
 _on_this: dict[tuple[str, int], Worker] = {}
@@ -95,12 +140,15 @@ def _end(key: str) -> None:
 
 
 def _as_they_come(submit: Callable[[Shard], Future[ShardResult]], shards: Iterable[Shard],
-                  window: int) -> Results:
-    """Keeps ``window`` shards in flight."""
+                  window: int, look: Callable[[], None] = lambda: None) -> Results:
+    """Keeps ``window`` shards in flight. Every LOOK seconds without a result, ``look`` is called.
+    """
     waiting, flying = iter(shards), set[Future[ShardResult]]()
     while True:
         flying |= {submit(shard) for shard in islice(waiting, window - len(flying))}
         if not flying:
             return
-        done, flying = wait(flying, return_when=FIRST_COMPLETED)
+        done, flying = wait(flying, timeout=LOOK, return_when=FIRST_COMPLETED)
+        if not done:
+            look()
         yield from (future.result() for future in done)

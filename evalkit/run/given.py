@@ -8,13 +8,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalkit.core.config import EvalConfig, Plugin, parse_config
+from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError, EvalkitError, ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available, create
 from evalkit.core.text import count
 from evalkit.run.pipeline import build_part
 from evalkit.run.runner import Work, run
-from evalkit.run.units import usual_metrics
+from evalkit.run.text_metrics import usual_metrics
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
@@ -46,11 +47,12 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
 
     Needs no audio and no torch. Where ``metrics`` are none, they are those that fit the writing of
-    the references (evalkit.run.units). An utterance without a hypothesis is a failure; hypotheses
-    without an utterance, and recordings outside the manifest's folder unless ``outside``, are named
-    in ``left_out``. Raises ConfigError for a metric that needs audio and a manifest without texts,
-    ManifestError for a file that has no utterance of the manifest."""
-    _check_needs(map(Plugin.parsed, metrics))
+    the references (evalkit.run.text_metrics). An utterance without a hypothesis is a failure;
+    hypotheses without an utterance, and recordings outside the manifest's folder unless
+    ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
+    manifest without texts, ManifestError for a file that has no utterance of the manifest."""
+    with planning():
+        _check_needs(map(Plugin.parsed, metrics))
     config = _config(manifest, {name: reading.options(path) for name, path in hypotheses.items()},
                      {"outside": outside, "normaliser": normaliser, "costs": costs,
                       "metrics": [Plugin.parsed(metric) for metric in metrics or ["wer"]]})
@@ -108,8 +110,9 @@ def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[s
                                len(strangers), tuple(strangers[:NAMED]))]
 
 
+_STEM = "without folder and suffix"
 _LIKENESSES: Mapping[str, Callable[[str], str]] = {
-    "without folder and suffix": lambda name: PurePosixPath(name).stem,
+    _STEM: lambda name: PurePosixPath(name).stem,
     "without the spaces around them": str.strip,
     "in one case": str.casefold,
     "without what is before the first - or _":
@@ -117,6 +120,8 @@ _LIKENESSES: Mapping[str, Callable[[str], str]] = {
     "without what is after the last - or _":
         lambda name: name.replace("_", "-").rpartition("-")[0],
 }
+
+_AS_IT_IS = ", which a column of paths loses unless --id-key names it"
 
 
 def _hint(strangers: Sequence[str], known: Iterable[str]) -> str:
@@ -126,5 +131,6 @@ def _hint(strangers: Sequence[str], known: Iterable[str]) -> str:
         ours = {*known, *map(alike, known)}
         if theirs & ours:
             n = sum(alike(name) in ours for name in strangers)
-            return f"; {n} of {len(strangers)} would match {how}"
+            return f"; {n:,} of {len(strangers):,} would match {how}" + (
+                _AS_IT_IS if how == _STEM and theirs == {*strangers} else "")
     return ""

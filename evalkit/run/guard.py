@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from evalkit.core.endings import failure_of, is_interruption
-from evalkit.run.surroundings import undisturbed
+from evalkit.run.process_state import restored_after_call
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ def guarded(function: Callable[..., T], *values: Any) -> T:
     """``function(*values)``, which calls a plug-in. Whatever ends it otherwise, SystemExit and an
     interruption that nobody sent included, is raised as UtteranceError."""
     try:
-        with undisturbed():
+        with restored_after_call():
             return function(*values)
     except BaseException as error:
         if is_interruption(error):

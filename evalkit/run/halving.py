@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evalkit.core.desk import Note
 from evalkit.core.errors import RunError, UtteranceError
 from evalkit.core.processes import DeadWorkerError, Worker
 from evalkit.core.types import Utterance
+from evalkit.core.worker import Note
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
-from evalkit.run.shard import failed, make
+from evalkit.run.shard import begun, failed, make
 from evalkit.run.tables import ShardResult, process_shard
 from evalkit.run.watch import Begun
 
@@ -34,7 +34,8 @@ def process_minded(worker: Worker, shard: Shard, run: Path) -> ShardResult:
     Where the worker dies, all that was not made is done once more as it was. Where it dies again
     in the same batch, or is overdue, that batch is tried in halves, and what is guilty alone has
     failed. Raises RunError where no utterance can be blamed."""
-    return _Minding(worker, shard, run, [shard.utterances]).process()
+    made, parts = begun(shard, run)
+    return _Minding(worker, shard, run, parts, made).process()
 
 
 @dataclass
@@ -47,7 +48,7 @@ class _Minding:
     shard: Shard
     run: Path
     parts: list[tuple[Utterance, ...]]
-    made: Made = field(default_factory=Made)
+    made: Made
     order: tuple[str, ...] = ()
     doubted: frozenset[str] = frozenset()
     guilty: frozenset[str] = frozenset()
@@ -93,6 +94,7 @@ class _Minding:
             middle = len(batch) // 2
             self.parts += [batch[middle:], batch[:middle]]
             self.guilty |= names
+            self.made.halved = True
 
     def _may_be_chance(self, death: DeadWorkerError, names: frozenset[str]) -> bool:
         if (death.overdue or names <= self.guilty or names == self.doubted

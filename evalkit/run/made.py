@@ -11,13 +11,15 @@ from evalkit.store.outputs import Row
 @dataclass
 class Made:
     """Rows of a shard: of outputs by stage, of scores by key, both by utterance. ``new`` are the
-    stages and keys that are not in the store yet; ``crashed`` says that some utterance ended the
-    process that worked on it."""
+    stages and keys that are not in the store yet; ``ended`` are the errors of utterances that
+    ended the process that worked on them; ``halved`` says that batches were halved to find
+    them."""
 
     outputs: dict[str, dict[str, Row]] = field(default_factory=dict)
     scores: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
     new: set[str] = field(default_factory=set)
-    crashed: bool = False
+    ended: dict[str, str] = field(default_factory=dict)
+    halved: bool = False
 
     def extend(self, other: Made) -> None:
         """Adds other utterances of the same shard."""
@@ -26,7 +28,8 @@ class Made:
         for key, scores in other.scores.items():
             self.scores.setdefault(key, {}).update(scores)
         self.new |= other.new
-        self.crashed |= other.crashed
+        self.ended |= other.ended
+        self.halved |= other.halved
 
     @property
     def ids(self) -> set[str]:
@@ -38,4 +41,4 @@ class Made:
         return Made({stage: {name: rows[name] for name in ids if name in rows}
                      for stage, rows in self.outputs.items()},
                     {key: {name: rows[name] for name in ids if name in rows}
-                     for key, rows in self.scores.items()}, set(self.new), self.crashed)
+                     for key, rows in self.scores.items()}, set(self.new))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,9 @@ PARTS = ("audio", "hypothesis", "reference_audio")
 
 
 def measure(metric: Metric, work: UtteranceWork) -> list[Row]:
-    """One row a measured name, or the error under every name. The metric is shown what it needs
-    and nothing else."""
+    """One row a measured name, or the error under every name; a name without a measurement, unless
+    that is only ``sometimes`` made, has failed. The metric is shown what it needs and nothing
+    else."""
     values = {"audio": work.audio, "hypothesis": work.hypothesis,
               "reference_audio": work.reference_audio}
     needed: dict[str, Any] = {name: values[name] for name in PARTS if name in metric.needs}
@@ -34,7 +35,14 @@ def measure(metric: Metric, work: UtteranceWork) -> list[Row]:
     if isinstance(outcome, UtteranceError):
         return failed_scores(metric, utterance, str(outcome))
     return [{"utterance_id": utterance.id, "metric": name, "amount": m.amount, "weight": m.weight,
-             "error": None} for name, m in outcome.items()]
+             "error": None} for name, m in outcome.items()] + _not_measured(metric, utterance,
+                                                                            outcome)
+
+
+def _not_measured(metric: Metric, utterance: Utterance, measured: Container[str]) -> list[Row]:
+    return [_failed(utterance, name, f"NotMeasured: {metric.name} gave no measurement of {name!r}")
+            for name, fact in metric.facts.items()
+            if name not in measured and not fact.derived and not fact.sometimes]
 
 
 def _measured(metric: Metric, utterance: Utterance, parts: Mapping[str, Any]
@@ -45,6 +53,11 @@ def _measured(metric: Metric, utterance: Utterance, parts: Mapping[str, Any]
 
 
 def failed_scores(metric: Metric, utterance: Utterance, error: str) -> list[Row]:
-    """The error under every name that the metric measures."""
-    return [{"utterance_id": utterance.id, "metric": name, "amount": None, "weight": None,
-             "error": error} for name, fact in metric.facts.items() if not fact.derived]
+    """The error under every name that the metric always measures."""
+    return [_failed(utterance, name, error) for name, fact in metric.facts.items()
+            if not fact.derived and not fact.sometimes]
+
+
+def _failed(utterance: Utterance, name: str, error: str) -> Row:
+    return {"utterance_id": utterance.id, "metric": name, "amount": None, "weight": None,
+            "error": error}

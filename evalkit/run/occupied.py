@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import RunError
-from evalkit.core.text import count
+from evalkit.core.ledger import LINE, NAMED
+from evalkit.core.text import count, printed
+from evalkit.run.plan import Plan
 from evalkit.run.utterances import utterance_table
 from evalkit.store.documents.begun import RECORDS, Earlier, earlier
 from evalkit.store.lock import check_free
 from evalkit.store.manifest import Manifest
+from evalkit.store.outputs import OutputStore
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.sealed import is_whole
 
@@ -33,6 +37,33 @@ def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool
         _check_foreign(out)
     elif before.command != command or not _same_corpus(before, out, manifest):
         raise RunError(f"{out}: holds {_described(before)}; give another folder, or --overwrite")
+
+
+def replaced(out: Path, manifest: Manifest, plan: Plan) -> Iterator[str]:
+    """A line for every kind of what the run in ``out`` has and the run of ``plan`` has not:
+    utterances, pipelines, conditions. Where nobody can say which utterances they are, that there
+    were more."""
+    before = earlier(out)
+    try:
+        cells = OutputStore(out).index()
+        old = RunFolder(out).utterances()["utterance_id"].tolist()
+    except RunError:
+        if before is not None and before.utterances > len(manifest.utterances):
+            yield (f"note: {out}: held {_described(before)}; there are "
+                   f"{len(manifest.utterances):,} now")
+        return
+    yield from _gone(out, "utterance", old, {u.id for u in manifest.utterances})
+    yield from _gone(out, "pipeline", [cell["pipeline"] for cell in cells], plan.pipelines)
+    yield from _gone(out, "condition", [cell["condition"] for cell in cells], plan.conditions)
+
+
+def _gone(out: Path, kind: str, old: Iterable[str], new: Container[str]) -> Iterator[str]:
+    gone = [name for name in dict.fromkeys(old) if name not in new]
+    if gone:
+        more = ", …" if len(gone) > NAMED else ""
+        are = "are" if len(gone) > 1 else "is"
+        yield printed(f"note: {out}: {count(len(gone), kind)} of the run that was here {are} no "
+                      f"longer part of it ({', '.join(gone[:NAMED])}{more})", LINE)
 
 
 def _described(before: Earlier) -> str:

@@ -10,6 +10,7 @@ from evalkit.core.alignment import Alignment, Costs, align
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
 from evalkit.core.errors import PluginError
+from evalkit.core.folders import without_folders
 from evalkit.core.plugins import create
 from evalkit.core.protocols import (
     Condition,
@@ -21,10 +22,10 @@ from evalkit.core.protocols import (
 )
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
-from evalkit.metrics.units import mixed, unparted, words
+from evalkit.metrics.tokens import mixed, unparted, words
 from evalkit.run.declared import check_declared, check_identity, check_rate
 from evalkit.run.exchange import handed_utterance
-from evalkit.run.surroundings import undisturbed
+from evalkit.run.process_state import restored_after_call
 from evalkit.store.documents import run as documents
 
 PROTOCOLS: Mapping[str, type] = {
@@ -58,7 +59,7 @@ class Pipeline:
         """Name and identity of every part, for ``run.json``."""
         plugins = plugins_of(config)
         systems = {stage: documents.System(
-            name=plugins[stage].name, identity=part.identity,
+            name=plugins[stage].name, identity=without_folders(part.identity),
             delay_ms=1000 * part.delay if stage == "enhanced" else None,
             batch=part.batch if stage in self.hearing else None)
             for stage, part in self.stages.items()}
@@ -82,7 +83,7 @@ def build_part(group: str, plugin: Plugin) -> Any:
     """The plug-in. Raises PluginError for one that lacks a member of its protocol, or of which
     one is not as the protocol says, and as evalkit.core.plugins.create does."""
     who = f"{group} plug-in {plugin.name!r}"
-    with making(who), undisturbed():
+    with making(who), restored_after_call():
         part = create(group, plugin.name, plugin.options)
         protocol = Recalled if _recalls(part) else PROTOCOLS[group]
         missing = sorted(members(protocol) - set(dir(part)))
@@ -114,7 +115,7 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
 def _identified(group: str, plugin: Plugin) -> Any:
     """The plug-in, which says what it is."""
     part, who = build_part(group, plugin), f"{group} plug-in {plugin.name!r}"
-    with making(who), undisturbed():
+    with making(who), restored_after_call():
         check_identity(part, who)
         if not _recalls(part):
             check_rate(part, who)
@@ -154,7 +155,7 @@ def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) ->
     if plugin is None:
         return None
     part, who = build_part("conditions", plugin), f"conditions plug-in {plugin.name!r}"
-    with making(who), undisturbed():
+    with making(who), restored_after_call():
         bound = part.bind(tuple(handed_utterance(utterance) for utterance in utterances))
         missing = sorted(members(Condition) - set(dir(bound)))
         if missing:

@@ -10,7 +10,9 @@ from typing import cast
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import Costs
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig, Plugin
+from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError
+from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition, Metric
@@ -103,7 +105,12 @@ class Measures:
 
 def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     """Creates every plug-in once, so that a misspelt option or a missing package stops the run
-    before it starts."""
+    before it starts, and so does one that is not made in time."""
+    with planning(config.time_limit):
+        return _make_plan(config, utterances)
+
+
+def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     conditions = {c.name: build_condition(c.plugin, utterances) for c in config.conditions}
     pipelines = {p.name: build_pipeline(p) for p in config.pipelines}
     measures = measures_by_cell(config, utterances)
@@ -191,7 +198,7 @@ def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Metric, ...
 
 
 def _identity(condition: Condition | None) -> str:
-    return "unchanged" if condition is None else condition.identity
+    return "unchanged" if condition is None else without_folders(condition.identity)
 
 
 def resampler() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -84,6 +85,19 @@ def summary(run: RunFolder, plan: Plan) -> Summary:
             trials.summarise_trials(pairs, speakers=speakers))] if len(pairs) else [],
         failures=_failures(table, pairs, facts),
         efficiency=[Efficiency(**row) for row in _rows(_speed(run.outputs()))])
+
+
+def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
+    """The headline scores that were measured and have no value, since there is nothing to divide
+    by."""
+    why = {name: ("every reference that was measured is empty once it is normalised"
+                  if "text" in metric.needs else "all weights are 0") + "; there is nothing to "
+           "divide by" for metric in plan.metrics for name, fact in metric.facts.items()
+           if fact.is_headline and not fact.derived}
+    return [LeftOut("metric", f"{score.pipeline} {score.condition}", why[score.metric],
+                    names=(score.metric,))
+            for score in summary.scores
+            if score.metric in why and score.n and math.isnan(score.value)]
 
 
 def _failures(table: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Fact]

@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import check_costs
 from evalkit.core.config import EvalConfig, Plugin
+from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError, ManifestError, RunError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
@@ -26,11 +27,12 @@ from evalkit.run.plan import (
     Shard,
     make_shard,
     measures_by_cell,
+    unmeasured,
     used_metrics,
     word_options,
 )
 from evalkit.run.runner import Work, carry_out
-from evalkit.run.units import without_words
+from evalkit.run.text_metrics import without_words
 from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.lock import locked
@@ -54,11 +56,22 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None
     config = _changed(record.config, metrics, normaliser, costs, manifest)
     corpus, strangers = _same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
-    plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
-    left_out = [*strangers, *without_words(plan.metrics, corpus.utterances, say)]
+    with planning(config.time_limit):
+        plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
+    left_out = [*_of_hypotheses(record), *strangers, *unmeasured(plan),
+                *without_words(plan.metrics, corpus.utterances, say)]
     with locked(folder, record.command):
         return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,
                          say=say, left_out=left_out, started=started)
+
+
+def _of_hypotheses(record: RunRecord) -> list[LeftOut]:
+    """What of files of hypotheses took no part in the run, and takes none now."""
+    files = {Path(str(pipeline.recognizer.options.get("path"))).name
+             for pipeline in record.config.pipelines if pipeline.recognizer}
+    return [item for item in record.left_out
+            if item.what in ("hypothesis", "row") and Path(item.where).name in files
+            and item.where != str(record.config.corpus)]
 
 
 def _index(store: OutputStore, record: RunRecord) -> list[Row]:

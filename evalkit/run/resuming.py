@@ -11,10 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from evalkit.core.text import count
+from evalkit.run import ended
 from evalkit.run.plan import Shard
-from evalkit.run.tables import NOT_KEPT, table_paths
+from evalkit.run.tables import has_ended, table_paths
 from evalkit.store.outputs import OutputStore
-from evalkit.store.sealed import DamageError, note_of, seal
+from evalkit.store.sealed import DamageError, seal
 
 NAMED = 3
 """Damages that are named."""
@@ -62,12 +63,19 @@ def _faults(shard: Shard, run: Path) -> Iterator[Fault]:
     tables = [fault for path in table_paths(run, shard.key) if (fault := _fault(path))]
     yield from tables
     store = OutputStore(run)
+    if shard.cell.outputs_only:
+        return
+    yield from (fault for path in _kept(shard, store, whole=not tables) if (fault := _fault(path)))
+    if not tables and shard.cell.keep_audio:
+        yield from _lost_audio(shard, store)
+
+
+def _kept(shard: Shard, store: OutputStore, *, whole: bool) -> list[Path]:
+    """Where the outputs and scores of a shard are, whose tables are ``whole`` or not."""
+    if whole and has_ended(shard, store.run):
+        return ended.paths(shard, store)
     parts = [*shard.keys.stages.items(), *(("measured", key) for key in shard.keys.measured)]
-    unkept = not tables and note_of(table_paths(run, shard.key)[0]) == NOT_KEPT
-    if not unkept and not shard.cell.outputs_only:
-        yield from (fault for stage, key in parts if (fault := _fault(store.path(stage, key))))
-        if not tables and shard.cell.keep_audio:
-            yield from _lost_audio(shard, store)
+    return [store.path(stage, key) for stage, key in parts]
 
 
 def _fault(path: Path) -> Fault | None:

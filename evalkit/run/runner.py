@@ -16,14 +16,14 @@ from evalkit.core.errors import RunError, one_line
 from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
-from evalkit.run import record
+from evalkit.run import ended, record
 from evalkit.run.executors import process_all, process_on_dask
-from evalkit.run.occupied import check_folder
+from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
-from evalkit.run.tables import table_paths
-from evalkit.run.units import without_words
+from evalkit.run.tables import has_ended, table_paths
+from evalkit.run.text_metrics import without_words
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
@@ -60,6 +60,8 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     manifest = read_corpus(config, texts_only=command == "score")
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
+    for line in replaced(out, manifest, plan):
+        say(line)
     left_out = [*left_out, *unmeasured(plan),
                 *without_words(plan.metrics, manifest.utterances, say)]
     with locked(out, command):
@@ -92,9 +94,10 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     _write_trials(out, pairs, cells)
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.shards), shards_reused=reused)
-    record.summary(RunFolder(out), plan).write(out / SUMMARY)
-    left_out = merged([*left_out, *manifest.left_out,
-                       *(pairs.left_out if pairs else ())])
+    summary = record.summary(RunFolder(out), plan)
+    summary.write(out / SUMMARY)
+    left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
+                       *record.undefined(summary, plan)])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs, tables=seals(out)).write(out / "run.json")
@@ -127,7 +130,7 @@ def _clear(out: Path, keys: set[str]) -> None:
 def _work_through(shards: Sequence[Shard], out: Path, work: Work,
                   say: Callable[[str], None]) -> None:
     results = (process_all(shards, out, work.workers) if work.scheduler is None
-               else process_on_dask(shards, out.resolve(), work.scheduler))
+               else process_on_dask(shards, out.resolve(), work.scheduler, say))
     # What ends the loop, such as Ctrl-C, ends the workers before anything else is done.
     with meter(sum(len(shard.utterances) for shard in shards), say) as show, closing(results):
         for result in results:
@@ -154,7 +157,9 @@ def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:
     outputs = {item for shard in plan.shards for item in shard.keys.stages.items()}
     scores = {("measured", key) for shard in plan.shards for key in shard.keys.measured}
     audio = {key for _, key in outputs} if config.keep_audio else set()
-    return OutputStore(out).prune(outputs | scores, audio)
+    apart = {(path.parent.name, path.stem) for shard in plan.shards if has_ended(shard, out)
+             for path in ended.paths(shard, OutputStore(out))}
+    return OutputStore(out).prune(outputs | scores | apart, audio)
 
 
 def _write_trials(out: Path, pairs: Pairs | None, cells: Sequence[tuple[str, str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -16,16 +16,20 @@ from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
 from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Audio, Hypothesis
-from evalkit.run import stages
+from evalkit.core.types import Audio, Hypothesis, Utterance
+from evalkit.run import ended, stages
 from evalkit.run.batches import by_length, slices
 from evalkit.run.exchange import handed
 from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, plugins_of
 from evalkit.run.plan import Shard
-from evalkit.run.stages import UtteranceWork, failure
-from evalkit.run.surroundings import surroundings, undisturbed
+from evalkit.run.process_state import (
+    restored_after_call,
+    restored_after_shard,
+    settings_known,
+)
+from evalkit.run.stages import UtteranceWork, as_error, failure
 from evalkit.run.watch import Watch
 from evalkit.store.outputs import OutputStore, Row
 
@@ -41,7 +45,7 @@ class Todo:
     replays: bool
 
 
-@surroundings()
+@restored_after_shard()
 def make(shard: Shard, run: Path) -> Made:
     """Makes whatever of the shard's utterances is not in the store of ``run``. An utterance that
     fails costs its own rows only; an EvalkitError that is not about one utterance is raised."""
@@ -56,7 +60,8 @@ def make(shard: Shard, run: Path) -> Made:
     groups = list(by_length(shard.utterances, batches))
     watch = Watch([utterance for group in groups for utterance in group])
     before = dict(made.outputs)
-    with threadpool_limits(1):  # how sums are split among threads changes their rounding
+    # How sums are split among threads changes their rounding.
+    with threadpool_limits(1), settings_known():
         for utterances in groups:
             group = [UtteranceWork(u, {stage: rows[u.id] for stage, rows in before.items()})
                      for u in utterances]
@@ -68,6 +73,21 @@ def make(shard: Shard, run: Path) -> Made:
     return made
 
 
+def begun(shard: Shard, run: Path) -> tuple[Made, list[tuple[Utterance, ...]]]:
+    """What is known of a shard before anything is made, and the parts that it is worked on in, the
+    last first. Utterances that ended their process before are tried apart from the others, or,
+    where no system may run, have failed."""
+    errors, known = ended.errors(shard, OutputStore(run)), Made()
+    apart = tuple(u for u in shard.utterances if u.id in errors)
+    rest = tuple(u for u in shard.utterances if u.id not in errors)
+    if not shard.cell.outputs_only:
+        return known, [part for part in (apart, rest) if part]
+    for utterance in apart:
+        known.extend(failed(replace(shard, utterances=(utterance,)),
+                            as_error(errors[utterance.id])))
+    return known, [rest]
+
+
 def failed(shard: Shard, error: UtteranceError) -> Made:
     """Says of the shard's utterances, which ended the process that worked on them, that they
     failed."""
@@ -76,14 +96,14 @@ def failed(shard: Shard, error: UtteranceError) -> Made:
                for stage in shard.keys.stages}
     scores = {key: {u.id: failed_scores(_metric(plugin), u, str(error)) for u in shard.utterances}
               for key, plugin in zip(shard.keys.measured, shard.cell.metrics, strict=True)}
-    return Made(outputs, scores, crashed=True)
+    return Made(outputs, scores, ended={u.id: str(error) for u in shard.utterances})
 
 
 def keep(shard: Shard, made: Made, store: OutputStore) -> None:
     """Puts what is new into the store. Where an utterance ended its process nobody knows which
-    stage it was: then nothing is kept, so that another system gets its chance."""
-    if made.crashed:
-        return
+    stage it was: then what was made is kept apart, so that another system gets its chance."""
+    if made.ended:
+        return ended.keep(shard, made, store)
     for stage, key in shard.keys.stages.items():
         if stage in made.new:
             rows = made.outputs[stage]
@@ -95,12 +115,7 @@ def keep(shard: Shard, made: Made, store: OutputStore) -> None:
 
 
 def _made_before(shard: Shard, store: OutputStore) -> Made:
-    made = Made()
-    for stage, key in shard.keys.stages.items():
-        kept = {row["utterance_id"]: row for row in store.read(stage, key) or ()}
-        rows = {u.id: kept[u.id] for u in shard.utterances if u.id in kept}
-        if len(rows) == len(shard.utterances):
-            made.outputs[stage] = rows
+    made = Made(_outputs_made_before(shard, store))
     for key in shard.keys.measured:
         rows_of_all = store.read("measured", key)
         if rows_of_all is not None:
@@ -109,6 +124,17 @@ def _made_before(shard: Shard, store: OutputStore) -> Made:
                 if row["utterance_id"] in scores:
                     scores[row["utterance_id"]].append(row)
             made.scores[key] = scores
+    return made
+
+
+def _outputs_made_before(shard: Shard, store: OutputStore) -> dict[str, dict[str, Row]]:
+    """Of the stages of which the rows of all of the shard's utterances are there."""
+    made = {}
+    for stage, key in shard.keys.stages.items():
+        kept = store.read(stage, key) or ended.rows(shard, stage, store) or ()
+        rows = {row["utterance_id"]: row for row in kept}
+        if all(u.id in rows for u in shard.utterances):
+            made[stage] = {u.id: rows[u.id] for u in shard.utterances}
     return made
 
 
@@ -126,8 +152,7 @@ def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
         or (replays and "enhanced" not in keys.stages))
     if cell.outputs_only and missing:
         raise RunError(f"{store.run}: what {cell.pipeline.name} made is not kept as this needs it; "
-                       "`evalkit run` makes it again, and keeps it where no utterance ends its "
-                       "process or takes longer than `time_limit`")
+                       "`evalkit run` makes it again")
     return Todo(frozenset(missing), metrics, hears, replays)
 
 
@@ -221,7 +246,7 @@ def _warm_system(group: str, plugin: str, _identity: str) -> Any:
         "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
         "encoders": lambda: part.embed}
     if group == "enhancers" or part.needs_audio:
-        with making(who), undisturbed():
+        with making(who), restored_after_call():
             _warm_up(verbs[group](), part.rate)
     return part
 

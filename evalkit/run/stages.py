@@ -57,9 +57,12 @@ class UtteranceWork:
 
 def failure(row: Row | None) -> UtteranceError | None:
     """The error that a row tells of."""
-    if row is None or row["error"] is None:
-        return None
-    kind, _, reason = row["error"].partition(": ")
+    return None if row is None or row["error"] is None else as_error(row["error"])
+
+
+def as_error(text: str) -> UtteranceError:
+    """The error that ``text`` is of."""
+    kind, _, reason = text.partition(": ")
     return UtteranceError(kind, reason)
 
 

@@ -11,14 +11,15 @@ import pyarrow as pa
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
+from evalkit.run.ended import ENDED
 from evalkit.run.made import Made
 from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
-from evalkit.run.shard import keep, make
+from evalkit.run.shard import begun, keep, make
 from evalkit.store import scores
 from evalkit.store.outputs import STAGES, OutputStore, Row, audio_name
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
-from evalkit.store.sealed import write_table
+from evalkit.store.sealed import note_of, write_table
 
 LEVELS = ("level_dbfs", "peak_dbfs", "clipping", "dc")
 
@@ -33,10 +34,6 @@ class ShardResult:
     seconds: float
 
 
-NOT_KEPT = "not kept"
-"""The note of a shard's scores where an utterance crashed: its outputs are not in the store."""
-
-
 def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
     """Where a shard's scores, outputs and embeddings are. The scores are written last."""
     rest = run / "shards"
@@ -44,13 +41,18 @@ def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
             rest / f"{key}.embeddings.parquet")
 
 
+def has_ended(shard: Shard, run: Path) -> bool:
+    """Whether the shard's tables, which are there, say that some utterance ended its process."""
+    return note_of(table_paths(run, shard.key)[0]) == ENDED
+
+
 def process_shard(shard: Shard, run: Path, part: tuple[Utterance, ...] | None = None,
                   before: Made | None = None) -> ShardResult:
     """Makes what of the shard is missing and writes it and its tables under ``run``. All but
     ``part`` of it was made ``before``."""
-    made, part = before or Made(), shard.utterances if part is None else part
-    if part:
-        made.extend(make(replace(shard, utterances=part), run))
+    made, parts = begun(shard, run) if part is None else (before or Made(), [part])
+    for each in filter(None, parts):
+        made.extend(make(replace(shard, utterances=each), run))
     return write_shard(shard, made, run)
 
 
@@ -64,7 +66,7 @@ def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
     write_table(output_path, pa.Table.from_pylist(outputs, OUTPUTS))
     write_table(embedding_path, pa.Table.from_pylist(embeddings, EMBEDDINGS))
     write_table(score_path, pa.Table.from_pylist(_scores(shard, made), scores.SCHEMA),
-                NOT_KEPT if made.crashed else "")
+                ENDED if made.ended else "")
     failed = sum(row["error"] is not None for row in outputs)
     seconds = sum(row["seconds"] or 0.0 for row in outputs)
     return ShardResult(shard.key, len(shard.utterances), failed, seconds)

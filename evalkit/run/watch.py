@@ -4,12 +4,12 @@ and that what was made outlives the process."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from evalkit.core.desk import Desk
 from evalkit.core.types import Utterance
+from evalkit.core.worker import ParentLink
 from evalkit.run.made import Made
 
 EVERY = 1.0
@@ -23,6 +23,19 @@ class Begun:
     ids: tuple[str, ...]
 
 
+class _InHand(NamedTuple):
+    """A block that is begun for every step of every utterance, so it does little."""
+
+    first: int
+    n: int
+
+    def __enter__(self) -> None:
+        ParentLink.here.note(self.first, self.n)
+
+    def __exit__(self, *_error: object) -> None:
+        ParentLink.here.note()
+
+
 class Watch:
     """Of a process that works on ``utterances`` in their order, which the parent is told, as it is
     told from time to time what was made. Which batch is in hand stands in the process's note."""
@@ -32,20 +45,15 @@ class Watch:
         self._places = {name: place for place, name in enumerate(ids)}
         self._untold: list[str] = []
         self._told = time.monotonic()
-        Desk.here.tell(Begun(ids))
+        ParentLink.here.tell(Begun(ids))
 
-    @contextmanager
-    def on(self, batch: Sequence[Utterance]) -> Iterator[None]:
+    def on(self, batch: Sequence[Utterance]) -> _InHand:
         """While the block lasts, ``batch`` is in hand: utterances that follow one another."""
-        Desk.here.note(self._places[batch[0].id], len(batch))
-        try:
-            yield
-        finally:
-            Desk.here.note()
+        return _InHand(self._places[batch[0].id], len(batch))
 
     def done(self, group: Sequence[Utterance], made: Made) -> None:
         """All of ``group`` that was to be made is in ``made``."""
         self._untold += [utterance.id for utterance in group]
         if time.monotonic() - self._told > EVERY:
-            Desk.here.tell(made.part(self._untold))
+            ParentLink.here.tell(made.part(self._untold))
             self._untold, self._told = [], time.monotonic()

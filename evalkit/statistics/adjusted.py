@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
 from evalkit.statistics.labels import labels_of
 from evalkit.statistics.poisson import FactorTest, PoissonModel, RateRatio
 
@@ -38,6 +39,14 @@ def default_covariates(rows: pd.DataFrame) -> tuple[str, ...]:
     varying = [name for name in ("condition", "duration")
              if name in rows and rows[name].nunique() > 1 and rows[name].notna().all()]
     return (*varying, WORDS) if rows["weight"].nunique() > 1 else tuple(varying)
+
+
+def not_adjusted(adjusted: Adjusted, compared: Collection[str], where: str) -> Iterator[LeftOut]:
+    """The groups and rows that are ``compared`` and not in the regression."""
+    for group in sorted(set(compared) - adjusted.ratios.keys()):
+        yield LeftOut("group", where, "no errors: no adjusted ratio", names=(group,))
+    for why, n in adjusted.excluded.items():
+        yield LeftOut("row", where, f"{why}: not in the adjusted ratios", n)
 
 
 def adjusted_gaps(rows: pd.DataFrame, covariates: Sequence[str], level: float = 0.95) -> Adjusted:

@@ -23,6 +23,7 @@ from evalkit.statistics.permutation import (
     p_value,
     parts,
     relabelled,
+    studentised,
 )
 from evalkit.statistics.sums import SpeakerSums, only, with_rest
 from evalkit.store.scores import ratio
@@ -82,5 +83,5 @@ def _permuted(cells: Parts, resampling: Resampling) -> np.ndarray:
 def _studentised(sums: Sums) -> np.ndarray:
     """|rate - rate of the rest| over its standard error, (permutations, groups)."""
     rest = Sums(*(x.sum(axis=-1, keepdims=True) - x for x in sums))
-    difference = ratio(sums.amount, sums.weight) - ratio(rest.amount, rest.weight)
-    return np.abs(ratio(difference, np.sqrt(group_variance(*sums) + group_variance(*rest))))
+    rates, others = ratio(sums.amount, sums.weight), ratio(rest.amount, rest.weight)
+    return np.abs(studentised(rates, others, group_variance(*sums) + group_variance(*rest)))

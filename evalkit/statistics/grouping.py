@@ -49,24 +49,27 @@ def known_groups(labels: pd.Series) -> int:
     return int(labels[labels != UNKNOWN].nunique())
 
 
-def usual_columns(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> list[str]:
+def usual_columns(utterances: pd.DataFrame, metrics: Iterable[str] = (),
+                  allowed: Collection[str] = ()) -> list[str]:
     """The metadata columns of 2 to MOST_GROUPS groups, UNKNOWN among them, that are not named like
-    outcomes (``metrics`` are such names too)."""
+    outcomes (``metrics`` are such names too) or are ``allowed``."""
     return [column for column in metadata_columns(utterances)
-            if not unusual(utterances, column, metrics)]
+            if not unusual(utterances, column, metrics, allowed)]
 
 
-def not_usual(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> Iterator[LeftOut]:
+def not_usual(utterances: pd.DataFrame, metrics: Iterable[str] = (),
+              allowed: Collection[str] = ()) -> Iterator[LeftOut]:
     """The other metadata columns, for the ledger."""
     for column in metadata_columns(utterances):
-        if why := unusual(utterances, column, metrics):
+        if why := unusual(utterances, column, metrics, allowed):
             yield LeftOut("column", "groups", why, names=(column,))
 
 
-def unusual(utterances: pd.DataFrame, column: str, metrics: Iterable[str]) -> str | None:
+def unusual(utterances: pd.DataFrame, column: str, metrics: Iterable[str],
+            allowed: Collection[str]) -> str | None:
     """Why a column is not grouped by unasked; None where it is."""
-    if why := named_outcome(column, metrics):
-        return why
+    if column not in allowed and (why := named_outcome(column, metrics)):
+        return f"{why}, to use it add {ALLOW}"
     labels = grouped(utterances, column)
     if known_groups(labels) > MOST_GROUPS:
         return f"more than {MOST_GROUPS} groups"

@@ -14,7 +14,12 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Fact, Interval
-from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates
+from evalkit.statistics.adjusted import (
+    Adjusted,
+    adjusted_gaps,
+    default_covariates,
+    not_adjusted,
+)
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness
@@ -125,7 +130,8 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
         tuple(by), metric, name, condition, adjustment, table,
         fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
         adjusted, [note for note in notes if note],
-        merged([*groups_left_out(table, where, floors), *_utterances_left_out(rows, where)]))
+        merged([*groups_left_out(table, where, floors), *_utterances_left_out(rows, where),
+                *(not_adjusted(adjusted, compared, where) if adjusted else ())]))
 
 
 def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: str | None

@@ -4,24 +4,22 @@ A table of results that becomes a manifest brings its own error rates, hypothese
 Groups of such a column say what was measured and not who is served, and they are always
 "confirmed". So they are set aside and named, and used only where somebody asks for them.
 
-A column is an outcome by its name, or because it determines what was measured. For the second,
-its labels are put in the order of their mean rate, and at every cut between them we look at the
-units whose rate is next to it. What is known of people before they speak shifts rates, and luck
-blurs the cut: units of both sides are mixed there, however strongly the labels differ. A function
-of the outcome cuts it as if with a knife.
+A column is an outcome by its name, or because it determines what was measured
+(evalkit.statistics.sharp_cuts).
 """
+
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from evalkit.core.plugins import available
 from evalkit.statistics.labels import UNKNOWN
+from evalkit.statistics.sharp_cuts import cut_by
 from evalkit.store.scores import ratio
 
 METRIC_WORDS = frozenset({
@@ -40,14 +38,8 @@ OF_ONE_UTTERANCE = frozenset({
     "utt", "utterance", "audio", "file", "recording", "clip", "segment", "sample", "row", "item",
     "wav"})
 
-WINDOW = 0.5
-"""Units are next to a cut within so many standard deviations of the rates on a side of it."""
-MOST_MIXED = 0.15
-"""Share of units on the wrong side, among those next to a cut, below which luck cannot be the
-cause: rates that are normal around each label's own mix 27 % or more wherever a twentieth of the
-units is next to the cut."""
 ALPHA = 0.01
-"""How sure that is, over all the cuts of a column."""
+"""Of columns that only shift rates, fewer are taken for one that determines them."""
 MOST_UNITS = 20_000
 """Units that are looked at; of more, every second, third, …"""
 
@@ -76,24 +68,40 @@ def determined(rows: pd.DataFrame) -> bool:
     of_speakers = rows.groupby(owner)["label"].nunique().max() == 1
     units = rows.groupby(owner if of_speakers else rows["utterance_id"])
     sums = units[["amount", "weight"]].sum()
-    return determines(units["label"].first(), ratio(sums["amount"], sums["weight"]))
+    return determines(units["label"].first(), sums["amount"], sums["weight"])
 
 
-def determines(labels: Sequence[str] | pd.Series, rate: np.ndarray) -> bool:
-    """Whether ``labels`` (n,) determine the ``rate`` (n,) of the same units, NaN where it is
-    undefined. Of columns that only shift rates, fewer than ALPHA are taken for one that does
-    (benchmarks/outcome_columns.py)."""
-    table = pd.DataFrame({"label": np.asarray(labels, object), "rate": rate}).dropna()
+def measured(scores: pd.DataFrame, metrics: Iterable[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Each of ``metrics`` with the rows of ``scores`` that have a value of it, a pipeline each."""
+    rows = scores[scores["error"].isna()].astype({"utterance_id": object})
+    of_metric = dict(iter(rows.groupby("metric", observed=True)))
+    return [(metric, part) for metric in metrics if metric in of_metric
+            for _, part in of_metric[metric].groupby("pipeline", observed=True)]
+
+
+def determined_metric(labels: Mapping[str, str], rows: Iterable[tuple[str, pd.DataFrame]]
+                      ) -> str | None:
+    """The first metric of ``rows`` (see ``measured``) that the ``labels`` of utterances, by their
+    ids, determine; None where they determine none."""
+    for metric, part in rows:
+        labelled = part.assign(label=part["utterance_id"].map(labels))
+        if determined(labelled[labelled["label"].notna()]):
+            return metric
+    return None
+
+
+def determines(labels: Sequence[str] | pd.Series, amount: Sequence[float] | np.ndarray | pd.Series,
+               weight: Sequence[float] | np.ndarray | pd.Series | float = 1.0) -> bool:
+    """Whether ``labels`` (n,) determine ``amount / weight`` (n,) of the same units, or the amount
+    where it counts errors; units without a weight take no part. Of columns that only shift rates,
+    fewer than ALPHA are taken for one that does (benchmarks/outcome_columns.py)."""
+    table = pd.DataFrame({"label": np.asarray(labels, object), "amount": np.asarray(amount, float),
+                          "weight": np.asarray(weight, float)})
+    table["rate"] = ratio(table["amount"].to_numpy(), table["weight"].to_numpy())
     table = table[(table["label"] != UNKNOWN) & np.isfinite(table["rate"])]
     table = table.iloc[::max(1, -(-len(table) // MOST_UNITS))]
-    names = table.groupby("label")["rate"].mean().sort_values(kind="stable").index
-    if len(names) < 2:
-        return False
-    table = table.sort_values("rate", kind="stable")
-    place = pd.Index(names).get_indexer(table["label"])
-    cuts = [_beside(table["rate"].to_numpy(), place > i) for i in range(len(names) - 1)]
-    tried = [*cuts, np.sum(cuts, axis=0)]
-    return any(_sharp(beside, ALPHA / len(tried)) for beside in tried)
+    return cut_by(table["label"].to_numpy(object), table["amount"].to_numpy(),
+                  table["weight"].to_numpy(), ALPHA)
 
 
 def _words(name: str) -> list[str]:
@@ -104,30 +112,3 @@ def _words(name: str) -> list[str]:
 def _within(part: Sequence[str], words: Sequence[str]) -> bool:
     size = len(part)
     return bool(part) and any(words[i:i + size] == part for i in range(len(words) - size + 1))
-
-
-def _beside(rate: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Units next to the best cut between those that are not ``above`` and those that are, as
-    (below or above the cut, wrong or right); ``rate`` ascends."""
-    wrong = np.cumsum(above) + np.cumsum(~above[::-1])[::-1] - ~above
-    ends = np.flatnonzero(np.diff(rate) > 0)
-    counts = np.zeros((2, 2))
-    if not len(ends):
-        return counts
-    at = ends[int(wrong[ends].argmin())]
-    cut = (rate[at] + rate[at + 1]) / 2
-    spread = np.sqrt(np.mean([rate[above].var(), rate[~above].var()]))
-    near = np.abs(rate - cut) <= WINDOW * spread
-    for side, there in enumerate((rate < cut, rate >= cut)):
-        counts[side] = [(near & there & (above != bool(side))).sum(),
-                        (near & there & (above == bool(side))).sum()]
-    return counts
-
-
-def _sharp(beside: np.ndarray, alpha: float) -> bool:
-    """Whether surely (Clopper & Pearson 1934) less than MOST_MIXED are wrong on both sides."""
-    return all(_upper(wrong, right, alpha) < MOST_MIXED for wrong, right in beside)
-
-
-def _upper(wrong: float, right: float, alpha: float) -> float:
-    return float(special.betaincinv(wrong + 1, right, 1 - alpha)) if right else 1.0

@@ -23,6 +23,10 @@ from evalkit.store.scores import ratio
 
 CELLS = 1 << 20
 """Relabelled sums held at once."""
+ROUNDING = 1e-12
+"""Parts of a number that are not told apart."""
+LARGEST = 1e300
+"""Stands for infinity: it may be compared with itself."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def gap_statistics(rates: np.ndarray, overall: float, *, higher_is_better: bool 
         "gap": high - low,
         "relative_gap": ratio(high - low, np.maximum(best, 0.0)),
         "ratio": ratio(high, np.maximum(low, 0.0)),
-        "variance": np.nanvar(rates, axis=-1),
+        "variance": np.where(high == low, 0.0, np.nanvar(rates, axis=-1)),
         "worst_excess": overall - low if higher_is_better else high - overall,
     }
 
@@ -130,27 +134,50 @@ def p_value(value: float | np.ndarray, null: np.ndarray) -> np.ndarray:
 
 def group_variance(amount: np.ndarray, weight: np.ndarray, squares: np.ndarray,
                    size: np.ndarray) -> np.ndarray:
-    """Squared standard error over speakers of ``amount / weight``, linearised, from Sums."""
-    rate = ratio(amount, weight)
+    """Squared standard error over speakers of ``amount / weight``, linearised, from Sums; 0 where
+    they do not deviate by more than rounding."""
+    residual = _residual(ratio(amount, weight), squares)
+    return ratio(residual * size, weight**2 * (size - 1))
+
+
+def studentised(rate: np.ndarray, other: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """``rate - other`` over its standard error; LARGEST, with its sign, where they differ though
+    nobody deviates from either, and 0 where nobody differs."""
+    gap = rate - other
+    gap = np.where(np.abs(gap) <= ROUNDING * np.abs(rate), 0.0, gap)
+    return np.where(variance == 0, np.sign(gap) * LARGEST, ratio(gap, np.sqrt(variance)))
+
+
+def _residual(rate: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Sum over parts of (amount - rate x weight)²."""
     residual = squares[0] - 2 * rate * squares[1] + rate**2 * squares[2]
-    return ratio(np.maximum(residual, 0.0) * size, weight**2 * (size - 1))
+    return np.where(residual <= ROUNDING * (squares[0] + rate**2 * squares[2]), 0.0, residual)
 
 
 def _statistics(group_sums: Sums, higher_is_better: bool) -> dict[str, np.ndarray]:
-    amount, weight, squares, size = group_sums
+    amount, weight, _, _ = group_sums
+    overall = float(ratio(amount[0].sum(), weight[0].sum()))
     rates = ratio(amount, weight)
+    rates = np.where(np.abs(rates - overall) <= ROUNDING * abs(overall), overall, rates)
     few = (~np.isnan(rates)).sum(axis=1) < 2
     rates[few] = 0.0
-    overall = float(ratio(amount[0].sum(), weight[0].sum()))
     values = gap_statistics(rates, overall, higher_is_better=higher_is_better)
-    values["welch"] = _welch(rates, group_variance(amount, weight, squares, size))
+    values["welch"] = _welch(rates, group_sums)
     return {name: np.where(few, np.nan, value) for name, value in values.items()}
 
 
-def _welch(rates: np.ndarray, variances: np.ndarray) -> np.ndarray:
+def _welch(rates: np.ndarray, group_sums: Sums) -> np.ndarray:
+    """A group in which nobody deviates has the deviation of all groups together; LARGEST where that
+    is nothing either and the groups differ."""
+    _, weight, squares, _ = group_sums
+    unit = ratio(_residual(rates, squares).sum(axis=1), squares[2].sum(axis=1))[:, None]
+    variances = group_variance(*group_sums)
+    variances = np.where(variances == 0, unit * ratio(squares[2], weight**2), variances)
     precision = np.nan_to_num(ratio(np.ones(variances.shape), variances))
     mean = ratio((precision * np.nan_to_num(rates)).sum(axis=1), precision.sum(axis=1))
-    return np.nansum(precision * (rates - mean[:, None]) ** 2, axis=1)
+    found = np.nansum(precision * (rates - mean[:, None]) ** 2, axis=1)
+    spread = np.nanmax(rates, axis=1) - np.nanmin(rates, axis=1)
+    return np.where((unit[:, 0] == 0) & (spread > 0), LARGEST, found)
 
 
 def _group_sums(cells: Parts, labels: np.ndarray) -> Sums:

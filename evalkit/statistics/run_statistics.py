@@ -13,12 +13,14 @@ import pandas as pd
 from evalkit.core.alignment import Alignment
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import GroupReport, group_table, select
 from evalkit.statistics.sums import speaker_sums
 from evalkit.statistics.systems import SystemComparison, compare_systems
+from evalkit.statistics.usual_metric import usual_metric
 from evalkit.statistics.verification import VerificationReport, verification_table
 from evalkit.store.runfolder import RunFolder
 
@@ -60,13 +62,15 @@ def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[
     return bounds
 
 
-def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str,
+def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str | None = None,
                   pipeline: str | None = None, condition: str | None = None,
                   seed: int = 0, allowed: Collection[str] = ()) -> list[GroupReport]:
     """One report for every pipeline that has ``metric`` (or the one named) and every set of
-    crossed columns in ``by``; ``allowed`` are columns although they are outcomes. Raises
-    ConfigError as group_table does."""
+    crossed columns in ``by``; ``metric`` None is the run's most important one, ``allowed`` are
+    columns although they are outcomes. Raises ConfigError where the run has no such metric, and as
+    group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
+    metric = metric or _usual(scores, facts)
     measured = _pipelines(scores, metric)
     names = [pipeline] if pipeline is not None else measured
     return [group_table(scores, utterances, columns, metric=metric, fact=facts[metric],
@@ -99,16 +103,18 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
             for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
 
 
-def compare_pipelines(run: RunFolder, *, metric: str, condition: str | None = None,
+def compare_pipelines(run: RunFolder, *, metric: str | None = None, condition: str | None = None,
                       seed: int = 0) -> list[SystemComparison]:
-    """Every two pipelines of the run that have ``metric``, under one condition, which may be left
-    out where there is one. McNemar's test is for metrics that count errors, and matched pairs for
-    the one whose errors are those of the alignments that the run has stored.
+    """Every two pipelines of the run that have ``metric``, or else the most important one that two
+    have, under one condition, which may be left out where there is one. McNemar's test is for
+    metrics that count errors, and matched pairs for the one whose errors are those of the
+    alignments that the run has stored.
 
     Raises ConfigError for a metric or condition that there is not."""
-    scores, fact = run.scores(), run.record().metrics.get(metric)
+    scores, facts = run.scores(), run.record().metrics
     condition = condition or _only_condition(scores)
-    names = _pipelines(scores, metric)
+    metric = metric or usual_metric(scores, facts, pipelines=2) or _usual(scores, facts)
+    names, fact = _pipelines(scores, metric), facts.get(metric)
     if fact is None:
         raise ConfigError(f"{run.path}: run.json does not define {metric!r}")
     rows = {name: select(scores, metric, name, condition) for name in names}
@@ -131,9 +137,17 @@ def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool
     """Whether the amounts of a metric's rows are the numbers of errors in ``alignments``."""
     measured = rows[rows["error"].isna()]
     return all(utterance in alignments
-               and Alignment.from_json(alignments[utterance]).errors == amount
+               and Alignment.from_json(alignments[utterance]).edits.errors == amount
                for utterance, amount in zip(measured["utterance_id"], measured["amount"],
                                             strict=True))
+
+
+def _usual(scores: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
+    metric = usual_metric(scores, facts)
+    if metric is None:
+        raise ConfigError("the run has no metric that is a sum over utterances and has a better "
+                          "side, which groups or pipelines could be compared by")
+    return metric
 
 
 def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:

@@ -12,6 +12,7 @@ from evalkit.core.alignment import Alignment, align
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.matched_pairs import (
     MatchedPairs,
     PairedTest,
@@ -22,16 +23,19 @@ from evalkit.statistics.matched_pairs import (
 )
 from evalkit.statistics.sums import speaker_sums
 
+NOT_COMPARED = "no utterance was measured with both systems: nothing to compare"
+
 
 @dataclass(frozen=True)
 class SystemComparison:
-    """Systems ``a`` and ``b`` on the ``n`` utterances that both were measured on; those that
-    have a score of one only are ``left_out``. ``difference`` is the rate of a minus the rate of b
-    on the same draws of speakers: it decides. ``matched_pairs`` needs alignments, ``sentences`` a
-    count metric; None where they do not apply."""
+    """Systems ``a`` and ``b`` by ``metric`` on the ``n`` utterances that both were measured on;
+    those that have a score of one only are ``left_out``. ``difference`` is the rate of a minus the
+    rate of b on the same draws of speakers: it decides. ``matched_pairs`` needs alignments,
+    ``sentences`` a count metric; None where they do not apply."""
 
     a: str
     b: str
+    metric: str
     n: int
     rate_a: Interval
     rate_b: Interval
@@ -52,26 +56,41 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     they are aligned anew with sclite's costs."""
     common, dropped = _common(a, b)
     both = pd.concat([a.assign(system="0"), b.assign(system="1")])
-    both = both[both["utterance_id"].isin(common)]
-    sums = speaker_sums(both, system="system")
+    metric, lost = ", ".join(_names(both, "metric")), _one_sided(both, names, dropped)
+    if common.empty:
+        return _uncompared(names, metric, lost)
+    sums = speaker_sums(both[both["utterance_id"].isin(common)], system="system")
     wanted = [Contrast((0, 0)), Contrast((0, 1)), Contrast((0, 0), (0, 1))]
     rate_a, rate_b, difference = intervals(sums, wanted, resampling)
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
-    lost = [LeftOut("utterance", _place(both, names), "no score of one of the two", len(dropped),
-                    tuple(dropped[:NAMED]))] if len(dropped) else []
-    return SystemComparison(*names, len(common), rate_a, rate_b, difference,
+    return SystemComparison(*names, metric, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
                             sentences, pairs, warnings, lost)
 
 
+def _uncompared(names: tuple[str, str], metric: str, lost: list[LeftOut]) -> SystemComparison:
+    """Of two systems that were measured on no utterance in common."""
+    return SystemComparison(*names, metric, 0, NOTHING, NOTHING, NOTHING,
+                            PairedTest(0, 0, 0, np.nan), None, None, [NOT_COMPARED], lost)
+
+
+def _one_sided(both: pd.DataFrame, names: tuple[str, str], dropped: pd.Index) -> list[LeftOut]:
+    """The utterances that are ``dropped`` since one of the two has no score."""
+    return [LeftOut("utterance", _place(both, names), "no score of one of the two", len(dropped),
+                    tuple(dropped[:NAMED]))] if len(dropped) else []
+
+
 def _place(scores: pd.DataFrame, names: tuple[str, str]) -> str:
     """Such as "wer of medium against small, clean"."""
-    metrics, conditions = (list(map(str, scores.get(key, pd.Series(dtype=str)).unique()))
-                           for key in ("metric", "condition"))
+    metrics, conditions = (_names(scores, key) for key in ("metric", "condition"))
     of = f"{', '.join(metrics)} of " if metrics else ""
     return ", ".join([f"{of}{names[0]} against {names[1]}", *conditions])
+
+
+def _names(scores: pd.DataFrame, column: str) -> list[str]:
+    return list(map(str, scores.get(column, pd.Series(dtype=str)).unique()))
 
 
 def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.Index, pd.Index]:

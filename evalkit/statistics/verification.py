@@ -3,7 +3,7 @@ speakers, at one threshold for everybody."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -136,15 +136,24 @@ def _people(utterances: pd.DataFrame, by: Sequence[str]) -> _People:
 def _row(group: str, rates: dict[str, DetectionInterval], n_failed: int, floors: Floors
          ) -> VerificationRow:
     eer = rates["eer"]
-    enough = eer.n_speakers >= floors.speakers and eer.n_targets >= floors.utterances
+    enough = large_enough(eer.n_speakers, eer.n_targets, floors)
     status: Status = ("unknown" if group == UNKNOWN else
                       "ok" if enough and eer.n_nontargets else "insufficient")
-    if not enough:
-        rates = {name: replace(rate, low=np.nan, high=np.nan,
-                               warning=rate.warning or f"too small: {floors}")
-                 for name, rate in rates.items()}
     return VerificationRow(group, status, eer.n_speakers, eer.n_targets, eer.n_nontargets,
-                           n_failed, rates)
+                           n_failed, if_large(rates, floors))
+
+
+def large_enough(n_speakers: int, n_targets: int, floors: Floors = FLOORS) -> bool:
+    """Whether a group of so many speakers and target trials has intervals."""
+    return n_speakers >= floors.speakers and n_targets >= floors.utterances
+
+
+def if_large(rates: Mapping[str, DetectionInterval], floors: Floors = FLOORS
+             ) -> dict[str, DetectionInterval]:
+    """A group's rates, without intervals and with a warning where it is too small for them."""
+    return {name: rate if large_enough(rate.n_speakers, rate.n_targets, floors) else
+            replace(rate, low=np.nan, high=np.nan, warning=rate.warning or f"too small: {floors}")
+            for name, rate in rates.items()}
 
 
 def _left_out(rows: Sequence[VerificationRow], people: _People, lost: pd.DataFrame,

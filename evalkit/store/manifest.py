@@ -22,6 +22,7 @@ from typing import Any
 from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.names import instead
 from evalkit.core.types import Utterance
 from evalkit.store.other_layouts import importer
 
@@ -136,7 +137,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         advice = importer(path) or ("give the path of a JSONL file (`evalkit corpus synth` makes "
                                     "one)")
         raise ManifestError(f"{path}: cannot read the manifest: {error.strerror}; {advice}"
-                            ) from error
+                            f"{instead(path)}") from error
 
 
 def _parse(line: bytes, root: Path, outside: bool) -> Utterance:

@@ -54,11 +54,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "enhanced": pa.schema([_ID, ("lag", pa.float64()), *_TAKEN, *_LEVELS, _ERROR]),
     "recognised": pa.schema([_ID, ("text", pa.string()), *_TAKEN, _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
+    "ended": pa.schema([_ID, _ERROR]),
     "measured": pa.schema([
         _ID, ("metric", pa.string()), ("amount", pa.float64()), ("weight", pa.float64()), _ERROR]),
 }
 STAGES = ("heard", "enhanced", "recognised", "embedded")
-"""Those that make outputs, in their order; ``measured`` makes scores of them."""
+"""Those that make outputs, in their order; ``measured`` makes scores of them, and ``ended`` says of
+which utterances nothing could be made."""
 INDEX = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()), ("first", pa.int64()),
     ("utterances", pa.int64()), *((stage, pa.string()) for stage in STAGES),
@@ -81,13 +83,14 @@ class OutputStore:
     def read(self, stage: str, key: str) -> list[Row] | None:
         """The rows under ``key``; None where there are none, or not those that were written."""
         path = self.path(stage, key)
-        if not is_whole(path):
+        if not is_whole(path) or pq.read_schema(path).names != SCHEMAS[stage].names:
             return None
-        return pq.read_table(path, schema=SCHEMAS[stage]).to_pylist()
+        return pq.read_table(path).to_pylist()
 
-    def write(self, stage: str, key: str, rows: Sequence[Row]) -> None:
-        """Writes the rows under a temporary name and renames the file."""
-        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), SCHEMAS[stage]))
+    def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
+        """Writes the rows under a temporary name and renames the file; ``note`` as for
+        write_table."""
+        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), SCHEMAS[stage]), note)
 
     def audio(self, key: str, utterance: str, suffix: str) -> Path:
         """Where audio of an utterance is kept: ``.flac`` to listen to, ``.npy`` exactly."""
@@ -103,16 +106,28 @@ class OutputStore:
 
     def lost_audio(self, key: str, wanted: Sequence[Path], *, exactly: bool = False
                    ) -> Path | None:
-        """The first of the audio files ``wanted`` that is not what the list under ``key`` says."""
+        """The first of the audio files ``wanted`` that is not what the list under ``key`` says.
+        What is in it is looked at ``exactly``, or where it was written to after the list."""
         listed = self._listed(key) if wanted else {}
+        known = self._list(key).stat().st_mtime_ns if listed else 0
         for path in wanted:
             size, sha256 = listed.get(path.name, (-1, ""))
             try:
-                if path.stat().st_size != size or (exactly and digest(path) != sha256):
+                state = path.stat()
+                touched = exactly or state.st_mtime_ns > known
+                if state.st_size != size or (touched and digest(path) != sha256):
                     return path
             except OSError:
                 return path
         return None
+
+    def check_audio(self, path: Path) -> None:
+        """Raises DamageError where the kept audio ``path`` is not what was written. Where there is
+        no list of it, nobody can say."""
+        key = path.parent.name
+        if self._list(key).exists() and self.lost_audio(key, [path], exactly=True) is not None:
+            raise DamageError(f"{path}: is missing or not as it was written; remove it, and run it "
+                              "again")
 
     def _listed(self, key: str) -> Mapping[str, tuple[int, str]]:
         """Sizes and digests of the audio under ``key``, by name; none where nobody can say."""

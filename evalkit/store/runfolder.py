@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
-from evalkit.store.outputs import INDEX_TABLE
+from evalkit.store.outputs import INDEX_TABLE, OutputStore
 from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
@@ -74,13 +75,19 @@ class RunFolder:
 
     def record(self) -> RunRecord:
         """``run.json``: configuration, seeds, versions, definitions of the metrics. Raises RunError
-        for a run that is not finished, saying who works on it."""
-        if not (self.path / "run.json").exists() and (self.path / "outputs").is_dir():
+        for a run that is not finished, saying who works on it, and for a record that does not say
+        which tables are the run's."""
+        path, outputs = self.path / "run.json", (self.path / "outputs").is_dir()
+        if not path.exists() and outputs:
             who = holder(self.path)
             raise RunError(f"{self.path}: the run is not finished; " + (
                 f"{who} works on it" if who else
                 "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
-        return RunRecord.read(self.path / "run.json")
+        record = RunRecord.read(path)
+        untold = sorted({SCORES, *WRITTEN} - record.tables.keys())
+        if untold and outputs:
+            raise RunError(f"{path}: has no seal of {untold[0]}; {AGAIN}")
+        return record
 
     def summary(self) -> Summary:
         """``summary.json``: the headline values."""
@@ -119,7 +126,9 @@ class RunFolder:
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.store.scores.SCHEMA)."""
         written = self._written.get(SCORES)
-        if written is not None and written != seal_of_scores(self.path):
+        with _run_again():
+            found = written and seal_of_scores(self.path)
+        if found != written:
             raise RunError(f"{self.path / SCORES}: not the tables that the run wrote: one is "
                            f"missing, or one is too many; {AGAIN}")
         return read_scores(self.path)
@@ -204,8 +213,11 @@ class RunFolder:
             "made beside other tables than the run has now; run `evalkit mitigate` again")
 
     def audio(self, relative: str) -> Path:
-        """The path of an audio file of this run. Raises RunError for one outside the folder."""
-        return inside(self.path, relative)
+        """The path of an audio file of this run. Raises RunError for one outside the folder,
+        DamageError for one that is not as it was written."""
+        path = inside(self.path, relative)
+        OutputStore(self.path).check_audio(path)
+        return path
 
     def corpus_audio(self, relative: str) -> Path:
         """The path of a recording of the corpus, whose root ``run.json`` names. Only files that
@@ -225,7 +237,9 @@ class RunFolder:
         path, written = self.path / name, self._written.get(name)
         if name != SUMMARY:
             check(path)
-        if written is not None and _seal(path) != written:
+        with _run_again():
+            found = written and _seal(path)
+        if found != written:
             raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
@@ -236,6 +250,15 @@ class RunFolder:
             return read_columns(path, columns, filled).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
+
+
+@contextmanager
+def _run_again() -> Iterator[None]:
+    """What mends a damage, at the end of its line."""
+    try:
+        yield
+    except DamageError as error:
+        raise DamageError(f"{error}; {AGAIN}") from error
 
 
 def seals(run: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ and LONGEST_FILE; what it has started ends with it (evalkit.systems.minder), and
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, UtteranceError
@@ -34,6 +35,8 @@ LONGEST_PRINT = 1 << 20
 """Bytes of standard output, a hypothesis."""
 LONGEST_FILE = 1 << 28
 """Bytes of a file that the command makes in its temporary folder."""
+PREFIX = "evalkit-"
+"""Of the names of temporary folders."""
 LOOK = 0.1
 """Seconds between two looks at how much it has written."""
 LONGEST_END = 2.0
@@ -145,13 +148,33 @@ def _files_of(run: str | Sequence[str]) -> str:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """A temporary folder. Its name, which is never twice the same, is left out of errors."""
-    with TemporaryDirectory(prefix="evalkit-") as name:
-        try:
-            yield Path(name)
-        except UtteranceError as error:
-            reason = error.reason.replace(name + os.sep, "")
-            raise UtteranceError(error.kind, reason) from error
+    """A temporary folder. Its name, which is never twice the same, is left out of errors. Raises
+    UtteranceError of kind NoRoom where it cannot be made or is full, which a program whose output
+    was cut may not have noticed."""
+    try:
+        with TemporaryDirectory(prefix=PREFIX) as name:
+            try:
+                yield Path(name)
+            except UtteranceError as error:
+                _check_room()
+                reason = error.reason.replace(name + os.sep, "")
+                raise UtteranceError(error.kind, reason) from error
+            _check_room()
+    except OSError as error:
+        unmade = Path(str(error.filename)).name.startswith(PREFIX)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not unmade:
+            raise
+        raise _no_room(error.strerror or "cannot be written") from error
+
+
+def _check_room() -> None:
+    if not shutil.disk_usage(gettempdir()).free:
+        raise _no_room(os.strerror(errno.ENOSPC))
+
+
+def _no_room(why: str) -> UtteranceError:
+    return UtteranceError("NoRoom", f"{gettempdir()}: {why}; make room, or name another folder for "
+                                    "temporary files in TMPDIR")
 
 
 def _execute(run: str | Sequence[str], speech: Audio, folder: Path, timeout: float) -> None:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.core.errors import ManifestError, UtteranceError, one_line
 from evalkit.core.files import digest
 from evalkit.core.ledger import LeftOut
+from evalkit.core.names import instead
 from evalkit.core.types import Hypothesis, Utterance
 from evalkit.systems.transcripts.file import FORMATS, KEYED, Transcripts, read_transcripts
 from evalkit.systems.transcripts.keys import Keys
@@ -126,7 +127,7 @@ def _state(path: Path | str) -> tuple[Path, str]:
     try:
         return path, f"sha256:{digest(path)}"
     except OSError as error:
-        raise ManifestError(f"{path}: cannot read it: {error.strerror}") from error
+        raise ManifestError(f"{path}: cannot read it: {error.strerror}{instead(path)}") from error
 
 
 @lru_cache(maxsize=8)

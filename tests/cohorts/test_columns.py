@@ -80,6 +80,19 @@ def test_free_texts_beside_a_label_hide_no_cohort(texts: int) -> None:
     assert findings.columns["accent"][0] == "Scottish"
 
 
+@pytest.mark.parametrize(("ages", "named"), [
+    (spoilt("n/a"), ["age is not known of them, they are in its group 'unknown' alone (s000)"]),
+    (spoilt("thirties", -1), ["age is no number or stands for none, so that they are in none of "
+                              "its bins (s000, s001)"]),
+    (spoilt(*[None] * 7), ["age is not known of them, they are in its group 'unknown' alone "
+                           "(s000, s001, s002, s003, s004, …)"]),
+    (["31", 31.0] * (N // 2), []), (AGE.tolist(), [])], ids=str)
+def test_speakers_with_an_unclean_cell_are_named(ages: list[Any], named: list[str]) -> None:
+    columns = searched_columns(*reversed(tables(AGE >= 64, age=ages, sex=["f", "m"] * (N // 2))))
+    assert [f"{item.why} ({', '.join(item.names)}{', …' * (item.n > 5)})"
+            for item in columns.left_out if item.what == "speaker"] == named
+
+
 def test_pooled_labels_are_a_cohort_too() -> None:
     rare = np.arange(N) % 3 == 0
     accent = np.where(rare, [f"free text {i}" for i in range(N)], "Scottish")
@@ -122,6 +135,18 @@ def test_outcomes_are_searched_only_where_they_are_allowed(
     assert set(found(rows, utterances, allowed=[name]).columns) == {"age", name}
 
 
+@pytest.mark.parametrize("words", [4, 8, 12])
+@pytest.mark.parametrize("of", ["utterances", "speakers"])
+def test_outcomes_of_short_texts_are_set_aside_under_any_name(words: int, of: str) -> None:
+    rows, utterances = tables(AGE >= 64, age=AGE)
+    rows["weight"], rows["amount"] = float(words), np.minimum(rows["amount"], words)
+    errors = rows["amount"] if of == "utterances" else (
+        rows.groupby("speaker_id")["amount"].transform("sum"))
+    most = 1 if of == "utterances" else errors.median()
+    utterances["difficulty"] = np.where(errors > most, "hard", "easy")
+    assert names_of(found(rows, utterances), "column") == {"difficulty"}
+
+
 def test_a_label_written_in_two_ways_is_one_cohort() -> None:
     harmed = np.arange(N) % 4 == 0
     written = np.array(["Co\u0302te d\u2019Ivoire", "Côte d'Ivoire ", "Côte\u200b d'Ivoire"])
@@ -147,3 +172,18 @@ def test_corner_cases_end_in_findings(n: int, kind: str) -> None:
     elif kind == "empty references":
         rows["weight"] = 0.0
     assert not confirmed(found(rows, utterances))
+
+
+def test_utterances_and_labels_without_a_value_are_named() -> None:
+    """Four utterances of four speakers, and all of the ten who speak Mandarin."""
+    accent = np.where(np.arange(N) % 3 == 0, "north", "south").astype(object)
+    accent[:10] = "mandarin"
+    rows, utterances = tables(accent == "north", accent=accent)
+    lost = (SPEAKER < 10) | np.isin(np.arange(len(SPEAKER)), [60, 70, 80, 90])
+    rows.loc[lost, ["amount", "weight"]] = np.nan
+    rows.loc[lost, "error"] = "NoWords: Han"
+    findings = found(rows, utterances)
+    assert {"u60", "u70", "u80", "u90"} <= names_of(findings, "utterance")
+    assert [item.n for item in findings.left_out if item.what == "utterance"] == [4]
+    assert [item.n for item in findings.left_out if item.what == "speaker"] == [10]
+    assert names_of(findings, "label") == {"mandarin"}

@@ -57,6 +57,43 @@ def test_a_harmed_city_is_confirmed_without_its_label(discovery: Discovery, find
     assert finding.chance.p_value == pytest.approx(1 / 21)
 
 
+def outcome(world: World, amount: np.ndarray) -> Discovery:
+    people = world._replace(rows=world.rows.assign(amount=amount)).people()
+    return discover_among(people, SUBJECT, FINDERS, QUICK)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_constant_outcome_is_said(share: float) -> None:
+    world = make_world()
+    findings = outcome(world, share * world.rows["weight"].to_numpy()).findings
+    lines = [str(item) for item in findings.left_out]
+    for where in ("discovery", "confirmation"):
+        assert (f"{where}: 5 finders left out: wer of every utterance is {100 * share:.2f}\u00a0%: "
+                "nobody is worse than anybody "
+                "(tree, geodemographic, clusters, declared, slices)") in lines
+    assert {finding.status for finding in findings.finders} == {"nothing found"}
+
+
+def test_an_outcome_that_is_constant_on_one_half_is_said() -> None:
+    world = make_world()
+    discovered = halves(96, 0)[pd.factorize(world.rows["speaker_id"], sort=True)[0]]
+    harmed = (world.city == HARMED)[pd.factorize(world.rows["speaker_id"], sort=True)[0]]
+    findings = outcome(world, (discovered & harmed).astype(float)).findings
+    assert [item.where for item in findings.left_out if item.what == "finder"] == ["confirmation"]
+    tested = [verdict for finding in findings.finders for verdict in finding.verdicts
+              if verdict.gap is not None]
+    assert {verdict.p_value for verdict in tested} == {1.0}
+
+
+def test_a_cohort_that_is_always_wrong_is_confirmed() -> None:
+    world = make_world()
+    harmed = (world.city == HARMED)[pd.factorize(world.rows["speaker_id"], sort=True)[0]]
+    made = outcome(world, world.rows["weight"].to_numpy() * harmed)
+    for finder in BLIND:
+        assert overlap(made, finder, world) == 1
+    assert not any(item.what == "finder" for item in made.findings.left_out)
+
+
 def test_no_effect_is_seldom_confirmed() -> None:
     """The promise is 5 %; that of 50 such runs 8 or more break it has a probability of 0.4 %.
     The benchmark of planted cohorts looks at a thousand runs."""
@@ -224,3 +261,5 @@ def test_values_are_shown_in_the_metrics_unit(discovery: Discovery) -> None:
     tree = next(row for row in rows if row[0] == "tree")
     gap = discovery.findings.finders[0].verdicts[0].discovered_gap
     assert tree[4] == f"{100 * gap:.1f}"
+    chance = discovery.findings.finders[0].chance
+    assert tree[5] == f"{100 * chance.low:.1f} to {100 * chance.high:.1f}"

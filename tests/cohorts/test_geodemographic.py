@@ -86,7 +86,7 @@ def test_a_bad_cell_is_unknown_for_its_code_alone(tmp_path: Path, cell: str) -> 
     nowhere = {"P9": {"share_old": cell, "share_degree": 0.2}}
     table = read_postcodes(table_of(tmp_path / "p.csv", nowhere))
     assert table.shares.loc[CODES].equals(POSTCODES)
-    assert "1 cell left out: share_old: no share between 0 and 1" in str(table.left_out[0])
+    assert "1 cell left out: share_old: no share between 0 and 1 (P9)" in str(table.left_out[0])
     world = make_world()
     people = speakers_of(world.rows, world.utterances, postcodes=table)
     found = discover_among(people, SUBJECT, [Geodemographic()], Settings(shuffles=0)).findings
@@ -139,13 +139,41 @@ def test_a_row_without_a_code_is_nobodys_home(tmp_path: Path) -> None:
     path.write_text("postcode,share\n,0.9\n,0.8\nP1,0.1\n")
     table = read_postcodes(path)
     assert list(table.shares.index) == ["P1"]
-    assert str(table.left_out[0]) == "table of postal codes: 2 rows left out: no postal code"
+    assert str(table.left_out[0]) == (
+        "table of postal codes: 2 rows left out: no postal code (row 1, row 2)")
     found = attributes_of(pd.Series([None, "P1"]), np.arange(2), np.array(["s", "t"]), table.shares)
     assert found.attributes["share"].isna().tolist() == [True, False]
 
 
+@pytest.mark.parametrize("rows", [
+    "P1,0.1,x\nP2,0.9,a, b\n", "P1,0.1,x\nP2,0.9\n", "P1,0.1,x\n\nP2\n", 'P1,0.1,"x"\nP2,,,0.9\n'])
+def test_a_row_that_does_not_fit_is_left_out_by_name(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("postcode,share,name\n" + rows)
+    table = read_postcodes(path)
+    assert table.shares["share"].to_dict() == {"P1": 0.1}
+    assert "1 row left out: more or fewer cells than there are columns (row 2)" in str(
+        table.left_out[0])
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("postcode,share,share\nP1,0.1,0.9\n", "2 columns are called 'share'"),
+    ("postcode,postcode,share\nP1,P2,0.9\n", "2 columns are called 'postcode'"),
+    ("postcode,share\nP1,0.1,x\nP2,0.9,y\n", "no column of shares"),
+    ('postcode,share\nP1,"0.1\nP2,0.9\n', "cannot be read as CSV"),
+    ("\n", "it is empty"), ("postcode;share\nP1;0,1\n", "no column 'postcode'")])
+def test_columns_of_a_table_never_shift(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_postcodes(path)
+
+
 def test_a_speaker_lives_where_most_utterances_say() -> None:
     shares = pd.DataFrame({"share": [0.1, 0.9]}, index=["A", "B"])
-    found = attributes_of(pd.Series([None, "A", "B", "B"]), np.zeros(4, int), np.array(["s"]),
-                          shares)
-    assert found.attributes["share"].tolist() == [0.9]
+    found = attributes_of(pd.Series([None, "A", "B", "B", "A"]), np.array([0, 0, 0, 0, 1]),
+                          np.array(["s", "t"]), shares)
+    assert found.attributes["share"].tolist() == [0.9, 0.1]
+    assert [str(item) for item in found.left_out] == [
+        "postal codes: 1 cell left out: of a speaker with several, of which the most frequent "
+        "counts (s)"]

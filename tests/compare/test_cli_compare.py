@@ -152,27 +152,47 @@ def test_paths_that_cannot_be_used(runs: Path, words: list[str], message: str) -
         pytest.importorskip("mlflow")
     result = evalkit(*words, cwd=runs)
     assert result.returncode == 2
-    assert result.stderr.startswith(message) and result.stderr.count("\n") == 1
+    assert [line.startswith(message) for line in result.stderr.splitlines()
+            if line.startswith("error: ")] == [True]
 
 
-def test_runs_without_a_pipeline_in_common_say_so_in_every_file(runs: Path, tmp_path: Path) -> None:
+def test_two_versions_without_a_pipeline_in_common_are_one_line(
+        runs: Path, tmp_path: Path) -> None:
     files = {name: runs / f"{name}.jsonl" for name in ("v1", "worse")}
     words = [word for name, file in files.items() for word in ("-y", f"new_{name}={file}")]
     made = evalkit("score", "-m", runs / "test.jsonl", *words, "-o", tmp_path / "two")
     assert made.returncode == 0, made.stderr
     result = evalkit("compare", runs / "v1", tmp_path / "two", "--junit", "j.xml",
                      "--markdown", "new/c.md", "--json", "c.json", "--github", cwd=tmp_path)
-    assert result.returncode == 2 and "problem: pipelines gone: 'asr'" in result.stdout
-    assert "problem: nothing to compare: no metric" in result.stdout
-    assert json.loads((tmp_path / "c.json").read_text())["gates"] == []
-    assert "pipelines gone" in (tmp_path / "new" / "c.md").read_text()
-    assert "pipelines gone" in (tmp_path / "j.xml").read_text()
+    why = ("no pipeline is in both versions: the base has 'asr', the candidate 'new_v1', "
+           "'new_worse'; say which is which: --map asr=new_v1")
+    assert result.returncode == 2 and result.stderr == f"error: {why}\n"
+    assert "there are none" not in result.stdout and "gate " not in result.stdout
+    assert json.loads((tmp_path / "c.json").read_text())["problems"] == [why]
+    for name in ("new/c.md", "j.xml"):
+        assert "no pipeline is in both versions" in (tmp_path / name).read_text()
+    mapped = evalkit("compare", runs / "v1", tmp_path / "two", "--map", "asr=new_v1")
+    assert mapped.returncode == 0, mapped.stderr
+
+
+def test_two_versions_without_a_metric_in_common_are_one_line(runs: Path, tmp_path: Path) -> None:
+    made = evalkit("score", "-m", runs / "test.jsonl", "-y", f"asr={runs / 'v1.jsonl'}",
+                   "-o", tmp_path / "cer", "--metric", "cer")
+    assert made.returncode == 0, made.stderr
+    shutil.copytree(tmp_path / "cer", tmp_path / "wer")
+    made = evalkit("score", tmp_path / "wer", "--metric", "wer")
+    assert made.returncode == 0, made.stderr
+    result = evalkit("compare", "cer", "wer", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: no metric is in both versions: the base has 'cer', the candidate 'mer', "
+        "'wer'; score one anew: evalkit score RUN --metric cer\n")
 
 
 def test_a_pipe_is_written_into(runs: Path) -> None:
     result = installed("baseline", "freeze", runs / "v1", "--out", "/dev/stdout")
     assert result.returncode == 0, result.stderr
-    assert json.JSONDecoder().raw_decode(result.stdout)[0]["schema"] == 3
+    assert json.JSONDecoder().raw_decode(result.stdout)[0]["schema"] == 4
 
 
 @pytest.mark.parametrize("change", [
@@ -282,3 +302,80 @@ def test_the_commands_of_the_workflows_run(
         assert (tmp_path / file).stat().st_size
     if name.startswith("github"):
         assert (tmp_path / "summary.md").read_text() == (tmp_path / "gates.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of one corpus with columns made from the errors of each, and a frozen baseline that
+    was told to keep those of the first."""
+    folder, rng = tmp_path_factory.mktemp("leak"), np.random.default_rng(3)
+    wrong = {name: rng.random((900, 10)) < 0.2 for name in ("v1", "v2")}
+    many = {name: np.where(errors.mean(axis=1) > 0.2, "bad", "good")
+            for name, errors in wrong.items()}
+    write_manifest(folder / "test.jsonl", [
+        {"id": f"u{i}", "text": " ".join(["one"] * 10), "speaker": f"s{i % 90}",
+         "accent": ("north", "south")[i % 2], "flagged": many["v1"][i],
+         "later": many["v2"][i], "old_wer": ("low", "high")[i // 2 % 2]} for i in range(900)])
+    for name, errors in wrong.items():
+        write_manifest(folder / f"{name}.jsonl", [
+            {"id": f"u{i}", "hypothesis": " ".join("two" if w else "one" for w in row)}
+            for i, row in enumerate(errors)])
+        made = evalkit("score", "-m", "test.jsonl", "-y", f"asr={name}.jsonl", "-o", name,
+                       cwd=folder)
+        assert made.returncode == 0, made.stderr
+    told = [word for column in ("flagged", "old_wer") for word in ("--allow-outcome", column)]
+    made = evalkit("baseline", "freeze", "v1", "-o", "told.json", *told, cwd=folder)
+    assert "groups by accent, flagged, later, old_wer" in made.stdout, made.stderr
+    return folder
+
+
+@pytest.mark.parametrize(("asked", "base", "column", "why"), [
+    *((scope, "told.json", "flagged", "it determines wer")
+      for scope in ("every", "worst", "gap", "group")),
+    ("every", "v1", "later", "it determines wer of the candidate"),
+    *(("--by", *rest) for rest in [
+    ("v1", "flagged", "it determines wer"), ("v1", "later", "it determines wer of the candidate"),
+    ("v1", "old_wer", "named like a metric"), ("v1", "accent,flagged", "it determines wer"),
+    ("v1", "accent,old_wer", "named like a metric"),
+    ("told.json", "flagged", "it determines wer"),
+    ("told.json", "later", "it determines wer of the candidate"),
+    ("told.json", "old_wer", "named like a metric")])])
+def test_outcomes_are_compared_only_where_it_is_told(
+        leaking: Path, tmp_path: Path, asked: str, base: str, column: str, why: str) -> None:
+    scope = f"{column}=bad" if asked == "group" else f"{asked} {column}"
+    (tmp_path / "gates.yaml").write_text(f"gates: [{{metric: wer, scope: '{scope}'}}]")
+    words = ["--by", column] if asked == "--by" else ["--gates", tmp_path / "gates.yaml"]
+    refused = evalkit("compare", base, "v2", *words, "--json", tmp_path / "c.json", cwd=leaking)
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    name = column.rsplit(",", maxsplit=1)[-1] if "named" in why else column
+    assert refused.stderr.startswith(f"error: column {name!r} is left out: {why}, so ")
+    assert refused.stderr.endswith(f"add --allow-outcome {name}\n")
+    assert why in json.loads((tmp_path / "c.json").read_text())["problems"][0]
+    told = evalkit("compare", base, "v2", *words, "--allow-outcome", name, cwd=leaking)
+    assert told.returncode in {0, 1} and not told.stderr and f"{column}" in told.stdout
+
+
+def test_honest_columns_are_compared_unasked(leaking: Path) -> None:
+    result = evalkit("compare", "v1", "v2", "--by", "accent", cwd=leaking)
+    assert result.returncode == 0 and "accent=north" in result.stdout, result.stderr
+
+
+def test_a_baseline_keeps_outcomes_only_where_it_is_told(leaking: Path, tmp_path: Path) -> None:
+    freeze = ["baseline", "freeze", "v1", "-o", tmp_path / "b.json"]
+    unasked = evalkit(*freeze, cwd=leaking)
+    assert unasked.returncode == 0 and "groups by accent, later\n" in unasked.stdout
+    told = "to use it add --allow-outcome"
+    for line in (f"1 column left out: determines wer, {told} (flagged)",
+                 f"1 column left out: named like a metric, {told} (old_wer)"):
+        assert line in unasked.stdout + unasked.stderr
+    kept = json.loads((tmp_path / "b.json").read_text())
+    assert sorted(name for item in kept["left_out"] for name in item["names"]) == [
+        "flagged", "old_wer"]
+    for column, why in (("flagged", "it determines wer"), ("old_wer", "named like a metric"),
+                        ("accent,flagged", "it determines wer")):
+        refused = evalkit(*freeze, "--by", column, cwd=leaking)
+        assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+        assert f"column {column!r} is left out: {why}" in refused.stderr
+        assert f"--allow-outcome {column}\n" in refused.stderr
+        asked = evalkit(*freeze, "--by", column, "--allow-outcome", column, cwd=leaking)
+        assert asked.returncode == 0 and column in asked.stdout.splitlines()[0], asked.stderr

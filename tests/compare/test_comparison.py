@@ -17,6 +17,7 @@ from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
 from evalkit.compare.pairing import Pairing
 from evalkit.compare.scopes import KINDS, Every, Scope, parse_scope
+from evalkit.compare.unmatched import check_common
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
@@ -234,6 +235,12 @@ def test_what_is_gone_is_named() -> None:
         "metrics gone: 'wer'"]
 
 
+def test_versions_without_an_utterance_in_common_are_refused_in_one_line() -> None:
+    base, candidate = planted()
+    with pytest.raises(ConfigError, match=r"no utterance is in both .*'u000-0', .*'x'; compare"):
+        check_common(base, candidate._replace(utterances=frozenset({"x"}), scores=[]))
+
+
 def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:
     base, candidate = planted()
     now = candidate.scores[0]
@@ -296,5 +303,5 @@ def test_columns_that_a_baseline_does_not_group_by_are_named(tmp_path: Path) -> 
                                     age=[f"{i % 40}.0" for i in range(n)])
     frozen = freeze(make_run(tmp_path, world._replace(utterances=facts)))
     assert {name: item.why for item in frozen.left_out for name in item.names} == {
-        "wer": "named like a metric", "name": "more than 50 groups"}
+        "wer": "named like a metric, to use it add --allow-outcome", "name": "more than 50 groups"}
     assert len(frozen.groups("age")) == 4

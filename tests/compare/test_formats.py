@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -108,3 +109,13 @@ def test_the_percent_sign_of_a_command_is_escaped() -> None:
     line = next(formats.github(compared("50%,: done")))
     title = line.split("::")[1]
     assert "place=50%25,: done" in line and "," not in title.split("title=")[1]
+
+
+def test_a_change_without_an_interval_leaves_no_hole_in_its_line() -> None:
+    found = compared()
+    check = found.gates[0].checks[0]
+    nan = float("nan")
+    alone = check.model_copy(update={"change": replace(check.change, low=nan, high=nan)})
+    assert ", change " in formats.sentence(found, alone)
+    assert " ," not in formats.sentence(found, alone) and "[" not in formats.sentence(found, alone)
+    assert "], tolerated " in formats.sentence(found, check)

@@ -47,16 +47,52 @@ def utterances(prepared: Prepared) -> dict[str, Utterance]:
     return {u.id: u for u in manifest.utterances}
 
 
+def test_nemo(tmp_path: Path) -> None:
+    """A line is an utterance; two of one recording have its offset in their ids; what cannot be
+    used is named."""
+    lines = [
+        '{"audio_filepath": "a/one.wav", "text": "one", "duration": 1.0, "speaker": 7, '
+        '"gender": "F", "age": 31, "pred_text": "won", "pred_text_large": "wan"}',
+        '{"audio_filepath": "two.wav", "text": "two", "offset": 0.0, "duration": 0.5}',
+        '{"audio_filepath": "two.wav", "text": "too", "offset": 0.5, "duration": 0.5, '
+        '"lang": "en", "words": [["too", 0.1]], "noisy": true, "note": null}',
+        '{"audio_filepath": "gone.wav", "text": "gone"}',
+        '{"audio_filepath": "one.wav", "text": ["no", "text"]}',
+        '{"audio_filepath": "one.wav", "text": "x", "duration": "long"}', "",
+        '{"text": "where"}', "not an object",
+        '{"audio_filepath": "two.wav", "text": "two again", "offset": 0.0}']
+    files(tmp_path, in_dot_json="\n".join(lines))
+    for name in ("a/one", "two"):
+        recording(tmp_path / f"{name}.wav")
+    prepared = prepare("nemo", tmp_path / "in.json", tmp_path / "manifests" / "m.jsonl")
+    assert prepared.outside
+    found = utterances(prepared)
+    assert list(found) == ["one", "two-0", "two-0.5"]
+    assert (found["one"].speaker, found["one"].text, found["one"].duration) == ("7", "one", 1.0)
+    assert dict(found["one"].metadata) == {"gender": "female", "age": 31}
+    assert (found["two-0.5"].offset, found["two-0.5"].duration) == (0.5, 0.5)
+    assert dict(found["two-0.5"].metadata) == {"lang": "en", "noisy": True}
+    assert found["one"].audio == tmp_path / "manifests" / "../a/one.wav"
+    assert dropped(prepared) == {
+        ("row", "in.json"): ("line 5", "line 6", "line 8", "line 9"),
+        ("utterance", "in.json"): ("two-0",), ("recording", "in.json"): ("gone",),
+        ("column", "in.json"): ("pred_text", "pred_text_large"), ("cell", "in.json"): ()}
+    cells = next(item for item in prepared.left_out if item.what == "cell")
+    assert (cells.n, cells.why) == (1, "words is neither text nor a number")
+
+
 def test_librispeech(tmp_path: Path) -> None:
     source = tmp_path / "LibriSpeech" / "dev"
-    files(source.parent, SPEAKERS_dot_TXT="; ID | SEX\n12 | F | dev | 8.1 | Ann\n7|M|dev|8|Bo\n")
+    files(source.parent,
+          SPEAKERS_dot_TXT="; ID | SEX\n12 | F | dev | 8.1 | Ann\n7|M|dev|8|Bo\n\n9 F\n")
     files(source, **{"12__3__12-3_dot_trans_dot_txt": "12-3-0000 ONE TWO\n12-3-0001 GONE\n",
                      "7__1__7-1_dot_trans_dot_txt": "7-1-0000 THREE\n"})
     for name in ("12/3/12-3-0000", "12/3/12-3-0009", "7/1/7-1-0000"):
         recording(source / f"{name}.flac")
     prepared = prepare("librispeech", source, tmp_path / "m.jsonl")
     assert prepared.left_out == (
-        LeftOut("recording", str(source), "no such file", names=("12-3-0001",)),)
+        LeftOut("row", "SPEAKERS.TXT", "has one cell, and no gender", names=("9 F",)),
+        LeftOut("recording", str(source), "no such file", names=("12-3-0001",)))
     assert (prepared.utterances, prepared.speakers, prepared.outside) == (3, 2, False)
     found = utterances(prepared)
     assert found["12-3-0000"] == Utterance(
@@ -216,7 +252,8 @@ def test_tables_that_cannot_be_read_are_refused(tmp_path: Path, text: str, messa
     ("tabel", {}, PluginError, "did you mean 'table'"),
     ("librispeech", {"subset": "dev"}, ConfigError, "subset"),
     ("table", {"speech": "x"}, ConfigError, "'speech' is no field"),
-    ("table", {"id": "key"}, ManifestError, "no column 'key' for id; it has a, b"),
+    ("table", {"id": "key"}, ManifestError,
+     "no column 'key' for id; its first line names the columns a, b; say --column id=NAME"),
     ("table", {}, ManifestError, "no column 'id' for id"),
     ("kaldi", {}, ManifestError, r"wav\.scp: cannot be read"),
     ("librispeech", {}, ManifestError, "holds nothing to use as librispeech")])

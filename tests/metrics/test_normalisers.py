@@ -20,7 +20,7 @@ def test_unknown_name_lists_the_known_ones():
 
 def test_versions_name_the_rules_and_where_they_come_from():
     assert normaliser("none").version == "none-1"
-    assert normaliser("basic").version.startswith("basic-2 canonical-2 Unicode ")
+    assert normaliser("basic").version.startswith("basic-2 canonical-3 Unicode ")
     assert normaliser("whisper_english").version.startswith("whisper_english whisper_normalizer ")
 
 
@@ -116,6 +116,23 @@ def test_letters_that_are_one_letter(same, other):
     basic = normaliser("basic")
     assert {basic(text) for text in same} == {basic(same[0])}
     assert basic(other) != basic(same[0])
+
+
+@pytest.mark.parametrize("hidden", [
+    "\u200b", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u200b\u200b", "\u2060\u200b"])
+def test_an_invisible_character_parts_no_word(hidden):
+    for name in NAMES[1:]:
+        for word in ("transcript", "résumé", "привет", "مرحبا", "हिन्दी", "안녕"):
+            with_it = f"{word[:2]}{hidden}{word[2:]}"
+            assert normaliser(name)(with_it) == normaliser(name)(word)
+    assert normaliser("basic")(f"two{hidden} words") == "two words"
+
+
+@pytest.mark.parametrize("text", ["ไทย\u200bนะ", "ພາສາ\u200bລາວ", "ភាសា\u200bខ្មែរ", "မြန်မာ\u200bစာ",
+                                  "ภาษา\u200benglish"])
+def test_a_zero_width_space_is_a_space_where_words_are_not_parted_by_spaces(text):
+    basic = normaliser("basic")
+    assert basic(text) == basic(text.replace("\u200b", " ")) != basic(text.replace("\u200b", ""))
 
 
 @pytest.mark.parametrize(("text", "expected"), [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.hostile.strings import tried
 from evalkit.report.page import write_report
 from tests.worlds import FakeRun, hostile_run
 
@@ -51,6 +52,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, discovered: tuple[FakeRun,
     for row in run.outputs:
         row["output_audio"] = None
     return write_report(run.write(audio=True), folder / "report", by="<b>by</b>")
+
+
+@pytest.fixture(scope="module")
+def strings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the outputs of a run with hostile strings in every field are."""
+    folder = tmp_path_factory.mktemp("strings")
+    assert tried(0.05, 1, folder)[0].bad == ()
+    return folder / "0"
 
 
 @pytest.fixture
@@ -96,6 +105,18 @@ def test_a_page_opens_without_complaint_and_without_the_network(
     page = opened(browser, index, said, color_scheme=scheme)
     assert page.locator("h1").inner_text()
     assert page.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+    assert said == []
+
+
+@pytest.mark.parametrize("name", ["report/index.html", "history.html"])
+def test_hostile_strings_do_nothing_in_a_browser(
+        browser: playwright.Browser, strings: Path, name: str, said: list[str]) -> None:
+    page = opened(browser, strings / name, said)
+    for place in ("summary", "th", "[title]"):
+        for element in page.locator(place).all()[:10]:
+            element.dispatch_event("click")
+            element.dispatch_event("mouseover")
+    assert "e.org" in page.content()
     assert said == []
 
 

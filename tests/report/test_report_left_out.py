@@ -59,3 +59,17 @@ def test_a_corpus_without_speakers_counts_none(tmp_path: Path) -> None:
     page = Page(write_report(run, tmp_path / "out"))
     assert "0 speakers" not in page.text and "from resampling speakers" not in page.text
     assert "from resampling utterances" in page.text
+
+
+@pytest.mark.parametrize(("row", "alarming"), [
+    ("", False), ('{"text": "no id"}', True), ("no JSON", True),
+    ('{"id": "u00", "text": "x"}', True)])
+def test_only_what_the_numbers_lack_is_shown_in_red(tmp_path: Path, row: str, alarming: bool
+                                                    ) -> None:
+    scored(tmp_path, ["turn on"] * 40, ["turn off"] * 40)
+    with (tmp_path / "m.jsonl").open("a") as manifest:
+        manifest.write(f"{row}\n")
+    run = score(tmp_path / "m.jsonl", {"asr": tmp_path / "h.jsonl"}, tmp_path / "run2").path
+    html = write_report(run, tmp_path / "out").read_text(encoding="utf-8")
+    assert "Left out of some part" in html  # groups of too few speakers
+    assert ('class="alarm"' in html) == ("Missing from every number" in html) == alarming

@@ -16,9 +16,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evalkit import api
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.report.page import write_report
 from evalkit.statistics.run_statistics import headline_intervals
+from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import summarise
 from tests.report.conftest import Page
@@ -265,6 +267,28 @@ def test_an_empty_reference_among_the_worst_is_shown(fake_run: FakeRun) -> None:
     page = report(fake_run)
     start = page.text.index("The worst\n")
     assert "– (there is no reference) · 9 errors, reference length 0" in page.text[start:]
+
+
+@pytest.mark.parametrize(("text", "heard"), [
+    ("", "turn it off"), ("  ", "turn it off"), ("…!?", "turn it off"), ("\u200b", "turn it off"),
+    ("", ""), (None, "turn it off")])
+def test_a_report_of_an_utterance_without_a_word(tmp_path: Path, text: str | None, heard: str
+                                                 ) -> None:
+    rows = [{"id": f"u{i}", "speaker": f"s{i % 8}", "text": "turn it on"} for i in range(40)]
+    rows[3]["text"] = text
+    write_manifest(tmp_path / "m.jsonl", [
+        {key: value for key, value in row.items() if value is not None} for row in rows])
+    (tmp_path / "h.tsv").write_text("".join(
+        f"u{i}\t{heard if i == 3 else 'turn it on'}\n" for i in range(40)))
+    run = api.score(tmp_path / "m.jsonl", {"a": tmp_path / "h.tsv"}, tmp_path / "run")
+    said = Page(write_report(run.path, tmp_path / "report")).text
+    if text is None:
+        assert "NoReference: the manifest has no text for it" in said
+    elif heard:
+        assert "– (there is no reference) · 3 errors, reference length 0" in said[
+            said.index("The worst\n"):]
+    score, = (row for row in run.summary().scores if row.metric == "wer")
+    assert score.value == (3 / 117 if heard and text is not None else 0)
 
 
 def test_without_any_score_or_recording(fake_run: FakeRun) -> None:

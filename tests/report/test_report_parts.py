@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.text import count, number, printable, short
-from evalkit.core.types import Fact
+from evalkit.core.types import Fact, Interval
 from evalkit.report import summary
 from evalkit.report.figures import values_by_group
 from evalkit.report.groups import Groups, GroupValue, choose_column, compare_groups
@@ -25,6 +27,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.sections import examples
 from evalkit.report.sections.examples import Example, rank, worst_rows
 from evalkit.report.text import in_sentence, listed, markdown, say
+from evalkit.statistics.groups import GroupRow
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
 from tests.worlds import TEXT, FakeRun
@@ -121,6 +124,21 @@ def test_the_column_to_group_by() -> None:
     assert choose_column(frame[["utterance_id", "text", "room"]], None) is None
     with pytest.raises(ConfigError, match=r"--by text.*room, gender, accent"):
         choose_column(frame, "text")
+
+
+def test_a_column_that_determines_the_errors_is_grouped_by_only_where_it_is_allowed(
+        tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "run", tmp_path, ["plain"], ["clean"], speakers=70)
+    errors = [row["amount"] for row in run.scores if row["metric"] == "wer"]
+    run.utterances = run.utterances.drop(columns=["accent", "gender"]).assign(
+        quality=np.where(np.array(errors) > np.median(errors), "bad", "good"),
+        room=["x", "y"] * 210)
+    run.write()
+    asked = partial(ReportedRun, RunFolder(run.folder), tmp_path / "page")
+    assert asked().column == "room"
+    assert asked(by="quality", allowed=["quality"]).column == "quality"
+    with pytest.raises(ConfigError, match=r"it determines wer.*--allow-outcome quality"):
+        _ = asked(by="quality").column
 
 
 def test_a_missing_label_is_the_group_unknown() -> None:
@@ -267,11 +285,17 @@ def test_what_was_run_is_counted(fake_run: FakeRun) -> None:
     assert plain(summary.what_was_run(fake_run.record(), fake_run.headline())) == (
         "2 pipelines were run on 18 utterances of 9 speakers from the corpus accents, under 2 "
         "conditions.")
-    assert plain(summary.what_was_left_out([])) == "Nothing failed, and nothing was left out."
-    assert plain(summary.what_was_left_out([
-        LeftOut("row", "m.jsonl", "no id", 2), LeftOut("row", "m.jsonl", "not JSON"),
-        LeftOut("hypothesis", "h.jsonl", "no such utterance", 1200)])) == (
-            "Left out of some part: 3 rows and 1,200 hypotheses; what, where and why.")
+    assert plain(summary.what_was_left_out([], [])) == "Nothing failed, and nothing was left out."
+    missing = [LeftOut("row", "m.jsonl", "no id", 2), LeftOut("row", "m.jsonl", "not JSON"),
+               LeftOut("hypothesis", "h.jsonl", "no such utterance", 1200)]
+    assert plain(summary.what_was_left_out(missing, [])) == (
+        "Missing from every number: 3 rows and 1,200 hypotheses; what, where and why.")
+    others = [LeftOut("column", "discovery", "one label only", 2)]
+    assert plain(summary.what_was_left_out(missing, others)) == (
+        "Missing from every number: 3 rows and 1,200 hypotheses. Left out of some part: 2 columns; "
+        "what, where and why.")
+    assert "alarm" in summary.what_was_left_out(missing, others)
+    assert "alarm" not in summary.what_was_left_out([], others)
 
 
 def test_a_title_within_a_sentence() -> None:
@@ -286,6 +310,13 @@ def test_the_best_pipeline_is_named_for_each_condition() -> None:
     assert plain(summary.best_pipelines(headline_of(*rows, wer=RATE))) == (
         "Word error rate is lowest with a: 10.00 % under clean and 15.00 % under hum; "
         "with b: 30.00 % under babble.")
+
+
+def test_pipelines_that_failed_elsewhere_are_not_compared_in_silence() -> None:
+    rows = [Value("a", "clean", "wer", 0.1, 3, 1), Value("b", "clean", "wer", 0.2, 3, 1)]
+    assert plain(summary.best_pipelines(headline_of(*rows, wer=RATE))) == (
+        "Word error rate is lowest with a: 10.00 % under clean; each over the utterances that it "
+        "has a value of.")
 
 
 def test_a_tie_is_no_victory() -> None:
@@ -317,6 +348,10 @@ def test_the_worst_group_is_named_with_its_speakers() -> None:
         "By accent, x has the worst word error rate in 2 of 2 combinations of pipeline and "
         "condition; the gap is widest with a under hum: 60.00 % (5 speakers) against 20.00 % for "
         "y (40 speakers), which was not tested.")
+    alone = GroupRow("z", "insufficient", 4, 0, 1, 40, Interval(0.9, 0.9, 0.9, 0, 0, 1, "t"), 1.0)
+    worse = replace(group_value("z", 0.9, speakers=1), n=4, compared=alone)
+    assert "x has the worst word error rate of the groups that can be compared in 2 of 2" \
+        in plain(summary.worst_group(replace(groups, rows=[*rows, worse])))
     assert "2 of 3 groups have fewer than 30 speakers" in plain(summary.few_speakers(groups))
     turned = replace(groups, fact=replace(RATE, higher_is_better=True))
     assert "By accent, y has the worst" in plain(summary.worst_group(turned))

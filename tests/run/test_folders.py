@@ -138,3 +138,18 @@ def test_other_scores_are_another_digest(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"cannot be written \(No space left"):
         write(Path("/dev/full"), b"x" * 100_000)
+
+
+@pytest.mark.parametrize("tables", [{}, {"scores": "0"}, {"outputs.parquet": ""}])
+def test_a_record_without_seals_is_refused_and_mended(tmp_path: Path, tables: dict[str, str],
+                                                      ) -> None:
+    run = scored(tmp_path, "a", tmp_path / "run")
+    before, path = run.scores(), run.path / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tables": tables}))
+    with pytest.raises(RunError, match=r"run.json: has no seal of \S+; run it again"):
+        run.record()
+    with pytest.raises(RunError, match="has no seal of"):
+        rescore(run.path)
+    said: list[str] = []
+    assert scored(tmp_path, "a", run.path, say=said.append).scores().equals(before)
+    assert any("1 file made again: run.json: has no seal of" in line for line in said)

@@ -39,7 +39,8 @@ def test_the_unit_is_that_of_the_writing_and_said_before_the_run(tmp_path: Path)
     assert values(run)["mixed_error_rate"] == pytest.approx(1 / 10)
     assert values(run)["cer"] == pytest.approx(1 / 10) and "wer" not in values(run)
     note = next(i for i, line in enumerate(said) if line.startswith(
-        "note: 3 references in Han writing, which does not part words by spaces: measuring mixed"))
+        "note: 3 of 3 references in Han writing, which does not part words by spaces: measuring "
+        "mixed_error_rate, cer; not wer"))
     assert note < next(i for i, line in enumerate(said) if " to do, " in line)
     definition = run.record().metrics["mixed_error_rate"].definition
     assert "The unit is the character (Unicode code point) in Han" in definition
@@ -71,6 +72,67 @@ def test_an_utterance_without_words_is_named_and_counted(
     item, = run.record().left_out
     assert (item.what, item.where, item.n, item.names) == ("utterance", "wer", 1, ("u2",))
     assert f"note: {item}" in said
+
+
+SCRIPTS = {"Han": "今天天气很好", "Thai": "วันนี้อากาศดี", "kana": "きょうはいいてんき"}
+
+
+@pytest.fixture(scope="module", params=[
+    ("Han", 1), ("Thai", 20), ("kana", 21), ("Han", 100)], ids=str)
+def mixed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+          ) -> tuple[Path, int, str]:
+    """A run of 200 utterances of 40 speakers, the first references in a script without words, by
+    two systems that hear "off" for "on" in every third and every fifth utterance; how many those
+    are, and what was said."""
+    (script, n), folder = request.param, tmp_path_factory.mktemp("mixed")
+    texts = [SCRIPTS[script] if i < n else "turn on the light" for i in range(200)]
+    write_manifest(folder / "m.jsonl", [
+        {"id": f"u{i}", "text": text, "speaker": f"s{i % 40}", "sex": "fm"[i % 2]}
+        for i, text in enumerate(texts)])
+    for name, wrong in (("a", 3), ("b", 5)):
+        heard(folder, {f"u{i}": text if i % wrong else text.replace("on", "off")
+                       for i, text in enumerate(texts)}, name)
+    done = command("score", "-m", "m.jsonl", "-y", "a", "-y", "b", "-o", "run", "--max-failed", "0",
+                   cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run", n, done.stderr
+
+
+def test_a_few_references_without_words_do_not_take_the_others_word_error_rate_away(
+        mixed: tuple[Path, int, str]) -> None:
+    run, n, said = RunFolder(mixed[0]), *mixed[1:]
+    facts, scores = run.record().metrics, run.scores().query("pipeline == 'a'")
+    wrong = sum(1 for i in range(n, 200) if i % 3 == 0)
+    note, = (line for line in said.splitlines() if "measuring" in line)
+    assert said.index(note) < said.index(" to do, ") and f"note: {n} of 200 references in" in note
+    mixed_rate = scores.query("metric == 'mixed_error_rate'")
+    assert mixed_rate["error"].isna().all() and mixed_rate["amount"].sum() == wrong
+    assert mixed_rate["weight"].sum() > 4 * (200 - n) and ("wer" in facts) == (n <= 20)
+    if n > 20:
+        assert "measuring mixed_error_rate, cer; not wer" in note and not run.record().left_out
+        return
+    rows = scores.query("metric == 'wer'")
+    assert note.endswith("measuring wer, mixed_error_rate, cer; wer of the others alone")
+    assert (rows["amount"].sum(), rows["weight"].sum()) == (wrong, 4 * (200 - n))
+    item, = run.record().left_out
+    assert (item.what, item.where, item.n) == ("utterance", "wer", n)
+
+
+@pytest.mark.parametrize("words", [
+    ("groups", "run", "--by", "sex"), ("systems", "run"), ("cohorts", "run", "--finder", "tree"),
+    ("compare", "run", "run")],
+    ids=lambda words: words[0])
+def test_a_command_without_a_metric_follows_the_run(
+        mixed: tuple[Path, int, str], words: tuple[str, ...]) -> None:
+    run, n, _ = mixed
+    done = command(*words, cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+    metric = "wer" if n <= 20 else "mixed_error_rate"
+    if words[0] != "compare":
+        assert f"metric: {metric}, the most important one of the run; --metric" in done.stderr
+        asked = command(*words, "--metric", metric, cwd=run.parent)
+        assert (asked.returncode, asked.stdout) == (0, done.stdout)
+        assert "most important" not in asked.stderr
 
 
 def test_korean_and_vietnamese_have_words(tmp_path: Path) -> None:
@@ -115,6 +177,17 @@ def test_a_file_that_misses_every_utterance_is_refused(tmp_path: Path, make, hin
     with pytest.raises(ManifestError, match="holds no utterance of the manifest") as caught:
         evalkit.score(corpus(tmp_path, LATIN), {"v": path}, tmp_path / "run")
     assert str(caught.value).endswith(hint)
+
+
+def test_a_manifest_whose_ids_are_paths_is_met_by_the_users_own_key(tmp_path: Path) -> None:
+    manifest = corpus(tmp_path, {f"clips/{name}.mp3": text for name, text in LATIN.items()})
+    path = tmp_path / "heard.csv"
+    path.write_text("filename,pred\n" + "".join(
+        f"clips/{name}.mp3,{text}\n" for name, text in LATIN.items()))
+    with pytest.raises(ManifestError, match=r"3 of 3 would match without .* unless --id-key names"):
+        evalkit.score(manifest, {"v": path}, tmp_path / "run")
+    run = evalkit.score(manifest, {"v": path}, tmp_path / "run", id_key="filename")
+    assert values(run)["wer"] == 0
 
 
 def test_strangers_and_repetitions_are_in_the_ledger(tmp_path: Path) -> None:
@@ -168,12 +241,13 @@ def test_a_manifest_keeps_the_utterances_of_recordings_that_it_may_not_use(tmp_p
 
 
 def test_a_failure_is_one_of_all_utterances_and_no_score_is_gone_with_it(tmp_path: Path) -> None:
-    """What fails fails under every name of its metric, also under those that are measured of other
-    utterances alone, such as words invented in silence."""
+    """Nor does it fail under names that are measured of other utterances alone, such as words
+    invented in silence."""
     manifest = corpus(tmp_path, LATIN)
     some = {"v": heard(tmp_path, {"u1": "turn on", "u2": "turn off"}, "some")}
     base = evalkit.score(manifest, some, tmp_path / "base")
     assert [(each.n, each.of) for each in base.summary().failures] == [(1, 3)]
+    assert all("hallucination" not in each.metrics for each in base.summary().failures)
     candidate = evalkit.score(manifest, {"v": heard(tmp_path, LATIN)}, tmp_path / "candidate")
     problems = evalkit.compare(base.path, candidate.path).problems
     assert problems and not [line for line in problems if "gone" in line]
@@ -187,3 +261,21 @@ def test_cohorts_of_what_nobody_has_a_value_of_are_not_looked_for(tmp_path: Path
     run = evalkit.score(corpus(tmp_path, silent), {"v": heard(tmp_path, LATIN)}, tmp_path / "run")
     with pytest.raises(ConfigError, match="wer has no value of anybody"):
         evalkit.cohorts(run.path, metric="wer")
+
+
+def test_rows_that_are_no_utterances_count_as_failed(tmp_path: Path) -> None:
+    rows = "".join(f'{{"id": "u{i}", "text": "on"}}\n' if i % 3 else "none\n" for i in range(12))
+    (tmp_path / "m.jsonl").write_text(rows)
+    (tmp_path / "h.tsv").write_text("".join(f"u{i}\ton\n" for i in range(12)))
+
+    def said(*more: str) -> tuple[int, str]:
+        done = command("score", "-m", tmp_path / "m.jsonl", "-y", tmp_path / "h.tsv",
+                       "-o", tmp_path / "run", *more)
+        return done.returncode, done.stderr
+
+    code, text = said()
+    assert code == 2
+    assert ("error: 4 of 12 rows of the manifest are left out, more than --max-failed 0.25 allows"
+            in text)
+    code, text = said("--max-failed", "0.4")
+    assert code == 0 and "4 rows left out" in text

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.core.desk import Note
 from evalkit.core.errors import RunError, UtteranceError
 from evalkit.core.processes import DeadWorkerError
 from evalkit.core.types import Utterance
+from evalkit.core.worker import Note
 from evalkit.run import halving
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
@@ -77,6 +77,7 @@ def _no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
         return rows(shard.utterances, str(error))
 
     monkeypatch.setattr(halving, "failed", failed)
+    monkeypatch.setattr(halving, "begun", lambda shard, run: (Made(), [shard.utterances]))
     monkeypatch.setattr(halving, "replace", lambda shard, utterances: SimpleNamespace(
         **vars(shard) | {"utterances": utterances}))
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from benchmarks.hostile import misbehaviour as ways
 from benchmarks.hostile import plugins
 from benchmarks.hostile.plugins import Case
-from evalkit.core.endings import Stopped, failure_of, is_interruption
-from evalkit.core.errors import UtteranceError
+from evalkit.core.endings import failure_of, is_interruption
+from evalkit.core.errors import Stopped, UtteranceError
 from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Utterance
 from evalkit.run.exchange import (
     handed,
@@ -28,7 +28,7 @@ from evalkit.run.exchange import (
     taken_measurements,
 )
 from evalkit.run.guard import guarded
-from evalkit.run.surroundings import surroundings, undisturbed
+from evalkit.run.process_state import restored_after_call, restored_after_shard
 from evalkit.run.vectors import of_one_length
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
 from tests.conftest import evalkit
@@ -59,6 +59,19 @@ def test_plugins_cost_their_utterance(folder: Path) -> None:
     tried = [case for case in plugins.cases() if case.part != "condition" and not case.program]
     streams = [Case("recognizer", how) for how in ("closes descriptors", "closes streams")]
     assert list(plugins.attempt([*streams, *some(tried)], folder, "plugins", workers=0)) == []
+
+
+@pytest.mark.parametrize(("part", "ways"), [
+    ("recognizer", "sys.exit(0)|sys.exit()|KeyboardInterrupt|GeneratorExit|CancelledError"),
+    ("metric", "sys.exit(0)|sys.exit('no model')|own BaseException|list|None|shows nothing"),
+    ("recognizer", "text None|bytes|int|surrogate|NUL|words|shows nothing"),
+    ("encoder", "sys.exit(0)|list|shorter|complex|matrix|texts|shows nothing"),
+    ("recognizer", "dict|Shy|Hypothesis|a subclass of str|hostile message|odd kind|kind is None"),
+    ("metric", "Shy|complex|10**400|array|no name|weight None|group|odd kind")])
+def test_what_was_seen_to_end_runs_costs_its_utterance(folder: Path, part: str, ways: str) -> None:
+    """As it was reported, and neighbours."""
+    tried = [Case(part, how) for how in ways.split("|")]
+    assert list(plugins.attempt(tried, folder, f"seen {part} {len(tried)}", 0, here)) == []
 
 
 def test_conditions_cost_their_utterance(folder: Path) -> None:
@@ -181,6 +194,21 @@ def test_what_is_taken_as_measured_is_finite(amount: object, weight: float) -> N
         assert not isinstance(amount, bool) and taken.amount == float(amount)
 
 
+@pytest.mark.parametrize(("made", "kind"), [
+    (Measurement(np.nan), "NotFinite"), (Measurement(1.0, np.inf), "NotFinite"),
+    (Measurement(1.0, -1.0), "WrongWeight"), (Measurement(-1.1e30), "TooLarge"),
+    (Measurement(True), "WrongType"), (Measurement("1"), "WrongType"), ((1.0, 1.0), "WrongType")])
+def test_one_wrong_measurement_among_good_ones_is_seen(made: object, kind: str) -> None:
+    class Several:
+        name = "m"
+        facts = dict.fromkeys("abc", Fact("", True, ""))
+
+    good = {"a": Measurement(1.0), "c": Measurement(-2.5, 4.0)}
+    assert taken_measurements(good, Several) == good
+    with pytest.raises(UtteranceError, match=kind):
+        taken_measurements(good | {"b": made}, Several)
+
+
 @given(st.text(), st.sampled_from([ValueError, KeyError, SystemExit, MemoryError, ways.Own]))
 def test_a_reason_is_one_printable_line(message: str, kind: type[BaseException]) -> None:
     told = str(failure_of(kind(message)))
@@ -202,12 +230,12 @@ def test_what_is_changed_outside_is_put_back(tmp_path: Path) -> None:
         return (Path.cwd(), np.geterr(), sys.stdout, sys.getrecursionlimit(), os.fstat(1).st_ino,
                 list(dict.fromkeys(sys.path)), np.random.get_state()[1].tolist())
 
-    with surroundings():
+    with restored_after_shard():
         before = state()
     drawn = []
-    with surroundings():
+    with restored_after_shard():
         for _ in range(2):
-            with undisturbed():
+            with restored_after_call():
                 drawn.append(np.random.random())
                 os.chdir(tmp_path)
                 for change in ways.HARMLESS.values():

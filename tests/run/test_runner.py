@@ -75,7 +75,8 @@ def test_a_process_that_dies_costs_one_utterance(tiny_corpus: Path, tmp_path: Pa
     assert errors["u6"].startswith("Crashed: ")
     assert errors.drop("u6").isna().all() and len(errors) == 12
     kept = list((tmp_path / "run" / "outputs" / "recognised").iterdir())
-    assert len(kept) == 2  # of three shards: nothing of the one with the crash
+    assert len(kept) == 3  # of the shard with the crash apart from the others
+    assert len(list((tmp_path / "run" / "outputs" / "ended").iterdir())) == 1
 
 
 def test_a_model_that_raises_costs_one_utterance(tiny_corpus: Path, tmp_path: Path) -> None:
@@ -237,3 +238,26 @@ def test_the_folder_reads_back(tiny_corpus: Path, tmp_path: Path) -> None:
     first = folder.outputs().query("pipeline == 'late' and condition == 'hum'").iloc[0]
     assert soundfile.info(folder.audio(first["output_audio"])).samplerate == 16_000
     assert first["resampled"] == "16000>48000, 48000>16000"
+
+
+ALL = {"partly", "partly.share", "other"}
+"""Names of the metric ``partly`` that every utterance has."""
+
+
+@pytest.mark.parametrize("given", [
+    {"partly"}, {"partly.share"}, {"other", "rare"}, {"partly", "partly.share", "other"},
+    {"partly", "partly.share", "other", "rare"}])
+def test_names_that_a_metric_does_not_give_have_failed(tiny_corpus: Path, tmp_path: Path,
+                                                       given: set[str]) -> None:
+    folder = run(config(tiny_corpus, conditions=["clean"], metrics=[
+        {"name": "partly", "of": " ".join(sorted(given))}], pipelines=[
+            {"name": "plain", "recognizer": "level"}]), tmp_path / "run")
+    table = folder.scores()
+    errors = table.dropna(subset="error")
+    assert set(table["metric"]) == given | ALL and len(table) == 12 * len(given | ALL)
+    assert dict(errors.groupby("metric")["error"].agg("first")) == {
+        name: f"NotMeasured: partly gave no measurement of {name!r}" for name in ALL - given}
+    rows = {row.metric: (row.n, row.n_failed) for row in folder.summary().scores}
+    assert all(rows[name] == ((12, 0) if name in given else (0, 12)) for name in given | ALL)
+    assert {(f.kind, f.n, f.of) for f in folder.summary().failures} == (
+        {("NotMeasured", 12, 12)} if ALL - given else set())

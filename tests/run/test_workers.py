@@ -56,7 +56,7 @@ def workers() -> list[psutil.Process]:
     """All worker processes that this process started, or a process that it started."""
     return [each for each in psutil.Process().children(recursive=True)
             if each.status() != psutil.STATUS_ZOMBIE
-            and "evalkit.core.desk" in " ".join(each.cmdline())]
+            and "evalkit.core.worker" in " ".join(each.cmdline())]
 
 
 @pytest.mark.parametrize(("what", "error"), [
@@ -208,11 +208,12 @@ def test_stopping_stops(going: Any, tmp_path: Path, *, number: int, code: int, j
 
 
 def test_what_ignores_the_first_signal_ends_at_the_second() -> None:
-    program = ("import sys, time; from evalkit import cli\n"
-               "def app(**_):\n    said = 'up'\n    while True:\n        try:\n"
-               "            print(said, flush=True)\n            time.sleep(60)\n"
-               "        except BaseException:\n            said = 'no'\n"
-               "sys.modules['evalkit.cli.stopping'].GRACE = 60\ncli.app = app\ncli.main()")
+    program = ("import time; from evalkit.cli import commands as cli, stopping\n"
+               "def app(**_):\n    said = 'up'\n    with stopping.at_work(''):\n"
+               "        while True:\n            try:\n"
+               "                print(said, flush=True)\n                time.sleep(60)\n"
+               "            except BaseException:\n                said = 'no'\n"
+               "stopping.GRACE = 60\ncli.app = app\ncli.main()")
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "up\n"
@@ -246,14 +247,14 @@ def test_what_a_signal_breaks_off_is_no_internal_error(name: str, code: int) -> 
     """As an import that is broken off in C code: another error comes of it."""
     program = f"""
 import signal
-import evalkit.cli
+import evalkit.cli.commands
 def app(**options):
     try:
         signal.raise_signal(signal.{name})
     except KeyboardInterrupt as stopped:
         raise ImportError("initialization failed") from stopped
-evalkit.cli.app = app
-evalkit.cli.main()
+evalkit.cli.commands.app = app
+evalkit.cli.commands.main()
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                            timeout=60, check=False)

@@ -69,6 +69,26 @@ def test_table(tables):
                if row.status == "insufficient")
 
 
+@pytest.mark.parametrize(("speakers", "each", "wide"), [
+    (1, 4, True), (4, 30, True), (5, 5, True), (5, 6, False), (29, 1, True), (30, 1, False)])
+def test_a_group_that_is_too_small_has_no_interval(tables, speakers, each, wide):
+    """Whose bounds would be as far apart as 0.40 and 2688.76."""
+    scores, utterances = tables
+    kept = (utterances["accent"] != "rare").to_numpy()
+    planted = plant(np.random.default_rng(2), speakers, rate=0.2, mean_utterances=80)
+    small = planted.groupby("speaker_id").head(each).assign(
+        utterance_id=lambda t: "x" + t["utterance_id"], speaker_id=lambda t: "x" + t["speaker_id"])
+    both = pd.concat([scores[kept], small], ignore_index=True)
+    people = pd.concat([utterances[kept], small[["utterance_id", "speaker_id"]].assign(
+        accent="small")], ignore_index=True)
+    report = group_table(both, people, ["accent"], covariates=[], **QUICK)
+    row = next(row for row in report.rows if row.group == "small")
+    assert row.status == ("insufficient" if wide else "ok")
+    assert np.isnan([row.value.low, row.value.high]).all() == wide
+    assert (row.gap is None) == wide
+    assert any(item.names == ("small",) for item in report.left_out) == wide
+
+
 def test_report_is_json_and_repeats_itself(tables):
     texts = [json.dumps(group_table(*tables, ["accent"], **QUICK).to_dict(), allow_nan=False)
              for _ in range(2)]

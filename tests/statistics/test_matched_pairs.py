@@ -102,8 +102,8 @@ def test_equal_to_sc_stats_on_three_real_systems(librispeech):
 
 def scores_of(alignments):
     return pd.DataFrame([
-        {"utterance_id": u, "speaker_id": u.split("-")[0], "amount": float(a.errors),
-         "weight": float(a.reference_length), "error": None} for u, a in alignments.items()])
+        {"utterance_id": u, "speaker_id": u.split("-")[0], "amount": float(a.edits.errors),
+         "weight": float(a.edits.reference_length), "error": None} for u, a in alignments.items()])
 
 
 @pytest.mark.real

@@ -134,3 +134,32 @@ def test_fairness_summary():
     assert found.tests["gap"].expected < found.tests["gap"].value / 2
     assert fairness(sums, resampling=FEW, higher_is_better=True).worst_group == "g0"
     assert fairness(only(sums, [0])) is None
+
+
+@pytest.mark.parametrize("rates", [[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.25, 0.5, 0.5]])
+@pytest.mark.filterwarnings("error")
+def test_groups_in_which_nobody_deviates_differ_surely(rates):
+    table = grouped(np.random.default_rng(0), [20, 20, 20], [0.1] * 3)
+    constant = table["group"].map(dict(zip(["g0", "g1", "g2"], rates, strict=True)))
+    sums = speaker_sums(table.assign(amount=constant * table["weight"]), "group")
+    tests = any_gap(sums, resampling=FEW)
+    assert tests["welch"].p_value == tests["gap"].p_value == pytest.approx(1 / 301)
+    apart = int(np.abs(np.array(rates) - np.median(rates)).argmax())
+    assert against_rest(sums, resampling=FEW)[apart].p_value == pytest.approx(1 / 301)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 1 / 3, 0.7, 1.0])
+@pytest.mark.filterwarnings("error")
+def test_a_rate_that_all_speakers_share_is_no_gap(rate):
+    table = grouped(np.random.default_rng(0), [20, 20, 20], [0.1] * 3)
+    sums = speaker_sums(table.assign(amount=rate * table["weight"]), "group")
+    tests = any_gap(sums, resampling=FEW)
+    assert all(test.p_value == 1 for name, test in tests.items() if not np.isnan(test.value))
+    assert [contrast.p_value for contrast in against_rest(sums, resampling=FEW)] == [1] * 3
+
+
+def test_a_group_without_deviation_borrows_that_of_all():
+    table = grouped(np.random.default_rng(3), [20, 20, 20], [0.1, 0.1, 0.1])
+    sums = speaker_sums(table.assign(
+        amount=table["amount"].where(table["group"] != "g2", table["weight"])), "group")
+    assert any_gap(sums, resampling=FEW)["welch"].p_value == pytest.approx(1 / 301)

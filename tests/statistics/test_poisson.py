@@ -10,7 +10,12 @@ from rapidfuzz.distance import Levenshtein
 from scipy import integrate, optimize, stats
 
 from evalkit.core.errors import ConfigError
-from evalkit.statistics.adjusted import WORDS, adjusted_gaps, default_covariates
+from evalkit.statistics.adjusted import (
+    WORDS,
+    adjusted_gaps,
+    default_covariates,
+    not_adjusted,
+)
 from evalkit.statistics.poisson import PoissonModel, _Likelihood
 from tests.worlds import plant
 
@@ -186,3 +191,16 @@ def test_adjusted_gaps_take_away_what_a_covariate_explains():
     assert default_covariates(table) == (WORDS,)
     with pytest.raises(ConfigError, match="fewer than two groups"):
         adjusted_gaps(table[table["group"] == "a"], ())
+
+
+def test_what_is_in_no_adjusted_ratio_is_named() -> None:
+    rng = np.random.default_rng(7)
+    table = plant(rng, 30, sigma=0.3)
+    table["group"] = table["speaker_id"].map(lambda name: "abc"[int(name[1:]) % 3])
+    table.loc[table["group"] == "c", "amount"] = 0
+    table.loc[table.index[table["group"] == "a"][:2], "weight"] = 0
+    adjusted = adjusted_gaps(table, ())
+    assert adjusted.ratios.keys() == {"a", "b"}
+    assert [str(item) for item in not_adjusted(adjusted, ["a", "b", "c"], "here")] == [
+        "here: 1 group left out: no errors: no adjusted ratio (c)",
+        "here: 2 rows left out: no reference words: not in the adjusted ratios"]

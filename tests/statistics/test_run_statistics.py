@@ -31,7 +31,8 @@ def two_pipelines(folder: Path) -> RunFolder:
             where = {"pipeline": pipeline, "condition": "clean", "utterance_id": utterance}
             outputs.append(where | {"alignment": alignment.to_json()})
             where |= {"speaker_id": speaker, "error": None}
-            rows += [where | {"metric": "wer", "amount": float(alignment.errors), "weight": 4.0},
+            rows += [where | {"metric": "wer", "amount": float(alignment.edits.errors),
+                              "weight": 4.0},
                      where | {"metric": "lines", "amount": float(heard != ["a", "b", "c", "d"]),
                               "weight": 1.0}]
     write_table(folder / "scores" / "a.parquet", pa.Table.from_pandas(

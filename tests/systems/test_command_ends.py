@@ -174,7 +174,7 @@ def test_a_file_that_is_no_program_is_said(voice: Audio, tmp_path: Path) -> None
     path.write_bytes(b"\x7fELF nonsense")
     path.chmod(0o755)
     said = failure(CommandRecognizer([str(path), "{input}"]).transcribe, [voice])
-    assert said.startswith(f"CommandFailed: exit code 127: {path}: Exec format error")
+    assert said.startswith("CommandFailed: exit code 127: …/tool: Exec format error")
 
 
 @pytest.mark.parametrize("code", [

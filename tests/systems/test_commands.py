@@ -87,11 +87,11 @@ def test_failures_say_how_the_program_ended(script, voice: Audio) -> None:
 def test_failures_are_the_same_every_time(script, voice: Audio) -> None:
     """Errors go into tables, and the temporary folder is never twice the same."""
     call = script("import sys; sys.exit('cannot use ' + sys.argv[1])")
-    assert failure(hear, call, voice).reason == "exit code 1: cannot use input.wav"
+    assert failure(hear, call, voice).reason == "exit code 1: cannot use …/input.wav"
     call = script("import sys; open(sys.argv[2], 'w').write('not a recording')")
     error = failure(enhancer(call).enhance, [voice])
     assert error.kind == "CorruptAudio"
-    assert error.reason.startswith("output.wav: ")
+    assert error.reason.startswith("…/output.wav: ")
 
 
 def test_a_program_that_writes_nothing_has_failed(script, voice: Audio) -> None:

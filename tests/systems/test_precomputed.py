@@ -88,6 +88,13 @@ def test_the_format_is_found_out(name: str, content: str) -> None:
     assert read(content, name) == {"u1": "a b"}
 
 
+def test_the_users_own_key_is_taken_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    path.write_text("filename,pred\ncv/u1.mp3,a b")
+    assert Hypotheses(path).ids == ("u1",)
+    assert Hypotheses(path, id_key="filename").ids == ("cv/u1.mp3",)
+
+
 @pytest.mark.parametrize(("name", "content"), [
     ("text", "u1 \nu2 on"), ("h.tsv", "u1\t\nu2\ton"), ("h.trn", "(u1)\non (u2)"),
     ("h.jsonl", '{"id": "u1", "hypothesis": ""}\n{"id": "u2", "hypothesis": "on"}')])
@@ -198,7 +205,7 @@ def test_the_same_line_again_is_in_the_ledger(tmp_path: Path) -> None:
     found = Hypotheses(path)
     assert found.ids == ("u1", "u2")
     assert [str(item) for item in found.left_out] == [
-        f"{path}: 1 row left out: the same id and text again (u1)"]
+        "…/text: 1 row left out: the same id and text again (u1)"]
 
 
 def test_only_line_feeds_end_lines() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from evalkit.core.errors import ManifestError
 from evalkit.core.files import regular
 from evalkit.core.ledger import LeftOut
+from evalkit.core.names import instead
 
 GENDERS = {"f": "female", "female": "female", "female_feminine": "female",
            "m": "male", "male": "male", "male_masculine": "male"}
@@ -100,6 +101,6 @@ def read_lines(path: Path) -> Iterator[str]:
         with regular(path).open(encoding="utf-8-sig", newline="") as file:
             yield from file
     except OSError as error:
-        raise ManifestError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ManifestError(f"{path}: cannot be read: {error.strerror}{instead(path)}") from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: not UTF-8 text: {error}") from error

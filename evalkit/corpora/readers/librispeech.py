@@ -9,10 +9,16 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_lines, read_pairs
 
+SPEAKERS = "SPEAKERS.TXT"
+
 
 def librispeech(source: Path) -> Iterator[Utterance | LeftOut]:
     """The recordings below ``source``; gender from SPEAKERS.TXT there or in the folder above."""
-    genders = _genders(source)
+    rows = _speakers(source)
+    genders = {row[0].strip(): gender(row[1].strip()) for row in rows if len(row) > 1}
+    for row in rows:
+        if len(row) == 1:
+            yield LeftOut("row", SPEAKERS, "has one cell, and no gender", names=(row[0].strip(),))
     texts: dict[str, str] = {}
     for transcript in sorted(source.rglob("*.trans.txt")):
         pairs = read_pairs(transcript)
@@ -28,9 +34,10 @@ def librispeech(source: Path) -> Iterator[Utterance | LeftOut]:
         yield LeftOut("recording", str(source), "no such file", names=(name,))
 
 
-def _genders(source: Path) -> dict[str, str | None]:
+def _speakers(source: Path) -> list[list[str]]:
+    """The rows of SPEAKERS.TXT without its comments."""
     for folder in (source, source.parent):
-        if (path := folder / "SPEAKERS.TXT").is_file():
-            lines = [line.split("|") for line in read_lines(path) if not line.startswith(";")]
-            return {line[0].strip(): gender(line[1].strip()) for line in lines if len(line) > 1}
-    return {}
+        if (path := folder / SPEAKERS).is_file():
+            return [line.split("|") for line in read_lines(path)
+                    if line.strip() and not line.startswith(";")]
+    return []

@@ -36,8 +36,8 @@ def _read(source: Path, columns: Mapping[str, str]) -> Iterator[Utterance | Left
     for field in ("id", *columns):
         if rows and columns.get(field, field) not in rows[0]:
             name = columns.get(field, field)
-            raise ManifestError(f"{source}: no column {name!r} for {field}; "
-                                f"{offer(name, rows[0], 'it has')}")
+            raise ManifestError(f"{source}: no column {name!r} for {field}; its first line names "
+                                f"{offer(name, rows[0], 'the columns')}; say --column {field}=NAME")
     yield from _utterances(source, rows, {field: columns.get(field, field) for field in FIELDS})
 
 

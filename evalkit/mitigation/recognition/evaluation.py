@@ -3,7 +3,7 @@ start."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from evalkit.statistics.bootstrap import (
     intervals,
     speaker_strata,
 )
+from evalkit.statistics.groups import FLOORS, without_bounds
 from evalkit.statistics.sums import SpeakerSums, only, pooled, speaker_sums
 from evalkit.store.documents.mitigation import (
     START,
@@ -78,7 +79,14 @@ def _arm_result(tried: TriedStrength, rows: pd.DataFrame, start: pd.DataFrame, f
         arm=tried.arm, strength=tried.strength, keeps_overall=tried.keeps_overall,
         seeds=sorted(int(seed) for seed in rows["seed"].unique()),
         statistics=_statistics(sums, fixed, resampling),
-        regions=_regions(_mean_of_seeds(sums), resampling))
+        regions=_regions(_mean_of_seeds(sums), small_regions(start), resampling))
+
+
+def small_regions(start: pd.DataFrame) -> list[str]:
+    """The regions with too few test speakers or utterances for intervals, by the start's rows."""
+    n = start.groupby("cohort")[["speaker_id", "utterance_id"]].nunique()
+    enough = (n["speaker_id"] >= FLOORS.speakers) & (n["utterance_id"] >= FLOORS.utterances)
+    return sorted(map(str, enough.index[~enough]))
 
 
 def _statistics(sums: SpeakerSums, fixed: Fixed, resampling: Resampling) -> dict[str, ArmStatistic]:
@@ -127,10 +135,14 @@ def _mean_of_seeds(sums: SpeakerSums) -> SpeakerSums:
                        mean(sums.weight), mean(sums.spread), sums.warning)
 
 
-def _regions(sums: SpeakerSums, resampling: Resampling) -> list[RegionResult]:
+def _regions(sums: SpeakerSums, small: Collection[str], resampling: Resampling
+             ) -> list[RegionResult]:
+    """All and every region, the ``small`` ones without intervals."""
     results = []
     for part in (pooled(sums), *(only(sums, [i]) for i in range(len(sums.cohorts)))):
         rate, difference = intervals(
             part, [Contrast((0, 0)), Contrast((0, 0), (0, 1))], resampling)
+        if part.cohorts[0] in small:
+            rate, difference = without_bounds(rate), without_bounds(difference)
         results.append(RegionResult(region=part.cohorts[0], rate=rate, difference=difference))
     return results

@@ -20,7 +20,7 @@ from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.mitigation.recognition.cohorts import FoundCohorts, find_cohorts
 from evalkit.mitigation.recognition.conclusion import conclude
 from evalkit.mitigation.recognition.config import RecognitionConfig
-from evalkit.mitigation.recognition.evaluation import Fixed, arm_results
+from evalkit.mitigation.recognition.evaluation import Fixed, arm_results, small_regions
 from evalkit.mitigation.recognition.selection import frontier, recommended, tried_strengths
 from evalkit.mitigation.recognition.splits import Speech, adaptation_speakers, size, word_errors
 from evalkit.mitigation.recognition.trials import (
@@ -38,6 +38,7 @@ from evalkit.mitigation.recognition.trials import (
 )
 from evalkit.mitigation.trainable import load_trainable
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.groups import FLOORS
 from evalkit.store.documents.mitigation import (
     START,
     MitigationResults,
@@ -189,7 +190,8 @@ def _results(config: RecognitionConfig, prepared: _Prepared, scores: pd.DataFram
         trials={trial.name: TrialKey(arm=trial.arm.name, strength=trial.strength, seed=trial.seed)
                 for trial in prepared.trials},
         recommended=best, conclusion=conclude(recommended_arm, fixed.targets),
-        left_out=merged(_untested(config, prepared)), wall_seconds=perf_counter() - started)
+        left_out=merged([*_untested(config, prepared), *_without_intervals(scores)]),
+        wall_seconds=perf_counter() - started)
 
 
 def _untested(config: RecognitionConfig, prepared: _Prepared) -> Iterator[LeftOut]:
@@ -199,6 +201,14 @@ def _untested(config: RecognitionConfig, prepared: _Prepared) -> Iterator[LeftOu
     for cohort in prepared.cohorts.on_dev:
         if cohort.cohort not in tested:
             yield LeftOut("cohort", str(config.test), "no speaker of it", names=(cohort.cohort,))
+
+
+def _without_intervals(scores: pd.DataFrame) -> Iterator[LeftOut]:
+    """Regions of test whose rates have no interval."""
+    start = scores[(scores["part"] == "test") & (scores["arm"] == START)]
+    for name in small_regions(start):
+        yield LeftOut("cohort", "intervals of regions", f"{FLOORS}: a rate without an interval",
+                      names=(name,))
 
 
 def _splits(setting: Setting, speech: Speech) -> RecognitionSplits:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -31,10 +31,11 @@ ANY_METRIC = Plugin(name="wer")
 class EncoderData:
     """Utterances with their speakers and metadata, and the inputs of the model: ``table`` has
     columns ``utterance_id``, ``speaker_id`` and the manifest's; ``x`` (n, …), float32, are
-    embeddings or waveforms, NaN for an utterance that failed."""
+    embeddings or waveforms, NaN for an utterance that failed; ``errors`` says why, by id."""
 
     table: pd.DataFrame
     x: np.ndarray
+    errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def speakers(self) -> np.ndarray:
@@ -53,6 +54,12 @@ class EncoderData:
         known = labels != UNKNOWN
         return dict(labels[known].groupby(self.speakers[known]).first())
 
+    def several(self, column: str) -> list[str]:
+        """Speakers whose utterances have several labels, of which ``groups`` takes the first."""
+        labels = pd.Series(self.labels(column))
+        n = labels[labels != UNKNOWN].groupby(self.speakers[labels != UNKNOWN]).nunique()
+        return sorted(map(str, n.index[n > 1]))
+
     @property
     def failed(self) -> np.ndarray:
         """Whether each utterance did, (n,)."""
@@ -61,7 +68,8 @@ class EncoderData:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         return cls(pd.concat([part.table for part in parts], ignore_index=True),
-                   np.concatenate([part.x for part in parts]))
+                   np.concatenate([part.x for part in parts]),
+                   {name: why for part in parts for name, why in part.errors.items()})
 
 
 def embedded(manifest: Path, encoder: Plugin, out: Path, work: Work,
@@ -78,8 +86,10 @@ def embedded(manifest: Path, encoder: Plugin, out: Path, work: Work,
         raise ManifestError(f"{manifest}: the encoder made no embedding of any utterance")
     missing = np.full(len(vectors.iloc[0]), np.nan, np.float32)
     of_each = vectors.reindex(table["utterance_id"])
+    errors = folder.outputs().set_index("utterance_id")["error"].dropna()
     return EncoderData(table, np.stack([
-        vector if isinstance(vector, np.ndarray) else missing for vector in of_each]))
+        vector if isinstance(vector, np.ndarray) else missing for vector in of_each]),
+        dict(zip(errors.index, errors, strict=True)))
 
 
 def waveforms(manifest: Path, seconds: float, rate: int, *, outside: bool = False
@@ -88,9 +98,14 @@ def waveforms(manifest: Path, seconds: float, rate: int, *, outside: bool = Fals
     repeated. Raises ManifestError for one without a speaker, and for a bad line."""
     utterances = _read(manifest, outside)
     table = utterance_table(utterances, manifest.parent).to_pandas()
-    samples = round(seconds * rate)
-    return EncoderData(_with_speakers(table, manifest),
-                       np.stack([_waveform(u, samples, rate) for u in utterances]))
+    samples, errors = round(seconds * rate), {}
+    x = np.full((len(utterances), samples), np.nan, np.float32)
+    for row, utterance in zip(x, utterances, strict=True):
+        try:
+            row[:] = _waveform(utterance, samples, rate)
+        except UtteranceError as error:
+            errors[utterance.id] = str(error)
+    return EncoderData(_with_speakers(table, manifest), x, errors)
 
 
 def first_utterances(manifest: Path, most: int, path: Path, *, outside: bool = False) -> Path:
@@ -135,11 +150,8 @@ def _with_speakers(table: pd.DataFrame, manifest: Path) -> pd.DataFrame:
 
 
 def _waveform(utterance: Utterance, samples: int, rate: int) -> np.ndarray:
-    """(samples,) at ``rate`` Hz, NaN where the recording cannot be read."""
-    try:
-        if utterance.audio is None:
-            raise UtteranceError("MissingAudio", "the manifest names none")
-        speech = load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
-    except UtteranceError:
-        return np.full(samples, np.nan, np.float32)
-    return np.resize(audio.resample(speech, rate).samples, samples).astype(np.float32)
+    """(samples,) at ``rate`` Hz. Raises UtteranceError where the recording cannot be read."""
+    if utterance.audio is None:
+        raise UtteranceError("MissingAudio", "the manifest names none")
+    speech = load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
+    return np.resize(audio.resample(speech, rate).samples, samples)

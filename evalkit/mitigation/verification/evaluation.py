@@ -26,6 +26,7 @@ from evalkit.statistics.detection import (
 )
 from evalkit.statistics.detection_groups import by_group, group_labels
 from evalkit.statistics.labels import UNKNOWN
+from evalkit.statistics.verification import if_large, large_enough
 from evalkit.store.documents.mitigation import (
     ArmChange,
     DetectionRate,
@@ -71,9 +72,10 @@ def evaluate(trials: pd.DataFrame, speakers: Mapping[str, str], groupings: Group
 def seed_result(arm: EvaluatedArm, resampling: Resampling, training: Training | None = None
                 ) -> SeedResult:
     """Rates with intervals over speakers, overall and by group, false acceptance and rejection at
-    the one threshold where they are equal overall, gaps and deviations."""
+    the one threshold where they are equal overall, gaps and deviations. A group that is too small
+    has no interval."""
     threshold = global_threshold(arm.trials)
-    groups = {name: {g.group: _rates(g.rates) for g in by_group(
+    groups = {name: {g.group: _rates(if_large(g.rates)) for g in by_group(
         arm.trials, of_speaker, threshold, resampling=resampling)}
         for name, of_speaker in arm.groupings.items()}
     gap, deviation = ({name: float(arm.drawn[f"{spread}:{name}"][0]) for name in arm.groupings}
@@ -90,8 +92,8 @@ def changes(before: Sequence[EvaluatedArm], after: Sequence[EvaluatedArm],
     """``after`` less ``before``, both from the same seeds, or ``before`` from none and so alone:
     of the equal error rate overall and of every group, of every gap and deviation, the mean over
     seeds. Intervals rest on the same draws of speakers on both sides: their standard deviation
-    times Student's t. They say what other speakers would change, for the models at hand; how
-    far seeds differ is in ``seeds``."""
+    times Student's t; a group that is too small has none. They say what other speakers would
+    change, for the models at hand; how far seeds differ is in ``seeds``."""
     n = len(after[0].trials.speakers)
     bases = list(before) * len(after) if len(before) == 1 else before
     pairs = list(zip(bases, after, strict=True))
@@ -122,12 +124,20 @@ def _errors_drawn(trials: Trials, groupings: Groupings,
         inside = {g: np.flatnonzero((labels[trials.enrol] == g) & (labels[trials.test] == g))
                   for g in sorted(set(labels) - {UNKNOWN})}
         errors = {g: _equal_errors(trials.take(rows), weights) for g, rows in inside.items()}
-        drawn |= {f"{name}={g}": rates for g, rates in errors.items()}
+        drawn |= {f"{name}={g}": rates if _is_large(trials.take(inside[g])) else
+                  np.where(np.arange(len(rates)) == 0, rates, np.nan)
+                  for g, rates in errors.items()}
         defined = [rates for rates in errors.values() if not np.isnan(rates[0])]
         stacked = np.stack(defined) if len(defined) > 1 else np.full((1, len(weights)), np.nan)
         drawn |= {f"{spread}:{name}": measure(stacked, axis=0)
                   for spread, measure in SPREADS.items()}
     return drawn
+
+
+def _is_large(trials: Trials) -> bool:
+    """Whether the draws of a group with these ``trials`` say anything."""
+    n_speakers = len(np.unique(np.concatenate([trials.enrol, trials.test])))
+    return large_enough(n_speakers, int(trials.target.sum()))
 
 
 def _equal_errors(trials: Trials, weights: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.config import Plugin
-from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.ledger import merged
 from evalkit.core.protocols import Trainable
 from evalkit.mitigation.trainable import load_trainable
 from evalkit.mitigation.verification.arm_training import (
@@ -24,7 +24,6 @@ from evalkit.mitigation.verification.arm_training import (
 from evalkit.mitigation.verification.config import VerificationConfig
 from evalkit.mitigation.verification.data import (
     EncoderData,
-    beyond_first,
     embedded,
     first_utterances,
     waveforms,
@@ -37,6 +36,7 @@ from evalkit.mitigation.verification.evaluation import (
     evaluate,
     seed_result,
 )
+from evalkit.mitigation.verification.left_out import left_out, small_groups
 from evalkit.mitigation.verification.splits import (
     Split,
     cross_validation,
@@ -69,10 +69,11 @@ def run_verification(config: VerificationConfig, out: Path, *, run: str | None =
         make_arm(plugin)
     setup = _setup(config, out, Work(workers), say)
     test = _Test.of(setup)
+    arms = _arm_results(setup, test, out, say)
     results = VerificationResults(
         config=config.model_dump(mode="json"), splits=_speaker_counts(setup),
-        left_out=merged(_left_out(setup)),
-        n_trials=len(test.trials), arms=_arm_results(setup, test, out, say))
+        left_out=merged([*left_out(setup), *small_groups(arms[START].seeds[0])]),
+        n_trials=len(test.trials), arms=arms)
     MitigationResults(run=run, results=results).write(out / "results.json")
     return out / "results.json"
 
@@ -89,21 +90,6 @@ def _setup(config: VerificationConfig, out: Path, work: Work, say: Say) -> Setup
     data.labels(config.label_column)  # refuses a column that is not there before training
     network = whole.module if whole else identity_head(data.x.shape[1])
     return Setup(config, data, splits, EmbeddingModel(network))
-
-
-def _left_out(setup: Setup) -> Iterator[LeftOut]:
-    config, data = setup.config, setup.data
-    for manifest in filter(None, (config.train, config.dev, config.test)):
-        beyond = config.utterances and beyond_first(manifest, config.utterances,
-                                                    outside=config.outside)
-        if beyond:
-            yield beyond
-    for name in sorted(data.table["utterance_id"][data.failed]):
-        yield LeftOut("utterance", "training and trials", "the model has no input of it",
-                      names=(name,))
-    for column in config.groups:
-        for speaker in sorted(set(data.speakers) - data.groups(column).keys()):
-            yield LeftOut("speaker", f"groups by {column}", "no label", names=(speaker,))
 
 
 def _read(config: VerificationConfig, name: str, manifest: Path, out: Path, *,

@@ -80,8 +80,9 @@ def build(run: ReportedRun) -> Content:
     fact = run.headline.facts[metric]
     ranked = rank(run.scores[run.scores["metric"] == metric], fact)
     column = run.groups.column if run.groups else None
-    return Content(Examples(metric, fact, column, _examples(worst_rows(ranked, fact), fact, run),
-                            _changes(ranked, fact, run)))
+    shown = Examples(metric, fact, column, _examples(worst_rows(ranked, fact), fact, run),
+                     _changes(ranked, fact, run))
+    return Content(shown, left_out=run.recordings.left_out)
 
 
 SECTION = Section("examples", "Listen", build, "examples.html.j2")

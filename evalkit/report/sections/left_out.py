@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.ledger import Kind, LeftOut, merged
 from evalkit.report import summary
 from evalkit.report.groups import Groups
 from evalkit.report.reported import ReportedRun
@@ -14,18 +14,24 @@ from evalkit.statistics.groups import plain_data
 from evalkit.store.documents.run import Failure
 
 ID = "left-out"
+MEASURED: frozenset[Kind] = frozenset({"row", "recording", "utterance", "hypothesis"})
+"""Kinds without which a run's numbers are of less than its files hold."""
 
 
 def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
     """The section of a page whose ``others`` say what they leave out. It is shown for every
     run."""
-    items = merged([*run.record.left_out, *run.folder.stale(),
-                    *map(_of_failure, run.summary.failures),
-                    *(item for part in others for item in part.content.left_out)])
-    ledger = records(items)
+    missing = merged(item for item in run.record.left_out if item.what in MEASURED)
+    unvalued = merged(map(_of_failure, run.summary.failures))
+    rest = merged([*(item for item in run.record.left_out if item.what not in MEASURED),
+                   *run.folder.stale(),
+                   *(item for part in others for item in part.content.left_out)])
+    ledger = records([*missing, *unvalued], rest)
+    items = [*missing, *unvalued, *rest]
     content = Content(items, [ledger, failed_by_group(run.groups)], [ledger],
                       [summary.what_failed(run.summary.failures),
-                       summary.what_was_left_out(items)], {"records": plain_data(items)})
+                       summary.what_was_left_out(missing, [*unvalued, *rest])],
+                      {"records": plain_data(items)})
     return Filled(Section(ID, "What was left out?", lambda _: content, "left_out.html.j2"),
                   content)
 
@@ -36,14 +42,16 @@ def _of_failure(failure: Failure) -> LeftOut:
                    failure.why, failure.n, tuple(failure.names))
 
 
-def records(items: Sequence[LeftOut]) -> Table:
-    """A row a record of the ledger."""
+def records(missing: Sequence[LeftOut], others: Sequence[LeftOut]) -> Table:
+    """A row a record of the ledger; the counts of those that are ``missing`` from the numbers of a
+    pipeline or a group should be zero."""
     columns = [Column("what", "What"), Column("where", "Takes no part in"), Column("why", "Why"),
                Column("n", "How many", "number"), Column("names", "Such as")]
+    counts = [*(failed(item.n) for item in missing), *(counted(item.n) for item in others)]
     return Table(ID, "What was left out, where and why", columns, [
         Row(texts(what=item.what, where=item.where, why=item.why,
-                  names=", ".join(item.names) or "–") | {"n": counted(item.n)})
-        for item in items])
+                  names=", ".join(item.names) or "–") | {"n": n})
+        for item, n in zip([*missing, *others], counts, strict=True)])
 
 
 def failed_by_group(groups: Groups | None) -> Table:

@@ -203,6 +203,8 @@ def _pair(pair: SystemComparison, fact: Fact, p: float) -> dict[str, Cell]:
 def _better(pair: SystemComparison, fact: Fact, p: float) -> Cell:
     """The pipeline that is better by the interval of the difference and by the adjusted ``p``,
     if any."""
+    if not pair.n:
+        return Cell("not compared")
     low, high = pair.difference.low, pair.difference.high
     certain = (low > 0 or high < 0) and p < ALPHA
     if fact.higher_is_better is None or not certain:

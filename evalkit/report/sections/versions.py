@@ -125,7 +125,7 @@ def _change(change: tuple[SystemComparison, float] | None, fact: Fact) -> dict[s
 
 def _verdict(low: float, high: float, p: float, fact: Fact) -> Cell:
     """Better or worse where both the interval of the change and the adjusted ``p`` say so."""
-    if fact.higher_is_better is None or p >= ALPHA or not (low > 0 or high < 0):
+    if fact.higher_is_better is None or not p < ALPHA or not (low > 0 or high < 0):
         return Cell("may be chance", mark="◇")
     better = (low > 0) == fact.higher_is_better
     return Cell("better" if better else "worse", mark="▲" if low > 0 else "▼")

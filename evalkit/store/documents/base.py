@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from evalkit.core.errors import RunError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.mistakes import explained
+from evalkit.core.names import instead
 
 GZIP = b"\x1f\x8b"
 
@@ -72,7 +73,8 @@ def _tree(path: Path, made_by: str) -> dict[str, Any]:
         tree = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
     except (OSError, EOFError, ValueError, RecursionError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or one_line(error)
-        raise RunError(f"{path}: cannot be read ({reason}); `{made_by}` makes it") from error
+        raise RunError(f"{path}: cannot be read ({reason}); `{made_by}` makes it"
+                       f"{instead(path.parent)}") from error
     if not isinstance(tree, dict):
         raise RunError(f"{path}: is not a JSON object; `{made_by}` makes it")
     return tree

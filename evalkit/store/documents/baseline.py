@@ -90,15 +90,17 @@ class Facts(Part):
 
 class Baseline(Document):
     """A run's sums for every speaker. ``labels`` of a block are its groups, one list for each of
-    ``columns``; ``left_out`` are the columns that make no groups."""
+    ``columns``; ``outcomes`` are those that determine what was measured, and which metric;
+    ``left_out`` are the columns that make no groups."""
 
-    schema_number: ClassVar[int] = 3
+    schema_number: ClassVar[int] = 4
     made_by: ClassVar[str] = "evalkit baseline freeze"
     indent: ClassVar[int | None] = None
 
     name: str
     facts: Facts
     columns: list[str]
+    outcomes: dict[str, str]
     left_out: list[LeftOut]
     blocks: list[Block]
     scores: list[Cell]
@@ -132,8 +134,9 @@ class Baseline(Document):
         blocks = [block.model_copy(update={"labels": [block.labels[i] for i in kept]})
                   for block in self.blocks]
         trials = [cell for cell in self.trials if cell.column is None or cell.column in columns]
-        return self.model_copy(update={"columns": list(columns), "blocks": blocks,
-                                       "trials": trials})
+        outcomes = {name: self.outcomes[name] for name in columns if name in self.outcomes}
+        return self.model_copy(update={"columns": list(columns), "outcomes": outcomes,
+                                       "blocks": blocks, "trials": trials})
 
     @property
     def block_of(self) -> dict[str, int]:

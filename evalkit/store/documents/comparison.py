@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from evalkit.core.folders import without_folders
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Interval, Number
 from evalkit.store.documents.base import Document, Part
@@ -123,5 +124,7 @@ class Comparison(Document):
     @classmethod
     def failed(cls, base: str, candidate: str, why: str) -> Comparison:
         """What there is to show where the two could not be compared at all."""
-        return cls(outcome="incomplete", exit_code=2, base=base, candidate=candidate, level=0.05,
-                   problems=[why], notes=[], left_out=[], metrics={}, gates=[], changes=[])
+        return cls(outcome="incomplete", exit_code=2, base=without_folders(base),
+                   candidate=without_folders(candidate), level=0.05,
+                   problems=[without_folders(why)], notes=[], left_out=[], metrics={}, gates=[],
+                   changes=[])

@@ -49,10 +49,9 @@ class Keys:
                "heard" if doubt else "call it 'hypothesis', or say --text-key")
         raise ValueError(f"no hypothesis: there is {', '.join(names)}; {why}")
 
-    @staticmethod
-    def identifier(key: str, value: str) -> str:
-        """The id that ``value`` of ``key`` gives."""
-        return PurePosixPath(value).stem if key.lower() in PATHS else value
+    def identifier(self, key: str, value: str) -> str:
+        """The id that ``value`` of ``key`` gives: of a key that the user gives, as it stands."""
+        return PurePosixPath(value).stem if self.id is None and key.lower() in PATHS else value
 
 
 def _given(key: str, names: Sequence[str], option: str) -> str:

@@ -13,7 +13,7 @@ from evalkit.core.errors import EvalkitError
 from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
 from evalkit.mitigation.recognition import trials as trials_module
 from evalkit.mitigation.recognition.conclusion import conclude
-from evalkit.mitigation.recognition.evaluation import Fixed, arm_results
+from evalkit.mitigation.recognition.evaluation import Fixed, arm_results, small_regions
 from evalkit.mitigation.recognition.selection import frontier, recommended, tried_strengths
 from evalkit.models.ctc.network import CtcRecognizer
 from evalkit.statistics.bootstrap import Resampling
@@ -225,6 +225,23 @@ def test_statistics_are_means_over_seeds_of_each_models_own():
     regions = {outcome.region: outcome for outcome in ewc.regions}
     assert regions["c"].difference.value == pytest.approx(0.275 - 0.5)
     assert regions["all"].difference.value == pytest.approx(14 / 60 - 17 / 60)
+
+
+def test_a_region_that_is_too_small_has_no_interval():
+    """Of fewer than five speakers or thirty utterances, as in ``evalkit groups``."""
+    few = planted()
+    many = [few[few["cohort"] != "c"].assign(
+        utterance_id=lambda t, i=i: t["utterance_id"] + f"-{i}",
+        speaker_id=lambda t, i=i: t["speaker_id"] + f"-{i // 5}") for i in range(30)]
+    scores = pd.concat([few[few["cohort"] == "c"], *many])
+    assert small_regions(scores[scores["part"] == "test"]) == ["c"]
+    for arm in arm_results(scores, tried_strengths(scores), FIXED, Resampling(draws=100)):
+        for result in arm.regions:
+            rate, change = result.rate, result.difference
+            assert np.isfinite([rate.value, change.value]).all()
+            assert np.isfinite([rate.low, rate.high]).all() == (result.region != "c")
+            if result.region == "c":
+                assert np.isnan([change.low, change.high]).all()
 
 
 def test_draws_are_paired():

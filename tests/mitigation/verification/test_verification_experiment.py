@@ -200,9 +200,41 @@ def test_an_utterance_without_embedding_is_counted_not_dropped(corpus: Path,
     found = results(settings(corpus, arms=["plain"], seeds=[0]), tmp_path / "out")
     n = PARTS["test"] * UTTERANCES
     overall = found.arms["plain"].seeds[0].overall
-    assert [(item.n, item.names) for item in found.left_out] == [(2, ("test-1", "train-0"))]
+    lost = next(item for item in found.left_out if item.what == "utterance")
+    assert (lost.n, lost.names) == (2, ("test-1", "train-0"))
+    assert "NoEmbedding" in lost.why
     assert found.n_trials == n * (n - 1) // 2
     assert overall.n_targets + overall.n_nontargets == (n - 1) * (n - 2) // 2
+
+
+def test_a_group_that_is_too_small_has_no_interval_and_is_named(corpus: Path,
+                                                                tmp_path: Path) -> None:
+    """Of three speakers with eighteen target trials; as in ``evalkit groups``."""
+    found = results(settings(corpus, arms=["plain"], seeds=[0]), tmp_path / "out")
+    assert [str(item) for item in found.left_out] == [
+        "intervals by group: 1 group left out: fewer than 5 speakers or 30 utterances: a rate "
+        "without an interval (hidden)"]
+    for arm in found.arms.values():
+        for name, rates in arm.seeds[0].groups["group"].items():
+            assert rates.n_speakers < 5 or name == "seen"
+            for rate in (rates.eer, rates.frr, rates.far, rates.min_dcf):
+                assert np.isfinite([rate.low, rate.high]).all() == (name == "seen")
+                assert np.isfinite(rate.value)
+            changed = arm.changes.get("none", {}).get(f"group={name}")
+            assert changed is None or np.isfinite(changed.low) == (name == "seen")
+
+
+def test_speakers_of_several_labels_and_of_too_few_utterances_are_named(corpus: Path,
+                                                                        tmp_path: Path) -> None:
+    path = corpus / "train.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[5]["half"] = "c"
+    write_manifest(path, rows[:-3])
+    config = settings(corpus, arms=["plain"], seeds=[0])
+    left_out = {(item.what, item.where): item for item in results(config, tmp_path).left_out}
+    assert left_out["label", "groups by half"].names == (rows[5]["speaker"],)
+    assert left_out["speaker", "training"].names == (rows[-1]["speaker"],)
+    assert "fewer than 2 utterances" in left_out["speaker", "training"].why
 
 
 @pytest.mark.parametrize(("changed", "message"), [

@@ -121,6 +121,8 @@ def test_a_missing_recording_is_counted_not_dropped(corpus: Path, tmp_path: Path
         (tmp_path / row["audio"]).symlink_to(corpus / row["audio"])
     data = waveforms(tmp_path / "dev.jsonl", 0.7, 16_000, outside=True)
     assert data.failed.tolist() == [False, True] + [False] * 16
+    assert list(data.errors) == [rows[1]["id"]]
+    assert data.errors[rows[1]["id"]].startswith("MissingAudio: ")
     assert data.x.shape == (18, 11_200)
     np.testing.assert_array_equal(data.x[0, :3_200], data.x[0, 8_000:])
 

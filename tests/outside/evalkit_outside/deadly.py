@@ -44,7 +44,7 @@ DEEDS: Mapping[str, Callable[[], object]] = {
 class Deadly:
     """Hears a word a tenth of a second. Of a recording of ``at`` samples it does ``what``. It
     adds a line for every time that it is loaded to the file ``loads``, and a dot to ``calls`` for
-    every recording; it does ``loading`` when it is loaded."""
+    every recording; it does ``loading`` when it is loaded, ``making`` when it is made."""
 
     at: int = -1
     what: str = "loop"
@@ -53,11 +53,16 @@ class Deadly:
     loads: str = ""
     calls: str = ""
     loading: str = ""
+    making: str = ""
     pause: float = 0.0
 
     rate = None
     identity: ClassVar[str] = "deadly"
     needs_audio = True
+
+    def __post_init__(self) -> None:
+        if self.making:
+            do(self.making)
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         if len(batch) == 1 and len(batch[0].samples) == 16_000 and self.loads:  # warming up

@@ -1,5 +1,5 @@
 """A metric of the hypothesis alone, one of words with a normaliser and no costs, and two of audio,
-one of whose names has a dot in it."""
+one of whose names has a dot in it, and one that forgets names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Fact, Measurement, Output, Utterance
+from evalkit.core.types import Derived, Fact, Measurement, Output, Utterance
 from evalkit.metrics.normalisers import normaliser
 
 
@@ -90,3 +90,22 @@ class Loudness:
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         return {"loudness": Measurement(self.normaliser * float(output.audio.samples.max()))}
+
+
+@dataclass(frozen=True)
+class Partly:
+    """A metric that gives the names ``of`` alone."""
+
+    of: str = "partly"
+
+    name = "partly"
+    version = "1"
+    needs = frozenset({"hypothesis"})
+    text_options: ClassVar = frozenset()
+    facts: ClassVar = {
+        "partly": Fact("", True, "one"), "partly.share": Fact("", True, "one", part_of="partly"),
+        "other": Fact("", True, "one"), "rare": Fact("", True, "one", sometimes=True),
+        "both": Fact("", True, "one", derived=Derived("product", ("partly", "other")))}
+
+    def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
+        return {name: Measurement(1.0) for name in self.of.split()}

@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -25,25 +25,50 @@ _copies: dict[str, tuple[tuple[int, int], int]] = {}
 """What each was open on when a shard was begun, and a copy of the descriptor."""
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """The block may call a plug-in; what that changes in the process ends with the block."""
-    settings = _settings()
-    before = [read() for read, _ in settings]
-    with _open_streams():
+_known: list[Any] | None = None
+"""The settings, where nobody but plug-ins changes them."""
+_SEEDED = random.Random(0).getstate()  # noqa: S311 -- nothing is secret
+
+
+@final
+class _Restoring:
+    """``restored_after_call``: every call of a plug-in waits for it, so it does little."""
+
+    def __enter__(self) -> None:
+        self.before = _values() if _known is None else _known
+        self.streams = [getattr(sys, name) for name in STREAMS]
         _seed()
-        try:
-            yield
-        finally:
-            for (read, change), value in zip(settings, before, strict=True):
-                if read() != value:
+
+    def __exit__(self, *_error: object) -> None:
+        global _known  # noqa: PLW0603 -- it is of the process, as the settings are
+        after = _values()
+        if after != self.before:
+            for (_, change), value, now in zip(_settings(), self.before, after, strict=False):
+                if now != value:
                     change(value)
+            _known = _known and _values()
+        _open_again(self.streams)
+
+
+restored_after_call = _Restoring
+"""The block may call a plug-in; what that changes in the process ends with the block."""
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
-    """Around all of ``undisturbed``: leaves the global random generators of Python and NumPy as
-    they were before the block, and tells what the standard streams are."""
+def settings_known() -> Iterator[None]:
+    """In the block nobody but plug-ins changes settings, so they are not read before every call."""
+    global _known  # noqa: PLW0603
+    _known = _values()
+    try:
+        yield
+    finally:
+        _known = None
+
+
+@contextmanager
+def restored_after_shard() -> Iterator[None]:
+    """Around all of ``restored_after_call``: leaves the global random generators of Python and
+    NumPy as they were before the block, and tells what the standard streams are."""
     state, numpy_state = random.getstate(), np.random.get_state()
     _copy_streams()
     try:
@@ -54,7 +79,7 @@ def surroundings() -> Iterator[None]:
 
 
 def _seed() -> None:
-    random.seed(0)
+    random.setstate(_SEEDED)
     np.random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.default_generator.manual_seed(0)
@@ -103,20 +128,20 @@ def _settings() -> tuple[_Setting, ...]:
     return _ALWAYS
 
 
-@contextmanager
-def _open_streams() -> Iterator[None]:
-    """Opens the standard streams anew where the block has closed them or put others in their
+def _values() -> list[Any]:
+    """The settings as they are."""
+    return [read() for read, _ in _settings()]
+
+
+def _open_again(streams: list[Any]) -> None:
+    """Opens the standard streams anew where a plug-in has closed them or put others in their
     place, so that no file of a run is ever opened under their descriptors."""
-    objects = [(name, getattr(sys, name)) for name in STREAMS]
-    try:
-        yield
-    finally:
-        for name, (file, copy) in _copies.items():
-            if _open_on(STREAMS[name]) != file:
-                os.dup2(copy, STREAMS[name])
-        for name, stream in objects:
-            setattr(sys, name, _reopened(STREAMS[name])
-                    if stream is not None and stream.closed else stream)
+    for name, (file, copy) in _copies.items():
+        if _open_on(STREAMS[name]) != file:
+            os.dup2(copy, STREAMS[name])
+    for name, stream in zip(STREAMS, streams, strict=True):
+        closed = stream is not None and stream.closed
+        setattr(sys, name, _reopened(STREAMS[name]) if closed else stream)
 
 
 def _copy_streams() -> None:

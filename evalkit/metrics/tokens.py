@@ -1,4 +1,4 @@
-"""What an error rate counts: words where writing parts them by spaces, characters elsewhere.
+"""The tokens that an error rate counts: words where writing parts them by spaces, else characters.
 
 Han, kana, bopomofo, Thai, Lao, Khmer, Burmese, Tibetan, Tai, Yi, Javanese and Balinese writing has
 no space between words, so what is between two spaces is a phrase or a sentence there. Hangul and
@@ -29,10 +29,11 @@ SCRIPTS: Mapping[str, str] = {
 """Letters and marks of the scripts that do not part words by spaces, as classes of regular
 expressions; digits and punctuation of theirs are none."""
 
-_ANY = "".join(SCRIPTS.values())
-_LETTER = re.compile(f"[{_ANY}]")
-_TOKEN = re.compile(f"[{_ANY}]|[^{_ANY}\\s]+")
-_IDLE_SPACE = re.compile(f"(?<=[{_ANY}])\\s+|\\s+(?=[{_ANY}])")
+UNPARTED = "".join(SCRIPTS.values())
+"""All of them, as the inside of a class."""
+_LETTER = re.compile(f"[{UNPARTED}]")
+_TOKEN = re.compile(f"[{UNPARTED}]|[^{UNPARTED}\\s]+")
+_IDLE_SPACE = re.compile(f"(?<=[{UNPARTED}])\\s+|\\s+(?=[{UNPARTED}])")
 
 
 def unparted(text: str) -> str | None:

@@ -9,24 +9,34 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.protocols import Metric
 from evalkit.core.text import count
 from evalkit.core.types import Utterance
-from evalkit.metrics.units import unparted
+from evalkit.metrics.tokens import unparted
 from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
 
 BY_WORDS = WordErrors.name, CharacterErrors.name
+BY_BOTH = WordErrors.name, MixedErrors.name, CharacterErrors.name
 BY_SCRIPT = MixedErrors.name, CharacterErrors.name
 """What hypotheses are scored by where nobody says it."""
+FEW = 0.1
+"""The share of references without words beside which the others' word error rate still stands for
+the corpus."""
 
 
 def usual_metrics(utterances: Iterable[Utterance], say: Callable[[str], None]) -> tuple[str, ...]:
-    """BY_SCRIPT where any reference is in writing that does not part words by spaces, which
-    ``say`` is told; else BY_WORDS."""
-    scripts = [script for u in utterances if (script := unparted(u.text or ""))]
+    """BY_WORDS where all references are in writing that parts words by spaces, BY_BOTH where all
+    but FEW are, else BY_SCRIPT; ``say`` is told where it is not the first."""
+    texts = [u.text for u in utterances if u.text and not u.text.isspace()]
+    scripts = [script for text in texts if (script := unparted(text))]
     if not scripts:
         return BY_WORDS
-    say(f"note: {count(len(scripts), 'reference')} in {', '.join(sorted(set(scripts)))} writing, "
-        f"which does not part words by spaces: measuring {' and '.join(BY_SCRIPT)}, not "
-        f"{BY_WORDS[0]}")
-    return BY_SCRIPT
+    few = len(scripts) <= FEW * len(texts)
+    chosen = BY_BOTH if few else BY_SCRIPT
+    which = (f"{WordErrors.name} of the others alone" if few else f"not {WordErrors.name}" + (
+        f", which --metric {WordErrors.name} measures of the others"
+        if len(scripts) < len(texts) else ""))
+    say(f"note: {len(scripts):,} of {count(len(texts), 'reference')} in "
+        f"{', '.join(sorted(set(scripts)))} writing, which does not part words by spaces: "
+        f"measuring {', '.join(chosen)}; {which}")
+    return chosen
 
 
 def without_words(metrics: Iterable[Metric], utterances: Sequence[Utterance],

@@ -40,10 +40,10 @@ class Note(NamedTuple):
         return cls(*_LAYOUT.unpack(packed))
 
 
-class Desk:
+class ParentLink:
     """Where a worker says what it is doing. In a process that is no worker nobody listens."""
 
-    here: ClassVar[Desk]
+    here: ClassVar[ParentLink]
     """This process's."""
 
     def __init__(self, connection: Connection | None = None, paper: mmap.mmap | None = None
@@ -62,7 +62,7 @@ class Desk:
             self._paper[:] = Note(first, n, time.monotonic()).pack()
 
 
-Desk.here = Desk()
+ParentLink.here = ParentLink()
 
 
 def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
@@ -74,7 +74,7 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     connection = Connection(connection_fd)
     _end_with_parent(connection_fd)
-    Desk.here = Desk(connection, mmap.mmap(note_fd, NOTE_SIZE))
+    ParentLink.here = ParentLink(connection, mmap.mmap(note_fd, NOTE_SIZE))
     while connection.poll(idle):
         try:
             work, arguments = connection.recv()
@@ -83,7 +83,7 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
             return
         except BaseException as error:  # SystemExit would end the parent as if all were well
             answer = "raised", _portable(error)
-        Desk.here.note()
+        ParentLink.here.note()
         connection.send(answer)
 
 

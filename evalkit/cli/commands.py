@@ -1,0 +1,97 @@
+"""The commands by name, and how each ends: in a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+
+from evalkit import __version__
+from evalkit.cli import corpora, learning, questions, releases, runs
+from evalkit.cli.doctor import doctor
+from evalkit.cli.misuse import MISUSE, said
+from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
+from evalkit.cli.stopping import is_stopped, stopping
+from evalkit.core.errors import EvalkitError, one_line
+from evalkit.core.files import trouble
+from evalkit.core.plugins import is_extra, missing_package
+
+TRACEBACK = "EVALKIT_TRACEBACK"
+"""Environment variable with which a defect shows its traceback."""
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Evaluate speech systems, find whom they serve badly, and show it.",
+                  context_settings={"help_option_names": ["-h", "--help"]})
+for command, kind in ((runs.run, GoesOn), (runs.score, GoesOn), (questions.report, Command),
+                      (questions.groups, Command), (questions.systems, Command),
+                      (questions.cohorts, Command), (learning.mitigate, GoesOn),
+                      (releases.compare, releases.Compare), (releases.history, Command),
+                      (doctor, Command)):
+    app.command(cls=kind, epilog=EXIT_CODES)(command)
+for name, group in (("corpus", corpora.corpus), ("train", learning.train),
+                    ("baseline", releases.baseline), ("export", releases.export)):
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+             ) -> None:
+    if version:
+        print(f"evalkit {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs the command that sys.argv says. A mistake of the user's and a defect are one line and
+    exit code 2. Exit code 1 is a regression that `evalkit compare` found, and nothing else."""
+    with stopping():
+        _main()
+
+
+def _main() -> None:
+    try:
+        code = app(standalone_mode=False)
+    except EvalkitError as error:
+        _stop(str(error))
+    except MISUSE as error:
+        _misuse(error)
+    except typer.Abort:
+        _stop("the input ended")
+    except SystemExit as end:
+        raise SystemExit(INCOMPLETE if end.code == 1 else end.code) from None
+    except Exception as error:
+        if known := _known(error):
+            _stop(known)
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        _stop(f"internal error: {type(error).__name__}: {error}; please report it, with "
+              f"{TRACEBACK}=1 for the whole of it")
+    raise SystemExit(code)
+
+
+def _known(error: Exception) -> str | None:
+    """What a person can do about an error that is no defect: a package that is not installed, a
+    full disk."""
+    if isinstance(error, ModuleNotFoundError) and is_extra(error):
+        return str(missing_package(error, "this command"))
+    return trouble(error) if isinstance(error, OSError) else None
+
+
+def _misuse(error: Exception) -> NoReturn:
+    """Says what is wrong with the words of the command line, or shows the commands that there are
+    where none was given."""
+    message = said(error)
+    if message.startswith("Usage:"):
+        say(message)
+        raise SystemExit(INCOMPLETE) from None
+    _stop(message)
+
+
+def _stop(message: str) -> NoReturn:
+    """Says why on one line, whatever names are in it. What a signal interrupted may end in any
+    error, of which there is nothing to say."""
+    if not is_stopped():
+        say(f"error: {' '.join(map(one_line, message.split()))}")
+    raise SystemExit(INCOMPLETE) from None

@@ -1,0 +1,24 @@
+"""Texts that others will read, on a page or in a document: without the folders of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_FOLDERS = re.compile(r"(?<![\w.~…/+-])(?:[A-Za-z]:)?/(?:[^\s/'\"`(),;<>|]+/)+(?=\w)")
+"""Those of an absolute path."""
+
+
+def without_folders(text: str) -> str:
+    """``text`` with …/NAME for every absolute path: "…/a.wav: cannot be read". The home folder is
+    left out by its name first, since that may hold spaces."""
+    if "/" not in text:
+        return text
+    home = _home()
+    return _FOLDERS.sub("…/", text.replace(f"{home}/", "/home/user/") if home else text)
+
+
+def _home() -> str:
+    """Empty where it is no folder of one person's."""
+    home = os.path.expanduser("~")  # noqa: PTH111 -- pathlib is imported late
+    return home if home.count("/") > 1 or home == "/root" else ""
