@@ -67,17 +67,6 @@ class AudioStream(Protocol):
         ...
 
 
-class StreamingEnhancer(Enhancer, Protocol):
-    """An enhancer that also works while the signal comes in.
-
-    One that does is named in the entry-point group ``streaming_enhancers`` as well as among the
-    enhancers."""
-
-    def open(self, rate: int) -> AudioStream:
-        """A stream of a signal at ``rate`` Hz, from its beginning."""
-        ...
-
-
 class Recognizer(Listener, Protocol):
     needs_audio: Literal[True]
 

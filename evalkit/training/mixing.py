@@ -124,7 +124,7 @@ class Mixer:
             try:
                 audio, rate = self._read(source[int(rng.integers(len(source)))], rng)
             except UtteranceError:
-                continue  # Listed by name when the training begins (see `unreadable`).
+                continue  # `unreadable` names it.
             samples = without_mean(resample(audio, self.config.rate).samples)
             if samples.any():
                 return np.resize(samples, self._samples), min(rate, self.config.rate) / 2

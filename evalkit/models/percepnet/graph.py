@@ -14,7 +14,6 @@ Writing needs the package onnx; running does not (see ``runtime``).
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,9 +172,9 @@ def _cell(graph: Graph, weight: np.ndarray, bias: np.ndarray, scale: Scale | Non
         [_floats(after, [1, size]), _floats("output", [size])], graph.constants)
 
 
-def write(network: PercepNet, path: Path, description: dict[str, Any], *,
+def write(network: PercepNet, path: Path, description: dict[str, str], *,
           integers: bool = True) -> None:
-    """Writes ``network`` and a ``description`` in JSON's types to ``path``: one input
+    """Writes ``network`` and a ``description`` to ``path``: one input
     ``features`` (n, FEATURES), one ``state_i`` for each memory; results gains and strengths
     (n, BANDS) and the states after, in the same order."""
     writer = _Writer(network.eval(), integers)
@@ -188,7 +187,7 @@ def write(network: PercepNet, path: Path, description: dict[str, Any], *,
          *(_floats(after, shape) for _, after, shape in writer.states)],
         writer.graph.constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(model, {"evalkit": json.dumps(description)})
+    helper.set_model_props(model, description)
     onnx.checker.check_model(model)
     with replacing(path) as temporary:
         temporary.write_bytes(model.SerializeToString(deterministic=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from evalkit.models.percepnet.features import FEATURES
 
 
 @dataclass(frozen=True)
-class Memory:
+class NetworkState:
     """What the network remembers of the frames so far."""
 
     states: tuple[np.ndarray, ...]
@@ -35,19 +34,19 @@ class Runtime:
             raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
                               "that `evalkit train enhancer` wrote") from error
         self._inputs = self._session.get_inputs()
-        made = self._session.get_modelmeta().custom_metadata_map.get("evalkit")
-        if made is None or self._inputs[0].name != "features":
+        made = self._session.get_modelmeta().custom_metadata_map
+        if self._inputs[0].name != "features":
             raise ConfigError(f"{path}: no network of PercepNet; give the file that "
                               "`evalkit train enhancer` wrote")
-        self.bandwidth = float(json.loads(made).get("bandwidth", np.inf))
+        self.bandwidth = float(made.get("bandwidth", np.inf))
         """Hz above which the network has learnt nothing."""
 
-    def start(self) -> Memory:
+    def start(self) -> NetworkState:
         """Of silence."""
-        return Memory(tuple(np.zeros(value.shape, np.float32) for value in self._inputs[1:]))
+        return NetworkState(tuple(np.zeros(value.shape, np.float32) for value in self._inputs[1:]))
 
-    def run(self, features: np.ndarray, memory: Memory
-            ) -> tuple[np.ndarray, np.ndarray, Memory]:
+    def run(self, features: np.ndarray, memory: NetworkState
+            ) -> tuple[np.ndarray, np.ndarray, NetworkState]:
         """Gains and strengths, (n, BANDS) each, of the n frames of ``features`` (n, FEATURES)
         that follow what ``memory`` has heard, and the memory after them."""
         if not len(features):
@@ -55,4 +54,4 @@ class Runtime:
         values = [features.astype(np.float32).reshape(-1, FEATURES), *memory.states]
         names = [value.name for value in self._inputs]
         gains, strengths, *states = self._session.run(None, dict(zip(names, values, strict=True)))
-        return gains, strengths, Memory(tuple(states))
+        return gains, strengths, NetworkState(tuple(states))

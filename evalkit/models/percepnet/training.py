@@ -35,7 +35,7 @@ SCALED_ON = 64
 """Mixtures of which the features' means and spreads are taken."""
 
 
-class TrainingConfig(Strict):
+class EnhancerTraining(Strict):
     """Adam (Kingma and Ba 2015, arXiv:1412.6980) under a rate that rises over ``warm_up``
     updates and falls as a cosine to a twentieth. Every ``check_every`` updates the loss is
     measured on ``watched`` mixtures of material that was kept out, and a checkpoint written."""
@@ -66,7 +66,7 @@ class Check:
 Progress = Callable[[Check], None]
 
 
-def train(material: Material, kept_out: Material, out: Path, *, config: TrainingConfig,
+def train(material: Material, kept_out: Material, out: Path, *, config: EnhancerTraining,
           workers: int = 1, device: str = "cpu", progress: Progress = lambda check: None
           ) -> PercepNet:
     """Trains a network and returns it. ``out`` holds checkpoint.safetensors, from which a
@@ -111,7 +111,7 @@ class Batch:
 
 
 def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[list[Lesson]],
-           config: TrainingConfig, done: int) -> Iterator[tuple[int, float]]:
+           config: EnhancerTraining, done: int) -> Iterator[tuple[int, float]]:
     """Trains; every ``check_every`` updates, and at the end, yields how many were made and the
     mean loss since the time before."""
     losses: list[float] = []
@@ -131,7 +131,7 @@ def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[li
             losses.clear()
 
 
-def _rate(update: int, config: TrainingConfig) -> float:
+def _rate(update: int, config: EnhancerTraining) -> float:
     """Share of the learning rate at an ``update``."""
     through = min(1.0, update / config.updates)
     return min(1.0, (update + 1) / config.warm_up) * (0.525 + 0.475 * math.cos(math.pi * through))
@@ -169,7 +169,7 @@ def _lesson(mixer: Mixer, rng: np.random.Generator) -> Lesson:
 class _Batches:
     """Batches of the updates from ``done`` on, in order, drawn by ``workers`` processes."""
 
-    def __init__(self, mixer: Mixer, config: TrainingConfig, done: int, workers: int) -> None:
+    def __init__(self, mixer: Mixer, config: EnhancerTraining, done: int, workers: int) -> None:
         # Mixtures of batches follow those that the features were scaled on.
         size, first = config.batch, SCALED_ON
         self._numbers = (range(first + i * size, first + (i + 1) * size)

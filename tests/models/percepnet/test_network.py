@@ -98,7 +98,7 @@ def test_two_million_weights_fit_in_two_and_a_half_megabytes(tmp_path: Path) -> 
 
 def test_same_network_same_bytes(network: PercepNet, tmp_path: Path) -> None:
     for name in ("one", "other"):
-        write(network, tmp_path / name, {"seed": 1})
+        write(network, tmp_path / name, {"seed": "1"})
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
