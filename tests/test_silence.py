@@ -16,7 +16,7 @@ from evalkit.terminal import print_summary
 
 Rows = list[dict[str, Any]]
 WRONG, RIGHT = "turn off the light", "turn on the light"
-SCORED = "hallucination, mer, wer"
+SCORED = "mer, wer"
 
 
 def corpus(n: int = 40) -> Rows:
