@@ -72,7 +72,8 @@ def in_a_baseline(names: Sequence[str], run: api.RunFolder, folder: Path) -> Ite
 def _named(names: Sequence[str], run: api.RunFolder, folder: Path) -> dict[str, Any]:
     """The run's baseline, and in it a pipeline of every name, under a condition of one of the
     first CONDITIONS, each of which has a panel in the history."""
-    api.freeze(run.path, folder / "base.json")
+    labels = [name for name in run.utterances().columns if name.startswith("label")]
+    api.freeze(run.path, folder / "base.json", allow_outcomes=labels)
     tree: dict[str, Any] = json.loads((folder / "base.json").read_text("utf-8"))
     tree["scores"] += [cell | {"pipeline": name, "condition": names[i % CONDITIONS]}
                        for i, name in enumerate(names) for cell in tree["scores"]]

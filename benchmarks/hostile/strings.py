@@ -59,7 +59,7 @@ def _active(strings: Sequence[str], folder: Path) -> Iterator[str]:
     key = next(name for name in run.utterances().columns if name.startswith("label"))
     brief = folder / "brief.md"
     page = api.report(run.path, folder / "report", by=key, markdown=brief, allow_outcomes=[key])
-    comparison = api.compare(run.path, run.path, by=[key])
+    comparison = api.compare(run.path, run.path, by=[key], allow_outcomes=[key])
     yield from in_html("page", page.read_text(encoding="utf-8"), scripts=1)
     for path in sorted((folder / "report" / "tables").glob("*.csv")):
         yield from in_csv(path)
