@@ -93,7 +93,6 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.config:_kind",
-    "it draws again what it cannot use, and stops where that goes on": "training.mixing:_stretch",
     "it makes sound, or filters for it": """
         models.percepnet.bands:bands_of models.percepnet.training:_in_order
         training.noises:_body training.noises:_impulses training.noises:keyboard

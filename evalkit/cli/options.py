@@ -23,7 +23,7 @@ EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2
 """What every command's help ends with."""
 
 _OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json", LOCK, HOLDER})
-_IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio"})
+_IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio", "mitigation"})
 
 
 def not_of_a_run(path: Path | None) -> Path | None:

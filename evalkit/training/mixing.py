@@ -85,7 +85,8 @@ class Mixer:
     config: MixingConfig
 
     def draw(self, rng: np.random.Generator) -> Mixture:
-        """Raises UtteranceError where ``TRIES`` recordings in turn are silent or unreadable."""
+        """Raises UtteranceError naming a recording that cannot be read, and where ``TRIES``
+        stretches in turn are silent."""
         config = self.config
         speech, bandwidth = self._stretch(self.material.speech, rng)
         speech = self._tilted(speech, rng)
@@ -121,15 +122,12 @@ class Mixer:
         and its bandwidth in Hz."""
         for _ in range(TRIES):
             source = sources[int(rng.integers(len(sources)))]
-            try:
-                audio, rate = self._read(source[int(rng.integers(len(source)))], rng)
-            except UtteranceError:
-                continue  # `unreadable` names it.
+            audio, rate = self._read(source[int(rng.integers(len(source)))], rng)
             samples = without_mean(resample(audio, self.config.rate).samples)
             if samples.any():
                 return np.resize(samples, self._samples), min(rate, self.config.rate) / 2
-        raise UtteranceError("SilentSpeech", f"{TRIES} stretches in turn are silent or cannot be "
-                                             f"read, of {sum(map(len, sources))} recordings")
+        raise UtteranceError("SilentSpeech", f"{TRIES} stretches in turn are silent, of "
+                                             f"{sum(map(len, sources))} recordings")
 
     def _read(self, path: Path, rng: np.random.Generator) -> tuple[Audio, int]:
         """A stretch at a drawn speed, and the recording's own rate."""
@@ -187,16 +185,3 @@ def _heard(wave: np.ndarray, response: np.ndarray) -> np.ndarray:
 def low_passed(wave: np.ndarray, edge: float, rate: int) -> np.ndarray:
     """``wave`` without what lies above ``edge`` Hz (12th-order slope, no delay)."""
     return irfft(rfft(wave) / np.sqrt(1 + (rfftfreq(len(wave), 1 / rate) / edge) ** 24), len(wave))
-
-
-def unreadable(recordings: Sequence[Path]) -> dict[Path, str]:
-    """Of ``recordings``, those that cannot be read from, and why."""
-    reasons = {}
-    for path in recordings:
-        try:
-            if seconds(path) <= 0:
-                reasons[path] = "is empty"
-        except UtteranceError as error:
-            reasons[path] = str(error)
-    return reasons
-

@@ -130,3 +130,9 @@ def test_material_of_silence_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "a.flac", Audio(np.zeros(16_000, np.float32), 16_000))
     with pytest.raises(UtteranceError, match="silent"):
         Mixer(Material(((tmp_path / "a.flac",),)), MixingConfig()).draw(np.random.default_rng(0))
+
+
+def test_material_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.flac").write_bytes(b"no audio")
+    with pytest.raises(UtteranceError, match=r"bad\.flac"):
+        Mixer(Material(((tmp_path / "bad.flac",),)), MixingConfig()).draw(np.random.default_rng(0))
