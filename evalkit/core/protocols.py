@@ -54,19 +54,6 @@ class Enhancer(Listener, Protocol):
         ...
 
 
-class AudioStream(Protocol):
-    """One signal on its way through an enhancer, piece by piece."""
-
-    def push(self, samples: np.ndarray) -> np.ndarray:
-        """The next samples (n,) in, and those out that are ready. What comes out does not depend
-        on how the signal is cut."""
-        ...
-
-    def finish(self) -> np.ndarray:
-        """The samples that are still to come out."""
-        ...
-
-
 class Recognizer(Listener, Protocol):
     needs_audio: Literal[True]
 

@@ -32,14 +32,11 @@ class Runtime:
                                                          ["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common class of their own.
             raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
-                              "that `evalkit train enhancer` wrote") from error
+                              "of a trained one") from error
         self._inputs = self._session.get_inputs()
-        made = self._session.get_modelmeta().custom_metadata_map
         if self._inputs[0].name != "features":
-            raise ConfigError(f"{path}: no network of PercepNet; give the file that "
-                              "`evalkit train enhancer` wrote")
-        self.bandwidth = float(made.get("bandwidth", np.inf))
-        """Hz above which the network has learnt nothing."""
+            raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
+                              "trained one")
 
     def start(self) -> NetworkState:
         """Of silence."""

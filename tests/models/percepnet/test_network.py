@@ -124,7 +124,7 @@ def test_loss_has_a_gradient_at_nothing_and_at_all() -> None:
 def test_another_file_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.onnx"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"weights\.onnx: .*train enhancer") as refused:
+    with pytest.raises(ConfigError, match=r"weights\.onnx: .*file of a trained one") as refused:
         Runtime(path)
     assert "\n" not in str(refused.value)
 
