@@ -95,8 +95,7 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.config:_kind",
     "it makes sound, or filters for it": """
         models.percepnet.bands:bands_of models.percepnet.training:_in_order
-        training.noises:_body training.noises:_impulses training.noises:keyboard
-        training.rooms:_responses""",
+        training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables

@@ -195,7 +195,7 @@ def test_strangers_and_repetitions_are_in_the_ledger(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "u1 turn on\n")
     run = evalkit.score(corpus(tmp_path, LATIN), {"v": path}, tmp_path / "run")
     assert {(item.what, item.why, item.names) for item in run.record().left_out} == {
-        ("row", "the same id and text again", ("u1",)),
+        ("hypothesis", "the same id and text again", ("u1",)),
         ("hypothesis", "no such utterance in the manifest", ("u9",))}
 
 

@@ -205,7 +205,7 @@ def test_the_same_line_again_is_in_the_ledger(tmp_path: Path) -> None:
     found = Hypotheses(path)
     assert found.ids == ("u1", "u2")
     assert [str(item) for item in found.left_out] == [
-        "…/text: 1 row left out: the same id and text again (u1)"]
+        "…/text: 1 hypothesis left out: the same id and text again (u1)"]
 
 
 def test_only_line_feeds_end_lines() -> None:

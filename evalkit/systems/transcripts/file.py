@@ -155,7 +155,7 @@ def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
                                           "too, with another text; keep one of them")
         if known is not item:
             again.append(item.id)
-    left_out = (LeftOut("row", str(path), "the same id and text again", len(again),
+    left_out = (LeftOut("hypothesis", str(path), "the same id and text again", len(again),
                         tuple(again[:NAMED])),) if again else ()
     texts = {item.id: item.text for item in first.values()}
     if not texts:
