@@ -93,7 +93,7 @@ def test_scoring_anew_counts_repeated_rows_once(tmp_path: Path) -> None:
     heard.write_text(heard.read_text() + "u0\tturn\n")
     first = score(tmp_path / "m.jsonl", {"a": heard}, tmp_path / "run", normaliser="basic",
                   metrics=["wer"])
-    assert [(item.what, item.n) for item in first.record().left_out] == [("row", 1)]
+    assert [(item.what, item.n) for item in first.record().left_out] == [("hypothesis", 1)]
     assert rescore(tmp_path / "run").record().left_out == first.record().left_out
 
 
