@@ -170,7 +170,7 @@ def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rul
         rule.adjustment, everybody, table, _differ(good, rule),
         [note for note in (sums.warning, moving_speakers(sums)) if note], [])
     return replace(report, left_out=merged([
-        *groups_left_out(table, f"gains by {columns}", rule.floors),
+        *groups_left_out(sorted(table, key=lambda row: row.group), f"gains by {columns}", rule.floors),
         *utterances_left_out(once[once["error"].isna()], f"gains by {columns}"),
         *_one_sided(once, report.place)]))
 
