@@ -164,13 +164,14 @@ def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rul
     good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in compared])
     table = _judged(_rows(counts, sums, rule), good, rule)
     worse, columns = rule.fact.worse, ", ".join(by)
+    by_name = sorted(table, key=lambda row: row.group)
     table.sort(key=lambda row: (row.status != "ok", -worse * np.nan_to_num(row.change.value)))
     report = GainReport(
         tuple(by), str(rows["metric"].iloc[0]), *_pipelines(rows), _condition(rows),
         rule.adjustment, everybody, table, _differ(good, rule),
         [note for note in (sums.warning, moving_speakers(sums)) if note], [])
     return replace(report, left_out=merged([
-        *groups_left_out(sorted(table, key=lambda row: row.group), f"gains by {columns}", rule.floors),
+        *groups_left_out(by_name, f"gains by {columns}", rule.floors),
         *utterances_left_out(once[once["error"].isna()], f"gains by {columns}"),
         *_one_sided(once, report.place)]))
 

@@ -11,6 +11,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Filled, Section, checked, fill
 from evalkit.report.sections import (
     definitions,
+    enhancement,
     examples,
     groups,
     left_out,
@@ -21,8 +22,8 @@ from evalkit.report.sections import (
 )
 
 SECTIONS: Sequence[Section] = (
-    versions.SECTION, results.SECTION, groups.SECTION, significance.SECTION, examples.SECTION,
-    mitigation.SECTION, definitions.SECTION)
+    versions.SECTION, results.SECTION, groups.SECTION, enhancement.SECTION, significance.SECTION,
+    examples.SECTION, mitigation.SECTION, definitions.SECTION)
 
 
 def all_sections() -> list[Section]:
