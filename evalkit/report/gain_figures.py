@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -50,8 +50,8 @@ def gains_by_group(found: Sequence[Gain], pipelines: Sequence[str]) -> list[tupl
 
 
 def _lines(gains: Sequence[Gain]) -> list[_Line]:
-    """Everybody, and below its name every column's groups in the order of the first pipeline; of
-    very many those with the most speakers."""
+    """Everybody, and below its name every column's groups by name, those last that are not
+    compared; of very many those with the most speakers."""
     lines = [_Line("everybody", [(gain.enhanced, gain.everybody) for gain in gains])]
     for reports in zip(*(gain.reports for gain in gains), strict=True):
         lines.append(_Line(reports[0].by[0]))
@@ -60,7 +60,7 @@ def _lines(gains: Sequence[Gain]) -> list[_Line]:
         lines += [_Line(row.group, [(gain.enhanced, rows[row.group])
                                     for gain, rows in zip(gains, by_name, strict=True)
                                     if row.group in rows])
-                  for row in reports[0].rows if row in shown]
+                  for row in sorted(shown, key=lambda row: (row.status != "ok", row.group))]
     return lines
 
 
@@ -75,7 +75,10 @@ def _panel(figure: Figure, *, lines: Sequence[_Line], fact: Fact, title: str,
     axes.set_yticks(range(len(lines)), [_label(line) for line in lines])
     for text, line in zip(axes.get_yticklabels(), lines, strict=True):
         text.set_fontweight("normal" if line.rows else "bold")
-    axes.set(ylim=(len(lines) - 0.4, -0.6), xlim=_limits(lines, fact), xlabel=_axis(fact, title))
+    unit = f", {fact.difference_unit}" if fact.difference_unit else ""
+    axes.set(ylim=(len(lines) - 0.4, -0.6), xlim=_limits(lines, fact),
+             xlabel=f"change of {in_sentence(title)}{unit}")
+    _sides(axes, fact)
     decorate(axes, pipelines, shown)
 
 
@@ -86,11 +89,9 @@ def _mark(axes: Axes, place: float, row: GainRow, scale: int, series: int) -> No
     low, high = scale * row.change.low, scale * row.change.high
     if np.isfinite([low, high]).all():
         axes.hlines(place, low, high, color=colour, linewidth=1.3)
-    look: dict[str, Any] = {"markerfacecolor": colour if clear else PAPER,
-                            "markeredgecolor": PAPER if clear else colour,
-                            "markeredgewidth": 0.8 if clear else 1.3}
-    axes.plot([scale * row.change.value], [place], marker=shape, markersize=6.5,
-              linestyle="none", **look)
+    axes.plot([scale * row.change.value], [place], marker=shape, markersize=6.0,
+              linestyle="none", markerfacecolor=colour if clear else PAPER,
+              markeredgecolor=colour, markeredgewidth=1.3)
 
 
 def _label(line: _Line) -> str:
@@ -100,11 +101,11 @@ def _label(line: _Line) -> str:
     return f"{name} ({max(speakers)})" if max(speakers, default=0) else name
 
 
-def _axis(fact: Fact, title: str) -> str:
-    """What the axis shows, and which side of it is which."""
-    unit = f", {fact.difference_unit}" if fact.difference_unit else ""
+def _sides(axes: Axes, fact: Fact) -> None:
+    """Which side of the line is which."""
     left, right = ("harm", "help") if fact.higher_is_better else ("help", "harm")
-    return f"← {left}      change of {in_sentence(title)}{unit}      {right} →"
+    axes.text(0, 1, f"← {left}", transform=axes.transAxes, ha="left", va="bottom")
+    axes.text(1, 1, f"{right} →", transform=axes.transAxes, ha="right", va="bottom")
 
 
 def _limits(lines: Sequence[_Line], fact: Fact) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from evalkit.core.text import count, p_is, span
+from evalkit.core.text import count, p_is
 from evalkit.core.text import number as shown
 from evalkit.report.gains import Gain, Gains
 from evalkit.report.summary import ALPHA
@@ -36,11 +36,11 @@ def effects(report: GainReport) -> str:
     return "; ".join([*parts, *_not_judged(report)])
 
 
-def standings(report: GainReport) -> str:
+def standings(report: GainReport) -> tuple[str, str]:
     """Whether the change is the same for all groups, and for which it is worse or better than for
-    the others."""
+    the others; and the p-value of any difference."""
     if report.differ is None:
-        return "fewer than two groups are large enough to compare"
+        return "fewer than two groups are large enough to compare", ""
     p = report.differ["welch"].p_value
     parts = []
     for standing in ("worse", "better"):
@@ -48,12 +48,12 @@ def standings(report: GainReport) -> str:
         parts += [f"{standing} than the others: {_names(names)}"] if names else []
     if not parts:
         parts = ["they differ, and no group stands out" if p < ALPHA else "no clear difference"]
-    return "; ".join([f"{parts[0]} ({p_is(p)})", *parts[1:], *_not_judged(report)])
+    return "; ".join(parts), f"any difference: {p_is(p)}"
 
 
 def _not_judged(report: GainReport) -> list[str]:
     n = sum(row.effect is None for row in report.rows)
-    return [f"not judged: {n}"] if n else []
+    return [f"{n} not judged"] if n else []
 
 
 def _names(names: Sequence[str]) -> str:
@@ -61,37 +61,48 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def everybody(gains: Gains) -> Markup:
-    """By the most important metric, what each enhancer does to everybody and to how many groups."""
-    if not gains.found:
-        return Markup()
-    metric, fact = gains.found[0].metric, gains.found[0].fact
-    of_metric = sorted((gain for gain in gains.found if gain.metric == metric),
-                       key=lambda gain: list(gains.pairs).index(gain.enhanced))
-    parts = [say("<b>{}</b> (against {}) ", name, gains.pairs[name])
-             + listed([_under(gain) for gain in cells])
-             for name, cells in groupby(of_metric, lambda gain: gain.enhanced)]
-    return (say("Does enhancement help or harm? By {}, ", in_sentence(fact.named(metric)))
-            + Markup("; ").join(parts) + ".")
+def answers(gains: Gains) -> list[Markup]:
+    """A sentence a metric, the most important first: what each enhancer does under every condition
+    to everybody, and to how many groups."""
+    sentences = []
+    for _, of_metric in groupby(gains.found, lambda gain: gain.metric):
+        cells = list(of_metric)
+        parts = [say("under {}, ", condition) + listed([_does(gain) for gain in under])
+                 for condition, under in groupby(cells, lambda gain: gain.condition)]
+        sentences.append(say("By {}: ", in_sentence(cells[0].title)) + Markup("; ").join(parts)
+                         + ".")
+    return sentences
 
 
-def _under(gain: Gain) -> Markup:
-    """ "harms everybody under clean by 25.9 points (22.9 to 28.9): 14 of 14 groups harmed"."""
-    row = gain.everybody
-    change = (f"{shown(row.change.value, gain.fact, signed=True)} "
-              f"{gain.fact.difference_unit}").strip()
-    interval = span(row.change.low, row.change.high, gain.fact)
-    groups = [row for _, row in gain.judged]
-    counts = [f"{sum(row.effect == effect for row in groups)} {effect}" for effect in ORDER
-              if any(row.effect == effect for row in groups)]
-    return say("<b>{}</b> under {} ({}{}; of {}: {})", _verb(row), gain.condition, change,
-               f", 95 % interval {interval}" if interval else "", count(len(groups), "group"),
-               ", ".join(counts) or "none large enough to tell")
+def _does(gain: Gain) -> Markup:
+    """ "rnnoise harms (+25.9 points; 4 of 14 groups harmed, 10 unclear)"."""
+    change = shown(gain.everybody.change.value, gain.fact, signed=True)
+    return say("<b>{}</b> " + _verb(gain.everybody) + " ({}; {})", gain.enhanced,
+               f"{change} {gain.fact.difference_unit}".strip(), _of_groups(gain))
+
+
+def _of_groups(gain: Gain) -> str:
+    found = [row.effect for _, row in gain.judged]
+    counts = [(found.count(effect), effect) for effect in ORDER if effect in found]
+    if not counts:
+        return "no group is large enough to tell"
+    (n, effect), *others = counts
+    return ", ".join([f"{n} of {count(len(found), 'group')} {effect}",
+                      *(f"{n} {effect}" for n, effect in others)])
 
 
 def _verb(row: GainRow) -> str:
-    return {"helped": "helps", "harmed": "harms", "unchanged": "changes nothing",
+    return {"helped": "<b>helps</b>", "harmed": "<b>harms</b>", "unchanged": "changes nothing",
             "unclear": "neither clearly helps nor harms", None: "cannot be judged"}[row.effect]
+
+
+def helps_or_harms(gains: Gains) -> Markup:
+    """The answer by the most important metric, for the top of the page."""
+    said = answers(gains)
+    if not said:
+        return Markup()
+    return (Markup("Does enhancement help or harm everybody, and groups by ")
+            + listed([say("{}", column) for column in gains.columns]) + "? " + said[0])
 
 
 def fares(gains: Gains) -> Markup:

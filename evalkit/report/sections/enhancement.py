@@ -4,7 +4,7 @@ the others."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -12,8 +12,9 @@ from markupsafe import Markup
 from evalkit.core import text
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.types import Fact, Interval
+from evalkit.report.figures import MOST_GROUPS
 from evalkit.report.gain_figures import gains_by_group
-from evalkit.report.gain_words import effects, everybody, fares, standings
+from evalkit.report.gain_words import answers, effects, fares, helps_or_harms, standings
 from evalkit.report.gains import Gain, Gains, gains_of
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -32,19 +33,27 @@ from evalkit.report.table import (
 from evalkit.statistics.gains import GainRow
 
 MARKS = {"helped": "▲", "harmed": "▼", "better": "▲", "worse": "▼"}
-_WHERE = (Column("enhanced", "Pipeline"), Column("baseline", "Against"),
-          Column("condition", "Condition"), Column("metric", "Metric"))
 
 
 @dataclass(frozen=True)
 class Enhancement:
-    """``figures`` are one a metric and condition; ``not_compared`` says what could not be, of the
-    run as a whole; ``notes`` are what statistics warn of."""
+    """``answers`` are the two questions' in words; ``figures`` are one a metric and condition;
+    ``not_compared`` says what could not be, of the run as a whole; ``notes`` are what statistics
+    warn of."""
 
     gains: Gains
+    answers: list[Markup]
+    fares: Markup
     figures: list[tuple[str, Markup]]
     not_compared: list[LeftOut]
     notes: list[str]
+    most: int = MOST_GROUPS
+
+    @property
+    def cut(self) -> bool:
+        """Whether the figures show only ``most`` groups of a column."""
+        return any(len(report.rows) > self.most for gain in self.gains.found
+                   for report in gain.reports)
 
 
 def build(run: ReportedRun) -> Content | None:
@@ -54,11 +63,12 @@ def build(run: ReportedRun) -> Content | None:
         return None
     reports = [report for gain in gains.found for report in gain.reports]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
-    shown = Enhancement(gains, gains_by_group(gains.found, run.headline.pipelines),
+    shown = Enhancement(gains, answers(gains), fares(gains),
+                        gains_by_group(gains.found, run.headline.pipelines),
                         merged(gains.not_compared), list(notes))
     effect, standing = _questions(gains)
     return Content(shown, [effect, standing, every_group(gains)], [effect, standing],
-                   [everybody(gains), fares(gains)],
+                   [helps_or_harms(gains), shown.fares],
                    {"pairs": gains.pairs, "columns": gains.columns,
                     "gains": [report.to_dict() for report in reports]}, gains.left_out)
 
@@ -70,29 +80,25 @@ SECTION = Section("enhancement", "Whom does enhancement help, whom does it harm?
 def _questions(gains: Gains) -> tuple[Table, Table]:
     """A row a pipeline, metric and condition, a column of words a column of groups: whether groups
     are helped or harmed, and whether alike."""
-    columns = {f"by-{i}": Column(f"by-{i}", f"By {name}")
-               for i, name in enumerate(gains.columns)}
-    change = Column("change", "Change, everybody", "number")
+    columns = [Column(f"by-{i}", f"By {name}") for i, name in enumerate(gains.columns)]
     effect, standing = [], []
     for gain in gains.found:
-        where = _where(gain) | {"change": _change(gain.everybody.change, gain.fact, unit=True)}
-        effect.append(Row(where | _cells(columns, [effects(r) for r in gain.reports]) | {
-            "everybody": _word(gain.everybody.effect or "not judged")}))
-        standing.append(Row(where | _cells(columns, [standings(r) for r in gain.reports])))
-    judged = Column("everybody", "Everybody")
+        where = {"pipeline": Cell(gain.enhanced, f"against {gain.baseline}"),
+                 "metric": Cell(gain.title, f"under {gain.condition}")}
+        effect.append(Row(where | {
+            "change": _change(gain.everybody.change, gain.fact, unit=True),
+            "everybody": _word(gain.everybody.effect or "not judged")} | {
+            column.key: Cell(effects(report))
+            for column, report in zip(columns, gain.reports, strict=True)}))
+        standing.append(Row(where | {
+            column.key: Cell(*standings(report))
+            for column, report in zip(columns, gain.reports, strict=True)}))
+    first = [Column("pipeline", "Pipeline"), Column("metric", "Metric")]
+    everybody = [Column("change", "Change, everybody", "number"), Column("everybody", "Everybody")]
     return (Table("enhancement-effect", "Is a group helped or harmed, against no enhancement?",
-                  [*_WHERE, change, judged, *columns.values()], effect),
+                  [*first, *everybody, *columns], effect),
             Table("enhancement-standing", "Does a group fare worse or better by it than the "
-                  "others?", [*_WHERE, change, *columns.values()], standing))
-
-
-def _where(gain: Gain) -> dict[str, Cell]:
-    return texts(enhanced=gain.enhanced, baseline=gain.baseline, condition=gain.condition,
-                 metric=gain.title)
-
-
-def _cells(columns: dict[str, Column], words: Sequence[str]) -> dict[str, Cell]:
-    return {key: Cell(said) for key, said in zip(columns, words, strict=True)}
+                  "others?", [*first, *columns], standing))
 
 
 def _word(word: str) -> Cell:
@@ -111,7 +117,9 @@ def _change(change: Interval, fact: Fact, why: str = "", *, unit: bool = False) 
 
 def every_group(gains: Gains) -> Table:
     """Both answers for every group, with all that stands behind them."""
-    columns = [*_WHERE, Column("column", "Grouped by"), Column("group", "Group"),
+    columns = [Column("enhanced", "Pipeline"), Column("baseline", "Against"),
+               Column("condition", "Condition"), Column("metric", "Metric"),
+               Column("column", "Grouped by"), Column("group", "Group"),
                Column("before", "Without", "number"), Column("after", "With", "number"),
                Column("change", "Change", "number"), Column("unit", "Unit"),
                Column("p", "p of no change (Holm)", "number"),
@@ -128,8 +136,9 @@ def every_group(gains: Gains) -> Table:
 def _groups(gain: Gain) -> Iterator[dict[str, Cell]]:
     for report in gain.reports:
         for row in report.rows:
-            yield _where(gain) | texts(column=report.by[0], group=row.group,
-                                       unit=gain.fact.difference_unit) | _group(row, gain.fact)
+            yield texts(enhanced=gain.enhanced, baseline=gain.baseline, metric=gain.title,
+                        condition=gain.condition, column=report.by[0], group=row.group,
+                        unit=gain.fact.difference_unit) | _group(row, gain.fact)
 
 
 def _group(row: GainRow, fact: Fact) -> dict[str, Cell]:
