@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalkit.core.types import Fact
+    from evalkit.statistics.gains import GainReport
     from evalkit.statistics.groups import GroupReport
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
@@ -144,6 +145,22 @@ def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
 
     return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
                          condition=condition, seed=seed, allowed=allow_outcomes)
+
+
+@in_one_line
+def gains(run: AnyPath, by: Sequence[str], *, over: str | None = None, metric: str | None = None,
+          pipeline: str | None = None, condition: str | None = None, seed: int = 0,
+          allow_outcomes: Sequence[str] = ()) -> list[GainReport]:
+    """Whom does enhancement help, whom does it harm: what every pipeline with an enhancer (or the
+    one named) changes for groups of speakers, against the pipeline ``over`` or else the first with
+    the same recognizer and encoder and no enhancer, on the same utterances. ``by``, ``metric`` and
+    ``allow_outcomes`` as for ``groups``; ``condition`` None pools those under which both pipelines
+    have the metric."""
+    folder = read_run(run)
+    from evalkit.statistics.enhancement import gain_reports
+
+    return gain_reports(folder, _crossed(by), over=over, metric=metric, pipeline=pipeline,
+                        condition=condition, seed=seed, allowed=allow_outcomes)
 
 
 @in_one_line

@@ -35,7 +35,7 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
-    "statistics.groups:_counted": "statistics.groups:_utterances_left_out",
+    "statistics.groups:counted": "statistics.groups:utterances_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
     "statistics.systems:compare_systems": "statistics.systems:_one_sided",
@@ -82,7 +82,7 @@ PROVED = {
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
-    "statistics.groups:_utterances_left_out": "statistics/test_groups.py",
+    "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
     "statistics.verification:_left_out": "statistics/test_verification.py",
@@ -128,7 +128,7 @@ NOTHING_LOST = {
         run.measure:_not_measured
         run.shard:_has_audio run.tables:_output run.tables:write_shard
         run.vectors:of_one_length run.record:_enhancing statistics.detection:sorted_trials
-        statistics.groups:_outcomes
+        statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
