@@ -35,7 +35,7 @@ def quality_against_cost(costs: Costs, pipelines: Sequence[str]) -> list[tuple[s
             continue
         caption = _caption(costs, metric, fact)
         draw = partial(_panel, shown=shown, metric=metric, fact=fact, pipelines=pipelines,
-                       label=_label(caption, costs, fact))
+                       label=_label(costs, fact))
         figures.append((caption, drawn(draw, SIZE, f"cost-{i}",
                                        f"{caption} against real-time factor")))
     return figures
@@ -46,16 +46,22 @@ def _caption(costs: Costs, metric: str, fact: Fact) -> str:
     return title if costs.over_nothing else f"Change of {in_sentence(title)}"
 
 
-def _label(caption: str, costs: Costs, fact: Fact) -> str:
-    unit = fact.unit if costs.over_nothing else fact.difference_unit
+def _label(costs: Costs, fact: Fact) -> str:
+    what, unit = (("value", fact.unit) if costs.over_nothing else
+                  ("change", fact.difference_unit))
     better = "up" if fact.higher_is_better else "down"
-    return f"{in_sentence(caption)}{f', {unit}' if unit else ''} (better: {better})"
+    return f"{what}{f', {unit}' if unit else ''} ({better} is better)"
 
 
 def _panel(figure: Figure, *, shown: Sequence[Priced], metric: str, fact: Fact,
            pipelines: Sequence[str], label: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     axes = figure.subplots()
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     for each in shown:
         _mark(axes, each.time.factor, each.gains[metric], fact.scale,
               pipelines.index(each.pipeline))
@@ -77,10 +83,8 @@ def _mark(axes: Axes, factor: float, gain: Interval, scale: int, series: int) ->
 
 
 def _limits(factors: Sequence[float]) -> tuple[float, float]:
-    """Whole powers of ten around all, so that every axis has two numbers at least."""
-    low = math.floor(math.log10(0.8 * min(factors)))
-    high = math.ceil(math.log10(1.25 * max(factors)))
-    return 10.0**low, 10.0**high
+    """So far around all that two numbers of the axis are within."""
+    return min(factors) / 2.2, max(factors) * 2.2
 
 
 def _real_time(axes: Axes) -> None:

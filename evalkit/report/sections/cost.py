@@ -20,7 +20,7 @@ from evalkit.report.text import in_sentence, say
 from evalkit.statistics.groups import NOTHING
 
 FACTOR = Fact("", False, "", decimals=4)
-MILLIONS = Fact("", None, "", decimals=1)
+ONE_DIGIT = Fact("", None, "", decimals=1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
 
 
 def _known(number: float | None, unknown: str, scale: float = 1.0) -> Cell:
-    return measured(math.nan if number is None else scale * number, MILLIONS, undefined=unknown)
+    if number is None:
+        return measured(math.nan, ONE_DIGIT, undefined=unknown)
+    return Cell(f"{scale * number:,.1f}".removesuffix(".0"), value=scale * number)
 
 
 def _gain(gain: Interval, fact: Fact, over_nothing: bool) -> Cell:
@@ -108,7 +110,7 @@ def _times(each: Priced) -> Iterator[dict[str, Cell]]:
     for row in each.timed:
         time = total([row])
         yield texts(pipeline=row.pipeline, condition=row.condition, machine=row.machine) | {
-            "utterances": counted(row.utterances), "seconds": measured(time.seconds, MILLIONS),
+            "utterances": counted(row.utterances), "seconds": measured(time.seconds, ONE_DIGIT),
             "processor": measured(time.processor, FACTOR),
             "elapsed": measured(time.elapsed, FACTOR),
             "factor": measured(time.factor, FACTOR, undefined=UNTIMED),
