@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.audio import fit
+from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio
 from evalkit.systems.identity import folder_of, require, stamp
+
+_FLOATS = ctypes.POINTER(ctypes.c_float)
 
 
 @dataclass(frozen=True)
@@ -37,17 +40,39 @@ class RNNoise:
         return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
-        from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy, lib
+        stream = self.open(speech.rate)
+        return Audio(np.concatenate([stream.push(speech.samples), stream.finish()]), speech.rate)
 
+    def open(self, rate: int) -> AudioStream:
+        """A stream at 48 kHz, late by ``delay``."""
+        return _Stream(round(self.delay * rate))
+
+
+class _Stream:
+    def __init__(self, delay: int) -> None:
+        from pyrnnoise.rnnoise import create, destroy
+
+        self.delay, self.waiting = delay, np.zeros(0, np.float32)
+        self.state = create()
+        weakref.finalize(self, destroy, self.state)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """As many samples as the frames have that ``samples`` (n,) complete."""
+        from pyrnnoise.rnnoise import FRAME_SIZE, lib
+
+        waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
+        whole = len(waiting) - len(waiting) % FRAME_SIZE
+        self.waiting = waiting[whole:].copy()
         # The package's own framing rounds to 16 bits and wraps around where it overshoots.
-        length = len(speech.samples) + round(self.delay * speech.rate)
-        samples = fit(speech.samples, -(-length // FRAME_SIZE) * FRAME_SIZE) * np.float32(32768)
-        pointer = ctypes.POINTER(ctypes.c_float)
-        state = create()
-        try:
-            for frame in samples.reshape(-1, FRAME_SIZE):
-                place = frame.ctypes.data_as(pointer)
-                lib.rnnoise_process_frame(state, place, place)
-        finally:
-            destroy(state)
-        return Audio(samples[:length] / np.float32(32768), speech.rate)
+        made = waiting[:whole] * np.float32(32768)
+        for frame in made.reshape(-1, FRAME_SIZE):
+            place = frame.ctypes.data_as(_FLOATS)
+            lib.rnnoise_process_frame(self.state, place, place)
+        return made / np.float32(32768)
+
+    def finish(self) -> np.ndarray:
+        """The rest, so that ``delay`` samples more have come out than had gone in."""
+        from pyrnnoise.rnnoise import FRAME_SIZE
+
+        left = len(self.waiting) + self.delay
+        return self.push(np.zeros(left + -left % FRAME_SIZE, np.float32))[:left]
