@@ -30,7 +30,7 @@ LARGEST_NUMBER = 10.0**30
 """Of a measurement: sums of such numbers and of their squares are finite."""
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of characters, which UTF-8 has no bytes for."""
-_STREAM = "the enhancer's stream"
+_STREAM = "the output of the enhancer's stream"
 ODD_SECONDS = 1.0
 """An enhancer's output lasts from half to twice as long as its input and delay, and this longer."""
 
@@ -76,8 +76,9 @@ def taken_piece(made: Any, most: int) -> np.ndarray:
     """What came out of a stream in which ``most`` samples are."""
     piece = _floats(made, _STREAM, empty=True)
     if len(piece) > most:
-        raise UtteranceError("WrongLength", f"{_STREAM} gave {len(piece):,} samples when only "
-                             f"{most:,} that had come in were left; it must not run ahead")
+        raise UtteranceError("WrongLength", f"the enhancer's stream gave {len(piece):,} samples "
+                             f"when only {most:,} that had come in were left; it must not run "
+                             "ahead")
     return piece
 
 
@@ -85,9 +86,9 @@ def taken_end(made: Any, left: int) -> np.ndarray:
     """What came out of a stream at its end, of which ``left`` samples were still to come."""
     piece = _floats(made, _STREAM, empty=True)
     if len(piece) != left:
-        raise UtteranceError("WrongLength", f"{_STREAM} ended with {len(piece):,} samples when "
-                             f"{left:,} were left; in all it must give those that came in and its "
-                             "delay")
+        raise UtteranceError("WrongLength", f"the enhancer's stream ended with {len(piece):,} "
+                             f"samples when {left:,} were left; in all it must give those that "
+                             "came in and its delay")
     return piece
 
 

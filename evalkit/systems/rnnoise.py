@@ -13,8 +13,6 @@ from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio
 from evalkit.systems.identity import folder_of, require, stamp
 
-_FLOATS = ctypes.POINTER(ctypes.c_float)
-
 
 @dataclass(frozen=True)
 class RNNoise:
@@ -65,9 +63,10 @@ class _Stream:
         self.waiting = waiting[whole:].copy()
         # The package's own framing rounds to 16 bits and wraps around where it overshoots.
         made = waiting[:whole] * np.float32(32768)
-        for frame in made.reshape(-1, FRAME_SIZE):
-            place = frame.ctypes.data_as(_FLOATS)
-            lib.rnnoise_process_frame(self.state, place, place)
+        frames = memoryview(made)
+        for first in range(0, whole, FRAME_SIZE):
+            frame = (ctypes.c_float * FRAME_SIZE).from_buffer(frames, first * made.itemsize)
+            lib.rnnoise_process_frame(self.state, frame, frame)
         return made / np.float32(32768)
 
     def finish(self) -> np.ndarray:
