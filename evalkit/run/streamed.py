@@ -9,7 +9,7 @@ import numpy as np
 
 from evalkit.audio import advance
 from evalkit.core.protocols import AudioStream, StreamingEnhancer
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from evalkit.run.exchange import handed, taken_delay, taken_end, taken_piece
 
 
@@ -34,6 +34,10 @@ class Streamed:
     @property
     def identity(self) -> str:
         return self.enhancer.identity
+
+    @property
+    def cost(self) -> Cost:
+        return self.enhancer.cost
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Raises UtteranceError where a stream is not as its protocol says."""

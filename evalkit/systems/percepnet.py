@@ -12,7 +12,7 @@ import numpy as np
 
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.protocols import AudioStream
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from evalkit.models import SHIPPED
 from evalkit.systems.identity import require, stamp
 
@@ -51,6 +51,11 @@ class PercepNet:
 
         return (f"PercepNet {VERSION} postfilter={self.postfilter} "
                 f"{stamp('onnxruntime', [self._path])}")
+
+    @property
+    def cost(self) -> Cost:
+        """Of the network; the signal path aside."""
+        return Cost(bytes=self._path.stat().st_size, unknown="its network is not counted")
 
     @property
     def _path(self) -> Path:

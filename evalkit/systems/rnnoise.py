@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.core.protocols import AudioStream
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from evalkit.systems.identity import folder_of, require, stamp
 
 
@@ -23,6 +23,7 @@ class RNNoise:
     rate = 48_000
     delay = 0.02
     batch = 1
+    cost = Cost(unknown="its network is compiled into the library, which does not say")
 
     def __post_init__(self) -> None:
         require("pyrnnoise")
