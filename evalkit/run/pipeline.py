@@ -139,7 +139,7 @@ def _identified(stage: str, config: PipelineConfig) -> Any:
         check_identity(part, who)
         if not _recalls(part):
             check_rate(part, who)
-        if group == "enhancers":
+        if stage == "enhanced":
             check_cost(part, who)
     return part
 
