@@ -14,11 +14,14 @@ from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
 from evalkit.models import SHIPPED
+from evalkit.models.onnx_cost import cost_of
 from evalkit.systems.identity import require, stamp
 
 if TYPE_CHECKING:
     from evalkit.models.percepnet.runtime import Runtime
 
+FRAMES = 100
+"""A second."""
 SLOWEST, FASTEST = 4_000, 192_000
 """Hz of the rates that can be heard: slower is no speech, and filters grow with the rate."""
 
@@ -55,7 +58,8 @@ class PercepNet:
     @property
     def cost(self) -> Cost:
         """Of the network; the signal path aside."""
-        return Cost(bytes=self._path.stat().st_size, unknown="its network is not counted")
+        return cost_of(lambda: [self._path.read_bytes()], self._path.stat().st_size,
+                       axis="frames", rate=FRAMES)
 
     @property
     def _path(self) -> Path:

@@ -6,11 +6,13 @@ import ctypes
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
+from evalkit.systems.framed import Framed
 from evalkit.systems.identity import folder_of, require, stamp
 
 
@@ -44,35 +46,20 @@ class RNNoise:
 
     def open(self, rate: int) -> AudioStream:
         """A stream at 48 kHz, late by ``delay``."""
-        return _Stream(round(self.delay * rate))
+        from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy
+
+        state = create()
+        stream = Framed(FRAME_SIZE, round(self.delay * rate), partial(_process, state))
+        weakref.finalize(stream, destroy, state)
+        return stream
 
 
-class _Stream:
-    def __init__(self, delay: int) -> None:
-        from pyrnnoise.rnnoise import create, destroy
+def _process(state: int, frame: np.ndarray) -> np.ndarray:
+    """What comes of the next frame."""
+    from pyrnnoise.rnnoise import lib
 
-        self.delay, self.waiting = delay, np.zeros(0, np.float32)
-        self.state = create()
-        weakref.finalize(self, destroy, self.state)
-
-    def push(self, samples: np.ndarray) -> np.ndarray:
-        """As many samples as the frames have that ``samples`` (n,) complete."""
-        from pyrnnoise.rnnoise import FRAME_SIZE, lib
-
-        waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
-        whole = len(waiting) - len(waiting) % FRAME_SIZE
-        self.waiting = waiting[whole:].copy()
-        # The package's own framing rounds to 16 bits and wraps around where it overshoots.
-        made = waiting[:whole] * np.float32(32768)
-        frames = memoryview(made)
-        for first in range(0, whole, FRAME_SIZE):
-            frame = (ctypes.c_float * FRAME_SIZE).from_buffer(frames, first * made.itemsize)
-            lib.rnnoise_process_frame(self.state, frame, frame)
-        return made / np.float32(32768)
-
-    def finish(self) -> np.ndarray:
-        """The rest, so that ``delay`` samples more have come out than had gone in."""
-        from pyrnnoise.rnnoise import FRAME_SIZE
-
-        left = len(self.waiting) + self.delay
-        return self.push(np.zeros(left + -left % FRAME_SIZE, np.float32))[:left]
+    # The package's own framing rounds to 16 bits and wraps around where it overshoots.
+    made = frame * np.float32(32768)
+    place = (ctypes.c_float * len(made)).from_buffer(made)
+    lib.rnnoise_process_frame(state, place, place)
+    return made / np.float32(32768)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from pyrnnoise import rnnoise
 
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import available, create
@@ -203,6 +204,7 @@ def test_the_content_of_the_weights_decides_the_identity(tiny_percepnet: Path, o
     shutil.copy(tiny_percepnet, tmp_path / "copy.onnx")
     name = PercepNet(tiny_percepnet).identity
     assert PercepNet(tmp_path / "copy.onnx").identity == name
+    assert PercepNet(tiny_percepnet).cost.bytes == tiny_percepnet.stat().st_size
     assert len({name, PercepNet(open_network).identity,
                 PercepNet(tiny_percepnet, postfilter=False).identity}) == 3
 
@@ -251,9 +253,11 @@ def test_a_bandwidth_that_is_none_is_refused(bandwidth: str, tiny_percepnet: Pat
 
 
 def test_what_rnnoise_remembers_ends_with_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
     ended: list[object] = []
-    monkeypatch.setattr("pyrnnoise.rnnoise.destroy", ended.append)
+    create = rnnoise.create
+    monkeypatch.setattr(rnnoise, "create", lambda: begun.append(create()) or begun[-1])
+    monkeypatch.setattr(rnnoise, "destroy", ended.append)
     streams = [RNNoise().open(48_000) for _ in range(2)]
-    states = [stream.state for stream in streams]  # type: ignore[attr-defined]
     del streams[0]
-    assert ended == states[:1]
+    assert len(begun) == 2 and ended == begun[:1]
