@@ -27,6 +27,7 @@ from evalkit.training.loop import deterministic, train_steps
 from evalkit.training.mixing import Material, Mixer, MixingConfig
 from evalkit.training.trainable import parameters
 
+CURVE = "curve.jsonl"
 SCALED_ON = 64
 """Mixtures of which the features' means and spreads are taken."""
 
@@ -91,7 +92,7 @@ def train(material: Material, kept_out: Material, out: Path, *, config: Enhancer
                 save_checkpoint(out / "checkpoint.safetensors", updates, network, optimiser)
                 check = Check(updates, _mean_loss(network, watched, config.batch), trained,
                               perf_counter() - start)
-                _write(out / "curve.jsonl", check)
+                _write(out / CURVE, check)
                 progress(check)
     return network.eval()
 
@@ -210,6 +211,15 @@ class _Batches:
             order = rng.permutation(len(lessons)).reshape(-1, self._config.batch)
             for batch in order:
                 yield [lessons[number] for number in batch]
+
+
+def read_curve(out: Path) -> list[Check]:
+    """The learning curve of a training in ``out``, over all its starts; a check that was made
+    again after a stop counts once."""
+    path = out / CURVE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return list({check.updates: check for check in (Check(**json.loads(line)) for line in lines)
+                 }.values())
 
 
 def _write(curve: Path, check: Check) -> None:
