@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +61,13 @@ def _matching(folder: Path, patterns: Sequence[str]) -> set[Path]:
     return {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
 
 
-def split(paths: Sequence[Path], every: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """``paths`` to train on, and those kept out: every ``every``-th folder of them, so that a
-    speaker with a folder is on one side; every ``every``-th file where they are fewer."""
+def split(paths: Sequence[Path], every: int, *, by_folder: bool = False
+          ) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """``paths`` to train on, and those kept out: every ``every``-th file; or, ``by_folder``, the
+    files in every ``every``-th folder, where there are so many, so that a speaker with a folder
+    is on one side."""
     folders = sorted({path.parent for path in paths})
-    units: Sequence[Path] = folders if len(folders) >= every else paths
+    units: Sequence[Path] = folders if by_folder and len(folders) >= every else paths
     kept = set(units[every - 1::every])
     kept_out = tuple(path for path in paths if path in kept or path.parent in kept)
     return tuple(path for path in paths if path not in set(kept_out)), kept_out
@@ -78,8 +81,8 @@ def cleaned(source: Source, paths: Sequence[Path], rate: int, out: Path,
     if source.cleaned_by is None:
         return tuple(paths)
     enhancer = create("enhancers", source.cleaned_by.name, source.cleaned_by.options)
-    made = []
-    for path, copy in _copies(source, paths, out):
+    made, of = [], hashlib.sha256(f"{source.folder} {enhancer.identity}".encode()).hexdigest()
+    for path, copy in _copies(source, paths, out / f"{source.folder.name}-{of[:8]}"):
         if not copy.exists():
             _clean(enhancer, path, copy, rate)
         made.append(copy)
@@ -89,8 +92,7 @@ def cleaned(source: Source, paths: Sequence[Path], rate: int, out: Path,
 
 def _copies(source: Source, paths: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
     for path in paths:
-        yield path, (out / source.folder.name / path.relative_to(source.folder)
-                     ).with_suffix(".flac")
+        yield path, (out / path.relative_to(source.folder)).with_suffix(".flac")
 
 
 def _clean(enhancer: Enhancer, path: Path, copy: Path, rate: int) -> None:

@@ -40,7 +40,7 @@ ROWS = 12
 
 
 @dataclass(frozen=True)
-class Card:
+class EnhancerCard:
     """``speech`` and ``noise`` are seconds of recordings by source; ``curve`` the checks of the
     training, all of its starts."""
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -16,9 +14,9 @@ from evalkit.core.files import write
 from evalkit.core.ledger import LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.yaml_files import read_yaml
-from evalkit.models.percepnet.card import Card
+from evalkit.models.percepnet.card import EnhancerCard
 from evalkit.models.percepnet.training import Check, EnhancerTraining, read_curve, train
-from evalkit.training.mixing import Material
+from evalkit.training.mixing import Material, Room
 from evalkit.training.sources import Recordings, Source, cleaned, find, split
 
 RECIPE, WEIGHTS, FLOATS, CARD = ("recipe.json", "percepnet.onnx", "percepnet_float.onnx",
@@ -32,8 +30,8 @@ class EnhancerRecipe(Strict):
     """The whole of ``enhancer.yaml``; folders are relative to its own.
 
     Every source is drawn from as often as any other of its kind; noise is also generated. Of every
-    ``watched`` folders of a source (files, where it has fewer folders) one is kept out of the
-    training, and the loss on those watched."""
+    ``watched`` files of a source (folders, of speech in so many) one is kept out of the training,
+    and the loss on those watched."""
 
     speech: list[Source] = Field(min_length=1)
     noise: list[Source] = Field(default_factory=list)
@@ -61,7 +59,7 @@ class _Part:
 
 def train_enhancer(recipe: EnhancerRecipe, out: Path, *, workers: int = 1, device: str = "cpu",
                    say: Say = lambda line: None,
-                   told: Callable[[Iterable[LeftOut]], None] = lambda items: None) -> Card:
+                   told: Callable[[Iterable[LeftOut]], None] = lambda items: None) -> EnhancerCard:
     """Trains by ``recipe`` and writes percepnet.onnx, the same in floats, and the card into
     ``out``. A training that was stopped goes on where it was. ``told`` hears which files could
     not be used.
@@ -71,25 +69,32 @@ def train_enhancer(recipe: EnhancerRecipe, out: Path, *, workers: int = 1, devic
     with packages_for("training an enhancer"):
         from evalkit.models.percepnet.graph import write as write_graph
         from evalkit.training.rooms import room
-    speech = [_part(source, recipe, out, say) for source in recipe.speech]
-    noise = [_part(source, recipe, out, say) for source in recipe.noise]
-    told([item for part in (*speech, *noise) for item in part.recordings.left_out])
     _claim(recipe, out)
-    rooms = room if recipe.rooms else None
-    material, kept_out = (
-        Material(tuple(paths(part) for part in speech if paths(part)),
-                 tuple(paths(part) for part in noise if paths(part)), rooms)
-        for paths in (lambda part: part.trained, lambda part: part.watched))
-    network = train(material, kept_out, out, config=recipe.training, workers=workers,
+    speech, noise = ([_part(source, recipe, out, say) for source in sources]
+                     for sources in (recipe.speech, recipe.noise))
+    told([item for part in (*speech, *noise) for item in part.recordings.left_out])
+    trained, kept_out = _material(speech, noise, room if recipe.rooms else None)
+    network = train(trained, kept_out, out, config=recipe.training, workers=workers,
                     device=device, progress=_progress(recipe.training, say)).cpu()
-    card = Card(recipe.training, {part.source.folder.name: part.recordings.seconds
-                                  for part in speech},
-                {part.source.folder.name: part.recordings.seconds for part in noise},
-                recipe.rooms, read_curve(out), sum(p.numel() for p in network.parameters()))
+    card = EnhancerCard(recipe.training, _lengths(speech), _lengths(noise), recipe.rooms,
+                        read_curve(out), sum(p.numel() for p in network.parameters()))
     for name, integers in ((WEIGHTS, True), (FLOATS, False)):
         write_graph(network, out / name, card.description, integers=integers)
     write(out / CARD, card.markdown(out / WEIGHTS))
     return card
+
+
+def _material(speech: list[_Part], noise: list[_Part], rooms: Room | None
+              ) -> tuple[Material, Material]:
+    """To train on, and kept out: of a source with too few recordings, none is."""
+    return (Material(tuple(part.trained for part in speech),
+                     tuple(part.trained for part in noise), rooms),
+            Material(tuple(part.watched or part.trained for part in speech),
+                     tuple(part.watched for part in noise if part.watched), rooms))
+
+
+def _lengths(parts: list[_Part]) -> dict[str, float]:
+    return {part.source.folder.name: part.recordings.seconds for part in parts}
 
 
 def _part(source: Source, recipe: EnhancerRecipe, out: Path, say: Say) -> _Part:
@@ -101,30 +106,37 @@ def _part(source: Source, recipe: EnhancerRecipe, out: Path, say: Say) -> _Part:
             say(f"{source.folder.name}: {done} of {of} cleaned")
 
     paths = cleaned(source, found.paths, recipe.training.mixing.rate, out / "cleaned", show)
-    return _Part(source, found, *split(paths, recipe.watched))
+    return _Part(source, found, *split(paths, recipe.watched,
+                                       by_folder=source in recipe.speech))
 
 
 def _claim(recipe: EnhancerRecipe, out: Path) -> None:
-    """Writes the recipe beside the training that it is of. A training may be prolonged, or
-    shortened, that is not yet cooling down."""
-    path, asked = out / RECIPE, _named(recipe.model_dump(mode="json"))
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else asked
-    updates = known["training"]["updates"]
+    """Writes the recipe beside the training that it is of. A training that is not yet cooling
+    down may be prolonged or shortened."""
+    path, asked = out / RECIPE, _named(recipe)
+    known = (EnhancerRecipe.model_validate_json(path.read_text(encoding="utf-8"))
+             if path.is_file() else asked)
+    before, after = known.training.updates, asked.training.updates
     done = max((check.updates for check in read_curve(out)), default=0)
-    cooling = (1 - recipe.training.cool_down) * min(updates, recipe.training.updates)
-    same = {**known, "training": {**known["training"], "updates": recipe.training.updates}}
-    if same != asked or (updates != recipe.training.updates and done > cooling):
-        raise ConfigError(f"{out}: holds a training by another recipe, {done:,} of {updates:,} "
+    cooling = (1 - asked.training.cool_down) * min(before, after)
+    if done and (_prolonged(known, after) != asked or (before != after and done > cooling)):
+        raise ConfigError(f"{out}: holds a training by another recipe, {done:,} of {before:,} "
                           "updates; give another --out, or the recipe as it was (updates may be "
                           f"changed until {cooling:,.0f} are made)")
-    write(path, json.dumps(asked, indent=1) + "\n")
+    write(path, asked.model_dump_json(indent=1) + "\n")
 
 
-def _named(recipe: dict[str, Any]) -> dict[str, Any]:
+def _named(recipe: EnhancerRecipe) -> EnhancerRecipe:
     """A recipe that does not say where its folders are: a training may be moved with them."""
-    named = {kind: [{**source, "folder": Path(source["folder"]).name} for source in recipe[kind]]
-             for kind in ("speech", "noise")}
-    return recipe | named
+    named = {kind: [source.model_copy(update={"folder": Path(source.folder.name)})
+                    for source in sources]
+             for kind, sources in (("speech", recipe.speech), ("noise", recipe.noise))}
+    return recipe.model_copy(update=named)
+
+
+def _prolonged(recipe: EnhancerRecipe, updates: int) -> EnhancerRecipe:
+    return recipe.model_copy(
+        update={"training": recipe.training.model_copy(update={"updates": updates})})
 
 
 def _progress(config: EnhancerTraining, say: Say) -> Callable[[Check], None]:

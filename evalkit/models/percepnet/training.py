@@ -14,7 +14,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from torch import Tensor
 
 from evalkit.core.config import Strict
@@ -218,7 +218,7 @@ def read_curve(out: Path) -> list[Check]:
     again after a stop counts once."""
     path = out / CURVE
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return list({check.updates: check for check in (Check(**json.loads(line)) for line in lines)
+    return list({check.updates: check for check in map(TypeAdapter(Check).validate_json, lines)
                  }.values())
 
 
