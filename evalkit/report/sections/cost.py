@@ -18,6 +18,7 @@ from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
 from evalkit.report.text import in_sentence, say
 from evalkit.statistics.groups import NOTHING
+from evalkit.store.documents.run import System
 
 FACTOR = Fact("", False, "", decimals=4)
 ONE_DIGIT = Fact("", None, "", decimals=1)
@@ -70,12 +71,17 @@ def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
     gains = {f"gain-{i}": _gain(each.gains.get(metric, NOTHING), fact, costs.over_nothing)
              for i, (metric, fact) in enumerate(costs.metrics.items())}
     return gains | {
-        "pipeline": Cell(each.pipeline, also), "enhancer": Cell(each.system.name),
+        "pipeline": Cell(each.pipeline, also),
+        "enhancer": Cell(each.system.name, _streamed(each.system)),
         "factor": measured(each.time.factor, FACTOR, undefined=UNTIMED),
         "macs": _known(cost.macs_per_second, cost.unknown, 1e-6),
         "weights": (_known(None, cost.unknown) if cost.weights is None else counted(cost.weights)),
         "bytes": _known(cost.bytes, cost.unknown, 1e-6),
         "delay": _known(each.system.delay_ms, "the run does not say")}
+
+
+def _streamed(system: System) -> str:
+    return "" if system.stream_ms is None else f"streamed, {system.stream_ms:g} ms at a time"
 
 
 def _known(number: float | None, unknown: str, scale: float = 1.0) -> Cell:
