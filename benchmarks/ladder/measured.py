@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-import benchmarks.ladder
-import evalkit.models.percepnet
 from benchmarks.ladder.mixtures import Mixture
-from benchmarks.ladder.rungs import CLEAN, agreement, rungs
+from benchmarks.ladder.rungs import (
+    BANDS_POSTFILTER,
+    CLEAN,
+    CLEAN_PITCH,
+    CLIPPED,
+    agreement,
+    rungs,
+)
 from evalkit.audio import resample
-from evalkit.core.types import Audio, Interval, Output, Utterance
+from evalkit.core.types import Interval, Output, Utterance
 from evalkit.models.percepnet.features import pitch_of
 from evalkit.models.percepnet.frames import Framing
 from evalkit.statistics.bootstrap import Contrast, intervals
@@ -26,8 +30,8 @@ from evalkit.statistics.sums import speaker_sums
 
 RATE = 16_000
 """Hz at which the rungs are scored."""
-NETWORK = {"advice", "graph", "network", "runtime", "training"}
-"""Modules of PercepNet that the ladder does without."""
+WITHOUT_DNSMOS = (CLIPPED, CLEAN_PITCH, BANDS_POSTFILTER)
+"""Rungs that explain the others, and are spared what takes longest."""
 
 
 @dataclass(frozen=True)
@@ -35,64 +39,63 @@ class Cell:
     """One utterance in one noise at one ratio: scores by rung and metric, and how many of the
     voiced frames have the clean speech's pitch."""
 
-    speaker: str
-    utterance: str
-    noise: str
-    snr: float
-    rate: int
-    made_by: str
+    mixture: Mixture
     near: int
     voiced: int
     scores: Mapping[str, Mapping[str, float]]
 
 
-def made_by(metrics: Sequence[Any]) -> str:
-    """Names the signal path and the ``metrics``: scores that other versions made are not used."""
-    sources = [*_sources(evalkit.models.percepnet), *_sources(benchmarks.ladder)]
-    text = [path.read_text(encoding="utf-8") for path in sources if path.stem not in NETWORK]
-    versions = [f"{metric.name} {metric.version}" for metric in metrics]
-    return hashlib.sha256("".join([*text, *versions]).encode()).hexdigest()[:16]
+class Scorer:
+    """Scores signals at RATE, and keeps what it finds in the file ``kept``, where one is given,
+    a line a signal: whatever made it, the same signal is not scored twice."""
+
+    def __init__(self, metrics: Sequence[Any], kept: Path | None) -> None:
+        self.metrics, self.kept = metrics, kept
+        lines = kept.read_text(encoding="utf-8").splitlines() if kept and kept.exists() else []
+        self.known: dict[str, dict[str, float]] = dict(json.loads(line) for line in lines)
+
+    def cell(self, mixture: Mixture) -> Cell:
+        framing = Framing(mixture.rate)
+        noisy, clean = (pitch_of(audio.samples, framing)
+                        for audio in (mixture.noisy, mixture.clean))
+        scored = {rung: self.scores(rung, Output(resample(audio, RATE),
+                                                 resample(mixture.clean, RATE)))
+                  for rung, audio in rungs(mixture, noisy, clean).items()}
+        return Cell(mixture, *agreement(mixture, noisy, clean), scored)
+
+    def scores(self, rung: str, output: Output) -> dict[str, float]:
+        """The clean speech is scored only by what needs no reference."""
+        found: dict[str, float] = {}
+        for metric in self.metrics:
+            if not ((rung == CLEAN and "reference_audio" in metric.needs)
+                    or (rung in WITHOUT_DNSMOS and metric.name == "dnsmos")):
+                found |= self._measured(metric, output)
+        return found
+
+    def _measured(self, metric: Any, output: Output) -> dict[str, float]:
+        name = digest(metric, output)
+        if name not in self.known:
+            self.known[name] = {key: found.amount for key, found in
+                                metric.measure(Utterance("x"), output).items()}
+            if self.kept:
+                with self.kept.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps([name, self.known[name]]) + "\n")
+        return self.known[name]
 
 
-def _sources(package: ModuleType) -> list[Path]:
-    return sorted(Path(package.__path__[0]).glob("*.py"))
-
-
-def measured(mixture: Mixture, metrics: Sequence[Any]) -> Cell:
-    """Of all rungs; the clean speech only by what needs no reference."""
-    framing = Framing(mixture.rate)
-    noisy, clean = (pitch_of(audio.samples, framing) for audio in (mixture.noisy, mixture.clean))
-    alone = [metric for metric in metrics if "reference_audio" not in metric.needs]
-    scored = {rung: scores(mixture, audio, metrics if rung != CLEAN else alone)
-              for rung, audio in rungs(mixture, noisy, clean).items()}
-    return Cell(mixture.speaker, mixture.utterance, mixture.noise, mixture.snr, mixture.rate,
-                made_by(metrics), *agreement(mixture, noisy, clean), scored)
-
-
-def scores(mixture: Mixture, processed: Audio, metrics: Sequence[Any]) -> dict[str, float]:
-    output = Output(resample(processed, RATE), resample(mixture.clean, RATE))
-    return {name: found.amount for metric in metrics
-            for name, found in metric.measure(Utterance("x"), output).items()}
-
-
-def read(path: Path) -> Iterator[Cell]:
-    """Those of a file that ``write`` has written; none where there is no file."""
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            yield Cell(**json.loads(line))
-
-
-def write(path: Path, cell: Cell) -> None:
-    with path.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(vars(cell)) + "\n")
+def digest(metric: Any, output: Output) -> str:
+    """Of the signals that the ``metric`` compares, and its version."""
+    parts = [f"{metric.name} {metric.version}".encode()]
+    parts += [audio.samples.tobytes() for audio in (output.audio, output.reference_audio) if audio]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:32]
 
 
 def table(cells: Iterable[Cell]) -> pd.DataFrame:
     """In the form of evalkit's scores table: a row a cell, rung and metric."""
     return pd.DataFrame(
-        [{"speaker_id": cell.speaker, "utterance_id": f"{cell.utterance} {cell.noise} {cell.snr:g}",
-          "noise": cell.noise, "snr": cell.snr, "rung": rung, "metric": metric, "amount": amount,
-          "weight": 1.0, "error": None}
+        [{"speaker_id": cell.mixture.speaker, "utterance_id": cell.mixture.name,
+          "noise": cell.mixture.noise, "snr": cell.mixture.snr, "rung": rung, "metric": metric,
+          "amount": amount, "weight": 1.0, "error": None}
          for cell in cells for rung, scored in cell.scores.items()
          for metric, amount in scored.items()])
 
@@ -120,7 +123,7 @@ def share(scores: pd.DataFrame, metric: str, rung: str, start: str, end: str) ->
 
 def pitch_agreement(cells: Sequence[Cell]) -> Interval:
     """Share of the voiced frames with the clean speech's pitch."""
-    return _rate([cell.speaker for cell in cells], [cell.near for cell in cells],
+    return _rate([cell.mixture.speaker for cell in cells], [cell.near for cell in cells],
                  [cell.voiced for cell in cells])
 
 

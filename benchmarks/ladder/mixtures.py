@@ -37,6 +37,10 @@ class Mixture:
     def rate(self) -> int:
         return self.noisy.rate
 
+    @property
+    def name(self) -> str:
+        return f"{self.utterance} in {self.noise.replace('_', ' ')}, {self.snr:g} dB"
+
 
 def readers(data: Path) -> Speech:
     """Those of ``data``/librispeech_test-other, in LibriSpeech's layout."""
