@@ -3,6 +3,7 @@
     python -m benchmarks.oracle_ladder [--data FOLDER] [--speakers 10] [--utterances 1]
         [--noises kitchen exercise_bike doing_the_dishes babble] [--snrs 0 10 20] [--rate 48000]
         [--no-dnsmos] [--results FILE.jsonl]
+    python -m benchmarks.oracle_ladder --page FILE.html [--results FILE.jsonl] [--heard MANIFEST]
 
 The rungs: the noisy speech; its phase with the clean magnitudes in every bin; the best gains in
 34 bands; and the comb filter; and the postfilter. The comb filter works with the pitch of the
@@ -12,6 +13,10 @@ speaker. Printed too: what is to hold, and whether it does; and how many voiced 
 clean speech's pitch within 5 %, where a frame is voiced if the clean speech has a correlation of
 0.8 a period apart there and is within 20 dB of its loudest frame. Scores are added to FILE as they
 come, and what it holds is not scored again. The whole takes ten minutes of a core.
+
+--page also writes a page with players, spectrograms and the table, beside it a picture, and prints
+the table in Markdown. It lets the first reader be heard in the first noise, or the first
+speaker of a MANIFEST, such as one of the default corpus, whose recordings may be shown to anybody.
 """
 
 from __future__ import annotations
@@ -25,7 +30,8 @@ import pandas as pd
 
 from benchmarks.ladder import measured
 from benchmarks.ladder.measured import Cell, Scorer
-from benchmarks.ladder.mixtures import mixtures, readers
+from benchmarks.ladder.mixtures import mixtures, readers, synthetic
+from benchmarks.ladder.page import Example, markdown, write_page
 from benchmarks.ladder.rungs import BANDS, BINS, CLEAN_PITCH, COMB, LADDER, NOISY, POSTFILTER
 from evalkit.core.types import Interval
 from evalkit.metrics.dnsmos import Dnsmos
@@ -37,9 +43,15 @@ NOISES = ["kitchen", "exercise_bike", "doing_the_dishes", "babble"]
 PITCH_AT = 10.0
 """dB at which the pitch has to be right."""
 BACKGROUND = "dnsmos_bak"
+PAGE_SNR = 5.0
+"""dB of what is heard on the page."""
+LICENCE = ("Speech: LibriSpeech (Panayotov et al. 2015), CC BY 4.0. Noise: kitchen of Picovoice's "
+           "speech-to-intent benchmark, Apache-2.0; all other, Speech Commands (Warden 2018), "
+           "CC BY 4.0.")
+SYNTHETIC = "What is heard is synthetic, from evalkit's default corpus (espeak-ng)."
 
 
-def cells(options: argparse.Namespace) -> Iterator[Cell]:
+def measured_cells(options: argparse.Namespace) -> Iterator[Cell]:
     metrics = [PesqWideband(), Stoi(), Estoi(), SiSdr(), *([Dnsmos()] * options.dnsmos)]
     scorer = Scorer(metrics, options.results)
     for mixture in mixtures(readers(options.data), options.data / "noise",
@@ -48,7 +60,7 @@ def cells(options: argparse.Namespace) -> Iterator[Cell]:
         yield scorer.cell(mixture)
 
 
-def held(scores: pd.DataFrame, pitch: Sequence[Cell]) -> Iterator[tuple[str, str, bool]]:
+def held(scores: pd.DataFrame, cells: Sequence[Cell]) -> Iterator[tuple[str, str, bool]]:
     """What is to hold, what was measured, and whether it does."""
     gain = measured.difference(scores, "pesq_wb", COMB, BANDS)
     yield "PESQ of comb at least .25 above bands", shown(gain), gain.value >= 0.25
@@ -60,6 +72,7 @@ def held(scores: pd.DataFrame, pitch: Sequence[Cell]) -> Iterator[tuple[str, str
     yield "STOI of comb within .005 of bands", shown(stoi, 4), abs(stoi.value) <= 0.005
     if BACKGROUND in set(scores["metric"]):
         yield from background(scores)
+    pitch = [cell for cell in cells if cell.mixture.snr == PITCH_AT]
     if pitch:
         near = measured.pitch_agreement(pitch)
         yield (f"pitch within 5 % in 95 % of voiced frames at {PITCH_AT:g} dB", shown(near),
@@ -91,7 +104,7 @@ def show(scores: pd.DataFrame, of: Sequence[Cell]) -> None:
     for snr in sorted({cell.mixture.snr for cell in of}):
         near = measured.pitch_agreement([cell for cell in of if cell.mixture.snr == snr])
         print(f"pitch within 5 % at {snr:g} dB: {shown(near)} of voiced frames")
-    for what, value, holds in held(scores, [cell for cell in of if cell.mixture.snr == PITCH_AT]):
+    for what, value, holds in held(scores, of):
         print(f"{'held    ' if holds else 'NOT HELD'} {what}: {value}")
 
 
@@ -105,7 +118,18 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--snrs", type=float, nargs="+", default=[0.0, 10.0, 20.0])
     parser.add_argument("--dnsmos", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--heard", type=Path)
     return parser.parse_args()
+
+
+def examples(options: argparse.Namespace) -> list[Example]:
+    """What is to be heard on the page: one voice at PAGE_SNR."""
+    speech, noises = ((synthetic(options.heard), ["stationary"]) if options.heard else
+                      (readers(options.data), options.noises[:1]))
+    return [Example.of(mixture) for mixture in mixtures(
+        speech, options.data / "noise", speakers=1, utterances=1, rate=options.rate,
+        noises=noises, snrs=[PAGE_SNR])]
 
 
 def main() -> None:
@@ -113,8 +137,13 @@ def main() -> None:
     if options.data is None:
         print("skipped: it needs real recordings; give --data, or set EVALKIT_REAL_DATA")
         return
-    of = list(cells(options))
-    show(measured.table(of), of)
+    of = list(measured_cells(options))
+    scores = measured.table(of)
+    show(scores, of)
+    if options.page:
+        write_page(options.page, examples(options), scores, list(held(scores, of)),
+                   SYNTHETIC if options.heard else LICENCE)
+        print(markdown(scores))
 
 
 if __name__ == "__main__":

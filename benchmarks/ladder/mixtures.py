@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.audio import active_power, resample
+from evalkit.conditions.noise import speech_shaped
 from evalkit.core.types import Audio
 from evalkit.recordings.reading import load, seconds
 from evalkit.store.manifest import read_manifest
 
 VOICES = 6
-"""Speakers that babble is made of."""
+"""Speakers that babble is made of: the first others."""
 SECONDS = (4.0, 10.0)
 """Of the utterances that are tried, where a speaker has such."""
 
@@ -39,7 +40,7 @@ class Mixture:
 
     @property
     def name(self) -> str:
-        return f"{self.utterance} in {self.noise.replace('_', ' ')}, {self.snr:g} dB"
+        return f"{self.utterance}, {self.noise.replace('_', ' ')}, {self.snr:g} dB"
 
 
 def readers(data: Path) -> Speech:
@@ -64,25 +65,37 @@ def _of_fair_length(paths: Sequence[Path]) -> list[Path]:
 
 def mixtures(speech: Speech, recorded: Path, *, speakers: int, utterances: int, rate: int,
              noises: Sequence[str], snrs: Sequence[float]) -> Iterator[Mixture]:
-    """Of so many ``speakers`` and ``utterances`` of each, in each of the ``noises``: "babble", or
-    the name of a WAV in the folder ``recorded``. The noise of an utterance is the same at every
-    ratio."""
+    """Of so many ``speakers`` and ``utterances`` of each, in each of the ``noises``: "babble",
+    "stationary" with the long-term spectrum of speech, or the name of a WAV in the folder
+    ``recorded``. The noise of an utterance is the same at every ratio."""
     for speaker in list(speech)[:speakers]:
+        others = [speech[other] for other in speech if other != speaker][:VOICES]
         for path in speech[speaker][:utterances]:
             clean = load(path)
             for noise in noises:
                 rng = np.random.default_rng(sum(speaker.encode()) + len(noise))
-                added = (babble(speech, speaker, len(clean.samples), rng) if noise == "babble" else
-                         stretch(load(recorded / f"{noise}.wav").samples, len(clean.samples), rng))
+                added = noise_for(clean, noise, others, recorded, rng)
                 for snr in snrs:
                     yield Mixture(speaker, path.stem, noise, snr, *mixed(clean, added, snr, rate))
 
 
-def babble(speech: Speech, speaker: str, length: int, rng: np.random.Generator) -> np.ndarray:
-    """The first VOICES other speakers, at equal level."""
-    others = [other for other in speech if other != speaker][:VOICES]
-    voices = [stretch(np.concatenate([load(path).samples for path in speech[other]]), length, rng)
-              for other in others]
+def noise_for(clean: Audio, noise: str, others: Sequence[Sequence[Path]], recorded: Path,
+              rng: np.random.Generator) -> np.ndarray:
+    """Noise for ``clean``, whose babble is made of the recordings of each of the ``others``."""
+    length = len(clean.samples)
+    match noise:
+        case "babble":
+            return babble(others, length, rng)
+        case "stationary":
+            return speech_shaped(length, clean.rate, rng)
+    return stretch(load(recorded / f"{noise}.wav").samples, length, rng)
+
+
+def babble(speakers: Sequence[Sequence[Path]], length: int, rng: np.random.Generator
+           ) -> np.ndarray:
+    """The speakers at equal level."""
+    voices = [stretch(np.concatenate([load(path).samples for path in paths]), length, rng)
+              for paths in speakers]
     return np.sum([voice / np.sqrt(np.mean(voice**2)) for voice in voices], axis=0)
 
 

@@ -67,20 +67,19 @@ def _cut(audio: Audio) -> Audio:
     return Audio(small.samples[:round(SECONDS * small.rate)], small.rate)
 
 
-def write_page(path: Path, examples: Sequence[Example], scores: pd.DataFrame | None,
+def write_page(path: Path, examples: Sequence[Example], scores: pd.DataFrame,
                held: Sequence[tuple[str, str, bool]], licence: str) -> None:
-    """Writes the page to ``path``, with the table of ``scores`` and what is to be ``held`` where
-    there are any; and beside it the picture of the first example."""
+    """Writes the page to ``path``, with the table of ``scores`` and what is to be ``held``; and
+    beside it the picture of the first example."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
                               undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     style = files("evalkit.report") / "templates" / "style.css"
-    columns = [] if scores is None else [m for m in TITLES if m in set(scores["metric"])]
+    columns = [metric for metric in TITLES if metric in set(scores["metric"])]
     html = environment.get_template("page.html.j2").render(
         style=Markup(style.read_text(encoding="utf-8")), examples=examples, seconds=SECONDS,
         licence=licence, held=held, columns=[TITLES[metric] for metric in columns],
-        rows=[] if scores is None else list(rows(scores, columns)),
-        cells=0 if scores is None else scores["utterance_id"].nunique(),
-        speakers=0 if scores is None else scores["speaker_id"].nunique())
+        rows=list(rows(scores, columns)), cells=scores["utterance_id"].nunique(),
+        speakers=scores["speaker_id"].nunique())
     path.write_text(html, encoding="utf-8")
     drawn(examples[0]).save(path.with_suffix(".png"), optimize=True)
 
