@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import butter, lfilter
 
 from evalkit.models.percepnet.comb import LONGEST, SHORTEST
-from evalkit.models.percepnet.correlation import correlations, peak
+from evalkit.models.percepnet.correlation import between, correlations, peaks
 from evalkit.models.percepnet.frames import Framing
-from evalkit.models.percepnet.memory import Memory
+from evalkit.models.percepnet.memory import Memory, stretches
 from evalkit.models.percepnet.track import Track
 
 SEARCH_RATE = 8_000
@@ -31,7 +32,6 @@ _HOP = SEARCH_RATE // 100
 _LAGS = np.geomspace(SHORTEST * SEARCH_RATE, LONGEST * SEARCH_RATE, STATES)
 _STEP = float(np.log2(_LAGS[1] / _LAGS[0]))
 _REACH = int(2 * _LAGS[-1]) + 1
-_WHOLE = np.arange(_REACH + 1)
 _BOTH = np.concatenate([_LAGS, 2 * _LAGS])
 _KEEP = (1 - SHORTER * np.log2(_LAGS / _LAGS[0])) / (1 + AGAIN)
 _HIGH = HIGHER * np.maximum(0, np.log2(SEARCH_RATE / _LAGS / HIGH))
@@ -46,36 +46,40 @@ class Pitch(NamedTuple):
     """Of the voice around each frame with itself a period before, (n,)."""
 
 
+@cache
+def _band(rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numerator and denominator of the filter that lets VOICE through at ``rate`` Hz."""
+    return butter(3, VOICE, "band", fs=rate)
+
+
 class PitchTracker:
     """Reads a signal hop by hop; says the period of the frame that is LOOK_AHEAD behind.
 
-    It takes one frame at a time, so that what it says depends on the signal alone, to the bit,
-    and not on how many hops come at once: a choice between lags has no tolerance."""
+    What it says depends on the signal alone, to the bit, and not on how many hops come at once: a
+    choice between lags has no tolerance. So nothing is summed across frames."""
 
     def __init__(self, framing: Framing) -> None:
         self.factor = framing.rate // SEARCH_RATE
-        self.band = butter(3, VOICE, "band", fs=framing.rate)
+        self.band = _band(framing.rate)
         self.filtered = np.zeros(6)
         self.memory = Memory(SPAN + _REACH)
-        self.alike = self.scores = np.zeros(STATES)
+        self.alike = self.scores = np.zeros((1, STATES))
+        """Of the newest frame."""
         self.track = Track(STATES, _STEP)
 
     def push(self, samples: np.ndarray) -> Pitch:
         """Of one frame for each of the hops in ``samples``."""
         voice, self.filtered = lfilter(*self.band, samples, zi=self.filtered)
         whole = self.memory.recall(voice[::self.factor].astype(np.float32))
-        frames = [self._frame(whole[end - SPAN - _REACH:end])
-                  for end in range(SPAN + _REACH + _HOP, len(whole) + 1, _HOP)]
-        periods, alike = np.array(frames).T
-        return Pitch(periods, alike.astype(np.float32))
+        alike, scores = self._heard(stretches(whole, SPAN + _REACH)[_HOP::_HOP])
+        states = np.array([self.track.push(own) for own in scores])
+        before, rows = np.concatenate([self.alike, alike]), np.arange(len(states))
+        lags = _LAGS[states] * 2 ** (_STEP * peaks(np.concatenate([self.scores, scores]), states))
+        self.alike, self.scores = alike[-1:], scores[-1:]
+        return Pitch(lags * self.factor, before[rows, states].astype(np.float32))
 
-    def _frame(self, segment: np.ndarray) -> tuple[float, float]:
-        """Period and correlation of the frame before the one that ``segment`` speaks for."""
-        both = np.interp(_BOTH, _WHOLE, correlations(segment, SPAN))
-        alike = both[:STATES]
-        scores = (alike + AGAIN * both[STATES:]) * _KEEP - _HIGH
-        state = self.track.push(scores)
-        lag = _LAGS[state] * 2 ** (_STEP * peak(self.scores, state))
-        likeness = self.alike[state]
-        self.alike, self.scores = alike, scores
-        return lag * self.factor, likeness
+    def _heard(self, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Correlations at the lags, and what speaks for each, of n frames: (n, STATES) each."""
+        both = between(correlations(segments, SPAN), _BOTH)
+        alike = both[:, :STATES]
+        return alike, (alike + AGAIN * both[:, STATES:]) * _KEEP - _HIGH

@@ -21,17 +21,19 @@ class Track:
     def __init__(self, states: int, step: float) -> None:
         self.padded = np.full(states + 2 * _REACH, -np.inf)
         self.scores = self.padded[_REACH:-_REACH]
+        """Of the best paths to each state, less that of the best of all."""
         self.scores[:] = 0
+        self.best = 0
         self.near = stretches(self.padded, states)
         self.cost = CHANGE * step * np.abs(np.arange(-_REACH, _REACH + 1))[:, None]
 
     def push(self, own: np.ndarray) -> int:
         """The state of the frame before the one whose scores (states,) are its ``own``."""
         moves = self.near - self.cost
-        arrived = moves.max(axis=0)
-        source = int(self.scores.argmax())
-        jump = self.scores[source] - JUMP
-        total = np.maximum(arrived, jump) + own
-        best = int(total.argmax())
-        self.scores[:] = total - total[best]
-        return source if arrived[best] < jump else best + int(moves[:, best].argmax()) - _REACH
+        arrived = np.maximum.reduce(moves)
+        total = np.maximum(arrived, -JUMP) + own
+        before, self.best = self.best, int(total.argmax())
+        np.subtract(total, total[self.best], out=self.scores)
+        if arrived[self.best] < -JUMP:
+            return before
+        return self.best + int(moves[:, self.best].argmax()) - _REACH

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from evalkit.models.percepnet.correlation import correlations, peak
+from evalkit.models.percepnet.correlation import between, correlations, peaks
 from evalkit.models.percepnet.features import pitch_of
 from evalkit.models.percepnet.frames import RATES, Framing
 from evalkit.models.percepnet.pitch import PitchTracker
@@ -59,20 +59,34 @@ def test_the_pitch_is_the_same_to_the_bit_however_many_hops_come_at_once(rate, h
 
 
 def test_correlations_are_cosines_of_what_is_lags_apart():
-    segment = np.random.default_rng(3).standard_normal(90).astype(np.float32)
-    made = correlations(segment, 60)
-    for lag in range(31):
-        late, early = segment[30:], segment[30 - lag:90 - lag]
-        wanted = late @ early / np.sqrt((late @ late) * (early @ early))
-        assert made[lag] == pytest.approx(wanted, abs=1e-6)
-    assert not correlations(np.zeros(90), 60).any()
+    segments = np.random.default_rng(3).standard_normal((4, 90)).astype(np.float32)
+    made = correlations(segments, 60)
+    for segment, values in zip(segments, made, strict=True):
+        for lag in range(31):
+            late, early = segment[30:], segment[30 - lag:90 - lag]
+            wanted = late @ early / np.sqrt((late @ late) * (early @ early))
+            assert values[lag] == pytest.approx(wanted, abs=1e-6)
+    assert_array_equal(correlations(segments[2:3], 60), made[2:3])
+    assert not correlations(np.zeros((1, 90)), 60).any()
+
+
+def test_correlations_outlive_a_crash_before_silence():
+    segment = np.random.default_rng(4).standard_normal((1, 90)).astype(np.float32)
+    segment[:, 30:] *= 1e-6
+    assert np.abs(correlations(segment, 60)).max() < 1.01
+
+
+def test_between_two_values_is_a_straight_line():
+    values, at = np.random.default_rng(5).random((3, 20)), np.array([0, 0.5, 7.25, 18.9, 19])
+    wanted = [np.interp(at, np.arange(20), row) for row in values]
+    assert_allclose(between(values, at), wanted, rtol=1e-12)
 
 
 @given(st.floats(-0.5, 0.5), st.floats(0.1, 10))
 def test_a_peak_is_that_of_the_parabola(top, bend):
     values = -bend * (np.arange(7) - 3 - top) ** 2
-    assert peak(values, 3) == pytest.approx(top, abs=1e-6)
-    assert peak(values, 0) == peak(values, 6) == peak(-values, 3) == 0
+    assert_allclose(peaks(np.array([values] * 3), np.array([3, 0, 6])), [top, 0, 0], atol=1e-6)
+    assert_array_equal(peaks(np.array([-values]), np.array([3])), 0)
 
 
 @settings(deadline=None, max_examples=25)
