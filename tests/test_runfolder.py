@@ -94,8 +94,8 @@ def test_run_json_says_everything(run: RunFolder, name: str) -> None:
     (lambda tree: tree["metrics"]["wer"].pop("definition"),
      r"metrics\.wer\.definition: is missing"),
     (lambda tree: tree.update(shoe=1), "no key 'shoe' here; there are evalkit, command"),
-    (lambda tree: tree.update(schema=1), "schema 1, this evalkit reads 3; make it again with"),
-    (lambda tree: tree.pop("schema"), "has no schema number, this evalkit reads 3; make it again"),
+    (lambda tree: tree.update(schema=1), "schema 1, this evalkit reads 4; make it again with"),
+    (lambda tree: tree.pop("schema"), "has no schema number, this evalkit reads 4; make it again"),
 ])
 def test_the_parts_of_run_json_are_what_they_should_be(
         run: RunFolder, change: Callable[[dict[str, Any]], Any], why: str) -> None:

@@ -226,7 +226,9 @@ def record_fields(root: Path, pipelines: list[str], conditions: list[str], utter
                 ) -> dict[str, Any]:
     """The fields of run.json."""
     part = {"name": "ctc", "identity": "ctc 1, sha256 12ab"}
-    enhancer = {"name": "rnnoise", "identity": "pyrnnoise 0.4.6", "delay_ms": 10.0}
+    enhancer = {"name": "rnnoise", "identity": "pyrnnoise 0.4.6", "delay_ms": 10.0,
+                "cost": {"weights": 87_500, "bytes": None, "macs_per_second": 4e7,
+                         "unknown": "compiled in"}}
     return {
         "evalkit": "0.1.0", "created": "2026-11-21T07:00:00+00:00", "command": "run",
         "config": {"corpus": "test.jsonl", "keep_audio": True, "seed": 0,
@@ -272,6 +274,7 @@ class FakeRun:
     info: dict[str, Any] = field(init=False)
     trials: list[dict[str, Any]] = field(init=False)
     verified: list[dict[str, Any]] = field(default_factory=list)
+    enhancing: list[dict[str, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.utterances = pd.DataFrame([
@@ -290,6 +293,10 @@ class FakeRun:
                         heard.insert(3, "uh")
                     self.hear(row, pipeline, condition, " ".join(filter(None, heard)))
         self.info = record_fields(self.root, self.pipelines, self.conditions, self.utterances)
+        self.enhancing = [
+            {"pipeline": p, "condition": c, "machine": "Some processor, 2 cores", "utterances": 18,
+             "seconds": 36.0, "elapsed_seconds": 1.2, "processor_seconds": 0.9}
+            for p in self.pipelines[1:] for c in self.conditions]
         self.trials = [
             {"pipeline": p, "condition": c, "metric": "eer", "value": 0.125, "n": 102,
              "n_failed": 0, "n_speakers": 9, "threshold": 0.5}
@@ -371,7 +378,8 @@ class FakeRun:
                          for (p, c, m, why), n in sorted(kinds.items())],
             "efficiency": [{"pipeline": p, "condition": c, "seconds": 36.0,
                             "processing_seconds": 1.8, "rtf": 0.05}
-                           for p in self.pipelines for c in self.conditions]})
+                           for p in self.pipelines for c in self.conditions],
+            "enhancing": self.enhancing})
 
     def make_audio(self) -> None:
         """A tone for every recording that the tables name."""

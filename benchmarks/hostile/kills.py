@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 import soundfile
 
 from benchmarks.hostile.trials import Tried
+from evalkit.store.outputs import TIMED
+from evalkit.store.runfolder import MEASURED
 
-MEASURED = "processing_seconds"
 UTTERANCES = 16
 GONE = 5.0
 """Seconds within which no process may be left."""
@@ -158,9 +159,11 @@ def contents(out: Path) -> dict[str, str]:
 
 def _bytes(path: Path) -> bytes:
     data = path.read_bytes()
-    if path.suffix != ".parquet" or MEASURED not in pq.read_schema(path).names:
+    if path.suffix != ".parquet":
         return data
-    table = pq.read_table(path).drop_columns([MEASURED]).replace_schema_metadata(None)
+    table = pq.read_table(path)
+    table = table.drop_columns([name for name in table.column_names if name in {*MEASURED, *TIMED}])
+    table = table.replace_schema_metadata(None)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return sink.getvalue().to_pybytes()

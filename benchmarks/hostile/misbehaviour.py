@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalkit.core.errors import ConfigError, UtteranceError
-from evalkit.core.types import Audio, Fact, Hypothesis, Measurement, Output, Utterance
+from evalkit.core.types import Audio, Cost, Fact, Hypothesis, Measurement, Output, Utterance
 
 GUILTY = 11_200
 WELL = "well"
@@ -270,6 +270,7 @@ class _Part:
 class Enhancer(_Part):
     """Bends what it hears."""
 
+    cost = Cost(0, 0, 0.0)
     waywards = WAVEFORMS | {"writes later": write_later, "writes memory": write_memory}
 
     def enhance(self, batch: Sequence[Audio]) -> Any:

@@ -20,6 +20,7 @@ import soundfile
 
 from benchmarks.hostile import misbehaviour as ways
 from benchmarks.hostile.trials import Tried
+from evalkit.store.runfolder import MEASURED
 
 RATE = 16_000
 LENGTHS = (9_600, 10_400, ways.GUILTY, 12_000, 12_800, 13_600)
@@ -228,8 +229,8 @@ class Tables:
         rows = self._parts[table]
         here = ((rows["pipeline"] == cell[0]) & (rows["condition"] == cell[1])
                 & ((rows["utterance_id"] == WHO) == guilty))
-        dropped = rows.columns.intersection(["pipeline", "condition", "processing_seconds",
-                                             "input_audio", "output_audio"])
+        dropped = rows.columns.intersection(["pipeline", "condition", "input_audio",
+                                             "output_audio", *MEASURED])
         keys = ["utterance_id", "metric"] if table == "scores" else ["utterance_id"]
         return rows[here].drop(columns=dropped).sort_values(keys, ignore_index=True)
 

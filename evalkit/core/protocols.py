@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import (
     Audio,
+    Cost,
     Fact,
     Hypothesis,
     Measurement,
@@ -48,6 +49,11 @@ class Listener(Identified, Protocol):
 class Enhancer(Listener, Protocol):
     delay: float
     """Stated algorithmic delay in seconds; the runner aligns its output."""
+
+    @property
+    def cost(self) -> Cost:
+        """What its network takes. Asked for once, before a run starts."""
+        ...
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """One output each, at its input's rate, about ``delay`` late, and longer by no more."""

@@ -79,6 +79,33 @@ class Output:
     hypothesis: Hypothesis | None = None
 
 
+LARGEST_COST = 10.0**18
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an enhancer's network takes: how many ``weights`` it has, the ``bytes`` of the files
+    that hold them, and the multiply-accumulates of its products and convolutions in a second of
+    audio. None is what is not known, and then ``unknown`` says why. Raises ValueError for what is
+    no such number, and for a missing reason."""
+
+    weights: int | None = None
+    bytes: int | None = None
+    macs_per_second: float | None = None
+    unknown: str = ""
+
+    def __post_init__(self) -> None:
+        for name, kinds in (("weights", int), ("bytes", int), ("macs_per_second", int | float)):
+            value = vars(self)[name]
+            if value is not None and not (isinstance(value, kinds) and not isinstance(value, bool)
+                                          and 0 <= value <= LARGEST_COST):
+                raise ValueError(f"cost: {name} must be a number from 0 to {LARGEST_COST:g}, or "
+                                 f"None, not {value!r}")
+        known = None not in (self.weights, self.bytes, self.macs_per_second)
+        if not isinstance(self.unknown, str) or not (known or self.unknown.strip()):
+            raise ValueError("cost: where a number is None, unknown must say why in words")
+
+
 PERCENT = "%"
 
 

@@ -4,7 +4,6 @@ its own."""
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from evalkit.core.endings import failure_of
 from evalkit.core.errors import EvalkitError, UtteranceError
 from evalkit.core.types import Audio, Utterance
+from evalkit.run.clock import NOTHING, Spent, clock, since
 from evalkit.run.exchange import handed, taken_list
 from evalkit.run.guard import guarded
 
@@ -35,11 +35,12 @@ def attempt(function: Callable[..., T], *values: Any) -> T | UtteranceError:
 
 @dataclass
 class Answer:
-    """What a system made of one utterance, or the error that took its place. ``seconds`` is the
-    utterance's share, by length, of the time that its batch took, resampling aside."""
+    """What a system made of one utterance, or the error that took its place. ``spent`` is the
+    utterance's share, by length, of what its batch took, resampling aside; nothing where it
+    failed."""
 
     value: Any
-    seconds: float = 0.0
+    spent: Spent = NOTHING
     resampled: set[str] = field(default_factory=set)
 
     def convert(self, rate: int | None) -> None:
@@ -72,18 +73,19 @@ def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
          take: Callable[[Any, Audio], Any]) -> None:
     batch = [answer.value for answer in asked]
     given = [handed(audio) for audio in batch]
-    started = time.perf_counter()
+    started = clock()
     # One more than there should be is enough to see that there are too many.
     results: list[Any] | UtteranceError = attempt(
         guarded, lambda: taken_list(function(given), len(batch) + 1))
-    elapsed = time.perf_counter() - started
+    spent = since(started)
     if not isinstance(results, UtteranceError) and len(results) != len(batch):
         many = "more" if len(results) > len(batch) else len(results)
         results = UtteranceError("WrongCount", f"{many} results of {len(batch)} utterances")
     if not isinstance(results, UtteranceError):
         length = sum(audio.duration for audio in batch)
         for answer, audio, result in zip(asked, batch, results, strict=True):
-            answer.seconds = elapsed * (audio.duration / length if length else 1 / len(batch))
+            share = audio.duration / length if length else 1 / len(batch)
+            answer.spent = spent.part(share)
             answer.value = attempt(guarded, take, result, audio)
     elif len(asked) > 1:
         for answer in asked:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evalkit.core.errors import PluginError
-from evalkit.core.types import Fact
+from evalkit.core.types import Cost, Fact
 
 NEEDS = frozenset({"audio", "reference_audio", "text", "hypothesis"})
 TEXT_OPTIONS = frozenset({"normaliser", "costs"})
@@ -30,6 +30,11 @@ def check_rate(part: Any, who: str) -> None:
     """The same of ``rate``, for which a model may have to be loaded."""
     check("rate", part.rate, lambda rate: rate is None or _is_count(rate),
           "a whole number of Hz from 1, or None", who)
+
+
+def check_cost(part: Any, who: str) -> None:
+    """The same of an enhancer's ``cost``, for which its weights may have to be counted."""
+    check("cost", part.cost, lambda cost: isinstance(cost, Cost), "a Cost", who)
 
 
 def check(name: str, value: Any, fits: Callable[[Any], bool], form: str, who: str) -> None:

@@ -23,7 +23,7 @@ from evalkit.core.protocols import (
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
 from evalkit.metrics.tokens import mixed, unparted, words
-from evalkit.run.declared import check_declared, check_identity, check_rate
+from evalkit.run.declared import check_cost, check_declared, check_identity, check_rate
 from evalkit.run.exchange import handed_utterance
 from evalkit.run.process_state import restored_after_call
 from evalkit.store.documents import run as documents
@@ -61,6 +61,7 @@ class Pipeline:
         systems = {stage: documents.System(
             name=plugins[stage].name, identity=without_folders(part.identity),
             delay_ms=1000 * part.delay if stage == "enhanced" else None,
+            cost=part.cost if stage == "enhanced" else None,
             batch=part.batch if stage in self.hearing else None)
             for stage, part in self.stages.items()}
         return documents.Pipeline(enhancer=systems.get("enhanced"),
@@ -119,6 +120,8 @@ def _identified(group: str, plugin: Plugin) -> Any:
         check_identity(part, who)
         if not _recalls(part):
             check_rate(part, who)
+        if group == "enhancers":
+            check_cost(part, who)
     return part
 
 

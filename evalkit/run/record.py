@@ -28,6 +28,7 @@ from evalkit.store.documents.run import (
     Condition,
     Corpus,
     Efficiency,
+    Enhancing,
     Failure,
     Machine,
     Normaliser,
@@ -84,7 +85,8 @@ def summary(run: RunFolder, plan: Plan) -> Summary:
         trials=[TrialScore(**row) for row in _rows(
             trials.summarise_trials(pairs, speakers=speakers))] if len(pairs) else [],
         failures=_failures(table, pairs, facts),
-        efficiency=[Efficiency(**row) for row in _rows(_speed(run.outputs()))])
+        efficiency=[Efficiency(**row) for row in _rows(_speed(run.outputs()))],
+        enhancing=[Enhancing(**row) for row in _rows(_enhancing(run.outputs()))])
 
 
 def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
@@ -138,6 +140,17 @@ def _speed(outputs: pd.DataFrame) -> pd.DataFrame:
         ["seconds", "processing_seconds"]].sum().reset_index()
     speed["rtf"] = scores.ratio(speed["processing_seconds"], speed["seconds"])
     return speed[speed["seconds"] > 0]
+
+
+def _enhancing(outputs: pd.DataFrame) -> pd.DataFrame:
+    """What enhancers took, by pipeline, condition and machine, of the utterances that each was
+    timed on."""
+    names = {"seconds": "seconds", "enhancer_seconds": "elapsed_seconds",
+             "enhancer_processor_seconds": "processor_seconds"}
+    timed = outputs.dropna(subset=[*names, "enhancer_machine"]).rename(
+        columns=names | {"enhancer_machine": "machine"})
+    cells = timed.groupby(["pipeline", "condition", "machine"])
+    return cells[list(names.values())].sum().assign(utterances=cells.size()).reset_index()
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from evalkit.core.protocols import (
 )
 from evalkit.core.types import Audio, Hypothesis, Utterance
 from evalkit.run.batches import Answer, ask, attempt, slices
+from evalkit.run.clock import machine
 from evalkit.run.exchange import (
     handed,
     taken_embedding,
@@ -138,7 +139,8 @@ def enhance(group: Sequence[UtteranceWork], enhancer: Enhancer) -> None:
             if isinstance(work.audio, Audio) and answer.value.rate != work.audio.rate:
                 answer.resampled.add(f"{answer.value.rate}>{work.audio.rate}")
             work.note("enhanced", _error_in(work.audio), lag=lag,
-                      processing_seconds=answer.seconds, resampled=sorted(answer.resampled),
+                      processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled),
+                      processor_seconds=answer.spent.processor, machine=machine(),
                       **levels(work.audio))
 
 
@@ -160,7 +162,7 @@ def recognise(group: Sequence[UtteranceWork], recognizer: Recognizer | Recalled)
         work.hypothesis = answer.value
         text = answer.value.text if isinstance(answer.value, Hypothesis) else None
         work.note("recognised", _error_in(answer.value), text=text,
-                  processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
+                  processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
 
 
 def embed(group: Sequence[UtteranceWork], encoder: SpeakerEncoder | Recalled) -> None:
@@ -169,7 +171,7 @@ def embed(group: Sequence[UtteranceWork], encoder: SpeakerEncoder | Recalled) ->
                if encoder.needs_audio else _recalling(group, encoder, taken_embedding))
     for work, answer in answers:
         work.note("embedded", _error_in(answer.value), embedding=value_of(answer.value),
-                  processing_seconds=answer.seconds, resampled=sorted(answer.resampled))
+                  processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
 
 
 def _hearing(group: Sequence[UtteranceWork], part: Listener,

@@ -95,7 +95,16 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
         "resampled": _conversions(rows.values()),
         "processing_seconds": sum(row.get("processing_seconds") or 0.0 for row in rows.values()),
         "lag_ms": None if lag is None else 1000 * lag,
-    } | {name: shown.get(name) for name in LEVELS}
+    } | _timed(rows.get("enhanced")) | {name: shown.get(name) for name in LEVELS}
+
+
+def _timed(enhanced: Row | None) -> Row:
+    """What the enhancer took; nothing where there is none, or where it gave nothing."""
+    if enhanced is None or enhanced["error"] is not None:
+        return {}
+    return {"enhancer_seconds": enhanced["processing_seconds"],
+            "enhancer_processor_seconds": enhanced["processor_seconds"],
+            "enhancer_machine": enhanced["machine"]}
 
 
 def _conversions(rows: Iterable[Row]) -> str | None:

@@ -36,7 +36,7 @@ from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 2
+VERSION = 3
 """Of the rows. A change of what they hold adds one."""
 
 Row = dict[str, Any]
@@ -51,13 +51,18 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _ID, ("source_rate", pa.int64()), ("seconds", pa.float64()),
         ("changed", pa.bool_()),  # by the condition
         ("resampled", pa.list_(pa.string())), *_LEVELS, _ERROR]),
-    "enhanced": pa.schema([_ID, ("lag", pa.float64()), *_TAKEN, *_LEVELS, _ERROR]),
+    "enhanced": pa.schema([
+        _ID, ("lag", pa.float64()), *_TAKEN,
+        ("processor_seconds", pa.float64()), ("machine", pa.string()),  # which was timed
+        *_LEVELS, _ERROR]),
     "recognised": pa.schema([_ID, ("text", pa.string()), *_TAKEN, _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
     "ended": pa.schema([_ID, _ERROR]),
     "measured": pa.schema([
         _ID, ("metric", pa.string()), ("amount", pa.float64()), ("weight", pa.float64()), _ERROR]),
 }
+TIMED = ("processing_seconds", "processor_seconds", "machine")
+"""Columns that differ from run to run."""
 STAGES = ("heard", "enhanced", "recognised", "embedded")
 """Those that make outputs, in their order; ``measured`` makes scores of them, and ``ended`` says of
 which utterances nothing could be made."""

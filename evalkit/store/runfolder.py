@@ -29,7 +29,7 @@ from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
-TABLES_VERSION = 2
+TABLES_VERSION = 3
 """Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
@@ -48,9 +48,14 @@ OUTPUTS = pa.schema([
     ("clipping", pa.float64()),  # share of samples at full scale
     ("dc", pa.float64()),  # mean sample
     ("error", pa.string()),  # why the pipeline made nothing of this utterance
-    ("processing_seconds", pa.float64()),  # measured: differs from run to run
+    ("processing_seconds", pa.float64()),  # of all systems of the pipeline
+    ("enhancer_seconds", pa.float64()),  # in the enhancer's call; null where it gave nothing
+    ("enhancer_processor_seconds", pa.float64()),  # the same of processors, all threads together
+    ("enhancer_machine", pa.string()),  # on which that was
 ])
-MEASURED = ("processing_seconds",)
+MEASURED = ("processing_seconds", "enhancer_seconds", "enhancer_processor_seconds",
+            "enhancer_machine")
+"""Columns that differ from run to run; all others are the same whatever the number of workers."""
 CELL = ("pipeline", "condition", "utterance_id")
 """Of what a row of outputs or of embeddings is; never missing."""
 EMBEDDINGS = pa.schema([

@@ -20,14 +20,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
-from evalkit.core.types import Audio, Hypothesis
+from evalkit.core.types import Audio, Cost, Hypothesis
 from evalkit.recordings.reading import load
 
 MINDER = str(Path(__file__).with_name("minder.py"))
@@ -48,17 +48,23 @@ class CommandEnhancer:
     """A program that reads ``{input}`` and writes ``{output}``, at the same sampling rate.
 
     ``rate`` in Hz is what it wants, the recording's own where None; ``delay_ms`` its algorithmic
-    delay; after ``timeout_s`` it is killed. Output that is shorter or longer than the input and
-    the delay together is padded with zeros or cut at the end."""
+    delay; after ``timeout_s`` it is killed. ``weights``, ``weight_bytes`` and ``macs_per_second``
+    are what its network takes, where you know it: the report shows it, nothing depends on it.
+    Output that is shorter or longer than the input and the delay together is padded with zeros or
+    cut at the end."""
 
     run: str | Sequence[str]
     delay_ms: float = 0.0
     rate: int | None = None
     timeout_s: float = 60.0
+    weights: int | None = field(default=None, repr=False)
+    weight_bytes: int | None = field(default=None, repr=False)
+    macs_per_second: float | None = field(default=None, repr=False)
 
     batch = 1
 
     def __post_init__(self) -> None:
+        _ = self.cost
         _check(self.run, self.timeout_s, "{input}", "{output}")
         if not self.delay_ms >= 0:
             raise ValueError(f"delay_ms must not be negative, but is {self.delay_ms!r}")
@@ -66,6 +72,11 @@ class CommandEnhancer:
     @property
     def delay(self) -> float:
         return self.delay_ms / 1000
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.weights, self.weight_bytes, self.macs_per_second,
+                    "the options of the command do not say it")
 
     @property
     def identity(self) -> str:

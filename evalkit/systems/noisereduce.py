@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from evalkit.systems.identity import require, stamp
 
 GATING_WINDOW = 1024
@@ -27,6 +27,7 @@ class SpectralGating:
     rate = None
     delay = 0.0
     batch = 1
+    cost = Cost(0, 0, unknown="it has no network; what its spectra take is not counted")
 
     def __post_init__(self) -> None:
         require("noisereduce")

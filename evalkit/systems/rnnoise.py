@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.audio import fit
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from evalkit.systems.identity import folder_of, require, stamp
 
 
@@ -22,6 +22,7 @@ class RNNoise:
     rate = 48_000
     delay = 0.02
     batch = 1
+    cost = Cost(unknown="its network is compiled into the library, which does not say")
 
     def __post_init__(self) -> None:
         require("pyrnnoise")

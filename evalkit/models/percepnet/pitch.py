@@ -16,7 +16,7 @@ from evalkit.models.percepnet.track import Track
 
 SEARCH_RATE = 8_000
 """Hz at which lags are searched: what is left of the signal there needs no more."""
-VOICE = (130, 1_800)
+VOICE = (90, 2_300)
 """Hz between which they are: rumble is alike at any lag, and noise has the upper hand above."""
 SPAN = SEARCH_RATE // 25
 """Samples that are compared, 40 ms around the middle of the frame …"""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.ledger import LeftOut
-from evalkit.core.types import Fact, Number
+from evalkit.core.types import Cost, Fact, Number
 from evalkit.store.documents.base import Document, Part
 
 MOST_DECIMALS = 9
@@ -32,12 +32,13 @@ class Normaliser(Part):
 
 class System(Part):
     """A part of a pipeline: its plug-in, and what it is made of to the byte. ``delay_ms`` is the
-    stated algorithmic delay of an enhancer; ``batch`` how many utterances were heard at a time at
-    most, None for what hears none."""
+    stated algorithmic delay of an enhancer, ``cost`` what its network takes; ``batch`` how many
+    utterances were heard at a time at most, None for what hears none."""
 
     name: str
     identity: str
     delay_ms: float | None = None
+    cost: Cost | None = None
     batch: int | None = None
 
 
@@ -98,7 +99,7 @@ class RunRecord(Document):
     """``run.json``. ``metrics`` has a fact for every name in the scores and trials tables and for
     those that follow from them; ``tables`` are the seals of the run's tables."""
 
-    schema_number: ClassVar[int] = 3
+    schema_number: ClassVar[int] = 4
     made_by: ClassVar[str] = "evalkit run` or `evalkit score"
 
     evalkit: str
@@ -171,13 +172,28 @@ class Efficiency(Part):
     rtf: Number
 
 
+class Enhancing(Part):
+    """What an enhancer took for the ``utterances`` that it was timed on, on one machine: seconds of
+    their audio, of time that passed in its calls, and of processors in them, all threads
+    together."""
+
+    pipeline: str
+    condition: str
+    machine: str
+    utterances: Annotated[int, Field(ge=0)]
+    seconds: float
+    elapsed_seconds: float
+    processor_seconds: float
+
+
 class Summary(Document):
     """``summary.json``."""
 
-    schema_number: ClassVar[int] = 3
+    schema_number: ClassVar[int] = 4
     made_by: ClassVar[str] = "evalkit run` or `evalkit score"
 
     scores: list[Score]
     trials: list[TrialScore]
     failures: list[Failure]
     efficiency: list[Efficiency]
+    enhancing: list[Enhancing]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Audio, Hypothesis
+from evalkit.core.types import Audio, Cost, Hypothesis
 
 CALLS = "EVALKIT_OUTSIDE_CALLS"
 """Environment variable that names a file, to which every call of a model adds a line."""
@@ -34,6 +34,7 @@ class Late:
     nan: bool = False
     gain: float = 0.5
     batch: int = 1
+    cost = Cost(0, 0, 0.0)
 
     @property
     def delay(self) -> float:
