@@ -32,7 +32,7 @@ from benchmarks.ladder import measured
 from benchmarks.ladder.measured import Cell, Scorer
 from benchmarks.ladder.mixtures import mixtures, readers, synthetic
 from benchmarks.ladder.page import Example, markdown, write_page
-from benchmarks.ladder.rungs import BANDS, BINS, CLEAN_PITCH, COMB, LADDER, NOISY, POSTFILTER
+from benchmarks.ladder.rungs import BANDS, BINS, CLEAN_PITCH, CLIPPED, COMB, NOISY, POSTFILTER
 from evalkit.core.types import Interval
 from evalkit.metrics.dnsmos import Dnsmos
 from evalkit.metrics.pesq import PesqWideband
@@ -82,10 +82,10 @@ def held(scores: pd.DataFrame, cells: Sequence[Cell]) -> Iterator[tuple[str, str
 
 
 def background(scores: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
-    others = [rung for rung in LADDER if rung not in (BINS, POSTFILTER)]
+    """Of the bins with gains of at most 1 too, as the bands have."""
     found = measured.means(scores, BACKGROUND)
-    best = max(others, key=lambda rung: found[rung].value)
-    for other in (best, BINS):
+    best = max((NOISY, BANDS, COMB), key=lambda rung: found[rung].value)
+    for other in (best, CLIPPED, BINS):
         gain = measured.difference(scores, BACKGROUND, POSTFILTER, other)
         yield (f"DNSMOS background of the postfilter above that of {other}", shown(gain),
                gain.value > 0)

@@ -13,14 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.ladder.mixtures import Mixture
-from benchmarks.ladder.rungs import (
-    BANDS_POSTFILTER,
-    CLEAN,
-    CLEAN_PITCH,
-    CLIPPED,
-    agreement,
-    rungs,
-)
+from benchmarks.ladder.rungs import BANDS_POSTFILTER, CLEAN, CLEAN_PITCH, agreement, rungs
 from evalkit.audio import resample
 from evalkit.core.types import Interval, Output, Utterance
 from evalkit.models.percepnet.features import pitch_of
@@ -30,7 +23,7 @@ from evalkit.statistics.sums import speaker_sums
 
 RATE = 16_000
 """Hz at which the rungs are scored."""
-WITHOUT_DNSMOS = (CLIPPED, CLEAN_PITCH, BANDS_POSTFILTER)
+WITHOUT_DNSMOS = (CLEAN_PITCH, BANDS_POSTFILTER)
 """Rungs that explain the others, and are spared what takes longest."""
 
 

@@ -14,7 +14,16 @@ from benchmarks.ladder import measured
 from benchmarks.ladder.measured import Cell, Scorer
 from benchmarks.ladder.mixtures import Mixture, mixed, mixtures, readers
 from benchmarks.ladder.page import Example, markdown, write_page
-from benchmarks.ladder.rungs import BANDS, BINS, CLEAN, CLEAN_PITCH, COMB, NOISY, POSTFILTER
+from benchmarks.ladder.rungs import (
+    BANDS,
+    BINS,
+    CLEAN,
+    CLEAN_PITCH,
+    CLIPPED,
+    COMB,
+    NOISY,
+    POSTFILTER,
+)
 from benchmarks.oracle_ladder import held
 from evalkit.audio import active_power
 from evalkit.core.types import Audio, Output
@@ -88,8 +97,10 @@ def cells(*scores: tuple[str, dict[str, float]]) -> list[Cell]:
             for speaker, of in scores]
 
 
-KNOWN = cells(("a", {NOISY: 1, BINS: 6, BANDS: 2, COMB: 3, CLEAN_PITCH: 4, POSTFILTER: 5}),
-              ("b", {NOISY: 1, BINS: 6, BANDS: 2, COMB: 4, CLEAN_PITCH: 5, POSTFILTER: 6}))
+KNOWN = cells(("a", {NOISY: 1, BINS: 6, CLIPPED: 5, BANDS: 2, COMB: 3, CLEAN_PITCH: 4,
+                     POSTFILTER: 5}),
+              ("b", {NOISY: 1, BINS: 6, CLIPPED: 5, BANDS: 2, COMB: 4, CLEAN_PITCH: 5,
+                     POSTFILTER: 6}))
 
 
 def test_differences_are_paired_and_shares_are_of_sums():
@@ -109,7 +120,7 @@ def test_what_is_to_hold_is_told_from_what_does_not():
         f"DNSMOS background of the postfilter above that of {BINS}",
         "pitch within 5 % in 95 % of voiced frames at 10 dB",
         "the noisy pitch closes 70 % of the way to the clean one"]
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 def test_the_page_plays_what_the_rungs_make(tmp_path):
@@ -132,5 +143,5 @@ def test_the_page_plays_what_the_rungs_make(tmp_path):
 def test_the_table_in_markdown_says_what_the_page_says():
     lines = markdown(measured.table(KNOWN)).splitlines()
     assert lines[0] == "| rung | PESQ-WB | STOI | SI-SDR, dB | DNSMOS background |"
-    assert lines[2].startswith("| noisy | 1.000") and len(lines) == 2 + 6
+    assert lines[2].startswith("| noisy | 1.000") and len(lines) == 2 + 7
     assert CLEAN not in {line.split(" | ")[0] for line in lines}

@@ -1,0 +1,84 @@
+"""The benchmark of enhancers: what is compared with what, and what is said to hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.enhancer_quality import (
+    FLOATS,
+    METRICS,
+    NOISY,
+    OURS,
+    READERS,
+    Bar,
+    KeptOut,
+    bars,
+    compare,
+    gain,
+    show,
+)
+
+
+def scores(gains: dict[str, float], failed: str = "") -> pd.DataFrame:
+    """Of two readers with two utterances each at two ratios: every metric of a system is so much
+    above the noisy speech's; the first utterance of the system ``failed`` was not measured."""
+    rows = []
+    for system, more in gains.items():
+        for number, (reader, utterance, snr) in enumerate(
+                (r, u, s) for r in "ab" for u in "12" for s in (0.0, 5.0)):
+            error = "PESQ" if system == failed and number == 0 else None
+            rows += [{"pipeline": system, "condition": f"kitchen_{snr:g}dB", "noise": "kitchen",
+                      "snr": snr, "speaker_id": reader, "metric": metric, "weight": 1.0,
+                      "utterance_id": f"{reader}{utterance} {snr}", "error": error,
+                      "amount": np.nan if error else number + more * (1 + snr)}
+                     for metric in METRICS]
+    return pd.DataFrame(rows)
+
+
+def test_gains_are_paired_and_leave_out_what_one_lacks():
+    found = gain(scores({NOISY: 0, OURS: 0.1}), "pesq_wb", OURS, NOISY)
+    assert found.value == pytest.approx(0.35)  # the mean of .1 and .6
+    without = gain(scores({NOISY: 0, OURS: 0.1}, failed=OURS), "pesq_wb", OURS, NOISY)
+    assert without.value == pytest.approx((3 * 0.1 + 4 * 0.6) / 7)
+
+
+@pytest.mark.parametrize(("ours", "least", "holds"), [(0.1, 0.35, True), (0.1, 0.36, False)])
+def test_a_bar_is_held_where_the_mean_reaches_it(ours, least, holds):
+    found, line = Bar("pesq_wb", NOISY, least - 1e-9).met(scores({NOISY: 0, OURS: ours}))
+    assert found == holds
+    assert line.startswith("held" if holds else "NOT HELD") and "+0.350" in line
+
+
+def test_a_bar_at_one_ratio_looks_at_that_ratio_alone():
+    table = scores({NOISY: 0, OURS: 0.1})
+    assert Bar("stoi", NOISY, 0.5, snr=5.0).met(table)[0]
+    assert not Bar("stoi", NOISY, 0.5, snr=0.0).met(table)[0]
+
+
+def test_only_what_was_run_is_compared(capsys):
+    table = scores({NOISY: 0, "rnnoise": 0.3, OURS: 0.1})
+    assert {bar.other for bar in bars(table)} == {NOISY, "rnnoise"}
+    assert {bar.other for bar in bars(scores({NOISY: 0, OURS: 0.1, FLOATS: 0.2}))
+            } == {NOISY, FLOATS}
+    show(table)
+    printed = capsys.readouterr().out
+    assert "held     pesq_wb less noisy's: +0.350" in printed
+    assert "NOT HELD si_sdr less rnnoise's: -0.70" in printed
+
+
+def test_networks_are_set_side_by_side(capsys):
+    networks = [KeptOut(Path("a.onnx")), KeptOut.parsed("b.onnx@1688,2033@-")]
+    compare(networks, [scores({NOISY: 0, OURS: 0.1}), scores({NOISY: 0, OURS: 0.2})])
+    printed = capsys.readouterr().out
+    assert "PESQ over noisy: 0.350 to 0.700, standard deviation 0.247, of 2 networks" in printed
+
+
+def test_what_a_network_never_heard_is_given_with_it():
+    assert KeptOut.parsed("a.onnx") == KeptOut(Path("a.onnx"), READERS)
+    assert KeptOut.parsed("b.onnx@1688,2033") == KeptOut(Path("b.onnx"), ("1688", "2033"))
+    babble = KeptOut.parsed("b.onnx@1688,2033@-")
+    assert (babble.noises, babble.name) == ((), "1688-2033")
