@@ -14,7 +14,8 @@ what is to hold, and whether it does.
 
 Networks that were trained on other parts of the material show how much the choice of what is kept
 out matters: each file of weights is given with the readers and noises that it never heard ("-" for
-babble alone), and all are set side by side.
+babble alone), or stands in the folder of its training, whose recipe says so; all are set side by
+side.
 
 What is made is kept in the run folders under --out, and what they hold is not made again.
 """
@@ -30,8 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from evalkit.models.percepnet.recipe import RECIPE, EnhancerRecipe
+from evalkit.training.sources import find
 
-from benchmarks.ladder.mixtures import readers
+from benchmarks.ladder.mixtures import CORPUS, NOISE_FOLDER, readers
 from evalkit.core.config import parse_config
 from evalkit.core.types import Interval
 from evalkit.run.runner import run
@@ -48,6 +51,8 @@ METRICS = {"pesq_wb": 3, "stoi": 4, "estoi": 4, "si_sdr": 2, "dnsmos_ovrl": 3, "
 COMPARED = ["pesq_wb", "stoi", "estoi", "si_sdr"]
 """What the forms of one network are compared by: DNSMOS takes longest."""
 NOISY, OURS = "noisy", "percepnet"
+HOP = 0.01
+"""Seconds of audio that a stream is given at once."""
 STREAMED, PLAIN, FLOATS = "percepnet-streamed", "percepnet-no-postfilter", "percepnet-floats"
 
 
@@ -60,16 +65,32 @@ class KeptOut:
     noises: tuple[str, ...] = NOISES
 
     @staticmethod
-    def parsed(text: str) -> KeptOut:
-        """From FILE[@READERS[@NOISES]]."""
+    def parsed(text: str, data: Path) -> KeptOut:
+        """From FILE[@READERS[@NOISES]]; what is not named follows from the recipe that stands
+        beside FILE, where one does."""
         path, *parts = text.split("@")
         named = [tuple(name for name in part.split(",") if name != "-") for part in parts]
-        return KeptOut(Path(path), *named)
+        recipe = Path(path).with_name(RECIPE)
+        known = unheard(recipe, data) if recipe.exists() else (READERS, NOISES)
+        return KeptOut(Path(path), *named, *known[len(named):])
 
     @property
     def name(self) -> str:
         """Of the folder that what is made is kept in: alike for what the same was kept out of."""
         return "-".join([*self.readers, *self.noises])
+
+
+def unheard(recipe: Path, data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Readers and noises of ``data`` that a training by ``recipe`` did not draw from."""
+    read = EnhancerRecipe.model_validate_json(recipe.read_text(encoding="utf-8"))
+    drawn = {path for source in (*read.speech, *read.noise)
+             if source.folder.name in (CORPUS, NOISE_FOLDER)
+             for path in find(source.model_copy(
+                 update={"folder": data / source.folder.name})).paths}
+    speakers = {path.parent.parent.name for path in drawn}
+    return (tuple(reader for reader in readers(data) if reader not in speakers),
+            tuple(path.stem for path in sorted((data / NOISE_FOLDER).glob("*.wav"))
+                  if path not in drawn))
 
 
 def configuration(kept: KeptOut, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -80,7 +101,8 @@ def configuration(kept: KeptOut, options: argparse.Namespace, folder: Path) -> d
     write_manifest(folder / "kept_out.jsonl", rows)
     for noise in kept.noises:
         (folder / noise).mkdir(exist_ok=True)
-        shutil.copyfile(options.data / "noise" / f"{noise}.wav", folder / noise / f"{noise}.wav")
+        name = f"{noise}.wav"
+        shutil.copyfile(options.data / NOISE_FOLDER / name, folder / noise / name)
     conditions = [{"name": f"{noise}_{snr:g}dB", "snr_db": snr,
                    **({"noise": "babble"} if noise == "babble" else
                       {"noise": "recorded", "folder": noise})}
@@ -98,7 +120,7 @@ def pipelines(kept: KeptOut, options: argparse.Namespace) -> Iterator[dict[str, 
     yield {"name": OURS, "enhancer": {"name": OURS, **weights}}
     if not options.variants:
         return
-    yield {"name": STREAMED, "enhancer": {"name": OURS, **weights}, "stream": True,
+    yield {"name": STREAMED, "enhancer": {"name": OURS, **weights}, "stream": HOP,
            "metrics": COMPARED}
     yield {"name": PLAIN, "enhancer": {"name": OURS, **weights, "postfilter": False}}
     if options.float:
@@ -218,7 +240,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--utterances", type=int, default=3)
     parser.add_argument("--enhancers", nargs="*", default=ENHANCERS)
     parser.add_argument("--snrs", type=float, nargs="+", default=[0.0, 5.0, 10.0, 15.0])
-    parser.add_argument("--weights", type=KeptOut.parsed, nargs="+", default=[KeptOut()])
+    parser.add_argument("--weights", nargs="+", default=[])
     parser.add_argument("--float", type=Path)
     parser.add_argument("--variants", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()
@@ -229,11 +251,12 @@ def main() -> None:
     if options.data is None:
         print("skipped: it needs real recordings; give --data, or set EVALKIT_REAL_DATA")
         return
-    tables = [measured(kept, options) for kept in options.weights]
+    networks = [KeptOut.parsed(text, options.data) for text in options.weights] or [KeptOut()]
+    tables = [measured(kept, options) for kept in networks]
     for scores in tables:
         show(scores)
     if len(tables) > 1:
-        compare(options.weights, tables)
+        compare(networks, tables)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ import pandas as pd
 
 from benchmarks.ladder import measured
 from benchmarks.ladder.measured import Cell, Scorer
-from benchmarks.ladder.mixtures import mixtures, readers, synthetic
+from benchmarks.ladder.mixtures import NOISE_FOLDER, mixtures, readers, synthetic
 from benchmarks.ladder.page import Example, markdown, write_page
 from benchmarks.ladder.rungs import BANDS, BINS, CLEAN_PITCH, CLIPPED, COMB, NOISY, POSTFILTER
 from evalkit.core.types import Interval
@@ -54,7 +54,7 @@ SYNTHETIC = "What is heard is synthetic, from evalkit's default corpus (espeak-n
 def measured_cells(options: argparse.Namespace) -> Iterator[Cell]:
     metrics = [PesqWideband(), Stoi(), Estoi(), SiSdr(), *([Dnsmos()] * options.dnsmos)]
     scorer = Scorer(metrics, options.results)
-    for mixture in mixtures(readers(options.data), options.data / "noise",
+    for mixture in mixtures(readers(options.data), options.data / NOISE_FOLDER,
                             speakers=options.speakers, utterances=options.utterances,
                             rate=options.rate, noises=options.noises, snrs=options.snrs):
         yield scorer.cell(mixture)
@@ -128,7 +128,7 @@ def examples(options: argparse.Namespace) -> list[Example]:
     speech, noises = ((synthetic(options.heard), ["stationary"]) if options.heard else
                       (readers(options.data), options.noises[:1]))
     return [Example.of(mixture) for mixture in mixtures(
-        speech, options.data / "noise", speakers=1, utterances=1, rate=options.rate,
+        speech, options.data / NOISE_FOLDER, speakers=1, utterances=1, rate=options.rate,
         noises=noises, snrs=[PAGE_SNR])]
 
 

@@ -19,6 +19,9 @@ VOICES = 6
 SECONDS = (4.0, 10.0)
 """Of the utterances that are tried, where a speaker has such."""
 
+CORPUS, NOISE_FOLDER = "librispeech_test-other", "noise"
+"""Folders of real data."""
+
 Speech = Mapping[str, Sequence[Path]]
 """Recordings by speaker."""
 
@@ -44,8 +47,8 @@ class Mixture:
 
 
 def readers(data: Path) -> Speech:
-    """Those of ``data``/librispeech_test-other, in LibriSpeech's layout."""
-    corpus = data / "librispeech_test-other" / "test-other"
+    """Those of the CORPUS in ``data``, in LibriSpeech's layout."""
+    corpus = data / CORPUS / "test-other"
     return {folder.name: _of_fair_length(sorted(folder.rglob("*.flac")))
             for folder in sorted(corpus.iterdir())}
 
