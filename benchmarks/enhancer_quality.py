@@ -31,16 +31,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from evalkit.models.percepnet.recipe import RECIPE, EnhancerRecipe
-from evalkit.training.sources import find
 
 from benchmarks.ladder.mixtures import CORPUS, NOISE_FOLDER, readers
 from evalkit.core.config import parse_config
 from evalkit.core.types import Interval
+from evalkit.models.percepnet.recipe import RECIPE, EnhancerRecipe
 from evalkit.run.runner import run
 from evalkit.statistics.bootstrap import Contrast, intervals
 from evalkit.statistics.sums import speaker_sums
 from evalkit.store.manifest import write_manifest
+from evalkit.training.sources import find
 
 READERS = ("1998", "3080", "1688", "2033")
 NOISES = ("kitchen", "doing_the_dishes")
@@ -77,7 +77,7 @@ class KeptOut:
     @property
     def name(self) -> str:
         """Of the folder that what is made is kept in: alike for what the same was kept out of."""
-        return "-".join([*self.readers, *self.noises])
+        return "-".join(sorted({*self.readers, *self.noises}))
 
 
 def unheard(recipe: Path, data: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

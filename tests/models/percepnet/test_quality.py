@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from benchmarks.enhancer_quality import (
     FLOATS,
@@ -21,6 +22,9 @@ from benchmarks.enhancer_quality import (
     gain,
     show,
 )
+from benchmarks.ladder.mixtures import CORPUS, NOISE_FOLDER
+from evalkit.models.percepnet.recipe import RECIPE, EnhancerRecipe
+from evalkit.training.sources import Source
 
 
 def scores(gains: dict[str, float], failed: str = "") -> pd.DataFrame:
@@ -71,14 +75,31 @@ def test_only_what_was_run_is_compared(capsys):
 
 
 def test_networks_are_set_side_by_side(capsys):
-    networks = [KeptOut(Path("a.onnx")), KeptOut.parsed("b.onnx@1688,2033@-")]
+    networks = [KeptOut(Path("a.onnx")), KeptOut(Path("b.onnx"), ("1688", "2033"), ())]
     compare(networks, [scores({NOISY: 0, OURS: 0.1}), scores({NOISY: 0, OURS: 0.2})])
     printed = capsys.readouterr().out
     assert "PESQ over noisy: 0.350 to 0.700, standard deviation 0.247, of 2 networks" in printed
 
 
-def test_what_a_network_never_heard_is_given_with_it():
-    assert KeptOut.parsed("a.onnx") == KeptOut(Path("a.onnx"), READERS)
-    assert KeptOut.parsed("b.onnx@1688,2033") == KeptOut(Path("b.onnx"), ("1688", "2033"))
-    babble = KeptOut.parsed("b.onnx@1688,2033@-")
+def test_what_a_network_never_heard_is_given_with_it(tmp_path):
+    assert KeptOut.parsed("a.onnx", tmp_path) == KeptOut(Path("a.onnx"), READERS)
+    some = KeptOut.parsed("b.onnx@1688,2033", tmp_path)
+    assert some == KeptOut(Path("b.onnx"), ("1688", "2033"))
+    babble = KeptOut.parsed("b.onnx@1688,2033@-", tmp_path)
     assert (babble.noises, babble.name) == ((), "1688-2033")
+
+
+def test_what_a_network_never_heard_follows_from_the_recipe_beside_it(tmp_path):
+    data, trained = tmp_path / "data", tmp_path / "trained"
+    for path in (*(f"{CORPUS}/test-other/{reader}/1/{reader}.flac" for reader in ("3", "5", "7")),
+                 *(f"{NOISE_FOLDER}/{noise}.wav" for noise in ("tap", "rain"))):
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(data / path, np.ones(160) / 2, 16_000)
+    speech = Source(folder=Path("elsewhere") / CORPUS, without=["test-other/5/**/*"])
+    recipe = EnhancerRecipe(speech=[speech, Source(folder=Path("other"))],
+                            noise=[Source(folder=Path(NOISE_FOLDER), files=["tap.wav"])])
+    trained.mkdir()
+    (trained / RECIPE).write_text(recipe.model_dump_json(), encoding="utf-8")
+    weights = trained / "percepnet.onnx"
+    assert KeptOut.parsed(str(weights), data) == KeptOut(weights, ("5",), ("rain",))
+    assert KeptOut.parsed(f"{weights}@7", data) == KeptOut(weights, ("7",), ("rain",))
