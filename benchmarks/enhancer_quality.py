@@ -35,7 +35,8 @@ import pandas as pd
 from benchmarks.ladder.mixtures import CORPUS, NOISE_FOLDER, readers
 from evalkit.core.config import parse_config
 from evalkit.core.types import Interval
-from evalkit.models.percepnet.recipe import RECIPE, EnhancerRecipe
+from evalkit.models import SHIPPED
+from evalkit.models.percepnet.recipe import RECIPE, WEIGHTS, EnhancerRecipe
 from evalkit.run.runner import run
 from evalkit.statistics.bootstrap import Contrast, intervals
 from evalkit.statistics.sums import speaker_sums
@@ -48,7 +49,8 @@ ENHANCERS = ("rnnoise", "spectral_gating", "nsnet2", "deepfilternet")
 METRICS = {"pesq_wb": 3, "stoi": 4, "estoi": 4, "si_sdr": 2, "dnsmos_ovrl": 3, "dnsmos_sig": 3,
            "dnsmos_bak": 3}
 """And the decimals that they are shown with."""
-COMPARED = ["pesq_wb", "stoi", "estoi", "si_sdr"]
+JUDGED = ["pesq_wb", "stoi", "estoi", "si_sdr", "dnsmos"]
+COMPARED = JUDGED[:-1]
 """What the forms of one network are compared by: DNSMOS takes longest."""
 NOISY, OURS = "noisy", "percepnet"
 HOP = 0.01
@@ -108,7 +110,7 @@ def configuration(kept: KeptOut, options: argparse.Namespace, folder: Path) -> d
                       {"noise": "recorded", "folder": noise})}
                   for noise in (*kept.noises, "babble") for snr in options.snrs]
     return {"corpus": "kept_out.jsonl", "outside": True, "keep_audio": False,
-            "conditions": conditions, "metrics": [*COMPARED, "dnsmos"],
+            "conditions": conditions, "metrics": JUDGED,
             "pipelines": list(pipelines(kept, options))}
 
 
@@ -233,7 +235,7 @@ def shown(of: Interval, decimals: int) -> str:
     return f"{of.value:+.{decimals}f} ({of.low:+.{decimals}f} to {of.high:+.{decimals}f})"
 
 
-def options_of() -> argparse.Namespace:
+def options_of(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("EVALKIT_REAL_DATA") or None)
     parser.add_argument("--out", type=Path, default=Path("runs/enhancer_quality"))
@@ -243,13 +245,16 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--weights", nargs="+", default=[])
     parser.add_argument("--float", type=Path)
     parser.add_argument("--variants", action=argparse.BooleanOptionalAction, default=True)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def main() -> None:
     options = options_of()
     if options.data is None:
         print("skipped: it needs real recordings; give --data, or set EVALKIT_REAL_DATA")
+        return
+    if not options.weights and not (SHIPPED / WEIGHTS).is_file():
+        print("skipped: evalkit ships no weights; give --weights")
         return
     networks = [KeptOut.parsed(text, options.data) for text in options.weights] or [KeptOut()]
     tables = [measured(kept, options) for kept in networks]

@@ -9,22 +9,28 @@ import pandas as pd
 import pytest
 import soundfile
 
+from benchmarks import enhancer_quality
 from benchmarks.enhancer_quality import (
     FLOATS,
     METRICS,
     NOISY,
     OURS,
+    PLAIN,
     READERS,
+    STREAMED,
     Bar,
     KeptOut,
     bars,
     compare,
     gain,
+    measured,
+    options_of,
     show,
 )
 from benchmarks.ladder.mixtures import CORPUS, NOISE_FOLDER
 from evalkit.models.percepnet.recipe import RECIPE, EnhancerRecipe
 from evalkit.training.sources import Source
+from tests.conftest import tone
 
 
 def scores(gains: dict[str, float], failed: str = "") -> pd.DataFrame:
@@ -103,3 +109,25 @@ def test_what_a_network_never_heard_follows_from_the_recipe_beside_it(tmp_path):
     weights = trained / "percepnet.onnx"
     assert KeptOut.parsed(str(weights), data) == KeptOut(weights, ("5",), ("rain",))
     assert KeptOut.parsed(f"{weights}@7", data) == KeptOut(weights, ("7",), ("rain",))
+
+
+def test_a_network_is_heard_whole_streamed_and_without_postfilter(tmp_path, tiny_percepnet,
+                                                                  monkeypatch):
+    for metrics in ("JUDGED", "COMPARED"):
+        monkeypatch.setattr(enhancer_quality, metrics, ["stoi"])
+    for number, reader in enumerate(("1", "2")):
+        path = tmp_path / f"{CORPUS}/test-other/{reader}/1/{reader}.flac"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, tone(2.0, pitch=120 + 60 * number), 16_000)
+    (tmp_path / NOISE_FOLDER).mkdir()
+    options = options_of(["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--snrs", "5",
+                          "--enhancers", "spectral_gating", "--float", str(tiny_percepnet)])
+    table = measured(KeptOut(tiny_percepnet, ("1", "2"), ()), options)
+    stoi = table[table["metric"] == "stoi"].pivot_table(index="utterance_id", columns="pipeline",
+                                                         values="amount")
+    assert set(stoi) == {NOISY, "spectral_gating", OURS, STREAMED, PLAIN, FLOATS}
+    assert sorted(stoi.index) == ["1 babble_5dB", "2 babble_5dB"]
+    np.testing.assert_allclose(stoi[STREAMED], stoi[OURS], atol=1e-3)
+    assert stoi[FLOATS].equals(stoi[OURS]) and not np.allclose(stoi[PLAIN], stoi[OURS], atol=1e-3)
+    assert set(table["snr"]) == {5.0} and set(table["noise"]) == {"babble"}
+    assert {bar.other for bar in bars(table)} == {NOISY, "spectral_gating", FLOATS}
