@@ -3,9 +3,11 @@ whole, and knows nothing of what is still to come."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,6 +252,20 @@ def test_a_bandwidth_that_is_none_is_refused(bandwidth: str, tiny_percepnet: Pat
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ConfigError, match=rf"other\.onnx: its bandwidth is '{bandwidth}', no num"):
         Runtime(tmp_path / "other.onnx")
+
+
+def test_the_example_of_the_docs_streams() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
+    (example,) = (block for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+                  if "class Gate" in block)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    gate, signal = names["Gate"](), tone(0.505, 16_000)
+    (whole,) = gate.enhance([Audio(signal, 16_000)])
+    for size in (1, 77, 160, 9_000):
+        assert_array_equal(streamed(gate, signal, 16_000, size), whole.samples)
+    assert len(whole.samples) == len(signal)
+    assert 0.1 < np.abs(whole.samples / signal).mean() < 1
 
 
 def test_what_rnnoise_remembers_ends_with_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
