@@ -33,8 +33,13 @@ WRITTEN = {
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
+    "report.gains:_of_pair": "statistics.enhancement:common_conditions",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
+    "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
+    "statistics.enhancement:gain_reports": "statistics.enhancement:common_conditions",
+    "statistics.gains:_report": "statistics.groups:groups_left_out",
+    "statistics.gains:paired": "statistics.gains:_one_sided",
     "statistics.groups:counted": "statistics.groups:utterances_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
@@ -73,6 +78,8 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
+    "report.gains:_columns": "report/test_report_gains.py",
+    "report.gains:_metrics": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "run.given:_left_out": "run/test_given.py",
     "run.plan:unmeasured": "run/test_given.py",
@@ -82,6 +89,9 @@ PROVED = {
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
+    "statistics.enhancement:common_conditions": "statistics/test_gains.py",
+    "statistics.enhancement:without_baseline": "statistics/test_gains.py",
+    "statistics.gains:_one_sided": "statistics/test_gains.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
@@ -103,6 +113,7 @@ NOTHING_LOST = {
         report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
+        statistics.gains:_everybody statistics.gains:_pipelines statistics.gains:gain_tables
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
         store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
@@ -140,6 +151,8 @@ NOTHING_LOST = {
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
         report.discovery:people_of report.discovery:who report.exports:write_findings
+        report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
+        report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers
         report.figures:values_by_group report.headline:ordered report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief
