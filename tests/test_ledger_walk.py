@@ -138,7 +138,8 @@ NOTHING_LOST = {
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
         run.shard:_has_audio run.tables:_output run.tables:write_shard
-        run.vectors:of_one_length statistics.detection:sorted_trials statistics.groups:outcome_notes
+        run.vectors:of_one_length run.record:_enhancing statistics.detection:sorted_trials
+        statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
@@ -200,7 +201,7 @@ NOTHING_LOST = {
         statistics.matched_pairs:wilcoxon statistics.permutation:_test
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
-        cohorts.confirm:confirm cohorts.loading:speaker_vectors""",
+        cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
@@ -209,7 +210,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:stamp_folder
-        systems.pocketsphinx:identity systems.rnnoise:identity systems.speechbrain:output""",
+        systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
+        systems.speechbrain:output""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "MLflow holds no undefined number; how many failed is logged": "compare.tracking:export_mlflow",

@@ -117,5 +117,5 @@ def _limits(lines: Sequence[_Line], fact: Fact) -> tuple[float, float]:
     low = np.nanmin([row.low for row in rows] + [values.min()])
     high = np.nanmax([row.high for row in rows] + [values.max()])
     low, high = max(low, values.min() - reach / 2), min(high, values.max() + reach / 2)
-    margin = 0.06 * (high - low)
+    margin = 0.06 * ((high - low) or reach)
     return float(fact.scale * (low - margin)), float(fact.scale * (high + margin))

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from evalkit.core.clock import NOTHING, Spent, clock, since
 from evalkit.core.endings import failure_of
 from evalkit.core.errors import EvalkitError, UtteranceError
 from evalkit.core.types import Audio, Utterance
-from evalkit.run.clock import NOTHING, Spent, clock, since
 from evalkit.run.exchange import handed, taken_list
 from evalkit.run.guard import guarded
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from evalkit.core.clock import machine
 from evalkit.core.errors import UtteranceError
 from evalkit.core.files import replacing
 from evalkit.core.protocols import (
@@ -22,7 +23,6 @@ from evalkit.core.protocols import (
 )
 from evalkit.core.types import Audio, Hypothesis, Utterance
 from evalkit.run.batches import Answer, ask, attempt, slices
-from evalkit.run.clock import machine
 from evalkit.run.exchange import (
     handed,
     taken_embedding,

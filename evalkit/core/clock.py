@@ -1,4 +1,5 @@
-"""What a call of a system takes: time, and processor time, and on which machine."""
+"""What a call of a system takes: time, and processor time, and on which machine. The clock stands
+still while a model is loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import platform
 import re
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -26,20 +29,40 @@ class Spent(NamedTuple):
         """A share of it, from 0 to 1."""
         return Spent(share * self.elapsed, share * self.processor)
 
+    def without(self, other: Spent) -> Spent:
+        """The rest."""
+        return Spent(self.elapsed - other.elapsed, self.processor - other.processor)
+
 
 NOTHING = Spent(0.0, 0.0)
 
 
+_loading = [NOTHING]
+"""What loading has taken in this process so far."""
+
+
 def clock() -> Spent:
-    """Up to now, from some moment on that stays the same."""
+    """Up to now, from some moment on that stays the same, without ``loading``."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Spent(time.perf_counter(), time.process_time() + ended.ru_utime + ended.ru_stime)
+    now = Spent(time.perf_counter(), time.process_time() + ended.ru_utime + ended.ru_stime)
+    return now.without(_loading[0])
 
 
 def since(start: Spent) -> Spent:
     """From ``start``, which was read off the clock, up to now."""
-    now = clock()
-    return Spent(now.elapsed - start.elapsed, now.processor - start.processor)
+    return clock().without(start)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """The block loads a model that a system cannot keep from one utterance to the next: what it
+    takes is no part of what the system takes for an utterance."""
+    started = clock()
+    try:
+        yield
+    finally:
+        spent, before = since(started), _loading[0]
+        _loading[0] = Spent(before.elapsed + spent.elapsed, before.processor + spent.processor)
 
 
 @cache

@@ -1,0 +1,203 @@
+"""What a network in a file of ONNX takes: its weights, and its multiply-accumulates.
+
+Those are counted of matrix products, convolutions and recurrences, as torch's counter of floating
+point operations does (which counts a multiplication and an addition as two); what works number by
+number, activations among it, is not. The graph is run once, so that every shape is known. An
+operator that is neither is not passed over: NotCountedError says which it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalkit.core.types import Cost
+
+if TYPE_CHECKING:
+    import onnx
+
+FRAMES = 10
+"""That the graph is run on."""
+LARGEST = 1 << 27
+"""Bytes of a file that are counted."""
+Shapes = Mapping[str, tuple[int, ...]]
+"""By the name of a value."""
+
+
+class NotCountedError(Exception):
+    """A network that is not counted, and why."""
+
+
+def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str, rate: float) -> Cost:
+    """Of the networks whose files ``read`` reads, ``size`` bytes together where they are kept.
+    ``axis`` is what they call the frames of their inputs, ``rate`` how many there are in a second;
+    any other axis that has a name is 1."""
+    try:
+        import onnx  # noqa: F401
+    except ModuleNotFoundError:
+        return Cost(bytes=size, unknown="counting it needs pip install 'evalkit[training]'")
+    try:
+        counted = [count(file, axis) for file in read()]
+    except NotCountedError as error:
+        return Cost(bytes=size, unknown=f"not counted: {error}")
+    weights, macs = map(sum, zip(*counted, strict=True))
+    return Cost(weights, size, macs * rate / FRAMES)
+
+
+def count(file: bytes, axis: str) -> tuple[int, int]:
+    """The weights of a network, and its multiply-accumulates for FRAMES frames."""
+    import onnx
+
+    if len(file) > LARGEST:
+        raise NotCountedError(f"its file has more than {LARGEST >> 20} MiB")
+    try:
+        model = onnx.load_model_from_string(file)
+    except Exception as error:  # protobuf's errors have no common class of their own
+        raise NotCountedError("its file is no ONNX") from error
+    shapes = {value.name: tuple(_length(each, axis) for each in value.type.tensor_type.shape.dim)
+              for value in model.graph.input}
+    return _weights(model.graph), _macs(model, shapes)
+
+
+def _length(axis: Any, frames: str) -> int:
+    return axis.dim_value or (FRAMES if axis.dim_param == frames else 1)
+
+
+def _weights(graph: onnx.GraphProto) -> int:
+    """Numbers that the graph holds, in floats or 8-bit integers; single ones are no weights."""
+    from onnx import TensorProto
+
+    kinds = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16,
+             TensorProto.INT8, TensorProto.UINT8}
+    constants = [a.t for node in graph.node if node.op_type == "Constant" for a in node.attribute
+                 if a.name == "value"]
+    sizes = [math.prod(tensor.dims) for tensor in (*graph.initializer, *constants)
+             if tensor.data_type in kinds]
+    inner = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
+    return sum(size for size in sizes if size > 1) + sum(map(_weights, inner))
+
+
+def _macs(model: onnx.ModelProto, inputs: Shapes) -> int:
+    shapes = _shapes(model, inputs)
+    return sum(_macs_of(node, shapes, model) for node in model.graph.node)
+
+
+def _shapes(model: onnx.ModelProto, inputs: Shapes) -> Shapes:
+    """Of all values of the graph, by running it on zeros."""
+    import onnxruntime
+
+    shown = type(model)()
+    shown.CopyFrom(model)
+    names = [name for node in model.graph.node for name in node.output if name]
+    del shown.graph.output[:]
+    shown.graph.output.extend(type(model.graph.output[0])(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(shown.SerializeToString(), options,
+                                               ["CPUExecutionProvider"])
+        values = session.run(names, {value.name: np.zeros(inputs[value.name], _kind(value))
+                                     for value in model.graph.input})
+    except Exception as error:  # ONNX Runtime's errors have no common class of their own
+        raise NotCountedError(f"it does not run ({type(error).__name__})") from error
+    constants = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    return constants | dict(inputs) | {name: np.shape(value) for name, value in zip(
+        names, values, strict=True)}
+
+
+def _kind(value: onnx.ValueInfoProto) -> Any:
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    return tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+
+
+def _macs_of(node: onnx.NodeProto, shapes: Shapes, model: onnx.ModelProto) -> int:
+    if node.domain in ("", "ai.onnx") and node.op_type in FREE:
+        return 0
+    if node.op_type == "Scan":
+        return _scan(node, shapes, model)
+    if node.domain not in ("", "ai.onnx") or node.op_type not in COUNTED:
+        raise NotCountedError(f"its operator {node.op_type} is none that is known here")
+    return COUNTED[node.op_type](node, [shapes.get(name, ()) for name in node.input],
+                                 shapes[next(filter(None, node.output))])
+
+
+def _scan(node: onnx.NodeProto, shapes: Shapes, model: onnx.ModelProto) -> int:
+    """The body as often as there are frames."""
+    options = _options(node)
+    body, axes = options["body"], options.get("scan_input_axes")
+    states = len(node.input) - options["num_scan_inputs"]
+    scanned = [shapes[name] for name in node.input[states:]]
+    axes = axes or [0] * len(scanned)
+    inputs = [shapes[name] for name in node.input[:states]] + [
+        shape[:axis] + shape[axis + 1:] for shape, axis in zip(scanned, axes, strict=True)]
+    inner = type(model)()
+    inner.CopyFrom(model)
+    inner.graph.CopyFrom(body)
+    names = [value.name for value in body.input]
+    return int(scanned[0][axes[0]]) * _macs(inner, dict(zip(names, inputs, strict=True)))
+
+
+def _options(node: onnx.NodeProto) -> dict[str, Any]:
+    from onnx.helper import get_attribute_value
+
+    return {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def _product(node: onnx.NodeProto, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> int:
+    return math.prod(output) * inputs[0][-1]
+
+
+def _gemm(node: onnx.NodeProto, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> int:
+    return math.prod(output) * inputs[0][0 if _options(node).get("transA") else -1]
+
+
+def _convolution(node: onnx.NodeProto, inputs: list[tuple[int, ...]], output: tuple[int, ...]
+                 ) -> int:
+    """Every number of the output is a sum over the kernel and the inputs of its group."""
+    return math.prod(output) * math.prod(inputs[1][1:])
+
+
+def _transposed(node: onnx.NodeProto, inputs: list[tuple[int, ...]], output: tuple[int, ...]
+                ) -> int:
+    """Every number of the input goes into as many sums."""
+    return math.prod(inputs[0]) * math.prod(inputs[1][1:])
+
+
+def _recurrent(node: onnx.NodeProto, inputs: list[tuple[int, ...]], output: tuple[int, ...]
+               ) -> int:
+    """Each frame of a batch is multiplied by the weights of inputs and of the state before."""
+    frames, batch = inputs[0][:2]
+    return frames * batch * (math.prod(inputs[1]) + math.prod(inputs[2]))
+
+
+def _einsum(node: onnx.NodeProto, inputs: list[tuple[int, ...]], output: tuple[int, ...]) -> int:
+    terms = _options(node)["equation"].decode().replace(" ", "").split("->")[0].split(",")
+    if len(terms) != 2 or "." in "".join(terms):
+        raise NotCountedError("its operator Einsum is not of two matrices")
+    return math.prod(dict(_letters(terms, inputs)).values())
+
+
+def _letters(terms: Sequence[str], inputs: list[tuple[int, ...]]) -> Iterator[tuple[str, int]]:
+    for term, shape in zip(terms, inputs, strict=True):
+        yield from zip(term, shape, strict=True)
+
+
+COUNTED: Mapping[str, Callable[[Any, list[tuple[int, ...]], tuple[int, ...]], int]] = {
+    "MatMul": _product, "MatMulInteger": _product, "Gemm": _gemm, "Conv": _convolution,
+    "ConvInteger": _convolution, "ConvTranspose": _transposed, "GRU": _recurrent,
+    "LSTM": _recurrent, "RNN": _recurrent, "Einsum": _einsum}
+FREE = frozenset(re.findall(r"\w+", """
+Abs Add BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape DequantizeLinear Div
+DynamicQuantizeLinear Elu Equal Erf Exp Expand Flatten Floor Gather Gelu Greater HardSigmoid
+HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Less Log Max Min Mish Mul Neg
+Not PRelu Pad Pow QuantizeLinear Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu
+Reshape Round Shape Sigmoid Sign Slice Softmax Softplus Split Sqrt Squeeze Sub Tanh Tile Transpose
+Unsqueeze Where"""))
+"""Operators that work number by number, sum, or move numbers."""
