@@ -13,7 +13,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,8 @@ import pandas as pd
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Contrast, Method, Resampling, intervals
 from evalkit.statistics.contrasts import against_rest
-from evalkit.statistics.gains import Rule, gain_tables
-from evalkit.statistics.groups import Floors
+from evalkit.statistics.gains import Rule, changes, own_p_values
+from evalkit.statistics.multiple import adjust
 from evalkit.statistics.permutation import any_gap, observed, parts
 from evalkit.statistics.poisson import PoissonModel
 from evalkit.statistics.sums import speaker_sums
@@ -141,32 +140,31 @@ def gains(rng: np.random.Generator, repetitions: int, sizes: Sequence[int],
     """An enhancer that makes the rate of each group, of so many speakers, so many times what it
     was: how often a group's interval holds its planted change; and how often any group, and the
     last one, is said to be helped or harmed, and to fare otherwise than the others."""
-    rule = Rule(Fact("%", False, ""), Floors(5, 0), resampling=Resampling(400))
     found: dict[str, list[bool]] = {}
+    last = len(sizes) - 1
     for repetition in range(repetitions):
         table = pd.concat([plant(rng, size, rate=RATE, second=second).assign(
             group=f"g{g}", speaker_id=lambda t, g=g: f"g{g}-" + t["speaker_id"].astype(str))
             for g, (size, second) in enumerate(zip(sizes, seconds, strict=True))])
-        table = table.assign(condition="c", metric="wer", pipeline=table["system"], utterance_id=(
-            table["group"] + "-" + table["utterance_id"].astype(str)))
-        base, after = (table[table["system"] == k].drop(columns="group") for k in "01")
-        people = table[["utterance_id", "speaker_id", "group"]].drop_duplicates("utterance_id")
-        report, = gain_tables(base, after, people, [["group"]], replace(
-            rule, resampling=Resampling(400, repetition)))
-        rows = {row.group: row for row in report.rows}
-        last = rows[f"g{len(sizes) - 1}"]
+        sums = speaker_sums(table, cohort="group", system="system")
+        rule = Rule(Fact("%", False, ""), resampling=Resampling(400, repetition))
+        change = intervals(sums, [Contrast((g, 1), (g, 0)) for g in range(len(sizes))],
+                           rule.resampling)
+        effects = [rule.effect(*pair) for pair in zip(
+            change, adjust(own_p_values(sums, rule.resampling)), strict=True)]
+        standings = [rule.standing(gap) for gap in against_rest(
+            changes(sums), resampling=rule.resampling)]
+        differ = any_gap(changes(sums), resampling=rule.resampling)["welch"]
         for name, hit in {
-                "any group, helped or harmed (Holm)": any(
-                    row.effect in ("helped", "harmed") for row in rows.values()),
-                "last group, harmed": last.effect == "harmed",
-                "any difference of gains (welch)": report.differ["welch"].p_value <= 0.05,
-                "any group, better or worse than the others (Holm)": any(
-                    row.standing != "unclear" for row in rows.values()),
-                "last group, worse than the others": last.standing == "worse"}.items():
+                "any group, helped or harmed (Holm)": set(effects) != {"unclear"},
+                "last group, harmed": effects[last] == "harmed",
+                "any difference of gains (welch)": differ.p_value <= 0.05,
+                "any group, better or worse (Holm)": set(standings) != {"unclear"},
+                "last group, worse than the others": standings[last] == "worse"}.items():
             found.setdefault(name, []).append(hit)
         found.setdefault("interval of a group's change holds it", []).extend(
-            rows[f"g{g}"].change.low <= RATE * (second - 1) <= rows[f"g{g}"].change.high
-            for g, second in enumerate(seconds))
+            interval.low <= RATE * (second - 1) <= interval.high
+            for interval, second in zip(change, seconds, strict=True))
     return {name: float(np.mean(hit)) for name, hit in found.items()}
 
 

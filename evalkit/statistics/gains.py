@@ -232,7 +232,7 @@ def _rows(counts: pd.DataFrame, sums: SpeakerSums, rule: Rule) -> list[GainRow]:
 def _judged(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow]:
     """The rows with both questions answered of those that are compared, whose sums are
     ``good``."""
-    own, change = _own(good, rule.resampling), changes(good)
+    own, change = own_p_values(good, rule.resampling), changes(good)
     adjusted = adjust(own, rule.adjustment)
     gaps = {gap.group: gap for gap in against_rest(change, resampling=rule.resampling,
                                                    adjustment=rule.adjustment)}
@@ -248,7 +248,7 @@ def _judged(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow
     return [judged(row, place[row.group]) if row.group in place else row for row in table]
 
 
-def _own(sums: SpeakerSums, resampling: Resampling) -> np.ndarray:
+def own_p_values(sums: SpeakerSums, resampling: Resampling) -> np.ndarray:
     """p-value of no change of every cohort, (cohorts,)."""
     change = changes(sums)
     total = np.broadcast_to(change.weight.sum(axis=0), change.amount.shape)

@@ -63,7 +63,7 @@ def table(page: Path, name: str) -> list[dict[str, str]]:
 
 def test_harm_is_said_and_who_is_harmed(shown: Path) -> None:
     text = " ".join(Page(shown).text.split())
-    assert ("By word error rate: under clean, rnnoise changes nothing (0.00 points; 5 of 5 groups "
+    assert ("By word error rate: under clean, rnnoise changes nothing (+0.00 points; 5 of 5 groups "
             "unchanged); under babble_5db, rnnoise harms (+") in text
     rows = {row["Metric"]: row for row in table(shown, "enhancement-effect")}
     assert rows["Word error rate [under babble_5db]"]["By accent"] == (
@@ -114,7 +114,7 @@ def test_a_figure_a_metric_and_condition_with_a_line_at_nothing(shown: Path) -> 
     titles = re.findall(r"<title id=\"gain-\d-title\">(.*?)</title>", page.source)
     assert titles == ["Change of word error rate under clean by group",
                       "Change of word error rate under babble_5db by group",
-                      "Change of PESQ under babble_5db by group"]
+                      "Change of PESQ, wideband under babble_5db by group"]
     for side in ("← help", "harm →", "Scottish (15)", "unknown (2)", "everybody (48)"):
         assert side in page.text
 
