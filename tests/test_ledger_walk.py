@@ -113,7 +113,7 @@ NOTHING_LOST = {
         report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
-        statistics.gains:_everybody statistics.gains:_pipelines statistics.gains:gain_tables
+        statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
         store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
