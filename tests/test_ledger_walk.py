@@ -186,7 +186,7 @@ NOTHING_LOST = {
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
-        statistics.usual_metric:usual_metric""",
+        statistics.usual_metric:usual_metric statistics.enhancement:_outcomes""",
     "what a metric, a model or a search is made of, as its documentation says": """
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
