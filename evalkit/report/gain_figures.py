@@ -33,18 +33,20 @@ class _Line(NamedTuple):
 
 
 def gains_by_group(found: Sequence[Gain], pipelines: Sequence[str]) -> list[tuple[str, Markup]]:
-    """A caption and a figure for every metric and condition: the groups of all columns, a mark for
-    each of the ``pipelines`` that has an enhancer, in the colours that they have in other
-    figures."""
-    figures = []
-    for i, (_, cells) in enumerate(groupby(found, lambda gain: (gain.metric, gain.condition)), 1):
+    """A caption and a figure for every metric and condition under which any group is judged: the
+    groups of all columns, a mark for each of the ``pipelines`` that has an enhancer, in the
+    colours that they have in other figures."""
+    figures: list[tuple[str, Markup]] = []
+    for _, cells in groupby(found, lambda gain: (gain.metric, gain.condition)):
         gains = list(cells)
+        if not any(gain.judged for gain in gains):
+            continue
         caption = f"{gains[0].title} under {gains[0].condition}"
         lines = _lines(gains)
         draw = partial(_panel, lines=lines, fact=gains[0].fact, title=gains[0].title,
                        pipelines=pipelines, shown=[gain.enhanced for gain in gains])
         height = 1.3 + len(lines) * max(0.27, 0.12 * len(gains))
-        figures.append((caption, drawn(draw, (5.2, height), f"gain-{i}",
+        figures.append((caption, drawn(draw, (5.2, height), f"gain-{len(figures) + 1}",
                                        f"Change of {in_sentence(caption)} by group")))
     return figures
 
@@ -117,5 +119,5 @@ def _limits(lines: Sequence[_Line], fact: Fact) -> tuple[float, float]:
     low = np.nanmin([row.low for row in rows] + [values.min()])
     high = np.nanmax([row.high for row in rows] + [values.max()])
     low, high = max(low, values.min() - reach / 2), min(high, values.max() + reach / 2)
-    margin = 0.06 * (high - low)
+    margin = 0.06 * ((high - low) or reach)
     return float(fact.scale * (low - margin)), float(fact.scale * (high + margin))

@@ -96,8 +96,7 @@ def _of_pair(run: ReportedRun, metric: str, pair: tuple[str, str], columns: Sequ
 def _reports(run: ReportedRun, rows: pd.DataFrame, pair: tuple[str, str], columns: Sequence[str],
              rule: Rule) -> list[GainReport]:
     enhanced, base = (rows[rows["pipeline"] == name] for name in pair)
-    return gain_tables(base, enhanced, run.utterances, [[column] for column in columns], rule,
-                       allowed=columns)
+    return gain_tables(base, enhanced, run.utterances, [[column] for column in columns], rule)
 
 
 def _metrics(run: ReportedRun) -> tuple[list[str], list[LeftOut]]:

@@ -16,7 +16,7 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.names import listed, offer
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.gains import GainReport, Rule, gain_tables
-from evalkit.statistics.groups import select
+from evalkit.statistics.groups import labelled, outcome_notes, select
 from evalkit.statistics.run_statistics import usual
 from evalkit.store.documents.run import UNCHANGED, Pipeline, RunRecord, System
 from evalkit.store.runfolder import RunFolder
@@ -83,10 +83,21 @@ def gain_reports(run: RunFolder, by: Sequence[Sequence[str]], *, over: str | Non
         common, lost = common_conditions(rows, record, enhanced, baseline)
         rows = rows[rows["condition"].isin(_asked(condition, common, lost))]
         base, after = (rows[rows["pipeline"] == name] for name in (baseline, enhanced))
+        notes = _outcomes(after, utterances, by, allowed)
         rule = Rule(record.metrics[metric], resampling=Resampling(seed=seed))
-        reports += [replace(report, left_out=[*report.left_out, *lost, *without])
-                    for report in gain_tables(base, after, utterances, by, rule, allowed=allowed)]
+        reports += [replace(report, warnings=[*report.warnings, *notes[report.by]],
+                            left_out=[*report.left_out, *lost, *without])
+                    for report in gain_tables(base, after, utterances, by, rule)]
     return reports
+
+
+def _outcomes(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[Sequence[str]],
+              allowed: Collection[str]) -> dict[tuple[str, ...], list[str]]:
+    """What to know of columns that are outcomes and ``allowed``. Raises ConfigError for
+    another."""
+    return {tuple(columns): outcome_notes(
+        labelled(rows, utterances, columns), [c for c in columns if c in utterances],
+        rows["metric"], allowed) for columns in by}
 
 
 def _asked(condition: str | None, common: list[str], lost: list[LeftOut]) -> list[str]:

@@ -10,7 +10,7 @@ change between its two sums.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -31,7 +31,6 @@ from evalkit.statistics.groups import (
     labelled,
     look_alike_labels,
     moving_speakers,
-    outcome_notes,
     plain_data,
     utterances_left_out,
     without_bounds,
@@ -138,26 +137,19 @@ class Rule:
 
 
 def gain_tables(base: pd.DataFrame, enhanced: pd.DataFrame, utterances: pd.DataFrame,
-                by: Sequence[Sequence[str]], rule: Rule, *, allowed: Collection[str] = ()
-                ) -> list[GainReport]:
+                by: Sequence[Sequence[str]], rule: Rule) -> list[GainReport]:
     """Compares rows of the scores table for one metric and pipeline each, paired by utterance and
-    condition: a report for every set of crossed columns of ``utterances`` in ``by``. Raises
-    ConfigError as evalkit.statistics.groups.group_table does."""
+    condition: a report for every set of crossed columns of ``utterances`` in ``by``, whether they
+    are outcomes or not. Raises ConfigError for a column that there is not, or of too many
+    groups."""
     both = paired(base, enhanced)
     everybody = _everybody(both, rule)
-    reports = []
-    for columns in by:
-        rows = labelled(both, utterances, columns)
-        once = rows.drop_duplicates(_CELL)
-        notes = outcome_notes(once, [c for c in columns if c in utterances], rows["metric"],
-                              allowed)
-        report = _report(rows, columns, everybody, rule)
-        reports.append(replace(report, warnings=[
-            *report.warnings, *notes, *look_alike_labels(utterances, columns)]))
-    return reports
+    return [_report(labelled(both, utterances, columns), columns, everybody, rule, list(
+        look_alike_labels(utterances, columns))) for columns in by]
 
 
-def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rule) -> GainReport:
+def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rule,
+            notes: list[str]) -> GainReport:
     once, sums = rows.drop_duplicates(_CELL), _both(rows)
     counts = counted(once, rule.floors)
     compared = set(counts.index[counts["status"] == "ok"])
@@ -169,7 +161,7 @@ def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rul
     report = GainReport(
         tuple(by), str(rows["metric"].iloc[0]), *_pipelines(rows), _condition(rows),
         rule.adjustment, everybody, table, _differ(good, rule),
-        [note for note in (sums.warning, moving_speakers(sums)) if note], [])
+        [note for note in (sums.warning, moving_speakers(sums), *notes) if note], [])
     return replace(report, left_out=merged([
         *groups_left_out(by_name, f"gains by {columns}", rule.floors),
         *utterances_left_out(once[once["error"].isna()], f"gains by {columns}"),
@@ -232,7 +224,7 @@ def _rows(counts: pd.DataFrame, sums: SpeakerSums, rule: Rule) -> list[GainRow]:
 def _judged(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow]:
     """The rows with both questions answered of those that are compared, whose sums are
     ``good``."""
-    own, change = _own(good, rule.resampling), changes(good)
+    own, change = own_p_values(good, rule.resampling), changes(good)
     adjusted = adjust(own, rule.adjustment)
     gaps = {gap.group: gap for gap in against_rest(change, resampling=rule.resampling,
                                                    adjustment=rule.adjustment)}
@@ -248,7 +240,7 @@ def _judged(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow
     return [judged(row, place[row.group]) if row.group in place else row for row in table]
 
 
-def _own(sums: SpeakerSums, resampling: Resampling) -> np.ndarray:
+def own_p_values(sums: SpeakerSums, resampling: Resampling) -> np.ndarray:
     """p-value of no change of every cohort, (cohorts,)."""
     change = changes(sums)
     total = np.broadcast_to(change.weight.sum(axis=0), change.amount.shape)
