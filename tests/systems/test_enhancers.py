@@ -63,7 +63,8 @@ def test_noise_is_reduced(enhancer: SpectralGating, gain: float, real_data: Path
 @pytest.mark.parametrize("enhancer", ENHANCERS, ids=repr)
 def test_an_utterance_does_not_depend_on_those_before(enhancer: SpectralGating,
                                                       readers: list[list[Audio]]) -> None:
-    batch = [waveform.resample(speech, enhancer.rate) for speech, _ in readers[:2]]
+    batch = [waveform.resample(Audio(speech.samples[:32_000], speech.rate), enhancer.rate)
+             for speech, _ in readers[:2]]
     forwards = [enhancer.enhance([speech])[0].samples for speech in batch]
     backwards = [enhancer.enhance([speech])[0].samples for speech in reversed(batch)][::-1]
     assert all(np.array_equal(a, b) for a, b in zip(forwards, backwards, strict=True))
