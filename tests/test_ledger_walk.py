@@ -108,6 +108,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        report.costs:_systems report.costs:costs_of
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:left_out report.sections.significance:differences
@@ -123,6 +124,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make""",
     "it picks the rows of one name, and the others are picked by their own": """
+        report.costs:_gain report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
         compare.baseline:_labels compare.comparison:_asked compare.gates:columns
@@ -136,6 +138,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        report.costs:_interval report.costs:of
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
@@ -148,6 +151,7 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged report.summary:_winners
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
+        report.cost_figures:quality_against_cost report.sections.cost:dearest
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:decide compare.formats:rows compare.history:history
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
