@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.fft import irfft, rfft
+from numpy.fft import irfft
+from scipy.fft import rfft
 
 from evalkit.core.errors import ConfigError
 
