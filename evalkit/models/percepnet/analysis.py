@@ -36,6 +36,8 @@ class Analyser:
         self.framing = framing
         self.bands = bands_of(framing)
         self.memory = Memory((LOOK_AHEAD + 1) * framing.hop + REACH * round(LONGEST * framing.rate))
+        self.newest = len(self.memory.past) - framing.hop
+        """First sample, of those remembered, of the frame that the next hop completes."""
         self.spectra = np.zeros((LOOK_AHEAD, framing.bins), np.complex64)
         self.energies = np.zeros((LOOK_AHEAD, BANDS), np.float32)
 
@@ -44,14 +46,16 @@ class Analyser:
         ``periods`` (n,) of those frames in samples."""
         n, hop, used = len(periods), self.framing.hop, taps(periods, self.framing)
         frames = stretches(self.memory.recall(samples), self.framing.size)
-        newest = len(self.memory.past) - hop + hop * np.arange(n)
-        filtered = comb(frames, newest - LOOK_AHEAD * hop, used)
-        made = self.framing.spectra(np.concatenate([frames[newest], filtered]))
-        spectra = np.concatenate([self.spectra, made[:n]])
+        newest = np.arange(n) * hop + self.newest
+        cut = np.empty((2 * n, self.framing.size), np.float32)
+        cut[:n] = frames[self.newest::hop]
+        comb(frames, newest - LOOK_AHEAD * hop, used, out=cut[n:])
+        made = self.framing.spectra(cut)
+        spectra, combed = np.concatenate([self.spectra, made[:n]]), made[n:]
         energies = np.concatenate([self.energies, self.bands.energies(made[:n])])
         self.spectra, self.energies = spectra[n:], energies[n:]
-        return Analysis(spectra[:n], made[n:], used.noise_gain, energies[:n], energies[LOOK_AHEAD:],
-                        self._coherence(spectra[:n], made[n:], energies[:n]))
+        return Analysis(spectra[:n], combed, used.noise_gain, energies[:n], energies[LOOK_AHEAD:],
+                        self._coherence(spectra[:n], combed, energies[:n]))
 
     def _coherence(self, spectra: np.ndarray, combed: np.ndarray, energies: np.ndarray
                    ) -> np.ndarray:
