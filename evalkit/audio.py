@@ -92,6 +92,14 @@ def advance(audio: Audio, seconds: float) -> Audio:
     return Audio(fit(moved, n), audio.rate)
 
 
+def align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
+    """What an enhancer with a stated ``delay`` in seconds made of ``heard``, at its rate, without
+    its lag and of its length; and the lag in seconds."""
+    back = resample(made, heard.rate)
+    lag = measure_lag(back, heard, stated=delay)
+    return Audio(fit(advance(back, lag).samples, len(heard.samples)), heard.rate), lag
+
+
 @dataclass(frozen=True)
 class Levels:
     """Quality-control figures of one waveform. PESQ and STOI see none of them."""

@@ -81,6 +81,25 @@ def tone(seconds: float, rate: int = 16_000, pitch: float = 200.0, seed: int = 0
     return (0.1 * voice * syllables + 1e-3 * noise).astype(np.float32)
 
 
+@pytest.fixture(scope="session")
+def tiny_percepnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of PercepNet with random weights that has heard nothing above 8 kHz."""
+    pytest.importorskip("onnx")
+    import torch
+
+    from evalkit.models.percepnet.graph import write
+    from evalkit.models.percepnet.network import PercepNet, Sizes
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = PercepNet(Sizes(dense=12, channels=20, hidden=16, layers=2, strength=8))
+        for weight in network.parameters():  # Larger than at birth, so that the gates work.
+            torch.nn.init.normal_(weight, std=0.4)
+    path = tmp_path_factory.mktemp("percepnet") / "tiny.onnx"
+    write(network.eval(), path, {"bandwidth": "8000"})
+    return path
+
+
 @pytest.fixture
 def tiny_corpus(tmp_path: Path) -> Path:
     """The manifest of twelve short recordings of four speakers of two accents."""

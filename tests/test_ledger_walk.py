@@ -95,6 +95,7 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.config:_kind",
     "it makes sound, or filters for it": """
         models.percepnet.bands:bands_of models.percepnet.training:_in_order
+        training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -106,7 +107,8 @@ NOTHING_LOST = {
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
         store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
-        mitigation.verification.arm_training:_of_split
+        mitigation.verification.arm_training:_of_split training.sources:split
+        models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make""",
     "it picks the rows of one name, and the others are picked by their own": """
@@ -197,6 +199,7 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:stamp_folder
+        training.sources:_matching
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
     "who has no name, or no alignment, stays in all other numbers": """

@@ -172,6 +172,14 @@ WAVEFORMS: Mapping[str, Callable[..., Any]] = {
     "rate None": audio(np.copy, None), "rate True": audio(np.copy, True),
     "rate -16000": audio(np.copy, -16_000), "rate '16000'": audio(np.copy, "16000")}
 """What an enhancer or a condition may give back that is no audio, or not of the input."""
+STREAMS: Mapping[str, Callable[..., Any]] = {
+    "None": lambda *_: None, "list": lambda good, *_: good.tolist(), "Shy": lambda *_: Shy(),
+    "a sample more": lambda good, *_: np.append(good, good[:1]),
+    "a sample fewer": lambda good, *_: good[1:], "nothing": lambda good, *_: good[:0],
+    "NaN": lambda good, *_: nan_at_end(good), "int16": lambda good, *_: good.astype(np.int16),
+    "column": lambda good, *_: good[:, None], "Audio": lambda _, given: given,
+    "writes into its input": lambda _, given: write_into(_, given).samples}
+"""What may come out of a stream that is not what went in; it ends with nothing more."""
 TEXTS: Mapping[str, Callable[..., Any]] = {
     "None": lambda *_: None, "str": lambda *_: "on", "dict": lambda *_: {"text": "on"},
     "text None": lambda *_: Hypothesis(None), "bytes": lambda *_: Hypothesis(b"on"),
@@ -275,6 +283,24 @@ class Enhancer(_Part):
 
     def enhance(self, batch: Sequence[Audio]) -> Any:
         return self.answer(batch, lambda a: Audio(np.tanh(2 * a.samples) / 2, a.rate))
+
+    def open(self, rate: int) -> Stream:
+        return Stream(self.how)
+
+
+@dataclass(frozen=True)
+class Stream(_Part):
+    """The same of pieces; the guilty one is as long as its utterance."""
+
+    delay = 0
+    waywards = STREAMS
+
+    def push(self, samples: np.ndarray) -> Any:
+        (made,) = self.answer([Audio(samples, self.rate)], lambda a: np.tanh(2 * a.samples) / 2)
+        return made
+
+    def finish(self) -> Any:
+        return np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)

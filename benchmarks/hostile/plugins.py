@@ -34,7 +34,8 @@ LONGEST_REASON = 400
 ENTRY_POINTS = "".join(f"[evalkit.{group}]\n" + "".join(
     f"{name} = benchmarks.hostile.misbehaviour:{what}\n" for name, what in plugins.items())
     for group, plugins in {
-        "enhancers": {"hostile": "Enhancer"}, "encoders": {"hostile": "Encoder"},
+        "enhancers": {"hostile": "Enhancer"}, "streaming_enhancers": {"hostile": "Enhancer"},
+        "encoders": {"hostile": "Encoder"},
         "recognizers": {"hostile": "Recognizer", "unmade": "Unmade", "dying": "Dying",
                         "unimportable": "NoSuchThing"},
         "metrics": {"hostile": "Metric", "misstated": "Misstated"},
@@ -76,8 +77,8 @@ MADE = PROGRAMS | {
 
 @dataclass(frozen=True)
 class Case:
-    """One way to misbehave of one ``part``: enhancer, recognizer, encoder, metric, condition, or a
-    program in the place of one of the first two."""
+    """One way to misbehave of one ``part``: enhancer or its stream, recognizer, encoder, metric,
+    condition, or a program in the place of an enhancer or recognizer."""
 
     part: str
     how: str
@@ -100,6 +101,7 @@ def cases() -> list[Case]:
         "recognizer": [*ways.ENDINGS, *ways.HARMLESS, *ways.LISTS, *ways.Recognizer.waywards],
         "enhancer": [*ways.Enhancer.waywards, "too few", "clears its batch", "sys.exit(0)",
                      "closes descriptors"],
+        "stream": [*ways.STREAMS, "sys.exit(0)", "KeyboardInterrupt", "settings"],
         "encoder": [*ways.Encoder.waywards, "too many", "sys.exit(0)", "settings"],
         "metric": [*ways.MEASURES, *ways.ENDINGS, *ways.HARMLESS, "changes the metadata",
                    "writes into the reference", "writes memory"],
@@ -162,6 +164,8 @@ def pipeline(name: str, case: Case | None, folder: Path) -> dict[str, Any]:
         parts[case.part] = well | {"name": case.plugin, "how": case.how}
     elif case is not None and case.part == "metric":
         metric = well | {"how": case.how}
+    elif case is not None and case.part == "stream":
+        parts |= {"enhancer": well | {"how": case.how}, "stream": 1.0}
     return {"name": name, **parts, "metrics": [metric, "wer", "si_sdr"]}
 
 

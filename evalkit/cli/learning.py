@@ -1,4 +1,4 @@
-"""Commands that teach models: ``mitigate``, ``train recognizer``, ``train pronunciation``."""
+"""Commands that teach models: ``mitigate``, and ``train`` for the reference models."""
 
 from __future__ import annotations
 
@@ -55,6 +55,34 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
     card = train_reference(corpus_folder, out, seed=seed, workers=min(2, processes(None)),
                            progress=show)
     print(card.markdown())
+
+
+@train.command(cls=Command, epilog=EXIT_CODES)
+def enhancer(recipe: Annotated[Path, typer.Argument(help="enhancer.yaml: speech, noise and "
+                                                         "training.")],
+             out: Out,
+             workers: Annotated[int | None, typer.Option(
+                 "--workers", "-j", min=1, help="Processes that draw mixtures while the network "
+                                                "learns. Default: one a core but one.")] = None,
+             device: Annotated[str, typer.Option(help="Where the network learns: cpu, cuda.")
+                               ] = "cpu") -> None:
+    """Train PercepNet, the reference enhancer; write its weights and card.
+
+    A training that was stopped goes on where it was when it is started again.
+
+    Example:
+
+        evalkit train enhancer enhancer.yaml --out runs/enhancer
+    """
+    say(f"evalkit {__version__}: {recipe} -> {out}")
+    from evalkit.models.percepnet.recipe import WEIGHTS, read_recipe, train_enhancer
+    from evalkit.store.lock import locked
+    from evalkit.terminal import print_left_out
+
+    with locked(out, "train"):
+        card = train_enhancer(read_recipe(recipe), out, device=device, say=say, told=print_left_out,
+                              workers=workers or max(1, processes(None) - 1))
+    print(card.markdown(out / WEIGHTS))
 
 
 @train.command(cls=Command, epilog=EXIT_CODES)

@@ -81,8 +81,18 @@ class PipelineConfig(Strict):
     enhancer: PluginSpec | None = None
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
+    stream: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Seconds of audio that the enhancer is given at a time, as if they came in just then; the
+    whole utterance at once where None."""
     metrics: list[PluginSpec] | None = None
     """Instead of the run's metrics."""
+
+    @model_validator(mode="after")
+    def _something_streams(self) -> PipelineConfig:
+        if self.stream is not None and self.enhancer is None:
+            raise ValueError(f"the pipeline {self.name!r} has no enhancer to stream; leave out "
+                             "its key 'stream', or name one")
+        return self
 
 
 class ConditionConfig(Strict):

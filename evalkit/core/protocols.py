@@ -48,7 +48,7 @@ class Listener(Identified, Protocol):
 
 class Enhancer(Listener, Protocol):
     delay: float
-    """Stated algorithmic delay in seconds; the runner aligns its output."""
+    """Stated algorithmic delay in seconds of what ``enhance`` gives back; the runner aligns it."""
 
     @property
     def cost(self) -> Cost:
@@ -57,6 +57,37 @@ class Enhancer(Listener, Protocol):
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """One output each, at its input's rate, about ``delay`` late, and longer by no more."""
+        ...
+
+
+class AudioStream(Protocol):
+    """One signal on its way through an enhancer, piece by piece. Of n samples in, n + ``delay``
+    have come out at the end, in pieces that need not be as long as those that came in."""
+
+    @property
+    def delay(self) -> int:
+        """Samples by which what comes out is late, resampling and all else included."""
+        ...
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """The next samples (n,) in, from 0 of them, and those out that are ready, float32: never
+        more in all than have come in. What comes out does not depend on how the signal is cut."""
+        ...
+
+    def finish(self) -> np.ndarray:
+        """The samples that are still to come out, of a signal that has ended."""
+        ...
+
+
+class StreamingEnhancer(Enhancer, Protocol):
+    """The face of an enhancer that needs not have heard the whole of a signal.
+
+    One that has it is named in the entry-point group ``streaming_enhancers`` as well as among the
+    enhancers."""
+
+    def open(self, rate: int) -> AudioStream:
+        """A stream at ``rate`` Hz, the enhancer's own where it has one. What comes out of it is,
+        its delay aside, what ``enhance`` makes of the whole. Streams know nothing of each other."""
         ...
 
 

@@ -30,6 +30,7 @@ LARGEST_NUMBER = 10.0**30
 """Of a measurement: sums of such numbers and of their squares are finite."""
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of characters, which UTF-8 has no bytes for."""
+_STREAM = "the output of the enhancer's stream"
 ODD_SECONDS = 1.0
 """An enhancer's output lasts from half to twice as long as its input and delay, and this longer."""
 
@@ -63,6 +64,34 @@ def taken_enhanced(made: Any, heard: Audio, delay: float) -> Audio:
     return audio
 
 
+def taken_delay(made: Any) -> int:
+    """The delay that a stream states, in samples."""
+    if not isinstance(made, int | np.integer) or isinstance(made, bool) or made < 0:
+        raise UtteranceError("WrongDelay", f"the enhancer's stream states the delay {made!r}; it "
+                                           "must be a whole number of samples from 0")
+    return int(made)
+
+
+def taken_piece(made: Any, most: int) -> np.ndarray:
+    """What came out of a stream in which ``most`` samples are."""
+    piece = _floats(made, _STREAM, empty=True)
+    if len(piece) > most:
+        raise UtteranceError("WrongLength", f"the enhancer's stream gave {len(piece):,} samples "
+                             f"when only {most:,} that had come in were left; it must not run "
+                             "ahead")
+    return piece
+
+
+def taken_end(made: Any, left: int) -> np.ndarray:
+    """What came out of a stream at its end, of which ``left`` samples were still to come."""
+    piece = _floats(made, _STREAM, empty=True)
+    if len(piece) != left:
+        raise UtteranceError("WrongLength", f"the enhancer's stream ended with {len(piece):,} "
+                             f"samples when {left:,} were left; in all it must give those that "
+                             "came in and its delay")
+    return piece
+
+
 def taken_heard(made: Any, speech: Audio) -> Audio:
     """What a condition made of ``speech``."""
     audio = _taken_audio(made, "the condition's output")
@@ -84,10 +113,10 @@ def _taken_audio(made: Any, whose: str) -> Audio:
     return Audio(_floats(samples, whose, " with full scale ±1"), int(rate))
 
 
-def _floats(values: Any, whose: str, scale: str = "") -> np.ndarray:
-    """A private float32 copy of finite numbers, of shape (n,)."""
+def _floats(values: Any, whose: str, scale: str = "", *, empty: bool = False) -> np.ndarray:
+    """A private float32 copy of finite numbers, of shape (n,), from 0 where it may be ``empty``."""
     values = _of_type(values, np.ndarray, f"what {whose} holds")
-    if values.ndim != 1 or not len(values):
+    if values.ndim != 1 or not (empty or len(values)):
         raise UtteranceError("WrongShape", f"{whose} has the shape {values.shape}; it must be (n,)")
     if values.dtype.kind != "f":
         raise UtteranceError("WrongType", f"{whose} holds {values.dtype}; it must be float32"

@@ -16,6 +16,7 @@ from evalkit.core.files import digest
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Utterance
 from evalkit.run.pipeline import Pipeline, plugins_of
+from evalkit.run.streamed import Streamed
 from evalkit.store.outputs import VERSION
 
 
@@ -125,7 +126,8 @@ def content_of(pipeline: Pipeline, config: PipelineConfig, **others: Any) -> Cel
     plugins = plugins_of(config)
     systems = {stage: [plugins[stage].name, part.identity,
                        *([part.rate, part.batch] if stage in pipeline.hearing else []),
-                       *([part.delay] if stage == "enhanced" else [])]
+                       *([part.delay] if stage == "enhanced" else []),
+                       *([part.seconds] if isinstance(part, Streamed) else [])]
                for stage, part in pipeline.stages.items()}
     return CellContent(systems=systems, hearing=pipeline.hearing, **others)
 

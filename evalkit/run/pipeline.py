@@ -9,9 +9,10 @@ from typing import Any, Generic, Protocol, cast
 from evalkit.core.alignment import Alignment, Costs, align
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
-from evalkit.core.errors import PluginError
+from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.folders import without_folders
-from evalkit.core.plugins import create
+from evalkit.core.names import offer
+from evalkit.core.plugins import available, create, find
 from evalkit.core.protocols import (
     Condition,
     Enhancer,
@@ -19,6 +20,7 @@ from evalkit.core.protocols import (
     Recalled,
     Recognizer,
     SpeakerEncoder,
+    StreamingEnhancer,
 )
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser
@@ -26,11 +28,12 @@ from evalkit.metrics.tokens import mixed, unparted, words
 from evalkit.run.declared import check_cost, check_declared, check_identity, check_rate
 from evalkit.run.exchange import handed_utterance
 from evalkit.run.process_state import restored_after_call
+from evalkit.run.streamed import Streamed
 from evalkit.store.documents import run as documents
 
 PROTOCOLS: Mapping[str, type] = {
     "conditions": Condition, "enhancers": Enhancer, "recognizers": Recognizer,
-    "encoders": SpeakerEncoder, "metrics": Metric}
+    "encoders": SpeakerEncoder, "streaming_enhancers": StreamingEnhancer, "metrics": Metric}
 """What plug-ins of each group are."""
 
 
@@ -61,6 +64,7 @@ class Pipeline:
         systems = {stage: documents.System(
             name=plugins[stage].name, identity=without_folders(part.identity),
             delay_ms=1000 * part.delay if stage == "enhanced" else None,
+            stream_ms=1000 * part.seconds if isinstance(part, Streamed) else None,
             cost=part.cost if stage == "enhanced" else None,
             batch=part.batch if stage in self.hearing else None)
             for stage, part in self.stages.items()}
@@ -108,19 +112,34 @@ def members(protocol: type) -> set[str]:
 
 def build_pipeline(config: PipelineConfig) -> Pipeline:
     """Raises PluginError and ConfigError as build_part does."""
-    parts = {stage: _identified(GROUPS[stage], plugin)
-             for stage, plugin in plugins_of(config).items()}
+    parts = {stage: _identified(stage, config) for stage in plugins_of(config)}
     return Pipeline(parts.get("enhanced"), parts.get("recognised"), parts.get("embedded"))
 
 
-def _identified(group: str, plugin: Plugin) -> Any:
-    """The plug-in, which says what it is."""
-    part, who = build_part(group, plugin), f"{group} plug-in {plugin.name!r}"
+def build_system(stage: str, plugin: Plugin, stream: float | None) -> Any:
+    """The plug-in of a stage; an enhancer is given ``stream`` seconds at a time where that is not
+    None. Raises ConfigError where it does not stream, and PluginError as build_part does."""
+    if stage != "enhanced" or stream is None:
+        return build_part(GROUPS[stage], plugin)
+    find(GROUPS[stage], plugin.name)
+    streaming = available("streaming_enhancers")
+    if plugin.name not in streaming:
+        raise ConfigError(f"stream: {stream:g}: the enhancer {plugin.name!r} does not stream; "
+                          f"{offer(plugin.name, streaming, 'these do:')}; leave the key out to "
+                          "give it whole utterances")
+    return Streamed(build_part("streaming_enhancers", plugin), stream)
+
+
+def _identified(stage: str, config: PipelineConfig) -> Any:
+    """The system of a stage, which says what it is."""
+    plugin = plugins_of(config)[stage]
+    part, who = (build_system(stage, plugin, config.stream),
+                 f"{GROUPS[stage]} plug-in {plugin.name!r}")
     with making(who), restored_after_call():
         check_identity(part, who)
         if not _recalls(part):
             check_rate(part, who)
-        if group == "enhancers":
+        if stage == "enhanced":
             check_cost(part, who)
     return part
 

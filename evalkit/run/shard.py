@@ -22,7 +22,7 @@ from evalkit.run.batches import by_length, slices
 from evalkit.run.exchange import handed
 from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
-from evalkit.run.pipeline import GROUPS, build_part, plugins_of
+from evalkit.run.pipeline import GROUPS, build_part, build_system, plugins_of
 from evalkit.run.plan import Shard
 from evalkit.run.process_state import (
     restored_after_call,
@@ -234,20 +234,21 @@ def _take(work: UtteranceWork, todo: Todo, made: Made) -> None:
 def _system(config: PipelineConfig, stage: str) -> Any:
     """The system of a stage, created and warmed up once a process, and again where its files have
     changed since."""
-    group, plugin = GROUPS[stage], plugins_of(config)[stage]
-    return _warm_system(group, plugin.model_dump_json(), build_part(group, plugin).identity)
+    plugin, stream = plugins_of(config)[stage], config.stream if stage == "enhanced" else None
+    return _warm_system(stage, plugin.model_dump_json(), stream,
+                        build_system(stage, plugin, stream).identity)
 
 
 @lru_cache(maxsize=16)
-def _warm_system(group: str, plugin: str, _identity: str) -> Any:
+def _warm_system(stage: str, plugin: str, stream: float | None, _identity: str) -> Any:
     known = Plugin.model_validate_json(plugin)
-    part, who = build_part(group, known), f"{group} plug-in {known.name!r}"
+    part, who = build_system(stage, known, stream), f"{GROUPS[stage]} plug-in {known.name!r}"
     verbs: Mapping[str, Callable[[], Any]] = {
-        "enhancers": lambda: part.enhance, "recognizers": lambda: part.transcribe,
-        "encoders": lambda: part.embed}
-    if group == "enhancers" or part.needs_audio:
+        "enhanced": lambda: part.enhance, "recognised": lambda: part.transcribe,
+        "embedded": lambda: part.embed}
+    if stage == "enhanced" or part.needs_audio:
         with making(who), restored_after_call():
-            _warm_up(verbs[group](), part.rate)
+            _warm_up(verbs[stage](), part.rate)
     return part
 
 

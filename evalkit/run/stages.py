@@ -134,7 +134,7 @@ def enhance(group: Sequence[UtteranceWork], enhancer: Enhancer) -> None:
         answers = ask(enhancer.enhance, enhancer.rate, [work.input for work in batch],
                       lambda made, heard: taken_enhanced(made, heard, enhancer.delay))
         for work, answer in zip(batch, answers, strict=True):
-            aligned = attempt(_align, answer.value, work.input, enhancer.delay)
+            aligned = attempt(_aligned, answer.value, work.input, enhancer.delay)
             work.audio, lag = (aligned, None) if isinstance(aligned, UtteranceError) else aligned
             if isinstance(work.audio, Audio) and answer.value.rate != work.audio.rate:
                 answer.resampled.add(f"{answer.value.rate}>{work.audio.rate}")
@@ -144,14 +144,10 @@ def enhance(group: Sequence[UtteranceWork], enhancer: Enhancer) -> None:
                       **levels(work.audio))
 
 
-def _align(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
-    """What an enhancer made of ``heard``, without its lag, and the lag in seconds."""
+def _aligned(made: Audio, heard: Audio, delay: float) -> tuple[Audio, float]:
     from evalkit import audio as waveform
 
-    back = waveform.resample(made, heard.rate)
-    lag = waveform.measure_lag(back, heard, stated=delay)
-    aligned = waveform.advance(back, lag)
-    return Audio(waveform.fit(aligned.samples, len(heard.samples)), heard.rate), lag
+    return waveform.align(made, heard, delay)
 
 
 def recognise(group: Sequence[UtteranceWork], recognizer: Recognizer | Recalled) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from evalkit.audio import fit
+from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
+from evalkit.systems.framed import Framed
 from evalkit.systems.identity import folder_of, require, stamp
 
 
@@ -38,17 +41,25 @@ class RNNoise:
         return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
-        from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy, lib
+        stream = self.open(speech.rate)
+        return Audio(np.concatenate([stream.push(speech.samples), stream.finish()]), speech.rate)
 
-        # The package's own framing rounds to 16 bits and wraps around where it overshoots.
-        length = len(speech.samples) + round(self.delay * speech.rate)
-        samples = fit(speech.samples, -(-length // FRAME_SIZE) * FRAME_SIZE) * np.float32(32768)
-        pointer = ctypes.POINTER(ctypes.c_float)
+    def open(self, rate: int) -> AudioStream:
+        """A stream at 48 kHz, late by ``delay``."""
+        from pyrnnoise.rnnoise import FRAME_SIZE, create, destroy
+
         state = create()
-        try:
-            for frame in samples.reshape(-1, FRAME_SIZE):
-                place = frame.ctypes.data_as(pointer)
-                lib.rnnoise_process_frame(state, place, place)
-        finally:
-            destroy(state)
-        return Audio(samples[:length] / np.float32(32768), speech.rate)
+        stream = Framed(FRAME_SIZE, round(self.delay * rate), partial(_process, state))
+        weakref.finalize(stream, destroy, state)
+        return stream
+
+
+def _process(state: int, frame: np.ndarray) -> np.ndarray:
+    """What comes of the next frame."""
+    from pyrnnoise.rnnoise import lib
+
+    # The package's own framing rounds to 16 bits and wraps around where it overshoots.
+    made = frame * np.float32(32768)
+    place = (ctypes.c_float * len(made)).from_buffer(made)
+    lib.rnnoise_process_frame(state, place, place)
+    return made / np.float32(32768)

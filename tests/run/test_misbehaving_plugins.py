@@ -67,6 +67,7 @@ def test_plugins_cost_their_utterance(folder: Path) -> None:
     ("recognizer", "text None|bytes|int|surrogate|NUL|words|shows nothing"),
     ("encoder", "sys.exit(0)|list|shorter|complex|matrix|texts|shows nothing"),
     ("recognizer", "dict|Shy|Hypothesis|a subclass of str|hostile message|odd kind|kind is None"),
+    ("stream", "None|Shy|NaN|column|Audio|a sample more|a sample fewer|writes into its input"),
     ("metric", "Shy|complex|10**400|array|no name|weight None|group|odd kind")])
 def test_what_was_seen_to_end_runs_costs_its_utterance(folder: Path, part: str, ways: str) -> None:
     """As it was reported, and neighbours."""

@@ -56,6 +56,13 @@ def features(heard: Analysis, pitch: Pitch, framing: Framing) -> np.ndarray:
                           axis=1, dtype=np.float32)
 
 
+def features_of_nothing() -> np.ndarray:
+    """(FEATURES,) of silence in every band; the pitch says nothing either."""
+    nothing = np.zeros(FEATURES, np.float32)
+    nothing[:BANDS] = (np.log10(FAINT) + 5) / 2.5
+    return nothing
+
+
 def lesson(clean: np.ndarray, noisy: np.ndarray, framing: Framing, bandwidth: float = np.inf
            ) -> Lesson:
     """Of the frames of two aligned signals of equal length at the rate of ``framing``. Bands that

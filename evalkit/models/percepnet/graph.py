@@ -180,7 +180,7 @@ def write(network: PercepNet, path: Path, description: dict[str, str], *,
     writer = _Writer(network.eval(), integers)
     results: Sequence[str] = writer.filters()
     graph = helper.make_graph(
-        writer.graph.nodes, "percepnet",
+        writer.graph.nodes, "network",
         [_floats("features", ["frames", FEATURES]),
          *(_floats(before, shape) for before, _, shape in writer.states)],
         [*(_floats(name, ["frames", None]) for name in results),

@@ -37,8 +37,8 @@ class Sizes(Strict):
     strength: int = Field(128, gt=0, le=4096)
 
 
-SHIPPED_SIZES = Sizes(dense=96, channels=256, hidden=256, strength=96)
-"""About 2 million weights: 2.2 MB in integers."""
+SHIPPED_SIZES = Sizes(dense=64, channels=192, hidden=192, layers=2, strength=64)
+"""About a million weights: 1 MB in integers."""
 
 
 class Filters(NamedTuple):

@@ -38,6 +38,20 @@ class Runtime:
         if self._names[0] != "features":
             raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
                               "trained one")
+        self.bandwidth = self._described("bandwidth", path)
+        """Hz above which the network has learnt nothing."""
+
+    def _described(self, name: str, path: Path) -> float:
+        """A number from 0 in the file's description; infinite where that has none."""
+        text = self._session.get_modelmeta().custom_metadata_map.get(name, "inf")
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not value >= 0:
+            raise ConfigError(f"{path}: its {name} is {one_line(repr(text))}, no number from 0; "
+                              "give the file of a trained network")
+        return value
 
     def start(self) -> NetworkState:
         """Of silence."""

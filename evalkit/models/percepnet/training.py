@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from torch import Tensor
 
 from evalkit.core.config import Strict
@@ -29,16 +27,19 @@ from evalkit.training.loop import deterministic, train_steps
 from evalkit.training.mixing import Material, Mixer, MixingConfig
 from evalkit.training.trainable import parameters
 
-AHEAD = 4
-"""Batches that each worker may be ahead of the training."""
+CURVE = "curve.jsonl"
 SCALED_ON = 64
 """Mixtures of which the features' means and spreads are taken."""
 
 
 class EnhancerTraining(Strict):
     """Adam (Kingma and Ba 2015, arXiv:1412.6980) under a rate that rises over ``warm_up``
-    updates and falls as a cosine to a twentieth. Every ``check_every`` updates the loss is
-    measured on ``watched`` mixtures of material that was kept out, and a checkpoint written."""
+    updates, stays, and falls to 0 over the last share of ``cool_down`` (Hu et al. 2024,
+    arXiv:2404.06395: so a training can be prolonged from a checkpoint before that).
+
+    A ``block`` of batches is drawn at a time, and each of its mixtures learnt from ``hearings``
+    times, in another order. Every ``check_every`` updates the loss is measured on ``watched``
+    mixtures of material that was kept out, and a checkpoint written."""
 
     seed: int = Field(0, ge=0)
     sizes: Sizes = SHIPPED_SIZES
@@ -47,6 +48,9 @@ class EnhancerTraining(Strict):
     batch: int = Field(8, gt=0)
     learning_rate: float = Field(1e-3, gt=0)
     warm_up: int = Field(500, gt=0)
+    cool_down: float = Field(0.2, ge=0, le=1)
+    block: int = Field(64, gt=0)
+    hearings: int = Field(4, gt=0)
     gradient_norm: float = Field(1.0, gt=0)
     check_every: int = Field(500, gt=0)
     watched: int = Field(64, gt=0)
@@ -88,7 +92,7 @@ def train(material: Material, kept_out: Material, out: Path, *, config: Enhancer
                 save_checkpoint(out / "checkpoint.safetensors", updates, network, optimiser)
                 check = Check(updates, _mean_loss(network, watched, config.batch), trained,
                               perf_counter() - start)
-                _write(out / "curve.jsonl", check)
+                _write(out / CURVE, check)
                 progress(check)
     return network.eval()
 
@@ -133,8 +137,8 @@ def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[li
 
 def _rate(update: int, config: EnhancerTraining) -> float:
     """Share of the learning rate at an ``update``."""
-    through = min(1.0, update / config.updates)
-    return min(1.0, (update + 1) / config.warm_up) * (0.525 + 0.475 * math.cos(math.pi * through))
+    cooling = config.cool_down * config.updates
+    return min(1.0, (update + 1) / config.warm_up, (config.updates - update) / max(cooling, 1))
 
 
 def _loss(network: PercepNet, lessons: Sequence[Lesson]) -> Tensor:
@@ -167,16 +171,13 @@ def _lesson(mixer: Mixer, rng: np.random.Generator) -> Lesson:
 
 
 class _Batches:
-    """Batches of the updates from ``done`` on, in order, drawn by ``workers`` processes."""
+    """Batches of the updates from ``done`` on, in order, drawn by ``workers`` processes a block
+    ahead."""
 
     def __init__(self, mixer: Mixer, config: EnhancerTraining, done: int, workers: int) -> None:
-        # Mixtures of batches follow those that the features were scaled on.
-        size, first = config.batch, SCALED_ON
-        self._numbers = (range(first + i * size, first + (i + 1) * size)
-                         for i in range(done, config.updates))
+        self._config, self._done = config, done
         self._draw = partial(_drawn, mixer, config.seed)
         self._pool = ProcessPoolExecutor(workers, get_context("spawn"))
-        self._ahead = AHEAD * workers
 
     def __enter__(self) -> Iterator[list[Lesson]]:
         return self._in_order()
@@ -185,14 +186,40 @@ class _Batches:
         self._pool.shutdown(cancel_futures=True)
 
     def _in_order(self) -> Iterator[list[Lesson]]:
-        waiting: deque[Future[list[Lesson]]] = deque(
-            self._pool.submit(self._draw, numbers)
-            for numbers in islice(self._numbers, self._ahead))
-        while waiting:
-            batch = waiting.popleft().result()
-            waiting.extend(self._pool.submit(self._draw, numbers)
-                           for numbers in islice(self._numbers, 1))
-            yield batch
+        updates = self._config.block * self._config.hearings
+        block, begun = divmod(self._done, updates)
+        ahead = self._asked(block)
+        while block * updates < self._config.updates:
+            lessons = [one for part in ahead for one in part.result()]
+            ahead = self._asked(block + 1)
+            last = self._config.updates - block * updates
+            yield from islice(self._heard(block, lessons), begun, last)
+            block, begun = block + 1, 0
+
+    def _asked(self, block: int) -> list[Future[list[Lesson]]]:
+        """The mixtures of a ``block``; those of the first follow the ones that the features were
+        scaled on."""
+        size = self._config.batch
+        first = SCALED_ON + block * self._config.block * size
+        starts = range(first, first + self._config.block * size, size)
+        return [self._pool.submit(self._draw, range(start, start + size)) for start in starts]
+
+    def _heard(self, block: int, lessons: list[Lesson]) -> Iterator[list[Lesson]]:
+        """All batches of a ``block``, its ``lessons`` mixed anew for each hearing."""
+        rng = np.random.default_rng([self._config.seed, block, 1])
+        for _ in range(self._config.hearings):
+            order = rng.permutation(len(lessons)).reshape(-1, self._config.batch)
+            for batch in order:
+                yield [lessons[number] for number in batch]
+
+
+def read_curve(out: Path) -> list[Check]:
+    """The learning curve of a training in ``out``, over all its starts; a check that was made
+    again after a stop counts once."""
+    path = out / CURVE
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return list({check.updates: check for check in map(TypeAdapter(Check).validate_json, lines)
+                 }.values())
 
 
 def _write(curve: Path, check: Check) -> None:

@@ -37,7 +37,8 @@ def _system(system: System | None) -> Cell:
     if not system:
         return Cell("none")
     delay = f", delay {system.delay_ms:g} ms" if system.delay_ms else ""
-    return Cell(f"{system.name}{delay}", system.identity)
+    stream = f", given {system.stream_ms:g} ms at a time" if system.stream_ms else ""
+    return Cell(f"{system.name}{delay}{stream}", system.identity)
 
 
 def conditions(record: RunRecord) -> Table:

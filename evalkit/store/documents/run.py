@@ -32,12 +32,14 @@ class Normaliser(Part):
 
 class System(Part):
     """A part of a pipeline: its plug-in, and what it is made of to the byte. ``delay_ms`` is the
-    stated algorithmic delay of an enhancer, ``cost`` what its network takes; ``batch`` how many
+    stated algorithmic delay of an enhancer, ``cost`` what its network takes, ``stream_ms`` how
+    much it was given at a time, None where that was whole utterances; ``batch`` how many
     utterances were heard at a time at most, None for what hears none."""
 
     name: str
     identity: str
     delay_ms: float | None = None
+    stream_ms: float | None = None
     cost: Cost | None = None
     batch: int | None = None
 

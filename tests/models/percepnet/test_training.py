@@ -17,8 +17,8 @@ from evalkit.training.mixing import Material, MixingConfig
 from tests.conftest import tone
 
 CONFIG = EnhancerTraining(
-    sizes=Sizes(dense=8, channels=8, hidden=8, layers=1, strength=8), updates=4, batch=2,
-    check_every=2, watched=2, warm_up=2, mixing=MixingConfig(seconds=0.3))
+    sizes=Sizes(dense=8, channels=8, hidden=8, layers=1, strength=8), updates=6, batch=2,
+    check_every=3, watched=2, warm_up=2, block=2, hearings=2, mixing=MixingConfig(seconds=0.3))
 
 
 class StoppedError(Exception):
@@ -51,7 +51,7 @@ def test_stopped_and_shared_out_it_ends_at_the_same_weights(material: Material, 
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
     curve = [json.loads(line) for line in (tmp_path / "cut" / "curve.jsonl").read_text()
              .splitlines()]
-    assert [point["updates"] for point in curve] == [2, 4]
+    assert [point["updates"] for point in curve] == [3, 6]
     assert all(np.isfinite([point["kept_out"], point["trained"]]).all() for point in curve)
     again = train(material, material, tmp_path / "whole", config=CONFIG)
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):

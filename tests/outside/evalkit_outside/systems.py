@@ -53,6 +53,26 @@ class Late:
         late = np.float32(self.gain) * np.pad(speech.samples, (shift, 0))[:len(speech.samples)]
         return Audio(np.full_like(late, np.nan) if self.nan else late, speech.rate)
 
+    def open(self, rate: int) -> Delay:
+        note("late", [])
+        return Delay(round(self.delay_ms / 1000 * rate), self.gain)
+
+
+class Delay:
+    """A stream that holds back what it is late by, and begins with nothing for it."""
+
+    def __init__(self, delay: int, gain: float) -> None:
+        self.delay, self.gain = delay, np.float32(gain)
+        self.held = np.zeros(delay, np.float32)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        whole = np.concatenate([self.held, self.gain * samples])
+        self.held = whole[len(samples):]
+        return whole[:len(samples)]
+
+    def finish(self) -> np.ndarray:
+        return self.held
+
 
 @dataclass(frozen=True)
 class Level:

@@ -1,0 +1,129 @@
+"""``evalkit train enhancer``: a recipe of folders to weights, a card, and a training to prolong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.audio import save
+from evalkit.core.types import Audio
+from evalkit.models.percepnet.recipe import EnhancerRecipe, read_recipe, train_enhancer
+from evalkit.training.sources import split
+from tests.conftest import evalkit, tone
+
+pytest.importorskip("onnx")
+
+RECIPE = """\
+speech:
+  - {folder: voices, without: [spare/*]}
+  - {folder: noisy, cleaned_by: spectral_gating}
+noise:
+  - {folder: hums, files: ["*.wav"]}
+rooms: false
+watched: 2
+training:
+  updates: %d
+  batch: 2
+  block: 1
+  hearings: 2
+  check_every: 2
+  watched: 2
+  warm_up: 2
+  sizes: {dense: 8, channels: 8, hidden: 8, layers: 1, strength: 8}
+  mixing: {seconds: 0.3}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("voices", "voices/spare", "noisy", "hums"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            wave = tone(1.0, seed=i, pitch=120.0 + 40 * i)
+            save(tmp_path / name / f"{i}.wav", Audio(wave, 16_000))
+    (tmp_path / "voices" / "readme.txt").write_text("voices")
+    return tmp_path
+
+
+def trained(folder: Path, updates: int = 4, recipe: str = RECIPE):
+    (folder / "enhancer.yaml").write_text(recipe % updates)
+    return evalkit("train", "enhancer", folder / "enhancer.yaml", "--out", folder / "out")
+
+
+def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
+    from evalkit.models.percepnet.features import FEATURES
+    from evalkit.models.percepnet.runtime import Runtime
+
+    done = trained(folder)
+    assert done.returncode == 0, done.stderr
+    assert "1 recording left out" in done.stderr + done.stdout
+    assert "readme.txt" in done.stderr + done.stdout
+    runtime = Runtime(folder / "out" / "percepnet.onnx")
+    gains, strengths, _ = runtime.run(np.zeros((5, FEATURES), np.float32), runtime.start())
+    assert gains.shape == strengths.shape
+    assert 0 <= gains.min() <= gains.max() <= 1
+    card = (folder / "out" / "percepnet.md").read_text()
+    assert "4 updates of 2 mixtures of 0.3 s" in card
+    assert "| 4 | " in card
+    assert len(list((folder / "out" / "cleaned").rglob("*.flac"))) == 3
+
+
+    again = trained(folder)
+    assert again.returncode == 0
+    assert (folder / "out" / "percepnet.md").read_text() == card
+    refused = trained(folder, updates=8)  # it has cooled down
+    assert refused.returncode == 2
+    assert "4 of 4 updates" in refused.stderr
+    other = trained(folder, recipe=RECIPE.replace("watched: 2\ntraining", "watched: 3\ntraining"))
+    assert other.returncode == 2
+    assert "by another recipe" in other.stderr
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_a_prolonged_training_ends_as_one_that_was_long_from_the_start(folder: Path) -> None:
+    def stop(line: str) -> None:
+        if line.startswith("update"):
+            raise StoppedError
+
+    def recipe(updates: int) -> EnhancerRecipe:
+        made = read_recipe(folder / "enhancer.yaml")
+        training = made.training.model_copy(update={"updates": updates})
+        return made.model_copy(update={"training": training, "speech": made.speech[:1]})
+
+    (folder / "enhancer.yaml").write_text(RECIPE % 1)
+    with pytest.raises(StoppedError):
+        train_enhancer(recipe(4), folder / "out", say=stop)
+    train_enhancer(recipe(6), folder / "out")
+    train_enhancer(recipe(6), folder / "whole")
+    one, other = ((folder / name / "checkpoint.safetensors").read_bytes()
+                  for name in ("out", "whole"))
+    assert one == other
+
+
+def test_a_source_without_recordings_is_refused(folder: Path) -> None:
+    done = trained(folder, recipe=RECIPE.replace("hums", "hmms"))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(
+        "hmms: no such folder of recordings; correct it in the recipe")
+    done = trained(folder, recipe=RECIPE.replace("*.wav", "*.mp3"))
+    assert "hums: no recording that can be read matches ['*.mp3']" in done.stderr
+
+
+@given(st.integers(1, 40), st.integers(2, 12), st.booleans())
+def test_what_is_kept_out_is_not_trained_on(n: int, every: int, by_folder: bool) -> None:
+    paths = [Path(f"speaker{i // 3}", f"{i}.wav") for i in range(n)]
+    trained_on, kept = split(paths, every, by_folder=by_folder)
+    assert sorted([*trained_on, *kept]) == sorted(paths)
+    folders = {path.parent for path in paths}
+    if by_folder and len(folders) >= every:
+        assert not {path.parent for path in kept} & {path.parent for path in trained_on}
+        assert len({path.parent for path in kept}) == len(folders) // every
+    else:
+        assert len(kept) == n // every
