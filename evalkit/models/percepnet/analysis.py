@@ -36,8 +36,6 @@ class Analyser:
         self.framing = framing
         self.bands = bands_of(framing)
         self.memory = Memory((LOOK_AHEAD + 1) * framing.hop + REACH * round(LONGEST * framing.rate))
-        self.newest = len(self.memory.past) - framing.hop
-        """First sample, of those remembered, of the frame that the next hop completes."""
         self.spectra = np.zeros((LOOK_AHEAD, framing.bins), np.complex64)
         self.energies = np.zeros((LOOK_AHEAD, BANDS), np.float32)
 
@@ -46,10 +44,11 @@ class Analyser:
         ``periods`` (n,) of those frames in samples."""
         n, hop, used = len(periods), self.framing.hop, taps(periods, self.framing)
         frames = stretches(self.memory.recall(samples), self.framing.size)
-        newest = np.arange(n) * hop + self.newest
+        newest = len(self.memory.past) - hop
+        due = newest - LOOK_AHEAD * hop
         cut = np.empty((2 * n, self.framing.size), np.float32)
-        cut[:n] = frames[self.newest::hop]
-        comb(frames, newest - LOOK_AHEAD * hop, used, out=cut[n:])
+        cut[:n] = frames[newest::hop]
+        comb(frames, np.arange(due, due + n * hop, hop), used, out=cut[n:])
         made = self.framing.spectra(cut)
         spectra, combed = np.concatenate([self.spectra, made[:n]]), made[n:]
         energies = np.concatenate([self.energies, self.bands.energies(made[:n])])

@@ -27,7 +27,6 @@ class Taps(NamedTuple):
     """Samples by which the frame is moved, later where positive, (n, 2 REACH + 1)."""
     weights: np.ndarray
     """(n, 2 REACH + 1); each row adds up to 1."""
-
     noise_gain: np.ndarray
     """Energy that is left of white noise, sigma_p^2, (n,)."""
 
@@ -37,7 +36,7 @@ def taps(periods: np.ndarray, framing: Framing) -> Taps:
     rounded to a sample, less the taps that the look-ahead does not hold."""
     shifts = np.rint(periods[:, None] * _STEPS).astype(np.intp)
     kept = np.add.reduce(shifts >= -LOOK_AHEAD * framing.hop, axis=1)
-    return Taps(shifts, _KEPT[kept], _NOISE_GAINS[kept])
+    return Taps(shifts, _KEPT.take(kept, axis=0), _NOISE_GAINS.take(kept))
 
 
 def comb(frames: np.ndarray, at: np.ndarray, of: Taps, out: np.ndarray) -> None:
