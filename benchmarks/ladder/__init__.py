@@ -1,0 +1,1 @@
+"""The parts of benchmarks/oracle_ladder.py."""
