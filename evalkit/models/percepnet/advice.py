@@ -18,23 +18,21 @@ class Advice:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.memory = runtime.start()
-        self.unknown = ~targets.within(runtime.bandwidth)
-        self.highest = BANDS - 1 - int(self.unknown.sum())
+        known = targets.within(runtime.bandwidth)
+        self.known = int(known.sum())
+        """Bands from the lowest on."""
+        self.unheard = np.concatenate([~known, ~known, [False, False]])
+        """Features of the others."""
 
     def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains and comb strengths, (n, BANDS) each, of frames with the features (n, FEATURES)."""
-        if self.unknown.any():
-            heard = np.where(self._unheard, _NOTHING, heard)
+        if self.known < BANDS:
+            heard = np.where(self.unheard, _NOTHING, heard)
         gains, strengths, self.memory = self.runtime.run(heard, self.memory)
-        if self.unknown.any():
-            gains[:, self.unknown] = gains[:, [self.highest]]
-            strengths[:, self.unknown] = 0
+        if self.known < BANDS:
+            gains[:, self.known:] = gains[:, [max(self.known - 1, 0)]]
+            strengths[:, self.known:] = 0
         return gains, strengths
-
-    @property
-    def _unheard(self) -> np.ndarray:
-        """Features of the unknown bands."""
-        return np.concatenate([self.unknown, self.unknown, [False, False]])
 
 
 _NOTHING = features_of_nothing()

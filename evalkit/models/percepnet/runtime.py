@@ -35,6 +35,7 @@ class Runtime:
         inputs = self._session.get_inputs()
         self._names = [value.name for value in inputs]
         self._shapes = [value.shape for value in inputs[1:]]
+        self._results = [value.name for value in self._session.get_outputs()]
         if self._names[0] != "features":
             raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
                               "trained one")
@@ -65,5 +66,5 @@ class Runtime:
             return np.zeros((0, BANDS), np.float32), np.zeros((0, BANDS), np.float32), memory
         values = (np.asarray(features, np.float32), *memory.states)
         gains, strengths, *states = self._session.run(
-            None, dict(zip(self._names, values, strict=True)))
+            self._results, dict(zip(self._names, values, strict=True)))
         return gains, strengths, NetworkState(tuple(states))
