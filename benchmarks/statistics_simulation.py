@@ -18,8 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Contrast, Method, Resampling, intervals
 from evalkit.statistics.contrasts import against_rest
+from evalkit.statistics.gains import Rule, changes, own_p_values
+from evalkit.statistics.multiple import adjust
 from evalkit.statistics.permutation import any_gap, observed, parts
 from evalkit.statistics.poisson import PoissonModel
 from evalkit.statistics.sums import speaker_sums
@@ -32,14 +35,14 @@ GROUPS = (10, 20, 40, 80)
 
 
 def plant(rng: np.random.Generator, n_speakers: int, sigma: float = SIGMA,
-          rate: float | np.ndarray = RATE) -> pd.DataFrame:
+          rate: float | np.ndarray = RATE, second: float = 0.8) -> pd.DataFrame:
     """A scores table of one metric with two systems whose speaker effects correlate (0.8) and
-    whose rates are ``rate`` (one, or one a speaker) and four fifths of it."""
+    whose rates are ``rate`` (one, or one a speaker) and ``second`` times that."""
     utterances = 4 + rng.negative_binomial(2, 0.12, n_speakers)
     speaker = np.repeat(np.arange(n_speakers), utterances)
     words = rng.integers(3, 21, len(speaker)).astype(float)
     z = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], n_speakers)
-    effect = np.exp(sigma * z - sigma**2 / 2) * np.multiply.outer(rate, [1.0, 0.8])
+    effect = np.exp(sigma * z - sigma**2 / 2) * np.multiply.outer(rate, [1.0, second])
     table = {"utterance_id": np.arange(len(speaker)), "speaker_id": speaker, "weight": words,
              "error": None}
     return pd.concat([pd.DataFrame(table | {
@@ -132,6 +135,39 @@ def regressions(rng: np.random.Generator, repetitions: int) -> dict[str, float]:
     return {name: float(np.mean(hit)) for name, hit in rejected.items()}
 
 
+def gains(rng: np.random.Generator, repetitions: int, sizes: Sequence[int],
+          seconds: Sequence[float]) -> dict[str, float]:
+    """An enhancer that makes the rate of each group, of so many speakers, so many times what it
+    was: how often a group's interval holds its planted change; and how often any group, and the
+    last one, is said to be helped or harmed, and to fare otherwise than the others."""
+    found: dict[str, list[bool]] = {}
+    last = len(sizes) - 1
+    for repetition in range(repetitions):
+        table = pd.concat([plant(rng, size, rate=RATE, second=second).assign(
+            group=f"g{g}", speaker_id=lambda t, g=g: f"g{g}-" + t["speaker_id"].astype(str))
+            for g, (size, second) in enumerate(zip(sizes, seconds, strict=True))])
+        sums = speaker_sums(table, cohort="group", system="system")
+        rule = Rule(Fact("%", False, ""), resampling=Resampling(400, repetition))
+        change = intervals(sums, [Contrast((g, 1), (g, 0)) for g in range(len(sizes))],
+                           rule.resampling)
+        effects = [rule.effect(*pair) for pair in zip(
+            change, adjust(own_p_values(sums, rule.resampling)), strict=True)]
+        standings = [rule.standing(gap) for gap in against_rest(
+            changes(sums), resampling=rule.resampling)]
+        differ = any_gap(changes(sums), resampling=rule.resampling)["welch"]
+        for name, hit in {
+                "any group, helped or harmed (Holm)": set(effects) != {"unclear"},
+                "last group, harmed": effects[last] == "harmed",
+                "any difference of gains (welch)": differ.p_value <= 0.05,
+                "any group, better or worse (Holm)": set(standings) != {"unclear"},
+                "last group, worse than the others": standings[last] == "worse"}.items():
+            found.setdefault(name, []).append(hit)
+        found.setdefault("interval of a group's change holds it", []).extend(
+            interval.low <= RATE * (second - 1) <= interval.high
+            for interval, second in zip(change, seconds, strict=True))
+    return {name: float(np.mean(hit)) for name, hit in found.items()}
+
+
 def show(title: str, result: dict[str, float], repetitions: int, seconds: float) -> None:
     print(f"\n{title} ({repetitions} repetitions, {seconds:.0f} s)")
     for name, share in result.items():
@@ -159,6 +195,13 @@ def main() -> None:
         "rejections, one group of 40 is 1.4 times worse":
             lambda rng: rejections(rng, n, [RATE, RATE, 1.4 * RATE, RATE], [SIGMA] * 4),
         "rejections by regression, four equal groups": lambda rng: regressions(rng, n),
+        "gains of none, eight groups of 10": lambda rng: gains(rng, n, [10] * 8, [1.0] * 8),
+        "gains of all, eight groups of 10": lambda rng: gains(rng, n, [10] * 8, [1.6] * 8),
+        "gains of all, four groups": lambda rng: gains(rng, n, GROUPS, [1.6] * 4),
+        "gains of none but a harm of the last, eight groups of 10":
+            lambda rng: gains(rng, n, [10] * 8, [1.0] * 7 + [1.8]),
+        "gains of none but a harm of the last, four groups of 40":
+            lambda rng: gains(rng, n, [40] * 4, [1.0] * 3 + [1.3]),
     }
     results = {}
     for i, (title, experiment) in enumerate(experiments.items()):

@@ -1,7 +1,7 @@
 """evalkit: evaluation and fairness benchmarking for speech systems.
 
-``evalkit.run``, ``score``, ``groups``, ``systems``, ``cohorts``, ``report``, ``compare`` and the
-others of ``evalkit.__all__`` are functions; docs/api.md shows them.
+``evalkit.run``, ``score``, ``groups``, ``gains``, ``systems``, ``cohorts``, ``report``,
+``compare`` and the others of ``evalkit.__all__`` are functions; docs/api.md shows them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         cohorts,
         compare,
         freeze,
+        gains,
         groups,
         history,
         mitigate,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
-__all__ = ["cohorts", "compare", "freeze", "groups", "history", "mitigate", "read_run", "report",
-           "rescore", "run", "score", "systems", "verification"]
+__all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate", "read_run",
+           "report", "rescore", "run", "score", "systems", "verification"]
 
 
 class _Room(ModuleType):

@@ -18,6 +18,7 @@ from evalkit.core.types import PERCENT, Fact
 if TYPE_CHECKING:
     from evalkit.core.types import Interval
     from evalkit.statistics.detection import DetectionInterval
+    from evalkit.statistics.gains import GainReport, GainRow
     from evalkit.statistics.groups import GroupReport, GroupRow
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
@@ -88,6 +89,35 @@ def _group_row(row: GroupRow, fact: Fact) -> list[str]:
     ratio = row.adjusted
     return cells + ([f"{ratio.value:.2f}", f"[{ratio.low:.2f}, {ratio.high:.2f}]"]
                     if ratio else [""] * 2)
+
+
+def print_gains(reports: Sequence[GainReport], fact: Fact) -> None:
+    """Of every report the table of groups, the most harmed first, then whether the change is the
+    same for all, then the warnings."""
+    columns = ["group", "status", "n", "failed", "speakers", "before", "after", "change", "95 %",
+               "p", "p adjusted", "effect", "change against rest", "95 %", "p adjusted", "fares"]
+    for report in reports:
+        print(line(f"gains by {' x '.join(report.by)}: {report.place}"))
+        print_table(columns, [_gain_row(row, fact) for row in (report.everybody, *report.rows)])
+        if report.differ is not None:
+            print(f"the same for all groups: {p_is(report.differ['welch'].p_value)}; p adjusted "
+                  f"for the number of groups: {report.adjustment}")
+        for warning in report.warnings:
+            print(line(f"note: {warning}"))
+        print()
+    print_left_out(merged(dict.fromkeys(item for report in reports for item in report.left_out)))
+
+
+def _gain_row(row: GainRow, fact: Fact) -> list[str]:
+    gap = row.gap
+    return [row.group, row.status, str(row.n), str(row.n_failed), str(row.n_speakers),
+            number(row.before, fact), number(row.after, fact),
+            number(row.change.value, fact, signed=True),
+            bracketed(row.change.low, row.change.high, fact), p_value(row.p_value),
+            p_value(row.p_adjusted), row.effect or "",
+            *([number(gap.difference.value, fact, signed=True),
+               bracketed(gap.difference.low, gap.difference.high, fact),
+               p_value(gap.p_adjusted)] if gap else [""] * 3), row.standing or ""]
 
 
 def print_verification(reports: Sequence[VerificationReport]) -> None:

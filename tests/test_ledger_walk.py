@@ -33,9 +33,14 @@ WRITTEN = {
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
+    "report.gains:_of_pair": "statistics.enhancement:common_conditions",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
-    "statistics.groups:_counted": "statistics.groups:_utterances_left_out",
+    "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
+    "statistics.enhancement:gain_reports": "statistics.enhancement:common_conditions",
+    "statistics.gains:_report": "statistics.groups:groups_left_out",
+    "statistics.gains:paired": "statistics.gains:_one_sided",
+    "statistics.groups:counted": "statistics.groups:utterances_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
     "statistics.systems:compare_systems": "statistics.systems:_one_sided",
@@ -73,6 +78,8 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
+    "report.gains:_columns": "report/test_report_gains.py",
+    "report.gains:_metrics": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "run.given:_left_out": "run/test_given.py",
     "run.plan:unmeasured": "run/test_given.py",
@@ -82,7 +89,10 @@ PROVED = {
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
-    "statistics.groups:_utterances_left_out": "statistics/test_groups.py",
+    "statistics.enhancement:common_conditions": "statistics/test_gains.py",
+    "statistics.enhancement:without_baseline": "statistics/test_gains.py",
+    "statistics.gains:_one_sided": "statistics/test_gains.py",
+    "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
     "statistics.verification:_left_out": "statistics/test_verification.py",
@@ -98,12 +108,14 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        report.costs:_systems report.costs:costs_of
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:left_out report.sections.significance:differences
         report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
+        statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
         store.documents.baseline:only store.trials:_classes
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
@@ -112,6 +124,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make""",
     "it picks the rows of one name, and the others are picked by their own": """
+        report.costs:_gain report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
         compare.baseline:_labels compare.comparison:_asked compare.gates:columns
@@ -125,24 +138,28 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        report.costs:_interval report.costs:of
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
         run.shard:_has_audio run.tables:_output run.tables:write_shard
         run.vectors:of_one_length run.record:_enhancing statistics.detection:sorted_trials
-        statistics.groups:_outcomes
+        statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
         statistics.outcome_columns:determined_metric report.headline:judged report.summary:_winners
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
+        report.cost_figures:quality_against_cost report.sections.cost:dearest
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:decide compare.formats:rows compare.history:history
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
         report.discovery:people_of report.discovery:who report.exports:write_findings
+        report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
+        report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers
         report.figures:values_by_group report.headline:ordered report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief
@@ -175,7 +192,7 @@ NOTHING_LOST = {
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
-        statistics.usual_metric:usual_metric""",
+        statistics.usual_metric:usual_metric statistics.enhancement:_outcomes""",
     "what a metric, a model or a search is made of, as its documentation says": """
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +22,12 @@ from evalkit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from evalkit.core.types import Fact
+    from evalkit.statistics.gains import GainReport
     from evalkit.statistics.verification import VerificationReport
+
+AUTO = "auto"
+"""The baseline that evalkit.statistics.enhancement finds."""
 
 
 def report(runs: Annotated[list[Path], typer.Argument(
@@ -52,12 +57,16 @@ def groups(run: Run,
            metric: Annotated[str | None, typer.Option(
                help="Any additive metric of the run, or eer of speaker verification. Default: the "
                     "run's first error rate, or else its first metric.")] = None,
+           gain_over: Annotated[str | None, typer.Option(
+               metavar="BASELINE", help="Instead: what pipelines with an enhancer change for each "
+               "group, against this one; auto: the same pipeline without the enhancer.")] = None,
            pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
            allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
     """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
 
-    With --metric eer: each group's own equal error rate, and how often it is rejected and accepted
-    wrongly at the one threshold that everybody gets, under each condition.
+    With --gain-over: whom enhancement helps and whom it harms, and who fares worse by it than the
+    others. With --metric eer: each group's own equal error rate, and how often it is rejected and
+    accepted wrongly at the one threshold that everybody gets, under each condition.
 
     Examples:
 
@@ -66,9 +75,17 @@ def groups(run: Run,
         evalkit groups runs/v2 --by gender,accent --metric cer --json
 
         evalkit groups runs/v2 --by gender --metric eer
+
+        evalkit groups runs/v2 --by accent --gain-over auto --metric pesq_wb
     """
     allowed = allow_outcome or ()
-    facts = api.read_run(run).record().metrics
+    record = api.read_run(run).record()
+    facts = record.metrics
+    if gain_over:
+        by_rule = gain_over == AUTO and AUTO not in record.pipelines
+        return _print_gains(as_json, metric, facts, api.gains(
+            run, by, over=None if by_rule else gain_over, metric=metric,
+            pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
     from evalkit.statistics.usual_metric import additive
 
     if metric == "eer" or not (metric or additive(facts)):
@@ -82,6 +99,16 @@ def groups(run: Run,
     if as_json:
         return print_json([report.to_dict() for report in reports])
     print_groups(reports, facts[reports[0].metric])
+
+
+def _print_gains(as_json: bool, metric: str | None, facts: Mapping[str, Fact],
+                 reports: Sequence[GainReport]) -> None:
+    _say_metric(metric, reports[0].metric)
+    from evalkit.terminal import print_gains, print_json
+
+    if as_json:
+        return print_json([report.to_dict() for report in reports])
+    print_gains(reports, facts[reports[0].metric])
 
 
 def _say_metric(asked: str | None, taken: str) -> None:

@@ -16,6 +16,7 @@ from evalkit.compare.baseline import Candidate
 from evalkit.core.ledger import LeftOut
 from evalkit.statistics.groups import FLOORS
 from evalkit.statistics.labels import UNKNOWN
+from evalkit.statistics.sums import paired_difference
 from evalkit.store.documents.baseline import Baseline, Cell, Key, TrialCell
 from evalkit.store.scores import ratio
 
@@ -47,13 +48,8 @@ class Paired(NamedTuple):
         return ((self.amount != 0) | (self.weight != 0)).any(axis=1)
 
     def difference(self) -> tuple[np.ndarray, np.ndarray]:
-        """Amounts and weights of every speaker whose ratio of sums is candidate minus base. To
-        swap a speaker's versions turns the sign of the amount and leaves the weight, also where
-        the versions weigh differently (precision divides by the words of the hypothesis)."""
-        total = self.weight.sum(axis=0)
-        amount = np.diff(self.amount - np.nan_to_num(self.pooled) * self.weight)[:, 0]
-        harmonic = ratio(2 * total.prod(), total.sum())
-        return amount, self.weight.mean(axis=1) * ratio(harmonic, total.mean())
+        """Amounts and weights of every speaker whose ratio of sums is candidate minus base."""
+        return paired_difference(self.amount, self.weight)
 
     def with_group(self, other: Paired) -> Paired:
         """The sums of two groups together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -141,19 +141,21 @@ def _dodge(pipelines: Sequence[str]) -> float:
     return min(0.6, 0.18 * (len(pipelines) - 1))
 
 
-def decorate(axes: Axes, pipelines: Sequence[str]) -> None:
-    """A grid, and a legend of the pipelines in COLOURS and SHAPES."""
+def decorate(axes: Axes, pipelines: Sequence[str], shown: Collection[str] | None = None) -> None:
+    """A grid, and a legend of the pipelines in COLOURS and SHAPES, all of them or those that are
+    ``shown``."""
     from matplotlib.lines import Line2D
 
     axes.grid()
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
-    handles: list[Any] = [
-        Line2D([], [], linestyle="none", color=colour, marker=shape, markersize=6.5)
-        for colour, shape in zip(_cycle(COLOURS, pipelines), _cycle(SHAPES, pipelines),
-                                 strict=True)]
+    series = [(name, *look) for name, *look in zip(
+        pipelines, _cycle(COLOURS, pipelines), _cycle(SHAPES, pipelines), strict=True)
+        if shown is None or name in shown]
+    handles: list[Any] = [Line2D([], [], linestyle="none", color=colour, marker=shape,
+                                 markersize=6.5) for _, colour, shape in series]
     # matplotlib leaves out of a legend what begins with an underscore.
-    names = ["\u200b" + short(name, 24) for name in pipelines]
+    names = ["\u200b" + short(name, 24) for name, *_ in series]
     axes.figure.legend(handles, names, loc="outside upper left", frameon=False,
                        ncols=min(3, len(names)), handletextpad=0.2, columnspacing=1.2)
 

@@ -198,7 +198,7 @@ def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Metric, ...
 
 
 def _identity(condition: Condition | None) -> str:
-    return "unchanged" if condition is None else without_folders(condition.identity)
+    return documents.UNCHANGED if condition is None else without_folders(condition.identity)
 
 
 def resampler() -> str:

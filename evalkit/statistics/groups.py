@@ -110,27 +110,27 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     ConfigError for a column, metric, pipeline or condition that there is not, for a column of too
     many groups, and for one that is an outcome and not ``allowed``."""
     rows = labelled(select(scores, metric, pipeline, condition), utterances, by, covariates or ())
-    outcomes = _outcomes(rows, [c for c in by if c in utterances], scores["metric"], allowed)
+    outcomes = outcome_notes(rows, [c for c in by if c in utterances], scores["metric"], allowed)
     sums = speaker_sums(rows, cohort="group")
-    counted = _counted(rows, floors)
-    compared = set(counted.index[counted["status"] == "ok"])
+    counts = counted(rows, floors)
+    compared = set(counts.index[counts["status"] == "ok"])
     good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in compared])
     adjusted, reason = None, None
     if fact.is_count:
         adjusted, reason = _adjusted(rows[rows["group"].isin(compared)], covariates,
                                      resampling.level)
-    table = _rows(counted, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
+    table = _rows(counts, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
                   adjusted, resampling)
     table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
-    notes = (sums.warning, _moving_speakers(sums), reason, *outcomes,
-             *_look_alikes(utterances, by))
+    notes = (sums.warning, moving_speakers(sums), reason, *outcomes,
+             *look_alike_labels(utterances, by))
     name = str(rows["pipeline"].iloc[0])
     where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
     return GroupReport(
         tuple(by), metric, name, condition, adjustment, table,
         fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
         adjusted, [note for note in notes if note],
-        merged([*groups_left_out(table, where, floors), *_utterances_left_out(rows, where),
+        merged([*groups_left_out(table, where, floors), *utterances_left_out(rows, where),
                 *(not_adjusted(adjusted, compared, where) if adjusted else ())]))
 
 
@@ -180,7 +180,7 @@ def plain_data(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
+def counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
     """n, n_failed, n_speakers, weight and status of every group."""
     failed = rows["error"].notna()
     measured = rows[~failed].groupby("group")
@@ -196,7 +196,7 @@ def _counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
         [~table["labelled"].astype(bool), ~enough], ["unknown", "insufficient"], "ok"))
 
 
-def _outcomes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,
+def outcome_notes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,
               allowed: Collection[str]) -> list[str]:
     """What to know of ``columns`` of metadata that are outcomes and ``allowed``. Raises ConfigError
     for another."""
@@ -209,20 +209,21 @@ def _outcomes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,
     return [f"{columns[0]} determines what was measured: its groups do not say who is served"]
 
 
-def _look_alikes(utterances: pd.DataFrame, by: Sequence[str]) -> Iterator[str]:
+def look_alike_labels(utterances: pd.DataFrame, by: Sequence[str]) -> Iterator[str]:
+    """Warnings of labels that differ in capital letters only."""
     for column in by:
         if column in utterances and (note := look_alikes(column, labels_of(utterances[column]))):
             yield note
 
 
-def _rows(counted: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupContrast],
+def _rows(counts: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupContrast],
           adjusted: Adjusted | None, resampling: Resampling) -> list[GroupRow]:
     place = {name: i for i, name in enumerate(sums.cohorts)}
     values = intervals(sums, [Contrast((i, 0)) for i in place.values()], resampling)
     effect = design_effect(sums)[:, 0]
     gaps = {contrast.group: contrast for contrast in contrasts}
     table = []
-    for group, row in counted.iterrows():
+    for group, row in counts.iterrows():
         name = str(group)
         measured = name in place
         value = values[place[name]] if measured else NOTHING
@@ -256,7 +257,8 @@ def _adjusted(rows: pd.DataFrame, covariates: Sequence[str] | None, level: float
     return adjusted, None if adjusted.converged else rough
 
 
-def _moving_speakers(sums: SpeakerSums) -> str | None:
+def moving_speakers(sums: SpeakerSums) -> str | None:
+    """A warning of speakers in several groups; None where there are none."""
     moving = int((sums.members.sum(axis=1) > 1).sum())
     return (moving and (f"{moving} of {len(sums.speakers)} speakers are in several groups: their "
                        "labels are permuted within themselves")) or None
@@ -283,7 +285,7 @@ def groups_left_out(rows: Iterable[Judged], where: str, floors: Floors) -> Itera
             for row in rows if row.status != "ok")
 
 
-def _utterances_left_out(rows: pd.DataFrame, where: str) -> Iterator[LeftOut]:
+def utterances_left_out(rows: pd.DataFrame, where: str) -> Iterator[LeftOut]:
     """Those without a label and those without a value."""
     for lost, why in ((~rows["labelled"].astype(bool), "no label"),
                       (rows["error"].notna(), "no value")):

@@ -70,7 +70,7 @@ def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str | 
     columns although they are outcomes. Raises ConfigError where the run has no such metric, and as
     group_table does."""
     scores, utterances, facts = run.scores(), run.utterances(), run.record().metrics
-    metric = metric or _usual(scores, facts)
+    metric = metric or usual(scores, facts)
     measured = _pipelines(scores, metric)
     names = [pipeline] if pipeline is not None else measured
     return [group_table(scores, utterances, columns, metric=metric, fact=facts[metric],
@@ -113,7 +113,7 @@ def compare_pipelines(run: RunFolder, *, metric: str | None = None, condition: s
     Raises ConfigError for a metric or condition that there is not."""
     scores, facts = run.scores(), run.record().metrics
     condition = condition or _only_condition(scores)
-    metric = metric or usual_metric(scores, facts, pipelines=2) or _usual(scores, facts)
+    metric = metric or usual_metric(scores, facts, pipelines=2) or usual(scores, facts)
     names, fact = _pipelines(scores, metric), facts.get(metric)
     if fact is None:
         raise ConfigError(f"{run.path}: run.json does not define {metric!r}")
@@ -142,7 +142,8 @@ def _counts_errors_of(alignments: Mapping[str, str], rows: pd.DataFrame) -> bool
                                             strict=True))
 
 
-def _usual(scores: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
+def usual(scores: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
+    """The metric that is taken where none is named. Raises ConfigError where there is none."""
     metric = usual_metric(scores, facts)
     if metric is None:
         raise ConfigError("the run has no metric that is a sum over utterances and has a better "

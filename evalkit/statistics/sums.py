@@ -102,6 +102,18 @@ def with_rest(sums: SpeakerSums) -> SpeakerSums:
                    spread=both(sums.spread, 1))
 
 
+def paired_difference(amount: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Amounts and weights (speakers, ...) of two versions (speakers, ..., 2) as those of one score
+    whose ratio of sums over speakers is the second's minus the first's. To swap a speaker's
+    versions turns the sign of the amount and leaves the weight, also where the versions weigh
+    differently (precision divides by the words of the hypothesis)."""
+    total = weight.sum(axis=0)
+    pooled = np.nan_to_num(ratio(amount.sum(axis=(0, -1)), weight.sum(axis=(0, -1))))
+    change = np.diff(amount)[..., 0] - pooled * np.diff(weight)[..., 0]
+    harmonic = ratio(2 * total.prod(axis=-1), total.sum(axis=-1))
+    return change, weight.mean(axis=-1) * ratio(harmonic, total.mean(axis=-1))
+
+
 def design_effect(sums: SpeakerSums) -> np.ndarray:
     """(SE over speakers / SE over utterances)² of every rate, (cohorts, systems), from the
     linearised variance of a ratio. About 1 where speakers are alike; an interval that ignores

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evalkit.audio import fit
 from evalkit.core.clock import loading
+from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
 from evalkit.models.onnx_cost import cost_of
+from evalkit.systems.framed import Framed
 from evalkit.systems.identity import require, stamp
 
 FRAMES = 100
@@ -57,30 +58,29 @@ class DeepFilterNet:
         return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
-        length = len(speech.samples) + round(self.delay * speech.rate)
-        with _state(self.limit_db) as (library, state):
-            size = library.df_get_frame_length(state)
-            heard = fit(speech.samples, -(-length // size) * size).astype(np.float32)
-            made = np.zeros_like(heard)
-            for first in range(0, len(heard), size):
-                library.df_process_frame(state, _at(heard, first), _at(made, first))
-        return Audio(made[:length], speech.rate)
+        stream = self.open(speech.rate)
+        return Audio(np.concatenate([stream.push(speech.samples), stream.finish()]), speech.rate)
+
+    def open(self, rate: int) -> AudioStream:
+        """A stream at 48 kHz, late by ``delay``. Its runtime cannot be set back, so that the model
+        is read for each."""
+        with loading():
+            library = _library()
+            state = ctypes.c_void_p(library.df_create(str(_files()[1]).encode(), self.limit_db,
+                                                      None))
+        stream = Framed(library.df_get_frame_length(state), round(self.delay * rate),
+                        partial(_process, state))
+        weakref.finalize(stream, library.df_free, state)
+        return stream
 
 
-def _at(samples: np.ndarray, first: int) -> Any:
-    return samples[first:].ctypes.data_as(_FLOATS)
-
-
-@contextmanager
-def _state(limit_db: float) -> Iterator[tuple[Any, ctypes.c_void_p]]:
-    """A runtime that has heard nothing. It cannot be set back, and reads its model for each."""
-    with loading():
-        library = _library()
-        state = ctypes.c_void_p(library.df_create(str(_files()[1]).encode(), limit_db, None))
-    try:
-        yield library, state
-    finally:
-        library.df_free(state)
+def _process(state: ctypes.c_void_p, frame: np.ndarray) -> np.ndarray:
+    """What comes of the next frame."""
+    heard = np.ascontiguousarray(frame, np.float32)
+    made = np.zeros_like(heard)
+    _library().df_process_frame(state, heard.ctypes.data_as(_FLOATS),
+                                made.ctypes.data_as(_FLOATS))
+    return made
 
 
 def _files() -> tuple[Path, Path]:

@@ -44,7 +44,7 @@ def aligned(enhancer: RNNoise | SpectralGating, speech: Audio) -> np.ndarray:
 @pytest.mark.parametrize("enhancer", ENHANCERS, ids=repr)
 def test_the_stated_delay_is_the_measured_one(enhancer: SpectralGating,
                                               readers: list[list[Audio]]) -> None:
-    for speech, _ in readers[:5]:
+    for speech, _ in readers[:3]:
         heard = waveform.resample(speech, enhancer.rate)
         lag = waveform.measure_lag(enhancer.enhance([heard])[0], heard)
         assert lag == pytest.approx(enhancer.delay, abs=0.001)
@@ -56,14 +56,15 @@ def test_noise_is_reduced(enhancer: SpectralGating, gain: float, real_data: Path
                           readers: list[list[Audio]]) -> None:
     noise = load(real_data / "noise" / "running_tap.wav").samples
     gains = [si_sdr(aligned(enhancer, noisy(speech, noise, 5)), speech.samples) - 5
-             for speech, _ in readers[:5]]
+             for speech, _ in readers[:3]]
     assert np.mean(gains) > gain
 
 
 @pytest.mark.parametrize("enhancer", ENHANCERS, ids=repr)
 def test_an_utterance_does_not_depend_on_those_before(enhancer: SpectralGating,
                                                       readers: list[list[Audio]]) -> None:
-    batch = [waveform.resample(speech, enhancer.rate) for speech, _ in readers[:2]]
+    batch = [waveform.resample(Audio(speech.samples[:32_000], speech.rate), enhancer.rate)
+             for speech, _ in readers[:2]]
     forwards = [enhancer.enhance([speech])[0].samples for speech in batch]
     backwards = [enhancer.enhance([speech])[0].samples for speech in reversed(batch)][::-1]
     assert all(np.array_equal(a, b) for a, b in zip(forwards, backwards, strict=True))
@@ -142,6 +143,17 @@ def test_deepfilternet_lowers_noise_by_at_most_its_limit(readers: list[list[Audi
     assert lowered(100.0) > 20.0
     with pytest.raises(ConfigError, match="limit_db must be above 0, not 0"):
         create("enhancers", "deepfilternet", {"limit_db": 0})
+
+
+def test_deepfilternet_streamed_gives_what_it_makes_of_the_whole() -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(20_000).astype(np.float32)
+    stream, made = DeepFilterNet().open(48_000), []
+    for piece in np.split(noise, [1, 480, 700, 5_000, 5_000, 12_345]):
+        made.append(stream.push(piece))
+    got = np.concatenate([*made, stream.finish()])
+    assert np.array_equal(got, DeepFilterNet().enhance([Audio(noise, 48_000)])[0].samples)
+    assert stream.delay == 1_440 and np.abs(got).max() > 0
+    assert create("streaming_enhancers", "deepfilternet") == DeepFilterNet()
 
 
 @pytest.mark.parametrize(("name", "weights", "macs"), [

@@ -10,7 +10,9 @@ from evalkit.report.plugin_sections import plugin_sections
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Filled, Section, checked, fill
 from evalkit.report.sections import (
+    cost,
     definitions,
+    enhancement,
     examples,
     groups,
     left_out,
@@ -21,8 +23,8 @@ from evalkit.report.sections import (
 )
 
 SECTIONS: Sequence[Section] = (
-    versions.SECTION, results.SECTION, groups.SECTION, significance.SECTION, examples.SECTION,
-    mitigation.SECTION, definitions.SECTION)
+    versions.SECTION, results.SECTION, groups.SECTION, enhancement.SECTION, cost.SECTION,
+    significance.SECTION, examples.SECTION, mitigation.SECTION, definitions.SECTION)
 
 
 def all_sections() -> list[Section]:

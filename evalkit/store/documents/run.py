@@ -12,6 +12,8 @@ from evalkit.core.types import Cost, Fact, Number
 from evalkit.store.documents.base import Document, Part
 
 MOST_DECIMALS = 9
+UNCHANGED = "unchanged"
+"""The identity of a condition under which the speech is heard as it is."""
 
 
 def _showable(fact: Fact) -> Fact:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.api.folders import AnyPath, check_run, check_version, read_run
+from evalkit.api.questions import cohorts, gains, groups, systems, verification
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
@@ -19,45 +20,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evalkit.core.types import Fact
-    from evalkit.statistics.groups import GroupReport
-    from evalkit.statistics.systems import SystemComparison
-    from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.baseline import Baseline
     from evalkit.store.documents.comparison import Comparison
-    from evalkit.store.documents.findings import Findings
     from evalkit.store.runfolder import RunFolder
 
-AnyPath = Path | str
+__all__ = ["History", "cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate",
+           "read_run", "report", "rescore", "run", "score", "systems", "verification"]
 Say = Callable[[str], None]
 
 
 def _silent(_line: str) -> None:
     """Discards the lines about progress."""
-
-
-@in_one_line
-def read_run(run: AnyPath) -> RunFolder:
-    """The run folder ``run``: its tables as data frames (``scores()``, ``utterances()``,
-    ``outputs()``, ``trials()``, ``embeddings()``) and its documents (``record()``,
-    ``summary()``). Raises RunError where ``run`` is no run folder."""
-    _check_run(run)
-    from evalkit.store.runfolder import RunFolder
-
-    return RunFolder(Path(run))
-
-
-def _check_run(run: AnyPath) -> None:
-    """Raises RunError where ``run`` is no run folder, before anything slow is imported."""
-    if Path(run).is_file():
-        raise RunError(f"{run}: not a run folder; `evalkit run` and `evalkit score` make one")
-    if not (Path(run) / "outputs").is_dir():
-        from evalkit.store.documents.run import RunRecord
-
-        RunRecord.read(Path(run) / "run.json")
-    else:
-        from evalkit.store.runfolder import RunFolder
-
-        RunFolder(Path(run)).record()
 
 
 @in_one_line
@@ -121,94 +94,12 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
     transcripts of the same utterances."""
     if not (Path(run) / "outputs").is_dir():
-        _check_run(run)
+        check_run(run)
     from evalkit.run.rescore import rescore as score_again
 
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
                        manifest=None if manifest is None else Path(manifest), workers=workers,
                        say=say)
-
-
-@in_one_line
-def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
-           pipeline: str | None = None, condition: str | None = None, seed: int = 0,
-           allow_outcomes: Sequence[str] = ()) -> list[GroupReport]:
-    """Compares groups of speakers on an additive metric, the run's most important one (its first
-    error rate, or else its first metric that has a better side) where none is named: a report for
-    every pipeline (or the one named) and item of ``by``, a metadata column or several that are
-    crossed, joined by commas.
-    ``condition`` None pools all; ``allow_outcomes`` are columns to use although they are outcomes
-    (docs/cohorts.md)."""
-    folder = read_run(run)
-    from evalkit.statistics.run_statistics import group_reports
-
-    return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
-                         condition=condition, seed=seed, allowed=allow_outcomes)
-
-
-@in_one_line
-def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
-                 condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
-                 ) -> list[VerificationReport]:
-    """Compares groups of speakers in speaker verification: each one's own equal error rate, and
-    its errors at the one threshold that everybody gets. ``by`` and ``allow_outcomes`` as for
-    ``groups``."""
-    folder = read_run(run)
-    from evalkit.statistics.run_statistics import verification_reports
-
-    return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
-                                seed=seed, allowed=allow_outcomes)
-
-
-def _crossed(by: Sequence[str]) -> list[list[str]]:
-    crossed = [column.split(",") for column in ([by] if isinstance(by, str) else by)]
-    for columns in crossed:
-        if len(set(columns)) < len(columns):
-            raise ConfigError(f"--by {','.join(columns)}: a column is crossed with itself; name "
-                              "each once")
-    return crossed
-
-
-@in_one_line
-def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = None,
-            seed: int = 0) -> list[SystemComparison]:
-    """Compares the pipelines of a run that have ``metric``, the most important one that two have
-    where none is named, two by two, on the same utterances. ``condition`` may be left out where
-    there is one. Raises ConfigError where only one pipeline has the metric."""
-    folder = read_run(run)
-    from evalkit.statistics.run_statistics import compare_pipelines
-
-    pairs = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
-    if not pairs:
-        raise ConfigError(f"{run}: one pipeline only has {metric or 'scores'}, two are needed; "
-                          "score both into one run folder, or use `evalkit compare` for two")
-    return pairs
-
-
-@in_one_line
-def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str | None = None,
-            pipeline: str | None = None, condition: str | None = None,
-            postcodes: AnyPath | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
-            ) -> Findings:
-    """Discovers underserved cohorts on half of the speakers, confirms them on the other half, and
-    writes the findings into the run folder. ``metric`` None is as for ``groups``, ``pipeline`` None
-    the first that has it. ``finders`` are names of plug-ins, all that the run
-    has the data for where there are none; ``postcodes`` is a table of postal codes, CSV;
-    ``allow_outcomes`` as for ``groups``."""
-    folder = read_run(run)
-    from evalkit.core.plugins import create
-
-    chosen = [create("cohorts", name) for name in finders] or None
-    from evalkit.cohorts.discovery import Settings, discover
-    from evalkit.cohorts.findings import write_discovery
-    from evalkit.statistics.bootstrap import Resampling
-    from evalkit.store.lock import locked
-
-    with locked(folder.path, "cohorts"):
-        return write_discovery(folder, discover(
-            folder, metric=metric, pipeline=pipeline, condition=condition, finders=chosen,
-            postcodes=None if postcodes is None else Path(postcodes),
-            settings=Settings(resampling=Resampling(seed=seed)), allowed=allow_outcomes))
 
 
 @in_one_line
@@ -229,7 +120,7 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
     the metadata column to group speakers by; ``earlier`` are runs to set beside it, the oldest
     first; ``markdown`` is a file for a summary; ``allow_outcomes`` as for ``groups``."""
     for each in (*earlier, run):
-        _check_run(each)
+        check_run(each)
     from evalkit.report.page import write_report
 
     return write_report(Path(run), Path(out), by=by, earlier=[Path(each) for each in earlier],
@@ -246,20 +137,14 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     columns whose groups are compared too; ``mapping`` says by which name in the candidate a
     pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too.
     ``outcome`` is "pass", "regression" or "incomplete"."""
-    _check_run(candidate)
-    _check_version(base)
+    check_run(candidate)
+    check_version(base)
     from evalkit.compare.comparison import compare as compare_runs
     from evalkit.compare.gates import read_gates
 
     judged = None if gates is None else read_gates(Path(gates))
     return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {},
                         allowed=allow_outcomes)
-
-
-def _check_version(version: AnyPath) -> None:
-    """Raises RunError where ``version`` is neither a run folder nor a file."""
-    if not Path(version).is_file():
-        _check_run(version)
 
 
 @in_one_line
@@ -289,7 +174,7 @@ def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPat
     """Metrics (every headline metric where none is named) over run folders or baselines, old to
     new, with intervals over speakers; ``out`` is a page (.html) or a figure (.svg) to write."""
     for version in runs:
-        _check_version(version)
+        check_version(version)
     from evalkit.compare import history as versions
 
     table, facts = versions.history([Path(version) for version in runs], metrics)

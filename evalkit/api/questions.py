@@ -1,0 +1,116 @@
+"""The verbs that ask a run folder something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.api.folders import AnyPath, read_run
+from evalkit.core.errors import ConfigError
+from evalkit.core.files import in_one_line
+
+if TYPE_CHECKING:
+    from evalkit.statistics.gains import GainReport
+    from evalkit.statistics.groups import GroupReport
+    from evalkit.statistics.systems import SystemComparison
+    from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.findings import Findings
+
+
+@in_one_line
+def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
+           pipeline: str | None = None, condition: str | None = None, seed: int = 0,
+           allow_outcomes: Sequence[str] = ()) -> list[GroupReport]:
+    """Compares groups of speakers on an additive metric, the run's most important one (its first
+    error rate, or else its first metric that has a better side) where none is named: a report for
+    every pipeline (or the one named) and item of ``by``, a metadata column or several that are
+    crossed, joined by commas.
+    ``condition`` None pools all; ``allow_outcomes`` are columns to use although they are outcomes
+    (docs/cohorts.md)."""
+    folder = read_run(run)
+    from evalkit.statistics.run_statistics import group_reports
+
+    return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
+                         condition=condition, seed=seed, allowed=allow_outcomes)
+
+
+@in_one_line
+def gains(run: AnyPath, by: Sequence[str], *, over: str | None = None, metric: str | None = None,
+          pipeline: str | None = None, condition: str | None = None, seed: int = 0,
+          allow_outcomes: Sequence[str] = ()) -> list[GainReport]:
+    """Whom does enhancement help, whom does it harm: what every pipeline with an enhancer (or the
+    one named) changes for groups of speakers, against the pipeline ``over`` or else the first with
+    the same recognizer and encoder and no enhancer, on the same utterances. ``by``, ``metric`` and
+    ``allow_outcomes`` as for ``groups``; ``condition`` None pools those under which both pipelines
+    have the metric."""
+    folder = read_run(run)
+    from evalkit.statistics.enhancement import gain_reports
+
+    return gain_reports(folder, _crossed(by), over=over, metric=metric, pipeline=pipeline,
+                        condition=condition, seed=seed, allowed=allow_outcomes)
+
+
+@in_one_line
+def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
+                 condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+                 ) -> list[VerificationReport]:
+    """Compares groups of speakers in speaker verification: each one's own equal error rate, and
+    its errors at the one threshold that everybody gets. ``by`` and ``allow_outcomes`` as for
+    ``groups``."""
+    folder = read_run(run)
+    from evalkit.statistics.run_statistics import verification_reports
+
+    return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
+                                seed=seed, allowed=allow_outcomes)
+
+
+def _crossed(by: Sequence[str]) -> list[list[str]]:
+    crossed = [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+    for columns in crossed:
+        if len(set(columns)) < len(columns):
+            raise ConfigError(f"--by {','.join(columns)}: a column is crossed with itself; name "
+                              "each once")
+    return crossed
+
+
+@in_one_line
+def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = None,
+            seed: int = 0) -> list[SystemComparison]:
+    """Compares the pipelines of a run that have ``metric``, the most important one that two have
+    where none is named, two by two, on the same utterances. ``condition`` may be left out where
+    there is one. Raises ConfigError where only one pipeline has the metric."""
+    folder = read_run(run)
+    from evalkit.statistics.run_statistics import compare_pipelines
+
+    pairs = compare_pipelines(folder, metric=metric, condition=condition, seed=seed)
+    if not pairs:
+        raise ConfigError(f"{run}: one pipeline only has {metric or 'scores'}, two are needed; "
+                          "score both into one run folder, or use `evalkit compare` for two")
+    return pairs
+
+
+@in_one_line
+def cohorts(run: AnyPath, *, finders: Sequence[str] = (), metric: str | None = None,
+            pipeline: str | None = None, condition: str | None = None,
+            postcodes: AnyPath | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+            ) -> Findings:
+    """Discovers underserved cohorts on half of the speakers, confirms them on the other half, and
+    writes the findings into the run folder. ``metric`` None is as for ``groups``, ``pipeline`` None
+    the first that has it. ``finders`` are names of plug-ins, all that the run
+    has the data for where there are none; ``postcodes`` is a table of postal codes, CSV;
+    ``allow_outcomes`` as for ``groups``."""
+    folder = read_run(run)
+    from evalkit.core.plugins import create
+
+    chosen = [create("cohorts", name) for name in finders] or None
+    from evalkit.cohorts.discovery import Settings, discover
+    from evalkit.cohorts.findings import write_discovery
+    from evalkit.statistics.bootstrap import Resampling
+    from evalkit.store.lock import locked
+
+    with locked(folder.path, "cohorts"):
+        return write_discovery(folder, discover(
+            folder, metric=metric, pipeline=pipeline, condition=condition, finders=chosen,
+            postcodes=None if postcodes is None else Path(postcodes),
+            settings=Settings(resampling=Resampling(seed=seed)), allowed=allow_outcomes))

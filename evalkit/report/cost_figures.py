@@ -1,0 +1,96 @@
+"""Figures of quality against cost: a mark an enhancer, dearer ones to the right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from evalkit.core.types import Fact, Interval
+from evalkit.report.costs import Costs, Priced
+from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
+from evalkit.report.text import in_sentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_FIGURES = 4
+"""Metrics that have a figure, in the order of the run; the table has all."""
+SIZE = (5.2, 3.6)
+"""Inches."""
+
+
+def quality_against_cost(costs: Costs, pipelines: Sequence[str]) -> list[tuple[str, Markup]]:
+    """A caption and a figure for every metric, in the colours that the ``pipelines`` have in other
+    figures; none where no enhancer has both a time and a value."""
+    figures = []
+    for i, (metric, fact) in enumerate(list(costs.metrics.items())[:MOST_FIGURES], 1):
+        shown = [each for each in costs.enhancers
+                 if metric in each.gains and math.isfinite(each.time.factor)]
+        if not shown:
+            continue
+        caption = _caption(costs, metric, fact)
+        draw = partial(_panel, shown=shown, metric=metric, fact=fact, pipelines=pipelines,
+                       label=_label(costs, fact))
+        figures.append((caption, drawn(draw, SIZE, f"cost-{i}",
+                                       f"{caption} against real-time factor")))
+    return figures
+
+
+def _caption(costs: Costs, metric: str, fact: Fact) -> str:
+    title = fact.named(metric)
+    return title if costs.over_nothing else f"Change of {in_sentence(title)}"
+
+
+def _label(costs: Costs, fact: Fact) -> str:
+    what, unit = (("value", fact.unit) if costs.over_nothing else
+                  ("change", fact.difference_unit))
+    better = "up" if fact.higher_is_better else "down"
+    return f"{what}{f', {unit}' if unit else ''} ({better} is better)"
+
+
+def _panel(figure: Figure, *, shown: Sequence[Priced], metric: str, fact: Fact,
+           pipelines: Sequence[str], label: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    for each in shown:
+        _mark(axes, each.time.factor, each.gains[metric], fact.scale,
+              pipelines.index(each.pipeline))
+    axes.set(xlabel="seconds of processor for a second of audio", ylabel=label,
+             xlim=_limits([each.time.factor for each in shown]))
+    axes.margins(y=0.12)
+    if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:
+        axes.axhline(0, color=INK, linewidth=1.1)
+    _real_time(axes)
+    decorate(axes, pipelines, [each.pipeline for each in shown])
+
+
+def _mark(axes: Axes, factor: float, gain: Interval, scale: int, series: int) -> None:
+    colour, shape = COLOURS[series % len(COLOURS)], SHAPES[series % len(SHAPES)]
+    if math.isfinite(gain.low) and math.isfinite(gain.high):
+        axes.vlines(factor, scale * gain.low, scale * gain.high, color=colour, linewidth=1.3)
+    axes.plot([factor], [scale * gain.value], marker=shape, color=colour, markersize=8.0,
+              linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8)
+
+
+def _limits(factors: Sequence[float]) -> tuple[float, float]:
+    """So far around all that two numbers of the axis are within."""
+    return min(factors) / 2.2, max(factors) * 2.2
+
+
+def _real_time(axes: Axes) -> None:
+    """To the right of the line one core does not keep up."""
+    low, high = axes.get_xlim()
+    if low < 1 < high:
+        axes.axvline(1, color=INK, linewidth=1.1, linestyle="--")
+        axes.text(1, 1.01, "real time", transform=axes.get_xaxis_transform(), ha="center",
+                  va="bottom")

@@ -1,0 +1,176 @@
+"""What the enhancers of a run take, and what they give for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Cost, Fact, Interval
+from evalkit.report.reported import ReportedRun
+from evalkit.statistics.bootstrap import Contrast, intervals
+from evalkit.statistics.enhancement import baselines, common_conditions
+from evalkit.statistics.gains import paired
+from evalkit.statistics.groups import NOTHING
+from evalkit.statistics.sums import speaker_sums
+from evalkit.store.documents.run import Enhancing, System
+
+UNTIMED = "no call of its enhancer was timed"
+UNSAID = Cost(unknown="the run does not say")
+
+
+@dataclass(frozen=True)
+class Time:
+    """Seconds of audio that an enhancer was given, of time that passed in its calls, and of
+    processors in them."""
+
+    seconds: float
+    elapsed: float
+    processor: float
+
+    @property
+    def factor(self) -> float:
+        """Seconds of processors a second of audio; NaN where nothing was timed."""
+        return _positive(self.processor, self.seconds)
+
+    @property
+    def elapsed_factor(self) -> float:
+        """The same of time that passed."""
+        return _positive(self.elapsed, self.seconds)
+
+
+@dataclass(frozen=True)
+class Priced:
+    """An enhancer as it was run in ``pipeline``, which stands for all pipelines with the same one,
+    ``others``. ``timed`` has a row a condition and machine. ``gains`` are the changes by metric
+    over all conditions together, or, of a run without a pipeline that has no enhancer, the
+    values."""
+
+    pipeline: str
+    others: Sequence[str]
+    system: System
+    timed: Sequence[Enhancing]
+    gains: Mapping[str, Interval]
+
+    @property
+    def cost(self) -> Cost:
+        """What its network takes."""
+        return self.system.cost or UNSAID
+
+    @property
+    def time(self) -> Time:
+        """Of all conditions and machines together."""
+        return total(self.timed)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The enhancers of a run, and by which ``metrics`` their gains are; ``over_nothing`` says that
+    there is no pipeline without an enhancer to gain over."""
+
+    enhancers: Sequence[Priced]
+    metrics: Mapping[str, Fact]
+    over_nothing: bool
+    left_out: Sequence[LeftOut]
+
+    @property
+    def machines(self) -> list[str]:
+        """On which enhancers were timed."""
+        return list(dict.fromkeys(row.machine for each in self.enhancers for row in each.timed))
+
+
+def total(rows: Sequence[Enhancing]) -> Time:
+    """The time of all ``rows`` together."""
+    return Time(sum(row.seconds for row in rows), sum(row.elapsed_seconds for row in rows),
+                sum(row.processor_seconds for row in rows))
+
+
+def _positive(amount: float, seconds: float) -> float:
+    known = seconds > 0 and amount > 0 and math.isfinite(amount / seconds)
+    return amount / seconds if known else math.nan
+
+
+def costs_of(run: ReportedRun) -> Costs | None:
+    """None where no enhancer was run."""
+    metrics = {name: run.headline.facts[name] for name in run.scored_metrics
+               if not run.headline.facts[name].is_count}
+    plain = [name for name, parts in run.record.pipelines.items() if parts.enhancer is None]
+    gained = _Gained(run, list(metrics), plain)
+    enhancers = [_priced(run, names, system, gained) for system, names in _systems(run)]
+    if not enhancers:
+        return None
+    return Costs(enhancers, metrics, not plain, list(_left_out(enhancers)))
+
+
+def _left_out(enhancers: Sequence[Priced]) -> Iterator[LeftOut]:
+    for each in enhancers:
+        if math.isnan(each.time.factor):
+            yield LeftOut("pipeline", "quality against cost", UNTIMED, names=(each.pipeline,))
+
+
+def _systems(run: ReportedRun) -> list[tuple[System, list[str]]]:
+    """Every enhancer with the pipelines that have it."""
+    found: list[tuple[System, list[str]]] = []
+    for name in run.headline.pipelines:
+        parts = run.record.pipelines.get(name)
+        if parts is None or parts.enhancer is None:
+            continue
+        known = next((names for system, names in found if system == parts.enhancer), None)
+        if known is None:
+            found.append((parts.enhancer, [name]))
+        else:
+            known.append(name)
+    return found
+
+
+def _priced(run: ReportedRun, names: Sequence[str], system: System, gained: _Gained) -> Priced:
+    """The first pipeline that most metrics are known of stands for all: what they hear is the
+    same."""
+    gains = {name: gained.of(name) for name in names}
+    best = max(names, key=lambda name: len(gains[name]))
+    timed = [row for row in run.summary.enhancing if row.pipeline == best]
+    return Priced(best, [name for name in names if name != best], system, timed, gains[best])
+
+
+@dataclass(frozen=True)
+class _Gained:
+    """Changes by ``metrics`` over the pipelines without an enhancer, ``plain``."""
+
+    run: ReportedRun
+    metrics: Sequence[str]
+    plain: Sequence[str]
+
+    def of(self, pipeline: str) -> dict[str, Interval]:
+        """By metric, of what is known."""
+        gains = {metric: self._gain(pipeline, metric) for metric in self.metrics}
+        return {metric: gain for metric, gain in gains.items() if math.isfinite(gain.value)}
+
+    def _gain(self, pipeline: str, metric: str) -> Interval:
+        rows = self.run.scores[self.run.scores["metric"] == metric]
+        after = rows[rows["pipeline"] == pipeline]
+        if not self.plain:
+            return _interval(after.assign(system="1"), Contrast((0, 0)))
+        baseline = self._baseline(rows, pipeline)
+        common, _ = common_conditions(rows, self.run.record, pipeline, baseline)
+        base, after = (part[part["condition"].isin(common)]
+                       for part in (rows[rows["pipeline"] == baseline], after))
+        return _interval(paired(base, after), Contrast((0, 1), (0, 0)))
+
+    def _baseline(self, rows: pd.DataFrame, pipeline: str) -> str:
+        """That of the pipeline where it has the metric, or else any that has: what they hear is
+        the same."""
+        usual = baselines(self.run.record.pipelines)[pipeline]
+        having = set(rows["pipeline"])
+        first = [usual] if usual else []
+        return next((name for name in [*first, *self.plain] if name in having), self.plain[0])
+
+
+def _interval(rows: pd.DataFrame, contrast: Contrast) -> Interval:
+    """NOTHING where a side has no value."""
+    known = rows[rows["error"].isna()]
+    if known["system"].nunique() < (1 if contrast.minus is None else 2):
+        return NOTHING
+    return intervals(speaker_sums(known, system="system"), [contrast])[0]

@@ -1,0 +1,165 @@
+"""What does quality cost? Every enhancer that was run, by what it gains and what it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from evalkit.core import text
+from evalkit.core.types import Fact, Interval
+from evalkit.report.cost_figures import quality_against_cost
+from evalkit.report.costs import UNTIMED, Costs, Priced, costs_of, total
+from evalkit.report.reported import ReportedRun
+from evalkit.report.section import Content, Section
+from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
+from evalkit.report.text import in_sentence, say
+from evalkit.statistics.groups import NOTHING
+from evalkit.store.documents.run import System
+
+FACTOR = Fact("", False, "", decimals=4)
+ONE_DIGIT = Fact("", None, "", decimals=1)
+
+
+@dataclass(frozen=True)
+class CostContent:
+    """``figures`` are one a metric."""
+
+    costs: Costs
+    figures: list[tuple[str, Markup]]
+
+
+def build(run: ReportedRun) -> Content | None:
+    """Shown where a pipeline has an enhancer."""
+    costs = costs_of(run)
+    if costs is None:
+        return None
+    shown = CostContent(costs, quality_against_cost(costs, run.headline.pipelines))
+    table = enhancers(costs)
+    return Content(shown, [table, times(costs)], [table], [dearest(costs)],
+                   {"enhancers": [_finding(each) for each in costs.enhancers]}, costs.left_out)
+
+
+SECTION = Section("cost", "What does quality cost?", build, "cost.html.j2")
+
+
+def enhancers(costs: Costs) -> Table:
+    """A row an enhancer."""
+    columns = [Column("pipeline", "Pipeline"), Column("enhancer", "Enhancer"),
+               *(Column(f"gain-{i}", _title(costs, metric, fact), "number")
+                 for i, (metric, fact) in enumerate(costs.metrics.items())),
+               Column("factor", "Real-time factor", "number"),
+               Column("macs", "Multiply-accumulates, millions a second", "number"),
+               Column("weights", "Weights", "number"), Column("bytes", "Weights, MB", "number"),
+               Column("delay", "Delay, ms", "number")]
+    return Table("cost", "Quality against cost", columns,
+                 [Row(_priced(each, costs)) for each in costs.enhancers])
+
+
+def _title(costs: Costs, metric: str, fact: Fact) -> str:
+    name, unit = fact.named(metric), fact.unit if costs.over_nothing else fact.difference_unit
+    title = name if costs.over_nothing else f"Change of {in_sentence(name)}"
+    return f"{title}, {unit}" if unit else title
+
+
+def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
+    cost = each.cost
+    also = f"also in {', '.join(each.others)}" if each.others else ""
+    gains = {f"gain-{i}": _gain(each.gains.get(metric, NOTHING), fact, costs.over_nothing)
+             for i, (metric, fact) in enumerate(costs.metrics.items())}
+    return gains | {
+        "pipeline": Cell(each.pipeline, also),
+        "enhancer": Cell(each.system.name, _streamed(each.system)),
+        "factor": measured(each.time.factor, FACTOR, undefined=UNTIMED),
+        "macs": _known(cost.macs_per_second, cost.unknown, 1e-6),
+        "weights": (_known(None, cost.unknown) if cost.weights is None else counted(cost.weights)),
+        "bytes": _known(cost.bytes, cost.unknown, 1e-6),
+        "delay": _known(each.system.delay_ms, "the run does not say")}
+
+
+def _streamed(system: System) -> str:
+    return "" if system.stream_ms is None else f"streamed, {system.stream_ms:g} ms at a time"
+
+
+def _known(number: float | None, unknown: str, scale: float = 1.0) -> Cell:
+    if number is None:
+        return measured(math.nan, ONE_DIGIT, undefined=unknown)
+    return Cell(f"{scale * number:,.1f}".removesuffix(".0"), value=scale * number)
+
+
+def _gain(gain: Interval, fact: Fact, over_nothing: bool) -> Cell:
+    """Signed where it is a change."""
+    cell = measured(gain.value, fact, gain.low, gain.high, "not measured here")
+    if over_nothing or not math.isfinite(gain.value):
+        return cell
+    return Cell(text.number(gain.value, fact, signed=True), cell.detail, value=cell.value,
+                parts=cell.parts)
+
+
+def times(costs: Costs) -> Table:
+    """What was timed, a row a pipeline, condition and machine."""
+    columns = [Column("pipeline", "Pipeline"), Column("condition", "Condition"),
+               Column("machine", "Machine"), Column("utterances", "Utterances (n)", "number"),
+               Column("seconds", "Audio, s", "number"),
+               Column("processor", "Processor, s", "number"),
+               Column("elapsed", "Elapsed, s", "number"),
+               Column("factor", "Real-time factor", "number"),
+               Column("elapsed_factor", "The same by time elapsed", "number")]
+    return Table("cost-times", "What enhancers took under each condition", columns,
+                 [Row(cells) for each in costs.enhancers for cells in _times(each)])
+
+
+def _times(each: Priced) -> Iterator[dict[str, Cell]]:
+    for row in each.timed:
+        time = total([row])
+        yield texts(pipeline=row.pipeline, condition=row.condition, machine=row.machine) | {
+            "utterances": counted(row.utterances), "seconds": measured(time.seconds, ONE_DIGIT),
+            "processor": measured(time.processor, FACTOR),
+            "elapsed": measured(time.elapsed, FACTOR),
+            "factor": measured(time.factor, FACTOR, undefined=UNTIMED),
+            "elapsed_factor": measured(time.elapsed_factor, FACTOR, undefined=UNTIMED)}
+
+
+def dearest(costs: Costs) -> Markup:
+    """Which enhancer gains most by the first metric, and what it takes beside the cheapest."""
+    metric, fact = next(iter(costs.metrics.items()), ("", FACTOR))
+    known = [each for each in costs.enhancers
+             if metric in each.gains and math.isfinite(each.time.factor)]
+    if costs.over_nothing or not known:
+        return Markup()
+    best = min(known, key=lambda each: fact.worse * each.gains[metric].value)
+    cheapest = min(known, key=lambda each: each.time.factor)
+    lead = "Of the enhancers <b>{}</b>" if len(known) > 1 else "<b>{}</b>"
+    changes = say(f"{lead} changes {{}} most for the better, by {{}}" if len(known) > 1 else
+                  f"{lead} changes {{}} by {{}}", best.pipeline, in_sentence(fact.named(metric)),
+                  _change(best, metric, fact))
+    takes = say(", and takes {} s of processor a second of audio",
+                text.number(best.time.factor, FACTOR))
+    if cheapest is best:
+        return changes + takes + (", the least of all." if len(known) > 1 else ".")
+    return changes + takes + say("; <b>{}</b>, the cheapest, changes it by {} and takes {} s.",
+                                 cheapest.pipeline, _change(cheapest, metric, fact),
+                                 text.number(cheapest.time.factor, FACTOR))
+
+
+def _change(each: Priced, metric: str, fact: Fact) -> str:
+    shown = text.number(each.gains[metric].value, fact, signed=True)
+    return f"{shown} {fact.difference_unit}".strip()
+
+
+def _finding(each: Priced) -> dict[str, Any]:
+    """In JSON's types."""
+    def known(number: float) -> float | None:
+        return number if math.isfinite(number) else None
+
+    return {"pipeline": each.pipeline, "others": list(each.others),
+            "enhancer": each.system.name, "identity": each.system.identity,
+            "delay_ms": each.system.delay_ms, "cost": asdict(each.cost),
+            "real_time_factor": known(each.time.factor),
+            "elapsed_real_time_factor": known(each.time.elapsed_factor),
+            "timed": [row.model_dump(mode="json") for row in each.timed],
+            "gains": {metric: {"value": known(gain.value), "low": known(gain.low),
+                               "high": known(gain.high)} for metric, gain in each.gains.items()}}
