@@ -18,20 +18,17 @@ class Advice:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.memory = runtime.start()
-        known = targets.within(runtime.bandwidth)
-        self.known = int(known.sum())
-        """Bands from the lowest on."""
-        self.unheard = np.concatenate([~known, ~known, [False, False]])
-        """Features of the others."""
+        self.known = int(targets.within(runtime.bandwidth).sum())
 
     def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains and comb strengths, (n, BANDS) each, of frames with the features (n, FEATURES)."""
-        if self.known < BANDS:
-            heard = np.where(self.unheard, _NOTHING, heard)
-        gains, strengths, self.memory = self.runtime.run(heard, self.memory)
-        if self.known < BANDS:
-            gains[:, self.known:] = gains[:, [max(self.known - 1, 0)]]
-            strengths[:, self.known:] = 0
+        known = heard.copy()
+        for first in (0, BANDS):
+            unknown = slice(first + self.known, first + BANDS)
+            known[:, unknown] = _NOTHING[unknown]
+        gains, strengths, self.memory = self.runtime.run(known, self.memory)
+        gains[:, self.known:] = gains[:, [max(self.known - 1, 0)]]
+        strengths[:, self.known:] = 0
         return gains, strengths
 
 

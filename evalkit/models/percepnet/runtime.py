@@ -43,14 +43,14 @@ class Runtime:
         """Hz above which the network has learnt nothing."""
 
     def _described(self, name: str, path: Path) -> float:
-        """A number from 0 in the file's description; infinite where that has none."""
+        """A number above 0 in the file's description; infinite where that has none."""
         text = self._session.get_modelmeta().custom_metadata_map.get(name, "inf")
         try:
             value = float(text)
         except ValueError:
-            value = -1.0
-        if not value >= 0:
-            raise ConfigError(f"{path}: its {name} is {one_line(repr(text))}, no number from 0; "
+            value = 0.0
+        if not value > 0:
+            raise ConfigError(f"{path}: its {name} is {one_line(repr(text))}, no number above 0; "
                               "give the file of a trained network")
         return value
 
