@@ -27,7 +27,7 @@ class Advice:
             unknown = slice(first + self.known, first + BANDS)
             known[:, unknown] = _NOTHING[unknown]
         gains, strengths, self.memory = self.runtime.run(known, self.memory)
-        gains[:, self.known:] = gains[:, self.known - 1:self.known]
+        gains[:, self.known:] = gains[:, [max(self.known - 1, 0)]]
         strengths[:, self.known:] = 0
         return gains, strengths
 
