@@ -95,8 +95,7 @@ def _positive(amount: float, seconds: float) -> float:
 
 def costs_of(run: ReportedRun) -> Costs | None:
     """None where no enhancer was run."""
-    metrics = {name: run.headline.facts[name] for name in run.scored_metrics
-               if not run.headline.facts[name].is_count}
+    metrics = {name: run.headline.facts[name] for name in run.chief_metrics}
     plain = [name for name, parts in run.record.pipelines.items() if parts.enhancer is None]
     gained = _Gained(run, list(metrics), plain)
     enhancers = [_priced(run, names, system, gained) for system, names in _systems(run)]
