@@ -164,7 +164,8 @@ class _Gained:
         the same."""
         usual = baselines(self.run.record.pipelines)[pipeline]
         having = set(rows["pipeline"])
-        return next((name for name in (usual, *self.plain) if name in having), self.plain[0])
+        first = [usual] if usual else []
+        return next((name for name in [*first, *self.plain] if name in having), self.plain[0])
 
 
 def _interval(rows: pd.DataFrame, contrast: Contrast) -> Interval:

@@ -60,6 +60,6 @@ def _process(state: int, frame: np.ndarray) -> np.ndarray:
 
     # The package's own framing rounds to 16 bits and wraps around where it overshoots.
     made = frame * np.float32(32768)
-    place = (ctypes.c_float * len(made)).from_buffer(made)
+    place = (ctypes.c_float * len(made)).from_buffer(made.data)
     lib.rnnoise_process_frame(state, place, place)
     return made / np.float32(32768)

@@ -57,11 +57,17 @@ def test_identifiers_are_unique_and_what_refers_to_them_finds_them(
     assert wanted and set(wanted) <= set(ids)
 
 
+def drawn(page: Page, kind: str) -> int:
+    """How many figures of a kind there are."""
+    return sum((svg["aria-labelledby"] or "").startswith(f"{kind}-") for svg in page.of("svg"))
+
+
 def test_every_header_has_a_scope_and_every_figure_a_title(written: tuple[FakeRun, Path]) -> None:
     page = Page(written[1])
     assert all(th["scope"] in ("col", "row") for th in page.of("th"))
     figures = page.of("svg")
-    assert len(figures) == 2
+    assert (drawn(page, "figure"), drawn(page, "cost")) == (2, 1)
+    assert len({svg["aria-labelledby"] for svg in figures}) == len(figures)
     assert all(svg["role"] == "img" for svg in figures)
     assert page.text.count("Word error rate by accent under clean") == 1
     assert len(page.of("table")) == 1 + len(page.of("caption"))  # the card has a table, too
@@ -212,7 +218,7 @@ def test_without_trials_or_efficiency(fake_run: FakeRun) -> None:
 def test_without_groups(fake_run: FakeRun) -> None:
     fake_run.utterances = fake_run.utterances.drop(columns=["accent", "gender"])
     page = report(fake_run)
-    assert not page.of("svg")
+    assert not drawn(page, "figure")
     assert "it has no accent" in page.text
     assert "By accent" not in page.text
 
@@ -228,7 +234,7 @@ def test_an_enhancer_alone_is_judged_by_its_quality(tmp_path: Path) -> None:
     page = report(run)
     assert "PESQ, wideband is highest with" in page.text
     assert "By accent, Scottish has the worst PESQ, wideband in 4 of 4 combinations" in page.text
-    assert len(page.of("svg")) == 2 and "PESQ, wideband by accent under clean" in page.text
+    assert drawn(page, "figure") == 2 and "PESQ, wideband by accent under clean" in page.text
     assert "Gap to the others, MOS-LQO" in page.text
     assert "Adjusted rate ratio" not in page.text and "Poisson" not in page.text
     with (page.path.parent / "tables" / "groups.csv").open(encoding="utf-8") as file:

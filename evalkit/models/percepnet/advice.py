@@ -18,23 +18,18 @@ class Advice:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.memory = runtime.start()
-        self.unknown = ~targets.within(runtime.bandwidth)
-        self.highest = BANDS - 1 - int(self.unknown.sum())
+        self.known = int(targets.within(runtime.bandwidth).sum())
 
     def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains and comb strengths, (n, BANDS) each, of frames with the features (n, FEATURES)."""
-        if self.unknown.any():
-            heard = np.where(self._unheard, _NOTHING, heard)
-        gains, strengths, self.memory = self.runtime.run(heard, self.memory)
-        if self.unknown.any():
-            gains[:, self.unknown] = gains[:, [self.highest]]
-            strengths[:, self.unknown] = 0
+        known = heard.copy()
+        for first in (0, BANDS):
+            unknown = slice(first + self.known, first + BANDS)
+            known[:, unknown] = _NOTHING[unknown]
+        gains, strengths, self.memory = self.runtime.run(known, self.memory)
+        gains[:, self.known:] = gains[:, [max(self.known - 1, 0)]]
+        strengths[:, self.known:] = 0
         return gains, strengths
-
-    @property
-    def _unheard(self) -> np.ndarray:
-        """Features of the unknown bands."""
-        return np.concatenate([self.unknown, self.unknown, [False, False]])
 
 
 _NOTHING = features_of_nothing()

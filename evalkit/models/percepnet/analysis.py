@@ -44,14 +44,17 @@ class Analyser:
         ``periods`` (n,) of those frames in samples."""
         n, hop, used = len(periods), self.framing.hop, taps(periods, self.framing)
         frames = stretches(self.memory.recall(samples), self.framing.size)
-        newest = len(self.memory.past) - hop + hop * np.arange(n)
-        filtered = comb(frames, newest - LOOK_AHEAD * hop, used)
-        made = self.framing.spectra(np.concatenate([frames[newest], filtered]))
-        spectra = np.concatenate([self.spectra, made[:n]])
+        newest = len(self.memory.past) - hop
+        due = newest - LOOK_AHEAD * hop
+        cut = np.empty((2 * n, self.framing.size), np.float32)
+        cut[:n] = frames[newest::hop]
+        comb(frames, np.arange(due, due + n * hop, hop), used, out=cut[n:])
+        made = self.framing.spectra(cut)
+        spectra, combed = np.concatenate([self.spectra, made[:n]]), made[n:]
         energies = np.concatenate([self.energies, self.bands.energies(made[:n])])
         self.spectra, self.energies = spectra[n:], energies[n:]
-        return Analysis(spectra[:n], made[n:], used.noise_gain, energies[:n], energies[LOOK_AHEAD:],
-                        self._coherence(spectra[:n], made[n:], energies[:n]))
+        return Analysis(spectra[:n], combed, used.noise_gain, energies[:n], energies[LOOK_AHEAD:],
+                        self._coherence(spectra[:n], combed, energies[:n]))
 
     def _coherence(self, spectra: np.ndarray, combed: np.ndarray, energies: np.ndarray
                    ) -> np.ndarray:

@@ -65,4 +65,8 @@ def bands_of(framing: Framing) -> Bands:
 def coherence(product: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Of two spectra in bands, in [0, 1], from their inner ``product`` there and the energies of
     ``one`` and the ``other``; 0 where one is silent and where they oppose each other."""
-    return np.minimum(np.maximum(product, 0) / np.sqrt(one * other + TINY), np.float32(1))
+    norms = one * other
+    norms += TINY
+    made = np.maximum(product, 0)
+    made /= np.sqrt(norms, out=norms)
+    return np.minimum(made, 1, out=made)

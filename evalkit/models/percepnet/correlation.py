@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 FAINT = 1e-9
@@ -16,25 +18,44 @@ def correlations(segments: np.ndarray, size: int) -> np.ndarray:
     products = np.array([np.correlate(one, one[-size:], "valid") for one in segments])
     squares = np.multiply(segments, segments, dtype=np.float64)
     energies = np.empty(products.shape)
-    energies[:, 0] = squares[:, :size].sum(axis=1) + FAINT
+    np.add.reduce(squares[:, :size], axis=1, out=energies[:, 0], initial=FAINT)
     np.subtract(squares[:, size:], squares[:, :-size], out=energies[:, 1:])
-    np.cumsum(energies, axis=1, out=energies)
-    return (products / np.sqrt(energies * energies[:, -1:]))[:, ::-1]
+    np.add.accumulate(energies, axis=1, out=energies)
+    energies *= energies[:, -1:]
+    return np.divide(products, np.sqrt(energies, out=energies), out=energies)[:, ::-1]
 
 
-def between(values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """``values`` (n, m) interpolated linearly at the positions ``at`` (k,) in [0, m - 1], (n, k).
-    """
-    below = np.minimum(at.astype(np.intp), values.shape[1] - 2)
-    left = values[:, below]
-    return left + (at - below) * (values[:, below + 1] - left)
+class Sums:
+    """Weighted sums of what lies between the values of a row, which are 1 apart."""
+
+    def __init__(self, at: np.ndarray, weights: np.ndarray) -> None:
+        """For each of k sums, of the values at its s positions ``at`` (s, k), by their
+        ``weights`` (s, k)."""
+        below = np.ceil(at).astype(np.intp) - 1
+        rest = at - below
+        self.points = np.concatenate([below, below + 1]).reshape(-1)
+        self.weights = np.concatenate([(1 - rest) * weights, rest * weights])
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Of the rows of ``values`` (n, m), interpolated linearly, (n, k)."""
+        taken = values.take(self.points, axis=1).reshape(-1, *self.weights.shape)
+        taken *= self.weights
+        return np.add.reduce(taken, axis=1)
 
 
-def peaks(values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """By how much, in [-1/2, 1/2], the parabola through a row of ``values`` (n, m) at its ``at``
-    (n,) and the two beside it is highest elsewhere; 0 at the edges and where they are no peak."""
-    inner, rows = np.clip(at, 1, values.shape[1] - 2), np.arange(len(at))
-    left, top, right = (values[rows, inner + step] for step in (-1, 0, 1))
+def between(values: np.ndarray, at: float) -> float:
+    """``values`` (m,), which are 1 apart, interpolated linearly at the position ``at`` between
+    the first and the last."""
+    below = math.ceil(at) - 1
+    left, right = values[below:below + 2].tolist()
+    return left + (at - below) * (right - left)
+
+
+def peak(values: np.ndarray, at: int) -> float:
+    """By how much, in [-1/2, 1/2], the parabola through ``values`` (m,) at ``at`` and the two
+    beside it is highest elsewhere; 0 at the edges and where they are no peak."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    left, top, right = values[at - 1:at + 2].tolist()
     bend = left - 2 * top + right
-    peak = (bend < 0) & (inner == at)
-    return np.where(peak, np.clip((left - right) / np.where(peak, 2 * bend, 1), -0.5, 0.5), 0)
+    return min(max((left - right) / (2 * bend), -0.5), 0.5) if bend < 0 else 0.0

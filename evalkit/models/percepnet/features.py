@@ -46,10 +46,14 @@ def features(heard: Analysis, pitch: Pitch, framing: Framing) -> np.ndarray:
     """(n, FEATURES), each about in [-2, 2]: the decimal logarithm of the energies LOOK_AHEAD
     later, coherences (Valin et al. 2020, section 4.2: these without look-ahead, though the comb
     filter in them has its own), period in octaves, correlation."""
-    loudness = (np.log10(relative(heard.ahead, framing) + np.float32(FAINT)) + 5) / np.float32(2.5)
-    period = np.log2(pitch.periods / (SHORTEST * framing.rate)) / 2 - 1
-    return np.concatenate([loudness, heard.coherence, period[:, None].astype(np.float32),
-                           pitch.correlations[:, None]], axis=1)
+    loudness = relative(heard.ahead, framing)
+    loudness += np.float32(FAINT)
+    np.log10(loudness, out=loudness)
+    loudness += 5
+    loudness /= np.float32(2.5)
+    period = np.log2(pitch.periods / (4 * SHORTEST * framing.rate)) / 2
+    return np.concatenate([loudness, heard.coherence, period[:, None], pitch.correlations[:, None]],
+                          axis=1, dtype=np.float32)
 
 
 def features_of_nothing() -> np.ndarray:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.fft import irfft, rfft
+from numpy.fft import irfft
+from scipy.fft import rfft
 
 from evalkit.core.errors import ConfigError
 
@@ -33,17 +34,17 @@ class Framing:
             raise ConfigError(f"PercepNet works at {' or '.join(map(str, RATES))} Hz, not at "
                               f"{self.rate}; resample first")
 
-    @property
+    @cached_property
     def hop(self) -> int:
         """Samples from one frame to the next."""
         return self.rate // 100
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Samples of a frame."""
         return 2 * self.hop
 
-    @property
+    @cached_property
     def bins(self) -> int:
         """Of a spectrum, from 0 Hz to half the rate, SPACING apart."""
         return self.hop + 1
@@ -67,7 +68,8 @@ class Framing:
     def overlap_add(self, spectra: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The hops that ``spectra`` (n, bins) complete, (n * hop,), given the ``tail`` (hop,) of
         the frame before them; and their own tail."""
-        frames = irfft(spectra, self.size) * self.window
+        frames = irfft(spectra, self.size)
+        frames *= self.window
         hops = frames[:, :self.hop]
         hops[0] += tail
         hops[1:] += frames[:-1, self.hop:]

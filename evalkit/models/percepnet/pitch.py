@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import butter, lfilter
 
 from evalkit.models.percepnet.comb import LONGEST, SHORTEST
-from evalkit.models.percepnet.correlation import between, correlations, peaks
+from evalkit.models.percepnet.correlation import Sums, between, correlations, peak
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.memory import Memory, stretches
 from evalkit.models.percepnet.track import Track
@@ -32,9 +32,9 @@ _HOP = SEARCH_RATE // 100
 _LAGS = np.geomspace(SHORTEST * SEARCH_RATE, LONGEST * SEARCH_RATE, STATES)
 _STEP = float(np.log2(_LAGS[1] / _LAGS[0]))
 _REACH = int(2 * _LAGS[-1]) + 1
-_BOTH = np.concatenate([_LAGS, 2 * _LAGS])
 _KEEP = (1 - SHORTER * np.log2(_LAGS / _LAGS[0])) / (1 + AGAIN)
 _HIGH = HIGHER * np.maximum(0, np.log2(SEARCH_RATE / _LAGS / HIGH))
+_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]))
 
 
 class Pitch(NamedTuple):
@@ -63,7 +63,7 @@ class PitchTracker:
         self.band = _band(framing.rate)
         self.filtered = np.zeros(6)
         self.memory = Memory(SPAN + _REACH)
-        self.alike = self.scores = np.zeros((1, STATES))
+        self.correlations, self.scores = np.zeros(_REACH + 1), np.zeros(STATES)
         """Of the newest frame."""
         self.track = Track(STATES, _STEP)
 
@@ -71,15 +71,17 @@ class PitchTracker:
         """Of one frame for each of the hops in ``samples``."""
         voice, self.filtered = lfilter(*self.band, samples, zi=self.filtered)
         whole = self.memory.recall(voice[::self.factor].astype(np.float32))
-        alike, scores = self._heard(stretches(whole, SPAN + _REACH)[_HOP::_HOP])
-        states = np.array([self.track.push(own) for own in scores])
-        before, rows = np.concatenate([self.alike, alike]), np.arange(len(states))
-        lags = _LAGS[states] * 2 ** (_STEP * peaks(np.concatenate([self.scores, scores]), states))
-        self.alike, self.scores = alike[-1:], scores[-1:]
-        return Pitch(lags * self.factor, before[rows, states].astype(np.float32))
+        alike = correlations(stretches(whole, SPAN + _REACH)[_HOP::_HOP], SPAN)
+        said = [self._before(*frame) for frame in zip(alike, _ALIKE(alike) - _HIGH, strict=True)]
+        periods, likeness = np.array(said).T
+        return Pitch(periods, likeness.astype(np.float32))
 
-    def _heard(self, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Correlations at the lags, and what speaks for each, of n frames: (n, STATES) each."""
-        both = between(correlations(segments, SPAN), _BOTH)
-        alike = both[:, :STATES]
-        return alike, (alike + AGAIN * both[:, STATES:]) * _KEEP - _HIGH
+    def _before(self, alike: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+        """Period and correlation of the frame before the one with the correlations ``alike``
+        (_REACH + 1,) and what speaks for each lag, its ``scores`` (STATES,)."""
+        state = self.track.push(scores)
+        lag = _LAGS.item(state)
+        likeness = between(self.correlations, lag)
+        lag *= 2 ** (_STEP * peak(self.scores, state))
+        self.correlations, self.scores = alike, scores
+        return lag * self.factor, likeness

@@ -10,7 +10,6 @@ import onnxruntime
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.models.percepnet.bands import BANDS
-from evalkit.models.percepnet.features import FEATURES
 
 
 @dataclass(frozen=True)
@@ -33,28 +32,31 @@ class Runtime:
         except Exception as error:  # ONNX Runtime's errors have no common class of their own.
             raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
                               "of a trained one") from error
-        self._inputs = self._session.get_inputs()
-        if self._inputs[0].name != "features":
+        inputs = self._session.get_inputs()
+        self._names = [value.name for value in inputs]
+        self._shapes = [value.shape for value in inputs[1:]]
+        self._results = [value.name for value in self._session.get_outputs()]
+        if self._names[0] != "features":
             raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
                               "trained one")
         self.bandwidth = self._described("bandwidth", path)
         """Hz above which the network has learnt nothing."""
 
     def _described(self, name: str, path: Path) -> float:
-        """A number from 0 in the file's description; infinite where that has none."""
+        """A number above 0 in the file's description; infinite where that has none."""
         text = self._session.get_modelmeta().custom_metadata_map.get(name, "inf")
         try:
             value = float(text)
         except ValueError:
-            value = -1.0
-        if not value >= 0:
-            raise ConfigError(f"{path}: its {name} is {one_line(repr(text))}, no number from 0; "
+            value = 0.0
+        if not value > 0:
+            raise ConfigError(f"{path}: its {name} is {one_line(repr(text))}, no number above 0; "
                               "give the file of a trained network")
         return value
 
     def start(self) -> NetworkState:
         """Of silence."""
-        return NetworkState(tuple(np.zeros(value.shape, np.float32) for value in self._inputs[1:]))
+        return NetworkState(tuple(np.zeros(shape, np.float32) for shape in self._shapes))
 
     def run(self, features: np.ndarray, memory: NetworkState
             ) -> tuple[np.ndarray, np.ndarray, NetworkState]:
@@ -62,7 +64,7 @@ class Runtime:
         that follow what ``memory`` has heard, and the memory after them."""
         if not len(features):
             return np.zeros((0, BANDS), np.float32), np.zeros((0, BANDS), np.float32), memory
-        values = [features.astype(np.float32).reshape(-1, FEATURES), *memory.states]
-        names = [value.name for value in self._inputs]
-        gains, strengths, *states = self._session.run(None, dict(zip(names, values, strict=True)))
+        values = (np.asarray(features, np.float32), *memory.states)
+        gains, strengths, *states = self._session.run(
+            self._results, dict(zip(self._names, values, strict=True)))
         return gains, strengths, NetworkState(tuple(states))

@@ -17,8 +17,10 @@ def mixed(heard: Analysis, strengths: np.ndarray, bands: Bands) -> np.ndarray:
     mixture = heard.combed - heard.spectra
     mixture *= bands.over_bins(strengths)
     mixture += heard.spectra
-    lost = heard.energies / (bands.energies(mixture) + TINY)
-    mixture *= bands.over_bins(np.sqrt(lost))
+    left = bands.energies(mixture)
+    left += TINY
+    lost = np.divide(heard.energies, left, out=left)
+    mixture *= bands.over_bins(np.sqrt(lost, out=lost))
     return mixture
 
 
@@ -28,14 +30,16 @@ def shaped(heard: Analysis, gains: np.ndarray, strengths: np.ndarray, bands: Ban
     postfilter where ``envelope``."""
     if envelope:
         gains = postfilter(gains, heard.energies)
-    return mixed(heard, strengths, bands) * bands.over_bins(gains)
+    mixture = mixed(heard, strengths, bands)
+    mixture *= bands.over_bins(gains)
+    return mixture
 
 
 def postfilter(gains: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """``gains`` (n, BANDS) in [0, 1], the small ones lowered further, and each frame raised for
     what it thereby loses of the energy that ``energies`` (n, BANDS) had under ``gains``."""
     warped = gains * np.sin(np.pi / 2 * gains)
-    before, after = ((g * g * energies).sum(axis=1) for g in (gains, warped))
+    before, after = (np.vecdot(g * g, energies) for g in (gains, warped))
     return warped * raised(before / (after + TINY))[:, None]
 
 

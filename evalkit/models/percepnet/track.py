@@ -26,12 +26,14 @@ class Track:
         self.best = 0
         self.near = stretches(self.padded, states)
         self.cost = CHANGE * step * np.abs(np.arange(-_REACH, _REACH + 1))[:, None]
+        self.moves = np.empty((2 * _REACH + 1, states))
 
     def push(self, own: np.ndarray) -> int:
         """The state of the frame before the one whose scores (states,) are its ``own``."""
-        moves = self.near - self.cost
+        moves = np.subtract(self.near, self.cost, out=self.moves)
         arrived = np.maximum.reduce(moves)
-        total = np.maximum(arrived, -JUMP) + own
+        total = np.maximum(arrived, -JUMP)
+        total += own
         before, self.best = self.best, int(total.argmax())
         np.subtract(total, total[self.best], out=self.scores)
         if arrived[self.best] < -JUMP:

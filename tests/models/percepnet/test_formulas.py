@@ -123,7 +123,8 @@ def test_a_comb_that_is_whole_leaves_an_eighth_of_white_noise():
 def test_a_combed_frame_is_the_sum_of_its_neighbours():
     signal = np.random.default_rng(5).standard_normal(9_000).astype(np.float32)
     used = taps(np.array([210.4, 700.0]), FULL)
-    made = comb(stretches(signal, FULL.size), np.array([4_000, 5_000]), used)
+    made = np.empty((2, FULL.size), np.float32)
+    comb(stretches(signal, FULL.size), np.array([4_000, 5_000]), used, out=made)
     for row, start in zip(range(2), (4_000, 5_000), strict=True):
         wanted = sum(weight * signal[start - shift:start - shift + FULL.size] for shift, weight
                      in zip(used.shifts[row], used.weights[row], strict=True) if weight)
@@ -133,7 +134,8 @@ def test_a_combed_frame_is_the_sum_of_its_neighbours():
 def test_a_tone_at_the_pitch_passes_the_comb():
     time = np.arange(12_000) / 48_000
     signal = np.sin(2 * np.pi * 200 * time).astype(np.float32)
-    made = comb(stretches(signal, FULL.size), np.array([6_000]), taps(np.array([240.0]), FULL))
+    made = np.empty((1, FULL.size), np.float32)
+    comb(stretches(signal, FULL.size), np.array([6_000]), taps(np.array([240.0]), FULL), made)
     assert_allclose(made[0], signal[6_000:6_960], atol=1e-5)
 
 

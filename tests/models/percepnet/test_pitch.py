@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from evalkit.models.percepnet.correlation import between, correlations, peaks
+from evalkit.models.percepnet.correlation import Sums, between, correlations, peak
 from evalkit.models.percepnet.features import pitch_of
 from evalkit.models.percepnet.frames import RATES, Framing
 from evalkit.models.percepnet.pitch import PitchTracker
@@ -77,16 +77,19 @@ def test_correlations_outlive_a_crash_before_silence():
 
 
 def test_between_two_values_is_a_straight_line():
-    values, at = np.random.default_rng(5).random((3, 20)), np.array([0, 0.5, 7.25, 18.9, 19])
-    wanted = [np.interp(at, np.arange(20), row) for row in values]
-    assert_allclose(between(values, at), wanted, rtol=1e-12)
+    rng = np.random.default_rng(5)
+    values, at, weights = rng.random((3, 20)), 0.1 + 18.9 * rng.random((2, 40)), rng.random((2, 40))
+    at[:, :3] = 1, 7, 19
+    wanted = np.array([[np.interp(row, np.arange(20), one) for row in at] for one in values])
+    assert_allclose(Sums(at, weights)(values), (wanted * weights).sum(axis=1), rtol=1e-12)
+    assert_allclose([between(values[1], one) for one in at[0]], wanted[1, 0], rtol=1e-12)
 
 
 @given(st.floats(-0.5, 0.5), st.floats(0.1, 10))
 def test_a_peak_is_that_of_the_parabola(top, bend):
     values = -bend * (np.arange(7) - 3 - top) ** 2
-    assert_allclose(peaks(np.array([values] * 3), np.array([3, 0, 6])), [top, 0, 0], atol=1e-6)
-    assert_array_equal(peaks(np.array([-values]), np.array([3])), 0)
+    assert peak(values, 3) == pytest.approx(top, abs=1e-6)
+    assert peak(values, 0) == peak(values, 6) == peak(-values, 3) == 0
 
 
 @settings(deadline=None, max_examples=25)
