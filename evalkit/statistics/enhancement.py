@@ -36,7 +36,7 @@ def baselines(pipelines: Mapping[str, Pipeline]) -> dict[str, str | None]:
 def _ears(pipeline: Pipeline) -> tuple[tuple[str, str] | None, ...]:
     """What listens behind the enhancer."""
     def named(system: System | None) -> tuple[str, str] | None:
-        return system and (system.name, system.identity)
+        return None if system is None else (system.name, system.identity)
 
     return named(pipeline.recognizer), named(pipeline.encoder)
 

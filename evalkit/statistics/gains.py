@@ -228,14 +228,14 @@ def _judged(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow
     adjusted = adjust(own, rule.adjustment)
     gaps = {gap.group: gap for gap in against_rest(change, resampling=rule.resampling,
                                                    adjustment=rule.adjustment)}
-    unchanged = ~change.amount.any(axis=(0, 2))
+    unchanged = np.asarray(~change.amount.any(axis=(0, 2)))
     place = {name: i for i, name in enumerate(good.cohorts)}
 
     def judged(row: GainRow, i: int) -> GainRow:
         gap, p = gaps.get(row.group), float(adjusted[i])
         return replace(row, p_value=float(own[i]), p_adjusted=p, gap=gap,
                        effect="unchanged" if unchanged[i] else rule.effect(row.change, p),
-                       standing=gap and rule.standing(gap))
+                       standing=None if gap is None else rule.standing(gap))
 
     return [judged(row, place[row.group]) if row.group in place else row for row in table]
 
