@@ -13,11 +13,13 @@ import pytest
 from evalkit.store.documents.run import TrialPairs
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.conftest import evalkit
+from tests.conftest import installed
 
 
 def run_cli(*words: object) -> None:
-    result = evalkit(*words)
+    # In a process of its own: the native libraries of all these systems do not live well together
+    # in the one process of the tests.
+    result = installed(*words)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
