@@ -13,7 +13,7 @@ import pytest
 from evalkit.store.documents.run import TrialPairs
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.conftest import installed
+from tests.conftest import evalkit, installed
 
 
 def run_cli(*words: object) -> None:
