@@ -79,7 +79,7 @@ PROVED = {
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
     "report.gains:_columns": "report/test_report_gains.py",
-    "report.gains:_metrics": "report/test_report_gains.py",
+    "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "run.given:_left_out": "run/test_given.py",
     "run.plan:unmeasured": "run/test_given.py",
@@ -108,7 +108,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
-        report.costs:_systems report.costs:costs_of
+        report.costs:_systems
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:left_out report.sections.significance:differences
@@ -161,7 +161,8 @@ NOTHING_LOST = {
         report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
         report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers
-        report.figures:values_by_group report.headline:ordered report.maps:_legible
+        report.figures:values_by_group report.headline:ordered report.reported:chief_metrics
+        report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief
         report.mitigation_figures:figures report.reported:scored_metrics
         report.section:named_tables report.sections.examples:changed_rows

@@ -95,8 +95,9 @@ def _positive(amount: float, seconds: float) -> float:
 
 def costs_of(run: ReportedRun) -> Costs | None:
     """None where no enhancer was run."""
-    metrics = {name: run.headline.facts[name] for name in run.scored_metrics
-               if not run.headline.facts[name].is_count}
+    facts = run.headline.facts  # Enhancers are made for quality; errors come after it.
+    metrics = {name: facts[name] for name in sorted(run.chief_metrics,
+                                                    key=lambda name: facts[name].is_count)}
     plain = [name for name, parts in run.record.pipelines.items() if parts.enhancer is None]
     gained = _Gained(run, list(metrics), plain)
     enhancers = [_priced(run, names, system, gained) for system, names in _systems(run)]

@@ -67,7 +67,7 @@ def gains_of(run: ReportedRun) -> Gains | None:
         return None
     columns, unused = _columns(run, run.groups.column)
     known = {name: baseline for name, baseline in pairs.items() if baseline}
-    metrics, others = _metrics(run)
+    metrics, others = run.chief_metrics, _further_rates(run)
     found: list[Gain] = []
     lost = without_baseline(pairs)
     for metric in metrics:
@@ -99,14 +99,10 @@ def _reports(run: ReportedRun, rows: pd.DataFrame, pair: tuple[str, str], column
     return gain_tables(base, enhanced, run.utterances, [[column] for column in columns], rule)
 
 
-def _metrics(run: ReportedRun) -> tuple[list[str], list[LeftOut]]:
-    """The most important metric and those that are no rates; other error rates say much the same
-    as the first."""
-    facts = run.headline.facts
-    shown = [name for i, name in enumerate(run.scored_metrics) if not i or facts[name].scale == 1]
-    return shown, [LeftOut("metric", WHERE, "a rate beside the first; `evalkit groups --gain-over "
-                           "auto --metric` has it", names=(name,))
-                   for name in run.scored_metrics if name not in shown]
+def _further_rates(run: ReportedRun) -> list[LeftOut]:
+    return [LeftOut("metric", WHERE, "a rate beside the first; `evalkit groups --gain-over "
+                    "auto --metric` has it", names=(name,))
+            for name in run.scored_metrics if name not in run.chief_metrics]
 
 
 def _columns(run: ReportedRun, first: str) -> tuple[list[str], list[LeftOut]]:

@@ -80,6 +80,14 @@ class ReportedRun:
         return [name for name in self.headline.judged if name in scored]
 
     @cached_property
+    def chief_metrics(self) -> list[str]:
+        """Of the scored ones the most important, and those that are no rates: other error rates
+        say much the same as the first."""
+        facts = self.headline.facts
+        return [name for i, name in enumerate(self.scored_metrics)
+                if not i or facts[name].scale == 1]
+
+    @cached_property
     def column(self) -> str | None:
         """The metadata column to group by. Raises ConfigError where ``by`` is none, or one that
         determines what was measured and is not ``allowed``."""
