@@ -66,7 +66,7 @@ def test_every_header_has_a_scope_and_every_figure_a_title(written: tuple[FakeRu
     page = Page(written[1])
     assert all(th["scope"] in ("col", "row") for th in page.of("th"))
     figures = page.of("svg")
-    assert (drawn(page, "figure"), drawn(page, "cost")) == (2, 1)
+    assert (drawn(page, "figure"), drawn(page, "cost")) == (2, 2)
     assert len({svg["aria-labelledby"] for svg in figures}) == len(figures)
     assert all(svg["role"] == "img" for svg in figures)
     assert page.text.count("Word error rate by accent under clean") == 1
