@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Adam
 
+from evalkit.core.errors import RunError, one_line
 from evalkit.core.files import replacing
 from evalkit.training.trainable import parameters
 
@@ -32,10 +35,17 @@ def save_checkpoint(path: Path, done: int, module: nn.Module, optimiser: Adam) -
 @torch.no_grad()
 def resume(path: Path, module: nn.Module, optimiser: Adam) -> int:
     """Restores what ``save_checkpoint`` wrote and returns how many steps were done; 0 where
-    there is no file."""
+    there is no file. Raises RunError where it is damaged, or of another network."""
     if not path.is_file():
         return 0
-    tensors = load_file(path, device="cpu")
+    try:
+        return _restored(load_file(path, device="cpu"), module, optimiser)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise RunError(f"{path}: no checkpoint of this training: {one_line(error)}; remove it to "
+                       "start anew, or give another folder") from error
+
+
+def _restored(tensors: Mapping[str, torch.Tensor], module: nn.Module, optimiser: Adam) -> int:
     for name, buffer in module.named_buffers():
         buffer.copy_(tensors[f"buffer.{name}"])
     for name, weight in parameters(module).items():

@@ -10,16 +10,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import fftconvolve
 
 from evalkit.audio import active_power, resample, without_mean
 from evalkit.core.config import Strict
-from evalkit.core.errors import UtteranceError
+from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Audio
 from evalkit.recordings.reading import load, seconds
 from evalkit.training.noises import FAMILIES
@@ -32,6 +32,17 @@ TRIES = 20
 Room = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 """From a rate in Hz: the impulse responses of one room, to the speaker and to the noise, that of
 the speaker with its direct sound first."""
+
+
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not bounds[0] <= bounds[1]:
+        raise ValueError(f"must be the lower and the higher end of a range, not {list(bounds)}")
+    return bounds
+
+
+Decibels = Annotated[float, Field(ge=-200, le=200)]
+Speed = Annotated[float, Field(ge=0.25, le=4)]
+Shape = Annotated[float, Field(gt=0, le=1000)]
 
 
 class Mixture(NamedTuple):
@@ -51,13 +62,13 @@ class MixingConfig(Strict):
     ``tilt_db`` is what a random filter adds or takes at either end of the spectrum, of speech
     and noise apart; ``recorded`` the share of noise from recordings rather than FAMILIES."""
 
-    rate: int = Field(16_000, ge=8_000, le=48_000)
+    rate: Literal[16_000, 48_000] = 16_000
     seconds: float = Field(2.0, gt=0.1, le=60)
-    snr_db: tuple[float, float] = (-5.0, 45.0)
-    skew: tuple[float, float] = (1.5, 3.0)
-    level_db: tuple[float, float] = (-45.0, -10.0)
+    snr_db: Annotated[tuple[Decibels, Decibels], AfterValidator(_rising)] = (-5.0, 45.0)
+    skew: tuple[Shape, Shape] = (1.5, 3.0)
+    level_db: Annotated[tuple[Decibels, Decibels], AfterValidator(_rising)] = (-45.0, -10.0)
     tilt_db: float = Field(6.0, ge=0, le=30)
-    speeds: tuple[float, float] = (0.8, 1.25)
+    speeds: Annotated[tuple[Speed, Speed], AfterValidator(_rising)] = (0.8, 1.25)
     recorded: float = Field(0.5, ge=0, le=1)
     babble: float = Field(0.12, ge=0, le=1)
     two_noises: float = Field(0.3, ge=0, le=1)
@@ -85,8 +96,8 @@ class Mixer:
     config: MixingConfig
 
     def draw(self, rng: np.random.Generator) -> Mixture:
-        """Raises UtteranceError naming a recording that cannot be read, and where ``TRIES``
-        stretches in turn are silent."""
+        """Raises ConfigError naming a recording that cannot be read, and UtteranceError where
+        ``TRIES`` stretches in turn are silent."""
         config = self.config
         speech, bandwidth = self._stretch(self.material.speech, rng)
         speech = self._tilted(speech, rng)
@@ -131,9 +142,13 @@ class Mixer:
 
     def _read(self, path: Path, rng: np.random.Generator) -> tuple[Audio, int]:
         """A stretch at a drawn speed, and the recording's own rate."""
-        length, speed = seconds(path), rng.uniform(*self.config.speeds)
-        wanted = min(length, self.config.seconds * speed)
-        audio = load(path, offset=(length - wanted) * rng.random(), duration=wanted)
+        try:
+            length, speed = seconds(path), rng.uniform(*self.config.speeds)
+            wanted = min(length, self.config.seconds * speed)
+            audio = load(path, offset=(length - wanted) * rng.random(), duration=wanted)
+        except UtteranceError as error:
+            raise ConfigError(f"{path}: cannot be trained on: {error}; repair it, or take it out "
+                              "of the folder") from error
         return Audio(audio.samples, round(audio.rate * speed)), audio.rate
 
     def _noise(self, rng: np.random.Generator) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from evalkit.audio import align, resample, save
 from evalkit.core.config import PluginSpec, Strict
@@ -17,6 +18,9 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import create
 from evalkit.core.protocols import Enhancer
 from evalkit.recordings.reading import load, seconds
+
+END = 0.1
+"""Seconds of a recording that are read to know that it is whole."""
 
 
 class Source(Strict):
@@ -28,6 +32,17 @@ class Source(Strict):
     files: list[str] = Field(default=["**/*"], min_length=1)
     without: list[str] = Field(default_factory=list)
     cleaned_by: PluginSpec | None = None
+
+    @field_validator("files", "without")
+    @classmethod
+    def _within(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            try:
+                next(iter(Path().glob(pattern)), None)
+            except (ValueError, NotImplementedError) as error:
+                raise ValueError(f"{pattern!r} is no pattern of files in the folder ({error}); "
+                                 "such as *.wav, or **/*.wav") from error
+        return patterns
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ def find(source: Source) -> Recordings:
         raise ConfigError(f"{folder}: no such folder of recordings; correct it in the recipe")
     for path in sorted(_matching(folder, source.files) - _matching(folder, source.without)):
         try:
-            lengths[path] = seconds(path)
+            lengths[path] = _length(path)
         except UtteranceError as error:
             left_out.append(LeftOut("recording", str(folder), str(error),
                                     names=(str(path.relative_to(folder)),)))
@@ -55,6 +70,14 @@ def find(source: Source) -> Recordings:
         raise ConfigError(f"{folder}: no recording that can be read matches {source.files}; "
                           "correct folder or files in the recipe")
     return Recordings(tuple(lengths), sum(lengths.values()), merged(left_out))
+
+
+def _length(path: Path) -> float:
+    """In seconds, of a recording whose end can be read: one that is cut has none. Raises
+    UtteranceError."""
+    length = seconds(path)
+    load(path, offset=max(0.0, length - END), duration=min(length, END))
+    return length
 
 
 def _matching(folder: Path, patterns: Sequence[str]) -> set[Path]:
@@ -91,14 +114,20 @@ def cleaned(source: Source, paths: Sequence[Path], rate: int, out: Path,
 
 
 def _copies(source: Source, paths: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
+    named = Counter(path.with_suffix("") for path in paths)
     for path in paths:
-        yield path, (out / path.relative_to(source.folder)).with_suffix(".flac")
+        alone = named[path.with_suffix("")] == 1
+        name = f"{path.stem if alone else path.name}.flac"
+        yield path, (out / path.relative_to(source.folder)).with_name(name)
 
 
 def _clean(enhancer: Enhancer, path: Path, copy: Path, rate: int) -> None:
-    noisy = load(path)
-    heard = resample(noisy, enhancer.rate)
-    [made] = enhancer.enhance([heard])
+    try:
+        heard = resample(load(path), enhancer.rate)
+        [made] = enhancer.enhance([heard])
+    except UtteranceError as error:
+        raise ConfigError(f"{path}: cannot be cleaned: {error}; repair it, or take it out of the "
+                          "folder") from error
     speech, _ = align(made, heard, enhancer.delay)
     copy.parent.mkdir(parents=True, exist_ok=True)
     with replacing(copy) as temporary:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import kurtosis
 
 from evalkit.audio import active_power, save
-from evalkit.core.errors import UtteranceError
+from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Audio
 from evalkit.training.mixing import Material, Mixer, MixingConfig, low_passed
 from evalkit.training.noises import FAMILIES
@@ -134,5 +134,5 @@ def test_material_of_silence_is_refused(tmp_path: Path) -> None:
 
 def test_material_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.flac").write_bytes(b"no audio")
-    with pytest.raises(UtteranceError, match=r"bad\.flac"):
+    with pytest.raises(ConfigError, match=r"bad\.flac.*take it out"):
         Mixer(Material(((tmp_path / "bad.flac",),)), MixingConfig()).draw(np.random.default_rng(0))

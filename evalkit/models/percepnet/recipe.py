@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from evalkit.core.config import PATHS, Strict, absolute_paths, checked
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import write
 from evalkit.core.ledger import LeftOut
 from evalkit.core.plugins import packages_for
@@ -114,8 +114,7 @@ def _claim(recipe: EnhancerRecipe, out: Path) -> None:
     """Writes the recipe beside the training that it is of. A training that is not yet cooling
     down may be prolonged or shortened."""
     path, asked = out / RECIPE, _named(recipe)
-    known = (EnhancerRecipe.model_validate_json(path.read_text(encoding="utf-8"))
-             if path.is_file() else asked)
+    known = _known(path) if path.is_file() else asked
     before, after = known.training.updates, asked.training.updates
     done = max((check.updates for check in read_curve(out)), default=0)
     cooling = (1 - asked.training.cool_down) * min(before, after)
@@ -124,6 +123,15 @@ def _claim(recipe: EnhancerRecipe, out: Path) -> None:
                           "updates; give another --out, or the recipe as it was (updates may be "
                           f"changed until {cooling:,.0f} are made)")
     write(path, asked.model_dump_json(indent=1) + "\n")
+
+
+def _known(path: Path) -> EnhancerRecipe:
+    try:
+        return EnhancerRecipe.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunError(f"{path}: cannot be read as the recipe of the training in this folder; "
+                       "remove it where the recipe is still the same, or give another --out"
+                       ) from error
 
 
 def _named(recipe: EnhancerRecipe) -> EnhancerRecipe:

@@ -14,10 +14,11 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from evalkit.core.config import Strict
+from evalkit.core.errors import RunError
 from evalkit.models.percepnet.features import Lesson, lesson
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
@@ -46,7 +47,7 @@ class EnhancerTraining(Strict):
     mixing: MixingConfig = MixingConfig()
     updates: int = Field(30_000, gt=0)
     batch: int = Field(8, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
     warm_up: int = Field(500, gt=0)
     cool_down: float = Field(0.2, ge=0, le=1)
     block: int = Field(64, gt=0)
@@ -215,11 +216,19 @@ class _Batches:
 
 def read_curve(out: Path) -> list[Check]:
     """The learning curve of a training in ``out``, over all its starts; a check that was made
-    again after a stop counts once."""
+    again after a stop counts once. Raises RunError where a line is none."""
     path = out / CURVE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return list({check.updates: check for check in map(TypeAdapter(Check).validate_json, lines)
-                 }.values())
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    checks = [_check(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+    return list({check.updates: check for check in checks}.values())
+
+
+def _check(line: bytes, where: str) -> Check:
+    try:
+        return TypeAdapter(Check).validate_json(line)
+    except ValidationError as error:
+        raise RunError(f"{where}: no point of a learning curve; remove the line, or give another "
+                       "folder") from error
 
 
 def _write(curve: Path, check: Check) -> None:

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.audio import save
+from evalkit.core.config import Plugin
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.types import Audio
 from evalkit.models.percepnet.recipe import EnhancerRecipe, read_recipe, train_enhancer
-from evalkit.training.sources import split
+from evalkit.training.sources import Source, cleaned, find, split
 from tests.conftest import evalkit, tone
 
 pytest.importorskip("onnx")
@@ -114,6 +116,65 @@ def test_a_source_without_recordings_is_refused(folder: Path) -> None:
         "hmms: no such folder of recordings; correct it in the recipe")
     done = trained(folder, recipe=RECIPE.replace("*.wav", "*.mp3"))
     assert "hums: no recording that can be read matches ['*.mp3']" in done.stderr
+
+
+@pytest.mark.parametrize(("line", "wrong", "said"), [
+    ('"*.wav"', '"/etc/*.wav"', "noise.0.files: '/etc/*.wav' is no pattern of files"),
+    ('"*.wav"', '""', "noise.0.files: '' is no pattern of files"),
+    ('"*.wav"', '"**.wav"', "noise.0.files: '**.wav' is no pattern of files"),
+    ("seconds: 0.3", "snr_db: [45, -5]", "training.mixing.snr_db: must be the lower and the"),
+    ("seconds: 0.3", "speeds: [0, 1]", "training.mixing.speeds.0: must be at least 0.25"),
+    ("seconds: 0.3", "skew: [0, 1]", "training.mixing.skew.0: must be greater than 0"),
+    ("seconds: 0.3", "level_db: [.nan, 1]", "training.mixing.level_db"),
+    ("seconds: 0.3", "rate: 44100", "training.mixing.rate: must be 16000 or 48000"),
+    ("batch: 2", "learning_rate: .inf", "training.learning_rate: must be at most 1"),
+])
+def test_what_no_mixture_can_be_drawn_by_is_refused_at_once(folder: Path, line: str, wrong: str,
+                                                            said: str) -> None:
+    (folder / "enhancer.yaml").write_text(RECIPE.replace(line, wrong) % 4)
+    with pytest.raises(ConfigError) as refused:
+        read_recipe(folder / "enhancer.yaml")
+    assert f"enhancer.yaml: {said}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "curve.jsonl", "checkpoint.safetensors"])
+def test_what_a_training_left_and_was_damaged_is_named(folder: Path, name: str) -> None:
+    (folder / "enhancer.yaml").write_text(RECIPE.replace("warm_up", "cool_down: 0\n  warm_up") % 2)
+    made = read_recipe(folder / "enhancer.yaml")
+    recipe = made.model_copy(update={"speech": made.speech[:1], "noise": []})
+    train_enhancer(recipe, folder / "out")
+    path = folder / "out" / name
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(RunError, match=f"{name}.*(remove|give another)"):
+        train_enhancer(recipe, folder / "out")
+
+
+def test_recordings_that_end_too_early_are_left_out(folder: Path) -> None:
+    import soundfile
+
+    noise = np.random.default_rng(0).uniform(-1, 1, 32_000)
+    soundfile.write(folder / "cut.flac", noise, 16_000)
+    (folder / "voices" / "cut.flac").write_bytes((folder / "cut.flac").read_bytes()[:20_000])
+    soundfile.write(folder / "voices" / "none.wav", noise[:0], 16_000)
+    found = find(Source(folder=folder / "voices", files=["*.*"], without=["*.txt"]))
+    assert [path.name for path in found.paths] == ["0.wav", "1.wav", "2.wav"]
+    assert sorted(name for item in found.left_out for name in item.names) == [
+        "cut.flac", "none.wav"]
+
+
+def test_recordings_of_one_stem_are_cleaned_apart(folder: Path) -> None:
+    save(folder / "noisy" / "0.flac", Audio(tone(1.0, seed=9, pitch=300.0), 16_000))
+    source = Source(folder=folder / "noisy", cleaned_by=Plugin(name="spectral_gating"))
+    made = cleaned(source, find(source).paths, 16_000, folder / "cleaned", lambda *_: None)
+    assert [path.name for path in made] == ["0.flac.flac", "0.wav.flac", "1.flac", "2.flac"]
+    assert all(path.is_file() for path in made)
+
+
+def test_a_recording_that_cannot_be_cleaned_is_named(folder: Path) -> None:
+    save(folder / "noisy" / "short.wav", Audio(tone(1.0, seed=9, pitch=300.0)[:9], 16_000))
+    source = Source(folder=folder / "noisy", cleaned_by=Plugin(name="spectral_gating"))
+    with pytest.raises(ConfigError, match=r"noisy/short.wav: cannot be cleaned: TooShort"):
+        cleaned(source, find(source).paths, 16_000, folder / "cleaned", lambda *_: None)
 
 
 @given(st.integers(1, 40), st.integers(2, 12), st.booleans())
