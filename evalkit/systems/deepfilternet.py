@@ -17,7 +17,7 @@ from evalkit.core.clock import loading
 from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
 from evalkit.models.onnx_cost import cost_of
-from evalkit.systems.framed import Framed
+from evalkit.systems.framed import Framed, whole
 from evalkit.systems.identity import require, stamp
 
 FRAMES = 100
@@ -55,11 +55,7 @@ class DeepFilterNet:
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Each longer than its input by the delay, so that its end is not lost."""
-        return [self._enhance(speech) for speech in batch]
-
-    def _enhance(self, speech: Audio) -> Audio:
-        stream = self.open(speech.rate)
-        return Audio(np.concatenate([stream.push(speech.samples), stream.finish()]), speech.rate)
+        return [whole(self.open(speech.rate), speech) for speech in batch]
 
     def open(self, rate: int) -> AudioStream:
         """A stream at 48 kHz, late by ``delay``. Its runtime cannot be set back, so that the model

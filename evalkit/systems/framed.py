@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from evalkit.core.protocols import AudioStream
+from evalkit.core.types import Audio
+
 
 class Framed:
     """A stream (AudioStream): ``process`` makes of the next frame (``size``,), float32, its own
@@ -27,3 +30,9 @@ class Framed:
         """The rest, so that ``delay`` samples more have come out than had gone in."""
         left = len(self.waiting) + self.delay
         return self.push(np.zeros(left + -left % self.size, np.float32))[:left]
+
+
+def whole(stream: AudioStream, speech: Audio) -> Audio:
+    """All that a new ``stream`` makes of ``speech``: longer by its delay, so that the end of it is
+    not lost."""
+    return Audio(np.concatenate([stream.push(speech.samples), stream.finish()]), speech.rate)

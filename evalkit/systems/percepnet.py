@@ -8,13 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
 from evalkit.models import SHIPPED
 from evalkit.models.onnx_cost import cost_of
+from evalkit.systems.framed import whole
 from evalkit.systems.identity import require, stamp
 
 if TYPE_CHECKING:
@@ -78,8 +77,8 @@ class PercepNet:
 
     def _enhance(self, speech: Audio) -> Audio:
         stream = self.open(speech.rate)
-        made = np.concatenate([stream.push(speech.samples), stream.finish()])
-        return Audio(made[stream.delay - round(self.delay * speech.rate):], speech.rate)
+        later = stream.delay - round(self.delay * speech.rate)
+        return Audio(whole(stream, speech).samples[later:], speech.rate)
 
     def open(self, rate: int) -> AudioStream:
         """A stream at ``rate`` Hz: 10 ms in, 10 ms out, late by ``delay`` at 16 and 48 kHz; at

@@ -106,8 +106,9 @@ def _part(source: Source, recipe: EnhancerRecipe, out: Path, say: Say) -> _Part:
             say(f"{source.folder.name}: {done} of {of} cleaned")
 
     paths = cleaned(source, found.paths, recipe.training.mixing.rate, out / "cleaned", show)
-    return _Part(source, found, *split(paths, recipe.watched,
-                                       by_folder=source in recipe.speech))
+    part = _Part(source, found, *split(paths, recipe.watched, by_folder=source in recipe.speech))
+    say(f"{source.folder.name}: {len(part.trained)} to train on, {len(part.watched)} kept out")
+    return part
 
 
 def _claim(recipe: EnhancerRecipe, out: Path) -> None:

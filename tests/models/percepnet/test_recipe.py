@@ -64,6 +64,7 @@ def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "1 recording left out" in done.stderr + done.stdout
     assert "readme.txt" in done.stderr + done.stdout
+    assert "voices: 2 to train on, 1 kept out" in done.stderr
     runtime = Runtime(folder / "out" / "percepnet.onnx")
     gains, strengths, _ = runtime.run(np.zeros((5, FEATURES), np.float32), runtime.start())
     assert gains.shape == strengths.shape
