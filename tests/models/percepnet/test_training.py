@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from evalkit.audio import save
+from evalkit.core.errors import RunError
 from evalkit.core.types import Audio
 from evalkit.models.percepnet.network import Sizes
 from evalkit.models.percepnet.training import Check, EnhancerTraining, train
@@ -64,3 +66,27 @@ def test_another_seed_gives_other_weights(material: Material, tmp_path: Path) ->
         train(material, material, tmp_path / str(seed),
               config=short.model_copy(update={"seed": seed}))
     assert weights(tmp_path / "0") != weights(tmp_path / "1")
+
+
+def test_a_training_that_diverges_stops_and_its_checkpoint_stays(material: Material, tmp_path: Path
+                                                                 ) -> None:
+    def stop(check: Check) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(material, material, tmp_path, config=CONFIG, progress=stop)
+    state = load_file(tmp_path / "checkpoint.safetensors")
+    name = next(name for name in state if name.startswith("weight."))
+    state[name] = torch.full_like(state[name], torch.nan)
+    save_file(state, tmp_path / "checkpoint.safetensors")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(RunError, match=r"^update 4: the loss: not finite.*learning_rate \(0.0"):
+        train(material, material, tmp_path, config=CONFIG)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_is_not_finite_at_a_check_is_not_kept(material: Material, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"updates": 1, "learning_rate": 6e37})
+    with pytest.raises(RunError, match=r"^update 1: the loss on what is kept out: not finite"):
+        train(material, material, tmp_path, config=config)
+    assert not list(tmp_path.iterdir())
