@@ -18,8 +18,8 @@ from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import fftconvolve
 
 from evalkit.audio import active_power, resample, without_mean
-from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.strict import Strict
 from evalkit.core.types import Audio
 from evalkit.recordings.reading import load, seconds
 from evalkit.training.noises import FAMILIES
