@@ -54,6 +54,13 @@ class Mixture(NamedTuple):
     bandwidth: float
 
 
+def _known(families: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [name for name in families if name not in FAMILIES]:
+        raise ValueError(f"no family of noise is named {unknown[0]!r}; there are "
+                         f"{', '.join(FAMILIES)}")
+    return families
+
+
 class MixingConfig(Strict):
     """How mixtures are drawn. Shares are of the mixtures; of the others a range is drawn from.
 
@@ -71,21 +78,14 @@ class MixingConfig(Strict):
     tilt_db: float = Field(6.0, ge=0, le=30)
     speeds: Annotated[tuple[Speed, Speed], AfterValidator(_rising)] = (0.8, 1.25)
     recorded: float = Field(0.5, ge=0, le=1)
-    families: tuple[str, ...] = Field(tuple(FAMILIES), min_length=1)
+    families: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(tuple(FAMILIES),
+                                                                         min_length=1)
     babble: float = Field(0.12, ge=0, le=1)
     two_noises: float = Field(0.3, ge=0, le=1)
     rooms: float = Field(0.3, ge=0, le=1)
     low_pass: float = Field(0.1, ge=0, le=1)
     without_speech: float = Field(0.04, ge=0, le=1)
     without_noise: float = Field(0.04, ge=0, le=1)
-
-    @field_validator("families")
-    @classmethod
-    def _are_known(cls, families: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [name for name in families if name not in FAMILIES]:
-            raise ValueError(f"no family of noise is named {unknown[0]!r}; there are "
-                             f"{', '.join(FAMILIES)}")
-        return families
 
 
 @dataclass(frozen=True)
