@@ -11,11 +11,12 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from evalkit.audio import align, resample, save
-from evalkit.core.config import PluginSpec, Strict
+from evalkit.core.config import PluginSpec
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.protocols import Enhancer
+from evalkit.core.strict import Strict
 from evalkit.recordings.reading import extent, load, seconds
 from evalkit.run.batches import ask
 from evalkit.run.exchange import taken_enhanced
@@ -27,7 +28,7 @@ SILENCE = 2**-16
 """By how much the samples of a recording differ at least, of 1 for full scale: half a step of
 16 bits."""
 LOUDEST = 1_000_000
-"""By how much they differ at most: 24-bit integers in a file of floats pass for loud by mistake."""
+"""By how much they differ at most: integers of 16 bits that stand in a file of floats do not."""
 
 
 class Source(Strict):

@@ -17,9 +17,9 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from evalkit.core.config import Strict
 from evalkit.core.errors import RunError
 from evalkit.core.files import write
+from evalkit.core.strict import Strict
 from evalkit.core.worker import end_with_parent
 from evalkit.models.percepnet.features import Lesson, lesson
 from evalkit.models.percepnet.frames import Framing
