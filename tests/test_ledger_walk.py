@@ -184,7 +184,8 @@ NOTHING_LOST = {
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        training.mixing:_known core.config:_unique_names core.corpus:located core.plugins:path_options core.names:instead
+        training.mixing:_known core.config:_unique_names
+        core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors

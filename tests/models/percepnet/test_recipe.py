@@ -18,7 +18,8 @@ from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import is_alive
 from evalkit.core.types import Audio
 from evalkit.models.percepnet.recipe import EnhancerRecipe, read_recipe, train_enhancer
-from evalkit.models.percepnet.training import read_curve
+from evalkit.models.percepnet.training import EnhancerTraining, read_curve
+from evalkit.training.mixing import MixingConfig
 from evalkit.training.sources import Source, cleaned, find, split
 from tests.conftest import evalkit, tone
 
@@ -257,6 +258,14 @@ def test_where_no_recording_can_be_cleaned_it_is_said_why(folder: Path) -> None:
                     cleaned_by=Plugin(name="spectral_gating"))
     with pytest.raises(ConfigError, match=r"noisy: no recording .* left out: TooShort: .*short"):
         cleaned(source, find(source), 16_000, folder / "cleaned", lambda *_: None)
+
+
+def test_every_key_of_a_recipe_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "percepnet.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for model in (EnhancerRecipe, EnhancerTraining, MixingConfig):
+        for key in model.model_fields.keys() - {"training", "mixing"}:
+            assert any(f"`{key}`" in row.split("|")[1] for row in rows), key
 
 
 @given(st.integers(1, 40), st.integers(2, 12), st.booleans())
