@@ -175,7 +175,7 @@ NOTHING_LOST = {
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:_parse
-        systems.command:_files_of systems.transcripts.file:_detected
+        systems.programs:files_of systems.transcripts.file:_detected
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
