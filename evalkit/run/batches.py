@@ -87,6 +87,8 @@ def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
             share = audio.duration / length if length else 1 / len(batch)
             answer.spent = spent.part(share)
             answer.value = attempt(guarded, take, result, audio)
+            if isinstance(answer.value, UtteranceError):
+                answer.value, answer.spent = failure_of(answer.value), NOTHING
     elif len(asked) > 1:
         for answer in asked:
             _put(function, [answer], take)
