@@ -14,13 +14,12 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit import audio as waveform
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Audio, Cost, Hypothesis
-from evalkit.recordings.reading import load
+from evalkit.core.types import Audio, Hypothesis
 from evalkit.systems import programs
 
 LONGEST_PRINT = 1 << 20
@@ -32,39 +31,21 @@ LOOK = 0.1
 
 
 @dataclass(frozen=True)
-class CommandEnhancer:
+class CommandEnhancer(programs.StatedEnhancer):
     """A program that reads ``{input}`` and writes ``{output}``, at the same sampling rate.
 
-    ``rate`` in Hz is what it wants, the recording's own where None; ``delay_ms`` its algorithmic
-    delay; after ``timeout_s`` it is killed. ``weights``, ``weight_bytes`` and ``macs_per_second``
-    are what its network takes, where you know it: the report shows it, nothing depends on it.
-    Output that is shorter or longer than the input and the delay together is padded with zeros or
-    cut at the end."""
+    ``rate`` in Hz is what it wants, the recording's own where None; after ``timeout_s`` it is
+    killed."""
 
     run: str | Sequence[str]
-    delay_ms: float = 0.0
     rate: int | None = None
     timeout_s: float = 60.0
-    weights: int | None = field(default=None, repr=False)
-    weight_bytes: int | None = field(default=None, repr=False)
-    macs_per_second: float | None = field(default=None, repr=False)
 
     batch = 1
 
     def __post_init__(self) -> None:
-        _ = self.cost
         _check(self.run, self.timeout_s, "{input}", "{output}")
-        if not self.delay_ms >= 0:
-            raise ValueError(f"delay_ms must not be negative, but is {self.delay_ms!r}")
-
-    @property
-    def delay(self) -> float:
-        return self.delay_ms / 1000
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(self.weights, self.weight_bytes, self.macs_per_second,
-                    "the options of the command do not say it")
+        self.check_stated()
 
     @property
     def identity(self) -> str:
@@ -78,12 +59,7 @@ class CommandEnhancer:
     def _enhance(self, speech: Audio) -> Audio:
         with programs.scratch() as folder:
             _execute(self.run, speech, folder, self.timeout_s)
-            made = load(programs.written(folder / "output.wav"))
-        if made.rate != speech.rate:
-            raise UtteranceError(
-                "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")
-        length = len(speech.samples) + round(self.delay * speech.rate)
-        return Audio(waveform.fit(made.samples, length), speech.rate)
+            return self.made(folder / "output.wav", speech)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
+from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
+from evalkit.core.types import Audio, Cost
+from evalkit.recordings.reading import load
 
 MINDER = str(Path(__file__).with_name("minder.py"))
 PREFIX = "evalkit-"
@@ -118,7 +122,47 @@ def ending(code: int, said: str) -> str:
     return f"{ended}: {next(filter(None, lines), 'it said nothing')}"
 
 
-def written(output: Path) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class StatedEnhancer:
+    """What an enhancer that is a program cannot be asked for, and its user states.
+
+    ``delay_ms`` is its algorithmic delay; ``weights``, ``weight_bytes`` and ``macs_per_second``
+    are what its network takes, where you know it: the report shows it, nothing depends on it.
+    Output that is shorter or longer than the input and the delay together is padded with zeros or
+    cut at the end."""
+
+    delay_ms: float = 0.0
+    weights: int | None = field(default=None, repr=False)
+    weight_bytes: int | None = field(default=None, repr=False)
+    macs_per_second: float | None = field(default=None, repr=False)
+
+    def check_stated(self) -> None:
+        """Raises ValueError where it cannot be."""
+        _ = self.cost
+        if not self.delay_ms >= 0:
+            raise ValueError(f"delay_ms must not be negative, but is {self.delay_ms!r}")
+
+    @property
+    def delay(self) -> float:
+        return self.delay_ms / 1000
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.weights, self.weight_bytes, self.macs_per_second,
+                    "the options of the program do not say it")
+
+    def made(self, output: Path, speech: Audio) -> Audio:
+        """What the program wrote as ``output`` of ``speech``. Raises UtteranceError of kind
+        CommandFailed or WrongRate, or as evalkit.recordings.reading.load does."""
+        made = load(_written(output))
+        if made.rate != speech.rate:
+            raise UtteranceError(
+                "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")
+        length = len(speech.samples) + round(self.delay * speech.rate)
+        return Audio(waveform.fit(made.samples, length), speech.rate)
+
+
+def _written(output: Path) -> Path:
     """``output``, a file that a program made. A link, a folder, a pipe or a device is not read."""
     try:
         mode = output.lstat().st_mode

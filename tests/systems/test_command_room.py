@@ -40,9 +40,10 @@ def _raise(error: OSError) -> Any:
 
 @pytest.mark.parametrize(("place", "error", "why"), [
     ("programs.TemporaryDirectory", FULL, "No space left on device"),
-    ("programs.TemporaryDirectory", OSError(errno.EROFS, os.strerror(errno.EROFS), "/tmp/evalkit-0a1b"),
-     "Read-only file system"),
-    ("command.waveform.save", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
+    ("programs.TemporaryDirectory",
+     OSError(errno.EROFS, os.strerror(errno.EROFS), "/tmp/evalkit-0a1b"), "Read-only file system"),
+    ("command.waveform.save", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+     "No space left on device"),
     ("command.waveform.save", OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "File too large")])
 def test_every_utterance_has_one_reason(tiny_corpus: Path, tmp_path: Path, place: str,
                                         error: OSError, why: str, monkeypatch: pytest.MonkeyPatch,
