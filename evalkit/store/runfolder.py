@@ -53,6 +53,8 @@ OUTPUTS = pa.schema([
     ("enhancer_processor_seconds", pa.float64()),  # the same of processors, all threads together
     ("enhancer_machine", pa.string()),  # on which that was
 ])
+OUTPUTS_NEEDED = tuple(name for name in OUTPUTS.names if name not in dict(HEARD_BESIDE))
+"""Columns that every run has; runs of version 3 have no others."""
 MEASURED = ("processing_seconds", "enhancer_seconds", "enhancer_processor_seconds",
             "enhancer_machine")
 """Columns that differ from run to run; all others are the same whatever the number of workers."""
@@ -64,6 +66,8 @@ EMBEDDINGS = pa.schema([
 ])
 
 SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
+MANIFEST = "manifest.jsonl"
+"""Of a corpus that a reader read, with the paths of its recordings on the machine of the run."""
 FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
 """What findings are computed from, beside the scores."""
 WRITTEN = (*FOUND_IN, OUTPUTS_TABLE, INDEX_TABLE, SUMMARY)
@@ -140,8 +144,7 @@ class RunFolder:
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
-        needed = [name for name in OUTPUTS.names if name not in dict(HEARD_BESIDE)]
-        return self._table("outputs.parquet", needed, CELL)
+        return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL)
 
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""

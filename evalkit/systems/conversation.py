@@ -9,6 +9,7 @@ import subprocess
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from evalkit.core.clock import loading
@@ -113,11 +114,9 @@ class Conversation:
                 code = self._minder.wait(programs.LONGEST_END)
             except subprocess.TimeoutExpired:
                 return "it closed its standard output; it must answer there until its input ends"
-        try:
+        with suppress(BlockingIOError):
             while not self._silent:
                 self._hear_complaints()
-        except BlockingIOError:
-            pass
         return programs.ending(code, self._last_words.decode("utf-8", errors="replace"))
 
 
