@@ -58,7 +58,8 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 
 @in_one_line
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
-          metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
+          metrics: Sequence[str] = (), normaliser: str | Sequence[str] = "basic",
+          costs: str = "levenshtein",
           form: str | None = None, id_key: str | None = None, text_key: str | None = None,
           outside: bool = False, workers: int = 0, overwrite: bool = False,
           say: Say = _silent) -> RunFolder:
@@ -68,7 +69,9 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     ``metrics`` are word and character error rate where none is named, and mixed error rate beside
     the former where a few references are in writing that does not part words by spaces, or in its
     place where more than a tenth are; an option
-    follows as in "wer:unit=space". ``costs`` of the alignment are "levenshtein" or "sclite".
+    follows as in "wer:unit=space". Of several names of a ``normaliser`` the first gives the usual
+    scores, each other further ones such as ``wer@whisper_english``. ``costs`` of the alignment are
+    "levenshtein" or "sclite".
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
     play recordings that lie outside the manifest's folder; ``workers`` and
@@ -87,8 +90,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
 
 @in_one_line
-def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
-            costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
+def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
+            normaliser: str | Sequence[str] | None = None, costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
             say: Say = _silent) -> RunFolder:
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected

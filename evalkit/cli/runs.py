@@ -65,9 +65,10 @@ def score(folder: Annotated[Path | None, typer.Argument(
           outside: Annotated[bool, typer.Option(
               "--outside", help="Let the report play recordings outside the manifest's folder.")
               ] = False,
-          normaliser: Annotated[str | None, typer.Option(
+          normaliser: Annotated[list[str] | None, typer.Option(
               help="none, basic, basic_turkish or whisper_english, applied to both sides. Default: "
-                   "basic, or that of the run.")] = None,
+                   "basic, or that of the run. Repeatable: each after the first gives scores of "
+                   "its own, such as wer@whisper_english.")] = None,
           costs: Annotated[str | None, typer.Option(
               help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
                    "levenshtein, or those of the run.")] = None,

@@ -131,6 +131,7 @@ def _facts(run: RunFolder) -> Facts:
     return Facts(
         created=record.created, evalkit=record.evalkit, command=record.command,
         metrics=record.metrics, normaliser=record.normaliser,
+        further_normalisers=record.further_normalisers,
         alignment_costs=record.alignment_costs, resampler=record.resampler,
         corpus={"name": record.corpus.name, "digest": record.corpus.digest},
         conditions={name: condition.identity for name, condition in record.conditions.items()},

@@ -73,6 +73,10 @@ def _otherwise(base: Baseline, candidate: Candidate) -> Iterator[str]:
 def _ways(before: Facts, after: Facts) -> Iterator[tuple[str, object, object]]:
     """What decides how all metrics are measured, in the base and in the candidate."""
     yield "normaliser", before.normaliser, after.normaliser
+    further = {each.name: each for each in after.further_normalisers}
+    for each in before.further_normalisers:
+        if each.name in further:
+            yield "further normaliser", each, further[each.name]
     yield "alignment costs", before.alignment_costs, after.alignment_costs
     yield "trials", before.trials, after.trials
     if {before.command, after.command} != {"score"}:

@@ -66,4 +66,5 @@ def _tags(run: Path) -> dict[str, Any]:
     return {"evalkit.version": facts.evalkit, "evalkit.created": facts.created,
             "evalkit.corpus": facts.corpus["name"],
             "evalkit.corpus_digest": facts.corpus["digest"],
-            "evalkit.normaliser": f"{facts.normaliser.name} {facts.normaliser.version}"}
+            "evalkit.normaliser": ", ".join(f"{each.name} {each.version}" for each in
+                                            (facts.normaliser, *facts.further_normalisers))}

@@ -108,6 +108,14 @@ class TrialsConfig(Strict):
     most: int = Field(200_000, gt=0)
 
 
+def alone(value: Any) -> Any:
+    """A list of one is that one: the same configuration, written in the same way."""
+    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+
+
+Normalisers = Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(alone)]
+
+
 class EvalConfig(Strict):
     """The whole of ``eval.yaml``; paths are relative to its folder."""
 
@@ -119,7 +127,9 @@ class EvalConfig(Strict):
         default_factory=lambda: [ConditionConfig(name="clean")], min_length=1)
     pipelines: list[PipelineConfig] = Field(min_length=1)
     metrics: list[PluginSpec] = Field(min_length=1)
-    normaliser: str = "basic"
+    normaliser: Normalisers = "basic"
+    """Of both sides of a comparison of texts; of several, each after the first gives scores of
+    names of its own (``wer@whisper_english``)."""
     costs: str = "levenshtein"
     """Of the word alignment: levenshtein, or sclite (substitution 4, gap 3)."""
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
@@ -142,6 +152,11 @@ class EvalConfig(Strict):
             if twice:
                 raise ValueError(f"two {what} are named {sorted(twice)[0]!r}")
         return self
+
+    @property
+    def normalisers(self) -> list[str]:
+        """Their names, one or more."""
+        return [self.normaliser] if isinstance(self.normaliser, str) else self.normaliser
 
 
 _KINDS = {"pipelines": "a configuration of `evalkit run`",

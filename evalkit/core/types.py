@@ -135,6 +135,15 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class Renormalised:
+    """A score that is the score ``of`` another name, measured under another text ``normaliser``
+    than the run's first."""
+
+    of: str
+    normaliser: str
+
+
+@dataclass(frozen=True)
 class Fact:
     """What a measured name means; nothing else says it.
 
@@ -146,7 +155,8 @@ class Fact:
     errors and weights are what they can occur in, which Poisson regression is for. ``derived`` says
     how the value follows from other scores of the same plug-in, where it is not measured.
     ``sometimes`` says that it is measured of the utterances that it applies to; of any other name
-    an utterance without a measurement has failed."""
+    an utterance without a measurement has failed. ``renormalised`` says of which score it is the
+    like under a further text normaliser."""
 
     unit: str
     higher_is_better: bool | None
@@ -157,6 +167,7 @@ class Fact:
     is_count: bool = False
     derived: Derived | None = None
     sometimes: Annotated[bool, Field(exclude=True)] = False
+    renormalised: Annotated[Renormalised | None, Field(exclude_if=lambda it: it is None)] = None
 
     @property
     def scale(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -57,6 +57,14 @@ def normaliser(name: str) -> Normaliser:
     if name not in _MAKERS:
         raise ConfigError(f"no text normaliser {name!r}; {offer(name, _MAKERS)}")
     return _MAKERS[name]()
+
+
+def check_normalisers(names: Sequence[str]) -> None:
+    """Raises ConfigError for a name that there is not, and for one that is given twice."""
+    for index, name in enumerate(names):
+        normaliser(name)
+        if name in names[:index]:
+            raise ConfigError(f"the text normaliser {name!r} is named twice; once is enough")
 
 
 def canonical(text: str) -> str:

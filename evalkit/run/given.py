@@ -41,7 +41,7 @@ class Reading:
 
 
 def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics: Sequence[str],
-          normaliser: str, costs: str = "levenshtein", reading: Reading = Reading(),
+          normaliser: str | Sequence[str], costs: str = "levenshtein", reading: Reading = Reading(),
           outside: bool = False, workers: int = 0, overwrite: bool = False,
           say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder.

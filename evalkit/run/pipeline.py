@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, Protocol, cast
 
@@ -165,11 +165,6 @@ def complete(plugin: Plugin, words: WordOptions) -> Plugin:
     metric = build_part("metrics", plugin)
     given = {name: value for name, value in asdict(words).items() if name in metric.text_options}
     return Plugin(name=plugin.name, options=given | plugin.options)
-
-
-def build_metrics(plugins: Iterable[Plugin]) -> list[Metric]:
-    """The metrics of complete configurations."""
-    return [build_part("metrics", plugin) for plugin in plugins]
 
 
 def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) -> Condition | None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import cast
 
 from evalkit.audio import RESAMPLER
-from evalkit.core.alignment import Costs
-from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig, Plugin
+from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
-from evalkit.core.protocols import Condition, Metric
+from evalkit.core.protocols import Condition
 from evalkit.core.types import Utterance
 from evalkit.run.keys import (
     Keys,
@@ -27,15 +25,14 @@ from evalkit.run.keys import (
     short,
     utterance_print,
 )
+from evalkit.run.measured import Asked, Measured, measured, word_options
 from evalkit.run.pipeline import (
     Pipeline,
     WordOptions,
     applicable,
     build_condition,
-    build_metrics,
     build_part,
     build_pipeline,
-    complete,
 )
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
@@ -50,7 +47,7 @@ class Cell:
     condition_name: str
     condition: Condition | None
     hearing: frozenset[str]
-    metrics: tuple[Plugin, ...]
+    metrics: tuple[Asked, ...]
     words: WordOptions
     channel: int
     keep_audio: bool
@@ -86,21 +83,25 @@ class Plan:
     shards: tuple[Shard, ...]
     pipelines: dict[str, documents.Pipeline]
     conditions: dict[str, str]
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Measured, ...]
     corpus_digest: str
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured of one cell: configurations that are complete, and the metrics."""
+    """What is measured of one cell."""
 
-    plugins: tuple[Plugin, ...]
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Measured, ...]
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """What the metrics are made of."""
+        return tuple(each.asked for each in self.metrics)
 
     @property
     def of_audio(self) -> bool:
         """Whether any metric hears the output."""
-        return any("audio" in metric.needs for metric in self.metrics)
+        return any("audio" in each.metric.needs for each in self.metrics)
 
 
 def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
@@ -126,24 +127,24 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
         shards += _shards_of_cell(
             config, pipeline, condition, built=pipelines[pipeline.name],
             bound=conditions[condition.name],
-            measured=measures[pipeline.name, condition.name], pieces=pieces)
+            measures=measures[pipeline.name, condition.name], pieces=pieces)
     return Plan(tuple(shards), {p.name: pipelines[p.name].describe(p) for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
                 corpus_digest(utterances, root, files if hears else {}))
 
 
 def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionConfig,
-                    *, built: Pipeline, bound: Condition | None, measured: Measures,
+                    *, built: Pipeline, bound: Condition | None, measures: Measures,
                     pieces: Sequence[Piece]) -> list[Shard]:
     """The shards of one pipeline under one condition."""
-    cell = Cell(pipeline, condition.name, bound, built.hearing, measured.plugins,
+    cell = Cell(pipeline, condition.name, bound, built.hearing, measures.asked,
                 word_options(config), config.channel, config.keep_audio, config.time_limit)
-    listens = bool(built.hearing) or measured.of_audio
+    listens = bool(built.hearing) or measures.of_audio
     content = content_of(
         built, pipeline, channel=config.channel, listens=listens,
         resampler=resampler() if listens else "",
         condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
-    return [make_shard(cell, measured, content.stages(piece.prints), piece) for piece in pieces]
+    return [make_shard(cell, measures, content.stages(piece.prints), piece) for piece in pieces]
 
 
 def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measures]) -> None:
@@ -171,28 +172,20 @@ def unmeasured(plan: Plan) -> list[LeftOut]:
 def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]
                      ) -> dict[tuple[str, str], Measures]:
     """What is measured, by the names of pipeline and condition."""
-    words = word_options(config)
     recorded = any(u.reference_audio for u in utterances)
     measures = {}
     for pipeline in config.pipelines:
         plugins = config.metrics if pipeline.metrics is None else pipeline.metrics
-        completed = [complete(plugin, words) for plugin in plugins]
-        pairs = list(zip(completed, build_metrics(completed), strict=True))
+        possible = [each for plugin in plugins for each in measured(plugin, config)]
         for condition in config.conditions:
             changed = recorded or condition.plugin is not None
-            used = [(plugin, metric) for plugin, metric in pairs
-                    if applicable(metric, pipeline, changed=changed)]
-            measures[pipeline.name, condition.name] = Measures(
-                tuple(plugin for plugin, _ in used), tuple(metric for _, metric in used))
+            measures[pipeline.name, condition.name] = Measures(tuple(
+                each for each in possible
+                if applicable(each.metric, pipeline, changed=changed)))
     return measures
 
 
-def word_options(config: EvalConfig) -> WordOptions:
-    """How the run compares words."""
-    return WordOptions(config.normaliser, cast(Costs, config.costs))
-
-
-def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Metric, ...]:
+def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Measured, ...]:
     """Every metric of the run, by name."""
     return tuple({m.name: m for cell in measures.values() for m in cell.metrics}.values())
 
@@ -220,10 +213,10 @@ def cut(utterances: tuple[Utterance, ...], prints: Sequence[Print],
 
 def make_shard(cell: Cell, measures: Measures, stages: Mapping[str, str], piece: Piece) -> Shard:
     """The shard, with the keys of its scores and of its part of the tables."""
-    measured = tuple(measured_key(metric, plugin, stages, piece.prints)
-                     for metric, plugin in zip(measures.metrics, measures.plugins, strict=True))
-    keys = Keys(stages, measured)
+    keys = Keys(stages, tuple(measured_key(each.metric, each.asked.plugin, stages, piece.prints)
+                              for each in measures.metrics))
+    under = [asked.under for asked in cell.metrics]
     key = short(["table", TABLES_VERSION, cell.pipeline.name, cell.condition_name, asdict(keys),
                  asdict(cell.words), cell.keep_audio, cell.time_limit,
-                 [[p.speaker, p.text] for p in piece.prints]])
+                 [[p.speaker, p.text] for p in piece.prints], *([under] if any(under) else [])])
     return Shard(key, keys, cell, piece.first, piece.utterances)

@@ -51,11 +51,12 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
     """``run.json``: everything that decided the numbers."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())
+    first, *further = [Normaliser(name=name, version=normaliser(name).version)
+                       for name in config.normalisers]
     return RunRecord(
         evalkit=__version__, command=command,
         created=datetime.now(UTC).isoformat(timespec="seconds"), config=config, seed=config.seed,
-        normaliser=Normaliser(name=config.normaliser,
-                              version=normaliser(config.normaliser).version),
+        normaliser=first, further_normalisers=further,
         alignment_costs=config.costs, metrics=_facts(plan, with_trials=pairs is not None),
         pipelines=plan.pipelines,
         conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
@@ -68,7 +69,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:
     """Of all that was measured, then of what follows from it."""
-    facts = [item for metric in plan.metrics for item in metric.facts.items()]
+    facts = [item for each in plan.metrics for item in each.facts.items()]
     facts.sort(key=lambda item: item[1].derived is not None)
     return dict(facts) | (trials.FACTS if with_trials else {})
 
@@ -93,8 +94,8 @@ def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
     """The headline scores that were measured and have no value, since there is nothing to divide
     by."""
     why = {name: ("every reference that was measured is empty once it is normalised"
-                  if "text" in metric.needs else "all weights are 0") + "; there is nothing to "
-           "divide by" for metric in plan.metrics for name, fact in metric.facts.items()
+                  if "text" in each.metric.needs else "all weights are 0") + "; there is nothing "
+           "to divide by" for each in plan.metrics for name, fact in each.facts.items()
            if fact.is_headline and not fact.derived}
     return [LeftOut("metric", f"{score.pipeline} {score.condition}", why[score.metric],
                     names=(score.metric,))

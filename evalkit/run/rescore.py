@@ -11,14 +11,15 @@ from typing import Any
 
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import check_costs
-from evalkit.core.config import EvalConfig, Plugin
+from evalkit.core.config import EvalConfig, Plugin, alone
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError, ManifestError, RunError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
-from evalkit.metrics.normalisers import normaliser as normaliser_of
+from evalkit.metrics.normalisers import check_normalisers
 from evalkit.run.keys import CellContent, Print, corpus_digest, file_digests, utterance_print
+from evalkit.run.measured import word_options
 from evalkit.run.pipeline import build_condition
 from evalkit.run.plan import (
     Cell,
@@ -30,7 +31,6 @@ from evalkit.run.plan import (
     measures_by_cell,
     unmeasured,
     used_metrics,
-    word_options,
 )
 from evalkit.run.runner import Work, carry_out
 from evalkit.run.text_metrics import without_words
@@ -43,8 +43,9 @@ from evalkit.store.runfolder import RunFolder
 from evalkit.store.sealed import seal
 
 
-def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None = None,
-            costs: str | None = None, manifest: Path | None = None, workers: int = 0,
+def rescore(folder: Path, *, metrics: Sequence[str] = (),
+            normaliser: str | Sequence[str] | None = None, costs: str | None = None,
+            manifest: Path | None = None, workers: int = 0,
             say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores the outputs that the run ``folder`` keeps, and writes its scores and summary anew.
 
@@ -83,17 +84,19 @@ def _index(store: OutputStore, record: RunRecord) -> list[Row]:
     return rows
 
 
-def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,
-             costs: str | None, manifest: Path | None) -> EvalConfig:
+def _changed(config: EvalConfig, metrics: Sequence[str],
+             normaliser: str | Sequence[str] | None, costs: str | None, manifest: Path | None
+             ) -> EvalConfig:
     changes: dict[str, Any] = {}
     if metrics:
         changes["metrics"] = [Plugin.parsed(name) for name in metrics]
         changes["pipelines"] = [p.model_copy(update={"metrics": None}) for p in config.pipelines]
     if manifest is not None:
         changes["corpus"] = CorpusConfig(path=manifest.resolve())
-    config = config.model_copy(update=changes | {
-        "normaliser": normaliser or config.normaliser, "costs": costs or config.costs})
-    normaliser_of(config.normaliser)
+    if normaliser:
+        changes["normaliser"] = normaliser if isinstance(normaliser, str) else alone([*normaliser])
+    config = config.model_copy(update=changes | {"costs": costs or config.costs})
+    check_normalisers(config.normalisers)
     check_costs(config.costs)
     return config
 
@@ -169,12 +172,12 @@ class _Recorded:
         config = self.config
         pipeline = next(p for p in config.pipelines if p.name == pipeline_name)
         if measures.of_audio and pipeline.enhancer is not None and not config.keep_audio:
-            names = ", ".join(m.name for m in measures.metrics if "audio" in m.needs)
+            names = ", ".join(m.name for m in measures.metrics if "audio" in m.metric.needs)
             raise ConfigError(f"{names}: needs the enhanced audio, which this run did not keep "
                               "(keep_audio: false); `evalkit run` makes it again")
         plugin = self.condition_plugin(condition_name) if measures.of_audio else None
         return Cell(pipeline, condition_name, build_condition(plugin, self.utterances),
-                    self.hearing(pipeline_name), measures.plugins, word_options(config),
+                    self.hearing(pipeline_name), measures.asked, word_options(config),
                     config.channel, config.keep_audio, config.time_limit, outputs_only=True)
 
     def condition_plugin(self, name: str) -> Plugin | None:

@@ -23,6 +23,7 @@ from evalkit.run.exchange import handed
 from evalkit.run.hypotheses import hypothesis_in
 from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
+from evalkit.run.measured import Asked
 from evalkit.run.pipeline import GROUPS, build_part, build_system, plugins_of
 from evalkit.run.plan import Shard
 from evalkit.run.process_state import (
@@ -95,8 +96,8 @@ def failed(shard: Shard, error: UtteranceError) -> Made:
     row = {"error": str(error)}
     outputs = {stage: {u.id: row | {"utterance_id": u.id} for u in shard.utterances}
                for stage in shard.keys.stages}
-    scores = {key: {u.id: failed_scores(_metric(plugin), u, str(error)) for u in shard.utterances}
-              for key, plugin in zip(shard.keys.measured, shard.cell.metrics, strict=True)}
+    scores = {key: {u.id: failed_scores(_metric(asked), u, str(error)) for u in shard.utterances}
+              for key, asked in zip(shard.keys.measured, shard.cell.metrics, strict=True)}
     return Made(outputs, scores, ended={u.id: str(error) for u in shard.utterances})
 
 
@@ -141,7 +142,7 @@ def _outputs_made_before(shard: Shard, store: OutputStore) -> dict[str, dict[str
 
 def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
     keys, cell = shard.keys, shard.cell
-    metrics = {key: _metric(plugin) for key, plugin in zip(keys.measured, cell.metrics, strict=True)
+    metrics = {key: _metric(asked) for key, asked in zip(keys.measured, cell.metrics, strict=True)
                if key not in made.scores}
     needs = frozenset[str]().union(*(metric.needs for metric in metrics.values()))
     missing = keys.stages.keys() - made.outputs.keys()
@@ -269,8 +270,8 @@ def _warm_up(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None)
         return
 
 
-def _metric(plugin: Plugin) -> Metric:
-    return _cached_metric(plugin.model_dump_json())
+def _metric(asked: Asked) -> Metric:
+    return _cached_metric(asked.plugin.model_dump_json())
 
 
 @lru_cache(maxsize=32)

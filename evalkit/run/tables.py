@@ -78,8 +78,11 @@ def _cell(shard: Shard, utterance: Utterance) -> Row:
 
 
 def _scores(shard: Shard, made: Made) -> list[Row]:
-    return [_cell(shard, u) | {"speaker_id": u.speaker} | row for u in shard.utterances
-            for key in shard.keys.measured for row in made.scores[key][u.id]]
+    """By the names that the run has for them."""
+    asked = list(zip(shard.keys.measured, shard.cell.metrics, strict=True))
+    return [_cell(shard, u) | {"speaker_id": u.speaker} | row | {
+        "metric": each.named(row["metric"])}
+        for u in shard.utterances for key, each in asked for row in made.scores[key][u.id]]
 
 
 def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:

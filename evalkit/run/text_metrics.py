@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut
-from evalkit.core.protocols import Metric
 from evalkit.core.text import count
 from evalkit.core.types import Utterance
 from evalkit.metrics.tokens import unparted
 from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
+from evalkit.run.measured import Measured
 
 BY_WORDS = WordErrors.name, CharacterErrors.name
 BY_BOTH = WordErrors.name, MixedErrors.name, CharacterErrors.name
@@ -39,18 +39,19 @@ def usual_metrics(utterances: Iterable[Utterance], say: Callable[[str], None]) -
     return chosen
 
 
-def without_words(metrics: Iterable[Metric], utterances: Sequence[Utterance],
+def without_words(metrics: Iterable[Measured], utterances: Sequence[Utterance],
                   say: Callable[[str], None]) -> list[LeftOut]:
     """The utterances whose words a metric of ``metrics`` cannot count, for the ledger; ``say``
     receives a line for each. Raises ConfigError where those are all that have a text."""
-    items = [item for metric in metrics if isinstance(metric, WordErrors)
-             for item in _without_words(metric, utterances)]
+    items = [item for each in metrics if isinstance(each.metric, WordErrors)
+             for item in _without_words(each.name, each.metric, utterances)]
     for item in items:
         say(f"note: {item}")
     return items
 
 
-def _without_words(metric: WordErrors, utterances: Sequence[Utterance]) -> Iterator[LeftOut]:
+def _without_words(name: str, metric: WordErrors, utterances: Sequence[Utterance]
+                   ) -> Iterator[LeftOut]:
     texts = {u.id: u.text for u in utterances if u.text and not u.text.isspace()}
     scripts = {identifier: script for identifier, text in texts.items()
                if unparted(text) and (script := metric.unmeasurable(text))}
@@ -59,6 +60,6 @@ def _without_words(metric: WordErrors, utterances: Sequence[Utterance]) -> Itera
     why = (f"{', '.join(sorted(set(scripts.values())))} writing does not part words by spaces; "
            "measure mixed_error_rate or cer")
     if len(scripts) == len(texts):
-        raise ConfigError(f"{metric.name}: no reference has words to count: {why}, or "
+        raise ConfigError(f"{name}: no reference has words to count: {why}, or "
                           f"{metric.name} with unit=space where the words were parted beforehand")
-    yield LeftOut("utterance", metric.name, why, len(scripts), tuple(scripts)[:NAMED])
+    yield LeftOut("utterance", name, why, len(scripts), tuple(scripts)[:NAMED])

@@ -15,7 +15,13 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.store.documents.base import Document, Part
-from evalkit.store.documents.run import Normaliser, Pipeline, ShownFact, TrialPairs
+from evalkit.store.documents.run import (
+    FurtherNormalisers,
+    Normaliser,
+    Pipeline,
+    ShownFact,
+    TrialPairs,
+)
 
 Key = tuple[str, str, str]
 """Pipeline, condition and metric."""
@@ -80,6 +86,7 @@ class Facts(Part):
     command: str
     metrics: dict[str, ShownFact]
     normaliser: Normaliser
+    further_normalisers: FurtherNormalisers
     alignment_costs: str
     corpus: dict[str, str]
     resampler: str

@@ -26,10 +26,15 @@ ShownFact = Annotated[Fact, AfterValidator(_showable)]
 
 
 class Normaliser(Part):
-    """The text normaliser of both sides; its version changes whenever the result could."""
+    """A text normaliser of both sides; its version changes whenever the result could."""
 
     name: str
     version: str
+
+
+FurtherNormalisers = Annotated[
+    list[Normaliser], Field(default_factory=list, exclude_if=lambda given: not given)]
+"""Those after the first of a run, in no document of a run that has one."""
 
 
 class System(Part):
@@ -114,6 +119,7 @@ class RunRecord(Document):
     config: EvalConfig
     seed: int
     normaliser: Normaliser
+    further_normalisers: FurtherNormalisers
     alignment_costs: str
     metrics: dict[str, ShownFact]
     pipelines: Annotated[dict[str, Pipeline], Field(min_length=1)]
