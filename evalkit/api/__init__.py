@@ -91,7 +91,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
 @in_one_line
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
-            normaliser: str | Sequence[str] | None = None, costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
+            normaliser: str | Sequence[str] | None = None, costs: str | None = None,
+            manifest: AnyPath | None = None, workers: int = 0,
             say: Say = _silent) -> RunFolder:
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
