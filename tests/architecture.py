@@ -17,7 +17,7 @@ PACKAGE = ROOT / "evalkit"
 
 FOUNDATION = {"core", "store"}
 AUDIO = {"audio", "recordings", "corpora", "conditions", "systems", "models", "training", "metrics",
-         "run"}
+         "results", "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
 TOP = {"api", "cli", "mitigation", "__main__", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
