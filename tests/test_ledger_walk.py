@@ -34,6 +34,10 @@ WRITTEN = {
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "results.metadata:by_utterance": "results.metadata:_values",
+    "results.join:_rows": "results.join:_unmatched",
+    "results.join:join": "results.join:_known",
+    "run.given_tables:_write": "results.labels:only",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
@@ -81,7 +85,15 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "results.cells:_json": "results/test_tables.py",
+    "results.cells:_parquet": "results/test_tables.py",
+    "results.join:_known": "results/test_labels.py",
+    "results.join:_unmatched": "results/test_labels.py",
+    "results.labels:only": "results/test_labels.py",
+    "results.metadata:_seconds": "results/test_tables.py",
+    "results.metadata:_values": "results/test_tables.py",
     "run.given:_left_out": "run/test_given.py",
+    "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
     "run.rescore:_same_utterances": "run/test_outputs.py",
@@ -108,6 +120,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        results.rows:_take
         report.costs:_systems
         cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
@@ -170,6 +183,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        results.values:labels_of run.given_tables:_row
         cohorts.finders.declared:prepare corpora.prepare:_row
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere
@@ -179,6 +193,8 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
+        results.columns:_counts results.columns:known results.columns:system_column
+        results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
         core.config:_unique_names core.names:instead core.names:_files

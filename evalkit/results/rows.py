@@ -76,9 +76,9 @@ class Table:
         said = self._said(identifier, row)
         heard = dict(self._heard(row, found.names))
         known = found.utterances.get(identifier, said)
-        _check_same(known, said)
         if known is not said and not found.new(identifier, heard):
             raise ValueError(AGAIN)
+        _check_same(known, said)
         found.utterances[identifier] = {what: value if known[what] is None else known[what]
                                         for what, value in said.items()}
         for name, text in heard.items():

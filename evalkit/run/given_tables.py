@@ -100,7 +100,7 @@ def relabelled(run: RunFolder, manifest: Path | None, labels: Labels, say: Calla
                           "the manifest, and give it with --manifest")
     path = manifest or record.config.corpus
     read = read_manifest(path, outside=True)
-    utterances, left_out = labels.applied(read.utterances, path.name, say)
+    utterances, left_out = labels.applied(read.utterances, record.corpus.name, say)
     place = run.path / GIVEN / record.corpus.name / path.name
     write_manifest(place, [_row(utterance, place.parent) for utterance in utterances])
     return place, left_out
