@@ -164,8 +164,8 @@ def test_counts_lack_what_they_need(tmp_path: Path) -> None:
 def test_broken_rows_cost_themselves_and_are_named(tmp_path: Path) -> None:
     """A quote in a cell, one that is never closed, a cell too many, bytes of Latin-1."""
     (tmp_path / "x.csv").write_bytes(
-        b'id,ref,hyp\nu1,"two\nlines",a\nu2,"a "b" c",a\nu3,a,b,c\nu4,caf\xe9,a\nu5,"never closed,a\n'
-        b'u6,ok,ok\n')
+        b'id,ref,hyp\nu1,"two\nlines",a\nu2,"a "b" c",a\nu3,a,b,c\nu4,caf\xe9,a\n'
+        b'u5,"never closed,a\nu6,ok,ok\n')
     found = read(tmp_path / "x.csv")
     assert [u.id for u in found.utterances] == ["u1", "u6"]
     assert found.utterances[0].text == "two\nlines"
