@@ -91,7 +91,7 @@ def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: boo
     """``config`` with the ``usual`` metrics of texts in such writing. Raises ConfigError where
     there are no texts."""
     if all(u.text is None for u in utterances):
-        raise ConfigError(f"{config.corpus}: no utterance has a text to compare with; are "
+        raise ConfigError(f"{config.corpus.path}: no utterance has a text to compare with; are "
                           "--manifest and --hypotheses in each other's place?")
     if not usual:
         return config

@@ -3,7 +3,6 @@ of hypotheses, and scored as such."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,12 +12,13 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing_folder
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.types import Utterance
+from evalkit.corpora.gathering import row_of
 from evalkit.results.columns import Columns
 from evalkit.results.labels import Labels
 from evalkit.results.unfold import Results, unfold
 from evalkit.run.given import Unfolded, score
 from evalkit.run.occupied import check_folder
-from evalkit.store.manifest import FIELDS, Manifest, read_manifest, write_manifest
+from evalkit.store.manifest import Manifest, inside, read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
 
 GIVEN = "given"
@@ -66,9 +66,8 @@ def _playable(utterances: tuple[Utterance, ...], root: Path, *, outside: bool
     """``utterances`` without recordings that leave the folder ``root`` of the table."""
     if outside:
         return utterances, []
-    inside = f"{os.path.realpath(root)}{os.sep}"
     strangers = {u.id: replace(u, audio=None) for u in utterances
-                 if u.audio and not os.path.realpath(u.audio).startswith(inside)}
+                 if u.audio and not inside(u.audio, root)}
     left_out = [LeftOut("recording", root.name, "leaves the folder of the table; allow it with "
                         "--outside", len(strangers), tuple(strangers)[:NAMED])] if strangers else []
     return tuple(strangers.get(u.id, u) for u in utterances), left_out
@@ -80,8 +79,8 @@ def _write(results: Results, manifest: Path) -> Unfolded:
     ids = {utterance.id for utterance in results.utterances}
     with replacing_folder(manifest.parent.parent) as folder:
         place = folder / manifest.parent.name
-        write_manifest(place / manifest.name, (_row(u, manifest.parent)
-                                               for u in results.utterances))
+        write_manifest(place / manifest.name, (
+            row_of(u, manifest.parent.resolve()) for u in results.utterances))
         for name, texts in results.hypotheses.items():
             write_manifest(place / "hypotheses" / f"{name}.jsonl", (
                 {"id": identifier, "hypothesis": text} for identifier, text in texts.items()
@@ -98,17 +97,9 @@ def relabelled(run: RunFolder, manifest: Path | None, labels: Labels, say: Calla
     if record.command != "score":
         raise ConfigError("--join and --merge are for runs of `evalkit score`; add the columns to "
                           "the manifest, and give it with --manifest")
-    path = manifest or record.config.corpus
+    path = manifest or record.config.corpus.path
     read = read_manifest(path, outside=True)
     utterances, left_out = labels.applied(read.utterances, record.corpus.name, say)
     place = run.path / GIVEN / record.corpus.name / path.name
-    write_manifest(place, [_row(utterance, place.parent) for utterance in utterances])
+    write_manifest(place, [row_of(u, place.parent.resolve()) for u in utterances])
     return place, left_out
-
-
-def _row(utterance: Utterance, folder: Path) -> dict[str, Any]:
-    fields = {name: getattr(utterance, name) for name in FIELDS}
-    if utterance.audio is not None:
-        fields["audio"] = os.path.relpath(utterance.audio.absolute(), folder.resolve())
-    kept = {name: value for name, value in fields.items() if value not in (None, 0.0)}
-    return {**kept, **utterance.metadata}

@@ -200,6 +200,15 @@ def test_no_text_of_csv_loses_a_row_unsaid(text: str) -> None:
     assert all(row or isinstance(row, str) for _, row in split)
 
 
+def test_more_bad_rows_than_allowed_end_with_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("id,ref,hyp\nu1,a,a\nu2,a,a\nu3\n")
+    words = ("score", "x.csv", "-o", "run", "--workers", "0", "--metric", "wer")
+    done = command(*words, cwd=tmp_path)
+    assert done.returncode == 2 and "1 of 3 rows of the corpus are left out" in done.stderr
+    assert command(*words, "--max-failed", "0.5", cwd=tmp_path).returncode == 0
+    assert command("score", "run", "--metric", "cer", cwd=tmp_path).returncode == 2
+
+
 def test_a_hostile_table_of_quotes_takes_no_time(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("id,ref,hyp\n" + 'u,"a\n' * 4001 + "u1,a,b\n")
     started = time.process_time()
