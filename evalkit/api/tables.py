@@ -68,7 +68,6 @@ def _columns(given: Mapping[str, Any]) -> Columns:
 def labels(join: Sequence[tuple[AnyPath, str | None]], merge: Sequence[str],
            where: Sequence[str] = ()) -> Labels:
     """Raises ConfigError for what cannot be understood."""
-    from evalkit.results.labels import Labels, Merge, Where
+    from evalkit.results.labels import Labels
 
-    return Labels([(Path(path), column) for path, column in join],
-                  [Merge.parsed(text) for text in merge], [Where.parsed(text) for text in where])
+    return Labels.parsed([(Path(path), column) for path, column in join], merge, where)

@@ -12,7 +12,7 @@ from evalkit.core.config import CorpusConfig
 from evalkit.core.errors import ManifestError
 from evalkit.core.text import count, printed
 from evalkit.corpora.gathering import gathered
-from evalkit.store.manifest import Manifest, read_manifest
+from evalkit.store.manifest import Manifest, inside, read_manifest
 from evalkit.store.other_layouts import layout_of
 
 MANIFESTS = (".jsonl", ".json")
@@ -25,7 +25,7 @@ _YAML = Template("""\
 # The page:  evalkit report runs/first --out reports/first
 
 corpus: $corpus
-outside: $outside            # whether recordings may lie outside the corpus folder
+outside: $outside              # whether recordings may lie outside the corpus folder
 
 # What is done to the speech before a pipeline hears it. A further one:
 #   - {name: noise_10db, noise: babble, snr_db: 10}
@@ -57,7 +57,7 @@ def starting_config(source: Path, name: str) -> str:
     texts = any(u.text for u in read.utterances)
     written = json.dumps(str(corpus.path.absolute()), ensure_ascii=False)
     return _YAML.substitute(
-        what=_what(source, read), name=name, outside="true",
+        what=_what(source, read), name=name, outside=str(_leaves(read)).lower(),
         corpus=f"{{reader: {corpus.reader}, path: {written}}}" if corpus.reader else written,
         pipelines="\n".join(f"  - {line}" for line in (TEXT if texts else AUDIO)),
         metrics="metrics: [wer, cer]" if texts else
@@ -82,6 +82,11 @@ def _corpus(source: Path) -> CorpusConfig:
     read = read_manifest(source, outside=True)
     return CorpusConfig(path=source) if read.utterances else CorpusConfig(reader="nemo",
                                                                           path=source)
+
+
+def _leaves(read: Manifest) -> bool:
+    """Whether any recording lies outside the corpus folder."""
+    return not all(inside(u.audio, read.root) for u in read.utterances if u.audio)
 
 
 def _what(source: Path, read: Manifest) -> str:

@@ -81,6 +81,12 @@ class Labels:
     merge: Sequence[Merge] = ()
     where: Sequence[Where] = ()
 
+    @classmethod
+    def parsed(cls, join: Sequence[tuple[Path, str | None]] = (), merge: Sequence[str] = (),
+               where: Sequence[str] = ()) -> Labels:
+        """From a command line or a configuration. Raises ConfigError."""
+        return cls(tuple(join), tuple(map(Merge.parsed, merge)), tuple(map(Where.parsed, where)))
+
     def applied(self, utterances: tuple[Utterance, ...], where: str, say: Callable[[str], None]
                 ) -> Kept:
         """``utterances`` of ``where`` so labelled and selected, and what took no part; ``say``

@@ -11,6 +11,8 @@ import jiwer
 import pandas as pd
 import pytest
 
+from evalkit.core.config import read_config
+from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
 
@@ -143,3 +145,21 @@ def test_common_voice_dev_agrees_with_jiwer_and_has_groups_and_page(
     assert sum(row["n"] for row in found["gender"].values()) == 4076
     page = (tmp_path / "page" / "index.html").read_text()
     assert "accent" in page and "england" in page
+
+
+@pytest.mark.parametrize(("folder", "said"), [
+    ("speechocean762", "1,500 utterances of 125 speakers; metadata to group by: gender, age"),
+    ("fsdd", "1,200 utterances of 6 speakers; metadata to group by:"),
+    *((f"common_voice/{language}", "100 utterances of") for language in (
+        "en", "de", "fr", "es", "ca"))])
+def test_a_corpus_as_it_is_begins_with_one_command(
+        real_data: Path, tmp_path: Path, folder: str, said: str) -> None:
+    out = tmp_path / "eval.yaml"
+    run_cli("init", real_data / folder, "--out", out)
+    assert said in out.read_text().splitlines()[0]
+    config = read_config(out, ["where=[gender=female]"] if "voice" in folder else [])
+    read = read_corpus(config)
+    assert read.utterances and not read.unusable
+    if "voice" in folder:
+        assert {u.metadata["gender"] for u in read.utterances} == {"female"}
+        assert sum(item.n for item in read.unwanted) == 100 - len(read.utterances)
