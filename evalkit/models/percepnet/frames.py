@@ -72,5 +72,6 @@ class Framing:
         frames *= self.window
         hops = frames[:, :self.hop]
         hops[0] += tail
-        hops[1:] += frames[:-1, self.hop:]
+        if len(frames) > 1:
+            hops[1:] += frames[:-1, self.hop:]
         return hops.reshape(-1), frames[-1, self.hop:]

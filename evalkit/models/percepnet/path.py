@@ -37,7 +37,8 @@ class Path:
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """What the hops that ``samples`` (n,) complete let out, as many samples as they have."""
-        waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
+        waiting = (np.concatenate([self.waiting, samples], dtype=np.float32)
+                   if len(self.waiting) else np.array(samples, np.float32))
         whole = len(waiting) - len(waiting) % self.framing.hop
         self.waiting = waiting[whole:]
         step = BLOCK * self.framing.hop
