@@ -10,7 +10,7 @@ from evalkit.models.percepnet.frames import LOOK_AHEAD, Framing
 
 REACH = 5
 """Periods that the filter reaches either way."""
-_STEPS = np.arange(-REACH, REACH + 1)
+_STEPS = np.arange(-REACH, REACH + 1.0)
 _HANN = (np.hanning(2 * REACH + 3)[1:-1]).astype(np.float32)
 _KEPT = np.where(np.arange(2 * REACH + 2)[:, None] > REACH - _STEPS, _HANN, np.float32(0))
 _KEPT[1:] /= _KEPT[1:].sum(axis=1, keepdims=True)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.fft import irfft
-from scipy.fft import rfft
+from numpy.fft import irfft, rfft
 
 from evalkit.core.errors import ConfigError
 
@@ -48,6 +47,11 @@ class Framing:
     def bins(self) -> int:
         """Of a spectrum, from 0 Hz to half the rate, SPACING apart."""
         return self.hop + 1
+
+    @cached_property
+    def loudest(self) -> float:
+        """Energy of a full-scale signal in a band."""
+        return (self.size / 2) ** 2
 
     @property
     def delay(self) -> int:

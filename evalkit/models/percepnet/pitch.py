@@ -28,8 +28,8 @@ _LAGS = np.geomspace(SHORTEST * RATE, LONGEST * RATE, STATES)
 _STEP = float(np.log2(_LAGS[1] / _LAGS[0]))
 _REACH = int(2 * _LAGS[-1]) + 1
 _KEEP = (1 - SHORTER * np.log2(_LAGS / _LAGS[0])) / (1 + AGAIN)
-_HIGH = HIGHER * np.maximum(0, np.log2(RATE / _LAGS / HIGH))
-_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]))
+_HIGH = HIGHER * np.maximum(0, np.log2(RATE / _LAGS / HIGH)).astype(np.float32)
+_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]), _REACH + 1)
 
 
 class Pitch(NamedTuple):
@@ -51,7 +51,7 @@ class PitchTracker:
         self.factor = framing.rate // RATE
         self.voice = Voice(framing)
         self.memory = Memory(SPAN + _REACH)
-        self.correlations, self.scores = np.zeros(_REACH + 1), np.zeros(STATES)
+        self.correlations, self.scores = np.zeros(_REACH + 1, np.float32), np.zeros(STATES, np.float32)
         """Of the newest frame."""
         self.track = Track(STATES, _STEP)
 

@@ -13,43 +13,46 @@ RATE = 8_000
 """Hz of what is left of the signal."""
 PASSED = (90, 2_300)
 """Hz between which it is: rumble is alike at any lag, and noise has the upper hand above."""
+PIECE = 40
+"""Samples that are made at once."""
 _ORDER = 3
 _STATE = 4 * _ORDER
 """Numbers that are remembered: a real and an imaginary part for each of the poles."""
 
 
 class Voice:
-    """Band-pass (Butterworth) and every so many samples of what it lets through. What is heard
-    in a hop and what is remembered are one matrix product: the same for every hop, to the bit."""
+    """Band-pass (Butterworth) and every so many samples of what it lets through. It is one matrix
+    product of a piece and what is remembered: the same for every piece, to the bit."""
 
     def __init__(self, framing: Framing) -> None:
-        self.hop, self.matrix = framing.hop, _matrix(framing)
+        self.factor, self.matrix = framing.rate // RATE, _matrix(framing.rate)
         self.heard = np.zeros(len(self.matrix), np.float32)
-        """What is remembered, and the hop after it."""
+        """What is remembered, and the piece after it."""
         self.made = np.zeros(self.matrix.shape[1], np.float32)
-        """What is to be remembered, and what came of the hop."""
+        """What is to be remembered, and what came of the piece."""
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """Of whole hops, (hops * RATE / 100,)."""
-        voice = np.empty((len(samples) // self.hop, RATE // 100), np.float32)
-        for hop, out in zip(samples.reshape(-1, self.hop), voice, strict=True):
+        """Of whole pieces, at RATE."""
+        pieces = samples.reshape(-1, PIECE * self.factor)
+        voice = np.empty((len(pieces), PIECE), np.float32)
+        for piece, out in zip(pieces, voice, strict=True):
             self.heard[:_STATE] = self.made[:_STATE]
-            self.heard[_STATE:] = hop
+            self.heard[_STATE:] = piece
             np.dot(self.heard, self.matrix, out=self.made)
             out[:] = self.made[_STATE:]
         return voice.reshape(-1)
 
 
 @cache
-def _matrix(framing: Framing) -> np.ndarray:
-    """From what is remembered and a hop to what is to be remembered and what is let through,
-    (_STATE + hop, _STATE + RATE / 100), by partial fractions: the response at t to an impulse is
-    the sum of r p^t, so that each pole p remembers the sum of p^t x(-t) alone."""
-    numerator, denominator = butter(_ORDER, PASSED, "band", fs=framing.rate)
+def _matrix(rate: int) -> np.ndarray:
+    """From what is remembered and a piece (size,) to what is to be remembered and what is let
+    through, (_STATE + size, _STATE + PIECE), by partial fractions: the response at t to an
+    impulse is the sum of r p^t, so that each pole p remembers the sum of p^t x(-t) alone."""
+    numerator, denominator = butter(_ORDER, PASSED, "band", fs=rate)
     residues, poles, direct = residuez(numerator, denominator)
-    time = np.arange(framing.hop)
-    kept = time[::framing.rate // RATE]
-    powers = poles[:, None] ** np.arange(framing.hop + 1)
+    kept = np.arange(PIECE) * (rate // RATE)
+    time = np.arange(PIECE * (rate // RATE))
+    powers = poles[:, None] ** np.arange(len(time) + 1)
     response = (residues @ powers[:, :-1]).real
     response[0] += direct.sum()
     lag = kept - time[:, None]
