@@ -109,7 +109,7 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.costs:_systems
-        cohorts.columns:searched_columns cohorts.search.partition:_divide
+        core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:left_out report.sections.significance:differences
         report.verification:by_group
@@ -170,18 +170,19 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        cohorts.finders.declared:prepare corpora.prepare:_row
+        cohorts.finders.declared:prepare corpora.gathering:row_of
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
-        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:_parse
+        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.command:_files_of systems.transcripts.file:_detected
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        core.config:_unique_names core.names:instead core.names:_files
+        core.config:_unique_names core.corpus:located core.plugins:path_options core.names:instead
+        core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
@@ -190,7 +191,7 @@ NOTHING_LOST = {
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
-        systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
+        systems.spelling:spelt systems.transcripts.tables:_columns corpora.gathering:nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric statistics.enhancement:_outcomes""",

@@ -64,6 +64,8 @@ EMBEDDINGS = pa.schema([
 ])
 
 SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
+MANIFEST = "manifest.jsonl"
+"""Of a corpus that a reader read, with the paths of its recordings on the machine of the run."""
 FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
 """What findings are computed from, beside the scores."""
 WRITTEN = (*FOUND_IN, OUTPUTS_TABLE, INDEX_TABLE, SUMMARY)

@@ -11,12 +11,13 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from evalkit.audio import align, resample, save
-from evalkit.core.config import PluginSpec, Strict
+from evalkit.core.config import PluginSpec
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import create
 from evalkit.core.protocols import Enhancer
+from evalkit.core.strict import Strict
 from evalkit.recordings.reading import load, seconds
 
 END = 0.1

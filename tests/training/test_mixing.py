@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.stats import kurtosis
 
 from evalkit.audio import active_power, save
@@ -118,6 +119,19 @@ def test_sources_are_drawn_from_equally_often(tmp_path: Path) -> None:
     mixer = Mixer(Material((few, many)), MixingConfig(**PLAIN, seconds=0.2))
     drawn = [mixer.draw(np.random.default_rng(i)).bandwidth for i in range(100)]
     assert 35 <= drawn.count(4_000) <= 65
+
+
+def test_noise_is_generated_of_the_families_that_are_asked_for() -> None:
+    asked = {"families": ("hum", "beeps"), "recorded": 0, "babble": 0, "two_noises": 0}
+    mixer = Mixer(Material(()), MixingConfig(**asked))
+    drawn = mixer._one_noise(np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    rng.random()
+    family = FAMILIES[("hum", "beeps")[rng.integers(2)]]
+    wave = family(32_000, 16_000, rng)
+    np.testing.assert_allclose(drawn, wave / wave.std())
+    with pytest.raises(ValidationError, match="no family of noise is named 'rain'; there are"):
+        MixingConfig(families=("hum", "rain"))
 
 
 def test_low_pass_takes_what_is_above() -> None:

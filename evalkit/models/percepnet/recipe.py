@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from evalkit.core.config import PATHS, Strict, absolute_paths, checked
+from evalkit.core.config import PATHS, absolute_paths, checked
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import write
 from evalkit.core.ledger import LeftOut
 from evalkit.core.plugins import packages_for
+from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.models.percepnet.card import EnhancerCard
 from evalkit.models.percepnet.training import Check, EnhancerTraining, read_curve, train

@@ -17,8 +17,8 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from evalkit.core.config import Strict
 from evalkit.core.errors import RunError
+from evalkit.core.strict import Strict
 from evalkit.models.percepnet.features import Lesson, lesson
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
