@@ -32,7 +32,8 @@ class NotCountedError(Exception):
     """A network that is not counted, and why."""
 
 
-def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str | None, rate: float) -> Cost:
+def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str | None, rate: float
+            ) -> Cost:
     """Of the networks whose files ``read`` reads, ``size`` bytes together where they are kept.
     ``axis`` is what they call the frames of their inputs, None where they take one at a time, and
     ``rate`` how many there are in a second; any other axis that has a name is 1."""

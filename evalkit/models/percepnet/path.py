@@ -12,7 +12,7 @@ from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.pitch import PitchTracker
 from evalkit.models.percepnet.shaping import shaped
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the path makes other samples of the same signal with the same network."""
 Adviser = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """A network in the middle of one signal, which remembers what it has heard of it: from the

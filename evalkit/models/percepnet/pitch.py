@@ -51,7 +51,8 @@ class PitchTracker:
         self.factor = framing.rate // RATE
         self.voice = Voice(framing)
         self.memory = Memory(SPAN + _REACH)
-        self.correlations, self.scores = np.zeros(_REACH + 1, np.float32), np.zeros(STATES, np.float32)
+        self.correlations = np.zeros(_REACH + 1, np.float32)
+        self.scores = np.zeros(STATES, np.float32)
         """Of the newest frame."""
         self.track = Track(STATES, _STEP)
 

@@ -16,7 +16,9 @@ from evalkit.models.percepnet.features import FEATURES
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
 from evalkit.models.percepnet.runtime import Listener, Runtime
 
-onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnx")
+import onnx
+
 from evalkit.models.percepnet.graph import write
 
 SMALL = Sizes(dense=12, channels=20, hidden=16, layers=2, strength=8)
