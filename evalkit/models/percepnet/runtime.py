@@ -84,13 +84,9 @@ class Runtime:
 
 def _is_percepnet(session: Any) -> bool:
     """Whether it takes and gives what ``graph.write`` says."""
-    (features, *before), (filters, *after) = (
-        [(value.name, value.type, value.shape) for value in values]
-        for values in (session.get_inputs(), session.get_outputs()))
-    kinds = [(kind, shape) for _, kind, shape in before]
-    return (features == ("features", "tensor(float)", [1, FEATURES])
-            and filters[1:] == ("tensor(float)", [1, 2 * BANDS])
-            and [name for name, *_ in before] == ["state", "past"]
-            and kinds == [(kind, shape) for _, kind, shape in after]
-            and all(kind in _KINDS and all(isinstance(size, int) for size in shape)
-                    for kind, shape in kinds))
+    inputs, results = session.get_inputs(), session.get_outputs()
+    takes, gives = ([(value.type, value.shape) for value in values] for values in (inputs, results))
+    return ([value.name for value in inputs] == ["features", "state", "past"]
+            and takes[0] == ("tensor(float)", [1, FEATURES])
+            and gives == [("tensor(float)", [1, 2 * BANDS]), *takes[1:]]
+            and all(kind in _KINDS and set(map(type, shape)) == {int} for kind, shape in takes))
