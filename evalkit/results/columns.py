@@ -29,6 +29,8 @@ COUNTS: Mapping[str, tuple[str, ...]] = {
     "words": ("words", "reference_words", "ref_words", "n_words", "num_words", "n_ref", "ref_len",
               "reference_length", "n")}
 """By the kind of count, ``words`` being all of the reference, what its column is usually called."""
+VERSA = re.compile(r"(espnet|owsm|f?whisper|nemo|hubert)_hyp_text")
+"""What VERSA calls the columns of what its recognizers heard."""
 ERRORS = ("substitutions", "deletions", "insertions")
 FURTHER_IDS = ("utterance", "uuid", "segment_id", "sample_id", "clip_id", "audio_id", "file_id",
                "recording_id", "eval_id", "item_id")
@@ -137,10 +139,12 @@ def _id(where: str, columns: Sequence[str]) -> str:
 def _heard(where: str, columns: Sequence[str], given: Columns
            ) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """The columns of hypotheses, or else those of counts."""
-    if given.hypotheses:
-        return given.hypotheses, {}
-    usual = None if given.counts else _one(columns, HYPOTHESES)
-    return ({}, _counts(where, columns, given.counts)) if usual is None else ({"": usual}, {})
+    if given.counts:
+        return given.hypotheses, {} if given.hypotheses else _counts(where, columns, given.counts)
+    usual = _one(columns, HYPOTHESES)
+    heard = given.hypotheses or {found[1]: found[0] for found in map(VERSA.fullmatch, columns)
+                                 if found} or ({"": usual} if usual else {})
+    return heard, {} if heard else _counts(where, columns, {})
 
 
 def _counts(where: str, columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:

@@ -323,6 +323,32 @@ def test_nemo_open_asr_and_trn(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "two").utterances()["speaker_id"].tolist() == ["s1", "s2"]
 
 
+def test_versa(tmp_path: Path) -> None:
+    (tmp_path / "versa.jsonl").write_text("".join(json.dumps(
+        {"key": f"u{i}", "pesq": 2.5, "ref_text": "a b", "whisper_hyp_text": "a", "owsm_hyp_text":
+         "a b", "whisper_wer_delete": 1}) + "\n" for i in range(3)))
+    found = read(tmp_path / "versa.jsonl")
+    assert {name: texts["u1"] for name, texts in found.hypotheses.items()} == {
+        "whisper": "a", "owsm": "a b"}
+    assert found.utterances[0].text == "a b"
+
+
+@pytest.mark.parametrize("form", ["trn", "jsonl"])
+def test_texts_that_are_written_score_the_same(run: Path, tmp_path: Path, form: str) -> None:
+    done = command("export", "texts", run, "--format", form, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {f"{name}.given.{form}" for name in ("a", "new")} | (
+        {"reference.trn"} if form == "trn" else set())
+    if form == "trn":
+        again = evalkit.score_tables({"r": tmp_path / "out" / "reference.trn"}, tmp_path / "run",
+                                     hypotheses={"a": tmp_path / "out" / "a.given.trn"})
+    else:
+        again = evalkit.score_tables({"a": tmp_path / "out" / "a.given.jsonl"}, tmp_path / "run")
+        assert again.utterances()["accent"].tolist() == [row["accent"] for row in ROWS]
+    assert wers(again) == {"a": wers(run)["a"]}
+
+
 def test_recordings_of_a_table_stay_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "t").mkdir()
     write_csv(tmp_path / "t" / "x.csv", [
