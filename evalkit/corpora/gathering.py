@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.errors import ManifestError, one_line
+from evalkit.core.errors import EvalkitError, ManifestError, one_line
 from evalkit.core.ledger import LeftOut, merged, plural
-from evalkit.core.plugins import create
+from evalkit.core.plugins import create, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
 from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utterance_of
@@ -31,12 +31,12 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
     be ``outside``. Raises PluginError for an unknown reader, ConfigError for an unknown option,
     ManifestError where nothing can be used."""
     kind, where = str(corpus.reader), str(corpus.path)
-    items = list(reader(kind, corpus.options)(corpus.path))
+    items = _items(kind, corpus)
     utterances, left_out = sorted_out(items, where)
     kept: list[Utterance] = []
     for utterance in utterances:
         try:
-            kept.append(_checked(utterance, corpus.root, outside))
+            kept.append(_checked(utterance, () if outside else _folders(corpus)))
         except FieldError as refused:
             what = "recording" if str(refused) == LEAVES else "utterance"
             left_out.append(LeftOut(what, where, f"{refused.field}: {one_line(refused)}",
@@ -49,6 +49,18 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
 
 LINE = 100
 """Characters of an id that is named."""
+
+
+def _items(kind: str, corpus: CorpusConfig) -> list[Utterance | LeftOut]:
+    """What the reader gives. Raises ManifestError for whatever else it raises."""
+    try:
+        with packages_for(f"corpora plug-in {kind!r}"):
+            return list(reader(kind, corpus.options)(corpus.path))
+    except EvalkitError:
+        raise
+    except Exception as error:
+        raise ManifestError(f"{corpus.path}: the reader {kind!r} ended with "
+                            f"{type(error).__name__}: {one_line(error)}") from error
 
 
 def reader(kind: str, options: Mapping[str, Any]) -> CorpusReader:
@@ -104,14 +116,24 @@ def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
     return {**kept, **utterance.metadata}
 
 
-def _checked(utterance: Utterance, root: Path, outside: bool) -> Utterance:
-    """``utterance`` as a line of a manifest would have it. Raises FieldError."""
+def _folders(corpus: CorpusConfig) -> list[Path]:
+    """Where recordings may be: the corpus's folder, and those that options of its reader name."""
+    paths = path_options("corpora", str(corpus.reader))
+    named = [Path(value) for key, value in corpus.options.items() if key in paths]
+    return [corpus.root, *(path for path in named if path.is_dir())]
+
+
+def _checked(utterance: Utterance, folders: Sequence[Path]) -> Utterance:
+    """``utterance`` as a line of a manifest would have it, its recordings in one of the
+    ``folders``, anywhere where those are none. Raises FieldError."""
+    if strange := sorted(utterance.metadata.keys() & set(FIELDS)):
+        raise FieldError(strange[0], "is a field's name, and cannot be metadata")
     row = row_of(utterance)
     for field, value in row.items():
         if isinstance(value, str) and len(value) > LONGEST:
             raise FieldError(field, f"has more than {LONGEST:,} characters")
-    checked = utterance_of(row, root, outside=True)
+    checked = utterance_of(row, Path(), outside=True)
     for path in filter(None, (checked.audio, checked.reference_audio)):
-        if not (outside or inside(path, root)):
+        if folders and not any(inside(path, folder) for folder in folders):
             raise FieldError("audio", LEAVES)
     return replace(checked, metadata=dict(utterance.metadata))
