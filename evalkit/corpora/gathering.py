@@ -33,10 +33,11 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
     kind, where = str(corpus.reader), str(corpus.path)
     items = _items(kind, corpus)
     utterances, left_out = sorted_out(items, where)
+    folders = () if outside else _folders(corpus)
     kept: list[Utterance] = []
     for utterance in utterances:
         try:
-            kept.append(_checked(utterance, () if outside else _folders(corpus)))
+            kept.append(_checked(utterance, folders))
         except FieldError as refused:
             what = "recording" if str(refused) == LEAVES else "utterance"
             left_out.append(LeftOut(what, where, f"{refused.field}: {one_line(refused)}",
@@ -116,7 +117,7 @@ def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
     return {**kept, **utterance.metadata}
 
 
-def _folders(corpus: CorpusConfig) -> list[Path]:
+def _folders(corpus: CorpusConfig) -> Sequence[Path]:
     """Where recordings may be: the corpus's folder, and those that options of its reader name."""
     paths = path_options("corpora", str(corpus.reader))
     named = [Path(value) for key, value in corpus.options.items() if key in paths]

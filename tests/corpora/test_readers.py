@@ -38,7 +38,7 @@ def by_id(manifest: Manifest) -> dict[str, Utterance]:
 
 
 def reasons(manifest: Manifest) -> dict[tuple[str, str], str]:
-    """Why by kind and name."""
+    """Why they were left out, by kind and name."""
     return {(item.what, name): item.why for item in manifest.dropped for name in item.names}
 
 
