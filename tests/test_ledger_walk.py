@@ -28,7 +28,7 @@ WRITTEN = {
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
-    "corpora.readers.jsonl:_utterance": "corpora.readers.jsonl:_unused",
+    "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
@@ -75,7 +75,7 @@ PROVED = {
     "corpora.readers.librispeech:librispeech": "corpora/test_prepare.py",
     "corpora.readers.audiomnist:audiomnist": "corpora/test_readers.py",
     "corpora.readers.clean_noisy:clean_noisy": "corpora/test_readers.py",
-    "corpora.readers.fsdd:fsdd": "corpora/test_readers.py",
+    "corpora.readers.digits:spoken": "corpora/test_readers.py",
     "corpora.readers.jsonl:_unused": "corpora/test_readers.py",
     "corpora.readers.jsonl:utterances": "corpora/test_readers.py",
     "corpora.readers.speech_accent_archive:speech_accent_archive": "corpora/test_readers.py",
@@ -177,9 +177,9 @@ NOTHING_LOST = {
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
-        corpora.readers.timed:_recordings corpora.readers.timed:_segment
+        corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
-        corpora.readers.huggingface:_files corpora.readers.voxceleb:voxceleb
+        corpora.readers.voxceleb:_below
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere

@@ -108,13 +108,17 @@ def nothing(kind: str, items: Iterable[Utterance | LeftOut], left_out: Sequence[
 def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
     """The line of a manifest for ``utterance``, with paths from ``folder``, or else from the root;
     fields that it lacks are left out of it."""
-    fields = {field: getattr(utterance, field) for field in FIELDS}
-    for field in ("audio", "reference_audio"):
-        if fields[field] is not None:
-            path = Path(fields[field]).absolute()
-            fields[field] = os.path.relpath(path, folder) if folder else os.path.normpath(path)
-    kept = {field: value for field, value in fields.items() if value not in (None, 0.0)}
+    fields = vars(utterance) | {"audio": _written(utterance.audio, folder),
+                                "reference_audio": _written(utterance.reference_audio, folder)}
+    kept = {field: fields[field] for field in FIELDS if fields[field] not in (None, 0.0)}
     return {**kept, **utterance.metadata}
+
+
+def _written(path: Path | None, folder: Path | None) -> str | None:
+    if path is None:
+        return None
+    return (os.path.relpath(path.absolute(), folder) if folder else
+            os.path.normpath(path.absolute()))
 
 
 def _folders(corpus: CorpusConfig) -> Sequence[Path]:
@@ -127,14 +131,19 @@ def _folders(corpus: CorpusConfig) -> Sequence[Path]:
 def _checked(utterance: Utterance, folders: Sequence[Path]) -> Utterance:
     """``utterance`` as a line of a manifest would have it, its recordings in one of the
     ``folders``, anywhere where those are none. Raises FieldError."""
-    if strange := sorted(utterance.metadata.keys() & set(FIELDS)):
-        raise FieldError(strange[0], "is a field's name, and cannot be metadata")
     row = row_of(utterance)
-    for field, value in row.items():
-        if isinstance(value, str) and len(value) > LONGEST:
-            raise FieldError(field, f"has more than {LONGEST:,} characters")
+    _check_values(utterance, row)
     checked = utterance_of(row, Path(), outside=True)
     for path in filter(None, (checked.audio, checked.reference_audio)):
         if folders and not any(inside(path, folder) for folder in folders):
             raise FieldError("audio", LEAVES)
     return replace(checked, metadata=dict(utterance.metadata))
+
+
+def _check_values(utterance: Utterance, row: Mapping[str, Any]) -> None:
+    """Raises FieldError."""
+    if strange := sorted(utterance.metadata.keys() & set(FIELDS)):
+        raise FieldError(strange[0], "is a field's name, and cannot be metadata")
+    for field, value in row.items():
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise FieldError(field, f"has more than {LONGEST:,} characters")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,33 +9,24 @@ from typing import Any
 from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
-from evalkit.corpora.readers.base import gender, read_lines
-from evalkit.corpora.readers.digits import WORDS
+from evalkit.corpora.readers.base import read_lines
+from evalkit.corpora.readers.digits import spoken
 from evalkit.store.json_lines import json_object
 
-_NAME = re.compile(r"(\d)_(\d+)_(\d+)")
 META = "audioMNIST_meta.txt"
 
 
 def audiomnist(source: Path) -> Iterator[Utterance | LeftOut]:
     """The recordings below ``source``. What the file of metadata, a JSON object by speaker, says of
     a speaker is metadata; the text is the digit's word. Raises ManifestError for another file."""
-    people = _people(source)
-    for name, about in people.items():
-        if not isinstance(about, dict):
+    people: dict[str, dict[str, Any]] = {}
+    for name, about in _people(source).items():
+        if isinstance(about, dict):
+            people[name] = {key.replace(" ", "_"): value for key, value in about.items()}
+        else:
             yield LeftOut("speaker", META, "what is said of it is no JSON object", names=(name,))
     for audio in sorted(source.rglob("*.wav")):
-        found = _NAME.fullmatch(audio.stem)
-        if found is None:
-            yield LeftOut("recording", str(source), "its name is not DIGIT_SPEAKER_INDEX.wav",
-                          names=(audio.name,))
-            continue
-        about = people.get(found[2])
-        metadata = {key.replace(" ", "_"): value for key, value in about.items()
-                    if isinstance(value, str | int | float)} if isinstance(about, dict) else {}
-        if "gender" in metadata:
-            metadata["gender"] = gender(str(metadata["gender"]))
-        yield Utterance(audio.stem, audio, found[2], WORDS[int(found[1])], metadata=metadata)
+        yield spoken(audio, source, people)
 
 
 def _people(source: Path) -> dict[str, Any]:

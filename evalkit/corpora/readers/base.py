@@ -99,6 +99,11 @@ def read_pairs(path: Path, *, optional: bool = False) -> Pairs:
     return Pairs(path, values, frozenset(twice))
 
 
+def one_text(path: Path) -> str | None:
+    """The words of a file that holds one text; None where it is not there."""
+    return " ".join(" ".join(read_lines(path)).split()) if path.is_file() else None
+
+
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 file. Raises ManifestError naming the file."""
     try:

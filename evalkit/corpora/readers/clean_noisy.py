@@ -10,7 +10,7 @@ from evalkit.core.errors import ManifestError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.core.types import Utterance
-from evalkit.corpora.readers.base import read_lines
+from evalkit.corpora.readers.base import one_text, read_lines
 
 _FILE = re.compile(r"fileid_(\d+)")
 _SNR = re.compile(r"_snr(-?\d+(?:\.\d+)?)")
@@ -23,11 +23,10 @@ def clean_noisy(source: Path, *, clean: str = "clean", noisy: str = "noisy"
     the file of the same name, or with the same ``fileid_N``, as the DNS Challenge has them. A
     ``_snrN`` in a name is metadata, in dB."""
     references = _recordings(source, clean)
-    by_file = {found[1]: path for path in references.values() if (found := _FILE.search(path.stem))}
+    by_number = {number: path for name, path in references.items() if (number := _number(name))}
     used = set()
     for name, audio in _recordings(source, noisy).items():
-        number = _FILE.search(name)
-        reference = references.get(name) or (by_file.get(number[1]) if number else None)
+        reference = references.get(name) or by_number.get(_number(name))
         if reference is None:
             yield LeftOut("recording", str(source / noisy), f"{clean} has no recording for it",
                           names=(audio.name,))
@@ -39,6 +38,12 @@ def clean_noisy(source: Path, *, clean: str = "clean", noisy: str = "noisy"
     for path in sorted(set(references.values()) - used):
         yield LeftOut("recording", str(source / clean), f"{noisy} has no recording for it",
                       names=(path.name,))
+
+
+def _number(name: str) -> str | None:
+    """N of ``fileid_N``."""
+    found = _FILE.search(name)
+    return found[1] if found else None
 
 
 def voicebank_demand(source: Path, *, split: str = "testset") -> Iterator[Utterance | LeftOut]:
@@ -56,10 +61,9 @@ def voicebank_demand(source: Path, *, split: str = "testset") -> Iterator[Uttera
         if isinstance(each, LeftOut):
             yield each
             continue
-        text = source / f"{split}_txt" / f"{each.id}.txt"
-        yield Utterance(each.id, each.audio, each.id.partition("_")[0],
-                        " ".join(" ".join(read_lines(text)).split()) if text.is_file() else None,
-                        each.reference_audio, metadata=noises.get(each.id, {}))
+        text = one_text(source / f"{split}_txt" / f"{each.id}.txt")
+        yield Utterance(each.id, each.audio, each.id.partition("_")[0], text, each.reference_audio,
+                        metadata=noises.get(each.id, {}))
 
 
 def _log(path: Path) -> Iterator[dict[str, Mapping[str, str | float]] | LeftOut]:

@@ -65,8 +65,8 @@ def _plain(row: dict[str, Any], labels: Mapping[str, list[str]], used: Mapping[s
 
 def _path(value: Any, file: Path, folder: Path | None) -> Any:
     """Of a recording, which is written where the table holds it, beside its name."""
-    name = value.get("path") if isinstance(value, Mapping) else value
-    data = value.get("bytes") if isinstance(value, Mapping) else value
+    name, data = ((value.get("path"), value.get("bytes")) if isinstance(value, Mapping) else
+                  (value, value))
     if not isinstance(data, bytes):
         return str(file.parent / name) if isinstance(name, str) and name else None
     if folder is None:
@@ -90,15 +90,7 @@ def _name(row: dict[str, Any], used: Mapping[str, str], names: Counter[str]) -> 
 
 def _files(source: Path, split: str | None) -> list[Path]:
     """Raises ManifestError where there are none, or those of several splits."""
-    if not source.is_dir():
-        return [source]
-    found = [path for kind in ("*.parquet", "*.arrow") for path in sorted(source.rglob(kind))
-             if not path.name.startswith("cache-")]
-    splits: dict[str, list[Path]] = {}
-    for path in found:
-        splits.setdefault(_split(path, source), []).append(path)
-    if not splits:
-        raise ManifestError(f"{source}: no *.parquet and no *.arrow in it")
+    splits = _splits(source)
     if split is None and len(splits) > 1:
         raise ManifestError(f"{source}: has several splits, {listed(splits)}; name one: the "
                             "reader's option split")
@@ -106,6 +98,20 @@ def _files(source: Path, split: str | None) -> list[Path]:
     if chosen_split not in splits:
         raise ManifestError(f"{source}: no split {split!r}; {offer(chosen_split, splits)}")
     return splits[chosen_split]
+
+
+def _splits(source: Path) -> dict[str, list[Path]]:
+    """The files of every split. What ``datasets`` has cached is none. Raises ManifestError where
+    there is nothing."""
+    if not source.is_dir():
+        return {source.stem: [source]}
+    splits: dict[str, list[Path]] = {}
+    for path in sorted([*source.rglob("*.parquet"), *source.rglob("*.arrow")]):
+        if not path.name.startswith("cache-"):
+            splits.setdefault(_split(path, source), []).append(path)
+    if not splits:
+        raise ManifestError(f"{source}: no *.parquet and no *.arrow in it")
+    return splits
 
 
 def _split(path: Path, source: Path) -> str:
@@ -142,14 +148,20 @@ def _arrow(data: pa.NativeFile) -> Iterable[pa.RecordBatch]:
 
 def _labels(schema: pa.Schema) -> dict[str, list[str]]:
     """The names of every ClassLabel, by column, where the table says them."""
-    try:
-        about: Any = json_object((schema.metadata or {}).get(b"huggingface", b"{}").decode())
-    except ValueError:
-        return {}
-    for key in ("info", "features"):
-        about = about.get(key) if isinstance(about, Mapping) else None
-    kinds = about if isinstance(about, Mapping) else {}
-    names = {column: kind.get("names") for column, kind in kinds.items()
-             if isinstance(kind, Mapping) and column in schema.names}
+    kinds = _within(_within(_about(schema), "info"), "features")
+    names = {column: _within(kinds, column).get("names") for column in schema.names}
     return {column: list(map(str, each)) for column, each in names.items()
             if isinstance(each, list)}
+
+
+def _within(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = tree.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _about(schema: pa.Schema) -> Mapping[str, Any]:
+    """What ``datasets`` has written beside the columns."""
+    try:
+        return json_object((schema.metadata or {}).get(b"huggingface", b"{}").decode())
+    except ValueError:
+        return {}

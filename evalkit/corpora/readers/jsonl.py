@@ -61,11 +61,15 @@ def _utterance(source: Path, row: Mapping[str, Any], keys: Mapping[str, str],
         raise ValueError("text is not text")
     audio, reference = (_path(row.get(keys[field])) for field in ("audio", "reference_audio"))
     offset, duration = (_time(row.get(keys[field])) for field in ("offset", "duration"))
-    metadata = {key: gender(str(value)) if key == "gender" else value for key, value in row.items()
-                if _is_metadata(key, value, keys)}
     return Utterance(_id(row, keys, recordings), audio and source.parent / audio,
                      None if speaker is None else str(speaker), text,
-                     reference and source.parent / reference, offset or 0.0, duration, metadata)
+                     reference and source.parent / reference, offset or 0.0, duration,
+                     _metadata(row, keys))
+
+
+def _metadata(row: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    kept = {key: value for key, value in row.items() if _is_metadata(key, value, keys)}
+    return kept | ({"gender": gender(str(kept["gender"]))} if "gender" in kept else {})
 
 
 def _id(row: Mapping[str, Any], keys: Mapping[str, str], recordings: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
-from evalkit.corpora.readers.base import gender, read_lines, read_rows
+from evalkit.corpora.readers.base import gender, one_text, read_rows
 
 PASSAGE = "reading-passage.txt"
 _METADATA = ("age", "age_onset", "birthplace", "native_language", "country")
@@ -18,8 +18,7 @@ def speech_accent_archive(source: Path) -> Iterator[Utterance | LeftOut]:
     """The speakers of ``speakers_all.csv`` in the folder ``source``, one recording each. The text
     is that of ``reading-passage.txt``, where it is there: what was really said nobody wrote down.
     """
-    passage = source / PASSAGE
-    text = " ".join(" ".join(read_lines(passage)).split()) if passage.is_file() else None
+    text = one_text(source / PASSAGE)
     recordings = {path.stem: path for path in sorted(source.rglob("*.mp3"))}
     for row in read_rows(source / "speakers_all.csv", tabs=False, nameless=True):
         if isinstance(row, LeftOut):

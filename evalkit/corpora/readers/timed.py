@@ -34,9 +34,7 @@ def _segment(line: str, recordings: dict[str, Path]) -> Utterance:
     if len(fields) < 5:
         raise ValueError("is not a recording, a channel, a speaker, a start, an end and a text")
     recording, channel, speaker, start, end = fields[:5]
-    text, labels = fields[5].strip() if len(fields) > 5 else "", ""
-    if text.startswith("<") and ">" in text:
-        labels, _, text = text[1:].partition(">")
+    labels, text = _labelled(fields[5] if len(fields) > 5 else "")
     if NOT_SCORED in text.lower():
         raise ValueError("is not to be scored (ignore_time_segment_in_scoring)")
     offset = seconds(start) or 0.0
@@ -44,9 +42,17 @@ def _segment(line: str, recordings: dict[str, Path]) -> Utterance:
     if length <= 0:
         raise ValueError("ends before it starts")
     name = f"{recording}-{round(1000 * offset):07d}-{round(1000 * (offset + length)):07d}"
-    sexes = [label for label in labels.lower().split(",") if label.strip() in _GENDERS]
-    return Utterance(name, _of(recordings, recording, channel), speaker, text.strip(), None, offset,
-                     length, {"gender": gender(sexes[0])} if sexes else {})
+    return Utterance(name, _of(recordings, recording, channel), speaker, text, None, offset, length,
+                     labels)
+
+
+def _labelled(text: str) -> tuple[dict[str, str | None], str]:
+    """What the labels before a text, such as ``<o,f0,female>``, say of who speaks; and the text."""
+    labels, closed, rest = text.strip().partition(">")
+    if not (closed and labels.startswith("<")):
+        return {}, text.strip()
+    sexes = sorted(_GENDERS & set(labels[1:].lower().split(",")))
+    return {"gender": gender(sexes[0])} if sexes else {}, rest.strip()
 
 
 def ctm(source: Path, *, audio: Path | None = None) -> Iterator[Utterance | LeftOut]:
@@ -55,20 +61,25 @@ def ctm(source: Path, *, audio: Path | None = None) -> Iterator[Utterance | Left
     recordings = _recordings(audio or source.parent)
     words: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for number, line in enumerate(read_lines(source), 1):
-        fields = line.split()
-        if fields and not line.startswith(";;"):
+        if line.strip() and not line.startswith(";;"):
             try:
-                recording, channel, start, _, word = fields[:5]
+                recording, channel, start, _, word = line.split()[:5]
                 words.setdefault((recording, channel), []).append((seconds(start) or 0.0, word))
             except ValueError:
                 yield LeftOut("row", str(source), "is not a recording, a channel, a start, a "
                               "duration and a word", names=(f"line {number}",))
     for (recording, channel), found in words.items():
-        try:
-            yield Utterance(recording, _of(recordings, recording, channel),
-                            text=" ".join(word for _, word in sorted(found, key=lambda w: w[0])))
-        except ValueError as error:
-            yield LeftOut("recording", str(source), str(error), names=(recording,))
+        yield _spoken(source, recordings, recording, channel, found)
+
+
+def _spoken(source: Path, recordings: dict[str, Path], recording: str, channel: str,
+            words: list[tuple[float, str]]) -> Utterance | LeftOut:
+    try:
+        audio = _of(recordings, recording, channel)
+    except ValueError as error:
+        return LeftOut("recording", str(source), str(error), names=(recording,))
+    text = " ".join(word for _, word in sorted(words, key=lambda timed: timed[0]))
+    return Utterance(recording, audio, text=text)
 
 
 def _of(recordings: dict[str, Path], name: str, channel: str) -> Path:

@@ -28,14 +28,17 @@ def voxceleb(source: Path, *, trials: Path | None = None, speakers: Path | None 
             yield row
         else:
             people[next(iter(row.values())) or ""] = row
-    names = _listed(trials) if trials else [
-        str(path.relative_to(source)) for path in sorted(source.glob("*/*/*"))
-        if path.suffix.lower() in SUFFIXES]
-    for name in names:
-        about = people.get(speaker := name.partition("/")[0], {})
+    for name in _listed(trials) if trials else _below(source):
+        speaker, _, rest = name.partition("/")
+        about = people.get(speaker, {})
         yield Utterance(name, source / name, speaker, metadata={
             "gender": gender(about.get("Gender")), "nationality": about.get("Nationality"),
-            "video": name.split("/")[1] if name.count("/") > 1 else None})
+            "video": rest.rpartition("/")[0] or None})
+
+
+def _below(source: Path) -> list[str]:
+    return [str(path.relative_to(source)) for path in sorted(source.glob("*/*/*"))
+            if path.suffix.lower() in SUFFIXES]
 
 
 def _table(path: Path) -> Iterator[Row | LeftOut]:
