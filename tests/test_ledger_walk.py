@@ -128,7 +128,8 @@ NOTHING_LOST = {
         mitigation.verification.arm_training:_of_split training.sources:split
         models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
-        run.executors:_as_they_come corpora.synthesis.corpus:_make""",
+        run.executors:_as_they_come corpora.synthesis.corpus:_make
+        systems.staying:_answers""",
     "it picks the rows of one name, and the others are picked by their own": """
         report.costs:_gain report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
@@ -185,7 +186,7 @@ NOTHING_LOST = {
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
-        systems.command:_files_of systems.transcripts.file:_detected
+        systems.programs:files_of systems.transcripts.file:_detected
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
