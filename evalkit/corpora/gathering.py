@@ -14,7 +14,7 @@ from typing import Any
 
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import EvalkitError, ManifestError, one_line
-from evalkit.core.ledger import LeftOut, merged, plural
+from evalkit.core.ledger import Kind, LeftOut, merged, plural
 from evalkit.core.plugins import create, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
@@ -39,7 +39,7 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
         try:
             kept.append(_checked(utterance, folders))
         except FieldError as refused:
-            what = "recording" if str(refused) == LEAVES else "utterance"
+            what: Kind = "recording" if str(refused) == LEAVES else "utterance"
             left_out.append(LeftOut(what, where, f"{refused.field}: {one_line(refused)}",
                                     names=(one_line(utterance.id)[:LINE],)))
     left_out = merged(left_out)

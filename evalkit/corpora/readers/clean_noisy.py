@@ -23,10 +23,10 @@ def clean_noisy(source: Path, *, clean: str = "clean", noisy: str = "noisy"
     the file of the same name, or with the same ``fileid_N``, as the DNS Challenge has them. A
     ``_snrN`` in a name is metadata, in dB."""
     references = _recordings(source, clean)
-    by_number = {number: path for name, path in references.items() if (number := _number(name))}
+    by_number = {_number(name) or name: path for name, path in references.items()}
     used = set()
     for name, audio in _recordings(source, noisy).items():
-        reference = references.get(name) or by_number.get(_number(name))
+        reference = references.get(name) or by_number.get(_number(name) or name)
         if reference is None:
             yield LeftOut("recording", str(source / noisy), f"{clean} has no recording for it",
                           names=(audio.name,))

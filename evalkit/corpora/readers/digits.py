@@ -23,8 +23,9 @@ def spoken(audio: Path, where: Path, people: Mapping[str, Mapping[str, Any]]
     if found is None:
         return LeftOut("recording", str(where), "its name is not DIGIT_SPEAKER_INDEX.wav",
                        names=(audio.name,))
-    about = {key: value for key, value in people.get(found[2], {}).items()
-             if isinstance(value, str | int | float)}
+    said = people.get(found[2], {})
+    about: dict[str, Any] = {key: value for key, value in said.items()
+                             if isinstance(value, str | int | float)}
     if "gender" in about:
         about["gender"] = gender(str(about["gender"]))
     return Utterance(audio.stem, audio, found[2], WORDS[int(found[1])], metadata=about)

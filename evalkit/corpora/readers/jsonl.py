@@ -54,7 +54,7 @@ def utterances(source: Path, rows: Mapping[str, Mapping[str, Any]], given: Mappi
 
 
 def _utterance(source: Path, row: Mapping[str, Any], keys: Mapping[str, str],
-               recordings: Mapping[str, int]) -> Utterance:
+               recordings: Mapping[Path, int]) -> Utterance:
     """Raises ValueError where the row cannot be used."""
     text, speaker = row.get(keys["text"]), row.get(keys["speaker"])
     if not isinstance(text, str | None):
@@ -72,7 +72,7 @@ def _metadata(row: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]
     return kept | ({"gender": gender(str(kept["gender"]))} if "gender" in kept else {})
 
 
-def _id(row: Mapping[str, Any], keys: Mapping[str, str], recordings: Mapping[str, int]) -> str:
+def _id(row: Mapping[str, Any], keys: Mapping[str, str], recordings: Mapping[Path, int]) -> str:
     """Raises ValueError where there is neither an id nor a recording."""
     given, audio = row.get(keys["id"]), _path(row.get(keys["audio"]))
     if given not in (None, ""):
