@@ -34,6 +34,7 @@ WRITTEN = {
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
+    "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
@@ -117,7 +118,8 @@ NOTHING_LOST = {
         report.costs:_systems
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
-        report.sections.left_out:left_out report.sections.significance:differences
+        report.sections.left_out:_said report.sections.left_out:left_out
+        report.sections.significance:differences
         report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
@@ -131,7 +133,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         systems.staying:_answers""",
     "it picks the rows of one name, and the others are picked by their own": """
-        report.costs:_gain report.costs:_priced
+        report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
         compare.baseline:_labels compare.comparison:_asked compare.gates:columns
@@ -187,13 +189,14 @@ NOTHING_LOST = {
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
+        systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        corpora.gathering:_folders core.config:_unique_names core.corpus:located
-        core.plugins:path_options core.names:instead
+        corpora.gathering:_folders training.mixing:_known core.config:_unique_names
+        core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
