@@ -35,15 +35,20 @@ def save(path: Path, audio: Audio) -> None:
 
     Raises UtteranceError of kind NotKept for what the format cannot hold, OSError where the file
     cannot be written."""
+    path.write_bytes(encoded(audio, path.suffix[1:]))
+
+
+def encoded(audio: Audio, form: str) -> bytes:
+    """The bytes of a file of the format "flac" or "wav", 16 bits, as ``save`` writes it. Raises
+    UtteranceError of kind NotKept."""
     import soundfile
 
     samples, made = np.clip(audio.samples, -1.0, 32767 / 32768), io.BytesIO()
     try:
-        soundfile.write(made, samples, audio.rate, subtype="PCM_16", format=path.suffix[1:])
+        soundfile.write(made, samples, audio.rate, subtype="PCM_16", format=form)
     except (soundfile.SoundFileError, ValueError, TypeError) as error:
-        raise UtteranceError("NotKept", f"cannot be written as {path.suffix[1:]}: {error}"
-                             ) from error
-    path.write_bytes(made.getbuffer())
+        raise UtteranceError("NotKept", f"cannot be written as {form}: {error}") from error
+    return made.getvalue()
 
 
 def resample(audio: Audio, rate: int | None) -> Audio:

@@ -248,6 +248,8 @@ NO_DOCUMENTS = {
     "evalkit.run.shard": "rows of the outputs, by stage",
     "evalkit.run.stages": "rows of the outputs, by stage",
     "evalkit.run.tables": "rows of the outputs, by stage",
+    "evalkit.systems.http": "answers of a service",
+    "evalkit.systems.staying": "answers of a user's program",
     "evalkit.systems.transcripts.lines": "a user's hypotheses",
 }
 """Modules outside of store/ that read JSON or trees which are no documents, and what they are."""
@@ -280,7 +282,7 @@ def entry_points() -> Iterator[tuple[str, str, str]]:
 
 
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",
-         "pocketsphinx", "resemblyzer", "dnsmos", "transformers"}
+         "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http"}
 """Plug-ins whose names are also the names of columns, packages and formats."""
 KNOWN_BY_NAME = {
     "wer": "the score that is looked at unless another is asked for",

@@ -25,7 +25,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_short_forms_and_paths(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, GOOD))
-    assert config.corpus == tmp_path / "data" / "test.jsonl"
+    assert config.corpus.path == tmp_path / "data" / "test.jsonl"
     assert config.conditions[0].plugin is None
     assert config.conditions[1].plugin.options == {"kind": "babble", "snr_db": 5}
     assert config.pipelines[0].enhancer.name == "rnnoise"

@@ -33,6 +33,7 @@ WRITTEN = {
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
+    "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
@@ -109,9 +110,10 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.costs:_systems
-        cohorts.columns:searched_columns cohorts.search.partition:_divide
+        core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
-        report.sections.left_out:left_out report.sections.significance:differences
+        report.sections.left_out:_said report.sections.left_out:left_out
+        report.sections.significance:differences
         report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
@@ -122,9 +124,10 @@ NOTHING_LOST = {
         mitigation.verification.arm_training:_of_split training.sources:split
         models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
-        run.executors:_as_they_come corpora.synthesis.corpus:_make""",
+        run.executors:_as_they_come corpora.synthesis.corpus:_make
+        systems.staying:_answers""",
     "it picks the rows of one name, and the others are picked by their own": """
-        report.costs:_gain report.costs:_priced
+        report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
         compare.baseline:_labels compare.comparison:_asked compare.gates:columns
@@ -170,18 +173,21 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        cohorts.finders.declared:prepare corpora.prepare:_row
+        cohorts.finders.declared:prepare corpora.gathering:row_of
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
-        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:_parse
-        systems.command:_files_of systems.transcripts.file:_detected
+        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
+        systems.programs:files_of systems.transcripts.file:_detected
+        systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        core.config:_unique_names core.names:instead core.names:_files
+        training.mixing:_known core.config:_unique_names
+        core.corpus:located core.plugins:path_options core.names:instead
+        core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
@@ -190,7 +196,7 @@ NOTHING_LOST = {
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
-        systems.spelling:spelt systems.transcripts.tables:_columns corpora.prepare:_nothing
+        systems.spelling:spelt systems.transcripts.tables:_columns corpora.gathering:nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric statistics.enhancement:_outcomes""",

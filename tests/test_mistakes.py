@@ -343,9 +343,9 @@ def test_no_gate_has_a_tolerance_that_nothing_exceeds(desk: Path, kind: str, val
 
 
 @pytest.mark.parametrize(("text", "remedy"), [
-    ('{"schema": 4, "shoe": 1}', "no key 'shoe' here"), ('{"schema": 99}', "this evalkit reads"),
+    ('{"schema": 5, "shoe": 1}', "no key 'shoe' here"), ('{"schema": 99}', "this evalkit reads"),
     ("[]", "is not a JSON object"), ("{", "cannot be read"), ("[" * 99_999, "cannot be read"),
-    ('{"schema": 4, "a": ' + "[" * 99_999, "cannot be read"), ("", "cannot be read")])
+    ('{"schema": 5, "a": ' + "[" * 99_999, "cannot be read"), ("", "cannot be read")])
 def test_a_damaged_document_says_what_makes_it(desk: Path, text: str, remedy: str) -> None:
     (desk / "damaged").mkdir(exist_ok=True)
     (desk / "damaged" / "run.json").write_text(text)

@@ -80,6 +80,8 @@ def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
                 "--out", "-o", callback=not_of_a_run, help="Manifest to write.")],
             column: Annotated[list[str] | None, typer.Option(
                 metavar="FIELD=NAME", help="For a table: which column is which field.")] = None,
+            setting: Annotated[list[str] | None, typer.Option(
+                "--set", metavar="OPTION=VALUE", help="Another option of the reader.")] = None,
             ) -> None:
     """Make a manifest of a corpus in another layout; its audio stays where it is.
 
@@ -93,4 +95,5 @@ def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
     from evalkit.corpora.prepare import prepare as import_corpus
 
     columns = dict(pair("--column", text) for text in column or ())
-    print(import_corpus(kind, source, out, columns).describe())
+    options = dict(pair("--set", text) for text in setting or ())
+    print(import_corpus(kind, source, out, columns | options).describe())

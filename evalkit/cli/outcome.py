@@ -45,19 +45,13 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
     if not any(row.n for row in (*summary.scores, *summary.trials)):
         why = _reason(summary, worst) if worst else "no metric of the run is one of its pipelines"
         return f"nothing could be measured; {why}"
-    if (lines := _unusable(record)) > max_failed * (lines + record.corpus.utterances):
-        return (f"{lines:,} of {lines + record.corpus.utterances:,} rows of the manifest are left "
+    if (lines := record.corpus.unusable) > max_failed * (lines + record.corpus.utterances):
+        return (f"{lines:,} of {lines + record.corpus.utterances:,} rows of the corpus are left "
                 f"out, more than --max-failed {max_failed:g} allows; repair them, or allow more")
     if worst is None or most <= max_failed:
         return None
     return (f"{100 * most:.0f} % failed, more than --max-failed {max_failed:g} allows; "
             f"{_reason(summary, worst)}; the values are those of the rest alone")
-
-
-def _unusable(record: RunRecord) -> int:
-    """Rows of the manifest that are no utterance of the run."""
-    return sum(item.n for item in record.left_out if item.what == "row"
-               and item.where.rpartition("/")[2] == record.corpus.manifest.rpartition("/")[2])
 
 
 def _failed(row: Score, summary: Summary, record: RunRecord) -> float:

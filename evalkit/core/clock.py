@@ -65,6 +65,12 @@ def loading() -> Iterator[None]:
         _loading[0] = Spent(before.elapsed + spent.elapsed, before.processor + spent.processor)
 
 
+def elsewhere(seconds: float) -> None:
+    """Adds seconds of processors of a process that works for this one and has not ended."""
+    before = _loading[0]
+    _loading[0] = before._replace(processor=before.processor - seconds)
+
+
 @cache
 def machine() -> str:
     """The processor's model and how many cores there are, as of what was timed on it."""

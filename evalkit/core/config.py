@@ -9,16 +9,15 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
+from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError
 from evalkit.core.mistakes import NAME, explained, unknown_key
+from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml, yaml_value
 
 PATHS = frozenset({"list", "folder", "path", "weights"})
@@ -35,20 +34,6 @@ def _as_plugin(value: Any) -> Any:
         raise ValueError("must be the name of a plug-in, or {name: NAME, OPTION: …}; put a name "
                          "such as no in quotes")
     return value
-
-
-class Strict(BaseModel):
-    """A misspelt key is an error, and so is a truth value for a number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        kind = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
-            raise ValueError(f"must be a number, not {str(value).lower()}")
-        return value
 
 
 class Plugin(Strict):
@@ -126,7 +111,7 @@ class TrialsConfig(Strict):
 class EvalConfig(Strict):
     """The whole of ``eval.yaml``; paths are relative to its folder."""
 
-    corpus: Path
+    corpus: CorpusConfig
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
     channel: int = Field(0, ge=0)
@@ -200,8 +185,9 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
 
 def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
-    config = checked(EvalConfig, absolute_paths(tree, path.parent.resolve()), path)
-    return config.model_copy(update={"corpus": path.parent.resolve() / config.corpus})
+    folder = path.parent.resolve()
+    config = checked(EvalConfig, absolute_paths(tree, folder), path)
+    return config.model_copy(update={"corpus": config.corpus.located(folder)})
 
 
 def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:

@@ -5,6 +5,7 @@
     ├── ManifestError       a corpus manifest
     ├── PluginError         an unknown name, or a package that is not installed
     ├── RunError            a run folder
+    ├── SystemLostError     a system that can do nothing more
     └── UtteranceError      one utterance cannot be read, processed or measured
 """
 
@@ -31,6 +32,11 @@ class PluginError(EvalkitError):
 
 class RunError(EvalkitError):
     """A run folder that is missing, incomplete, or written by another version."""
+
+
+class SystemLostError(EvalkitError):
+    """A system can do nothing more, whatever the utterance: its program does not start any more,
+    its service refuses the key. It ends the run, which goes on from there when started again."""
 
 
 class Stopped(KeyboardInterrupt):

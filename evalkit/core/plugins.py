@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
 from evalkit.core.names import listed, nearest, offer
@@ -29,6 +30,7 @@ EXTRA_OF_PACKAGE = {
     "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "mlflow": "mlflow", "transformers": "transformers",
+    "urllib3": "http",
 }
 
 
@@ -101,7 +103,7 @@ def missing_package(error: ModuleNotFoundError, who: str) -> PluginError:
 def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
     """An instance of the plug-in, its fields set from ``options``. Raises ConfigError for an
     option that the plug-in does not have or a value that it refuses."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError, validate_call
 
     from evalkit.core.mistakes import explained
 
@@ -111,11 +113,17 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     try:
         with packages_for(who):
             return (TypeAdapter(factory).validate_python(options) if is_dataclass(factory)
-                    else factory(**options))
+                    else validate_call(factory)(**options))
     except ValidationError as error:
         raise ConfigError(f"{who}: {explained(error, factory, options)}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{who}: {one_line(error)}") from error
+
+
+def path_options(group: str, name: str) -> frozenset[str]:
+    """The options of a plug-in that are declared as paths. Raises PluginError as ``load`` does."""
+    hints = get_type_hints(load(group, name))
+    return frozenset(option for option, kind in hints.items() if Path in (kind, *get_args(kind)))
 
 
 def _check_options(who: str, known: list[str], options: Mapping[str, Any]) -> None:

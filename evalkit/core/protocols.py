@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from evalkit.core.errors import UtteranceError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import (
     Audio,
@@ -38,7 +39,9 @@ class Identified(Protocol):
 
 
 class Listener(Identified, Protocol):
-    """A part of a pipeline that is given audio, in batches."""
+    """A part of a pipeline that is given audio, in batches. In place of a result it may give an
+    UtteranceError, the failure of that utterance alone; an error that it raises is of the batch,
+    whose utterances are then tried one by one. SystemLostError ends the run."""
 
     rate: int | None
     """Sampling rate in Hz that it wants, None for any."""
@@ -55,7 +58,7 @@ class Enhancer(Listener, Protocol):
         """What its network takes. Asked for once, before a run starts."""
         ...
 
-    def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
+    def enhance(self, batch: Sequence[Audio]) -> Sequence[Audio | UtteranceError]:
         """One output each, at its input's rate, about ``delay`` late, and longer by no more."""
         ...
 
@@ -94,13 +97,13 @@ class StreamingEnhancer(Enhancer, Protocol):
 class Recognizer(Listener, Protocol):
     needs_audio: Literal[True]
 
-    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]: ...
+    def transcribe(self, batch: Sequence[Audio]) -> Sequence[Hypothesis | UtteranceError]: ...
 
 
 class SpeakerEncoder(Listener, Protocol):
     needs_audio: Literal[True]
 
-    def embed(self, batch: Sequence[Audio]) -> np.ndarray:
+    def embed(self, batch: Sequence[Audio]) -> np.ndarray | Sequence[np.ndarray | UtteranceError]:
         """(len(batch), dimension), rows of unit length."""
         ...
 
@@ -126,6 +129,8 @@ class TrainableRecognizer(Trainable, Recognizer, Protocol):
     """A recognizer with an output layer of labels, and a loss for a text."""
 
     rate: int
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]: ...
 
     @property
     def output(self) -> tuple[str, ...]:

@@ -52,10 +52,26 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """What a recognizer heard."""
+class Word:
+    """A word that was heard, from ``start`` to ``end`` in seconds of the audio; None is what the
+    recognizer does not say."""
 
     text: str
+    start: float | None = None
+    end: float | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a recognizer heard, and what it says of it beside the text, if anything: its words, a
+    ``confidence`` on a scale of its own, of which more is surer, and its next best guesses, of
+    which text and confidence are kept."""
+
+    text: str
+    words: tuple[Word, ...] = ()
+    confidence: float | None = None
+    alternatives: tuple[Hypothesis, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,18 @@
-"""Manifests of corpora in other layouts; their audio stays where it is.
-
-Every layout has a reader, a plug-in of the group ``evalkit.corpora``: see CorpusReader in
-evalkit.core.protocols, and evalkit.corpora.readers.
-"""
+"""Manifests of corpora in other layouts; their audio stays where it is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.core.errors import ManifestError
-from evalkit.core.ledger import LeftOut, lines, merged, plural
-from evalkit.core.plugins import create
-from evalkit.core.protocols import CorpusReader
+from evalkit.core.corpus import CorpusConfig
+from evalkit.core.ledger import LeftOut, lines
 from evalkit.core.text import count
-from evalkit.core.types import Utterance
-from evalkit.store.manifest import FIELDS, write_manifest
-
-NO_FILE = "no such file"
+from evalkit.corpora.gathering import gathered, row_of
+from evalkit.store.manifest import write_manifest
 
 
 @dataclass(frozen=True)
@@ -51,59 +43,13 @@ def prepare(kind: str, source: Path, out: Path,
     manifest. Raises PluginError for an unknown kind, ConfigError for an unknown option,
     ManifestError where ``source`` does not hold such a corpus.
     """
-    items = list(reader(kind, options or {})(Path(source)))
-    utterances, left_out = _sorted_out(items, str(source))
-    if not utterances:
-        raise ManifestError(f"{source}: {_nothing(kind, items, left_out)}")
-    rows = [_row(utterance, out) for utterance in utterances]
+    corpus = CorpusConfig(reader=kind, path=Path(source), options=dict(options or {}))
+    read = gathered(corpus, outside=True)
+    folder = Path(os.path.realpath(out.parent))
+    rows = [row_of(utterance, folder) for utterance in read.utterances]
     write_manifest(out, rows)
-    return Prepared(out, len(rows), len({u.speaker for u in utterances} - {None}),
-                    tuple(left_out), any(map(_leaves, rows)))
-
-
-def _nothing(kind: str, items: Iterable[Utterance | LeftOut], left_out: Sequence[LeftOut]) -> str:
-    """Why nothing can be used: a corpus whose audio is not there is one of its kind."""
-    if left_out and all(item.why == NO_FILE for item in left_out):
-        paths = [item.audio for item in items if isinstance(item, Utterance) and item.audio]
-        n, first = sum(item.n for item in left_out), (*paths, *left_out[0].names)[0]
-        said = (f"none of its {plural('recording', n)} is there, such as {first}" if n > 1 else
-                f"its only recording, {first}, is not there")
-        return f"{said}; put the audio where the corpus has it"
-    return f"holds nothing to use as {kind}" + (f" ({left_out[0]})" if left_out else "")
-
-
-def reader(kind: str, options: Mapping[str, Any]) -> CorpusReader:
-    """The reader of a layout, with its options."""
-    return lambda source: create("corpora", kind, {"source": source, **options})
-
-
-def _sorted_out(items: Iterable[Utterance | LeftOut], where: str
-                ) -> tuple[list[Utterance], list[LeftOut]]:
-    """What a manifest can hold of ``items``, and the rest: what the reader left out, ids that
-    were used before, and recordings that do not exist."""
-    kept: dict[str, Utterance] = {}
-    left_out: list[LeftOut] = []
-    for item in items:
-        if isinstance(item, LeftOut):
-            left_out.append(item)
-        elif item.id in kept:
-            left_out.append(LeftOut("utterance", where, "its id was used before", names=(item.id,)))
-        elif item.audio is not None and not item.audio.is_file():
-            left_out.append(LeftOut("recording", where, NO_FILE, names=(item.id,)))
-        else:
-            kept[item.id] = item
-    return list(kept.values()), merged(left_out)
-
-
-def _row(utterance: Utterance, out: Path) -> dict[str, Any]:
-    """The manifest's line for ``utterance``; fields that it lacks are left out of it."""
-    folder = os.path.realpath(out.parent)
-    fields = {field: getattr(utterance, field) for field in FIELDS}
-    for field in ("audio", "reference_audio"):
-        if fields[field] is not None:
-            fields[field] = os.path.relpath(Path(fields[field]).absolute(), folder)
-    kept = {field: value for field, value in fields.items() if value not in (None, 0.0)}
-    return {**kept, **utterance.metadata}
+    return Prepared(out, len(rows), len({u.speaker for u in read.utterances} - {None}),
+                    read.dropped, any(map(_leaves, rows)))
 
 
 def _leaves(row: Mapping[str, Any]) -> bool:

@@ -86,12 +86,17 @@ def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
         for answer, audio, result in zip(asked, batch, results, strict=True):
             share = audio.duration / length if length else 1 / len(batch)
             answer.spent = spent.part(share)
-            answer.value = attempt(guarded, take, result, audio)
+            answer.value = _sound(attempt(guarded, take, result, audio))
     elif len(asked) > 1:
         for answer in asked:
             _put(function, [answer], take)
     else:
         asked[0].value = results
+
+
+def _sound(value: Any) -> Any:
+    """``value``; a failure that a system gives in place of a result as any other."""
+    return failure_of(value) if isinstance(value, UtteranceError) else value
 
 
 def by_length(utterances: Sequence[Utterance], batches: Sequence[int]

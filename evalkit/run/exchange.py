@@ -20,7 +20,8 @@ import numpy as np
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Audio, Hypothesis, Measurement, Utterance
+from evalkit.core.types import Audio, Hypothesis, Measurement, Utterance, Word
+from evalkit.run.hypotheses import MOST_ALTERNATIVES, MOST_WORDS, at_most, checked_number
 
 LONGEST_TEXT = 1_000_000
 """Characters of a hypothesis."""
@@ -129,16 +130,32 @@ def _floats(values: Any, whose: str, scale: str = "", *, empty: bool = False) ->
 
 
 def taken_hypothesis(made: Any) -> Hypothesis:
-    """What a recognizer heard, its text such as can be written as UTF-8."""
+    """What a recognizer heard, its texts such as can be written as UTF-8."""
     made = _of_type(made, Hypothesis, "the recognizer's result")
-    text = str.__str__(_of_type(made.text, str, "the hypothesis's text"))
+    words = at_most(made.words, MOST_WORDS, Word, "its words")
+    others = at_most(made.alternatives, MOST_ALTERNATIVES, Hypothesis, "its alternatives")
+    return Hypothesis(
+        _text(made.text, "the hypothesis"), tuple(map(_taken_word, words)),
+        checked_number(made.confidence, "the hypothesis's confidence"),
+        tuple(Hypothesis(_text(each.text, "an alternative"), confidence=checked_number(
+            each.confidence, "an alternative's confidence")) for each in others))
+
+
+def _taken_word(made: Word) -> Word:
+    numbers = (checked_number(value, f"a word's {name}") for name, value in (
+        ("start", made.start), ("end", made.end), ("confidence", made.confidence)))
+    return Word(_text(made.text, "a word"), *numbers)
+
+
+def _text(text: Any, whose: str) -> str:
+    text = str.__str__(_of_type(text, str, f"the text of {whose}"))
     if len(text) > LONGEST_TEXT:
-        raise UtteranceError("TooLong", f"the hypothesis has {len(text):,} characters; at most "
+        raise UtteranceError("TooLong", f"{whose} has {len(text):,} characters; at most "
                                         f"{LONGEST_TEXT:,} are taken")
     if found := UNWRITABLE.search(text):
-        raise UtteranceError("BadText", f"the hypothesis holds U+{ord(found[0]):04X}, which is no "
+        raise UtteranceError("BadText", f"{whose} holds U+{ord(found[0]):04X}, which is no "
                                         "character of a text")
-    return Hypothesis(text)
+    return text
 
 
 def taken_embedding(made: Any) -> np.ndarray:

@@ -92,7 +92,7 @@ def _same_corpus(before: Earlier, out: Path, manifest: Manifest) -> bool:
         old = _contents(RunFolder(out).utterances().to_dict("records"))
     except RunError:
         return False
-    new = _contents(utterance_table(manifest.utterances, manifest.path.parent).to_pylist())
+    new = _contents(utterance_table(manifest.utterances, manifest.root).to_pylist())
     shared = sum(any(a is not None and a == b for a, b in zip(old[name], new[name], strict=True))
                  for name in old.keys() & new.keys())
     return shared >= SAME * min(len(old), len(new))

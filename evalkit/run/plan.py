@@ -118,7 +118,7 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     hears = any(p.hearing for p in pipelines.values())
     files = (file_digests(utterances)
              if hears or any(m.of_audio for m in measures.values()) else {})
-    root = config.corpus.parent
+    root = config.corpus.root
     pieces = cut(utterances, [utterance_print(u, root, files) for u in utterances],
                  config.shard_size)
     shards: list[Shard] = []

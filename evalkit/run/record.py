@@ -159,14 +159,14 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def corpus(plan: Plan, manifest: Manifest) -> Corpus:
     """Which corpus it is, and how much of it."""
-    root = manifest.path.parent
+    root = manifest.root
     card = root / "card.md"
     seconds = [u.duration for u in manifest.utterances if u.duration is not None]
     return Corpus(
         name=root.name, manifest=manifest.path.name, root=str(root.resolve()),
         digest=plan.corpus_digest, utterances=len(manifest.utterances),
         speakers=len({u.speaker for u in manifest.utterances if u.speaker is not None}),
-        hours=sum(seconds) / 3600 if seconds else None,
+        hours=sum(seconds) / 3600 if seconds else None, unusable=manifest.unusable,
         card=card.read_text("utf-8", "replace") if card.is_file() else None)
 
 

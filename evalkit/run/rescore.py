@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.audio import RESAMPLER
 from evalkit.core.alignment import check_costs
 from evalkit.core.config import EvalConfig, Plugin
+from evalkit.core.corpus import CorpusConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError, ManifestError, RunError
 from evalkit.core.ledger import NAMED, LeftOut
@@ -71,7 +72,7 @@ def _of_hypotheses(record: RunRecord) -> list[LeftOut]:
              for pipeline in record.config.pipelines if pipeline.recognizer}
     return [item for item in record.left_out
             if item.what in ("hypothesis", "row") and Path(item.where).name in files
-            and item.where != str(record.config.corpus)]
+            and item.where != str(record.config.corpus.path)]
 
 
 def _index(store: OutputStore, record: RunRecord) -> list[Row]:
@@ -89,7 +90,7 @@ def _changed(config: EvalConfig, metrics: Sequence[str], normaliser: str | None,
         changes["metrics"] = [Plugin.parsed(name) for name in metrics]
         changes["pipelines"] = [p.model_copy(update={"metrics": None}) for p in config.pipelines]
     if manifest is not None:
-        changes["corpus"] = manifest.resolve()
+        changes["corpus"] = CorpusConfig(path=manifest.resolve())
     config = config.model_copy(update=changes | {
         "normaliser": normaliser or config.normaliser, "costs": costs or config.costs})
     normaliser_of(config.normaliser)
@@ -118,7 +119,7 @@ def _recorded_plan(config: EvalConfig, record: RunRecord, utterances: tuple[Utte
     if {(row["pipeline"], row["condition"]) for row in index} != measures.keys():
         raise RunError("the run is unfinished; start it again with `evalkit run`")
     recorded = _Recorded(config, record, utterances)
-    root, heard = config.corpus.parent, recorded.heard_audio
+    root, heard = config.corpus.root, recorded.heard_audio
     files = (file_digests(utterances)
              if heard or any(m.of_audio for m in measures.values()) else {})
     prints = [utterance_print(u, root, files) for u in utterances]
@@ -188,6 +189,6 @@ class _Recorded:
             condition=[plugin.name, cell.condition.identity] if plugin and cell.condition else None,
             resampler=RESAMPLER)
         if content.stages(piece.prints)["heard"] != stages.get("heard"):
-            raise RunError(f"{self.config.corpus}: its recordings are not there or not those of "
-                           "the run, so audio cannot be measured; `evalkit run` runs the pipelines "
-                           "on them")
+            raise RunError(f"{self.config.corpus.path}: its recordings are not there or not those "
+                           "of the run, so audio cannot be measured; `evalkit run` runs the "
+                           "pipelines on them")

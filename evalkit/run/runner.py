@@ -16,6 +16,7 @@ from evalkit.core.errors import RunError, one_line
 from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
+from evalkit.corpora.gathering import row_of
 from evalkit.run import ended, record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
@@ -31,9 +32,9 @@ from evalkit.store import trials
 from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.run import Timings
 from evalkit.store.lock import locked
-from evalkit.store.manifest import Manifest
+from evalkit.store.manifest import Manifest, write_manifest
 from evalkit.store.outputs import INDEX, INDEX_TABLE, OutputStore
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, SUMMARY, RunFolder, seals
+from evalkit.store.runfolder import EMBEDDINGS, MANIFEST, OUTPUTS, SUMMARY, RunFolder, seals
 from evalkit.store.sealed import check, write_table
 
 
@@ -77,7 +78,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
               started: float) -> RunFolder:
     """Works through the plan and writes the run's tables and documents into ``out``, which is
     locked."""
-    table = utterance_table(manifest.utterances, manifest.path.parent)
+    table = utterance_table(manifest.utterances, manifest.root)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
@@ -114,7 +115,16 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
+    _keep(manifest, out / MANIFEST)
     return replace(resumed(plan.shards, out, finished), files=damages)
+
+
+def _keep(manifest: Manifest, path: Path) -> None:
+    """Writes what a reader read as a manifest. One that is a file already is not copied."""
+    if manifest.folder is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_manifest(path, map(row_of, manifest.utterances))
 
 
 def _clear(out: Path, keys: set[str]) -> None:

@@ -20,6 +20,7 @@ from evalkit.core.types import Audio, Hypothesis, Utterance
 from evalkit.run import ended, stages
 from evalkit.run.batches import by_length, slices
 from evalkit.run.exchange import handed
+from evalkit.run.hypotheses import hypothesis_in
 from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.pipeline import GROUPS, build_part, build_system, plugins_of
@@ -220,7 +221,7 @@ def _audio_made_before(work: UtteranceWork, shard: Shard, todo: Todo, store: Out
 
 def _hypothesis_made_before(work: UtteranceWork) -> Hypothesis | UtteranceError | None:
     row = work.rows.get("recognised")
-    return None if row is None else failure(row) or Hypothesis(row["text"])
+    return None if row is None else failure(row) or hypothesis_in(row)
 
 
 def _take(work: UtteranceWork, todo: Todo, made: Made) -> None:

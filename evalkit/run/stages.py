@@ -31,6 +31,7 @@ from evalkit.run.exchange import (
     taken_hypothesis,
 )
 from evalkit.run.guard import guarded
+from evalkit.run.hypotheses import row_of
 from evalkit.run.plan import Cell
 from evalkit.store.outputs import OutputStore, Row
 
@@ -156,8 +157,7 @@ def recognise(group: Sequence[UtteranceWork], recognizer: Recognizer | Recalled)
                if recognizer.needs_audio else _recalling(group, recognizer, taken_hypothesis))
     for work, answer in answers:
         work.hypothesis = answer.value
-        text = answer.value.text if isinstance(answer.value, Hypothesis) else None
-        work.note("recognised", _error_in(answer.value), text=text,
+        work.note("recognised", _error_in(answer.value), **row_of(value_of(answer.value)),
                   processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
 
 

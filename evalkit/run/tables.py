@@ -17,7 +17,7 @@ from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, keep, make
 from evalkit.store import scores
-from evalkit.store.outputs import STAGES, OutputStore, Row, audio_name
+from evalkit.store.outputs import HEARD_BESIDE, STAGES, OutputStore, Row, audio_name
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
 from evalkit.store.sealed import note_of, write_table
 
@@ -89,6 +89,7 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
     hypothesis, lag = rows.get("recognised", {}).get("text"), shown.get("lag")
     return _cell(shard, utterance) | _audio(shard, utterance, rows) | {
         "hypothesis": hypothesis,
+        **{name: rows.get("recognised", {}).get(name) for name, _ in HEARD_BESIDE},
         "alignment": _alignment(utterance, hypothesis, shard.cell.words),
         "error": next((row["error"] for row in rows.values() if row["error"]), None),
         "source_rate": heard.get("source_rate"), "seconds": heard.get("seconds"),

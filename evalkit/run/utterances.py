@@ -11,20 +11,24 @@ import pyarrow as pa
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ManifestError
 from evalkit.core.types import Utterance
+from evalkit.corpora.gathering import gathered
 from evalkit.run.keys import relative
 from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
 
 
 def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
-    """The run's manifest; ``texts_only`` as for read_manifest. Raises ManifestError where no line
-    of it can be used."""
-    manifest = read_manifest(config.corpus, outside=config.outside, texts_only=texts_only)
+    """The run's corpus; ``texts_only`` as for read_manifest. Raises ManifestError where nothing of
+    it can be used."""
+    if config.corpus.reader is not None:
+        return gathered(config.corpus, outside=config.outside)
+    path = config.corpus.path
+    manifest = read_manifest(path, outside=config.outside, texts_only=texts_only)
     if not manifest.utterances:
-        advice = importer(config.corpus)
-        raise ManifestError(f"{config.corpus}: holds no line of a manifest; {advice}" if advice else
+        advice = importer(path)
+        raise ManifestError(f"{path}: holds no line of a manifest; {advice}" if advice else
                             manifest.describe_problems() or
-                            f"{config.corpus}: the manifest holds no utterance")
+                            f"{path}: the manifest holds no utterance")
     return manifest
 
 

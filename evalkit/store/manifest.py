@@ -44,13 +44,28 @@ class Problem:
 @dataclass(frozen=True)
 class Manifest:
     """A manifest that was read: its good utterances, the line of each, and the problems of the
-    other lines. ``silenced`` are the problems of recordings whose utterances stay."""
+    other lines. ``silenced`` are the problems of recordings whose utterances stay; ``dropped`` is
+    what a corpus reader could not use, ``folder`` where recordings are, the manifest's own where
+    it is None."""
 
     path: Path
     utterances: tuple[Utterance, ...]
     lines: tuple[int, ...]
     problems: tuple[Problem, ...]
     silenced: tuple[Problem, ...] = ()
+    dropped: tuple[LeftOut, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder of the corpus."""
+        return self.path.parent if self.folder is None else self.folder
+
+    @property
+    def unusable(self) -> int:
+        """How much of the corpus is no utterance here."""
+        return len(self.problems) + sum(item.n for item in self.dropped
+                                        if item.what in ("row", "utterance", "recording"))
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -60,7 +75,7 @@ class Manifest:
                         names=(f"line {p.line}",)) for p in self.problems)
         recordings = (LeftOut("recording", str(self.path), "leaves the corpus folder; allow it "
                               "with --outside", names=(f"line {p.line}",)) for p in self.silenced)
-        return merged([*rows, *recordings])
+        return merged([*self.dropped, *rows, *recordings])
 
     def describe_problems(self, shown: int = SHOWN) -> str:
         """The first ``shown`` problems, one a line, and a count of the rest by field."""
@@ -72,7 +87,9 @@ class Manifest:
         return "\n".join(lines)
 
 
-class _FieldError(Exception):
+class FieldError(Exception):
+    """What is wrong with one ``field`` of a line."""
+
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
@@ -94,8 +111,8 @@ def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool =
         try:
             utterance = _parse(line, path.parent, outside or texts_only)
             if utterance.id in seen:
-                raise _FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
-        except _FieldError as refused:
+                raise FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
+        except FieldError as refused:
             problems.append(Problem(number, refused.field, one_line(refused)))
             continue
         seen[utterance.id] = number
@@ -114,7 +131,7 @@ def _without_strangers(utterances: Sequence[Utterance], lines: Sequence[int], ro
     for utterance, line in zip(utterances, lines, strict=True):
         paths = {"audio": utterance.audio, "reference_audio": utterance.reference_audio}
         gone: dict[str, Any] = {name: None for name, path in paths.items()
-                                if path is not None and not _inside(path, root)}
+                                if path is not None and not inside(path, root)}
         problems += [Problem(line, name, "leaves the corpus folder") for name in gone]
         kept.append(replace(utterance, **gone) if gone else utterance)
     return kept, problems
@@ -141,10 +158,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
-    row = _object(line)
+    return utterance_of(_object(line), root, outside)
+
+
+def utterance_of(row: Mapping[str, Any], root: Path, outside: bool) -> Utterance:
+    """The utterance of a line of a manifest in the folder ``root``. Raises FieldError."""
     identifier = _text(row, "id")
     if not identifier:
-        raise _FieldError("id", "is missing; every utterance needs one")
+        raise FieldError("id", "is missing; every utterance needs one")
     return Utterance(
         id=identifier,
         audio=_path(row, "audio", root, outside),
@@ -161,18 +182,18 @@ def _object(line: bytes) -> dict[str, Any]:
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise _FieldError("line", f"is not JSON: {error.msg} at character {error.pos + 1}"
+        raise FieldError("line", f"is not JSON: {error.msg} at character {error.pos + 1}"
                           ) from error
     except UnicodeDecodeError as error:
-        raise _FieldError("line", f"is not JSON: not UTF-8 at byte {error.start + 1}") from error
+        raise FieldError("line", f"is not JSON: not UTF-8 at byte {error.start + 1}") from error
     except ValueError as error:
-        raise _FieldError("line", "is not JSON: a number of too many digits") from error
+        raise FieldError("line", "is not JSON: a number of too many digits") from error
     except RecursionError as error:
-        raise _FieldError("line", "is not JSON: nested too deep") from error
+        raise FieldError("line", "is not JSON: nested too deep") from error
     if not isinstance(row, dict):
-        raise _FieldError("line", "is not a JSON object")
+        raise FieldError("line", "is not a JSON object")
     if any(map(_broken, row)):
-        raise _FieldError("line", "has a key that holds half a character (a lone surrogate)")
+        raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
     return row
 
 
@@ -183,13 +204,13 @@ def _text(row: Mapping[str, Any], field: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        raise _FieldError(field, f"must be text, not {type(value).__name__}")
+        raise FieldError(field, f"must be text, not {type(value).__name__}")
     return _whole(field, value)
 
 
 def _whole(field: str, value: str) -> str:
     if _broken(value):
-        raise _FieldError(field, "holds half a character (a lone surrogate)")
+        raise FieldError(field, "holds half a character (a lone surrogate)")
     return value
 
 
@@ -202,22 +223,22 @@ def _seconds(row: Mapping[str, Any], field: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _FieldError(field, f"must be a number of seconds, not {value!r}")
+        raise FieldError(field, f"must be a number of seconds, not {value!r}")
     if not 0 <= value < LONGEST:
-        raise _FieldError(field, f"must be a finite number of seconds from 0, not {value!r}")
+        raise FieldError(field, f"must be a finite number of seconds from 0, not {value!r}")
     return float(value)
 
 
 def _scalar(field: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
-        raise _FieldError(field, "is not a finite number")
+        raise FieldError(field, "is not a finite number")
     if isinstance(value, int) and not -2**63 <= value < 2**63:
-        raise _FieldError(field, "is a whole number of more than 64 bits")
+        raise FieldError(field, "is a whole number of more than 64 bits")
     if isinstance(value, str):
         return _whole(field, value)
     if value is None or isinstance(value, int | float):
         return value
-    raise _FieldError(field, f"must be text, a number or a truth value, not {type(value).__name__}")
+    raise FieldError(field, f"must be text, a number or a truth value, not {type(value).__name__}")
 
 
 def _path(row: Mapping[str, Any], field: str, root: Path, outside: bool) -> Path | None:
@@ -225,13 +246,14 @@ def _path(row: Mapping[str, Any], field: str, root: Path, outside: bool) -> Path
     if not value:
         return None
     if "\0" in value:
-        raise _FieldError(field, "holds a NUL character")
+        raise FieldError(field, "holds a NUL character")
     path = root / value
-    if not (outside or _inside(path, root)):
-        raise _FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside, or "
+    if not (outside or inside(path, root)):
+        raise FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside, or "
                                  "`outside: true` in the configuration")
     return path
 
 
-def _inside(path: Path, root: Path) -> bool:
+def inside(path: Path, root: Path) -> bool:
+    """Whether ``path`` is in the folder ``root``, wherever links lead."""
     return os.path.realpath(path).startswith(os.path.realpath(root) + os.sep)

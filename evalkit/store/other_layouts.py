@@ -31,7 +31,8 @@ def importer(path: Path) -> str | None:
 
 def _import(what: str, command: str, source: Path, more: str = "") -> str:
     return (f"it looks like {what}: `evalkit corpus {command} {source}{more} --out manifest.jsonl` "
-            "makes a manifest of it")
+            "makes a manifest of it, or eval.yaml names its reader: corpus: {reader: "
+            f"{command.rsplit(maxsplit=1)[-1]}, path: {source}}}")
 
 
 def _of_folder(folder: Path) -> str | None:

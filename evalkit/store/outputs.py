@@ -36,7 +36,7 @@ from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 3
+VERSION = 4
 """Of the rows. A change of what they hold adds one."""
 
 Row = dict[str, Any]
@@ -45,6 +45,14 @@ _ERROR = ("error", pa.string())
 _TAKEN = (("processing_seconds", pa.float64()), ("resampled", pa.list_(pa.string())))
 _LEVELS = (("level_dbfs", pa.float64()), ("peak_dbfs", pa.float64()), ("clipping", pa.float64()),
            ("dc", pa.float64()))
+
+HEARD_BESIDE = (
+    ("confidence", pa.float64()),  # on the recognizer's own scale
+    ("words", pa.list_(pa.struct([
+        ("text", pa.string()), ("start", pa.float64()), ("end", pa.float64()),  # seconds
+        ("confidence", pa.float64())]))),
+    ("alternatives", pa.list_(pa.struct([("text", pa.string()), ("confidence", pa.float64())]))))
+"""What a recognizer may say beside its text; null where it does not."""
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "heard": pa.schema([
@@ -55,7 +63,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _ID, ("lag", pa.float64()), *_TAKEN,
         ("processor_seconds", pa.float64()), ("machine", pa.string()),  # which was timed
         *_LEVELS, _ERROR]),
-    "recognised": pa.schema([_ID, ("text", pa.string()), *_TAKEN, _ERROR]),
+    "recognised": pa.schema([_ID, ("text", pa.string()), *HEARD_BESIDE, *_TAKEN, _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
     "ended": pa.schema([_ID, _ERROR]),
     "measured": pa.schema([

@@ -24,19 +24,19 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
-from evalkit.store.outputs import INDEX_TABLE, OutputStore
+from evalkit.store.outputs import HEARD_BESIDE, INDEX_TABLE, OutputStore
 from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
-TABLES_VERSION = 3
+TABLES_VERSION = 4
 """Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
 
 OUTPUTS = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()), ("utterance_id", pa.string()),
-    ("hypothesis", pa.string()),
+    ("hypothesis", pa.string()), *HEARD_BESIDE,
     ("alignment", pa.string()),  # of the normalised words, evalkit.core.alignment's JSON
     ("input_audio", pa.string()),  # in the run folder; null where it is the corpus's recording
     ("output_audio", pa.string()),  # in the run folder; null where it is the input
@@ -53,6 +53,8 @@ OUTPUTS = pa.schema([
     ("enhancer_processor_seconds", pa.float64()),  # the same of processors, all threads together
     ("enhancer_machine", pa.string()),  # on which that was
 ])
+OUTPUTS_NEEDED = tuple(name for name in OUTPUTS.names if name not in dict(HEARD_BESIDE))
+"""Columns that every run has; runs of version 3 have no others."""
 MEASURED = ("processing_seconds", "enhancer_seconds", "enhancer_processor_seconds",
             "enhancer_machine")
 """Columns that differ from run to run; all others are the same whatever the number of workers."""
@@ -64,6 +66,8 @@ EMBEDDINGS = pa.schema([
 ])
 
 SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
+MANIFEST = "manifest.jsonl"
+"""Of a corpus that a reader read, with the paths of its recordings on the machine of the run."""
 FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
 """What findings are computed from, beside the scores."""
 WRITTEN = (*FOUND_IN, OUTPUTS_TABLE, INDEX_TABLE, SUMMARY)
@@ -140,7 +144,7 @@ class RunFolder:
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
-        return self._table("outputs.parquet", OUTPUTS.names, CELL)
+        return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL)
 
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""

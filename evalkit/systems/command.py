@@ -10,77 +10,46 @@ and LONGEST_FILE; what it has started ends with it (evalkit.systems.minder), and
 
 from __future__ import annotations
 
-import errno
-import os
-import shlex
-import shutil
-import stat
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 
 from evalkit import audio as waveform
-from evalkit.core.errors import ConfigError, UtteranceError
-from evalkit.core.files import digest
-from evalkit.core.types import Audio, Cost, Hypothesis
-from evalkit.recordings.reading import load
+from evalkit.core.errors import UtteranceError
+from evalkit.core.types import Audio, Hypothesis
+from evalkit.systems import programs
 
-MINDER = str(Path(__file__).with_name("minder.py"))
 LONGEST_PRINT = 1 << 20
 """Bytes of standard output, a hypothesis."""
 LONGEST_FILE = 1 << 28
 """Bytes of a file that the command makes in its temporary folder."""
-PREFIX = "evalkit-"
-"""Of the names of temporary folders."""
 LOOK = 0.1
 """Seconds between two looks at how much it has written."""
-LONGEST_END = 2.0
-"""Seconds within which what the command has started is ended."""
 
 
 @dataclass(frozen=True)
-class CommandEnhancer:
+class CommandEnhancer(programs.StatedEnhancer):
     """A program that reads ``{input}`` and writes ``{output}``, at the same sampling rate.
 
-    ``rate`` in Hz is what it wants, the recording's own where None; ``delay_ms`` its algorithmic
-    delay; after ``timeout_s`` it is killed. ``weights``, ``weight_bytes`` and ``macs_per_second``
-    are what its network takes, where you know it: the report shows it, nothing depends on it.
-    Output that is shorter or longer than the input and the delay together is padded with zeros or
-    cut at the end."""
+    ``rate`` in Hz is what it wants, the recording's own where None; after ``timeout_s`` it is
+    killed."""
 
     run: str | Sequence[str]
-    delay_ms: float = 0.0
     rate: int | None = None
     timeout_s: float = 60.0
-    weights: int | None = field(default=None, repr=False)
-    weight_bytes: int | None = field(default=None, repr=False)
-    macs_per_second: float | None = field(default=None, repr=False)
 
     batch = 1
 
     def __post_init__(self) -> None:
-        _ = self.cost
         _check(self.run, self.timeout_s, "{input}", "{output}")
-        if not self.delay_ms >= 0:
-            raise ValueError(f"delay_ms must not be negative, but is {self.delay_ms!r}")
-
-    @property
-    def delay(self) -> float:
-        return self.delay_ms / 1000
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(self.weights, self.weight_bytes, self.macs_per_second,
-                    "the options of the command do not say it")
+        self.check_stated()
 
     @property
     def identity(self) -> str:
-        return f"{self!r} {_files_of(self.run)}"
+        return f"{self!r} {programs.files_of(self.run)}"
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Raises UtteranceError of kind CommandFailed, CommandTimeout or WrongRate, or as
@@ -88,14 +57,9 @@ class CommandEnhancer:
         return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
-        with _scratch() as folder:
+        with programs.scratch() as folder:
             _execute(self.run, speech, folder, self.timeout_s)
-            made = load(_written(folder / "output.wav"))
-        if made.rate != speech.rate:
-            raise UtteranceError(
-                "WrongRate", f"given {speech.rate} Hz, the command wrote {made.rate} Hz")
-        length = len(speech.samples) + round(self.delay * speech.rate)
-        return Audio(waveform.fit(made.samples, length), speech.rate)
+            return self.made(folder / "output.wav", speech)
 
 
 @dataclass(frozen=True)
@@ -117,7 +81,7 @@ class CommandRecognizer:
 
     @property
     def identity(self) -> str:
-        return f"{self!r} {_files_of(self.run)}"
+        return f"{self!r} {programs.files_of(self.run)}"
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each, its lines joined. Raises UtteranceError of kind CommandFailed,
@@ -125,7 +89,7 @@ class CommandRecognizer:
         return [self._hear(audio) for audio in batch]
 
     def _hear(self, audio: Audio) -> Hypothesis:
-        with _scratch() as folder:
+        with programs.scratch() as folder:
             _execute(self.run, audio, folder, self.timeout_s)
             printed = (folder / "stdout").read_bytes()
         try:
@@ -134,58 +98,9 @@ class CommandRecognizer:
             raise UtteranceError("BadText", f"the command printed {error}") from error
 
 
-def _split(run: str | Sequence[str]) -> list[str]:
-    return shlex.split(run) if isinstance(run, str) else [str(argument) for argument in run]
-
-
 def _check(run: str | Sequence[str], timeout: float, *places: str) -> None:
-    arguments = _split(run)
-    for place in places:
-        if not any(place in argument for argument in arguments):
-            raise ValueError(f"run: {run!r} does not say where {place} goes")
-    if shutil.which(arguments[0]) is None:
-        raise ConfigError(f"command {arguments[0]!r}: no such program; install it, or give its "
-                          "path")
-    if not timeout > 0:
-        raise ValueError(f"timeout_s must be positive, not {timeout!r}")
-
-
-def _files_of(run: str | Sequence[str]) -> str:
-    """Digests of the program and of every argument that is a file: scripts, models."""
-    program, *arguments = _split(run)
-    paths = [Path(shutil.which(program) or program), *map(Path, arguments)]
-    return " ".join(f"sha256:{digest(path)}" for path in paths if path.is_file())
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A temporary folder. Its name, which is never twice the same, is left out of errors. Raises
-    UtteranceError of kind NoRoom where it cannot be made or is full, which a program whose output
-    was cut may not have noticed."""
-    try:
-        with TemporaryDirectory(prefix=PREFIX) as name:
-            try:
-                yield Path(name)
-            except UtteranceError as error:
-                _check_room()
-                reason = error.reason.replace(name + os.sep, "")
-                raise UtteranceError(error.kind, reason) from error
-            _check_room()
-    except OSError as error:
-        unmade = Path(str(error.filename)).name.startswith(PREFIX)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not unmade:
-            raise
-        raise _no_room(error.strerror or "cannot be written") from error
-
-
-def _check_room() -> None:
-    if not shutil.disk_usage(gettempdir()).free:
-        raise _no_room(os.strerror(errno.ENOSPC))
-
-
-def _no_room(why: str) -> UtteranceError:
-    return UtteranceError("NoRoom", f"{gettempdir()}: {why}; make room, or name another folder for "
-                                    "temporary files in TMPDIR")
+    programs.check_run(run, *places)
+    programs.check_seconds("timeout_s", timeout)
 
 
 def _execute(run: str | Sequence[str], speech: Audio, folder: Path, timeout: float) -> None:
@@ -193,19 +108,16 @@ def _execute(run: str | Sequence[str], speech: Audio, folder: Path, timeout: flo
     source, target = folder / "input.wav", folder / "output.wav"
     waveform.save(source, speech)
     arguments = [argument.replace("{input}", str(source)).replace("{output}", str(target))
-                 for argument in _split(run)]
+                 for argument in programs.arguments_of(run)]
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as errors:
-        minder = subprocess.Popen([sys.executable, "-I", "-S", MINDER, str(os.getpid()),
-                                   *arguments], stdin=subprocess.DEVNULL, stdout=out,
-                                  stderr=errors, process_group=0)
+        minder = programs.begin(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
         try:
             code = _wait(minder, folder, timeout)
         finally:
-            _end(minder)
+            programs.end(minder)
     _check_sizes(folder)
     if code:
-        ended = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
-        raise UtteranceError("CommandFailed", f"{ended}: {_last_line(folder / 'stderr')}")
+        raise UtteranceError("CommandFailed", programs.ending(code, _end_of(folder / "stderr")))
 
 
 def _wait(minder: subprocess.Popen[bytes], folder: Path, timeout: float) -> int:
@@ -218,16 +130,6 @@ def _wait(minder: subprocess.Popen[bytes], folder: Path, timeout: float) -> int:
     raise UtteranceError("CommandTimeout", f"not done after {timeout:g} s")
 
 
-def _end(minder: subprocess.Popen[bytes]) -> None:
-    """Whatever ended the waiting, no process of the command stays."""
-    minder.terminate()
-    try:
-        minder.wait(LONGEST_END)
-    except subprocess.TimeoutExpired:
-        minder.kill()
-        minder.wait()
-
-
 def _check_sizes(folder: Path) -> None:
     """Raises UtteranceError where the command wrote more than it may."""
     for name, most in (("stdout", LONGEST_PRINT), ("stderr", LONGEST_FILE),
@@ -238,20 +140,7 @@ def _check_sizes(folder: Path) -> None:
                                      f"{'as' if '.' in name else 'to'} {name}")
 
 
-def _written(output: Path) -> Path:
-    """``output``, a file. A link, a folder, a pipe or a device is not read."""
-    try:
-        mode = output.lstat().st_mode
-    except FileNotFoundError:
-        raise UtteranceError("CommandFailed", "it wrote no {output}") from None
-    if not stat.S_ISREG(mode):
-        raise UtteranceError("CommandFailed", "what it made as {output} is no regular file; it "
-                                              "must write a WAV file there")
-    return output
-
-
-def _last_line(path: Path) -> str:
+def _end_of(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - (1 << 16)))
-        lines = file.read().decode("utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return file.read().decode("utf-8", errors="replace")

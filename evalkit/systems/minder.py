@@ -32,6 +32,7 @@ def main(parent: int, arguments: list[str]) -> NoReturn:
         _become(arguments)
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        os.closerange(0, 2)  # who talks with the command hears when that hangs up
         _, status = os.waitpid(command, 0)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from evalkit.core.config import Strict
+from evalkit.core.strict import Strict
 from evalkit.core.types import Recording
 from evalkit.training.checkpoints import resume, save_checkpoint
 from evalkit.training.loop import train_steps

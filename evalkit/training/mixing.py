@@ -18,8 +18,8 @@ from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import fftconvolve
 
 from evalkit.audio import active_power, resample, without_mean
-from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.strict import Strict
 from evalkit.core.types import Audio
 from evalkit.recordings.reading import load, seconds
 from evalkit.training.noises import FAMILIES
@@ -54,13 +54,21 @@ class Mixture(NamedTuple):
     bandwidth: float
 
 
+def _known(families: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [name for name in families if name not in FAMILIES]:
+        raise ValueError(f"no family of noise is named {unknown[0]!r}; there are "
+                         f"{', '.join(FAMILIES)}")
+    return families
+
+
 class MixingConfig(Strict):
     """How mixtures are drawn. Shares are of the mixtures; of the others a range is drawn from.
 
     The ratio of speech to noise lies within ``snr_db``, low ratios being likelier (beta
     distribution with ``skew``); ``level_db`` is the level of the speech below full scale.
     ``tilt_db`` is what a random filter adds or takes at either end of the spectrum, of speech
-    and noise apart; ``recorded`` the share of noise from recordings rather than FAMILIES."""
+    and noise apart; ``recorded`` the share of noise from recordings, ``babble`` from other
+    voices; the rest is generated, of ``families`` (keys of FAMILIES)."""
 
     rate: Literal[16_000, 48_000] = 16_000
     seconds: float = Field(2.0, gt=0.1, le=60)
@@ -70,6 +78,8 @@ class MixingConfig(Strict):
     tilt_db: float = Field(6.0, ge=0, le=30)
     speeds: Annotated[tuple[Speed, Speed], AfterValidator(_rising)] = (0.8, 1.25)
     recorded: float = Field(0.5, ge=0, le=1)
+    families: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(tuple(FAMILIES),
+                                                                         min_length=1)
     babble: float = Field(0.12, ge=0, le=1)
     two_noises: float = Field(0.3, ge=0, le=1)
     rooms: float = Field(0.3, ge=0, le=1)
@@ -137,8 +147,9 @@ class Mixer:
             samples = without_mean(resample(audio, self.config.rate).samples)
             if samples.any():
                 return np.resize(samples, self._samples), min(rate, self.config.rate) / 2
-        raise UtteranceError("SilentSpeech", f"{TRIES} stretches in turn are silent, of "
-                                             f"{sum(map(len, sources))} recordings")
+        folders = ", ".join(sorted({path.parent.name for source in sources for path in source}))
+        raise UtteranceError("Silent", f"{TRIES} stretches in turn have no sound in them, of "
+                                       f"{sum(map(len, sources))} recordings in {folders}")
 
     def _read(self, path: Path, rng: np.random.Generator) -> tuple[Audio, int]:
         """A stretch at a drawn speed, and the recording's own rate."""
@@ -165,7 +176,8 @@ class Mixer:
         elif kind < self.config.babble + self.config.recorded and self.material.noise:
             noise, _ = self._stretch(self.material.noise, rng)
         else:
-            family = list(FAMILIES.values())[rng.integers(len(FAMILIES))]
+            families = self.config.families
+            family = FAMILIES[families[rng.integers(len(families))]]
             noise = family(self._samples, self.config.rate, rng)
         return noise / max(float(np.std(noise)), 1e-9)
 

@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from evalkit.core.config import Strict
 from evalkit.core.errors import ManifestError
+from evalkit.core.strict import Strict
 from evalkit.store.trials import equal_error_rate
 from evalkit.training.loop import train_steps
 from evalkit.training.speaker_embeddings import (

@@ -275,7 +275,7 @@ def test_rows_that_are_no_utterances_count_as_failed(tmp_path: Path) -> None:
 
     code, text = said()
     assert code == 2
-    assert ("error: 4 of 12 rows of the manifest are left out, more than --max-failed 0.25 allows"
+    assert ("error: 4 of 12 rows of the corpus are left out, more than --max-failed 0.25 allows"
             in text)
     code, text = said("--max-failed", "0.4")
     assert code == 0 and "4 rows left out" in text

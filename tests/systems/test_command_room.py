@@ -16,7 +16,7 @@ import pytest
 from benchmarks.hostile.folders import _disk as disk
 from evalkit.run.runner import run
 from evalkit.store.runfolder import RunFolder
-from evalkit.systems import command
+from evalkit.systems import programs
 from tests.run.runs import config
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/evalkit-0a1b2c")
@@ -39,15 +39,16 @@ def _raise(error: OSError) -> Any:
 
 
 @pytest.mark.parametrize(("place", "error", "why"), [
-    ("TemporaryDirectory", FULL, "No space left on device"),
-    ("TemporaryDirectory", OSError(errno.EROFS, os.strerror(errno.EROFS), "/tmp/evalkit-0a1b"),
-     "Read-only file system"),
-    ("waveform.save", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
-    ("waveform.save", OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "File too large")])
+    ("programs.TemporaryDirectory", FULL, "No space left on device"),
+    ("programs.TemporaryDirectory",
+     OSError(errno.EROFS, os.strerror(errno.EROFS), "/tmp/evalkit-0a1b"), "Read-only file system"),
+    ("command.waveform.save", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+     "No space left on device"),
+    ("command.waveform.save", OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "File too large")])
 def test_every_utterance_has_one_reason(tiny_corpus: Path, tmp_path: Path, place: str,
                                         error: OSError, why: str, monkeypatch: pytest.MonkeyPatch,
                                         ) -> None:
-    monkeypatch.setattr(f"evalkit.systems.command.{place}", _raise(error))
+    monkeypatch.setattr(f"evalkit.systems.{place}", _raise(error))
     folder = heard(tiny_corpus, tmp_path / "run")
     assert reasons(folder) == {
         f"NoRoom: {tempfile.gettempdir()}: {why}; make room, or name another folder for temporary "
@@ -57,7 +58,7 @@ def test_every_utterance_has_one_reason(tiny_corpus: Path, tmp_path: Path, place
 
 def test_what_was_printed_onto_a_full_disk_is_not_believed(
         tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "shutil", SimpleNamespace(
+    monkeypatch.setattr(programs, "shutil", SimpleNamespace(
         which=shutil.which, disk_usage=lambda _: SimpleNamespace(free=0)))
     assert {error.partition(":")[0] for error in reasons(heard(tiny_corpus, tmp_path / "run"))} == {
         "NoRoom"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.stats import kurtosis
 
 from evalkit.audio import active_power, save
@@ -120,16 +121,35 @@ def test_sources_are_drawn_from_equally_often(tmp_path: Path) -> None:
     assert 35 <= drawn.count(4_000) <= 65
 
 
+def test_noise_is_generated_of_the_families_that_are_asked_for() -> None:
+    asked = {"families": ("hum", "beeps"), "recorded": 0, "babble": 0, "two_noises": 0}
+    mixer = Mixer(Material(()), MixingConfig(**asked))
+    drawn = mixer._one_noise(np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    rng.random()
+    family = FAMILIES[("hum", "beeps")[rng.integers(2)]]
+    wave = family(32_000, 16_000, rng)
+    np.testing.assert_allclose(drawn, wave / wave.std())
+    with pytest.raises(ValidationError, match="no family of noise is named 'rain'; there are"):
+        MixingConfig(families=("hum", "rain"))
+
+
 def test_low_pass_takes_what_is_above() -> None:
     t = np.arange(16_000) / 16_000
     low, high = np.sin(2 * np.pi * 1000 * t), np.sin(2 * np.pi * 5000 * t)
     np.testing.assert_allclose(low_passed(low + high, 2500, 16_000), low, atol=1e-3)
 
 
-def test_material_of_silence_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "a.flac", Audio(np.zeros(16_000, np.float32), 16_000))
-    with pytest.raises(UtteranceError, match="silent"):
-        Mixer(Material(((tmp_path / "a.flac",),)), MixingConfig()).draw(np.random.default_rng(0))
+@pytest.mark.parametrize("kind", ["speech", "noise"])
+def test_material_of_silence_is_refused_and_its_folder_named(
+        kind: str, tmp_path: Path, recordings: tuple[Path, ...]) -> None:
+    (tmp_path / "hush").mkdir()
+    save(tmp_path / "hush" / "a.flac", Audio(np.zeros(16_000, np.float32), 16_000))
+    silent = ((tmp_path / "hush" / "a.flac",),)
+    material = Material(silent) if kind == "speech" else Material((recordings,), silent)
+    config = MixingConfig(**PLAIN | {"recorded": 1.0})
+    with pytest.raises(UtteranceError, match="no sound in them, of 1 recordings in hush"):
+        Mixer(material, config).draw(np.random.default_rng(0))
 
 
 def test_material_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ import soundfile
 from pydantic import Field, model_validator
 
 from evalkit.audio import RESAMPLER, active_power, decibel, resample, save
-from evalkit.core.config import Strict, checked
+from evalkit.core.config import checked
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
 from evalkit.core.processes import WorkerPool
+from evalkit.core.strict import Strict
 from evalkit.core.types import Audio
 from evalkit.core.yaml_files import read_yaml
 from evalkit.corpora.synthesis import espeak, places

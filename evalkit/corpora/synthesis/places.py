@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from evalkit.core.config import Strict
+from evalkit.core.strict import Strict
 
 CELLS = 4
 SHARES = ("share_degree", "share_over_60", "share_movers")

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from evalkit.core.config import Plugin, PluginSpec, Strict
+from evalkit.core.config import Plugin, PluginSpec
+from evalkit.core.strict import Strict
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.training.verification import LearningConfig
 

@@ -19,8 +19,8 @@ from pydantic import Field
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from evalkit.core.config import Strict
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
+from evalkit.core.strict import Strict
 from evalkit.models import SHIPPED
 from evalkit.models.ctc.loss import check_room, ctc_losses
 from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors, threads

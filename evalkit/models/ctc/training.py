@@ -15,7 +15,7 @@ from torch import Tensor
 
 from evalkit.audio import resample
 from evalkit.conditions.noise import Noise
-from evalkit.core.config import Strict
+from evalkit.core.strict import Strict
 from evalkit.core.types import Audio, Recording
 from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig, encode
 from evalkit.models.tensors import threads

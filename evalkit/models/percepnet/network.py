@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from evalkit.core.config import Strict
+from evalkit.core.strict import Strict
 from evalkit.models.percepnet.bands import BANDS
 from evalkit.models.percepnet.features import FEATURES
 

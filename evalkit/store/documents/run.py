@@ -61,8 +61,9 @@ class Condition(Part):
 
 
 class Corpus(Part):
-    """``root`` is the manifest's folder; ``digest`` is of every row and recording; ``card`` is
-    Markdown that lies beside the manifest."""
+    """``root`` is the folder of the manifest, or of what a reader read; ``digest`` is of every row
+    and recording; ``unusable`` is how many rows, utterances or recordings of it are no utterance
+    here; ``card`` is Markdown that lies in the folder."""
 
     name: str
     manifest: str
@@ -71,6 +72,7 @@ class Corpus(Part):
     utterances: int
     speakers: int
     hours: float | None
+    unusable: int = 0
     card: str | None
 
 
@@ -103,7 +105,7 @@ class RunRecord(Document):
     """``run.json``. ``metrics`` has a fact for every name in the scores and trials tables and for
     those that follow from them; ``tables`` are the seals of the run's tables."""
 
-    schema_number: ClassVar[int] = 4
+    schema_number: ClassVar[int] = 5
     made_by: ClassVar[str] = "evalkit run` or `evalkit score"
 
     evalkit: str

@@ -9,9 +9,11 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 
 
-def lines(source: Path, *, separator: str = "|") -> Iterator[Utterance | LeftOut]:
+def lines(source: Path, *, separator: str = "|", places: Path | None = None
+          ) -> Iterator[Utterance | LeftOut]:
     """Lines of ``name.wav|speaker|latitude|text`` in the file ``source``; the recordings lie
-    beside it."""
+    beside it. ``places`` has a speaker and a town on every line."""
+    towns = dict(line.split() for line in places.read_text().splitlines()) if places else {}
     for number, line in enumerate(source.read_text().splitlines(), 1):
         fields = line.split(separator)
         if len(fields) != 4:
@@ -19,4 +21,4 @@ def lines(source: Path, *, separator: str = "|") -> Iterator[Utterance | LeftOut
             continue
         name, speaker, latitude, text = fields
         yield Utterance(Path(name).stem, source.parent / name, speaker, text, metadata={
-            "latitude": float(latitude), "longitude": 10.0})
+            "latitude": float(latitude), "longitude": 10.0, "town": towns.get(speaker)})
