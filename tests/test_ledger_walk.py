@@ -27,7 +27,8 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
-    "corpora.readers.nemo:_utterance": "corpora.readers.nemo:_unused",
+    "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
+    "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
@@ -78,7 +79,12 @@ PROVED = {
     "corpora.readers.base:read_rows": "corpora/test_prepare.py",
     "corpora.readers.common_voice:common_voice": "corpora/test_prepare.py",
     "corpora.readers.librispeech:librispeech": "corpora/test_prepare.py",
-    "corpora.readers.nemo:_unused": "corpora/test_prepare.py",
+    "corpora.readers.audiomnist:audiomnist": "corpora/test_readers.py",
+    "corpora.readers.clean_noisy:clean_noisy": "corpora/test_readers.py",
+    "corpora.readers.digits:spoken": "corpora/test_readers.py",
+    "corpora.readers.jsonl:_unused": "corpora/test_readers.py",
+    "corpora.readers.jsonl:utterances": "corpora/test_readers.py",
+    "corpora.readers.speech_accent_archive:speech_accent_archive": "corpora/test_readers.py",
     "corpora.readers.table:_utterances": "corpora/test_prepare.py",
     "mitigation.verification.left_out:_untrained":
         "mitigation/verification/test_verification_experiment.py",
@@ -188,7 +194,11 @@ NOTHING_LOST = {
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
         results.values:labels_of
-        cohorts.finders.declared:prepare corpora.gathering:row_of
+        cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
+        corpora.readers.timed:_recordings
+        corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
+        corpora.readers.voxceleb:_below
+        corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
@@ -202,7 +212,7 @@ NOTHING_LOST = {
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        training.mixing:_known core.config:_unique_names
+        corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
         core.plugins:_check_options
