@@ -193,7 +193,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of
+        results.values:labels_of compare.texts:_json corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
@@ -208,7 +208,7 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
-        results.columns:_counts results.columns:known results.columns:system_column
+        store.other_layouts:_of_folder results.columns:_counts results.columns:known results.columns:system_column
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
