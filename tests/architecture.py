@@ -282,7 +282,8 @@ def entry_points() -> Iterator[tuple[str, str, str]]:
 
 
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",
-         "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http"}
+         "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http",
+         "faster_whisper", "onnx_asr"}
 """Plug-ins whose names are also the names of columns, packages and formats."""
 KNOWN_BY_NAME = {
     "wer": "the score that is looked at unless another is asked for",

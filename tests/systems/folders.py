@@ -131,20 +131,22 @@ def transformers_whisper(folder: Path, seconds: int = 1) -> Path:
     """A WhisperForConditionalGeneration whose window has so many ``seconds``."""
     pytest.importorskip("transformers")
     ensure_torchaudio()
+    import tokenizers
     import transformers
 
     special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|translate|>",
                "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>",
                "<|notimestamps|>", *(f"<|{0.02 * i:.2f}|>" for i in range(50 * seconds + 1))]
     letters = [*"abcdefghijklmnopqrstuvwxyz", "Ġ"]
+    others = sorted({*tokenizers.pre_tokenizers.ByteLevel.alphabet()} - {*letters})
     tokenizer = transformers.WhisperTokenizer(
-        vocab={token: number for number, token in enumerate(letters)}, merges=[],
+        vocab={token: number for number, token in enumerate([*letters, *others])}, merges=[],
         additional_special_tokens=special[1:], language="en", task="transcribe")
     number = {token: tokenizer.convert_tokens_to_ids(token) for token in special}
     config = transformers.WhisperConfig(
         vocab_size=len(tokenizer), num_mel_bins=80, encoder_layers=1, decoder_layers=1,
         encoder_attention_heads=2, decoder_attention_heads=2, d_model=16, encoder_ffn_dim=16,
-        decoder_ffn_dim=16, max_source_positions=50 * seconds, max_target_positions=32,
+        decoder_ffn_dim=16, max_source_positions=50 * seconds, max_target_positions=448,
         bos_token_id=number["<|endoftext|>"], eos_token_id=number["<|endoftext|>"],
         pad_token_id=number["<|endoftext|>"],
         decoder_start_token_id=number["<|startoftranscript|>"], suppress_tokens=None,
@@ -152,6 +154,8 @@ def transformers_whisper(folder: Path, seconds: int = 1) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = transformers.WhisperForConditionalGeneration(config)
+    with torch.no_grad():  # letters are likelier than all other tokens
+        module.model.decoder.embed_tokens.weight[len(letters):] *= 0.1
     module.generation_config = transformers.GenerationConfig(
         max_length=24, suppress_tokens=[number[token] for token in special[:10]],
         eos_token_id=number["<|endoftext|>"], pad_token_id=number["<|endoftext|>"],
