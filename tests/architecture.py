@@ -282,8 +282,8 @@ def entry_points() -> Iterator[tuple[str, str, str]]:
 
 
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",
-         "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http",
-         "faster_whisper", "onnx_asr"}
+         "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http", "lhotse",
+         "faster_whisper", "onnx_asr", "jsonl", "ctm", "stm"}
 """Plug-ins whose names are also the names of columns, packages and formats."""
 KNOWN_BY_NAME = {
     "wer": "the score that is looked at unless another is asked for",

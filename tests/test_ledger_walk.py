@@ -27,12 +27,14 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
-    "corpora.readers.nemo:_utterance": "corpora.readers.nemo:_unused",
+    "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
+    "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
+    "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
@@ -72,7 +74,12 @@ PROVED = {
     "corpora.readers.base:read_rows": "corpora/test_prepare.py",
     "corpora.readers.common_voice:common_voice": "corpora/test_prepare.py",
     "corpora.readers.librispeech:librispeech": "corpora/test_prepare.py",
-    "corpora.readers.nemo:_unused": "corpora/test_prepare.py",
+    "corpora.readers.audiomnist:audiomnist": "corpora/test_readers.py",
+    "corpora.readers.clean_noisy:clean_noisy": "corpora/test_readers.py",
+    "corpora.readers.digits:spoken": "corpora/test_readers.py",
+    "corpora.readers.jsonl:_unused": "corpora/test_readers.py",
+    "corpora.readers.jsonl:utterances": "corpora/test_readers.py",
+    "corpora.readers.speech_accent_archive:speech_accent_archive": "corpora/test_readers.py",
     "corpora.readers.table:_utterances": "corpora/test_prepare.py",
     "mitigation.verification.left_out:_untrained":
         "mitigation/verification/test_verification_experiment.py",
@@ -111,7 +118,8 @@ NOTHING_LOST = {
         report.costs:_systems
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
-        report.sections.left_out:left_out report.sections.significance:differences
+        report.sections.left_out:_said report.sections.left_out:left_out
+        report.sections.significance:differences
         report.verification:by_group
         run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
@@ -125,7 +133,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         systems.staying:_answers""",
     "it picks the rows of one name, and the others are picked by their own": """
-        report.costs:_gain report.costs:_priced
+        report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
         compare.baseline:_labels compare.comparison:_asked compare.gates:columns
@@ -171,18 +179,24 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        cohorts.finders.declared:prepare corpora.gathering:row_of
+        cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
+        corpora.readers.timed:_recordings
+        corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
+        corpora.readers.voxceleb:_below
+        corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
+        systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        core.config:_unique_names core.corpus:located core.plugins:path_options core.names:instead
+        corpora.gathering:_folders training.mixing:_known core.config:_unique_names
+        core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors

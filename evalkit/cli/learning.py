@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import EXIT_CODES, Command, Out, Seed, Workers, processes, say
+from evalkit.cli.options import EXIT_CODES, Command, GoesOn, Out, Seed, Workers, processes, say
 
 train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
 
@@ -57,7 +57,7 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
     print(card.markdown())
 
 
-@train.command(cls=Command, epilog=EXIT_CODES)
+@train.command(cls=GoesOn, epilog=EXIT_CODES)
 def enhancer(recipe: Annotated[Path, typer.Argument(help="enhancer.yaml: speech, noise and "
                                                          "training.")],
              out: Out,
@@ -79,8 +79,9 @@ def enhancer(recipe: Annotated[Path, typer.Argument(help="enhancer.yaml: speech,
     from evalkit.store.lock import locked
     from evalkit.terminal import print_left_out
 
+    read = read_recipe(recipe)
     with locked(out, "train"):
-        card = train_enhancer(read_recipe(recipe), out, device=device, say=say, told=print_left_out,
+        card = train_enhancer(read, out, device=device, say=say, told=print_left_out,
                               workers=workers or max(1, processes(None) - 1))
     print(card.markdown(out / WEIGHTS))
 

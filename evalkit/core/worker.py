@@ -73,7 +73,7 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
     signal.signal(signal.SIGINT, lambda *_: None)  # programs that it starts hear it again
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     connection = Connection(connection_fd)
-    _end_with_parent(connection_fd)
+    end_with_parent(connection_fd)
     ParentLink.here = ParentLink(connection, mmap.mmap(note_fd, NOTE_SIZE))
     while connection.poll(idle):
         try:
@@ -87,8 +87,9 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
         connection.send(answer)
 
 
-def _end_with_parent(connection_fd: int) -> None:
-    """Even a process in C code that holds the interpreter ends, on Linux."""
+def end_with_parent(connection_fd: int) -> None:
+    """This process ends when its parent does, which holds the other end of the connection: even
+    in C code that holds the interpreter, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
 

@@ -65,8 +65,14 @@ def best_device() -> torch.device:
 
 def placed(module: Module, device: str) -> Module:
     """``module`` on torch's device of that name. Raises ConfigError where there is none."""
+    check_device(device)
+    return module.to(device)
+
+
+def check_device(device: str) -> None:
+    """Raises ConfigError where nothing can be computed on torch's device of that name."""
     try:
-        return module.to(device)
+        torch.ones(1, device=device).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(f"device {device!r} cannot be used: {one_line(error)}; cpu always can, "
                           "cuda where torch finds a graphics processor") from error

@@ -69,6 +69,18 @@ def seconds(path: Path) -> float:
         return float(frames / recording.sound.samplerate)
 
 
+def extent(path: Path) -> float:
+    """By how much the samples of a whole recording's first channel differ, the largest minus the
+    smallest. It is read a block at a time, so it may be of any length.
+
+    Raises UtteranceError as ``load`` does."""
+    with _opened(path) as recording:
+        low, high = recording.bounds()
+    if not np.isfinite(high - low):
+        raise UtteranceError("NotFinite", f"{path}: holds NaN or infinite samples")
+    return high - low
+
+
 class _Forward(soundfile.SoundFile):
     """Read from the front to the back: without seeking behind every block, which some formats
     cannot, and without trusting the header's length when memory is taken."""
@@ -155,6 +167,15 @@ class _Recording:
         if len(samples) < wanted + spare:
             self._check_end(passed + len(samples), offset, duration)
         return np.ascontiguousarray(samples[:wanted])
+
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest sample of the first channel; NaN where one is NaN."""
+        low, high, end = np.inf, -np.inf, 0
+        while len(block := self._block(self._most)[:, 0]):
+            low, high = np.minimum(low, block.min()), np.maximum(high, block.max())
+            end += len(block)
+        self._check_end(end, 0.0, None)
+        return float(low), float(high)
 
     def _too_long(self) -> UtteranceError:
         return UtteranceError("TooLong", f"{self.path}: more than {LONGEST:,} samples in one "

@@ -44,16 +44,19 @@ class Time:
 
 @dataclass(frozen=True)
 class Priced:
-    """An enhancer as it was run in ``pipeline``, which stands for all pipelines with the same one,
-    ``others``. ``timed`` has a row a condition and machine. ``gains`` are the changes by metric
-    over all conditions together, or, of a run without a pipeline that has no enhancer, the
-    values."""
+    """An enhancer as it was run in ``pipeline``, which stands for all pipelines with the same one
+    and the same recognizer, ``others``. ``timed`` has a row a condition and machine. ``gains`` are
+    the changes by metric over all conditions together, each ``against`` the pipeline named; or, of
+    a run without a pipeline that has no enhancer, the values. ``failed`` utterances lack one."""
 
     pipeline: str
     others: Sequence[str]
     system: System
     timed: Sequence[Enhancing]
     gains: Mapping[str, Interval]
+    against: Mapping[str, str]
+    failed: Mapping[str, int]
+    left_out: Sequence[LeftOut]
 
     @property
     def cost(self) -> Cost:
@@ -75,6 +78,11 @@ class Costs:
     metrics: Mapping[str, Fact]
     over_nothing: bool
     left_out: Sequence[LeftOut]
+
+    @property
+    def without(self) -> list[LeftOut]:
+        """The conditions that a change is without."""
+        return list(dict.fromkeys(item for each in self.enhancers for item in each.left_out))
 
     @property
     def machines(self) -> list[str]:
@@ -108,32 +116,53 @@ def costs_of(run: ReportedRun) -> Costs | None:
 
 def _left_out(enhancers: Sequence[Priced]) -> Iterator[LeftOut]:
     for each in enhancers:
+        yield from each.left_out
         if math.isnan(each.time.factor):
             yield LeftOut("pipeline", "quality against cost", UNTIMED, names=(each.pipeline,))
 
 
 def _systems(run: ReportedRun) -> list[tuple[System, list[str]]]:
-    """Every enhancer with the pipelines that have it."""
-    found: list[tuple[System, list[str]]] = []
-    for name in run.headline.pipelines:
-        parts = run.record.pipelines.get(name)
-        if parts is None or parts.enhancer is None:
+    """Every enhancer with the pipelines that have it, apart by their recognizer, which errors
+    depend on; those without one are with the first."""
+    found: list[tuple[System, System | None, list[str]]] = []
+    parts = {name: run.record.pipelines[name] for name in run.headline.pipelines
+             if name in run.record.pipelines}
+    for name in sorted(parts, key=lambda name: parts[name].recognizer is None):
+        enhancer, recognizer = parts[name].enhancer, parts[name].recognizer
+        if enhancer is None:
             continue
-        known = next((names for system, names in found if system == parts.enhancer), None)
+        known = next((names for system, ears, names in found
+                      if system == enhancer and recognizer in (ears, None)), None)
         if known is None:
-            found.append((parts.enhancer, [name]))
+            found.append((enhancer, recognizer, [name]))
         else:
             known.append(name)
-    return found
+    return [(system, names) for system, _, names in found]
 
 
 def _priced(run: ReportedRun, names: Sequence[str], system: System, gained: _Gained) -> Priced:
     """The first pipeline that most metrics are known of stands for all: what they hear is the
     same."""
-    gains = {name: gained.of(name) for name in names}
-    best = max(names, key=lambda name: len(gains[name]))
+    changes = {name: gained.of(name) for name in names}
+    best = max(names, key=lambda name: len(changes[name]))
     timed = [row for row in run.summary.enhancing if row.pipeline == best]
-    return Priced(best, [name for name in names if name != best], system, timed, gains[best])
+    known = changes[best]
+    return Priced(best, [name for name in names if name != best], system, timed,
+                  {metric: change.value for metric, change in known.items()},
+                  {metric: change.baseline for metric, change in known.items()},
+                  {metric: change.n_failed for metric, change in known.items()},
+                  [item for change in known.values() for item in change.left_out])
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Of one metric: the change over ``baseline``, ``n_failed`` utterances aside that one of the
+    two has no value of, and the conditions that are ``left_out``."""
+
+    value: Interval
+    baseline: str
+    n_failed: int
+    left_out: Sequence[LeftOut]
 
 
 @dataclass(frozen=True)
@@ -144,29 +173,37 @@ class _Gained:
     metrics: Sequence[str]
     plain: Sequence[str]
 
-    def of(self, pipeline: str) -> dict[str, Interval]:
+    def of(self, pipeline: str) -> dict[str, _Change]:
         """By metric, of what is known."""
-        gains = {metric: self._gain(pipeline, metric) for metric in self.metrics}
-        return {metric: gain for metric, gain in gains.items() if math.isfinite(gain.value)}
+        found = {metric: self._change(pipeline, metric) for metric in self.metrics}
+        return {metric: change for metric, change in found.items()
+                if math.isfinite(change.value.value)}
 
-    def _gain(self, pipeline: str, metric: str) -> Interval:
+    def _change(self, pipeline: str, metric: str) -> _Change:
         rows = self.run.scores[self.run.scores["metric"] == metric]
         after = rows[rows["pipeline"] == pipeline]
         if not self.plain:
-            return _interval(after.assign(system="1"), Contrast((0, 0)))
-        baseline = self._baseline(rows, pipeline)
-        common, _ = common_conditions(rows, self.run.record, pipeline, baseline)
+            return _Change(_interval(after.assign(system="1"), Contrast((0, 0))), "",
+                           int(after["error"].notna().sum()), [])
+        baseline = self._baseline(rows, pipeline, self.run.headline.facts[metric])
+        if baseline is None or after.empty:
+            return _Change(NOTHING, "", 0, [])
+        common, lost = common_conditions(rows, self.run.record, pipeline, baseline)
         base, after = (part[part["condition"].isin(common)]
                        for part in (rows[rows["pipeline"] == baseline], after))
-        return _interval(paired(base, after), Contrast((0, 1), (0, 0)))
+        both = paired(base, after)
+        failed = int(both.loc[both["system"] == "1", "error"].notna().sum())
+        return _Change(_interval(both, Contrast((0, 1), (0, 0))), baseline, failed, lost)
 
-    def _baseline(self, rows: pd.DataFrame, pipeline: str) -> str:
-        """That of the pipeline where it has the metric, or else any that has: what they hear is
-        the same."""
+    def _baseline(self, rows: pd.DataFrame, pipeline: str, fact: Fact) -> str | None:
+        """That of the pipeline where it has the metric; or else, of a metric of sound, any that
+        has, since what they hear is the same. Errors are the recognizer's too."""
         usual = baselines(self.run.record.pipelines)[pipeline]
+        of_sound = fact.scale == 1 and not fact.is_count
         having = set(rows["pipeline"])
         first = [usual] if usual else []
-        return next((name for name in [*first, *self.plain] if name in having), self.plain[0])
+        return next((name for name in [*first, *(self.plain if of_sound else ())]
+                     if name in having), None)
 
 
 def _interval(rows: pd.DataFrame, contrast: Contrast) -> Interval:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count, takewhile
 
 import numpy as np
 
@@ -14,6 +16,16 @@ from evalkit.core.protocols import AudioStream
 from evalkit.core.types import Audio, Cost
 from evalkit.systems.framed import Framed, whole
 from evalkit.systems.identity import folder_of, require, stamp
+
+_BYTES = {"float": 4, "int8": 1, "diag": 4}
+"""Of a number, by the ending of an array's name."""
+
+
+class _Array(ctypes.Structure):
+    """A line of RNNoise's table of weights (its WeightArray)."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("kind", ctypes.c_int), ("size", ctypes.c_int),
+                ("data", ctypes.c_void_p))
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,6 @@ class RNNoise:
     rate = 48_000
     delay = 0.02
     batch = 1
-    cost = Cost(unknown="its network is compiled into the library, which does not say")
 
     def __post_init__(self) -> None:
         require("pyrnnoise")
@@ -35,6 +46,18 @@ class RNNoise:
         libraries = [path for path in folder_of("pyrnnoise").iterdir()
                      if path.suffix in {".so", ".dylib", ".dll"}]
         return f"{self!r} {stamp('pyrnnoise', libraries)}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of the network that is compiled into the library, by the table of it that the library
+        exports."""
+        from pyrnnoise.rnnoise import FRAME_SIZE, lib
+
+        sizes = _table(lib)
+        if not sizes:
+            return Cost(unknown="its network is compiled into the library, which does not say")
+        products, added = _numbers(sizes)
+        return Cost(products + added, sum(sizes.values()), products * self.rate / FRAME_SIZE)
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Each longer than its input by the delay, so that its end is not lost."""
@@ -59,3 +82,28 @@ def _process(state: int, frame: np.ndarray) -> np.ndarray:
     place = (ctypes.c_float * len(made)).from_buffer(made.data)
     lib.rnnoise_process_frame(state, place, place)
     return made / np.float32(32768)
+
+
+def _table(library: ctypes.CDLL) -> dict[str, int]:
+    """The arrays of the network by name, in bytes; empty for a library that has no table."""
+    try:
+        place = ctypes.addressof(ctypes.c_char.in_dll(library, "rnnoise_arrays"))
+    except ValueError:
+        return {}
+    lines = (_Array.from_address(place + i * ctypes.sizeof(_Array)) for i in count())
+    return {line.name.decode(): line.size for line in takewhile(lambda line: line.name, lines)}
+
+
+def _numbers(sizes: Mapping[str, int]) -> tuple[int, int]:
+    """Weights that inputs are multiplied by, each once a frame, and those that are added. A matrix
+    is there in floats, in 8-bit integers, or in both."""
+    products: Counter[str] = Counter()
+    added = 0
+    for name, size in sizes.items():
+        layer, _, kind = name.rpartition("_weights_")
+        if kind in _BYTES:
+            key = f"{layer} diagonal" if kind == "diag" else layer
+            products[key] = max(products[key], size // _BYTES[kind])
+        elif name.endswith("_bias"):
+            added += size // 4
+    return sum(products.values()), added

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Adam
@@ -38,9 +39,24 @@ def resume(path: Path, module: nn.Module, optimiser: Adam) -> int:
     there is no file. Raises RunError where it is damaged, or of another network."""
     if not path.is_file():
         return 0
-    try:
+    with _readable(path):
         return _restored(load_file(path, device="cpu"), module, optimiser)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+
+
+def steps_done(path: Path) -> int:
+    """How many steps the training made whose checkpoint is ``path``; 0 where there is none.
+    Raises RunError where it is damaged."""
+    if not path.is_file():
+        return 0
+    with _readable(path), safe_open(path, framework="pt") as file:
+        return int(file.get_tensor("done"))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise RunError(f"{path}: no checkpoint of this training: {one_line(error)}; remove it to "
                        "start anew, or give another folder") from error
 

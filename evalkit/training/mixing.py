@@ -147,8 +147,9 @@ class Mixer:
             samples = without_mean(resample(audio, self.config.rate).samples)
             if samples.any():
                 return np.resize(samples, self._samples), min(rate, self.config.rate) / 2
-        raise UtteranceError("SilentSpeech", f"{TRIES} stretches in turn are silent, of "
-                                             f"{sum(map(len, sources))} recordings")
+        folders = ", ".join(sorted({path.parent.name for source in sources for path in source}))
+        raise UtteranceError("Silent", f"{TRIES} stretches in turn have no sound in them, of "
+                                       f"{sum(map(len, sources))} recordings in {folders}")
 
     def _read(self, path: Path, rng: np.random.Generator) -> tuple[Audio, int]:
         """A stretch at a drawn speed, and the recording's own rate."""

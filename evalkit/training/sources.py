@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,20 @@ from evalkit.core.config import PluginSpec
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import replacing
 from evalkit.core.ledger import LeftOut, merged
-from evalkit.core.plugins import create
 from evalkit.core.protocols import Enhancer
 from evalkit.core.strict import Strict
-from evalkit.recordings.reading import load, seconds
+from evalkit.recordings.reading import extent, load, seconds
+from evalkit.run.batches import ask
+from evalkit.run.exchange import taken_enhanced
+from evalkit.run.pipeline import build_part
 
 END = 0.1
-"""Seconds of a recording that are read to know that it is whole."""
+"""Seconds of a recording's end that are read to know that a stretch there can be."""
+SILENCE = 2**-16
+"""By how much the samples of a recording differ at least, of 1 for full scale: half a step of
+16 bits."""
+LOUDEST = 1_000_000
+"""By how much they differ at most: integers of 16 bits that stand in a file of floats do not."""
 
 
 class Source(Strict):
@@ -48,37 +55,64 @@ class Source(Strict):
 
 @dataclass(frozen=True)
 class Recordings:
-    """Of one source: paths in the order of their names, how long they are together, and what is
-    no recording that can be read."""
+    """Of one source: its recordings in the order of their names, how long each is in seconds, and
+    those that cannot be used."""
 
-    paths: tuple[Path, ...]
-    seconds: float
+    lengths: Mapping[Path, float]
     left_out: list[LeftOut]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where they are."""
+        return tuple(self.lengths)
+
+    @property
+    def seconds(self) -> float:
+        """How long they are together."""
+        return sum(self.lengths.values())
 
 
 def find(source: Source) -> Recordings:
-    """Raises ConfigError where there are none."""
+    """Reads every recording of ``source`` once, whole. Raises ConfigError where none can be
+    used."""
     folder, lengths, left_out = source.folder, {}, []
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder of recordings; correct it in the recipe")
     for path in sorted(_matching(folder, source.files) - _matching(folder, source.without)):
         try:
-            lengths[path] = _length(path)
+            lengths[path] = length(path)
         except UtteranceError as error:
-            left_out.append(LeftOut("recording", str(folder), str(error),
-                                    names=(str(path.relative_to(folder)),)))
-    if not lengths:
-        raise ConfigError(f"{folder}: no recording that can be read matches {source.files}; "
-                          "correct folder or files in the recipe")
-    return Recordings(tuple(lengths), sum(lengths.values()), merged(left_out))
+            left_out.append(_unused(source, path, error))
+    return _some(source, Recordings(lengths, merged(left_out)))
 
 
-def _length(path: Path) -> float:
-    """In seconds, of a recording whose end can be read: one that is cut has none. Raises
+def length(path: Path) -> float:
+    """In seconds, of a recording that can be read to its end and has sound in it. Raises
     UtteranceError."""
-    length = seconds(path)
-    load(path, offset=max(0.0, length - END), duration=min(length, END))
-    return length
+    reach = extent(path)
+    if reach < SILENCE:
+        raise UtteranceError("Silent", f"{path}: has no sound in it")
+    if reach > LOUDEST:
+        raise UtteranceError("TooLoud", f"{path}: goes beyond {LOUDEST:,} times full scale")
+    lasts = seconds(path)
+    load(path, offset=max(0.0, lasts - END), duration=min(lasts, END))
+    return lasts
+
+
+def _unused(source: Source, path: Path, error: UtteranceError) -> LeftOut:
+    """The reason without the name, so that many of one reason are one record."""
+    kind, reason = error.kind, error.reason.rpartition(f"{path.name}: ")[2]
+    return LeftOut("recording", str(source.folder), f"{kind}: {reason}",
+                   names=(str(path.relative_to(source.folder)),))
+
+
+def _some(source: Source, found: Recordings) -> Recordings:
+    """``found``. Raises ConfigError, with the reasons, where no recording is left."""
+    if found.lengths:
+        return found
+    why = "".join(f"; {item}" for item in found.left_out)
+    raise ConfigError(f"{source.folder}: no recording that can be used matches {source.files}{why}"
+                      "; correct folder or files in the recipe")
 
 
 def _matching(folder: Path, patterns: Sequence[str]) -> set[Path]:
@@ -97,21 +131,31 @@ def split(paths: Sequence[Path], every: int, *, by_folder: bool = False
     return tuple(path for path in paths if path not in set(kept_out)), kept_out
 
 
-def cleaned(source: Source, paths: Sequence[Path], rate: int, out: Path,
-            progress: Callable[[int, int], None]) -> tuple[Path, ...]:
-    """What the source's enhancer makes of its recordings, at ``rate`` Hz, under ``out``; those
-    that are there from an earlier start are used. ``progress`` hears how many of how many are
-    done."""
-    if source.cleaned_by is None:
-        return tuple(paths)
-    enhancer = create("enhancers", source.cleaned_by.name, source.cleaned_by.options)
-    made, of = [], hashlib.sha256(f"{source.folder} {enhancer.identity}".encode()).hexdigest()
-    for path, copy in _copies(source, paths, out / f"{source.folder.name}-{of[:8]}"):
-        if not copy.exists():
-            _clean(enhancer, path, copy, rate)
-        made.append(copy)
-        progress(len(made), len(paths))
-    return tuple(made)
+def teacher(source: Source) -> Enhancer | None:
+    """The enhancer that cleans the source's recordings, None where they are clean. Raises
+    PluginError and ConfigError where it cannot be made."""
+    made: Enhancer | None = source.cleaned_by and build_part("enhancers", source.cleaned_by)
+    return made
+
+
+def cleaned(source: Source, found: Recordings, rate: int, out: Path,
+            progress: Callable[[int, int], None]) -> Recordings:
+    """What the source's enhancer makes of the recordings ``found``, at ``rate`` Hz, under ``out``;
+    what is there from an earlier start is used. Those that it cannot clean are left out.
+    ``progress`` hears how many of how many are done. Raises ConfigError where none is left."""
+    enhancer = teacher(source)
+    if enhancer is None:
+        return found
+    made, left_out = {}, list(found.left_out)
+    of = hashlib.sha256(f"{source.folder} {enhancer.identity}".encode()).hexdigest()
+    copies = _copies(source, found.paths, out / f"{source.folder.name}-{of[:8]}")
+    for done, (path, copy) in enumerate(copies, 1):
+        try:
+            made[copy] = _clean(enhancer, path, copy, rate)
+        except UtteranceError as error:
+            left_out.append(_unused(source, path, error))
+        progress(done, len(found.paths))
+    return _some(source, Recordings(made, merged(left_out)))
 
 
 def _copies(source: Source, paths: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
@@ -122,14 +166,17 @@ def _copies(source: Source, paths: Sequence[Path], out: Path) -> Iterator[tuple[
         yield path, (out / path.relative_to(source.folder)).with_name(name)
 
 
-def _clean(enhancer: Enhancer, path: Path, copy: Path, rate: int) -> None:
-    try:
-        heard = resample(load(path), enhancer.rate)
-        [made] = enhancer.enhance([heard])
-    except UtteranceError as error:
-        raise ConfigError(f"{path}: cannot be cleaned: {error}; repair it, or take it out of the "
-                          "folder") from error
-    speech, _ = align(made, heard, enhancer.delay)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(copy) as temporary:
-        save(temporary, resample(speech, rate))
+def _clean(enhancer: Enhancer, path: Path, copy: Path, rate: int) -> float:
+    """How long the ``copy`` is in seconds. Raises UtteranceError where there can be none, or it is
+    silent."""
+    if not copy.exists():
+        loaded = load(path)
+        heard = loaded if enhancer.rate is None else resample(loaded, enhancer.rate)
+        [made] = ask(enhancer.enhance, enhancer.rate, [heard],
+                     lambda made, given: taken_enhanced(made, given, enhancer.delay))
+        if isinstance(made.value, UtteranceError):
+            raise made.value
+        speech, _ = align(made.value, heard, enhancer.delay)
+        with replacing(copy) as temporary:
+            save(temporary, resample(speech, rate))
+    return length(copy)

@@ -123,7 +123,7 @@ def test_what_a_reader_gives_is_checked_as_a_manifest_is(
                Utterance("way", tmp_path / ("x" * 5000)), Utterance("nul", tmp_path / "a\0b"),
                Utterance("out", audio, reference_audio=Path("/etc/hostname"))]
     monkeypatch.setattr(gathering, "reader", lambda *_: lambda source: hostile)
-    read = gathered(CorpusConfig(reader="any", path=tmp_path))
+    read = gathered(CorpusConfig(reader="kaldi", path=tmp_path))
     assert [u.id for u in read.utterances] == ["fine"]
     assert {name for item in read.dropped for name in item.names} == {
         u.id for u in hostile} - {"fine"}

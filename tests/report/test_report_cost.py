@@ -113,3 +113,49 @@ def test_the_sentence_names_the_best_and_the_cheapest(tmp_path: Path) -> None:
         "Of the enhancers dear changes PESQ, wideband most for the better, by +0.50 MOS-LQO, and "
         "takes 0.2000 s of processor a second of audio; cheap, the cheapest, changes it by +0.25 "
         "MOS-LQO and takes 0.0100 s.")
+
+
+@pytest.fixture
+def of_two_recognizers(tmp_path: Path) -> FakeRun:
+    """Pipelines of the recognizers a, b and c: b's plain one has no PESQ, c has none, nothing
+    changed what is heard under clean, and one utterance failed with b's enhancer alone."""
+    run = FakeRun(tmp_path / "run", tmp_path / "corpus", ["a", "a+", "b", "b+", "c+"])
+    run.info["conditions"]["clean"] = {"identity": "unchanged"}
+    enhancer = run.info["pipelines"]["a+"]["enhancer"]
+    for name, parts in run.info["pipelines"].items():
+        parts["recognizer"] = {"name": name[0], "identity": name[0]}
+        parts["enhancer"] = enhancer if "+" in name else None
+    run.scores = [row for row in run.scores if row["metric"] != "pesq_wb" or "+" in row["pipeline"]
+                  or (row["pipeline"], row["condition"]) == ("a", "babble_5db")]
+    for row in run.scores:
+        if (row["pipeline"], row["condition"], row["utterance_id"]) == ("b+", "babble_5db", "u000"):
+            row.update(error="Crashed: it ended", amount=None, weight=None)
+    return run
+
+
+def test_errors_are_compared_behind_the_same_recognizer_alone(of_two_recognizers: FakeRun) -> None:
+    content = built(of_two_recognizers)
+    rows = {row["Pipeline"]: row for row in table(content)}
+    assert list(rows) == ["a+", "b+", "c+"]
+    assert rows["a+"]["Changed from"] == "a"
+    assert rows["b+"]["Changed from"] == "a (PESQ, wideband); b (Word error rate)"
+    assert rows["c+"]["Changed from"] == "a", "what is heard of all is the same"
+    assert rows["c+"]["Change of word error rate, points"] == ""
+    assert "no pipeline with the same recognizer" in content.tables[0].rows[2].cells[
+        "gain-1"].undefined
+
+
+def test_what_is_not_in_a_change_is_said(of_two_recognizers: FakeRun, tmp_path: Path) -> None:
+    page = Page(write_report(of_two_recognizers.write(), tmp_path / "out"))
+    left_out = list(map(str, built(of_two_recognizers).left_out))
+    assert ("gains of c+ over a, clean: 1 metric left out: nothing changed the audio of a, so that "
+            "it was not measured there (pesq_wb)") in left_out
+    assert "Not in the change: pesq_wb (gains of b+ over a, clean): nothing changed" in page.text
+    row = next(cells for cells in page.cells if cells[0] == "b+" and len(cells) == 10)
+    assert row[3].endswith("1 failed") and row[4].endswith("1 failed")
+    effect = next(cells for cells in page.cells if cells[0].startswith("b+ ")
+                  and "under babble_5db" in cells[1])
+    assert effect[2].endswith("1 failed")
+    records = json.loads((tmp_path / "out" / "findings.json").read_text())["sections"]["left-out"]
+    same = [item for item in records["records"] if item["where"] == "gains of a+ over a, clean"]
+    assert [item["n"] for item in same] == [1], "two sections say it, and it is one thing"

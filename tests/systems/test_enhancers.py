@@ -157,7 +157,9 @@ def test_deepfilternet_streamed_gives_what_it_makes_of_the_whole() -> None:
 
 
 @pytest.mark.parametrize(("name", "weights", "macs"), [
-    ("deepfilternet", 2.1e6, 3.3e8), ("nsnet2", 2.7e6, 2.7e8)])
+    ("deepfilternet", 2.1e6, 3.3e8), ("nsnet2", 2.7e6, 2.7e8),
+    # 195 x 128, 384 x 384, three layers of 2 x 384 x 1152 and a diagonal, 1536 x 33; 100 a second.
+    ("rnnoise", 2_888_225, 100 * (24_960 + 147_456 + 3 * (884_736 + 1_152) + 50_688))])
 def test_networks_say_what_they_cost(name: str, weights: float, macs: float) -> None:
     cost = create("enhancers", name).cost
     assert cost.weights == pytest.approx(weights, rel=0.03) and not cost.unknown

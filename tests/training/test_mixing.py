@@ -140,10 +140,16 @@ def test_low_pass_takes_what_is_above() -> None:
     np.testing.assert_allclose(low_passed(low + high, 2500, 16_000), low, atol=1e-3)
 
 
-def test_material_of_silence_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "a.flac", Audio(np.zeros(16_000, np.float32), 16_000))
-    with pytest.raises(UtteranceError, match="silent"):
-        Mixer(Material(((tmp_path / "a.flac",),)), MixingConfig()).draw(np.random.default_rng(0))
+@pytest.mark.parametrize("kind", ["speech", "noise"])
+def test_material_of_silence_is_refused_and_its_folder_named(
+        kind: str, tmp_path: Path, recordings: tuple[Path, ...]) -> None:
+    (tmp_path / "hush").mkdir()
+    save(tmp_path / "hush" / "a.flac", Audio(np.zeros(16_000, np.float32), 16_000))
+    silent = ((tmp_path / "hush" / "a.flac",),)
+    material = Material(silent) if kind == "speech" else Material((recordings,), silent)
+    config = MixingConfig(**PLAIN | {"recorded": 1.0})
+    with pytest.raises(UtteranceError, match="no sound in them, of 1 recordings in hush"):
+        Mixer(material, config).draw(np.random.default_rng(0))
 
 
 def test_material_that_cannot_be_read_is_named(tmp_path: Path) -> None:

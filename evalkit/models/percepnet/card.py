@@ -19,7 +19,7 @@ An enhancer of speech ({parameters:,} weights, 8-bit integers) after Valin et al
 
 - weights: `{weights}`, SHA-256 `{digest}`
 - trained by `evalkit train enhancer`, seed {seed}: {updates:,} updates of {batch} mixtures of \
-{seconds:g} s, each mixture learnt from {hearings} times; {hours:.1f} h, {each:.2f} s an update
+{seconds:g} s, each mixture learnt from {hearings} times; {time}
 - speech: {speech}
 - noise: {noise}, and generated families; rooms: {rooms}
 
@@ -27,13 +27,17 @@ An enhancer of speech ({parameters:,} weights, 8-bit integers) after Valin et al
 
 Loss on material that was kept out (see evalkit.models.percepnet.network.loss).
 
-| updates | kept out | trained on |
+{lost}| updates | kept out | trained on |
 |---:|---:|---:|
 {curve}
 
 ## Recipe
 
 {recipe}
+"""
+_LOST = """\
+Of {checks} checks {lost} are not known: `curve.jsonl` was removed or cut.
+
 """
 ROWS = 12
 """Rows of the learning curve at most, beside the last."""
@@ -60,6 +64,21 @@ class EnhancerCard:
                                  for before, after in pairwise(self.curve))
 
     @property
+    def lost(self) -> int:
+        """Checks of the training that the curve lacks, since its file was removed or cut."""
+        return len(set(self._due) - {check.updates for check in self.curve})
+
+    @property
+    def _due(self) -> range:
+        return range(self.config.check_every, self.config.updates + 1, self.config.check_every)
+
+    @property
+    def _time(self) -> str:
+        if self.lost:
+            return "the time is not known"
+        return f"{self.seconds / 3600:.1f} h, {self.seconds / self.config.updates:.2f} s an update"
+
+    @property
     def description(self) -> dict[str, str]:
         """For the file of weights."""
         return {"bandwidth": f"{self.config.mixing.rate / 2:g}",
@@ -72,8 +91,9 @@ class EnhancerCard:
         return _CARD.format(
             parameters=self.parameters, bandwidth=config.mixing.rate / 2, weights=weights.name,
             digest=digest(weights), seed=config.seed, updates=config.updates, batch=config.batch,
-            seconds=config.mixing.seconds, hearings=config.hearings, hours=self.seconds / 3600,
-            each=self.seconds / config.updates, speech=_hours(self.speech),
+            seconds=config.mixing.seconds, hearings=config.hearings, time=self._time,
+            lost=_LOST.format(lost=self.lost, checks=len(self._due)) if self.lost else "",
+            speech=_hours(self.speech),
             noise=_hours(self.noise), rooms="yes" if self.rooms else "none",
             curve="\n".join(f"| {check.updates:,} | {check.kept_out:.4f} | {check.trained:.4f} |"
                             for check in shown),

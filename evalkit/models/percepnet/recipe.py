@@ -9,16 +9,18 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from evalkit.core.config import PATHS, absolute_paths, checked
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError, EvalkitError, RunError
 from evalkit.core.files import write
 from evalkit.core.ledger import LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.models.percepnet.card import EnhancerCard
-from evalkit.models.percepnet.training import Check, EnhancerTraining, read_curve, train
+from evalkit.models.percepnet.training import CHECKPOINT, Check, EnhancerTraining, read_curve, train
+from evalkit.models.tensors import check_device
+from evalkit.training.checkpoints import steps_done
 from evalkit.training.mixing import Material, Room
-from evalkit.training.sources import Recordings, Source, cleaned, find, split
+from evalkit.training.sources import Recordings, Source, cleaned, find, split, teacher
 
 RECIPE, WEIGHTS, FLOATS, CARD = ("recipe.json", "percepnet.onnx", "percepnet_float.onnx",
                                  "percepnet.md")
@@ -42,10 +44,18 @@ class EnhancerRecipe(Strict):
 
 
 def read_recipe(path: Path | str) -> EnhancerRecipe:
-    """Raises ConfigError naming the file and the first key that is wrong."""
+    """Raises ConfigError naming the file and the first key that is wrong, which may be that of a
+    teacher that cannot be made here."""
     path = Path(path)
     tree = absolute_paths(read_yaml(path), path.parent.resolve(), PATHS)
-    return checked(EnhancerRecipe, tree, path)
+    recipe = checked(EnhancerRecipe, tree, path)
+    for kind, sources in (("speech", recipe.speech), ("noise", recipe.noise)):
+        for number, source in enumerate(sources):
+            try:
+                teacher(source)
+            except EvalkitError as error:
+                raise ConfigError(f"{path}: {kind}.{number}.cleaned_by: {error}") from error
+    return recipe
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,9 @@ def train_enhancer(recipe: EnhancerRecipe, out: Path, *, workers: int = 1, devic
     not be used.
 
     Raises ConfigError for a source without recordings, and where ``out`` holds a training by
-    another recipe; PluginError where a package is missing."""
+    another recipe; PluginError where a package is missing; RunError where the training comes to
+    numbers that are not finite."""
+    check_device(device)
     with packages_for("training an enhancer"):
         from evalkit.models.percepnet.graph import write as write_graph
         from evalkit.training.rooms import room
@@ -106,8 +118,9 @@ def _part(source: Source, recipe: EnhancerRecipe, out: Path, say: Say) -> _Part:
         if done % 100 == 0 or done == of:
             say(f"{source.folder.name}: {done} of {of} cleaned")
 
-    paths = cleaned(source, found.paths, recipe.training.mixing.rate, out / "cleaned", show)
-    part = _Part(source, found, *split(paths, recipe.watched, by_folder=source in recipe.speech))
+    used = cleaned(source, found, recipe.training.mixing.rate, out / "cleaned", show)
+    sides = split(used.paths, recipe.watched, by_folder=source in recipe.speech)
+    part = _Part(source, used, *sides)
     say(f"{source.folder.name}: {len(part.trained)} to train on, {len(part.watched)} kept out")
     return part
 
@@ -118,7 +131,7 @@ def _claim(recipe: EnhancerRecipe, out: Path) -> None:
     path, asked = out / RECIPE, _named(recipe)
     known = _known(path) if path.is_file() else asked
     before, after = known.training.updates, asked.training.updates
-    done = max((check.updates for check in read_curve(out)), default=0)
+    done = steps_done(out / CHECKPOINT)
     cooling = (1 - asked.training.cool_down) * min(before, after)
     if done and (_prolonged(known, after) != asked or (before != after and done > cooling)):
         raise ConfigError(f"{out}: holds a training by another recipe, {done:,} of {before:,} "

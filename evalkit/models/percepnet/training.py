@@ -8,7 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from time import perf_counter
 
@@ -18,17 +18,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from evalkit.core.errors import RunError
+from evalkit.core.files import write
 from evalkit.core.strict import Strict
+from evalkit.core.worker import end_with_parent
 from evalkit.models.percepnet.features import Lesson, lesson
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
 from evalkit.models.tensors import device_of, placed, threads
 from evalkit.training.checkpoints import resume, save_checkpoint
-from evalkit.training.loop import deterministic, train_steps
+from evalkit.training.loop import DivergedError, deterministic, train_steps
 from evalkit.training.mixing import Material, Mixer, MixingConfig
 from evalkit.training.trainable import parameters
 
-CURVE = "curve.jsonl"
+CURVE, CHECKPOINT = "curve.jsonl", "checkpoint.safetensors"
 SCALED_ON = 64
 """Mixtures of which the features' means and spreads are taken."""
 
@@ -78,7 +80,8 @@ def train(material: Material, kept_out: Material, out: Path, *, config: Enhancer
     training that was stopped goes on, and curve.jsonl, a Check a line.
 
     On a CPU the weights follow from the material and ``config``, whatever the number of
-    ``workers`` that draw mixtures and however often it was stopped."""
+    ``workers`` that draw mixtures and however often it was stopped. Raises RunError where losses,
+    gradients or weights are not finite: the checkpoint stays that of the check before."""
     out.mkdir(parents=True, exist_ok=True)
     start = perf_counter()
     with deterministic(config.seed), threads(1):
@@ -87,13 +90,14 @@ def train(material: Material, kept_out: Material, out: Path, *, config: Enhancer
                                      range(SCALED_ON)))
         network = placed(PercepNet(config.sizes, mean, spread), device)
         optimiser = torch.optim.Adam(parameters(network).values(), lr=config.learning_rate)
-        done = resume(out / "checkpoint.safetensors", network, optimiser)
+        done = resume(out / CHECKPOINT, network, optimiser)
         with _Batches(Mixer(material, config.mixing), config, done, workers) as batches:
             for updates, trained in _learn(network, optimiser, batches, config, done):
-                save_checkpoint(out / "checkpoint.safetensors", updates, network, optimiser)
                 check = Check(updates, _mean_loss(network, watched, config.batch), trained,
                               perf_counter() - start)
-                _write(out / CURVE, check)
+                _check_finite(network, check, config)
+                _write(out, check)  # first: a check that has no checkpoint is made again
+                save_checkpoint(out / CHECKPOINT, updates, network, optimiser)
                 progress(check)
     return network.eval()
 
@@ -128,12 +132,28 @@ def _learn(network: PercepNet, optimiser: torch.optim.Adam, batches: Iterator[li
         losses.append(float(value.detach()))
         return value
 
-    for taken in train_steps(network, batches, measured, optimiser, schedule=schedule,
-                             gradient_norm=config.gradient_norm):
-        updates = done + taken
-        if updates % config.check_every == 0 or updates == config.updates:
-            yield updates, float(np.mean(losses))
-            losses.clear()
+    try:
+        for taken in train_steps(network, batches, measured, optimiser, schedule=schedule,
+                                 gradient_norm=config.gradient_norm):
+            updates = done + taken
+            if updates % config.check_every == 0 or updates == config.updates:
+                yield updates, float(np.mean(losses))
+                losses.clear()
+    except DivergedError as error:
+        raise _diverged(done + error.number, error.what, config) from error
+
+
+def _check_finite(network: PercepNet, check: Check, config: EnhancerTraining) -> None:
+    finite = all(bool(torch.isfinite(weight).all()) for weight in parameters(network).values())
+    if not (finite and np.isfinite(check.kept_out)):
+        raise _diverged(check.updates, "loss on what is kept out" if finite else "weights", config)
+
+
+def _diverged(update: int, what: str, config: EnhancerTraining) -> RunError:
+    return RunError(f"update {update:,}: the {what}: not finite, so the training was stopped; "
+                    f"likely training.learning_rate ({config.learning_rate:g}) or gradient_norm "
+                    f"({config.gradient_norm:g}) is too high: give a lower one with another --out. "
+                    "The checkpoint, if there is one, is as it was before")
 
 
 def _rate(update: int, config: EnhancerTraining) -> float:
@@ -178,7 +198,7 @@ class _Batches:
     def __init__(self, mixer: Mixer, config: EnhancerTraining, done: int, workers: int) -> None:
         self._config, self._done = config, done
         self._draw = partial(_drawn, mixer, config.seed)
-        self._pool = ProcessPoolExecutor(workers, get_context("spawn"))
+        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)
 
     def __enter__(self) -> Iterator[list[Lesson]]:
         return self._in_order()
@@ -214,6 +234,13 @@ class _Batches:
                 yield [lessons[number] for number in batch]
 
 
+def _end_with_parent() -> None:
+    """A process that draws ends when the training is killed."""
+    parent = parent_process()
+    if parent is not None:
+        end_with_parent(parent.sentinel)
+
+
 def read_curve(out: Path) -> list[Check]:
     """The learning curve of a training in ``out``, over all its starts; a check that was made
     again after a stop counts once. Raises RunError where a line is none."""
@@ -231,6 +258,5 @@ def _check(line: bytes, where: str) -> Check:
                        "folder") from error
 
 
-def _write(curve: Path, check: Check) -> None:
-    with curve.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(vars(check)) + "\n")
+def _write(out: Path, check: Check) -> None:
+    write(out / CURVE, "".join(json.dumps(vars(each)) + "\n" for each in (*read_curve(out), check)))

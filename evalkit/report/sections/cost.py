@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from evalkit.core import text
-from evalkit.core.types import Fact, Interval
+from evalkit.core.types import Fact
 from evalkit.report.cost_figures import quality_against_cost
 from evalkit.report.costs import UNTIMED, Costs, Priced, costs_of, total
 from evalkit.report.reported import ReportedRun
@@ -49,6 +49,7 @@ SECTION = Section("cost", "What does quality cost?", build, "cost.html.j2")
 def enhancers(costs: Costs) -> Table:
     """A row an enhancer."""
     columns = [Column("pipeline", "Pipeline"), Column("enhancer", "Enhancer"),
+               *([] if costs.over_nothing else [Column("against", "Changed from")]),
                *(Column(f"gain-{i}", _title(costs, metric, fact), "number")
                  for i, (metric, fact) in enumerate(costs.metrics.items())),
                Column("factor", "Real-time factor", "number"),
@@ -68,9 +69,9 @@ def _title(costs: Costs, metric: str, fact: Fact) -> str:
 def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
     cost = each.cost
     also = f"also in {', '.join(each.others)}" if each.others else ""
-    gains = {f"gain-{i}": _gain(each.gains.get(metric, NOTHING), fact, costs.over_nothing)
+    gains = {f"gain-{i}": _gain(each, metric, fact, costs.over_nothing)
              for i, (metric, fact) in enumerate(costs.metrics.items())}
-    return gains | {
+    return gains | ({} if costs.over_nothing else {"against": Cell(_against(each, costs))}) | {
         "pipeline": Cell(each.pipeline, also),
         "enhancer": Cell(each.system.name, _streamed(each.system)),
         "factor": measured(each.time.factor, FACTOR, undefined=UNTIMED),
@@ -78,6 +79,17 @@ def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
         "weights": (_known(None, cost.unknown) if cost.weights is None else counted(cost.weights)),
         "bytes": _known(cost.bytes, cost.unknown, 1e-6),
         "delay": _known(each.system.delay_ms, "the run does not say")}
+
+
+def _against(each: Priced, costs: Costs) -> str:
+    """The pipeline without an enhancer that changes are counted from, each with its metrics where
+    there are several: "a; b (PESQ, wideband)"."""
+    names = list(dict.fromkeys(each.against.values()))
+    if len(names) == 1:
+        return names[0]
+    titles = {name: [costs.metrics[metric].named(metric) for metric, over in each.against.items()
+                     if over == name] for name in names}
+    return "; ".join(f"{name} ({', '.join(titles[name])})" for name in names) or "nothing"
 
 
 def _streamed(system: System) -> str:
@@ -90,13 +102,15 @@ def _known(number: float | None, unknown: str, scale: float = 1.0) -> Cell:
     return Cell(f"{scale * number:,.1f}".removesuffix(".0"), value=scale * number)
 
 
-def _gain(gain: Interval, fact: Fact, over_nothing: bool) -> Cell:
-    """Signed where it is a change."""
-    cell = measured(gain.value, fact, gain.low, gain.high, "not measured here")
+def _gain(each: Priced, metric: str, fact: Fact, over_nothing: bool) -> Cell:
+    """Signed where it is a change, with the number of utterances that lack it."""
+    gain = each.gains.get(metric, NOTHING)
+    cell = measured(gain.value, fact, gain.low, gain.high, "not measured here" if over_nothing else
+                    "not measured here, or by no pipeline with the same recognizer and no enhancer")
     if over_nothing or not math.isfinite(gain.value):
-        return cell
-    return Cell(text.number(gain.value, fact, signed=True), cell.detail, value=cell.value,
-                parts=cell.parts)
+        return replace(cell, n_failed=each.failed.get(metric, 0))
+    return replace(cell, text=text.number(gain.value, fact, signed=True),
+                   n_failed=each.failed[metric])
 
 
 def times(costs: Costs) -> Table:
@@ -160,6 +174,7 @@ def _finding(each: Priced) -> dict[str, Any]:
             "delay_ms": each.system.delay_ms, "cost": asdict(each.cost),
             "real_time_factor": known(each.time.factor),
             "elapsed_real_time_factor": known(each.time.elapsed_factor),
+            "against": dict(each.against), "failed": dict(each.failed),
             "timed": [row.model_dump(mode="json") for row in each.timed],
             "gains": {metric: {"value": known(gain.value), "low": known(gain.low),
                                "high": known(gain.high)} for metric, gain in each.gains.items()}}

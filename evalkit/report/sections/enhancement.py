@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -86,7 +86,8 @@ def _questions(gains: Gains) -> tuple[Table, Table]:
         where = {"pipeline": Cell(gain.enhanced, f"against {gain.baseline}"),
                  "metric": Cell(gain.title, f"under {gain.condition}")}
         effect.append(Row(where | {
-            "change": _change(gain.everybody.change, gain.fact, unit=True),
+            "change": replace(_change(gain.everybody.change, gain.fact, unit=True),
+                              n_failed=gain.everybody.n_failed),
             "everybody": _word(gain.everybody.effect or "not judged")} | {
             column.key: Cell(effects(report))
             for column, report in zip(columns, gain.reports, strict=True)}))

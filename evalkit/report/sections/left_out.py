@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from evalkit.core.ledger import Kind, LeftOut, merged
 from evalkit.report import summary
@@ -25,7 +25,7 @@ def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
     unvalued = merged(map(_of_failure, run.summary.failures))
     rest = merged([*(item for item in run.record.left_out if item.what not in MEASURED),
                    *run.folder.stale(),
-                   *(item for part in others for item in part.content.left_out)])
+                   *_said(others)])
     ledger = records([*missing, *unvalued], rest)
     items = [*missing, *unvalued, *rest]
     content = Content(items, [ledger, failed_by_group(run.groups)], [ledger],
@@ -34,6 +34,14 @@ def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
                       {"records": plain_data(items)})
     return Filled(Section(ID, "What was left out?", lambda _: content, "left_out.html.j2"),
                   content)
+
+
+def _said(others: Sequence[Filled]) -> Iterator[LeftOut]:
+    """What sections leave out; what several say alike is one thing."""
+    said: set[LeftOut] = set()
+    for part in others:
+        yield from (item for item in part.content.left_out if item not in said)
+        said.update(part.content.left_out)
 
 
 def _of_failure(failure: Failure) -> LeftOut:

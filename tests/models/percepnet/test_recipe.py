@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.audio import save
 from evalkit.core.config import Plugin
 from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.files import is_alive
 from evalkit.core.types import Audio
 from evalkit.models.percepnet.recipe import EnhancerRecipe, read_recipe, train_enhancer
+from evalkit.models.percepnet.training import EnhancerTraining, read_curve
+from evalkit.training.mixing import MixingConfig
 from evalkit.training.sources import Source, cleaned, find, split
 from tests.conftest import evalkit, tone
 
@@ -56,24 +62,42 @@ def trained(folder: Path, updates: int = 4, recipe: str = RECIPE):
     return evalkit("train", "enhancer", folder / "enhancer.yaml", "--out", folder / "out")
 
 
+def spoil(folder: Path) -> None:
+    """Recordings beside the good ones that no training can use."""
+    wave = tone(1.0, seed=9, pitch=300.0)
+    for name, samples in {"nan": np.where(wave == wave[99], np.nan, wave), "silent": 0 * wave,
+                          "offset": 0 * wave + 0.1, "loud": 1e30 * wave}.items():
+        soundfile.write(folder / "voices" / f"{name}.wav", samples, 16_000, subtype="FLOAT")
+    soundfile.write(folder / "voices" / "broken.flac", wave, 16_000)
+    data = bytearray((folder / "voices" / "broken.flac").read_bytes())
+    data[9000:9400] = bytes(400)
+    (folder / "voices" / "broken.flac").write_bytes(data)
+    soundfile.write(folder / "noisy" / "short.wav", wave[:9], 16_000)
+
+
 def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
     from evalkit.models.percepnet.features import FEATURES
     from evalkit.models.percepnet.runtime import Runtime
 
+    spoil(folder)
     done = trained(folder)
     assert done.returncode == 0, done.stderr
-    assert "1 recording left out" in done.stderr + done.stdout
-    assert "readme.txt" in done.stderr + done.stdout
+    said = done.stderr + done.stdout
+    for line in ("voices: 2 recordings left out: Silent: has no sound in it (offset.wav, silent",
+                 "voices: 1 recording left out: NotFinite: holds NaN or infinite samples (nan.wav)",
+                 "left out: TooLoud: goes beyond 1,000,000 times full scale (loud.wav)",
+                 "noisy: 1 recording left out: TooShort: 9 samples, spectral gating needs 1024 "
+                 "(short.wav)", "(readme.txt)", "(broken.flac)"):
+        assert line in said
+    assert said.count("voices: 1 recording left out: CorruptAudio: cannot be read as audio") == 2
     assert "voices: 2 to train on, 1 kept out" in done.stderr
     runtime = Runtime(folder / "out" / "percepnet.onnx")
-    gains, strengths, _ = runtime.run(np.zeros((5, FEATURES), np.float32), runtime.start())
-    assert gains.shape == strengths.shape
-    assert 0 <= gains.min() <= gains.max() <= 1
+    filters = runtime.start()(np.zeros((5, FEATURES), np.float32))
+    assert 0 <= filters.min() <= filters.max() <= 1
     card = (folder / "out" / "percepnet.md").read_text()
     assert "4 updates of 2 mixtures of 0.3 s" in card
     assert "| 4 | " in card
     assert len(list((folder / "out" / "cleaned").rglob("*.flac"))) == 3
-
 
     again = trained(folder)
     assert again.returncode == 0
@@ -84,6 +108,13 @@ def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
     other = trained(folder, recipe=RECIPE.replace("watched: 2\ntraining", "watched: 3\ntraining"))
     assert other.returncode == 2
     assert "by another recipe" in other.stderr
+    (folder / "out" / "curve.jsonl").unlink()
+    without = trained(folder)
+    assert without.returncode == 0
+    assert "Of 2 checks 2 are not known: `curve.jsonl` was removed" in without.stdout
+    assert "the time is not known" in without.stdout
+    refused = trained(folder, recipe=RECIPE.replace("channels: 8", "channels: 9"))
+    assert "4 of 4 updates" in refused.stderr, "the checkpoint knows how many were made"
 
 
 class StoppedError(Exception):
@@ -116,7 +147,58 @@ def test_a_source_without_recordings_is_refused(folder: Path) -> None:
     assert done.stderr.splitlines()[-1].endswith(
         "hmms: no such folder of recordings; correct it in the recipe")
     done = trained(folder, recipe=RECIPE.replace("*.wav", "*.mp3"))
-    assert "hums: no recording that can be read matches ['*.mp3']" in done.stderr
+    assert "hums: no recording that can be used matches ['*.mp3']" in done.stderr
+    for path in (folder / "hums").iterdir():
+        soundfile.write(path, np.zeros(99), 16_000)
+    done = trained(folder)
+    assert done.returncode == 2
+    assert ("hums: no recording that can be used matches ['*.wav']; …/hums: 3 recordings left "
+            "out: Silent: has no sound in it (0.wav, 1.wav, 2.wav); correct folder or files in "
+            "the recipe") in done.stderr.splitlines()[-1]
+
+
+def test_what_is_wrong_with_teacher_device_or_recipe_is_said_before_anything_is_read(
+        folder: Path) -> None:
+    done = trained(folder, recipe=RECIPE.replace("spectral_gating", "spectral_gting"))
+    assert "enhancer.yaml: speech.1.cleaned_by: no enhancers plug-in 'spectral_gting'; did you" in (
+        done.stderr.splitlines()[-1])
+    done = trained(folder, recipe=RECIPE.replace("dense: 8", "dense: [").replace("%d", "%%%d"))
+    assert done.returncode == 2
+    assert not (folder / "out").exists()
+    (folder / "enhancer.yaml").write_text(RECIPE % 4)
+    for device in ("meta", "quantum"):
+        done = evalkit("train", "enhancer", folder / "enhancer.yaml", "--out", folder / "out",
+                       "--device", device)
+        assert done.returncode == 2
+        _, error = done.stderr.splitlines()
+        assert f"error: device '{device}' cannot be used: " in error
+
+
+def children(pid: int) -> list[int]:
+    """Of a process, in Linux."""
+    return [int(word) for task in Path(f"/proc/{pid}/task").iterdir()
+            for word in (task / "children").read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> None:
+    (folder / "enhancer.yaml").write_text(RECIPE % 60)
+    command = [Path(sys.executable).parent / "evalkit", "train", "enhancer",
+               folder / "enhancer.yaml", "--workers", "1", "--out", folder / "out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+                          ) as training:
+        assert any(line.startswith("update 2/60") for line in training.stderr)
+        drawing = children(training.pid)
+        training.kill()
+    assert drawing
+    assert not (folder / "out" / "percepnet.onnx").exists(), "killed before its end"
+    assert trained(folder, 60).returncode == 0
+    whole = evalkit("train", "enhancer", folder / "enhancer.yaml", "--out", folder / "whole")
+    assert whole.returncode == 0
+    for name in ("percepnet.onnx", "percepnet_float.onnx", "checkpoint.safetensors"):
+        assert (folder / "out" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+    assert [check.updates for check in read_curve(folder / "out")] == [*range(2, 61, 2)]
+    assert not any(is_alive(pid) for pid in drawing), "what drew for it has ended too"
 
 
 @pytest.mark.parametrize(("line", "wrong", "said"), [
@@ -151,8 +233,6 @@ def test_what_a_training_left_and_was_damaged_is_named(folder: Path, name: str) 
 
 
 def test_recordings_that_end_too_early_are_left_out(folder: Path) -> None:
-    import soundfile
-
     noise = np.random.default_rng(0).uniform(-1, 1, 32_000)
     soundfile.write(folder / "cut.flac", noise, 16_000)
     (folder / "voices" / "cut.flac").write_bytes((folder / "cut.flac").read_bytes()[:20_000])
@@ -166,16 +246,25 @@ def test_recordings_that_end_too_early_are_left_out(folder: Path) -> None:
 def test_recordings_of_one_stem_are_cleaned_apart(folder: Path) -> None:
     save(folder / "noisy" / "0.flac", Audio(tone(1.0, seed=9, pitch=300.0), 16_000))
     source = Source(folder=folder / "noisy", cleaned_by=Plugin(name="spectral_gating"))
-    made = cleaned(source, find(source).paths, 16_000, folder / "cleaned", lambda *_: None)
-    assert [path.name for path in made] == ["0.flac.flac", "0.wav.flac", "1.flac", "2.flac"]
-    assert all(path.is_file() for path in made)
+    made = cleaned(source, find(source), 16_000, folder / "cleaned", lambda *_: None)
+    assert [path.name for path in made.paths] == ["0.flac.flac", "0.wav.flac", "1.flac", "2.flac"]
+    assert all(path.is_file() for path in made.paths)
 
 
-def test_a_recording_that_cannot_be_cleaned_is_named(folder: Path) -> None:
+def test_where_no_recording_can_be_cleaned_it_is_said_why(folder: Path) -> None:
     save(folder / "noisy" / "short.wav", Audio(tone(1.0, seed=9, pitch=300.0)[:9], 16_000))
-    source = Source(folder=folder / "noisy", cleaned_by=Plugin(name="spectral_gating"))
-    with pytest.raises(ConfigError, match=r"noisy/short.wav: cannot be cleaned: TooShort"):
-        cleaned(source, find(source).paths, 16_000, folder / "cleaned", lambda *_: None)
+    source = Source(folder=folder / "noisy", files=["short.wav"],
+                    cleaned_by=Plugin(name="spectral_gating"))
+    with pytest.raises(ConfigError, match=r"noisy: no recording .* left out: TooShort: .*short"):
+        cleaned(source, find(source), 16_000, folder / "cleaned", lambda *_: None)
+
+
+def test_every_key_of_a_recipe_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "percepnet.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for model in (EnhancerRecipe, EnhancerTraining, MixingConfig):
+        for key in model.model_fields.keys() - {"training", "mixing"}:
+            assert any(f"`{key}`" in row.split("|")[1] for row in rows), key
 
 
 @given(st.integers(1, 40), st.integers(2, 12), st.booleans())

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from evalkit.audio import save
+from evalkit.core.errors import RunError
 from evalkit.core.types import Audio
+from evalkit.models.percepnet import training
 from evalkit.models.percepnet.network import Sizes
 from evalkit.models.percepnet.training import Check, EnhancerTraining, train
 from evalkit.training.mixing import Material, MixingConfig
@@ -64,3 +67,25 @@ def test_another_seed_gives_other_weights(material: Material, tmp_path: Path) ->
         train(material, material, tmp_path / str(seed),
               config=short.model_copy(update={"seed": seed}))
     assert weights(tmp_path / "0") != weights(tmp_path / "1")
+
+
+def test_a_training_that_diverges_stops_and_its_checkpoint_stays(
+        material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(check: Check) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_mean_loss", lambda *_: np.nan)
+        with pytest.raises(RunError, match=r"^update 3: the loss on what is kept out: not finite"):
+            train(material, material, tmp_path, config=CONFIG)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(StoppedError):
+        train(material, material, tmp_path, config=CONFIG, progress=stop)
+    state = load_file(tmp_path / "checkpoint.safetensors")
+    name = next(name for name in state if name.startswith("weight."))
+    state[name] = torch.full_like(state[name], torch.nan)
+    save_file(state, tmp_path / "checkpoint.safetensors")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(RunError, match=r"^update 4: the loss: not finite.*learning_rate \(0.0"):
+        train(material, material, tmp_path, config=CONFIG)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
