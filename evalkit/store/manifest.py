@@ -164,6 +164,8 @@ def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
 
 def utterance_of(row: Mapping[str, Any], root: Path, outside: bool) -> Utterance:
     """The utterance of a line of a manifest in the folder ``root``. Raises FieldError."""
+    if any(map(_broken, row)):
+        raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
     identifier = _text(row, "id")
     if not identifier:
         raise FieldError("id", "is missing; every utterance needs one")
@@ -193,8 +195,6 @@ def _object(line: bytes) -> dict[str, Any]:
         raise FieldError("line", "is not JSON: nested too deep") from error
     if not isinstance(row, dict):
         raise FieldError("line", "is not a JSON object")
-    if any(map(_broken, row)):
-        raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
     return row
 
 
