@@ -208,7 +208,8 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
-        store.other_layouts:_of_folder results.columns:_counts results.columns:known results.columns:system_column
+        store.other_layouts:_of_folder results.columns:_counts
+        results.columns:known results.columns:system_column
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
