@@ -27,7 +27,8 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
-    "corpora.readers.nemo:_utterance": "corpora.readers.nemo:_unused",
+    "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
+    "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
@@ -35,6 +36,10 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "results.metadata:by_utterance": "results.metadata:_values",
+    "results.join:_rows": "results.join:_unmatched",
+    "results.join:join": "results.join:_known",
+    "run.given_tables:_write": "results.labels:only",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
@@ -70,10 +75,16 @@ PROVED = {
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
     "compare.pairing:left_out": "compare/test_comparison.py",
+    "compare.texts:export_texts": "results/test_tables.py",
     "corpora.readers.base:read_rows": "corpora/test_prepare.py",
     "corpora.readers.common_voice:common_voice": "corpora/test_prepare.py",
     "corpora.readers.librispeech:librispeech": "corpora/test_prepare.py",
-    "corpora.readers.nemo:_unused": "corpora/test_prepare.py",
+    "corpora.readers.audiomnist:audiomnist": "corpora/test_readers.py",
+    "corpora.readers.clean_noisy:clean_noisy": "corpora/test_readers.py",
+    "corpora.readers.digits:spoken": "corpora/test_readers.py",
+    "corpora.readers.jsonl:_unused": "corpora/test_readers.py",
+    "corpora.readers.jsonl:utterances": "corpora/test_readers.py",
+    "corpora.readers.speech_accent_archive:speech_accent_archive": "corpora/test_readers.py",
     "corpora.readers.table:_utterances": "corpora/test_prepare.py",
     "mitigation.verification.left_out:_untrained":
         "mitigation/verification/test_verification_experiment.py",
@@ -82,7 +93,15 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "results.cells:_json": "results/test_tables.py",
+    "results.cells:_parquet": "results/test_tables.py",
+    "results.join:_known": "results/test_labels.py",
+    "results.join:_unmatched": "results/test_labels.py",
+    "results.labels:only": "results/test_labels.py",
+    "results.metadata:_seconds": "results/test_tables.py",
+    "results.metadata:_values": "results/test_tables.py",
     "run.given:_left_out": "run/test_given.py",
+    "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
     "run.rescore:_same_utterances": "run/test_outputs.py",
@@ -109,6 +128,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        results.rows:_take
         report.costs:_systems
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
@@ -173,7 +193,12 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        cohorts.finders.declared:prepare corpora.gathering:row_of
+        results.values:labels_of compare.texts:_json corpora.readers.audio_folder:audio_folder
+        cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
+        corpora.readers.timed:_recordings
+        corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
+        corpora.readers.voxceleb:_below
+        corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:_fields recordings.chunks:_sphere
         run.record:_packages run.record:_speed
@@ -183,16 +208,19 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
+        store.other_layouts:_of_folder results.columns:_counts
+        results.columns:known results.columns:system_column
+        results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
-        training.mixing:_known core.config:_unique_names
+        corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
         core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
-        run.occupied:_gone run.rescore:_of_hypotheses
+        run.occupied:_gone run.rescore:_lost_before
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns

@@ -29,8 +29,8 @@ EXTRA_OF_PACKAGE = {
     "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
     "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
-    "mlflow": "mlflow", "transformers": "transformers",
-    "urllib3": "http",
+    "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
+    "urllib3": "http", "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
 }
 
 

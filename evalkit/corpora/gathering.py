@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.errors import ManifestError, one_line
-from evalkit.core.ledger import LeftOut, merged, plural
-from evalkit.core.plugins import create
+from evalkit.core.errors import EvalkitError, ManifestError, one_line
+from evalkit.core.ledger import Kind, LeftOut, merged, plural
+from evalkit.core.plugins import create, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
 from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utterance_of
 
 NO_FILE = "no such file"
 LEAVES = "leaves the corpus folder; allow it with --outside, or `outside: true` in eval.yaml"
+LINE = 100
+"""Characters of an id that is named."""
 LONGEST = 1_000_000
 """Characters of a text, an id or a value of metadata."""
 
@@ -31,24 +33,33 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
     be ``outside``. Raises PluginError for an unknown reader, ConfigError for an unknown option,
     ManifestError where nothing can be used."""
     kind, where = str(corpus.reader), str(corpus.path)
-    items = list(reader(kind, corpus.options)(corpus.path))
+    items = _items(kind, corpus)
     utterances, left_out = sorted_out(items, where)
+    folders = () if outside else _folders(corpus)
     kept: list[Utterance] = []
     for utterance in utterances:
         try:
-            kept.append(_checked(utterance, corpus.root, outside))
+            kept.append(_checked(utterance, folders))
         except FieldError as refused:
-            what = "recording" if str(refused) == LEAVES else "utterance"
+            what: Kind = "recording" if str(refused) == LEAVES else "utterance"
             left_out.append(LeftOut(what, where, f"{refused.field}: {one_line(refused)}",
-                                    names=(one_line(utterance.id)[:LINE],)))
+                                    names=(one_line(utterance.id, LINE),)))
     left_out = merged(left_out)
     if not kept:
         raise ManifestError(f"{where}: {nothing(kind, items, left_out)}")
     return Manifest(corpus.path, tuple(kept), (), (), dropped=tuple(left_out), folder=corpus.root)
 
 
-LINE = 100
-"""Characters of an id that is named."""
+def _items(kind: str, corpus: CorpusConfig) -> list[Utterance | LeftOut]:
+    """What the reader gives. Raises ManifestError for whatever else it raises."""
+    try:
+        with packages_for(f"corpora plug-in {kind!r}"):
+            return list(reader(kind, corpus.options)(corpus.path))
+    except EvalkitError:
+        raise
+    except Exception as error:
+        raise ManifestError(f"{corpus.path}: the reader {kind!r} ended with "
+                            f"{type(error).__name__}: {one_line(error)}") from error
 
 
 def reader(kind: str, options: Mapping[str, Any]) -> CorpusReader:
@@ -64,11 +75,13 @@ def sorted_out(items: Iterable[Utterance | LeftOut], where: str
     left_out: list[LeftOut] = []
     for item in items:
         if isinstance(item, LeftOut):
-            left_out.append(item)
+            left_out.append(replace(item, why=one_line(item.why), names=tuple(
+                one_line(name, LINE) for name in item.names)))
         elif item.id in kept:
-            left_out.append(LeftOut("utterance", where, "its id was used before", names=(item.id,)))
+            left_out.append(LeftOut("utterance", where, "its id was used before",
+                                    names=(one_line(item.id, LINE),)))
         elif not all(map(_is_file, filter(None, (item.audio, item.reference_audio)))):
-            left_out.append(LeftOut("recording", where, NO_FILE, names=(item.id,)))
+            left_out.append(LeftOut("recording", where, NO_FILE, names=(one_line(item.id, LINE),)))
         else:
             kept[item.id] = item
     return list(kept.values()), merged(left_out)
@@ -95,23 +108,42 @@ def nothing(kind: str, items: Iterable[Utterance | LeftOut], left_out: Sequence[
 def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
     """The line of a manifest for ``utterance``, with paths from ``folder``, or else from the root;
     fields that it lacks are left out of it."""
-    fields = {field: getattr(utterance, field) for field in FIELDS}
-    for field in ("audio", "reference_audio"):
-        if fields[field] is not None:
-            path = Path(fields[field]).absolute()
-            fields[field] = os.path.relpath(path, folder) if folder else os.path.normpath(path)
-    kept = {field: value for field, value in fields.items() if value not in (None, 0.0)}
+    fields = vars(utterance) | {"audio": _written(utterance.audio, folder),
+                                "reference_audio": _written(utterance.reference_audio, folder)}
+    kept = {field: fields[field] for field in FIELDS if fields[field] not in (None, 0.0)}
     return {**kept, **utterance.metadata}
 
 
-def _checked(utterance: Utterance, root: Path, outside: bool) -> Utterance:
-    """``utterance`` as a line of a manifest would have it. Raises FieldError."""
+def _written(path: Path | None, folder: Path | None) -> str | None:
+    if path is None:
+        return None
+    return (os.path.relpath(path.absolute(), folder) if folder else
+            os.path.normpath(path.absolute()))
+
+
+def _folders(corpus: CorpusConfig) -> Sequence[Path]:
+    """Where recordings may be: the corpus's folder, and those that options of its reader name."""
+    paths = path_options("corpora", str(corpus.reader))
+    named = [Path(value) for key, value in corpus.options.items() if key in paths]
+    return [corpus.root, *(path for path in named if path.is_dir())]
+
+
+def _checked(utterance: Utterance, folders: Sequence[Path]) -> Utterance:
+    """``utterance`` as a line of a manifest would have it, its recordings in one of the
+    ``folders``, anywhere where those are none. Raises FieldError."""
     row = row_of(utterance)
+    _check_values(utterance, row)
+    checked = utterance_of(row, Path(), outside=True)
+    for path in filter(None, (checked.audio, checked.reference_audio)):
+        if folders and not any(inside(path, folder) for folder in folders):
+            raise FieldError("audio", LEAVES)
+    return replace(checked, metadata=dict(utterance.metadata))
+
+
+def _check_values(utterance: Utterance, row: Mapping[str, Any]) -> None:
+    """Raises FieldError."""
+    if strange := sorted(utterance.metadata.keys() & set(FIELDS)):
+        raise FieldError(strange[0], "is a field's name, and cannot be metadata")
     for field, value in row.items():
         if isinstance(value, str) and len(value) > LONGEST:
             raise FieldError(field, f"has more than {LONGEST:,} characters")
-    checked = utterance_of(row, root, outside=True)
-    for path in filter(None, (checked.audio, checked.reference_audio)):
-        if not (outside or inside(path, root)):
-            raise FieldError("audio", LEAVES)
-    return replace(checked, metadata=dict(utterance.metadata))

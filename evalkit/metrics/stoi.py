@@ -1,4 +1,8 @@
-"""Short-time objective intelligibility and its extended form, by the package ``pystoi``."""
+"""Short-time objective intelligibility, to the bit as the package ``pystoi`` has it, and its
+extended form, by that package.
+
+The package cuts frames and segments in loops of Python, which take longer than the rest. Here they
+are views of the signal, and what is summed is summed in the same order."""
 
 from __future__ import annotations
 
@@ -34,19 +38,87 @@ class _Stoi:
 
 
 def _stoi(clean: Audio, processed: Audio, extended: bool) -> float:
-    from pystoi import stoi
-
     need = f"STOI needs {SHORTEST} s that are not silent in the reference"
     if clean.duration < SHORTEST:
         raise too_short(clean, need)
     reference, degraded = (audio.samples.astype(np.float64) for audio in (clean, processed))
+    value = (_extended if extended else stoi)(reference, degraded, clean.rate)
+    if value is None:
+        raise too_short(clean, need)
+    return value
+
+
+def _extended(reference: np.ndarray, degraded: np.ndarray, rate: int) -> float | None:
+    """Extended STOI of two signals (n,), None where they have too few frames."""
+    from pystoi import stoi as package
+
     with warnings.catch_warnings(), _seeded():
         # With too few frames pystoi warns and returns 1e-5, which looks like a score.
         warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
         try:
-            return float(stoi(reference, degraded, clean.rate, extended))
-        except RuntimeWarning as error:
-            raise too_short(clean, need) from error
+            return float(package(reference, degraded, rate, extended=True))
+        except RuntimeWarning:
+            return None
+
+
+def stoi(reference: np.ndarray, degraded: np.ndarray, rate: int) -> float | None:
+    """STOI of two signals (n,), float64, at ``rate`` Hz; None where they have too few frames."""
+    from pystoi.stoi import BETA, DYN_RANGE, FS, OBM, N
+    from pystoi.utils import resample_oct
+
+    both = np.stack([reference, degraded], axis=1)
+    both = (both if rate == FS else resample_oct(both, FS, rate)).T
+    frames = _frames(np.ascontiguousarray(both))
+    level = 20 * np.log10(np.linalg.norm(frames[0], axis=1) + _EPSILON)
+    spectra = np.fft.rfft(_frames(_overlapped(frames[:, level.max() - DYN_RANGE - level < 0])),
+                          2 * _WINDOW)
+    if spectra.shape[1] < N:
+        return None
+    clean, heard = (_segments(np.sqrt(OBM @ np.square(np.abs(each.T))), N) for each in spectra)
+    heard = np.minimum(heard * (_norm(clean) / (_norm(heard) + _EPSILON)),
+                       clean * (1 + 10 ** (-BETA / 20)))
+    correlation = _standard(heard) * _standard(clean)
+    return float(np.sum(correlation) / (correlation.shape[0] * correlation.shape[1]))
+
+
+_EPSILON = np.finfo(float).eps
+_WINDOW = 256
+"""Samples of a frame, of which each overlaps half of the next."""
+
+
+def _frames(signals: np.ndarray) -> np.ndarray:
+    """(signals, n) as windowed frames (signals, frames, _WINDOW). One that ends with the signal is
+    none."""
+    frames = np.lib.stride_tricks.sliding_window_view(signals, _WINDOW, axis=1)
+    return frames[:, :-1:_WINDOW // 2] * np.hanning(_WINDOW + 2)[1:-1]
+
+
+def _overlapped(frames: np.ndarray) -> np.ndarray:
+    """The frames (signals, frames, _WINDOW) added up to signals (signals, n)."""
+    signals, n, width = frames.shape
+    halves = frames.reshape(signals, n, 2, width // 2)
+    made = np.zeros((signals, n + 1, width // 2))
+    made[:, :-1] += halves[:, :, 0]
+    made[:, 1:] += halves[:, :, 1]
+    return made.reshape(signals, -1)
+
+
+def _segments(bands: np.ndarray, length: int) -> np.ndarray:
+    """All stretches of ``length`` frames of bands (bands, frames): (segments, bands, length)."""
+    view = np.lib.stride_tricks.sliding_window_view(bands, length, axis=1)
+    return np.ascontiguousarray(view.transpose(1, 0, 2))
+
+
+def _norm(segments: np.ndarray) -> np.ndarray:
+    norm: np.ndarray = np.linalg.norm(segments, axis=2, keepdims=True)
+    return norm
+
+
+def _standard(segments: np.ndarray) -> np.ndarray:
+    """``segments`` without their mean over time, of norm 1."""
+    rest = segments - np.mean(segments, axis=2, keepdims=True)
+    rest /= _norm(rest) + _EPSILON
+    return rest
 
 
 @contextmanager

@@ -32,10 +32,11 @@ class NotCountedError(Exception):
     """A network that is not counted, and why."""
 
 
-def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str, rate: float) -> Cost:
+def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str | None, rate: float
+            ) -> Cost:
     """Of the networks whose files ``read`` reads, ``size`` bytes together where they are kept.
-    ``axis`` is what they call the frames of their inputs, ``rate`` how many there are in a second;
-    any other axis that has a name is 1."""
+    ``axis`` is what they call the frames of their inputs, None where they take one at a time, and
+    ``rate`` how many there are in a second; any other axis that has a name is 1."""
     try:
         import onnx  # noqa: F401
     except ModuleNotFoundError:
@@ -45,11 +46,12 @@ def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str, rate: 
     except NotCountedError as error:
         return Cost(bytes=size, unknown=f"not counted: {error}")
     weights, macs = map(sum, zip(*counted, strict=True))
-    return Cost(weights, size, macs * rate / FRAMES)
+    return Cost(weights, size, macs * rate / (FRAMES if axis else 1))
 
 
-def count(file: bytes, axis: str) -> tuple[int, int]:
-    """The weights of a network, and its multiply-accumulates for FRAMES frames."""
+def count(file: bytes, axis: str | None) -> tuple[int, int]:
+    """The weights of a network, and its multiply-accumulates for FRAMES frames, or for one where
+    frames have no ``axis``."""
     import onnx
 
     if len(file) > LARGEST:
@@ -63,7 +65,7 @@ def count(file: bytes, axis: str) -> tuple[int, int]:
     return _weights(model.graph), _macs(model, shapes)
 
 
-def _length(axis: Any, frames: str) -> int:
+def _length(axis: Any, frames: str | None) -> int:
     return axis.dim_value or (FRAMES if axis.dim_param == frames else 1)
 
 
@@ -77,13 +79,12 @@ def _weights(graph: onnx.GraphProto) -> int:
                  if a.name == "value"]
     sizes = [math.prod(tensor.dims) for tensor in (*graph.initializer, *constants)
              if tensor.data_type in kinds]
-    inner = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
-    return sum(size for size in sizes if size > 1) + sum(map(_weights, inner))
+    return sum(size for size in sizes if size > 1)
 
 
 def _macs(model: onnx.ModelProto, inputs: Shapes) -> int:
     shapes = _shapes(model, inputs)
-    return sum(_macs_of(node, shapes, model) for node in model.graph.node)
+    return sum(_macs_of(node, shapes) for node in model.graph.node)
 
 
 def _shapes(model: onnx.ModelProto, inputs: Shapes) -> Shapes:
@@ -117,31 +118,13 @@ def _kind(value: onnx.ValueInfoProto) -> Any:
     return tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
 
 
-def _macs_of(node: onnx.NodeProto, shapes: Shapes, model: onnx.ModelProto) -> int:
+def _macs_of(node: onnx.NodeProto, shapes: Shapes) -> int:
     if node.domain in ("", "ai.onnx") and node.op_type in FREE:
         return 0
-    if node.op_type == "Scan":
-        return _scan(node, shapes, model)
     if node.domain not in ("", "ai.onnx") or node.op_type not in COUNTED:
         raise NotCountedError(f"its operator {node.op_type} is none that is known here")
     return COUNTED[node.op_type](node, [shapes.get(name, ()) for name in node.input],
                                  shapes[next(filter(None, node.output))])
-
-
-def _scan(node: onnx.NodeProto, shapes: Shapes, model: onnx.ModelProto) -> int:
-    """The body as often as there are frames."""
-    options = _options(node)
-    body, axes = options["body"], options.get("scan_input_axes")
-    states = len(node.input) - options["num_scan_inputs"]
-    scanned = [shapes[name] for name in node.input[states:]]
-    axes = axes or [0] * len(scanned)
-    inputs = [shapes[name] for name in node.input[:states]] + [
-        shape[:axis] + shape[axis + 1:] for shape, axis in zip(scanned, axes, strict=True)]
-    inner = type(model)()
-    inner.CopyFrom(model)
-    inner.graph.CopyFrom(body)
-    names = [value.name for value in body.input]
-    return int(scanned[0][axes[0]]) * _macs(inner, dict(zip(names, inputs, strict=True)))
 
 
 def _options(node: onnx.NodeProto) -> dict[str, Any]:

@@ -10,6 +10,7 @@ per-speaker sums (Liu & Peng 2020, blockwise bootstrap, arXiv 1912.09508).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -70,7 +71,7 @@ def intervals(sums: SpeakerSums, contrasts: Sequence[Contrast],
     n_speakers = (x != 0).any(axis=2).sum(axis=0)
     chosen = [method or ("studentised" if d + 1 >= FEW_SPEAKERS else "t") for d in df]
     drawn = [i for i, how in enumerate(chosen) if how != "t"]
-    with _threads().limit(limits=1, user_api="blas"):  # the same bits on any number of cores
+    with one_thread():
         moments = dict(zip(drawn, _resample(x[:, drawn], strata, resampling), strict=True))
     counting = bool((sums.amount >= 0).all())
     results = []
@@ -130,6 +131,13 @@ def counts(n: int, draws: int, seed: np.random.SeedSequence) -> Iterator[np.ndar
         drawn = rng.integers(n, size=(rows, n - 1), dtype=np.int64)
         drawn += np.arange(0, rows * n, n)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """In the block products of matrices have the same bits on any number of cores, and no core
+    waits for another."""
+    context: AbstractContextManager[object] = _threads().limit(limits=1, user_api="blas")
+    return context
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from evalkit.statistics.bootstrap import DEFAULT, Resampling
+from evalkit.statistics.bootstrap import DEFAULT, Resampling, one_thread
 from evalkit.store.scores import ratio
 
 SIGNS = 1 << 22
@@ -44,7 +44,8 @@ def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> S
     unit = np.nan_to_num(ratio(parts, np.sqrt((parts**2).sum(axis=0))
                                * np.ones_like(parts)))
     n = has_part.sum(axis=0)
-    null = [_tails(signs @ unit, n) for signs in _signs(len(parts), resampling)]
+    with one_thread():
+        null = [_tails(signs @ unit, n) for signs in _signs(len(parts), resampling)]
     return SignFlips(_tails(unit.sum(axis=0), n), np.concatenate(null))
 
 

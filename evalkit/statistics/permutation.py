@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -73,15 +74,29 @@ def parts(sums: SpeakerSums, system: int = 0) -> Parts:
 
 def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
     """Sums of the groups after permuting labels, some permutations at a time."""
-    rng = np.random.default_rng(resampling.seed)
-    step = max(1, CELLS // max(len(cells.label), 1))
+    whole = resampling.draws * len(cells.label) <= CELLS
+    drawn = _known_labels if whole else _drawn_labels
+    for labels in drawn(cells.label.tobytes(), cells.block.tobytes(), resampling):
+        yield _group_sums(cells, labels)
+
+
+def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Iterator[np.ndarray]:
+    """Labels permuted within their blocks (some permutations, parts), int64 as both are."""
+    label, block = (np.frombuffer(each, np.int64) for each in (labels, blocks))
+    rng, place = np.random.default_rng(resampling.seed), np.argsort(block, kind="stable")
+    step = max(1, CELLS // max(len(label), 1))
     for start in range(0, resampling.draws, step):
         rows = min(step, resampling.draws - start)
-        keys = rng.random((rows, len(cells.label))) + cells.block
-        order = np.argsort(keys, axis=1)
-        labels = np.empty_like(order)
-        labels[:, np.argsort(cells.block, kind="stable")] = cells.label[order]
-        yield _group_sums(cells, labels)
+        order = np.argsort(rng.random((rows, len(label))) + block, axis=1)
+        permuted = np.empty_like(order)
+        permuted[:, place] = label[order]
+        yield permuted
+
+
+@lru_cache(maxsize=8)
+def _known_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> tuple[np.ndarray, ...]:
+    """The same, which every metric and every test of the same speakers and groups draws."""
+    return tuple(_drawn_labels(labels, blocks, resampling))
 
 
 def observed(cells: Parts) -> Sums:

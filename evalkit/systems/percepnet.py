@@ -58,7 +58,7 @@ class PercepNet:
     def cost(self) -> Cost:
         """Of the network; the signal path aside."""
         return cost_of(lambda: [self._path.read_bytes()], self._path.stat().st_size,
-                       axis="frames", rate=FRAMES)
+                       axis=None, rate=FRAMES)
 
     @property
     def _path(self) -> Path:

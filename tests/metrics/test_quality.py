@@ -21,7 +21,7 @@ from evalkit.metrics import dnsmos as dnsmos_module
 from evalkit.metrics.dnsmos import Dnsmos
 from evalkit.metrics.pesq import PesqNarrowband, PesqWideband
 from evalkit.metrics.si_sdr import SiSdr, si_sdr
-from evalkit.metrics.stoi import Estoi, Stoi
+from evalkit.metrics.stoi import Estoi, Stoi, stoi
 from evalkit.recordings.reading import load
 
 RATE = 16000
@@ -92,6 +92,16 @@ def test_stoi_is_the_packages():
     assert measure(Stoi(), clean, heard) == pytest.approx(pystoi.stoi(clean, heard, RATE))
     assert measure(Estoi(), clean, heard) == pytest.approx(
         pystoi.stoi(clean, heard, RATE, extended=True))
+
+
+@pytest.mark.parametrize("rate", [8000, 10_000, 11_025, 16_000, 44_100])
+@pytest.mark.parametrize("seed", range(4))
+def test_stoi_is_the_packages_at_odd_lengths_and_rates_with_pauses(rate, seed):
+    rng = np.random.default_rng([seed, rate])
+    clean = rng.standard_normal(int(rng.uniform(0.6, 1.2) * rate))
+    clean[len(clean) // 3:len(clean) // 2] *= rng.choice([0, 1e-4, 1])
+    heard = rng.random() * clean + rng.choice([0, 0.1, 10]) * rng.standard_normal(len(clean))
+    assert stoi(clean, heard, rate) == pytest.approx(pystoi.stoi(clean, heard, rate), rel=1e-12)
 
 
 @pytest.mark.parametrize("metric", INTRUSIVE)

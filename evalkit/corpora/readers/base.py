@@ -16,6 +16,8 @@ from evalkit.core.names import instead
 
 GENDERS = {"f": "female", "female": "female", "female_feminine": "female",
            "m": "male", "male": "male", "male_masculine": "male"}
+LARGEST = 1 << 24
+"""Characters of a cell: a table with a larger one is none."""
 Row = dict[str, str | None]
 """Cells of a table by column, None where blank."""
 
@@ -37,14 +39,15 @@ def seconds(text: str | None) -> float | None:
     return value if text else None
 
 
-def read_rows(path: Path, *, tabs: bool) -> Iterator[Row | LeftOut]:
+def read_rows(path: Path, *, tabs: bool, nameless: bool = False) -> Iterator[Row | LeftOut]:
     """The rows of a table with a line of column names. Cells are between ``tabs``, as they are,
     or between commas, where quotes may enclose them. A row of more or fewer cells than there are
-    columns is left out, and so is a column without a name. Raises ManifestError naming the file
+    columns is left out, and so is a column without a name, of which there may be several where
+    they may be ``nameless``. Raises ManifestError naming the file
     for two columns of one name, and for a quote that is never closed."""
     rows = _cells(path, tabs)
     header = next(rows, [])
-    twice = [name for name, n in Counter(header).items() if n > 1]
+    twice = [name for name, n in Counter(header).items() if n > 1 and (name or not nameless)]
     if twice:
         raise ManifestError(f"{path}: {header.count(twice[0])} columns are called {twice[0]!r}; "
                             "rename or remove all but one")
@@ -61,6 +64,7 @@ def read_rows(path: Path, *, tabs: bool) -> Iterator[Row | LeftOut]:
 
 def _cells(path: Path, tabs: bool) -> Iterator[list[str]]:
     """Every row that is not empty."""
+    csv.field_size_limit(LARGEST)
     reader = (csv.reader(read_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else
               csv.reader(read_lines(path), strict=True))
     try:
@@ -93,6 +97,11 @@ def read_pairs(path: Path, *, optional: bool = False) -> Pairs:
         if values.setdefault(key, value) != value:
             twice.add(key)
     return Pairs(path, values, frozenset(twice))
+
+
+def one_text(path: Path) -> str | None:
+    """The words of a file that holds one text; None where it is not there."""
+    return " ".join(" ".join(read_lines(path)).split()) if path.is_file() else None
 
 
 def read_lines(path: Path) -> Iterator[str]:

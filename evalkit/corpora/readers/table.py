@@ -12,6 +12,7 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import Row, read_rows, seconds
+from evalkit.corpora.readers.naming import check_fields
 from evalkit.store.manifest import FIELDS
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,40})?")
@@ -24,8 +25,7 @@ def table(source: Path, **columns: str) -> Iterator[Utterance | LeftOut]:
     name otherwise. Every other column is metadata: numbers where all its values are. Audio
     paths are relative to the file.
     """
-    if unknown := sorted(set(columns) - set(FIELDS)):
-        raise ValueError(f"{unknown[0]!r} is no field of an utterance; {offer(unknown[0], FIELDS)}")
+    check_fields(columns)
     return _read(source, columns)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from evalkit.models.percepnet import targets
 from evalkit.models.percepnet.bands import BANDS
-from evalkit.models.percepnet.features import features_of_nothing
+from evalkit.models.percepnet.features import FEATURES, features_of_nothing
 from evalkit.models.percepnet.runtime import Runtime
 
 
@@ -16,18 +16,17 @@ class Advice:
     band that it knows, without comb filter."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.memory = runtime.start()
+        self.listener = runtime.start()
         self.known = int(targets.within(runtime.bandwidth).sum())
+        band = np.arange(FEATURES) % BANDS
+        self.unknown = (np.arange(FEATURES) < 2 * BANDS) & (band >= self.known)
 
     def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains and comb strengths, (n, BANDS) each, of frames with the features (n, FEATURES)."""
-        known = heard.copy()
-        for first in (0, BANDS):
-            unknown = slice(first + self.known, first + BANDS)
-            known[:, unknown] = _NOTHING[unknown]
-        gains, strengths, self.memory = self.runtime.run(known, self.memory)
-        gains[:, self.known:] = gains[:, [max(self.known - 1, 0)]]
+        said = self.listener(np.where(self.unknown, _NOTHING, heard))
+        gains, strengths = said[:, :BANDS], said[:, BANDS:]
+        highest = max(self.known - 1, 0)
+        gains[:, self.known:] = gains[:, highest:highest + 1]
         strengths[:, self.known:] = 0
         return gains, strengths
 

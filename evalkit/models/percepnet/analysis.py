@@ -44,19 +44,16 @@ class Analyser:
         ``periods`` (n,) of those frames in samples."""
         n, hop, used = len(periods), self.framing.hop, taps(periods, self.framing)
         frames = stretches(self.memory.recall(samples), self.framing.size)
-        newest = len(self.memory.past) - hop
+        newest = self.memory.size - hop
         due = newest - LOOK_AHEAD * hop
         cut = np.empty((2 * n, self.framing.size), np.float32)
         cut[:n] = frames[newest::hop]
         comb(frames, np.arange(due, due + n * hop, hop), used, out=cut[n:])
         made = self.framing.spectra(cut)
-        spectra, combed = np.concatenate([self.spectra, made[:n]]), made[n:]
-        energies = np.concatenate([self.energies, self.bands.energies(made[:n])])
+        power = self.bands.energies(made)
+        spectra = np.concatenate([self.spectra, made[:n]])
+        energies = np.concatenate([self.energies, power[:n]])
         self.spectra, self.energies = spectra[n:], energies[n:]
-        return Analysis(spectra[:n], combed, used.noise_gain, energies[:n], energies[LOOK_AHEAD:],
-                        self._coherence(spectra[:n], combed, energies[:n]))
-
-    def _coherence(self, spectra: np.ndarray, combed: np.ndarray, energies: np.ndarray
-                   ) -> np.ndarray:
-        product = self.bands.products(spectra, combed)
-        return coherence(product, energies, self.bands.energies(combed))
+        alike = coherence(self.bands.products(spectra[:n], made[n:]), energies[:n], power[n:])
+        return Analysis(spectra[:n], made[n:], used.noise_gain, energies[:n],
+                        energies[LOOK_AHEAD:], alike)

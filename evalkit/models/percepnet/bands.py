@@ -36,8 +36,13 @@ class Bands:
         return self.interpolation.max(axis=1) > 0
 
     def products(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Real parts of the inner products of two spectra (n, bins) in each band, (n, BANDS)."""
-        return (one.view(np.float32) * other.view(np.float32)) @ self.gathering
+        """Real parts of the inner products of two spectra (n, bins) in each band, (n, BANDS).
+
+        A row's values depend on that row alone, to the bit: the network hears them in integers,
+        and what is rounded either way is a step apart."""
+        each = one.view(np.float32) * other.view(np.float32)
+        made: np.ndarray = np.matmul(each[:, None], self.gathering)
+        return made[:, 0]
 
     def energies(self, spectra: np.ndarray) -> np.ndarray:
         """Of spectra (n, bins) in each band, (n, BANDS)."""

@@ -10,12 +10,13 @@ from evalkit.models.percepnet.frames import LOOK_AHEAD, Framing
 
 REACH = 5
 """Periods that the filter reaches either way."""
-_STEPS = np.arange(-REACH, REACH + 1)
+_STEPS = np.arange(-REACH, REACH + 1.0)
 _HANN = (np.hanning(2 * REACH + 3)[1:-1]).astype(np.float32)
 _KEPT = np.where(np.arange(2 * REACH + 2)[:, None] > REACH - _STEPS, _HANN, np.float32(0))
 _KEPT[1:] /= _KEPT[1:].sum(axis=1, keepdims=True)
 """Weights where only the first so many of the taps, from the latest on back, are kept."""
-_NOISE_GAINS = np.vecdot(_KEPT, _KEPT)
+_KEPT = np.column_stack([_KEPT, np.vecdot(_KEPT, _KEPT)])
+"""In the last column the energy that they leave of white noise."""
 SHORTEST, LONGEST = 1 / 800, 1 / 62.5
 """Seconds of the periods that are looked for: 60 to 768 samples at 48 kHz."""
 
@@ -35,8 +36,8 @@ def taps(periods: np.ndarray, framing: Framing) -> Taps:
     """Of ``periods`` (n,) in samples, not always whole: a Hann window of whole periods, each
     rounded to a sample, less the taps that the look-ahead does not hold."""
     shifts = np.rint(periods[:, None] * _STEPS).astype(np.intp)
-    kept = np.add.reduce(shifts >= -LOOK_AHEAD * framing.hop, axis=1)
-    return Taps(shifts, _KEPT.take(kept, axis=0), _NOISE_GAINS.take(kept))
+    kept = _KEPT.take(np.add.reduce(shifts >= -LOOK_AHEAD * framing.hop, axis=1), axis=0)
+    return Taps(shifts, kept[:, :-1], kept[:, -1])
 
 
 def comb(frames: np.ndarray, at: np.ndarray, of: Taps, out: np.ndarray) -> None:

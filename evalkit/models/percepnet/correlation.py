@@ -6,41 +6,43 @@ import math
 
 import numpy as np
 
-FAINT = 1e-9
+FAINT = np.float32(1e-9)
 """Energy below which nothing is like anything."""
 
 
 def correlations(segments: np.ndarray, size: int) -> np.ndarray:
     """Of the last ``size`` samples of each of ``segments`` (n, size + lags) with as many that
-    begin 0 … lags samples earlier: <x, y> / (||x|| ||y||), shape (n, lags + 1).
+    begin 0 … lags samples earlier: <x, y> / (||x|| ||y||), shape (n, lags + 1), float32.
 
     A row's values depend on that row alone, to the bit, whatever the others are."""
-    products = np.array([np.correlate(one, one[-size:], "valid") for one in segments])
-    squares = np.multiply(segments, segments, dtype=np.float64)
-    energies = np.empty(products.shape)
-    np.add.reduce(squares[:, :size], axis=1, out=energies[:, 0], initial=FAINT)
-    np.subtract(squares[:, size:], squares[:, :-size], out=energies[:, 1:])
-    np.add.accumulate(energies, axis=1, out=energies)
-    energies *= energies[:, -1:]
-    return np.divide(products, np.sqrt(energies, out=energies), out=energies)[:, ::-1]
+    ones = np.ones(size, np.float32)
+    return np.array([_correlations(one, one[-size:], ones) for one in segments])
+
+
+def _correlations(segment: np.ndarray, last: np.ndarray, ones: np.ndarray) -> np.ndarray:
+    energies = np.correlate(segment * segment, ones, "valid")
+    energies += FAINT
+    energies *= energies[-1]
+    made: np.ndarray = np.correlate(segment, last, "valid") / np.sqrt(energies, out=energies)
+    return made[::-1]
 
 
 class Sums:
     """Weighted sums of what lies between the values of a row, which are 1 apart."""
 
-    def __init__(self, at: np.ndarray, weights: np.ndarray) -> None:
+    def __init__(self, at: np.ndarray, weights: np.ndarray, length: int) -> None:
         """For each of k sums, of the values at its s positions ``at`` (s, k), by their
-        ``weights`` (s, k)."""
+        ``weights`` (s, k), in rows of ``length``."""
         below = np.ceil(at).astype(np.intp) - 1
         rest = at - below
-        self.points = np.concatenate([below, below + 1]).reshape(-1)
-        self.weights = np.concatenate([(1 - rest) * weights, rest * weights])
+        self.weights = np.zeros((length, at.shape[1]), np.float32)
+        for point, weight in ((below, 1 - rest), (below + 1, rest)):
+            np.add.at(self.weights, (point, np.arange(at.shape[1])), weight * weights)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Of the rows of ``values`` (n, m), interpolated linearly, (n, k)."""
-        taken = values.take(self.points, axis=1).reshape(-1, *self.weights.shape)
-        taken *= self.weights
-        return np.add.reduce(taken, axis=1)
+        """Of the rows of ``values`` (n, length), interpolated linearly, (n, k), each by itself."""
+        made: np.ndarray = np.matmul(values[:, None], self.weights)
+        return made[:, 0]
 
 
 def between(values: np.ndarray, at: float) -> float:

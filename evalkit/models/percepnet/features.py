@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,18 +40,17 @@ class Lesson:
 
 def relative(energies: np.ndarray, framing: Framing) -> np.ndarray:
     """``energies`` as shares of a full-scale signal's, alike at both rates."""
-    return energies * np.float32((2 / framing.size) ** 2)
+    return energies / framing.loudest
 
 
 def features(heard: Analysis, pitch: Pitch, framing: Framing) -> np.ndarray:
     """(n, FEATURES), each about in [-2, 2]: the decimal logarithm of the energies LOOK_AHEAD
     later, coherences (Valin et al. 2020, section 4.2: these without look-ahead, though the comb
     filter in them has its own), period in octaves, correlation."""
-    loudness = relative(heard.ahead, framing)
-    loudness += np.float32(FAINT)
+    loudness = heard.ahead + FAINT * framing.loudest
     np.log10(loudness, out=loudness)
-    loudness += 5
-    loudness /= np.float32(2.5)
+    loudness += 5 - math.log10(framing.loudest)
+    loudness *= 0.4
     period = np.log2(pitch.periods / (4 * SHORTEST * framing.rate)) / 2
     return np.concatenate([loudness, heard.coherence, period[:, None], pitch.correlations[:, None]],
                           axis=1, dtype=np.float32)

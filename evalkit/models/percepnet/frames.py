@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.fft import irfft
-from scipy.fft import rfft
+from numpy.fft import irfft, rfft
 
 from evalkit.core.errors import ConfigError
 
@@ -49,6 +48,11 @@ class Framing:
         """Of a spectrum, from 0 Hz to half the rate, SPACING apart."""
         return self.hop + 1
 
+    @cached_property
+    def loudest(self) -> float:
+        """Energy of a full-scale signal in a band."""
+        return (self.size / 2) ** 2
+
     @property
     def delay(self) -> int:
         """Samples by which what comes out is late."""
@@ -72,5 +76,6 @@ class Framing:
         frames *= self.window
         hops = frames[:, :self.hop]
         hops[0] += tail
-        hops[1:] += frames[:-1, self.hop:]
+        if len(frames) > 1:
+            hops[1:] += frames[:-1, self.hop:]
         return hops.reshape(-1), frames[-1, self.hop:]

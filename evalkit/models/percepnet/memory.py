@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+ROOM = 12_000
+"""Samples that a memory has room for before what it keeps is moved."""
+
 
 class Memory:
     """The last ``size`` samples of a signal that began in silence."""
 
     def __init__(self, size: int) -> None:
-        self.past = np.zeros(size, np.float32)
+        self.size = self._end = size
+        self._heard = np.zeros(size, np.float32)
 
     def recall(self, samples: np.ndarray) -> np.ndarray:
-        """What is remembered, and ``samples`` (n,) after it."""
-        whole = np.concatenate([self.past, samples])
-        self.past = whole[len(samples):].copy()
-        return whole
+        """What is remembered, and ``samples`` (n,) after it; not to be written to."""
+        begin, end = self._end - self.size, self._end + len(samples)
+        if end > len(self._heard):
+            moved = np.zeros(self.size + max(ROOM, len(samples)), np.float32)
+            moved[:self.size] = self._heard[begin:self._end]
+            self._heard, begin, end = moved, 0, self.size + len(samples)
+        self._heard[end - len(samples):end] = samples
+        self._end = end
+        return self._heard[begin:end]
 
 
 def stretches(signal: np.ndarray, size: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.pitch import PitchTracker
 from evalkit.models.percepnet.shaping import shaped
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the path makes other samples of the same signal with the same network."""
 Adviser = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """A network in the middle of one signal, which remembers what it has heard of it: from the
@@ -37,7 +37,8 @@ class Path:
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """What the hops that ``samples`` (n,) complete let out, as many samples as they have."""
-        waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
+        waiting = (np.concatenate([self.waiting, samples], dtype=np.float32)
+                   if len(self.waiting) else np.array(samples, np.float32))
         whole = len(waiting) - len(waiting) % self.framing.hop
         self.waiting = waiting[whole:]
         step = BLOCK * self.framing.hop

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import butter, lfilter
 
 from evalkit.models.percepnet.comb import LONGEST, SHORTEST
 from evalkit.models.percepnet.correlation import Sums, between, correlations, peak
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.memory import Memory, stretches
 from evalkit.models.percepnet.track import Track
+from evalkit.models.percepnet.voice import RATE, Voice
 
-SEARCH_RATE = 8_000
-"""Hz at which lags are searched: what is left of the signal there needs no more."""
-VOICE = (90, 2_300)
-"""Hz between which they are: rumble is alike at any lag, and noise has the upper hand above."""
-SPAN = SEARCH_RATE // 25
+SPAN = RATE // 25
 """Samples that are compared, 40 ms around the middle of the frame …"""
 AGAIN = 0.8
 """… and the weight of those two periods earlier beside those one period earlier: noise is seldom
@@ -28,13 +23,13 @@ SHORTER, HIGHER, HIGH = 0.1, 0.3, 350.0
 as alike as one; and for each octave that its pitch is above HIGH Hz, where few speak."""
 STATES = 130
 
-_HOP = SEARCH_RATE // 100
-_LAGS = np.geomspace(SHORTEST * SEARCH_RATE, LONGEST * SEARCH_RATE, STATES)
+_HOP = RATE // 100
+_LAGS = np.geomspace(SHORTEST * RATE, LONGEST * RATE, STATES)
 _STEP = float(np.log2(_LAGS[1] / _LAGS[0]))
 _REACH = int(2 * _LAGS[-1]) + 1
 _KEEP = (1 - SHORTER * np.log2(_LAGS / _LAGS[0])) / (1 + AGAIN)
-_HIGH = HIGHER * np.maximum(0, np.log2(SEARCH_RATE / _LAGS / HIGH))
-_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]))
+_HIGH = HIGHER * np.maximum(0, np.log2(RATE / _LAGS / HIGH)).astype(np.float32)
+_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]), _REACH + 1)
 
 
 class Pitch(NamedTuple):
@@ -46,12 +41,6 @@ class Pitch(NamedTuple):
     """Of the voice around each frame with itself a period before, (n,)."""
 
 
-@cache
-def _band(rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator of the filter that lets VOICE through at ``rate`` Hz."""
-    return butter(3, VOICE, "band", fs=rate)
-
-
 class PitchTracker:
     """Reads a signal hop by hop; says the period of the frame that is LOOK_AHEAD behind.
 
@@ -59,18 +48,17 @@ class PitchTracker:
     choice between lags has no tolerance. So nothing is summed across frames."""
 
     def __init__(self, framing: Framing) -> None:
-        self.factor = framing.rate // SEARCH_RATE
-        self.band = _band(framing.rate)
-        self.filtered = np.zeros(6)
+        self.factor = framing.rate // RATE
+        self.voice = Voice(framing)
         self.memory = Memory(SPAN + _REACH)
-        self.correlations, self.scores = np.zeros(_REACH + 1), np.zeros(STATES)
+        self.correlations = np.zeros(_REACH + 1, np.float32)
+        self.scores = np.zeros(STATES, np.float32)
         """Of the newest frame."""
         self.track = Track(STATES, _STEP)
 
     def push(self, samples: np.ndarray) -> Pitch:
         """Of one frame for each of the hops in ``samples``."""
-        voice, self.filtered = lfilter(*self.band, samples, zi=self.filtered)
-        whole = self.memory.recall(voice[::self.factor].astype(np.float32))
+        whole = self.memory.recall(self.voice.push(samples))
         alike = correlations(stretches(whole, SPAN + _REACH)[_HOP::_HOP], SPAN)
         said = [self._before(*frame) for frame in zip(alike, _ALIKE(alike) - _HIGH, strict=True)]
         periods, likeness = np.array(said).T

@@ -1,22 +1,49 @@
-"""Running PercepNet's network with ONNX Runtime, frames at a time, on one thread."""
+"""Running PercepNet's network with ONNX Runtime, frame by frame, on one thread."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.models.percepnet.bands import BANDS
+from evalkit.models.percepnet.features import FEATURES
+
+_KINDS = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
-@dataclass(frozen=True)
-class NetworkState:
-    """What the network remembers of the frames so far."""
+class Listener:
+    """The network in the middle of one signal, of which it remembers what it has heard."""
 
-    states: tuple[np.ndarray, ...]
+    def __init__(self, session: Any) -> None:
+        inputs, results = session.get_inputs(), session.get_outputs()
+        self._features, *memory = [np.zeros(value.shape, _KINDS[value.type]) for value in inputs]
+        self._filters = np.zeros(results[0].shape, np.float32)
+        self._session, self._binding = session, session.io_binding()
+        for value, array in zip(inputs, (self._features, *memory), strict=True):
+            self._binding.bind_input(value.name, *_place(array))
+        # What is remembered may be written where it is read: nothing is joined to the memory
+        # after a frame before all of that before it has been split into copies.
+        for value, array in zip(results, (self._filters, *memory), strict=True):
+            self._binding.bind_output(value.name, *_place(array))
+        self._memory = memory  # The binding knows addresses only.
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Gains and comb strengths, (n, 2 BANDS), of the next frames' ``features``
+        (n, FEATURES)."""
+        said = np.empty((len(features), 2 * BANDS), np.float32)
+        for heard, filters in zip(features, said, strict=True):
+            self._features[0] = heard
+            self._session.run_with_iobinding(self._binding)
+            filters[:] = self._filters[0]
+        return said
+
+
+def _place(array: np.ndarray) -> tuple[Any, ...]:
+    return "cpu", 0, array.dtype.type, array.shape, array.ctypes.data
 
 
 class Runtime:
@@ -32,11 +59,7 @@ class Runtime:
         except Exception as error:  # ONNX Runtime's errors have no common class of their own.
             raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
                               "of a trained one") from error
-        inputs = self._session.get_inputs()
-        self._names = [value.name for value in inputs]
-        self._shapes = [value.shape for value in inputs[1:]]
-        self._results = [value.name for value in self._session.get_outputs()]
-        if self._names[0] != "features":
+        if not _is_percepnet(self._session):
             raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
                               "trained one")
         self.bandwidth = self._described("bandwidth", path)
@@ -54,17 +77,16 @@ class Runtime:
                               "give the file of a trained network")
         return value
 
-    def start(self) -> NetworkState:
-        """Of silence."""
-        return NetworkState(tuple(np.zeros(shape, np.float32) for shape in self._shapes))
+    def start(self) -> Listener:
+        """In silence."""
+        return Listener(self._session)
 
-    def run(self, features: np.ndarray, memory: NetworkState
-            ) -> tuple[np.ndarray, np.ndarray, NetworkState]:
-        """Gains and strengths, (n, BANDS) each, of the n frames of ``features`` (n, FEATURES)
-        that follow what ``memory`` has heard, and the memory after them."""
-        if not len(features):
-            return np.zeros((0, BANDS), np.float32), np.zeros((0, BANDS), np.float32), memory
-        values = (np.asarray(features, np.float32), *memory.states)
-        gains, strengths, *states = self._session.run(
-            self._results, dict(zip(self._names, values, strict=True)))
-        return gains, strengths, NetworkState(tuple(states))
+
+def _is_percepnet(session: Any) -> bool:
+    """Whether it takes and gives what ``graph.write`` says."""
+    inputs, results = session.get_inputs(), session.get_outputs()
+    takes, gives = ([(value.type, value.shape) for value in values] for values in (inputs, results))
+    return ([value.name for value in inputs] == ["features", "state", "past"]
+            and takes[0] == ("tensor(float)", [1, FEATURES])
+            and gives == [("tensor(float)", [1, 2 * BANDS]), *takes[1:]]
+            and all(kind in _KINDS and set(map(type, shape)) == {int} for kind, shape in takes))

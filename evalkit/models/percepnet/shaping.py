@@ -9,6 +9,7 @@ from evalkit.models.percepnet.bands import TINY, Bands
 
 BETA = 0.02
 """How far the postfilter may raise a frame again: by 5.57 dB at most."""
+_ONE, _SQUARE = 1 / (1 + BETA), BETA / (1 + BETA)
 
 
 def mixed(heard: Analysis, strengths: np.ndarray, bands: Bands) -> np.ndarray:
@@ -38,11 +39,15 @@ def shaped(heard: Analysis, gains: np.ndarray, strengths: np.ndarray, bands: Ban
 def postfilter(gains: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """``gains`` (n, BANDS) in [0, 1], the small ones lowered further, and each frame raised for
     what it thereby loses of the energy that ``energies`` (n, BANDS) had under ``gains``."""
-    warped = gains * np.sin(np.pi / 2 * gains)
-    before, after = (np.vecdot(g * g, energies) for g in (gains, warped))
-    return warped * raised(before / (after + TINY))[:, None]
+    warped = np.multiply(gains, np.pi / 2)
+    np.sin(warped, out=warped)
+    warped *= gains
+    before, after = np.vecdot(gains * gains, energies), np.vecdot(warped * warped, energies)
+    after += TINY
+    warped *= raised(np.divide(before, after, out=before))[:, None]
+    return warped
 
 
 def raised(ratio: np.ndarray) -> np.ndarray:
     """Gain of a frame whose energy the postfilter has lowered by ``ratio``."""
-    return np.sqrt((1 + BETA) * ratio / (1 + BETA * ratio**2))
+    return np.sqrt(ratio / (_ONE + _SQUARE * (ratio * ratio)))

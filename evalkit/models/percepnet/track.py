@@ -19,23 +19,23 @@ class Track:
     read off when the frame after it is known."""
 
     def __init__(self, states: int, step: float) -> None:
-        self.padded = np.full(states + 2 * _REACH, -np.inf)
-        self.scores = self.padded[_REACH:-_REACH]
+        padded = np.full(states + 2 * _REACH, -np.inf, np.float32)
+        self.scores = padded[_REACH:-_REACH]
         """Of the best paths to each state, less that of the best of all."""
         self.scores[:] = 0
         self.best = 0
-        self.near = stretches(self.padded, states)
-        self.cost = CHANGE * step * np.abs(np.arange(-_REACH, _REACH + 1))[:, None]
-        self.moves = np.empty((2 * _REACH + 1, states))
+        self.near = stretches(padded, states)
+        self.cost = (CHANGE * step * np.abs(np.arange(-_REACH, _REACH + 1, dtype=np.float32))
+                     )[:, None]
+        self.moves = np.full((2 * _REACH + 2, states), -JUMP, np.float32)
+        """Scores of the paths to each state, from those near it, and by a jump."""
 
     def push(self, own: np.ndarray) -> int:
         """The state of the frame before the one whose scores (states,) are its ``own``."""
-        moves = np.subtract(self.near, self.cost, out=self.moves)
-        arrived = np.maximum.reduce(moves)
-        total = np.maximum(arrived, -JUMP)
+        np.subtract(self.near, self.cost, out=self.moves[:-1])
+        total = np.maximum.reduce(self.moves)
         total += own
         before, self.best = self.best, int(total.argmax())
         np.subtract(total, total[self.best], out=self.scores)
-        if arrived[self.best] < -JUMP:
-            return before
-        return self.best + int(moves[:, self.best].argmax()) - _REACH
+        move = int(self.moves[:, self.best].argmax())
+        return before if move > 2 * _REACH else self.best + move - _REACH

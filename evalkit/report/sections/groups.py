@@ -17,6 +17,7 @@ from evalkit.report.groups import Groups
 from evalkit.report.headline import cell
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
+from evalkit.report.sensitivity import normaliser_table
 from evalkit.report.table import (
     Cell,
     Column,
@@ -75,6 +76,7 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
     if run.groups:
         yield values(run.groups)
         yield other_metrics(run, run.groups)
+        yield normaliser_table(run, run.groups)
     if shown.verification:
         yield from (shown.verification.fairness, shown.verification.errors)
     if shown.discovery:

@@ -14,9 +14,11 @@ from evalkit.core.errors import ConfigError
 from evalkit.models.percepnet.bands import BANDS
 from evalkit.models.percepnet.features import FEATURES
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
-from evalkit.models.percepnet.runtime import Runtime
+from evalkit.models.percepnet.runtime import Listener, Runtime
 
 pytest.importorskip("onnx")
+import onnx
+
 from evalkit.models.percepnet.graph import write
 
 SMALL = Sizes(dense=12, channels=20, hidden=16, layers=2, strength=8)
@@ -51,17 +53,23 @@ def wanted(network: PercepNet, features: np.ndarray) -> tuple[np.ndarray, np.nda
     return filters.gains[0].numpy(), filters.strengths[0].numpy()
 
 
+def said(listener: Listener, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gains and strengths."""
+    filters = listener(features)
+    return filters[:, :BANDS], filters[:, BANDS:]
+
+
 def test_floats_are_torchs(network: PercepNet, features: np.ndarray,
                            files: dict[bool, Runtime]) -> None:
-    gains, strengths, _ = files[False].run(features, files[False].start())
-    for got, right in zip((gains, strengths), wanted(network, features), strict=True):
+    for got, right in zip(said(files[False].start(), features), wanted(network, features),
+                          strict=True):
         np.testing.assert_allclose(got, right, atol=1e-5)
 
 
 def test_integers_are_close(network: PercepNet, features: np.ndarray,
                             files: dict[bool, Runtime]) -> None:
-    gains, strengths, _ = files[True].run(features, files[True].start())
-    for got, right in zip((gains, strengths), wanted(network, features), strict=True):
+    for got, right in zip(said(files[True].start(), features), wanted(network, features),
+                          strict=True):
         assert 0 < np.abs(got - right).mean() < 0.01
         assert ((got >= 0) & (got <= 1)).all() and got.std() > 0.1
 
@@ -70,14 +78,13 @@ def test_integers_are_close(network: PercepNet, features: np.ndarray,
 @settings(max_examples=30, deadline=None)
 def test_chunks_change_nothing(cuts: list[int], integers: bool, features: np.ndarray,
                                files: dict[bool, Runtime]) -> None:
+    """Even while another signal is listened to."""
     runtime = files[integers]
-    whole = runtime.run(features, runtime.start())
-    memory, parts = runtime.start(), []
+    listener, other, parts = runtime.start(), runtime.start(), []
     for chunk in np.split(features, sorted(cuts)):
-        gains, strengths, memory = runtime.run(chunk, memory)
-        parts.append((gains, strengths))
-    for got, right in zip(map(np.concatenate, zip(*parts, strict=True)), whole[:2], strict=True):
-        assert np.abs(got - right).max() < (1e-9 if integers else 1e-5)
+        parts.append(listener(chunk))
+        other(features[:1])
+    np.testing.assert_array_equal(np.concatenate(parts), runtime.start()(features))
 
 
 def test_nothing_later_is_heard(network: PercepNet, features: np.ndarray) -> None:
@@ -132,3 +139,16 @@ def test_another_file_is_refused_in_one_line(content: bytes, tmp_path: Path) -> 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none"):
         Runtime(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize(("at", "size"), [(0, FEATURES - 1), (1, "frames")])
+def test_a_network_of_another_kind_is_refused(at: int, size: int | str, network: PercepNet,
+                                              tmp_path: Path) -> None:
+    path = tmp_path / "weights.onnx"
+    write(network, path, {})
+    model = onnx.load(path)
+    row = model.graph.input[at].type.tensor_type.shape.dim[1]
+    setattr(row, "dim_value" if isinstance(size, int) else "dim_param", size)
+    onnx.save(model, path)
+    with pytest.raises(ConfigError, match=r"weights\.onnx: .*file of a trained one"):
+        Runtime(path)
