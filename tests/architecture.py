@@ -283,7 +283,7 @@ def entry_points() -> Iterator[tuple[str, str, str]]:
 
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",
          "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http", "lhotse",
-         "jsonl", "ctm", "stm"}
+         "jsonl", "ctm", "stm", "clipping"}
 """Plug-ins whose names are also the names of columns, packages and formats."""
 KNOWN_BY_NAME = {
     "wer": "the score that is looked at unless another is asked for",
@@ -292,10 +292,11 @@ KNOWN_BY_NAME = {
     "plain": "the arm that others are compared with",
     "arw_pw": "the arm that is tried unless others are asked for",
     "precomputed": "what `evalkit score` makes of hypotheses",
+    "chain": "what several conditions in one line of eval.yaml are",
 }
 """Built-in plug-ins that other modules know by name, and why: they are defaults."""
 DEFAULTS_OF = {"tree": {"mitigation"}, "plain": {"mitigation"}, "arw_pw": {"mitigation"},
-               "precomputed": {"run"}}
+               "precomputed": {"run"}, "chain": {"core"}}
 """The only packages that know them."""
 
 
