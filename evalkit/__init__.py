@@ -26,13 +26,14 @@ if TYPE_CHECKING:
         rescore,
         run,
         score,
+        score_tables,
         systems,
         verification,
     )
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate", "read_run",
-           "report", "rescore", "run", "score", "systems", "verification"]
+           "report", "rescore", "run", "score", "score_tables", "systems", "verification"]
 
 
 class _Room(ModuleType):

@@ -36,6 +36,10 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "results.metadata:by_utterance": "results.metadata:_values",
+    "results.join:_rows": "results.join:_unmatched",
+    "results.join:join": "results.join:_known",
+    "run.given_tables:_write": "results.labels:only",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
@@ -71,6 +75,7 @@ PROVED = {
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
     "compare.pairing:left_out": "compare/test_comparison.py",
+    "compare.texts:export_texts": "results/test_tables.py",
     "corpora.readers.base:read_rows": "corpora/test_prepare.py",
     "corpora.readers.common_voice:common_voice": "corpora/test_prepare.py",
     "corpora.readers.librispeech:librispeech": "corpora/test_prepare.py",
@@ -88,7 +93,15 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "results.cells:_json": "results/test_tables.py",
+    "results.cells:_parquet": "results/test_tables.py",
+    "results.join:_known": "results/test_labels.py",
+    "results.join:_unmatched": "results/test_labels.py",
+    "results.labels:only": "results/test_labels.py",
+    "results.metadata:_seconds": "results/test_tables.py",
+    "results.metadata:_values": "results/test_tables.py",
     "run.given:_left_out": "run/test_given.py",
+    "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
     "run.rescore:_same_utterances": "run/test_outputs.py",
@@ -115,6 +128,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        results.rows:_take
         report.costs:_systems
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
@@ -179,6 +193,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        results.values:labels_of compare.texts:_json corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
@@ -193,6 +208,9 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
+        store.other_layouts:_of_folder results.columns:_counts
+        results.columns:known results.columns:system_column
+        results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
@@ -202,7 +220,7 @@ NOTHING_LOST = {
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
-        run.occupied:_gone run.rescore:_of_hypotheses
+        run.occupied:_gone run.rescore:_lost_before
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns

@@ -88,6 +88,21 @@ def test_a_metric_without_costs_has_the_normaliser_of_the_run(folder: Path) -> N
     assert rows["weight"].sum() == 240 + with_off
 
 
+def test_a_recognizer_of_twenty_lines(folder: Path) -> None:
+    """It is what the docs show, and what it says beside its text is kept."""
+    source = (Path(__file__).parent / "outside" / "evalkit_outside" / "short.py").read_text()
+    code = source.partition("\n\n")[2].strip()
+    shown = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
+    assert f"```python\n{code}\n```" in shown
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 20
+    short = run(folder, "short", conditions=["clean"], metrics=["wer"],
+                pipelines=[{"name": "short", "recognizer": {"name": "counting", "word": "off"}}])
+    for row in RunFolder(short).outputs().itertuples():
+        assert row.hypothesis == " ".join(["off"] * round(10 * row.seconds))
+        assert [word["end"] for word in row.words][-1] == pytest.approx(row.seconds, abs=0.051)
+        assert row.confidence == 1
+
+
 def test_a_batch_changes_nothing(folder: Path) -> None:
     alone = run(folder, "alone", conditions=["clean"], pipelines=[{
         "name": "plain", "recognizer": {"name": "level", "batch": 1}}])

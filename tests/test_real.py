@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +11,7 @@ import pytest
 from evalkit.store.documents.run import TrialPairs
 from evalkit.store.manifest import read_manifest, write_manifest
 from evalkit.store.runfolder import RunFolder
-from tests.conftest import evalkit, installed
+from tests.conftest import installed
 
 
 def run_cli(*words: object) -> None:
@@ -101,113 +99,9 @@ def test_children_are_found_by_their_voices(real_data: Path, tmp_path: Path) -> 
     assert len(members & children) >= max(0.85 * len(members), 0.5 * len(children))
 
 
-def read_tsv(path: Path) -> dict[str, str]:
-    return dict(line.split("\t", 1) for line in path.read_text().splitlines())
-
-
-def test_score_reproduces_the_authors_of_librispeech_results(
-        real_data: Path, tmp_path: Path) -> None:
-    folder = real_data / "asr_results" / "librispeech_test-clean"
-    write_manifest(tmp_path / "m.jsonl", [
-        {"id": key, "text": text, "speaker": key.split("-")[0]}
-        for key, text in read_tsv(folder / "ref.tsv").items()])
-    systems = sorted(folder.glob("*.tsv.result"))
-    assert len(systems) == 3
-    hypotheses = [word for path in systems for word in
-                  ("-y", f"{path.name.split('.')[1]}={path.with_suffix('')}")]
-    run_cli("score", "-m", tmp_path / "m.jsonl", *hypotheses, "-o", tmp_path / "run",
-            "--normaliser", "none", "--costs", "sclite")
-    value = values(tmp_path / "run")
-    table = RunFolder(tmp_path / "run").scores()
-    counts = table.groupby(["pipeline", "metric"])["amount"].sum()
-    for path in systems:
-        name = path.name.split(".")[1]
-        said = re.search(r"WER: error_rate=([\d.]+), ref_words=(\d+), subs=(\d+), ins=(\d+), "
-                         r"dels=(\d+)", path.read_text())
-        rate, words, subs, ins, dels = map(float, said.groups())
-        assert 100 * value[name, "given", "wer"] == pytest.approx(rate, abs=1e-9)
-        assert [counts[name, f"wer.{kind}"] for kind in (
-            "substitutions", "insertions", "deletions", "hits")] == [
-                subs, ins, dels, words - subs - dels]
-
-
-def test_score_reproduces_every_row_of_svarah(real_data: Path, tmp_path: Path) -> None:
-    with (real_data / "asr_results" / "svarah_10systems" / "per_utterance.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    references = {row["eval_id"]: row["raw_reference"] for row in rows}
-    write_manifest(tmp_path / "m.jsonl",
-                   [{"id": key, "text": text} for key, text in references.items()])
-    systems = sorted({row["backend_id"] for row in rows})
-    words: list[object] = []
-    for index, system in enumerate(systems):
-        path = tmp_path / f"{index}.jsonl"
-        write_manifest(path, [{"id": row["eval_id"], "hypothesis": row["raw_hypothesis"]}
-                              for row in rows if row["backend_id"] == system])
-        words += ["-y", f"system{index}={path}"]
-    run_cli("score", "-m", tmp_path / "m.jsonl", *words, "-o", tmp_path / "run",
-            "--normaliser", "whisper_english")
-    table = RunFolder(tmp_path / "run").scores().pivot(
-        index=["pipeline", "utterance_id"], columns="metric", values="amount")
-    assert len(rows) == 2000 == len(table)
-    for row in rows:
-        ours = table.loc[f"system{systems.index(row['backend_id'])}", row["eval_id"]]
-        for name in ("hits", "substitutions", "deletions", "insertions"):
-            assert ours[f"wer.{name}"] == int(row[name]), row
-
-
 def test_common_voice_in_five_languages_is_read(real_data: Path, tmp_path: Path) -> None:
     for language in ("en", "de", "fr", "es", "ca"):
         out, source = tmp_path / f"{language}.jsonl", real_data / "common_voice" / language
         run_cli("corpus", "prepare", "common_voice", source, "-o", out)
         assert len(read_manifest(out, outside=True).utterances) == 100
         run_cli("corpus", "validate", out, "--outside")
-
-
-@pytest.fixture(scope="module")
-def afrispeech(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of three recognizers on AfriSpeech, scored from their own predictions."""
-    folder = tmp_path_factory.mktemp("afrispeech")
-    tables = sorted((real_data / "asr_results" / "afrispeech_dev").glob("*.csv"))
-    run_cli("corpus", "prepare", "table", tables[0], "-o", folder / "m.jsonl", "--column", "id=idx",
-            "--column", "speaker=user_ids", "--column", "text=reference")
-    words: list[object] = []
-    for name, table in zip(("nemo", "medium", "small"), tables, strict=True):
-        with table.open() as file:
-            rows = [{"id": row["idx"], "hypothesis": row["prediction"]}
-                    for row in csv.DictReader(file)]
-        write_manifest(folder / f"{name}.jsonl", rows)
-        words += ["-y", folder / f"{name}.jsonl"]
-    run_cli("score", "-m", folder / "m.jsonl", *words, "-o", folder / "run",
-            "--normaliser", "none")
-    return folder / "run"
-
-
-def test_afrispeech_has_the_error_rates_that_were_published(afrispeech: Path) -> None:
-    value = values(afrispeech)
-    assert [round(value[name, "given", "wer"], 6) for name in ("nemo", "medium", "small")] == [
-        0.442947, 0.273173, 0.342553]
-
-
-def test_groups_of_afrispeech(afrispeech: Path) -> None:
-    result = evalkit("groups", afrispeech, "--by", "gender", "--by", "country", "--by", "age_group",
-                     "--pipeline", "medium", "--json")
-    assert result.returncode == 0, result.stderr
-    gender, country, age = json.loads(result.stdout)
-    assert {row["group"]: row["status"] for row in gender["rows"]} == {
-        "Male": "ok", "Female": "ok", "Other": "insufficient"}
-    assert {"unknown"} <= {row["status"] for row in age["rows"]}
-    assert sum(row["n"] for row in country["rows"]) == 2872
-    for report in (gender, country, age):
-        for row in report["rows"]:
-            if row["status"] == "ok":
-                assert row["value"]["low"] < row["value"]["value"] < row["value"]["high"]
-                assert row["gap"]["p_adjusted"] >= row["gap"]["p_value"]
-
-
-def test_systems_of_librispeech_and_afrispeech_are_told_apart(afrispeech: Path) -> None:
-    pairs = {(pair["a"], pair["b"]): pair for pair in
-             json.loads(evalkit("systems", afrispeech, "--json").stdout)}
-    assert pairs["medium", "nemo"]["difference"]["high"] < 0
-    assert pairs["medium", "small"]["difference"]["high"] < 0
-    assert pairs["nemo", "small"]["difference"]["low"] > 0
-    assert all(pair["matched_pairs"]["p_value"] < 0.001 for pair in pairs.values())

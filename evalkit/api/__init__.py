@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.api.folders import AnyPath, check_run, check_version, read_run
 from evalkit.api.questions import cohorts, gains, groups, systems, verification
+from evalkit.api.tables import labels, score_tables
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate",
-           "read_run", "report", "rescore", "run", "score", "systems", "verification"]
+           "read_run", "report", "rescore", "run", "score", "score_tables",
+           "systems", "verification"]
 Say = Callable[[str], None]
 
 
@@ -88,18 +90,20 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
 @in_one_line
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (), normaliser: str | None = None,
-            costs: str | None = None, manifest: AnyPath | None = None, workers: int = 0,
-            say: Say = _silent) -> RunFolder:
+            costs: str | None = None, manifest: AnyPath | None = None,
+            join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
+            workers: int = 0, say: Say = _silent) -> RunFolder:
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
-    transcripts of the same utterances."""
+    transcripts of the same utterances. ``join`` and ``merge`` are as for ``score_tables``, of a run
+    that ``score`` or ``score_tables`` made."""
     if not (Path(run) / "outputs").is_dir():
         check_run(run)
     from evalkit.run.rescore import rescore as score_again
 
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                       manifest=None if manifest is None else Path(manifest), workers=workers,
-                       say=say)
+                       manifest=None if manifest is None else Path(manifest),
+                       labels=labels(join, merge), workers=workers, say=say)
 
 
 @in_one_line

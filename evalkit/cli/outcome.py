@@ -17,8 +17,13 @@ BEST = "Identical"
 
 
 def finish(folder: RunFolder, max_failed: float) -> None:
-    """Prints the headline of a run, and says what was left out and what failed. Exit code 2 where
-    of any score that is no part of another more than the share ``max_failed`` failed."""
+    """``show``, then ``judge``."""
+    show(folder)
+    judge(folder, max_failed)
+
+
+def show(folder: RunFolder) -> None:
+    """Prints the headline of a run, and says what was left out."""
     from evalkit.core.ledger import lines
     from evalkit.terminal import line, print_summary
 
@@ -30,7 +35,14 @@ def finish(folder: RunFolder, max_failed: float) -> None:
     for text in lines(record.left_out):
         say(text)
     say(f"run folder: {folder.path}")
-    if why := _incomplete(record, summary, max_failed):
+
+
+def judge(folder: RunFolder, max_failed: float) -> None:
+    """Says what failed, with exit code 2, where of any score that is no part of another more than
+    the share ``max_failed`` did."""
+    from evalkit.terminal import line
+
+    if why := _incomplete(folder.record(), folder.summary(), max_failed):
         say(line(f"error: {why}"))
         raise typer.Exit(INCOMPLETE)
 

@@ -188,6 +188,27 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
 
 
 @export.command(cls=Command, epilog=EXIT_CODES)
+def texts(run: Run,
+          out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")],
+          form: Annotated[str, typer.Option(
+              "--format", help="trn, as sclite reads it, or jsonl with text and pred_text, as NeMo "
+                               "has it.")] = "jsonl") -> None:
+    """Write references and hypotheses of a run, a file for every pipeline and condition.
+
+    Example:
+
+        evalkit export texts runs/v2 --format trn --out texts
+    """
+    from evalkit.compare.texts import export_texts
+    from evalkit.terminal import print_left_out
+
+    api.read_run(run)
+    written, left_out = export_texts(run, out, form)
+    print(*written, sep="\n")
+    print_left_out(left_out)
+
+
+@export.command(cls=Command, epilog=EXIT_CODES)
 def mlflow(run: Run,
            uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
            experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",

@@ -113,6 +113,12 @@ class EvalConfig(Strict):
     """The whole of ``eval.yaml``; paths are relative to its folder."""
 
     corpus: CorpusConfig
+    join: list[Path] = Field(default_factory=list)
+    """Tables of speakers or utterances whose columns become metadata."""
+    merge: list[str] = Field(default_factory=list)
+    """Labels that are made one, such as "accent: zulu=isizulu"."""
+    where: list[str] = Field(default_factory=list)
+    """Only the utterances of which these hold, such as "domain=clinical" or "duration<10"."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
     channel: int = Field(0, ge=0)
@@ -193,7 +199,8 @@ def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
-    return config.model_copy(update={"corpus": config.corpus.located(folder)})
+    return config.model_copy(update={
+        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join]})
 
 
 def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:

@@ -22,6 +22,8 @@ from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utteran
 
 NO_FILE = "no such file"
 LEAVES = "leaves the corpus folder; allow it with --outside, or `outside: true` in eval.yaml"
+LINE = 100
+"""Characters of an id that is named."""
 LONGEST = 1_000_000
 """Characters of a text, an id or a value of metadata."""
 
@@ -41,15 +43,11 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
         except FieldError as refused:
             what: Kind = "recording" if str(refused) == LEAVES else "utterance"
             left_out.append(LeftOut(what, where, f"{refused.field}: {one_line(refused)}",
-                                    names=(one_line(utterance.id)[:LINE],)))
+                                    names=(one_line(utterance.id, LINE),)))
     left_out = merged(left_out)
     if not kept:
         raise ManifestError(f"{where}: {nothing(kind, items, left_out)}")
     return Manifest(corpus.path, tuple(kept), (), (), dropped=tuple(left_out), folder=corpus.root)
-
-
-LINE = 100
-"""Characters of an id that is named."""
 
 
 def _items(kind: str, corpus: CorpusConfig) -> list[Utterance | LeftOut]:
@@ -77,11 +75,13 @@ def sorted_out(items: Iterable[Utterance | LeftOut], where: str
     left_out: list[LeftOut] = []
     for item in items:
         if isinstance(item, LeftOut):
-            left_out.append(item)
+            left_out.append(replace(item, why=one_line(item.why), names=tuple(
+                one_line(name, LINE) for name in item.names)))
         elif item.id in kept:
-            left_out.append(LeftOut("utterance", where, "its id was used before", names=(item.id,)))
+            left_out.append(LeftOut("utterance", where, "its id was used before",
+                                    names=(one_line(item.id, LINE),)))
         elif not all(map(_is_file, filter(None, (item.audio, item.reference_audio)))):
-            left_out.append(LeftOut("recording", where, NO_FILE, names=(item.id,)))
+            left_out.append(LeftOut("recording", where, NO_FILE, names=(one_line(item.id, LINE),)))
         else:
             kept[item.id] = item
     return list(kept.values()), merged(left_out)

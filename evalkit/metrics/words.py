@@ -53,6 +53,14 @@ def _rates(name: str, edits: Edits) -> dict[str, Measurement]:
     return {key: Measurement(float(count), weight) for key, count in counts.items()}
 
 
+def word_rates(edits: Edits) -> dict[str, Measurement]:
+    """What follows from the counts of words alone."""
+    return _rates("wer", edits) | {
+        "wer.precision": Measurement(float(edits.hits), float(edits.hypothesis_length)),
+        "mer": Measurement(float(edits.errors), float(sum(edits))),
+    }
+
+
 def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
     """Normalised reference and hypothesis. Raises UtteranceError of kind NoReference or
     NoHypothesis."""
@@ -133,10 +141,7 @@ class WordErrors(_TextMetric):
             raise UtteranceError(NO_WORDS, f"{script} writing does not part words by spaces; "
                                             "measure mixed_error_rate or cer")
         edits = count_edits(words(reference), words(hypothesis), self.costs)
-        measured = _rates("wer", edits) | {
-            "wer.precision": Measurement(float(edits.hits), float(edits.hypothesis_length)),
-            "mer": Measurement(float(edits.errors), float(sum(edits))),
-        }
+        measured = word_rates(edits)
         if not edits.reference_length:
             measured["hallucination"] = Measurement(float(edits.insertions > 0))
         return measured

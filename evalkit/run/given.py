@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +13,9 @@ from evalkit.core.errors import ConfigError, EvalkitError, ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available, create
 from evalkit.core.text import count
+from evalkit.core.types import Utterance
+from evalkit.metrics.word_counts import WordCounts
+from evalkit.metrics.words import WordErrors
 from evalkit.run.pipeline import build_part
 from evalkit.run.runner import Work, run
 from evalkit.run.text_metrics import usual_metrics
@@ -40,11 +43,27 @@ class Reading:
         return {"path": str(path.resolve()), **given}
 
 
-def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics: Sequence[str],
-          normaliser: str, costs: str = "levenshtein", reading: Reading = Reading(),
+UNFOLDED = Reading("jsonl")
+"""How the files of unfolded tables are read."""
+
+
+@dataclass(frozen=True)
+class Unfolded:
+    """What tables of results were made into: files of hypotheses by system, or where ``counted``
+    of written counts of errors, and what was left out."""
+
+    hypotheses: Mapping[str, Path] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+    counted: bool = False
+
+
+def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
+          metrics: Sequence[str] = (), normaliser: str = "basic", costs: str = "levenshtein",
+          reading: Reading = Reading(), unfolded: Unfolded = Unfolded(),
           outside: bool = False, workers: int = 0, overwrite: bool = False,
           say: Callable[[str], None] = lambda line: None) -> RunFolder:
-    """Scores hypotheses that were made elsewhere, one file a system, into a run folder.
+    """Scores hypotheses that were made elsewhere, one file a system, into a run folder; those of
+    ``unfolded`` tables too.
 
     Needs no audio and no torch. Where ``metrics`` are none, they are those that fit the writing of
     the references (evalkit.run.text_metrics). An utterance without a hypothesis is a failure;
@@ -53,20 +72,31 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *, metrics:
     manifest without texts, ManifestError for a file that has no utterance of the manifest."""
     with planning():
         _check_needs(map(Plugin.parsed, metrics))
-    config = _config(manifest, {name: reading.options(path) for name, path in hypotheses.items()},
-                     {"outside": outside, "normaliser": normaliser, "costs": costs,
-                      "metrics": [Plugin.parsed(metric) for metric in metrics or ["wer"]]})
+    given = {name: reading.options(path) for name, path in hypotheses.items()} | {
+        name: UNFOLDED.options(path) for name, path in unfolded.hypotheses.items()}
+    chosen = metrics or [WordCounts.name if unfolded.counted else WordErrors.name]
+    config = _config(manifest, given, {"outside": outside, "normaliser": normaliser, "costs": costs,
+                                       "metrics": [Plugin.parsed(metric) for metric in chosen]})
     utterances = read_corpus(config, texts_only=True).utterances
-    if all(u.text is None for u in utterances):
-        raise ConfigError(f"{manifest}: no utterance has a text to compare with; are --manifest "
-                          "and --hypotheses in each other's place?")
-    if not metrics:
-        usual = [Plugin(name=name) for name in usual_metrics(utterances, say)]
-        config = config.model_copy(update={"metrics": usual})
+    if not unfolded.counted:
+        config = _of_texts(config, utterances, usual=not metrics, say=say)
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
-    return run(config, out, Work(workers), command="score", say=say, left_out=strangers,
-               overwrite=overwrite)
+    return run(config, out, Work(workers), command="score", say=say,
+               left_out=[*unfolded.left_out, *strangers], overwrite=overwrite)
+
+
+def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: bool,
+              say: Callable[[str], None]) -> EvalConfig:
+    """``config`` with the ``usual`` metrics of texts in such writing. Raises ConfigError where
+    there are no texts."""
+    if all(u.text is None for u in utterances):
+        raise ConfigError(f"{config.corpus.path}: no utterance has a text to compare with; are "
+                          "--manifest and --hypotheses in each other's place?")
+    if not usual:
+        return config
+    names = [Plugin(name=name) for name in usual_metrics(utterances, say)]
+    return config.model_copy(update={"metrics": names})
 
 
 def _config(manifest: Path, files: Mapping[str, dict[str, Any]], options: Mapping[str, Any]

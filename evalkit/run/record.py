@@ -60,7 +60,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         pipelines=plan.pipelines,
         conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
                     for name, identity in plan.conditions.items()},
-        corpus=corpus(plan, manifest), left_out=list(left_out),
+        corpus=_with_lost(corpus(plan, manifest), manifest, left_out), left_out=list(left_out),
         trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
         timings=timings, tables=tables)
@@ -168,6 +168,13 @@ def corpus(plan: Plan, manifest: Manifest) -> Corpus:
         speakers=len({u.speaker for u in manifest.utterances if u.speaker is not None}),
         hours=sum(seconds) / 3600 if seconds else None, unusable=manifest.unusable,
         card=card.read_text("utf-8", "replace") if card.is_file() else None)
+
+
+def _with_lost(corpus: Corpus, manifest: Manifest, left_out: Sequence[LeftOut]) -> Corpus:
+    """``corpus`` that knows of the rows of tables that are not in its manifest too."""
+    everywhere, there = (sum(item.n for item in items if item.what == "row")
+                         for items in (left_out, manifest.left_out))
+    return corpus.model_copy(update={"unusable": corpus.unusable + everywhere - there})
 
 
 def _packages() -> dict[str, str]:

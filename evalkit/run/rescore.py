@@ -18,6 +18,8 @@ from evalkit.core.errors import ConfigError, ManifestError, RunError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import normaliser as normaliser_of
+from evalkit.results.labels import NONE, Labels
+from evalkit.run.given_tables import relabelled
 from evalkit.run.keys import CellContent, Print, corpus_digest, file_digests, utterance_print
 from evalkit.run.pipeline import build_condition
 from evalkit.run.plan import (
@@ -44,35 +46,41 @@ from evalkit.store.sealed import seal
 
 
 def rescore(folder: Path, *, metrics: Sequence[str] = (), normaliser: str | None = None,
-            costs: str | None = None, manifest: Path | None = None, workers: int = 0,
+            costs: str | None = None, manifest: Path | None = None,
+            labels: Labels = NONE, workers: int = 0,
             say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores the outputs that the run ``folder`` keeps, and writes its scores and summary anew.
 
     What is not given is as the run has it; ``metrics`` stand in place of the run's, and
-    ``manifest`` holds other transcripts of the same utterances. Raises RunError where the
+    ``manifest`` holds other transcripts of the same utterances, ``labels`` what becomes of their
+    metadata. Raises RunError where the
     outputs are not kept, ConfigError and ManifestError for options that do not fit them."""
     started = time.monotonic()
     run, store = RunFolder(folder), OutputStore(folder)
     record = store.last_record() if not (folder / "run.json").exists() else run.record()
+    relabelling: list[LeftOut] = []
+    if labels != NONE:
+        manifest, relabelling = relabelled(run, manifest, labels, say)
     config = _changed(record.config, metrics, normaliser, costs, manifest)
+    if labels != NONE:
+        config = config.model_copy(update={"outside": True})
     corpus, strangers = _same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
     with planning(config.time_limit):
         plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
-    left_out = [*_of_hypotheses(record), *strangers, *unmeasured(plan),
+    left_out = [*_lost_before(record), *relabelling, *strangers, *unmeasured(plan),
                 *without_words(plan.metrics, corpus.utterances, say)]
     with locked(folder, record.command):
         return carry_out(config, plan, corpus, folder, Work(workers), command=record.command,
                          say=say, left_out=left_out, started=started)
 
 
-def _of_hypotheses(record: RunRecord) -> list[LeftOut]:
-    """What of files of hypotheses took no part in the run, and takes none now."""
-    files = {Path(str(pipeline.recognizer.options.get("path"))).name
-             for pipeline in record.config.pipelines if pipeline.recognizer}
-    return [item for item in record.left_out
-            if item.what in ("hypothesis", "row") and Path(item.where).name in files
-            and item.where != str(record.config.corpus.path)]
+def _lost_before(record: RunRecord) -> list[LeftOut]:
+    """What of files and tables took no part in the run of `evalkit score`, and takes none now; what
+    is found out anew is no part of it."""
+    anew = {"scores", record.corpus.manifest, *record.metrics}
+    return [item for item in record.left_out if record.command == "score"
+            and item.what not in ("metric", "pipeline") and Path(item.where).name not in anew]
 
 
 def _index(store: OutputStore, record: RunRecord) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,27 @@ from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ManifestError
 from evalkit.core.types import Utterance
 from evalkit.corpora.gathering import gathered
+from evalkit.results.labels import Labels
 from evalkit.run.keys import relative
 from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
 
 
 def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
-    """The run's corpus; ``texts_only`` as for read_manifest. Raises ManifestError where nothing of
-    it can be used."""
+    """The run's corpus, labelled and selected as the configuration says; ``texts_only`` as for
+    read_manifest. Raises ManifestError where nothing of it can be used, ConfigError for labels and
+    conditions that do not fit it."""
+    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where)
+    manifest = _read(config, texts_only=texts_only)
+    utterances, unwanted = labels.applied(manifest.utterances, manifest.root.name, _silent)
+    return replace(manifest, utterances=utterances, unwanted=tuple(unwanted))
+
+
+def _silent(_line: str) -> None:
+    """The ledger says it."""
+
+
+def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
     if config.corpus.reader is not None:
         return gathered(config.corpus, outside=config.outside)
     path = config.corpus.path

@@ -10,6 +10,10 @@ def json_object(line: str) -> dict[str, Any]:
     """The object on a line. Raises ValueError where there is none."""
     try:
         row = json.loads(line)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        raise ValueError("is not JSON: a number of too many digits") from error
     except RecursionError as error:
         raise ValueError("is not JSON: nested too deep") from error
     if not isinstance(row, dict):

@@ -45,8 +45,8 @@ class Problem:
 class Manifest:
     """A manifest that was read: its good utterances, the line of each, and the problems of the
     other lines. ``silenced`` are the problems of recordings whose utterances stay; ``dropped`` is
-    what a corpus reader could not use, ``folder`` where recordings are, the manifest's own where
-    it is None."""
+    what a corpus reader could not use, ``unwanted`` what the user's labels and conditions leave
+    out, ``folder`` where recordings are, the manifest's own where it is None."""
 
     path: Path
     utterances: tuple[Utterance, ...]
@@ -54,6 +54,7 @@ class Manifest:
     problems: tuple[Problem, ...]
     silenced: tuple[Problem, ...] = ()
     dropped: tuple[LeftOut, ...] = ()
+    unwanted: tuple[LeftOut, ...] = ()
     folder: Path | None = None
 
     @property
@@ -75,7 +76,7 @@ class Manifest:
                         names=(f"line {p.line}",)) for p in self.problems)
         recordings = (LeftOut("recording", str(self.path), "leaves the corpus folder; allow it "
                               "with --outside", names=(f"line {p.line}",)) for p in self.silenced)
-        return merged([*self.dropped, *rows, *recordings])
+        return merged([*self.dropped, *rows, *recordings, *self.unwanted])
 
     def describe_problems(self, shown: int = SHOWN) -> str:
         """The first ``shown`` problems, one a line, and a count of the rest by field."""
@@ -163,6 +164,8 @@ def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
 
 def utterance_of(row: Mapping[str, Any], root: Path, outside: bool) -> Utterance:
     """The utterance of a line of a manifest in the folder ``root``. Raises FieldError."""
+    if any(map(_broken, row)):
+        raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
     identifier = _text(row, "id")
     if not identifier:
         raise FieldError("id", "is missing; every utterance needs one")
@@ -192,8 +195,6 @@ def _object(line: bytes) -> dict[str, Any]:
         raise FieldError("line", "is not JSON: nested too deep") from error
     if not isinstance(row, dict):
         raise FieldError("line", "is not a JSON object")
-    if any(map(_broken, row)):
-        raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
     return row
 
 

@@ -41,6 +41,9 @@ def model_folder(path: Path | str, *files: str) -> Path:
     """``path``, a folder that holds a model. Raises ConfigError where one of ``files`` is not in
     it."""
     folder = Path(path)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: is no folder of a model; download one into a folder, such as "
+                          "by `hf download NAME --local-dir FOLDER`, and give that as `path`")
     for name in files:
         if not (folder / name).is_file():
             raise ConfigError(f"{folder}: is no folder of a model: it has no {name}; give the "

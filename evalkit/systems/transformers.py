@@ -62,7 +62,7 @@ class TransformersCtc:
         or where it takes something else than waveforms."""
         from evalkit.models.tensors import load_weights, placed
 
-        module = _load(_library().AutoModelForCTC, self.path, use_safetensors=True)
+        module = loaded(library().AutoModelForCTC, self.path, use_safetensors=True)
         module = module.float().eval()
         if module.main_input_name != "input_values":
             raise ConfigError(f"{self.path}: a {type(module).__name__} takes "
@@ -73,7 +73,7 @@ class TransformersCtc:
 
     @cached_property
     def _processor(self) -> Any:
-        return _load(_library().AutoProcessor, self.path)
+        return loaded(library().AutoProcessor, self.path)
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each: the best label of every frame, repeats merged, blanks removed."""
@@ -128,7 +128,8 @@ class TransformersCtc:
         save_weights(self.module, path)
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The package, ready to be used offline and in silence."""
     if find_spec("torchaudio"):
         from evalkit.models.torchaudio_standin import ensure_torchaudio
 
@@ -139,7 +140,7 @@ def _library() -> Any:
     return transformers
 
 
-def _load(factory: Any, path: Path | str, **options: Any) -> Any:
+def loaded(factory: Any, path: Path | str, **options: Any) -> Any:
     """What an ``Auto`` class of transformers makes of the folder, on the CPU. Raises
     ConfigError."""
     import torch
@@ -148,7 +149,7 @@ def _load(factory: Any, path: Path | str, **options: Any) -> Any:
         with torch.device("cpu"):
             return factory.from_pretrained(path, local_files_only=True, **options)
     except (OSError, ValueError, LookupError, RuntimeError) as error:
-        raise ConfigError(f"{path}: cannot load a transformers CTC model: {one_line(error)}"
+        raise ConfigError(f"{path}: cannot load a model of transformers: {one_line(error)}"
                           ) from error
 
 

@@ -120,13 +120,15 @@ def test_what_a_reader_gives_is_checked_as_a_manifest_is(
                Utterance("half", audio, text="\ud800"), Utterance("", audio),
                Utterance("long", audio, text="x" * 1_000_001),
                Utterance("nested", audio, metadata={"a": {"b": 1}}),
+               Utterance("key", audio, metadata={"\udfffk": 1}), Utterance("\ud800", audio),
+               Utterance("field", audio, metadata={"text": "x"}),
                Utterance("way", tmp_path / ("x" * 5000)), Utterance("nul", tmp_path / "a\0b"),
                Utterance("out", audio, reference_audio=Path("/etc/hostname"))]
     monkeypatch.setattr(gathering, "reader", lambda *_: lambda source: hostile)
     read = gathered(CorpusConfig(reader="kaldi", path=tmp_path))
     assert [u.id for u in read.utterances] == ["fine"]
     assert {name for item in read.dropped for name in item.names} == {
-        u.id for u in hostile} - {"fine"}
+        u.id for u in hostile} - {"fine", "\ud800"} | {"?"}
     assert read.unusable == len(hostile) - 1
 
 

@@ -64,6 +64,18 @@ def test_jsonl_as_hugging_face_has_it(tmp_path: Path) -> None:
         "tags is neither text nor a number", "up is neither text nor a number"}
 
 
+def test_hostile_lines_of_jsonl_cost_no_more_than_themselves(tmp_path: Path) -> None:
+    rows = [{"id": ["a"]}, {"id": "s", "speaker": {}}, {"id": "x", "offset": "nan"},
+            {"id": "y" * 100_000, "audio": "gone.wav"}, {"id": "\ud800", "audio": "gone.wav"},
+            {"id": "k", "\ud800": 1}, {"id": "nul", "audio": "a\0b"}, {"id": "fine", "text": "ok"}]
+    (tmp_path / "m.jsonl").write_text("\n".join(
+        [*map(json.dumps, rows), f'{{"id": "n", "x": {"9" * 5000}}}', "[" * 50_000, "7"]))
+    found = read("jsonl", tmp_path / "m.jsonl")
+    assert list(by_id(found)) == ["fine"]
+    assert found.unusable == 10
+    assert all(len(str(item)) < 500 and str(item).isprintable() for item in found.dropped)
+
+
 def test_keys_of_jsonl_are_named(tmp_path: Path) -> None:
     sound(tmp_path / "a.wav")
     (tmp_path / "m.jsonl").write_text(json.dumps(

@@ -125,3 +125,64 @@ def transformers_recognizer(folder: Path, letters: str = "abc", rate: int = 16_0
                                                       return_attention_mask=True)
     transformers.Wav2Vec2Processor(extractor, tokenizer).save_pretrained(folder)
     return folder
+
+
+def transformers_whisper(folder: Path, seconds: int = 1) -> Path:
+    """A WhisperForConditionalGeneration whose window has so many ``seconds``."""
+    pytest.importorskip("transformers")
+    ensure_torchaudio()
+    import tokenizers
+    import transformers
+
+    special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|translate|>",
+               "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>",
+               "<|notimestamps|>", *(f"<|{0.02 * i:.2f}|>" for i in range(50 * seconds + 1))]
+    letters = [*"abcdefghijklmnopqrstuvwxyz", "Ġ"]
+    others = sorted({*tokenizers.pre_tokenizers.ByteLevel.alphabet()} - {*letters})
+    tokenizer = transformers.WhisperTokenizer(
+        vocab={token: number for number, token in enumerate([*letters, *others])}, merges=[],
+        additional_special_tokens=special[1:], language="en", task="transcribe")
+    number = {token: tokenizer.convert_tokens_to_ids(token) for token in special}
+    config = transformers.WhisperConfig(
+        vocab_size=len(tokenizer), num_mel_bins=80, encoder_layers=1, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, d_model=16, encoder_ffn_dim=16,
+        decoder_ffn_dim=16, max_source_positions=50 * seconds, max_target_positions=448,
+        bos_token_id=number["<|endoftext|>"], eos_token_id=number["<|endoftext|>"],
+        pad_token_id=number["<|endoftext|>"],
+        decoder_start_token_id=number["<|startoftranscript|>"], suppress_tokens=None,
+        begin_suppress_tokens=None, init_std=1.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = transformers.WhisperForConditionalGeneration(config)
+    with torch.no_grad():  # letters are likelier than all other tokens
+        module.model.decoder.embed_tokens.weight[len(letters):] *= 0.1
+    module.generation_config = transformers.GenerationConfig(
+        max_length=24, suppress_tokens=[number[token] for token in special[:10]],
+        eos_token_id=number["<|endoftext|>"], pad_token_id=number["<|endoftext|>"],
+        decoder_start_token_id=number["<|startoftranscript|>"], is_multilingual=True,
+        no_timestamps_token_id=number["<|notimestamps|>"], max_initial_timestamp_index=10,
+        prev_sot_token_id=number["<|startofprev|>"],
+        lang_to_id={"<|en|>": number["<|en|>"], "<|de|>": number["<|de|>"]},
+        task_to_id={task: number[f"<|{task}|>"] for task in ("transcribe", "translate")})
+    module.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    transformers.WhisperFeatureExtractor(chunk_length=seconds).save_pretrained(folder)
+    return folder
+
+
+def transformers_xvector(folder: Path) -> Path:
+    """A WavLMForXVector of 8 dimensions."""
+    pytest.importorskip("transformers")
+    ensure_torchaudio()
+    import transformers
+
+    config = transformers.WavLMConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        conv_dim=(8, 8), conv_stride=(10, 8), conv_kernel=(10, 8), num_feat_extract_layers=2,
+        num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2, tdnn_dim=(8, 8),
+        tdnn_kernel=(3, 1), tdnn_dilation=(1, 1), xvector_output_dim=8, layerdrop=0.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.WavLMForXVector(config).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
+    return folder

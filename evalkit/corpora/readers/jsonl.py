@@ -59,6 +59,8 @@ def _utterance(source: Path, row: Mapping[str, Any], keys: Mapping[str, str],
     text, speaker = row.get(keys["text"]), row.get(keys["speaker"])
     if not isinstance(text, str | None):
         raise ValueError("text is not text")
+    if not isinstance(speaker, str | int | None):
+        raise ValueError("speaker is not text")
     audio, reference = (_path(row.get(keys[field])) for field in ("audio", "reference_audio"))
     offset, duration = (_time(row.get(keys[field])) for field in ("offset", "duration"))
     return Utterance(_id(row, keys, recordings), audio and source.parent / audio,
@@ -75,6 +77,8 @@ def _metadata(row: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]
 def _id(row: Mapping[str, Any], keys: Mapping[str, str], recordings: Mapping[Path, int]) -> str:
     """Raises ValueError where there is neither an id nor a recording."""
     given, audio = row.get(keys["id"]), _path(row.get(keys["audio"]))
+    if not isinstance(given, str | int | None):
+        raise ValueError("id is not text")
     if given not in (None, ""):
         return str(given)
     if audio is None:

@@ -35,7 +35,8 @@ _SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".csv": "csv", 
 _LOOKED_AT = 50
 """Lines that tell the format."""
 
-_HEAD = 65_536
+HEAD = 65_536
+"""Bytes that tell what a file is."""
 _BINARY = {
     b"PAR1": "Parquet", b"PK\x03\x04": "a zip archive, such as .npz or .xlsx", b"\x1f\x8b": "gzip",
     b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z",
@@ -75,7 +76,7 @@ def read_transcripts(path: Path, form: str | None, keys: Keys) -> Transcripts:
 def _lines(path: Path) -> list[Line]:
     """The lines that are not empty, without their ends and the file's byte order mark."""
     with path.open("rb") as file:
-        _check_text(path, file.read(_HEAD))
+        _check_text(path, file.read(HEAD))
     lines = []
     for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         if line.strip():
@@ -95,6 +96,13 @@ def _lines(path: Path) -> list[Line]:
 
 def _check_text(path: Path, head: bytes) -> None:
     """Raises ManifestError, saying what the file is, where it is not text."""
+    if kind := binary_kind(head):
+        raise ManifestError(f"{path}: is {kind}, and hypotheses are text in UTF-8; "
+                            f"give them as one of {', '.join(FORMATS)}")
+
+
+def binary_kind(head: bytes) -> str:
+    """What a file that begins with the bytes ``head`` is, "" where that is text."""
     try:
         head.decode()
     except UnicodeDecodeError as error:
@@ -102,9 +110,7 @@ def _check_text(path: Path, head: bytes) -> None:
     else:
         broken = False
     kind = next((kind for magic, kind in _BINARY.items() if head.startswith(magic)), "")
-    if b"\0" in head or (broken and kind):
-        raise ManifestError(f"{path}: is {kind or 'binary'}, and hypotheses are text in UTF-8; "
-                            f"give them as one of {', '.join(FORMATS)}")
+    return (kind or "binary") if b"\0" in head or (broken and kind) else ""
 
 
 def _detected(path: Path, lines: Sequence[Line]) -> str:

@@ -1,0 +1,73 @@
+"""Tables of results as the verbs take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from evalkit.api.folders import AnyPath
+from evalkit.core.errors import ConfigError
+from evalkit.core.files import in_one_line
+
+if TYPE_CHECKING:
+    from evalkit.results.columns import Columns
+    from evalkit.results.labels import Labels
+    from evalkit.store.runfolder import RunFolder
+
+
+@in_one_line
+def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
+                 columns: Mapping[str, Any] = MappingProxyType({}),
+                 hypotheses: Mapping[str, AnyPath] = MappingProxyType({}),
+                 join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
+                 where: Sequence[str] = (), metrics: Sequence[str] = (), normaliser: str = "basic",
+                 costs: str = "levenshtein", form: str | None = None, id_key: str | None = None,
+                 text_key: str | None = None, outside: bool = False, workers: int = 0,
+                 overwrite: bool = False, say: Callable[[str], None] = lambda line: None
+                 ) -> RunFolder:
+    """Scores tables of results (CSV, TSV, JSON lines, Parquet) by the names of their systems into
+    the run folder ``out``.
+
+    ``columns`` says which column is which, where they have not their usual names: "id",
+    "reference", "speaker", "system", "audio", "hypotheses" ({name of a system: column}), "counts"
+    ({"substitutions": column, …}, for tables without texts) and "speaker_pattern", an expression
+    that finds the speaker at the beginning of an id. All other columns are metadata. ``hypotheses``
+    are files of further systems, read as ``score`` reads them. ``join`` are tables whose columns
+    are added, each with its column that names speakers or utterances, or None; ``merge`` such as
+    "accent: zulu=isizulu" and ``where`` such as "domain=clinical" are as on the command line. The
+    rest is as for ``score``."""
+    from evalkit.run.given import Reading
+    from evalkit.run.given_tables import Tables, score_tables
+
+    given = Tables(_paths(tables), _columns(columns), labels(join, merge, where),
+                   _paths(hypotheses))
+    return score_tables(given, Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
+                        reading=Reading(form, id_key, text_key), outside=outside, workers=workers,
+                        overwrite=overwrite, say=say)
+
+
+def _paths(files: Mapping[str, AnyPath]) -> dict[str, Path]:
+    return {name: Path(path) for name, path in files.items()}
+
+
+def _columns(given: Mapping[str, Any]) -> Columns:
+    """Raises ConfigError for a key that there is not."""
+    from dataclasses import fields
+
+    from evalkit.core.mistakes import unknown_key
+    from evalkit.results.columns import Columns
+
+    known = [field.name for field in fields(Columns)]
+    for key in given.keys() - {*known}:
+        raise ConfigError(f"columns: {unknown_key(key, known)}")
+    return Columns(**given)
+
+
+def labels(join: Sequence[tuple[AnyPath, str | None]], merge: Sequence[str],
+           where: Sequence[str] = ()) -> Labels:
+    """Raises ConfigError for what cannot be understood."""
+    from evalkit.results.labels import Labels
+
+    return Labels.parsed([(Path(path), column) for path, column in join], merge, where)

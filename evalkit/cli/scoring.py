@@ -1,0 +1,251 @@
+"""The command ``score``: hypotheses in files or tables, or the outputs of a run anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from evalkit import __version__, api
+from evalkit.cli.next_steps import next_steps
+from evalkit.cli.options import MOST_FAILED, MaxFailed, Overwrite, Workers, pair, processes, say
+from evalkit.cli.outcome import judge, show
+from evalkit.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evalkit.store.runfolder import RunFolder
+
+_LEADERBOARD = re.compile(r"MODEL_(.+?)_DATASET_")
+
+
+def score(sources: Annotated[list[str] | None, typer.Argument(
+              metavar="[RUN | [NAME=]TABLE ...]",
+              help="A run folder, whose own outputs are scored anew; or tables of results: CSV, "
+                   "TSV, JSON lines or Parquet.")] = None,
+          manifest: Annotated[Path | None, typer.Option(
+              "--manifest", "-m", help="The utterances; of a run, with corrected transcripts.")
+              ] = None,
+          hypotheses: Annotated[list[str] | None, typer.Option(
+              "--hypotheses", "-y", metavar="[NAME=]FILE",
+              help="Transcripts of a system; repeat it for several systems.")] = None,
+          out: Annotated[Path | None, typer.Option(
+              "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
+          report: Annotated[Path | None, typer.Option(
+              help="Folder to write the page into.")] = None,
+          identifier: Annotated[str | None, typer.Option(
+              "--id", metavar="COLUMN", help="Of a table: the utterance's id. Columns are found by "
+              "their usual names where they are not said.")] = None,
+          reference: Annotated[str | None, typer.Option(
+              "--ref", metavar="COLUMN", help="Of a table: what was said.")] = None,
+          heard: Annotated[list[str] | None, typer.Option(
+              "--hyp", metavar="[NAME=]COLUMN",
+              help="Of a table: what a system heard; repeat it for several systems.")] = None,
+          speaker: Annotated[str | None, typer.Option(
+              metavar="COLUMN", help="Of a table: who speaks.")] = None,
+          speaker_pattern: Annotated[str | None, typer.Option(
+              metavar="REGEX", help="Of a table: what at the beginning of an id, or its first "
+              "group, names the speaker, such as '[^_]+'.")] = None,
+          system: Annotated[str | None, typer.Option(
+              metavar="COLUMN", help="Of a table with one row an utterance and system: the "
+              "system.")] = None,
+          count: Annotated[list[str] | None, typer.Option(
+              metavar="KIND=COLUMN", help="Of a table without texts: the number of hits, "
+              "substitutions, deletions, insertions or words. Repeatable.")] = None,
+          audio: Annotated[str | None, typer.Option(
+              metavar="COLUMN", help="Of a table: recordings that the page may play.")] = None,
+          join: Annotated[list[str] | None, typer.Option(
+              metavar="[COLUMN=]FILE", help="Add the columns of a table of speakers or utterances; "
+              "COLUMN of it names them. Repeatable.")] = None,
+          merge: Annotated[list[str] | None, typer.Option(
+              metavar="'COLUMN: OLD=NEW, …'", help="Make labels one. Repeatable.")] = None,
+          where: Annotated[list[str] | None, typer.Option(
+              metavar="COLUMN=LABEL", help="Only utterances of that label; also !=, and <, <=, >, "
+              ">= of numbers. Repeatable: all must hold.")] = None,
+          metric: Annotated[list[str] | None, typer.Option(
+              metavar="NAME[:OPTION=VALUE]",
+              help="Default: wer and cer (with mixed_error_rate where a few references are in "
+                   "writing that does not part words by spaces, or it in place of wer where many "
+                   "are), or those of the run. Repeatable.")] = None,
+          form: Annotated[str | None, typer.Option(
+              "--format", help="Of the transcripts: jsonl, tsv, csv, kaldi, trn, ctm or stm. "
+                               "Default: what the suffix or the content tells.")] = None,
+          id_key: Annotated[str | None, typer.Option(
+              help="Of the transcripts: key or column of the utterance's id, where it is not a "
+                   "usual one.")] = None,
+          text_key: Annotated[str | None, typer.Option(
+              help="Of the transcripts: key or column of what was heard, where it is not a usual "
+                   "one.")] = None,
+          outside: Annotated[bool, typer.Option(
+              "--outside", help="Let the report play recordings outside the manifest's or table's "
+              "folder.")] = False,
+          normaliser: Annotated[str | None, typer.Option(
+              help="none, basic, basic_turkish or whisper_english, applied to both sides. Default: "
+                   "basic, or that of the run.")] = None,
+          costs: Annotated[str | None, typer.Option(
+              help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
+                   "levenshtein, or those of the run.")] = None,
+          workers: Workers = None, overwrite: Overwrite = False,
+          max_failed: MaxFailed = MOST_FAILED) -> None:
+    """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
+
+    Of a table every column that is not said to be something else is metadata to group by.
+
+    Examples:
+
+        evalkit score results.csv --id idx --ref reference --hyp prediction --speaker user_ids
+        --out runs/v2 --report reports/v2
+
+        evalkit score wide.csv --hyp base=col_a --hyp new=col_b --join speakers.csv --out runs/ab
+
+        evalkit score --manifest test.jsonl --hypotheses v2.jsonl --out runs/v2
+
+        evalkit score -m test.jsonl -y base=a.trn -y new=b.ctm -o runs/ab
+
+        evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
+    """
+    of_table = _said(id=identifier, reference=reference, hypotheses=_columns(heard),
+                     speaker=speaker, speaker_pattern=speaker_pattern, system=system, audio=audio,
+                     counts=dict(pair("--count", text) for text in _all(count)))
+    labels = _said(join=[_file_of(text) for text in _all(join)], merge=merge, where=where)
+    files = _said(form=form, id_key=id_key, text_key=text_key, outside=outside)
+    options = {"workers": processes(workers), "say": say, **_said(
+        metrics=metric, normaliser=normaliser, costs=costs)}
+    given = _Given(_all(sources), manifest, _named(_all(hypotheses)), out)
+    if given.run is not None:
+        if any((given.hypotheses, out, of_table, files, where)):
+            raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
+                              "its options and --out away, or the run folder")
+        say(f"evalkit {__version__}: scoring {given.run} anew")
+        run = api.rescore(given.run, manifest=manifest, **labels, **options)
+    else:
+        run = _made_elsewhere(given, of_table, labels, {**options, **files, "overwrite": overwrite})
+    show(run)
+    for line in next_steps(run, report):
+        say(line)
+    if report is not None:
+        print(api.report(run.path, report))
+    judge(run, max_failed)
+
+
+def _said(**options: Any) -> dict[str, Any]:
+    """Those of ``options`` that have a value."""
+    return {name: value for name, value in options.items() if value}
+
+
+def _all(values: list[str] | None) -> list[str]:
+    """What was said of an option that may be repeated."""
+    return values or []
+
+
+class _Given(NamedTuple):
+    """What is scored, and where to."""
+
+    sources: list[str]
+    manifest: Path | None
+    hypotheses: dict[str, Path]
+    out: Path | None
+
+    @property
+    def run(self) -> Path | None:
+        """The run folder that is scored anew, where it is one."""
+        if len(self.sources) != 1:
+            return None
+        path = Path(self.sources[0])
+        is_table = path.is_file() or path.suffix or "=" in path.name
+        return None if is_table and not path.is_dir() else path
+
+
+def _made_elsewhere(given: _Given, columns: dict[str, Any], labels: dict[str, Any],
+                    options: dict[str, Any]) -> RunFolder:
+    """Scores tables, or files of hypotheses beside a manifest."""
+    manifest, out = given.manifest, given.out
+    if given.sources:
+        return _tables_scored(given, columns, labels | options)
+    if columns or labels:
+        raise ConfigError("--id, --ref, --hyp, --join, --where and their like are for tables: "
+                          "give the table, or the manifest, as the first word")
+    if not (manifest and given.hypotheses and out):
+        raise ConfigError("give a run folder to score anew, a table of results and --out, or "
+                          "--manifest, --hypotheses and --out")
+    say(f"evalkit {__version__}: {manifest}, {', '.join(given.hypotheses)} -> {out}")
+    return api.score(manifest, given.hypotheses, out, **options)
+
+
+def _tables_scored(given: _Given, columns: dict[str, Any], options: dict[str, Any]
+                   ) -> RunFolder:
+    if given.manifest is not None:
+        raise ConfigError("--manifest: the table has the utterances; leave one of them away")
+    if given.out is None:
+        raise ConfigError("--out: say which folder the run is written to")
+    tables = _tables(given.sources)
+    files = [*map(str, tables.values()), *given.hypotheses]
+    say(f"evalkit {__version__}: {', '.join(files)} -> {given.out}")
+    return api.score_tables(tables, given.out, hypotheses=given.hypotheses, columns=columns,
+                            **options)
+
+
+def _columns(items: Sequence[str] | None) -> dict[str, str]:
+    """The columns of ``--hyp`` by the names of their systems: of several that have none, by their
+    own. A single one has the name of its table, ""."""
+    pairs = [item.partition("=") for item in items or ()]
+    alone = len(pairs) == 1 and not pairs[0][1]
+    columns = {"" if alone else name: column if separator else name
+               for name, separator, column in pairs}
+    if len(columns) < len(pairs) or not all(columns.values()):
+        raise ConfigError("--hyp: a system is named twice, or has no column; write NAME=COLUMN")
+    return columns
+
+
+def _file_of(text: str) -> tuple[Path, str | None]:
+    """The file of "NAME=FILE" or "FILE", and the name, where one is said."""
+    name, separator, path = text.partition("=")
+    return (Path(path), name) if separator and not Path(text).exists() else (Path(text), None)
+
+
+def _tables(sources: Sequence[str]) -> dict[str, Path]:
+    """Tables by the names of their systems: said as NAME=FILE, or what tells their names apart."""
+    pairs = [_file_of(source) for source in sources]
+    stems = _short([path for path, _ in pairs])
+    tables = {name or stem: path for (path, name), stem in zip(pairs, stems, strict=True)}
+    if len(tables) < len(pairs):
+        raise ConfigError("two tables have one name; write NAME=FILE")
+    return tables
+
+
+def _short(paths: Sequence[Path]) -> list[str]:
+    """File names without suffix and what all begin with; with their folder where that tells them
+    apart; of files of the Open ASR Leaderboard the model."""
+    stems = [found[1] if (found := _LEADERBOARD.match(path.name)) else path.stem for path in paths]
+    if len(set(stems)) < len(stems):
+        return [f"{path.absolute().parent.name}-{path.stem}" for path in paths]
+    same = [len(set(letters)) == 1 for letters in zip(*stems, strict=False)]
+    common = stems[0][:[*same, False].index(False)] if len(stems) > 1 else ""
+    cut = max(common.rfind(mark) for mark in "-_. ") + 1
+    return [stem[cut:] or stem for stem in stems]
+
+
+def _named(hypotheses: Sequence[str]) -> dict[str, Path]:
+    """The files of ``--hypotheses`` by the names of their systems."""
+    files: dict[str, Path] = {}
+    for item in hypotheses:
+        name, separator, path = item.partition("=")
+        if not separator or Path(item).is_file():
+            name, path = Path(item).stem, item
+        _check_hypotheses(item, name, path)
+        if name in files:
+            raise ConfigError(f"--hypotheses {item}: {name!r} is named twice; write NAME={path}")
+        files[name] = Path(path)
+    return files
+
+
+def _check_hypotheses(item: str, name: str, path: str) -> None:
+    from evalkit.core.mistakes import NAME, NAME_FORM
+
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it "
+                          f"{NAME_FORM}; write NAME=FILE")
+    if not path or Path(path).is_dir():
+        raise ConfigError(f"--hypotheses {item}: {path!r} is not a file; write NAME=FILE")
