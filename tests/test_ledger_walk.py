@@ -123,6 +123,7 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.config:_kind",
+    "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         models.percepnet.bands:bands_of models.percepnet.training:_in_order
         training.rooms:_responses
