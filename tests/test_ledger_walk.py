@@ -123,6 +123,7 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.config:_kind",
+    "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         models.percepnet.bands:bands_of models.percepnet.training:_in_order
         training.rooms:_responses
@@ -130,6 +131,7 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         results.rows:_take
         report.costs:_systems
+        core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def export_texts(run: Path, out: Path, form: str) -> tuple[list[Path], list[Left
 
 
 def _written(path: Path, rows: pd.DataFrame, line: Callable[[Row], str]) -> Path:
-    records: Iterable[Row] = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    records: Any = rows.astype(object).where(rows.notna(), None).to_dict("records")
     write(path, "".join(line(row) + "\n" for row in records))
     return path
 

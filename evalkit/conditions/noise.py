@@ -17,6 +17,7 @@ import soundfile
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from evalkit.audio import RESAMPLER, active_power, resample, without_mean
+from evalkit.conditions.recipe import number
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.names import offer
@@ -139,7 +140,7 @@ class Noise:
         return Audio(mixture.astype(np.float32), speech.rate)
 
     def _noise(self, speech: Audio, utterance: Utterance) -> np.ndarray:
-        rng = np.random.default_rng(_number(self.seed, self.kind, utterance.id))
+        rng = np.random.default_rng(number(self.seed, self.kind, utterance.id))
         count, rate = len(speech.samples), speech.rate
         match self.kind:
             case "babble":
@@ -175,7 +176,7 @@ class Noise:
 
 def _spread(utterances: Sequence[Utterance], seed: int) -> list[Utterance]:
     """``utterances`` in an order drawn by ``seed``, one of each speaker before a second of any."""
-    drawn = sorted(utterances, key=lambda u: _number(seed, "pool", u.id))
+    drawn = sorted(utterances, key=lambda u: number(seed, "pool", u.id))
     turns: Counter[str] = Counter()
     ranked = []
     for utterance in drawn:
@@ -256,8 +257,3 @@ def filtered(count: int, rate: int, gain: Callable[[np.ndarray], np.ndarray],
     size = next_fast_len(count, real=True)
     spectrum = rfft(rng.standard_normal(size)) * gain(rfftfreq(size, 1 / rate))
     return irfft(spectrum, size)[:count]
-
-
-def _number(*parts: object) -> int:
-    """A number to seed with, or to draw lots by, that follows from ``parts``."""
-    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:16], "big")

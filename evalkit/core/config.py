@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from evalkit.core.condition_forms import written_out
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError
 from evalkit.core.mistakes import NAME, explained, unknown_key
@@ -207,6 +208,11 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
 def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
     folder = path.parent.resolve()
+    try:
+        tree = {key: written_out(value) if key == "conditions" else value
+                for key, value in tree.items()}
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
     return config.model_copy(update={
         "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join]})

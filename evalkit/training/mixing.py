@@ -18,6 +18,7 @@ from scipy.fft import irfft, rfft, rfftfreq
 from scipy.signal import fftconvolve
 
 from evalkit.audio import active_power, resample, without_mean
+from evalkit.conditions.band import low_passed
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.strict import Strict
 from evalkit.core.types import Audio
@@ -207,8 +208,3 @@ class Mixer:
 
 def _heard(wave: np.ndarray, response: np.ndarray) -> np.ndarray:
     return np.asarray(fftconvolve(wave, response)[:len(wave)])
-
-
-def low_passed(wave: np.ndarray, edge: float, rate: int) -> np.ndarray:
-    """``wave`` without what lies above ``edge`` Hz (12th-order slope, no delay)."""
-    return irfft(rfft(wave) / np.sqrt(1 + (rfftfreq(len(wave), 1 / rate) / edge) ** 24), len(wave))

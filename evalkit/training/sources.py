@@ -134,7 +134,9 @@ def split(paths: Sequence[Path], every: int, *, by_folder: bool = False
 def teacher(source: Source) -> Enhancer | None:
     """The enhancer that cleans the source's recordings, None where they are clean. Raises
     PluginError and ConfigError where it cannot be made."""
-    made: Enhancer | None = source.cleaned_by and build_part("enhancers", source.cleaned_by)
+    if source.cleaned_by is None:
+        return None
+    made: Enhancer = build_part("enhancers", source.cleaned_by)
     return made
 
 

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from scipy.stats import kurtosis
 
 from evalkit.audio import active_power, save
+from evalkit.conditions.band import low_passed
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Audio
-from evalkit.training.mixing import Material, Mixer, MixingConfig, low_passed
+from evalkit.training.mixing import Material, Mixer, MixingConfig
 from evalkit.training.noises import FAMILIES
 
 PLAIN = {"babble": 0.0, "rooms": 0.0, "low_pass": 0.0, "without_speech": 0.0,

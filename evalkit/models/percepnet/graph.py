@@ -123,9 +123,10 @@ class _Writer:
     def __init__(self, network: PercepNet, integers: bool) -> None:
         self.network, self.graph = network, Graph(integers)
         sizes = network.sizes
-        self.states = [*[sizes.hidden] * (sizes.layers + 1), sizes.strength]
+        self.states: list[int] = [*[sizes.hidden] * (sizes.layers + 1), sizes.strength]
         """Of the GRUs, in the order in which they lie in ``state``."""
-        self.pasts = [size for layer in network.convolutions for size in (
+        layers: list[Any] = list(network.convolutions)
+        self.pasts: list[int] = [size for layer in layers for size in (
             layer.in_channels, (layer.kernel_size[0] - 2) * layer.in_channels)]
         """Of each convolution, in ``past``: the oldest frame that it sees, and the others."""
 

@@ -1,0 +1,51 @@
+"""Conditions one after another, as a call goes from a room through a telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.conditions.recipe import identity
+from evalkit.core.config import PluginSpec
+from evalkit.core.errors import ConfigError
+from evalkit.core.plugins import create
+from evalkit.core.types import Audio, Utterance
+
+VERSION = 1
+"""Changes whenever the same steps would give other samples."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Every one of ``steps``, conditions by name and options, is given what the one before it
+    made. Raises ConfigError and PluginError as each of them does, and for none."""
+
+    steps: tuple[PluginSpec, ...]
+    conditions: tuple[Any, ...] = field(default=(), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise ConfigError("a chain needs one step or more")
+        made = tuple(create("conditions", step.name, step.options) for step in self.steps)
+        object.__setattr__(self, "conditions", made)
+
+    @property
+    def identity(self) -> str:
+        each = [condition.identity for condition in self.conditions]
+        names = " > ".join(step.name for step in self.steps)
+        return identity(names, VERSION, [step.name for step in self.steps], each)
+
+    def bind(self, utterances: Sequence[Utterance]) -> Chain:
+        """A copy whose steps are bound to ``utterances``."""
+        bound = copy(self)
+        each = tuple(condition.bind(utterances) for condition in self.conditions)
+        object.__setattr__(bound, "conditions", each)
+        return bound
+
+    def apply(self, speech: Audio, utterance: Utterance) -> Audio:
+        """What comes out of the last step. Raises UtteranceError as each of them does."""
+        for condition in self.conditions:
+            speech = condition.apply(speech, utterance)
+        return speech
