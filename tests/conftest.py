@@ -14,8 +14,13 @@ from unittest import mock
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, settings
 
 from evalkit.store.manifest import write_manifest
+
+settings.register_profile("busy machine", deadline=None,
+                          suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def test_what_a_network_never_heard_follows_from_the_recipe_beside_it(tmp_path):
     for path in (*(f"{CORPUS}/test-other/{reader}/1/{reader}.flac" for reader in ("3", "5", "7")),
                  *(f"{NOISE_FOLDER}/{noise}.wav" for noise in ("tap", "rain"))):
         (data / path).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(data / path, np.ones(160) / 2, 16_000)
+        soundfile.write(data / path, tone(0.2), 16_000)
     speech = Source(folder=Path("elsewhere") / CORPUS, without=["test-other/5/**/*"])
     recipe = EnhancerRecipe(speech=[speech, Source(folder=Path("other"))],
                             noise=[Source(folder=Path(NOISE_FOLDER), files=["tap.wav"])])
