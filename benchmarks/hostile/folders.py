@@ -231,7 +231,7 @@ def _files_for_folders(world: World, folder: Path) -> Iterator[str]:
     file.write_text("text")
     for words in (("run", world.folder / "eval.yaml", "--out", file),
                   ("run", world.folder / "eval.yaml", "--out", file / "run"),
-                  ("groups", file, "--by", "speaker_id"), ("score", file),
+                  ("groups", file, "--by", "speaker_id"), ("score", file, "--out", folder / "s"),
                   ("cohorts", file / "run"),
                   ("report", world.finished, "--out", file),
                   ("report", world.finished, "--out", file / "report"),

@@ -15,7 +15,8 @@ from evalkit.compare.gates import Gate, Gates
 from evalkit.store.documents.comparison import Tolerance
 from evalkit.store.manifest import write_manifest
 from tests.conftest import evalkit
-from tests.test_real import read_tsv, run_cli
+from tests.test_alignment import read_tsv
+from tests.test_real import run_cli
 
 
 def score(manifest: Path, hypotheses: Path, out: Path) -> Path:

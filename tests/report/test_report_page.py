@@ -205,7 +205,7 @@ def test_failures_are_counted_and_named(fake_run: FakeRun) -> None:
             "utterances", "18", "0"] in page.cells
     assert any(row[:3] == ["Caribbean", "plain", "clean"] and row[4:] == ["3", "5", "1", "50"]
                for row in page.cells)
-    assert page.text.count("18 failed") == 2
+    assert page.text.count("18 failed") == 4
 
 
 def test_without_trials_or_efficiency(fake_run: FakeRun) -> None:

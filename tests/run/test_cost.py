@@ -59,7 +59,7 @@ def test_the_time_of_a_command_is_that_of_its_process(tiny_corpus: Path, tmp_pat
     folder = go(tiny_corpus.parent / "two.jsonl", tmp_path / "run", command)
     assert folder.summary().enhancing[0].processor_seconds > 2 * 0.15
     system = folder.record().pipelines["e0"].enhancer
-    assert system.cost == Cost(7, None, 3e9, "the options of the command do not say it")
+    assert system.cost == Cost(7, None, 3e9, "the options of the program do not say it")
     assert "weights" not in system.identity, "what is said of it changes nothing that it makes"
 
 

@@ -92,7 +92,7 @@ def test_a_run_of_an_earlier_version_is_made_again_and_said(tmp_path: Path) -> N
     (run.path / "run.json").write_text(json.dumps(tree | {"schema": 2}))
     said: list[str] = []
     scored(tmp_path, "a", run.path, say=said.append)
-    assert any("1 file made again: run.json: schema 2, this evalkit reads 4" in line
+    assert any("1 file made again: run.json: schema 2, this evalkit reads 5" in line
                for line in said)
     assert run.scores().equals(before)
 

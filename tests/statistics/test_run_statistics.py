@@ -37,7 +37,8 @@ def two_pipelines(folder: Path) -> RunFolder:
                               "weight": 1.0}]
     write_table(folder / "scores" / "a.parquet", pa.Table.from_pandas(
         pd.DataFrame(rows)[scores.SCHEMA.names], scores.SCHEMA, preserve_index=False))
-    table = pd.DataFrame(outputs).reindex(columns=OUTPUTS.names)
+    heard = pd.DataFrame(outputs).reindex(columns=OUTPUTS.names).astype(object)
+    table = heard.where(heard.notna(), None)
     write_table(folder / "outputs.parquet", pa.Table.from_pandas(
         table, OUTPUTS, preserve_index=False))
     record = run.record()
