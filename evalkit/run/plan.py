@@ -148,7 +148,12 @@ def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: Con
 
 
 def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measures]) -> None:
-    """Raises ConfigError where the run would measure nothing."""
+    """Raises ConfigError where the run would measure nothing, or nothing under a further
+    normaliser."""
+    under = {each.asked.under for cell in measures.values() for each in cell.metrics}
+    if idle := [name for name in config.normalisers[1:] if name not in under]:
+        raise ConfigError(f"normaliser: no metric of the run compares texts under {idle[0]!r}; "
+                          "leave it out, or add a metric that does, such as wer")
     if any(cell.metrics for cell in measures.values()) or any(p.encoder for p in config.pipelines):
         return
     plugins = {plugin.name: plugin for pipeline in config.pipelines

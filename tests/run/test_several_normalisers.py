@@ -61,3 +61,15 @@ def test_a_list_of_one_is_that_one_and_scores_anew_are_those_of_the_start(files:
 def test_a_normaliser_named_twice_is_refused(files: Path) -> None:
     with pytest.raises(ConfigError, match="'basic' is named twice"):
         scored(files, "twice", ["basic", "basic"])
+
+
+def test_a_normaliser_that_nothing_takes_is_refused(tmp_path: Path) -> None:
+    """Counts of errors hold no text that it could be applied to."""
+    (tmp_path / "c.csv").write_text("id,hits,sub,del,ins\nu1,3,1,0,0\n")
+    counts = {"counts": {"hits": "hits", "substitutions": "sub", "deletions": "del",
+                         "insertions": "ins"}}
+    with pytest.raises(ConfigError, match="normaliser: no metric of the run compares texts under "
+                                          "'whisper_english'"):
+        api.score_tables({"a": tmp_path / "c.csv"}, tmp_path / "run", columns=counts,
+                         normaliser=("basic", "whisper_english"))
+    api.score_tables({"a": tmp_path / "c.csv"}, tmp_path / "run", columns=counts)
