@@ -86,6 +86,15 @@ def device_of(module: nn.Module) -> torch.device:
 
 
 @contextmanager
+def same_draws(device: torch.device) -> Iterator[None]:
+    """What torch draws at random in the block is always the same, and none of what it draws
+    afterwards depends on it."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        yield
+
+
+@contextmanager
 def numbers(device: torch.device, precision: str) -> Iterator[None]:
     """torch computes products and convolutions in numbers of ``precision``, and what would suffer
     from it in float32; those of float32 are as without."""

@@ -7,7 +7,9 @@ one operator of a library would not be seen by it, so that such libraries are sw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,8 +23,15 @@ def cost_of(module: nn.Module, run: Callable[[], Any], size: int) -> Cost:
     """Of ``module``, whose files have ``size`` bytes and which ``run`` gives one second of
     audio."""
     weights = sum(weight.numel() for weight in module.parameters())
-    with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False):
-        counter = FlopCounterMode(display=False)
-        with counter:
-            run()
+    counter = FlopCounterMode(display=False)
+    with _plain(), counter:
+        run()
     return Cost(weights, size, counter.get_total_flops() / 2)
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TF32, which is switched off with the rest
+        with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False):
+            yield

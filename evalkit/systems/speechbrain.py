@@ -192,14 +192,21 @@ class SpeechBrainEncoder:
         """(len(batch), dimension), float32, rows of unit length."""
         import torch
 
-        from evalkit.models.tensors import device_of, padded, threads
+        from evalkit.models.tensors import threads
 
-        module = self.module.eval()
+        self.module.eval()
         with torch.inference_mode(), threads(1):
-            vectors = [module(padded([audio.samples], device_of(module))[0]).flatten()
-                       for audio in batch]
+            vectors = [self._embedded(audio.samples) for audio in batch]
             units = torch.nn.functional.normalize(torch.stack(vectors), dim=1)
         return units.cpu().numpy()
+
+    def _embedded(self, samples: np.ndarray) -> Tensor:
+        from evalkit.models.tensors import device_of, padded, same_draws
+
+        waves, _ = padded([samples], device_of(self.module))
+        with same_draws(waves.device):  # statistics of x-vectors are pooled with a little noise
+            embedding: Tensor = self.module(waves)
+        return embedding.flatten()
 
     def save(self, path: Path) -> None:
         """A file for the option ``weights``."""

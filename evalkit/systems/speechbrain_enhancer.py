@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalkit.audio import fit
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio, Cost
 from evalkit.systems.identity import device_named, model_files
@@ -88,13 +89,13 @@ class SpeechBrainEnhancer:
         return loaded
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
-        """Each of its input's length."""
+        """Each cut or padded with zeros at its end to its input's length."""
         import torch
 
         from evalkit.models.tensors import padded
 
         made = [self._made(padded([speech.samples], torch.device("cpu"))[0]) for speech in batch]
-        return [Audio(wave.flatten().float().cpu().numpy()[:len(speech.samples)], speech.rate)
+        return [Audio(fit(wave.flatten().float().cpu().numpy(), len(speech.samples)), speech.rate)
                 for wave, speech in zip(made, batch, strict=True)]
 
     def _made(self, waves: Tensor) -> Tensor:
