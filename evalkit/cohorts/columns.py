@@ -18,6 +18,7 @@ from evalkit.statistics.grouping import (
     ALLOW,
     MOST_GROUPS,
     grouped,
+    in_one_form,
     known_groups,
     look_alikes,
     metadata_columns,
@@ -99,6 +100,8 @@ def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
             metrics: Collection[str], allowed: bool) -> _Column:
     if name in OF_THE_CORPUS:
         return _Column(None, "says how the corpus is divided")
+    if why := in_one_form(name, utterances):
+        return _Column(None, why)
     if not allowed and (why := named_outcome(name, metrics)):
         return _Column(None, f"{why}, to search it add {ALLOW}")
     labels = grouped(utterances, name)

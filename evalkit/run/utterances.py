@@ -23,7 +23,9 @@ def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
     """The run's corpus, labelled and selected as the configuration says; ``texts_only`` as for
     read_manifest. Raises ManifestError where nothing of it can be used, ConfigError for labels and
     conditions that do not fit it."""
-    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where)
+    further = {} if texts_only else {"canonical": config.canonical, "places": config.places}
+    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where,
+                           **further)  # of a run of `score` they are written in its manifest
     manifest = _read(config, texts_only=texts_only)
     utterances, unwanted = labels.applied(manifest.utterances, manifest.root.name, _silent)
     return replace(manifest, utterances=utterances, unwanted=tuple(unwanted))
