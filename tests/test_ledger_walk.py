@@ -254,7 +254,8 @@ NOTHING_LOST = {
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
-        systems.speechbrain_folder:check_folder
+        systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
+        systems.onnx_graph:files systems.onnx_graph:session
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
     "who has no name, or no alignment, stays in all other numbers": """
