@@ -104,7 +104,7 @@ PROVED = {
     "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
-    "run.rescore:_same_utterances": "run/test_outputs.py",
+    "run.rescore:same_utterances": "run/test_outputs.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
