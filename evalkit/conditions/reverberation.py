@@ -1,5 +1,5 @@
-"""Speech through an impulse response, in time with its direct sound, and what that is compared with:
-the direct sound, or the early reflections too."""
+"""Speech through an impulse response, in time with its direct sound, and what metrics compare that
+with: the direct sound, or the early reflections too."""
 
 from __future__ import annotations
 

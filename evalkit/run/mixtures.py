@@ -1,5 +1,5 @@
-"""What the systems of a run heard, made again sample by sample from the run's recipes: the condition
-with its options and seed, and the recording."""
+"""What the systems of a run heard, made again sample by sample from the run's recipes: the
+condition with its options and seed, and the recording."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ def export_mixtures(run: Path, out: Path, *, conditions: Sequence[str] = (),
         _check_same(OutputStore(run), cell, condition, prints)
         with threadpool_limits(1):  # as in a run
             for made in _made(cell, condition, wanted, out):
-                (left_out if isinstance(made, LeftOut) else rows).append(made)
+                if isinstance(made, LeftOut):
+                    left_out.append(made)
+                else:
+                    rows.append(made)
     write(out / RECIPES, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return Mixtures(len(rows), out / RECIPES, tuple(merged(left_out)))
 
@@ -117,7 +120,7 @@ def _made(cell: Cell, condition: ConditionConfig, wanted: Sequence[Utterance], o
                    "plugin": condition.plugin and condition.plugin.model_dump(mode="json"),
                    "identity": UNCHANGED if cell.condition is None else cell.condition.identity,
                    "rate": work.input.rate, "samples": len(work.input.samples),
-                   "sha256": hashlib.sha256(work.input.samples.astype("<f4")).hexdigest()}
+                   "sha256": hashlib.sha256(work.input.samples.tobytes()).hexdigest()}
 
 
 def _write(path: Path, audio: Audio) -> None:

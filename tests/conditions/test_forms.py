@@ -74,7 +74,7 @@ def test_a_grid_is_every_combination_and_equals_conditions_named_one_by_one(
      "makes 1,600 conditions; at most 1,000"),
     ({"name": "x", "grid": {"snr_db": 5}}, "no condition 'snr_db'; there are"),
     ({"name": "x", "chain": [{"codek": "opus"}]}, "did you mean 'codec'?"),
-    ({"name": "x", "pakcet_loss": 0.1}, "conditions.x: no condition 'pakcet_loss'; there are chain"),
+    ({"name": "x", "pakcet_loss": 0.1}, "x: no condition 'pakcet_loss'; there are chain"),
     ({"name": "x", "pakcet_loss": 0.1}, "did you mean 'packet_loss'?"),
     ({"name": "x", "snr_db": 5, "nose": "babble"}, "no condition 'nose'; there are"),
     ({"name": "x", "grdi": {}}, "did you mean 'grid'?"),

@@ -190,8 +190,8 @@ def test_options_that_there_cannot_be_are_refused(name: str, options: dict[str, 
 
 
 def test_no_room_and_no_response_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UtteranceError, match="NoRoom: no room of 0.10 s in which mouth and"):
+    with pytest.raises(UtteranceError, match=r"NoRoom: no room of 0\.10 s in which mouth and"):
         Room(0.1, distance=8).apply(speech(0.1), UTTERANCES[0])
     soundfile.write(tmp_path / "silent.wav", np.zeros(10), RATE)
-    with pytest.raises(ConfigError, match="silent.wav: is silent; repair or remove it"):
+    with pytest.raises(ConfigError, match=r"silent\.wav: is silent; repair or remove it"):
         ImpulseResponses(tmp_path)
