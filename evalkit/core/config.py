@@ -147,6 +147,9 @@ class EvalConfig(Strict):
     time_limit: float = Field(300.0, gt=0, allow_inf_nan=False)
     """Seconds that reading an utterance, each system and its metrics may take; a batch may take
     so long for each of its utterances."""
+    batch_check: int = Field(32, ge=0)
+    """Utterances that a pipeline which hears batches is given alone too, to see what that changes;
+    0 where nobody looks."""
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
