@@ -196,7 +196,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of compare.texts:_json corpora.readers.audio_folder:audio_folder
+        results.values:labels_of compare.texts:_json core.text:one_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels

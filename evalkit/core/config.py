@@ -21,7 +21,7 @@ from evalkit.core.mistakes import NAME, explained, unknown_key
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml, yaml_value
 
-PATHS = frozenset({"list", "folder", "hub", "path", "weights"})
+PATHS = frozenset({"list", "folder", "glm", "hub", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
 
 
@@ -139,6 +139,10 @@ class EvalConfig(Strict):
     names of its own (``wer@whisper_english``)."""
     costs: str = "levenshtein"
     """Of the word alignment: levenshtein, or sclite (substitution 4, gap 3)."""
+    alternatives: Annotated[bool, Field(exclude_if=lambda given: not given)] = False
+    """Whether braces and parentheses in references are sclite's { a / b } and (optional)."""
+    glm: Annotated[Path | None, Field(exclude_if=lambda given: given is None)] = None
+    """NIST's global mapping file, whose rules rewrite both sides; it brings alternatives."""
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     keep_audio: bool = True
     """Whether the run folder keeps what the enhancers heard and made."""
