@@ -42,7 +42,8 @@ def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
     if config.corpus.reader is not None:
         return gathered(config.corpus, outside=config.outside)
     path = config.corpus.path
-    manifest = read_manifest(path, outside=config.outside, texts_only=texts_only)
+    manifest = read_manifest(path, outside=config.outside, texts_only=texts_only,
+                             alternatives=config.alternatives)
     if not manifest.utterances:
         advice = importer(path)
         raise ManifestError(f"{path}: holds no line of a manifest; {advice}" if advice else
