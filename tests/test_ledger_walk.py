@@ -106,6 +106,7 @@ PROVED = {
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
     "run.rescore:same_utterances": "run/test_outputs.py",
+    "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
