@@ -133,6 +133,8 @@ class EvalConfig(Strict):
     """Labels that are made one, such as "accent: zulu=isizulu"."""
     where: list[str] = Field(default_factory=list)
     """Only the utterances of which these hold, such as "domain=clinical" or "duration<10"."""
+    per_speaker: int | None = Field(None, gt=0)
+    """Only so many utterances of each speaker, drawn by ``seed``: for a first look."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
     channel: int = Field(0, ge=0)
@@ -157,6 +159,9 @@ class EvalConfig(Strict):
     time_limit: float = Field(300.0, gt=0, allow_inf_nan=False)
     """Seconds that reading an utterance, each system and its metrics may take; a batch may take
     so long for each of its utterances."""
+    batch_check: int = Field(32, ge=0)
+    """Utterances that a pipeline which hears batches is given alone too, to see what that changes;
+    0 where nobody looks."""
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

@@ -58,6 +58,11 @@ class Pipeline:
         return frozenset(stage for stage, part in self.stages.items()
                          if stage == "enhanced" or part.needs_audio)
 
+    @property
+    def batch(self) -> int:
+        """How many utterances any of the parts is given at a time at most."""
+        return max((self.stages[stage].batch for stage in self.hearing), default=1)
+
     def describe(self, config: PipelineConfig) -> documents.Pipeline:
         """Name and identity of every part, for ``run.json``."""
         plugins = plugins_of(config)

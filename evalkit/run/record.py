@@ -25,6 +25,7 @@ from evalkit.results.canonical import mapping
 from evalkit.run.plan import Plan
 from evalkit.run.verification import Pairs
 from evalkit.store import scores, trials
+from evalkit.store.documents.batching import BatchEffect
 from evalkit.store.documents.run import (
     Condition,
     Corpus,
@@ -48,7 +49,7 @@ ELSEWHERE = "what was heard, and how, is not known here: the hypotheses were mad
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
              left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None,
-             tables: dict[str, str]) -> RunRecord:
+             batching: list[BatchEffect], tables: dict[str, str]) -> RunRecord:
     """``run.json``: everything that decided the numbers."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())
@@ -66,7 +67,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         labels=mapping(manifest.utterances, config.places) if config.canonical or config.places
         else {}, trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
-        timings=timings, tables=tables)
+        timings=timings, batching=batching, tables=tables)
 
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:
