@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.api.folders import AnyPath, check_run, check_version, read_run
+from evalkit.api.folders import AnyPath, check_run, check_version, read_run, run_folders
 from evalkit.api.questions import cohorts, gains, groups, systems, verification
 from evalkit.api.tables import labels, score_tables
 from evalkit.core.files import in_one_line
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate",
-           "read_run", "report", "rescore", "run", "score", "score_tables",
-           "systems", "verification"]
+           "read_run", "report", "rescore", "run", "run_corpora", "run_folders", "score",
+           "score_tables", "systems", "verification"]
 Say = Callable[[str], None]
 
 
@@ -56,6 +56,29 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 
     return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune,
                          overwrite=overwrite)
+
+
+@in_one_line
+def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
+                scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
+                say: Say = _silent) -> dict[str | None, RunFolder]:
+    """``run`` of a configuration that may have several ``corpora``: the run folder of each by its
+    name, all of them in ``out``; of the one ``corpus`` under None, ``out`` itself. Each has the
+    numbers of a run of its corpus alone, and the verbs take it as such."""
+    from evalkit.core.config import read_configs
+
+    chosen = read_configs(config, settings)
+    with packages_for("evalkit run"):
+        from evalkit.run.corpora import run_corpora as run_each
+        from evalkit.run.runner import Work
+        from evalkit.run.runner import run as run_pipelines
+
+    work = Work(workers, scheduler)
+    if one := chosen.get(None):
+        return {None: run_pipelines(one, Path(out), work, say=say, prune=prune,
+                                    overwrite=overwrite)}
+    several = {name: each for name, each in chosen.items() if name is not None}
+    return dict(run_each(several, Path(out), work, say=say, prune=prune, overwrite=overwrite))
 
 
 @in_one_line
