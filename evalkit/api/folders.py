@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,35 @@ def run_folders(run: AnyPath) -> dict[str | None, Path]:
     return {name: Path(run) / name for name in Corpora.read(Path(run) / CORPORA).names}
 
 
+def names_only(folders: Mapping[str | None, Path]) -> dict[str, Path]:
+    """``run_folders`` of a run of several corpora."""
+    return {name: path for name, path in folders.items() if name is not None}
+
+
+def matched(last: AnyPath, others: Sequence[AnyPath], *, files: bool = False
+            ) -> tuple[dict[str | None, Path], list[dict[str | None, Path]]]:
+    """``run_folders`` of a run and of ``others`` that stand beside it, which may be ``files`` too.
+    Raises RunError where one is no run folder, or where some are of one corpus and some of
+    several."""
+    check, folders = check_version if files else check_run, run_folders(last)
+    for path in folders.values():
+        check_run(path)
+    beside = [run_folders(other) for other in others]
+    for other, paths in zip(others, beside, strict=True):
+        for path in paths.values():
+            check(path)
+        if (None in paths) != (None in folders):
+            one, several = (other, folders) if None in paths else (last, paths)
+            raise RunError(f"{other if one is last else last}: is a run of several corpora, and "
+                           f"{one} of one; set that beside the run folder of its corpus: "
+                           f"{listed(map(str, several.values()))}")
+    return folders, beside
+
+
 def check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, or one of several corpora, before anything
     slow is imported."""
-    folders = [str(path) for name, path in run_folders(run).items() if name is not None]
+    folders = [str(path) for path in names_only(run_folders(run)).values()]
     if folders:
         raise RunError(f"{run}: is a run of several corpora, which are never pooled; give one of "
                        f"them: {listed(folders)}")

@@ -25,17 +25,18 @@ class Answer:
 def answered(run: Path, ask: Callable[[Path], Answer], *, as_json: bool) -> None:
     """Asks the run, or every corpus of it, and prints the answers. A corpus that cannot answer is
     named, with exit code 2; the others are shown. Raises EvalkitError where none can."""
-    folders, answers, refused = api.run_folders(run), {}, {}
-    for name, path in folders.items():
+    answers: dict[str | None, Answer] = {}
+    refused: dict[str | None, EvalkitError] = {}
+    for name, path in api.run_folders(run).items():
         try:
             answers[name] = ask(path)
-        except EvalkitError as error:
-            refused[name] = error
+        except EvalkitError as why_not:
+            refused[name] = why_not
     if not answers:
         raise next(iter(refused.values()))
     _print(answers, as_json=as_json)
-    for name, error in refused.items():
-        say(f"error: corpus {name}: {error}")
+    for name, why in refused.items():
+        say(f"error: corpus {name}: {why}")
     if refused:
         raise typer.Exit(INCOMPLETE)
 

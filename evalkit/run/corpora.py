@@ -19,7 +19,7 @@ from evalkit.store.runfolder import RunFolder
 
 def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
                 say: Callable[[str], None], prune: bool = False, overwrite: bool = False
-                ) -> dict[str, RunFolder]:
+                ) -> dict[str | None, RunFolder]:
     """Runs every corpus into the folder of its name in ``out``, as evalkit.run.runner.run does,
     once all of them can begin. Raises EvalkitError, naming the corpus, for what the user can
     mend."""
@@ -28,7 +28,7 @@ def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
              for name, config in configs.items()}
     for line in _no_longer_there(out, ready):
         say(line)
-    folders = {}
+    folders: dict[str | None, RunFolder] = {}
     with locked(out, "run"):
         Corpora(names=list(ready)).write(out / CORPORA)
         for name, each in ready.items():

@@ -51,7 +51,6 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
     """``run.json``: everything that decided the numbers."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())
-    heard = corpus(plan, manifest, config.corpus.name)
     first, *further = [Normaliser(name=name, version=normaliser(name).version)
                        for name in config.normalisers]
     return RunRecord(
@@ -62,7 +61,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         pipelines=plan.pipelines,
         conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
                     for name, identity in plan.conditions.items()},
-        corpus=_with_lost(heard, manifest, left_out), left_out=list(left_out),
+        corpus=_with_lost(corpus(plan, manifest), manifest, left_out), left_out=list(left_out),
         trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
         timings=timings, tables=tables)
@@ -159,14 +158,13 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def corpus(plan: Plan, manifest: Manifest, name: str | None) -> Corpus:
-    """Which corpus it is, by the ``name`` that the configuration has for it, and how much of
-    it."""
+def corpus(plan: Plan, manifest: Manifest) -> Corpus:
+    """Which corpus it is, and how much of it."""
     root = manifest.root
     card = root / "card.md"
     seconds = [u.duration for u in manifest.utterances if u.duration is not None]
     return Corpus(
-        name=name or root.name, manifest=manifest.path.name, root=str(root.resolve()),
+        name=manifest.name, manifest=manifest.path.name, root=str(root.resolve()),
         digest=plan.corpus_digest, utterances=len(manifest.utterances),
         speakers=len({u.speaker for u in manifest.utterances if u.speaker is not None}),
         hours=sum(seconds) / 3600 if seconds else None, unusable=manifest.unusable,

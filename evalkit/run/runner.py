@@ -108,8 +108,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     table = utterance_table(manifest.utterances, manifest.root)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
-    done = _begin(plan, manifest, out, Begun(
-        command=command, corpus=record.corpus(plan, manifest, config.corpus.name)))
+    done = _begin(plan, manifest, out, command)
     reused = len(plan.shards) - len(done.pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
         f"{count(len(plan.pipelines), 'pipeline')} x "
@@ -133,7 +132,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     return RunFolder(out)
 
 
-def _begin(plan: Plan, manifest: Manifest, out: Path, begun: Begun) -> Resumed:
+def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
     RunError where the folder cannot be made or written to."""
     finished, damages = OutputStore(out).finished(), RunFolder(out).damages()
@@ -142,7 +141,7 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, begun: Begun) -> Resumed:
     except OSError as error:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
-    begun.write(out / BEGUN)
+    Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
     _keep(manifest, out / MANIFEST)
     return replace(resumed(plan.shards, out, finished), files=damages)
 

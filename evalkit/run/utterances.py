@@ -24,8 +24,8 @@ def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
     read_manifest. Raises ManifestError where nothing of it can be used, ConfigError for labels and
     conditions that do not fit it."""
     labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where)
-    manifest = _read(config, texts_only=texts_only)
-    utterances, unwanted = labels.applied(manifest.utterances, manifest.root.name, _silent)
+    manifest = replace(_read(config, texts_only=texts_only), called=config.corpus.name)
+    utterances, unwanted = labels.applied(manifest.utterances, manifest.name, _silent)
     return replace(manifest, utterances=utterances, unwanted=tuple(unwanted))
 
 
