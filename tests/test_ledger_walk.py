@@ -252,8 +252,9 @@ NOTHING_LOST = {
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
-        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:stamp_folder
-        training.sources:_matching
+        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
+        training.sources:_matching systems.speechbrain_folder:_named
+        systems.speechbrain_folder:check_folder
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
     "who has no name, or no alignment, stays in all other numbers": """

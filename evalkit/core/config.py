@@ -23,7 +23,7 @@ from evalkit.core.names import listed
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml, yaml_value
 
-PATHS = frozenset({"list", "folder", "path", "weights"})
+PATHS = frozenset({"list", "folder", "hub", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
 
 
