@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalkit.api.folders import (
     AnyPath,
+    check_one,
     check_run,
     check_version,
     matched,
@@ -145,6 +146,7 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:
     """Runs the experiments of the configuration file ``config`` into the run folder ``out``, and
     returns the folders of their results. ``workers`` and ``say`` as for ``run``."""
+    check_one(out)
     with packages_for("evalkit mitigate"):
         from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
 

@@ -63,13 +63,17 @@ def matched(last: AnyPath, others: Sequence[AnyPath], *, files: bool = False
     return folders, beside
 
 
+def check_one(run: AnyPath) -> None:
+    """Raises RunError where ``run`` is of several corpora."""
+    if folders := names_only(run_folders(run)):
+        raise RunError(f"{run}: is a run of several corpora, which are never pooled; give one of "
+                       f"them: {listed(map(str, folders.values()))}")
+
+
 def check_run(run: AnyPath) -> None:
     """Raises RunError where ``run`` is no run folder, or one of several corpora, before anything
     slow is imported."""
-    folders = [str(path) for path in names_only(run_folders(run)).values()]
-    if folders:
-        raise RunError(f"{run}: is a run of several corpora, which are never pooled; give one of "
-                       f"them: {listed(folders)}")
+    check_one(run)
     if Path(run).is_file():
         raise RunError(f"{run}: not a run folder; `evalkit run` and `evalkit score` make one")
     if not (Path(run) / "outputs").is_dir():

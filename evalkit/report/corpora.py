@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 
 from evalkit.core.errors import ConfigError, EvalkitError
 from evalkit.core.files import write
+from evalkit.core.names import listed
 from evalkit.report.exports import write_tables
-from evalkit.report.headline import Headline, matrices, ordered
+from evalkit.report.headline import Headline, Matrix, matrices, ordered
 from evalkit.report.markdown import in_brief
 from evalkit.report.page import PAGE, render, report_folder, write_page
 from evalkit.report.reported import ReportedRun
@@ -24,6 +25,14 @@ from evalkit.store.runfolder import RunFolder
 
 ABOVE = frozenset({results.SECTION.id, left_out.ID})
 """Sections whose tables the first page has elsewhere, or in a sentence."""
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """The headline of all corpora, and which of them other versions lack."""
+
+    matrices: Sequence[Matrix]
+    one_sided: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ def write_reports(runs: Mapping[str, Path], out: Path, *, by: str | None = None,
             RunFolder(path), unfinished / name, by,
             [RunFolder(each[name]) for each in earlier if name in each], allowed))
             for name, path in runs.items()}
-        _write_first(written, unfinished)
+        _write_first(written, list(_one_sided(runs, earlier)), unfinished)
     if markdown is not None:
         write(markdown, "\n".join(in_brief(run, sections) for run, sections in written.values()))
     return Path(os.path.realpath(out)) / PAGE
@@ -64,12 +73,24 @@ def _written(name: str, run: ReportedRun) -> tuple[ReportedRun, list[Filled]]:
         raise ConfigError(f"corpus {name}: {error}") from error
 
 
-def _write_first(written: Mapping[str, tuple[ReportedRun, list[Filled]]], folder: Path) -> None:
+def _one_sided(runs: Mapping[str, Path], earlier: Sequence[Mapping[str, Path]]) -> Iterator[str]:
+    """Which corpora are only in the run or only in an earlier one, in a line each."""
+    for each in earlier:
+        folder = next(iter(each.values())).parent.name
+        if new := [name for name in runs if name not in each]:
+            yield f"Not in the earlier run {folder}, and compared with nothing of it: {listed(new)}"
+        if gone := [name for name in each if name not in runs]:
+            yield f"In the earlier run {folder} only, and not shown: {listed(gone)}"
+
+
+def _write_first(written: Mapping[str, tuple[ReportedRun, list[Filled]]],
+                 one_sided: Sequence[str], folder: Path) -> None:
     """The page that leads to the others."""
     headline = side_by_side({name: run.headline for name, (run, _) in written.items()})
     values = results.values(headline)
     first = Filled(Section("results", "How good is it, on which corpus?", lambda _: None,
-                           "several.html.j2"), Content(matrices(headline), [values]))
+                           "several.html.j2"), Content(
+                       SideBySide(matrices(headline), one_sided), [values]))
     sections = [first, *_of_each(written)]
     record = next(iter(written.values()))[0].record
     (folder / PAGE).write_text(render("corpora.html.j2", sections, None, names=list(written),

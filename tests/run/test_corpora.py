@@ -13,6 +13,7 @@ from evalkit import api
 from evalkit.core.config import read_configs
 from evalkit.core.errors import EvalkitError
 from evalkit.run.utterances import read_corpus
+from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit, tone
@@ -132,7 +133,8 @@ def test_a_corpus_that_cannot_answer_is_named_and_the_others_are_shown(read: Pat
 def test_nothing_is_pooled_over_corpora(read: Path) -> None:
     line = "is a run of several corpora, which are never pooled; give one of them: .*v1/de, .*v1/en"
     for ask in (lambda path: api.groups(path, ["sex"]), api.systems, api.cohorts, api.read_run,
-                lambda path: api.freeze(path, read / "b.json"), api.rescore):
+                lambda path: api.freeze(path, read / "b.json"), api.rescore,
+                lambda path: api.mitigate("m.yaml", path), lambda path: api.history([path])):
         with pytest.raises(EvalkitError, match=line):
             ask(read / "runs" / "v1")
 
@@ -191,13 +193,19 @@ def test_the_page_sets_them_side_by_side_and_leads_to_each(read: Path) -> None:
     for earlier in ("page", "page/fr"):  # a report that gives way
         (read / earlier).mkdir()
         (read / earlier / "index.html").touch()
-    ended = evalkit("report", "runs/v1", "runs/v2", "--out", "page", "--markdown", "brief.md",
+    shutil.copytree(read / "runs" / "v1", read / "runs" / "v0")
+    Corpora(names=["de"]).write(read / "runs" / "v0" / CORPORA)
+    ended = evalkit("report", "runs/v0", "runs/v2", "--out", "page", "--markdown", "brief.md",
                     cwd=read)
     assert ended.returncode == 0, ended.stderr
     page = (read / "page" / "index.html").read_text()
     assert 'href="de/index.html"' in page and ">en/clean<" in page.replace("<bdi>", "").replace(
         "</bdi>", "")
     assert 'href="de/index.html#left-out"' in page
+    page = page.replace("<bdi>", "").replace("</bdi>", "")
+    assert "Not in the earlier run v0, and compared with nothing of it: en." in page
+    ended, found = compared(read, "runs/v2", "runs/v0")
+    assert ended.returncode == 2 and "corpora gone: en" in found["problems"]
     brief = (read / "brief.md").read_text()
     assert [brief.count(f"### evalkit: {name}\n") for name in NAMES] == [1, 1]
     values = (read / "page" / "tables" / "values.csv").read_text()
@@ -224,7 +232,7 @@ def test_a_corpus_has_labels_of_its_own(read: Path) -> None:
     (read / "labels.yaml").write_text(
         "corpora:\n  women: {path: de/test.jsonl, where: [sex=f], normaliser: none}\n"
         "  all: {path: de/test.jsonl}\n" + TEXTS % "v1")
-    configs = read_configs(read / "labels.yaml", ["corpora.all.merge=['sex: x=f']"])
+    configs = read_configs(read / "labels.yaml", ["corpora.all.merge=['sex: m=f']"])
     assert [len(read_corpus(each).utterances) for each in configs.values()] == [60, 120]
     assert [each.normaliser for each in configs.values()] == ["none", "basic"]
     with pytest.raises(EvalkitError, match=r"labels.yaml: has several corpora \(women, all\)"):
