@@ -71,6 +71,7 @@ PROVED = {
     "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
     "cohorts.speakers:_unmeasured": "cohorts/test_columns.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
+    "run.alone:unseen": "run/test_alone.py",
     "compare.baseline:_unused": "compare/test_cli_compare.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
@@ -105,6 +106,7 @@ PROVED = {
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
     "run.rescore:_same_utterances": "run/test_outputs.py",
+    "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
@@ -197,7 +199,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of compare.texts:_json corpora.readers.audio_folder:audio_folder
+        results.values:labels_of compare.texts:_json core.text:one_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
@@ -263,6 +265,9 @@ NOTHING_LOST = {
     "a corpus that one version has is named as gone or new": """
         compare.comparison:compare_corpora report.corpora:_one_sided
         report.corpora:write_reports""",
+    "what failed alone or in a batch is counted; what has no reference has no error rate": """
+        run.alone:_recounted
+        statistics.batching:noteworthy""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "MLflow holds no undefined number; how many failed is logged": "compare.tracking:export_mlflow",

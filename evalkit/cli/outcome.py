@@ -20,12 +20,6 @@ BEST = "Identical"
 """The kind of a failure that is no fault: the output is the reference, the value infinite."""
 
 
-def finish(folders: RunFolders, max_failed: float) -> None:
-    """``show``, then ``judge``."""
-    show(folders)
-    judge(folders, max_failed)
-
-
 def show(folders: RunFolders) -> None:
     """Prints the headline of every run, and says what was left out."""
     for name, folder in folders.items():
@@ -36,13 +30,14 @@ def show(folders: RunFolders) -> None:
 
 def _show(folder: RunFolder) -> None:
     from evalkit.core.ledger import lines
-    from evalkit.terminal import line, print_summary
+    from evalkit.terminal import line, print_batching, print_summary
 
     record, summary = folder.record(), folder.summary()
     print_summary(summary, record.metrics)
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
+    print_batching(record.batching)
     for text in lines(record.left_out):
         say(text)
     say(f"run folder: {folder.path}")

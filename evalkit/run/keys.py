@@ -121,11 +121,14 @@ class CellContent:
         return keys
 
 
-def content_of(pipeline: Pipeline, config: PipelineConfig, **others: Any) -> CellContent:
-    """Of the pipeline that was made of ``config``; ``others`` are the remaining fields."""
+def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = False, **others: Any
+               ) -> CellContent:
+    """Of the pipeline that was made of ``config``, and hears utterances ``alone`` or in batches;
+    ``others`` are the remaining fields."""
     plugins = plugins_of(config)
     systems = {stage: [plugins[stage].name, part.identity,
-                       *([part.rate, part.batch] if stage in pipeline.hearing else []),
+                       *([part.rate, 1 if alone else part.batch]
+                         if stage in pipeline.hearing else []),
                        *([part.delay] if stage == "enhanced" else []),
                        *([part.seconds] if isinstance(part, Streamed) else [])]
                for stage, part in pipeline.stages.items()}

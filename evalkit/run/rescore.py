@@ -47,6 +47,7 @@ from evalkit.store.sealed import seal
 
 def rescore(folder: Path, *, metrics: Sequence[str] = (),
             normaliser: str | Sequence[str] | None = None, costs: str | None = None,
+            alternatives: bool = False, glm: Path | None = None,
             manifest: Path | None = None, labels: Labels = NONE, workers: int = 0,
             say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores the outputs that the run ``folder`` keeps, and writes its scores and summary anew.
@@ -62,6 +63,8 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (),
     if labels != NONE:
         manifest, relabelling = relabelled(run, manifest, labels, say)
     config = _changed(record.config, metrics, normaliser, costs, manifest)
+    config = config.model_copy(update={"alternatives": alternatives or config.alternatives,
+                                       "glm": glm.resolve() if glm else config.glm})
     if labels != NONE:
         config = config.model_copy(update={"outside": True})
     corpus, strangers = _same_utterances(
