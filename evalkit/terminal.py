@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evalkit.statistics.groups import GroupReport, GroupRow
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
+    from evalkit.store.documents.batching import BatchEffect
     from evalkit.store.documents.comparison import Comparison
     from evalkit.store.documents.findings import Findings
     from evalkit.store.documents.mitigation import RecognitionResults, VerificationResults
@@ -49,6 +50,21 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
     print(line("; ".join(f"{name}: {facts[name].named(name)}" for name in metrics)))
     for failure in summary.failures:
         print(line(str(failure)))
+
+
+def print_batching(effects: Sequence[BatchEffect]) -> None:
+    """A line for every pipeline and condition in which batches changed a transcript, or else for
+    the one with the largest distance, and how many others there are."""
+    if not effects:
+        return
+    from evalkit.statistics.batching import noteworthy, said
+
+    shown = noteworthy(effects)
+    for each in shown:
+        print(line(f"{each.pipeline} {each.condition}, in batches of up to {each.batch}: "
+                   f"{said(each)}"))
+    if others := len(effects) - len(shown):
+        print(f"in batches, no transcript of {others} other pipelines and conditions changed")
 
 
 def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:

@@ -71,6 +71,7 @@ PROVED = {
     "cohorts.postcodes:read_postcodes": "cohorts/test_geodemographic.py",
     "cohorts.speakers:_unmeasured": "cohorts/test_columns.py",
     "cohorts.speakers:named_speakers": "cohorts/test_speakers.py",
+    "run.alone:unseen": "run/test_alone.py",
     "compare.baseline:_unused": "compare/test_cli_compare.py",
     "compare.comparison:_not_judged": "compare/test_comparison.py",
     "compare.completeness:in_one_only": "compare/test_comparison.py",
@@ -104,7 +105,8 @@ PROVED = {
     "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
-    "run.rescore:_same_utterances": "run/test_outputs.py",
+    "run.rescore:same_utterances": "run/test_outputs.py",
+    "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
@@ -195,7 +197,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of compare.texts:_json corpora.readers.audio_folder:audio_folder
+        results.values:labels_of compare.texts:_json core.text:one_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
@@ -218,7 +220,6 @@ NOTHING_LOST = {
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
-        core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
@@ -252,10 +253,15 @@ NOTHING_LOST = {
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
-        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:stamp_folder
-        training.sources:_matching
+        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
+        training.sources:_matching systems.speechbrain_folder:_named
+        systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
+        systems.onnx_graph:files systems.onnx_graph:session
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
+    "what failed alone or in a batch is counted; what has no reference has no error rate": """
+        run.alone:_recounted
+        statistics.batching:noteworthy""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "MLflow holds no undefined number; how many failed is logged": "compare.tracking:export_mlflow",

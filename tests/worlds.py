@@ -249,6 +249,10 @@ def record_fields(root: Path, pipelines: list[str], conditions: list[str], utter
         "python": "3.11.7", "git_commit": None,
         "machine": {"platform": "Linux", "processor": "x86_64", "cores": 2},
         "timings": {"wall_seconds": 9.5, "workers": 2, "shards": 4, "shards_reused": 0},
+        "batching": [{"pipeline": pipelines[0], "condition": conditions[0], "batch": 8, "n": 9,
+                      "n_failed": 0, "otherwise": 2, "distance": None, "counts": [
+                          {"utterance_id": f"u{i}", "speaker_id": f"s{i}", "words": 10, "alone": 1,
+                           "batch": 1 + i // 7} for i in range(9)]}],
         "tables": {},
     }
 

@@ -61,7 +61,7 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
 @in_one_line
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = (), normaliser: str | Sequence[str] = "basic",
-          costs: str = "levenshtein",
+          costs: str = "levenshtein", alternatives: bool = False, glm: AnyPath | None = None,
           form: str | None = None, id_key: str | None = None, text_key: str | None = None,
           outside: bool = False, workers: int = 0, overwrite: bool = False,
           say: Say = _silent) -> RunFolder:
@@ -73,7 +73,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     place where more than a tenth are; an option
     follows as in "wer:unit=space". Of several names of a ``normaliser`` the first gives the usual
     scores, each other further ones such as ``wer@whisper_english``. ``costs`` of the alignment are
-    "levenshtein" or "sclite".
+    "levenshtein" or "sclite". Where ``alternatives``, "{ a / b }" and "(word)" in references are
+    sclite's: one of several, and a word that may be missing; ``glm`` is a global mapping file.
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
     play recordings that lie outside the manifest's folder; ``workers`` and
@@ -87,6 +88,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 
     return score_hypotheses(Path(manifest), {name: Path(path) for name, path in hypotheses.items()},
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
+                            alternatives=alternatives, glm=None if glm is None else Path(glm),
                             reading=Reading(form, id_key, text_key), outside=outside,
                             workers=workers, overwrite=overwrite, say=say)
 
@@ -94,6 +96,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
 @in_one_line
 def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
             normaliser: str | Sequence[str] | None = None, costs: str | None = None,
+            alternatives: bool = False, glm: AnyPath | None = None,
             manifest: AnyPath | None = None,
             join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
             workers: int = 0, say: Say = _silent) -> RunFolder:
@@ -106,6 +109,7 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
     from evalkit.run.rescore import rescore as score_again
 
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
+                       alternatives=alternatives, glm=None if glm is None else Path(glm),
                        manifest=None if manifest is None else Path(manifest),
                        labels=labels(join, merge), workers=workers, say=say)
 

@@ -24,15 +24,17 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
                  join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
                  where: Sequence[str] = (), metrics: Sequence[str] = (),
                  normaliser: str | Sequence[str] = "basic", costs: str = "levenshtein",
-                 form: str | None = None, id_key: str | None = None,
-                 text_key: str | None = None, outside: bool = False, workers: int = 0,
+                 alternatives: bool = False, glm: AnyPath | None = None, form: str | None = None,
+                 id_key: str | None = None, text_key: str | None = None,
+                 outside: bool = False, workers: int = 0,
                  overwrite: bool = False, say: Callable[[str], None] = lambda line: None
                  ) -> RunFolder:
     """Scores tables of results (CSV, TSV, JSON lines, Parquet) by the names of their systems into
     the run folder ``out``.
 
     ``columns`` says which column is which, where they have not their usual names: "id",
-    "reference", "speaker", "system", "audio", "hypotheses" ({name of a system: column}), "counts"
+    "reference" (or several, each with a right text), "speaker", "system", "audio", "hypotheses"
+    ({name of a system: column}), "counts"
     ({"substitutions": column, …}, for tables without texts) and "speaker_pattern", an expression
     that finds the speaker at the beginning of an id. All other columns are metadata. ``hypotheses``
     are files of further systems, read as ``score`` reads them. ``join`` are tables whose columns
@@ -42,9 +44,10 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
     from evalkit.run.given import Reading
     from evalkit.run.given_tables import Tables, score_tables
 
-    given = Tables(_paths(tables), _columns(columns), labels(join, merge, where),
-                   _paths(hypotheses))
+    chosen = _columns({**columns, "alternatives": alternatives})
+    given = Tables(_paths(tables), chosen, labels(join, merge, where), _paths(hypotheses))
     return score_tables(given, Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
+                        alternatives=chosen.has_readings, glm=None if glm is None else Path(glm),
                         reading=Reading(form, id_key, text_key), outside=outside, workers=workers,
                         overwrite=overwrite, say=say)
 

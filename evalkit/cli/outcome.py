@@ -16,22 +16,17 @@ BEST = "Identical"
 """The kind of a failure that is no fault: the output is the reference, the value infinite."""
 
 
-def finish(folder: RunFolder, max_failed: float) -> None:
-    """``show``, then ``judge``."""
-    show(folder)
-    judge(folder, max_failed)
-
-
 def show(folder: RunFolder) -> None:
     """Prints the headline of a run, and says what was left out."""
     from evalkit.core.ledger import lines
-    from evalkit.terminal import line, print_summary
+    from evalkit.terminal import line, print_batching, print_summary
 
     record, summary = folder.record(), folder.summary()
     print_summary(summary, record.metrics)
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
+    print_batching(record.batching)
     for text in lines(record.left_out):
         say(text)
     say(f"run folder: {folder.path}")

@@ -8,11 +8,20 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Workers, processes, say
-from evalkit.cli.outcome import finish
+from evalkit.cli.options import (
+    MOST_FAILED,
+    MaxFailed,
+    Out,
+    Overwrite,
+    Report,
+    Workers,
+    processes,
+    say,
+)
+from evalkit.cli.outcome import judge, show
 
 
-def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
+def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, report: Report = None,
         workers: Workers = None,
         settings: Annotated[list[str] | None, typer.Option(
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
@@ -29,11 +38,15 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
 
     Examples:
 
-        evalkit run eval.yaml --out runs/v2
+        evalkit run eval.yaml --out runs/v2 --report reports/v2
 
         evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
-    finish(api.run(config, out, settings=settings, workers=processes(workers),
-                   scheduler=scheduler, prune=prune, overwrite=overwrite, say=say), max_failed)
+    made = api.run(config, out, settings=settings, workers=processes(workers),
+                   scheduler=scheduler, prune=prune, overwrite=overwrite, say=say)
+    show(made)
+    if report is not None:
+        print(api.report(made.path, report))
+    judge(made, max_failed)

@@ -11,7 +11,16 @@ import typer
 
 from evalkit import __version__, api
 from evalkit.cli.next_steps import next_steps
-from evalkit.cli.options import MOST_FAILED, MaxFailed, Overwrite, Workers, pair, processes, say
+from evalkit.cli.options import (
+    MOST_FAILED,
+    MaxFailed,
+    Overwrite,
+    Report,
+    Workers,
+    pair,
+    processes,
+    say,
+)
 from evalkit.cli.outcome import judge, show
 from evalkit.core.errors import ConfigError
 
@@ -33,13 +42,13 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
               help="Transcripts of a system; repeat it for several systems.")] = None,
           out: Annotated[Path | None, typer.Option(
               "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
-          report: Annotated[Path | None, typer.Option(
-              help="Folder to write the page into.")] = None,
+          report: Report = None,
           identifier: Annotated[str | None, typer.Option(
               "--id", metavar="COLUMN", help="Of a table: the utterance's id. Columns are found by "
               "their usual names where they are not said.")] = None,
-          reference: Annotated[str | None, typer.Option(
-              "--ref", metavar="COLUMN", help="Of a table: what was said.")] = None,
+          reference: Annotated[list[str] | None, typer.Option(
+              "--ref", metavar="COLUMN", help="Of a table: what was said; repeat it where several "
+              "columns have a right text each.")] = None,
           heard: Annotated[list[str] | None, typer.Option(
               "--hyp", metavar="[NAME=]COLUMN",
               help="Of a table: what a system heard; repeat it for several systems.")] = None,
@@ -88,6 +97,12 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
           costs: Annotated[str | None, typer.Option(
               help="Of the alignment: levenshtein, or sclite as NIST's scorer has it. Default: "
                    "levenshtein, or those of the run.")] = None,
+          alternatives: Annotated[bool, typer.Option(
+              "--alternatives", help="Read { a / b } and (word) in references as sclite does: one "
+              "of several, and a word that may be missing; the reading with fewest errors counts.")
+              ] = False,
+          glm: Annotated[Path | None, typer.Option(
+              help="NIST's global mapping file, whose rules rewrite both sides.")] = None,
           workers: Workers = None, overwrite: Overwrite = False,
           max_failed: MaxFailed = MOST_FAILED) -> None:
     """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
@@ -107,13 +122,13 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
 
         evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
     """
-    of_table = _said(id=identifier, reference=reference, hypotheses=_columns(heard),
+    of_table = _said(id=identifier, reference=_references(reference), hypotheses=_columns(heard),
                      speaker=speaker, speaker_pattern=speaker_pattern, system=system, audio=audio,
                      counts=dict(pair("--count", text) for text in _all(count)))
     labels = _said(join=[_file_of(text) for text in _all(join)], merge=merge, where=where)
     files = _said(form=form, id_key=id_key, text_key=text_key, outside=outside)
     options = {"workers": processes(workers), "say": say, **_said(
-        metrics=metric, normaliser=normaliser, costs=costs)}
+        metrics=metric, normaliser=normaliser, costs=costs, alternatives=alternatives, glm=glm)}
     given = _Given(_all(sources), manifest, _named(_all(hypotheses)), out)
     if given.run is not None:
         if any((given.hypotheses, out, of_table, files, where)):
@@ -198,6 +213,11 @@ def _columns(items: Sequence[str] | None) -> dict[str, str]:
     if len(columns) < len(pairs) or not all(columns.values()):
         raise ConfigError("--hyp: a system is named twice, or has no column; write NAME=COLUMN")
     return columns
+
+
+def _references(columns: Sequence[str] | None) -> str | list[str] | None:
+    """The column of ``--ref``, or those."""
+    return columns[0] if columns and len(columns) == 1 else list(columns or ()) or None
 
 
 def _file_of(text: str) -> tuple[Path, str | None]:

@@ -59,8 +59,8 @@ def _score_command(source: Path) -> str | None:
 
 
 def _command(source: Path, chosen: Chosen, system: str | None) -> str:
-    options = {"--id": chosen.id, "--ref": chosen.reference, "--speaker": chosen.speaker,
-               "--system": system}
+    options = {"--id": chosen.id, "--ref": next(iter(chosen.references), None),
+               "--speaker": chosen.speaker, "--system": system}
     pairs = [*options.items(), *(("--hyp", column) for column in chosen.hypotheses.values()),
              *(("--count", f"{kind}={column}") for kind, column in chosen.counts.items()),
              ("--out", f"runs/{source.stem}"), ("--report", f"reports/{source.stem}")]

@@ -21,7 +21,7 @@ from evalkit.core.mistakes import NAME, explained, unknown_key
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml, yaml_value
 
-PATHS = frozenset({"list", "folder", "path", "weights"})
+PATHS = frozenset({"list", "folder", "glm", "hub", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
 
 
@@ -127,6 +127,8 @@ class EvalConfig(Strict):
     """Labels that are made one, such as "accent: zulu=isizulu"."""
     where: list[str] = Field(default_factory=list)
     """Only the utterances of which these hold, such as "domain=clinical" or "duration<10"."""
+    per_speaker: int | None = Field(None, gt=0)
+    """Only so many utterances of each speaker, drawn by ``seed``: for a first look."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
     channel: int = Field(0, ge=0)
@@ -139,6 +141,10 @@ class EvalConfig(Strict):
     names of its own (``wer@whisper_english``)."""
     costs: str = "levenshtein"
     """Of the word alignment: levenshtein, or sclite (substitution 4, gap 3)."""
+    alternatives: Annotated[bool, Field(exclude_if=lambda given: not given)] = False
+    """Whether braces and parentheses in references are sclite's { a / b } and (optional)."""
+    glm: Annotated[Path | None, Field(exclude_if=lambda given: given is None)] = None
+    """NIST's global mapping file, whose rules rewrite both sides; it brings alternatives."""
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     keep_audio: bool = True
     """Whether the run folder keeps what the enhancers heard and made."""
@@ -147,6 +153,9 @@ class EvalConfig(Strict):
     time_limit: float = Field(300.0, gt=0, allow_inf_nan=False)
     """Seconds that reading an utterance, each system and its metrics may take; a batch may take
     so long for each of its utterances."""
+    batch_check: int = Field(32, ge=0)
+    """Utterances that a pipeline which hears batches is given alone too, to see what that changes;
+    0 where nobody looks."""
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from evalkit.core.types import Fact
 
@@ -92,3 +93,12 @@ def p_is(value: float) -> str:
 def count(n: int, one: str, many: str = "") -> str:
     """``n`` with its noun: "1 speaker", "1,200 speakers"."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def one_of(texts: Sequence[str]) -> str:
+    """One or more texts as one with alternatives, in sclite's notation: { a / b }. Those that are
+    said twice, and blank ones beside others, add nothing."""
+    different = [*dict.fromkeys(text for text in texts if text.strip())] or texts[:1]
+    if len(different) == 1:
+        return different[0]
+    return "{ " + " / ".join(text.strip() for text in different) + " }"

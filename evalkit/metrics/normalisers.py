@@ -41,11 +41,12 @@ _KEPT = "'\u00b7"
 @dataclass(frozen=True)
 class Normaliser:
     """Text to text whose words are separated by single spaces. ``version`` changes whenever
-    the result could."""
+    the result could. ``by_word`` says that a word becomes the same whatever stands beside it."""
 
     name: str
     version: str
     function: Callable[[str], str]
+    by_word: bool = True
 
     def __call__(self, text: str) -> str:
         return self.function(text)
@@ -137,7 +138,7 @@ def _whisper_english() -> Normaliser:
     return Normaliser(
         "whisper_english",
         f"whisper_english whisper_normalizer {version('whisper_normalizer')} + {CANONICAL}",
-        lambda text: _spaced(rules(canonical(text))))
+        lambda text: _spaced(rules(canonical(text))), by_word=False)
 
 
 _MAKERS = {"none": _none, "basic": _make_basic, "basic_turkish": _make_turkish,

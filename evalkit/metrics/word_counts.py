@@ -33,7 +33,7 @@ class WordCounts:
     text_options: ClassVar[frozenset[str]] = frozenset()
     facts: ClassVar[Mapping[str, Fact]] = {
         name: replace(fact, definition=f"{fact.definition}; {_AS_GIVEN}")
-        for name, fact in WordErrors.facts.items() if name != _NOT_COUNTED}
+        for name, fact in WordErrors.of_one_reading.items() if name != _NOT_COUNTED}
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         """Raises UtteranceError of kind NoHypothesis or NoCounts."""

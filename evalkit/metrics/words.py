@@ -7,14 +7,14 @@ stored as ratios; the unit "%" means that they are shown times 100.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from evalkit.core.alignment import Costs, Edits, check_costs, count_edits
+from evalkit.core.alignment import Edits, count_edits
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Derived, Fact, Measurement, Output, Utterance
-from evalkit.metrics.normalisers import normaliser
+from evalkit.metrics.comparison import DEFINITION, TextOptions, normalised
+from evalkit.metrics.readings import Unit
 from evalkit.metrics.tokens import characters, mixed, unparted, words
 
 NEEDS = frozenset({"text", "hypothesis"})
@@ -61,39 +61,40 @@ def word_rates(edits: Edits) -> dict[str, Measurement]:
     }
 
 
-def _texts(utterance: Utterance, output: Output, name: str) -> tuple[str, str]:
-    """Normalised reference and hypothesis. Raises UtteranceError of kind NoReference or
-    NoHypothesis."""
+def _texts(utterance: Utterance, output: Output) -> tuple[str, str]:
+    """Reference and hypothesis. Raises UtteranceError of kind NoReference or NoHypothesis."""
     if utterance.text is None:
         raise UtteranceError("NoReference", "the manifest has no text for it")
     if output.hypothesis is None:
         raise UtteranceError("NoHypothesis", "the recognizer gave nothing, not even empty text")
-    return _normalised(name, utterance.text), _normalised(name, output.hypothesis.text)
-
-
-@lru_cache(maxsize=8)  # several metrics ask for the texts of one utterance
-def _normalised(name: str, text: str) -> str:
-    return normaliser(name)(text)
+    return utterance.text, output.hypothesis.text
 
 
 @dataclass(frozen=True)
-class _TextMetric:
-    """``normaliser`` is a name of evalkit.metrics.normalisers, ``costs`` of
-    evalkit.core.alignment."""
-
-    normaliser: str = "basic"
-    costs: Costs = "levenshtein"
+class _TextMetric(TextOptions):
+    """A metric of texts, whose options are those of TextOptions."""
 
     needs: ClassVar[frozenset[str]] = NEEDS
-    text_options: ClassVar[frozenset[str]] = frozenset({"normaliser", "costs"})
+    text_options: ClassVar[frozenset[str]] = frozenset(
+        {"normaliser", "costs", "alternatives", "glm"})
+    of_one_reading: ClassVar[Mapping[str, Fact]]
+    """What its names mean where no text has alternatives."""
 
-    def __post_init__(self) -> None:
-        normaliser(self.normaliser)
-        check_costs(self.costs)
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        """By name, what is measured."""
+        if not self.has_readings:
+            return self.of_one_reading
+        return {name: replace(fact, definition=fact.definition + DEFINITION)
+                if fact.part_of is None else fact for name, fact in self.of_one_reading.items()}
 
     @property
     def version(self) -> str:
-        return f"2, {self.costs} costs, {normaliser(self.normaliser).version}"
+        return f"2, {self.described}"
+
+    def edits(self, utterance: Utterance, output: Output, unit: Unit) -> Edits:
+        """Of the tokens that ``unit`` makes. Raises UtteranceError."""
+        return count_edits(*self.tokens(*_texts(utterance, output), unit), self.costs)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class WordErrors(_TextMetric):
     unit: Literal["word", "space"] = "word"
 
     name: ClassVar[str] = "wer"
-    facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
+    of_one_reading: ClassVar[Mapping[str, Fact]] = _rate_facts(
         "wer", "Word error rate", "words",
         "The unit is the word, parted by spaces after normalisation; references in scripts that do "
         "not part words by spaces are measured only where their words were parted beforehand "
@@ -133,14 +134,14 @@ class WordErrors(_TextMetric):
 
     def unmeasurable(self, text: str) -> str | None:
         """The script of a reference whose words cannot be counted, None where they can be."""
-        return unparted(normaliser(self.normaliser)(text)) if self.unit == "word" else None
+        return unparted(normalised(self.normaliser, text)) if self.unit == "word" else None
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        reference, hypothesis = _texts(utterance, output, self.normaliser)
-        if self.unit == "word" and (script := unparted(reference)):
+        reference, _ = _texts(utterance, output)
+        if script := self.unmeasurable(reference):
             raise UtteranceError(NO_WORDS, f"{script} writing does not part words by spaces; "
                                             "measure mixed_error_rate or cer")
-        edits = count_edits(words(reference), words(hypothesis), self.costs)
+        edits = self.edits(utterance, output, words)
         measured = word_rates(edits)
         if not edits.reference_length:
             measured["hallucination"] = Measurement(float(edits.insertions > 0))
@@ -154,15 +155,14 @@ class MixedErrors(_TextMetric):
     character it is the word error rate."""
 
     name: ClassVar[str] = "mixed_error_rate"
-    facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
+    of_one_reading: ClassVar[Mapping[str, Fact]] = _rate_facts(
         "mixed_error_rate", "Mixed error rate", "characters or words",
         "The unit is the character (Unicode code point) in Han, kana, Thai, Lao, Khmer, Burmese, "
         "Tibetan and other writing that does not part words by spaces, and the word, parted by "
         "spaces, in all other; both after normalisation")
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        reference, hypothesis = _texts(utterance, output, self.normaliser)
-        return _rates(self.name, count_edits(mixed(reference), mixed(hypothesis), self.costs))
+        return _rates(self.name, self.edits(utterance, output, mixed))
 
 
 @dataclass(frozen=True)
@@ -170,12 +170,11 @@ class CharacterErrors(_TextMetric):
     """Character error rate and its parts, over code points."""
 
     name: ClassVar[str] = "cer"
-    facts: ClassVar[Mapping[str, Fact]] = _rate_facts(
+    of_one_reading: ClassVar[Mapping[str, Fact]] = _rate_facts(
         "cer", "Character error rate", "characters",
         "Characters are Unicode code points of the normalised text, and the space between two "
         "words is one of them, as in jiwer; in writing that does not part words by spaces, spaces "
         "are not counted")
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        reference, hypothesis = _texts(utterance, output, self.normaliser)
-        return _rates("cer", count_edits(characters(reference), characters(hypothesis), self.costs))
+        return _rates("cer", self.edits(utterance, output, characters))

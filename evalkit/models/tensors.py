@@ -64,9 +64,11 @@ def best_device() -> torch.device:
 
 
 def placed(module: Module, device: str) -> Module:
-    """``module`` on torch's device of that name. Raises ConfigError where there is none."""
-    check_device(device)
-    return module.to(device)
+    """``module`` on torch's device of that name, or on the best for "auto". Raises ConfigError
+    where there is none."""
+    found = str(best_device()) if device == "auto" else device
+    check_device(found)
+    return module.to(found)
 
 
 def check_device(device: str) -> None:
@@ -81,6 +83,23 @@ def check_device(device: str) -> None:
 def device_of(module: nn.Module) -> torch.device:
     """Where the weights are, and inputs have to be."""
     return next(module.parameters()).device
+
+
+@contextmanager
+def same_draws(device: torch.device) -> Iterator[None]:
+    """What torch draws at random in the block is always the same, and none of what it draws
+    afterwards depends on it."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        yield
+
+
+@contextmanager
+def numbers(device: torch.device, precision: str) -> Iterator[None]:
+    """torch computes products and convolutions in numbers of ``precision``, and what would suffer
+    from it in float32; those of float32 are as without."""
+    with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
+        yield
 
 
 @contextmanager

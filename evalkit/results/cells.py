@@ -47,10 +47,11 @@ class Cells:
     named: bool = True
 
 
-def read_cells(path: Path, known: Collection[str]) -> Cells:
+def read_cells(path: Path, known: Collection[str], *, alternatives: bool = False) -> Cells:
     """Reads the table ``path``. The first row of a text table names the columns where one of its
     cells is among the ``known`` names, whatever its case. A row that cannot be read is left out
-    and named. Raises ManifestError for what is no table."""
+    and named. Transcripts may hold sclite's where ``alternatives``. Raises ManifestError for what
+    is no table."""
     head = _head(path)
     if head.startswith(PARQUET):
         table = _parquet(path)
@@ -58,7 +59,7 @@ def read_cells(path: Path, known: Collection[str]) -> Cells:
         raise ManifestError(f"{path}: is {kind}; a table of results is CSV, TSV, JSON lines or "
                             "Parquet, in UTF-8")
     elif form := TRANSCRIPTS.get(path.suffix.lower()):
-        table = _transcripts(path, form)
+        table = _transcripts(path, form, alternatives=alternatives)
     else:
         table = _text(path, known)
     if not table.rows:
@@ -157,8 +158,8 @@ def _holds_more(field: Any) -> bool:
         types.is_nested, types.is_binary, types.is_large_binary, types.is_fixed_size_binary))
 
 
-def _transcripts(path: Path, form: str) -> Cells:
-    found = read_transcripts(path, form, Keys())
+def _transcripts(path: Path, form: str, *, alternatives: bool) -> Cells:
+    found = read_transcripts(path, form, Keys(), alternatives=alternatives)
     rows = [(f"utterance {n}", {"id": identifier, "text": text})
             for n, (identifier, text) in enumerate(found.texts.items(), 1)]
     return _checked(path, rows, ("id", "text"), found.left_out)

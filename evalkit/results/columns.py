@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
@@ -45,16 +46,18 @@ class Columns:
 
     ``hypotheses`` are names of systems and of their columns, a name "" being the table's own;
     ``counts`` kinds of COUNTS and their columns. The first group of ``speaker_pattern``, or all
-    that it matches, at the beginning of an id names the speaker."""
+    that it matches, at the beginning of an id names the speaker. Several columns of a ``reference``
+    have a right text each, and so has a list in a cell where ``alternatives``."""
 
     id: str | None = None
-    reference: str | None = None
+    reference: str | Sequence[str] | None = None
     hypotheses: Mapping[str, str] = field(default_factory=dict)
     speaker: str | None = None
     system: str | None = None
     audio: str | None = None
     counts: Mapping[str, str] = field(default_factory=dict)
     speaker_pattern: str | None = None
+    alternatives: bool = False
 
     def __post_init__(self) -> None:
         if unknown := sorted(self.counts.keys() - COUNTS.keys()):
@@ -66,11 +69,23 @@ class Columns:
                               f"expression: {error}") from error
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """The columns that are said for what was said."""
+        named = self.reference or ()
+        return (named,) if isinstance(named, str) else tuple(named)
+
+    @property
+    def has_readings(self) -> bool:
+        """Whether a reference may be several texts."""
+        return self.alternatives or len(self.references) > 1
+
+    @property
     def given(self) -> dict[str, str]:
         """Names of columns that the user gives, by the option."""
-        single = {"--id": self.id, "--ref": self.reference, "--speaker": self.speaker,
+        single = {"--id": self.id, "--speaker": self.speaker,
                   "--system": self.system, "--audio": self.audio}
-        several = [("--hyp", column) for column in self.hypotheses.values()]
+        several = [*product(["--ref"], self.references),
+                   *product(["--hyp"], self.hypotheses.values())]
         named = {option: column for option, column in single.items() if column is not None}
         return named | {f"{option} {column}": column for option, column in [
             *several, *((f"--count {kind}", column) for kind, column in self.counts.items())]}
@@ -87,7 +102,7 @@ class Chosen:
     as it stands. Without ``counts`` the hypotheses are texts."""
 
     id: str
-    reference: str | None
+    references: tuple[str, ...]
     hypotheses: Mapping[str, str]
     speaker: str | None
     system: str | None
@@ -97,15 +112,15 @@ class Chosen:
     @property
     def used(self) -> frozenset[str]:
         """Every column that is no metadata."""
-        single = (self.id, self.reference, self.speaker, self.system, self.audio)
-        return frozenset({*(column for column in single if column), *self.hypotheses.values(),
-                          *self.counts.values()})
+        single = (self.id, self.speaker, self.system, self.audio)
+        return frozenset({*(column for column in single if column), *self.references,
+                          *self.hypotheses.values(), *self.counts.values()})
 
     def describe(self) -> str:
         """Such as "id: idx, reference: text, speaker: user_ids"."""
         hypotheses = [f"hypothesis of {name}: {column}" if name else f"hypothesis: {column}"
                       for name, column in self.hypotheses.items()]
-        parts = {"id": self.id, "reference": self.reference, "speaker": self.speaker,
+        parts = {"id": self.id, "reference": " or ".join(self.references), "speaker": self.speaker,
                  "system": self.system, "audio": self.audio, **self.counts}
         named = [f"{what}: {column}" for what, column in parts.items() if column]
         return ", ".join([*named[:2], *hypotheses, *named[2:]])
@@ -123,8 +138,9 @@ def choose(where: str, columns: Sequence[str], given: Columns, *, hypotheses: bo
                               f"{offer(column, columns, 'its columns are')}")
     first, second = columns[:2] if not named and len(columns) == 2 else (None, None)
     heard, counts = _heard(where, columns, given) if hypotheses else ({}, {})
+    usual = second or _one(columns, REFERENCES)
     return Chosen(given.id or first or _id(where, columns),
-                  given.reference or second or _one(columns, REFERENCES), heard,
+                  given.references or ((usual,) if usual else ()), heard,
                   given.speaker or _one(columns, SPEAKERS), given.system, given.audio, counts)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 from evalkit.core.alignment import Edits
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
-from evalkit.core.text import count
+from evalkit.core.text import count, one_of
 from evalkit.metrics.word_counts import written
 from evalkit.results.cells import Cells, Row
 from evalkit.results.columns import Chosen
@@ -45,12 +46,14 @@ class Found:
 @dataclass(frozen=True)
 class Table:
     """A table whose columns are known; ``name`` is that of its system where nothing else names
-    one. Where ``stems``, the id is the name of a file without folder and suffix."""
+    one. Where ``stems``, the id is the name of a file without folder and suffix; where ``lists``, a
+    reference may be a list of texts."""
 
     name: str
     cells: Cells
     chosen: Chosen
     stems: bool
+    lists: bool
     speakers: re.Pattern[str] | None
 
     def read_into(self, found: Found) -> None:
@@ -98,9 +101,21 @@ class Table:
         """Text, speaker and recording."""
         chosen = self.chosen
         audio = self._text(row, chosen.audio, "audio")
-        return {"text": None if chosen.counts else self._text(row, chosen.reference, "reference"),
+        return {"text": None if chosen.counts else self._reference(row),
                 "speaker": self._speaker(identifier, row),
                 "audio": self.cells.path.parent / audio if audio and "\0" not in audio else None}
+
+    def _reference(self, row: Row) -> str | None:
+        """The text that was said, or several as one with alternatives."""
+        cells = (row.cells.get(column) for column in self.chosen.references)
+        texts = [text for text in chain.from_iterable(map(self._texts, cells)) if text is not None]
+        return one_of(texts) if texts else None
+
+    def _texts(self, cell: Any) -> list[str | None]:
+        """What a cell of references holds. Raises ValueError for a list that is not allowed."""
+        if isinstance(cell, list) and not self.lists:
+            raise ValueError("its reference is a list; say --alternatives where each is right")
+        return [text_of(one, "reference") for one in (cell if isinstance(cell, list) else [cell])]
 
     def _speaker(self, identifier: str, row: Row) -> str | None:
         match = self.speakers.match(identifier) if self.speakers else None

@@ -61,14 +61,14 @@ def unfold(tables: Mapping[str, Path], given: Columns, *, hypotheses: bool = Tru
 
 
 def _read(name: str, path: Path, given: Columns, *, hypotheses: bool) -> Table:
-    cells = read_cells(path, given.known)
+    cells = read_cells(path, given.known, alternatives=given.has_readings)
     chosen = choose(path.name, cells.columns, given, hypotheses=hypotheses, named=cells.named)
     ids = [str(row.cells.get(chosen.id)) for row in cells.rows]
     if hypotheses and chosen.system is None and len(set(ids)) < len(ids):
         chosen = replace(chosen, system=system_column(cells.columns, chosen.used))
     stems = (given.id is None and cells.named and chosen.id.strip().lower() in PATHS
              and len({PurePosixPath(each).stem for each in ids}) == len(set(ids)))
-    return Table(name, cells, chosen, stems, _speakers(chosen, given, ids))
+    return Table(name, cells, chosen, stems, given.has_readings, _speakers(chosen, given, ids))
 
 
 def _speakers(chosen: Chosen, given: Columns, ids: list[str]) -> re.Pattern[str] | None:

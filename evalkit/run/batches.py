@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+
 from evalkit.core.clock import NOTHING, Spent, clock, since
 from evalkit.core.endings import failure_of
 from evalkit.core.errors import EvalkitError, UtteranceError
@@ -104,12 +106,22 @@ def by_length(utterances: Sequence[Utterance], batches: Sequence[int]
     """Groups that are worked through one after another, so that only one group's audio is in
     memory: multiples of all ``batches``, sorted by length where any batch has several."""
     size = math.lcm(*batches)
-    ordered = sorted(utterances, key=_seconds) if size > 1 else list(utterances)
+    ordered = sorted(utterances, key=seconds_of) if size > 1 else list(utterances)
     for first in range(0, len(ordered), size):
         yield ordered[first:first + size]
 
 
-def _seconds(utterance: Utterance) -> float:
+def spread(utterances: Sequence[Utterance], n: int, seed: int) -> list[int]:
+    """The places of ``n`` utterances, or of all where there are no more: one drawn from each of n
+    parts of them by length, the same for the same seed."""
+    by_seconds = sorted(range(len(utterances)), key=lambda i: seconds_of(utterances[i]))
+    random = np.random.default_rng(seed)
+    parts = np.array_split(np.array(by_seconds, int), min(n, len(utterances)))
+    return sorted(int(random.choice(part)) for part in parts)
+
+
+def seconds_of(utterance: Utterance) -> float:
+    """How long it is, as the manifest or else its recording says; 0 where neither does."""
     if utterance.duration is not None:
         return utterance.duration
     if utterance.audio is None:

@@ -10,7 +10,7 @@ from evalkit.core.errors import PluginError
 from evalkit.core.types import Cost, Fact
 
 NEEDS = frozenset({"audio", "reference_audio", "text", "hypothesis"})
-TEXT_OPTIONS = frozenset({"normaliser", "costs"})
+TEXT_OPTIONS = frozenset({"normaliser", "costs", "alternatives", "glm"})
 
 
 def check_declared(part: Any, members: set[str], who: str) -> None:

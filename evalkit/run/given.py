@@ -59,7 +59,8 @@ class Unfolded:
 
 def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
           metrics: Sequence[str] = (), normaliser: str | Sequence[str] = "basic",
-          costs: str = "levenshtein", reading: Reading = Reading(), unfolded: Unfolded = Unfolded(),
+          costs: str = "levenshtein", alternatives: bool = False, glm: Path | None = None,
+          reading: Reading = Reading(), unfolded: Unfolded = Unfolded(),
           outside: bool = False, workers: int = 0, overwrite: bool = False,
           say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder; those of
@@ -75,8 +76,9 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     given = {name: reading.options(path) for name, path in hypotheses.items()} | {
         name: UNFOLDED.options(path) for name, path in unfolded.hypotheses.items()}
     chosen = metrics or [WordCounts.name if unfolded.counted else WordErrors.name]
-    config = _config(manifest, given, {"outside": outside, "normaliser": normaliser, "costs": costs,
-                                       "metrics": [Plugin.parsed(metric) for metric in chosen]})
+    config = _config(manifest, given, {
+        "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
+        "glm": glm and str(glm.resolve()), "metrics": [Plugin.parsed(each) for each in chosen]})
     utterances = read_corpus(config, texts_only=True).utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)

@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.files import digest
-from evalkit.core.protocols import Metric
+from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
 from evalkit.run.pipeline import Pipeline, plugins_of
 from evalkit.run.streamed import Streamed
@@ -121,11 +121,23 @@ class CellContent:
         return keys
 
 
-def content_of(pipeline: Pipeline, config: PipelineConfig, **others: Any) -> CellContent:
-    """Of the pipeline that was made of ``config``; ``others`` are the remaining fields."""
+def heard_key(channel: int, plugin: Plugin | None, condition: Condition | None, resampler: str,
+              prints: Sequence[Print]) -> str:
+    """Of what is heard of the utterances of ``prints`` under a condition, whoever hears it."""
+    content = CellContent(
+        channel=channel, systems={}, hearing=frozenset(), listens=True, resampler=resampler,
+        condition=[plugin.name, condition.identity] if plugin and condition else None)
+    return content.stages(prints)["heard"]
+
+
+def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = False, **others: Any
+               ) -> CellContent:
+    """Of the pipeline that was made of ``config``, and hears utterances ``alone`` or in batches;
+    ``others`` are the remaining fields."""
     plugins = plugins_of(config)
     systems = {stage: [plugins[stage].name, part.identity,
-                       *([part.rate, part.batch] if stage in pipeline.hearing else []),
+                       *([part.rate, 1 if alone else part.batch]
+                         if stage in pipeline.hearing else []),
                        *([part.delay] if stage == "enhanced" else []),
                        *([part.seconds] if isinstance(part, Streamed) else [])]
                for stage, part in pipeline.stages.items()}

@@ -65,7 +65,8 @@ class Measured:
 
 def word_options(config: EvalConfig) -> WordOptions:
     """How words are compared where it is done in one way: alignments that are shown."""
-    return WordOptions(config.normalisers[0], cast(Costs, config.costs))
+    return WordOptions(config.normalisers[0], cast(Costs, config.costs), config.alternatives,
+                       config.glm)
 
 
 def measured(plugin: Plugin, config: EvalConfig) -> Iterator[Measured]:

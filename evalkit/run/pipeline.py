@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, cast
 
-from evalkit.core.alignment import Alignment, Costs, align
+from evalkit.core.alignment import Alignment, align
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
 from evalkit.core.errors import ConfigError, PluginError
@@ -23,7 +23,7 @@ from evalkit.core.protocols import (
     StreamingEnhancer,
 )
 from evalkit.core.types import Utterance
-from evalkit.metrics.normalisers import normaliser
+from evalkit.metrics.comparison import TextOptions, normalised
 from evalkit.metrics.tokens import mixed, unparted, words
 from evalkit.run.declared import check_cost, check_declared, check_identity, check_rate
 from evalkit.run.exchange import handed_utterance
@@ -57,6 +57,11 @@ class Pipeline:
         """The stages that need audio."""
         return frozenset(stage for stage, part in self.stages.items()
                          if stage == "enhanced" or part.needs_audio)
+
+    @property
+    def batch(self) -> int:
+        """How many utterances any of the parts is given at a time at most."""
+        return max((self.stages[stage].batch for stage in self.hearing), default=1)
 
     def describe(self, config: PipelineConfig) -> documents.Pipeline:
         """Name and identity of every part, for ``run.json``."""
@@ -145,25 +150,21 @@ def _identified(stage: str, config: PipelineConfig) -> Any:
 
 
 @dataclass(frozen=True)
-class WordOptions:
-    """How words are compared in a whole run: names of a normaliser and of alignment costs."""
-
-    normaliser: str
-    costs: Costs
+class WordOptions(TextOptions):
+    """How words are compared in a whole run."""
 
     def align(self, reference: str, hypothesis: str) -> Alignment:
         """The alignment of the normalised words, or of the tokens of a mixed error rate where the
         reference's writing does not part words by spaces."""
-        reference, hypothesis = map(normaliser(self.normaliser), (reference, hypothesis))
-        tokens = mixed if unparted(reference) else words
-        return align(tokens(reference), tokens(hypothesis), self.costs)
+        unit = mixed if unparted(normalised(self.normaliser, reference)) else words
+        return align(*self.tokens(reference, hypothesis, unit), self.costs)
 
 
 def complete(plugin: Plugin, words: WordOptions) -> Plugin:
     """A metric's configuration, with the run's text options where the metric has such options and
     gives none of its own."""
     metric = build_part("metrics", plugin)
-    given = {name: value for name, value in asdict(words).items() if name in metric.text_options}
+    given = {name: value for name, value in words.given.items() if name in metric.text_options}
     return Plugin(name=plugin.name, options=given | plugin.options)
 
 

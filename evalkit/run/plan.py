@@ -15,6 +15,7 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition
 from evalkit.core.types import Utterance
+from evalkit.run.batches import spread
 from evalkit.run.keys import (
     Keys,
     Print,
@@ -37,11 +38,15 @@ from evalkit.run.pipeline import (
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
 
+SORTED = 4
+"""Batches that a shard has at least by default: they are formed of its utterances by length."""
+
 
 @dataclass(frozen=True)
 class Cell:
     """One pipeline under one condition: what the utterances of a shard go through. ``hearing``
-    are the stages whose systems are given audio; where ``outputs_only``, no system may run."""
+    are the stages whose systems are given audio, one utterance at a time where ``alone``; where
+    ``outputs_only``, no system may run."""
 
     pipeline: PipelineConfig
     condition_name: str
@@ -53,6 +58,7 @@ class Cell:
     keep_audio: bool
     time_limit: float
     outputs_only: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,21 @@ class Shard:
 
 @dataclass(frozen=True)
 class Plan:
-    """All shards of a run, in the order of its tables, and what made them."""
+    """All shards of a run, in the order of its tables, and what made them. ``alone`` are those of
+    a few utterances that pipelines which hear batches are given one at a time too, and which are
+    no part of the run's tables; None where what was made of them before holds."""
 
     shards: tuple[Shard, ...]
     pipelines: dict[str, documents.Pipeline]
     conditions: dict[str, str]
     metrics: tuple[Measured, ...]
     corpus_digest: str
+    alone: tuple[Shard, ...] | None = None
+
+    @property
+    def work(self) -> tuple[Shard, ...]:
+        """All shards that are to be worked on."""
+        return (*(self.alone or ()), *self.shards)
 
 
 @dataclass(frozen=True)
@@ -120,28 +134,42 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     files = (file_digests(utterances)
              if hears or any(m.of_audio for m in measures.values()) else {})
     root = config.corpus.root
-    pieces = cut(utterances, [utterance_print(u, root, files) for u in utterances],
-                 config.shard_size)
+    prints = [utterance_print(u, root, files) for u in utterances]
+    batch = max(p.batch for p in pipelines.values())
+    pieces = cut(utterances, prints, config.shard_size, batch)
+    few = _few(utterances, prints, config) if batch > 1 and config.batch_check else []
     shards: list[Shard] = []
+    alone: list[Shard] = []
     for pipeline, condition in product(config.pipelines, config.conditions):
-        shards += _shards_of_cell(
-            config, pipeline, condition, built=pipelines[pipeline.name],
-            bound=conditions[condition.name],
-            measures=measures[pipeline.name, condition.name], pieces=pieces)
+        built, bound = pipelines[pipeline.name], conditions[condition.name]
+        shards += _shards_of_cell(config, pipeline, condition, built=built, bound=bound,
+                                  measures=measures[pipeline.name, condition.name], pieces=pieces)
+        if built.batch > 1:
+            alone += _shards_of_cell(config, pipeline, condition, built=built, bound=bound,
+                                     measures=Measures(()), pieces=few, alone=True)
     return Plan(tuple(shards), {p.name: pipelines[p.name].describe(p) for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
-                corpus_digest(utterances, root, files if hears else {}))
+                corpus_digest(utterances, root, files if hears else {}), tuple(alone))
+
+
+def _few(utterances: Sequence[Utterance], prints: Sequence[Print], config: EvalConfig
+         ) -> list[Piece]:
+    """The utterances that are given alone, in one piece."""
+    places = spread(utterances, config.batch_check, config.seed)
+    return [Piece(places[0], tuple(utterances[i] for i in places),
+                  tuple(prints[i] for i in places))]
 
 
 def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionConfig,
                     *, built: Pipeline, bound: Condition | None, measures: Measures,
-                    pieces: Sequence[Piece]) -> list[Shard]:
+                    pieces: Sequence[Piece], alone: bool = False) -> list[Shard]:
     """The shards of one pipeline under one condition."""
+    kept = config.keep_audio and not alone
     cell = Cell(pipeline, condition.name, bound, built.hearing, measures.asked,
-                word_options(config), config.channel, config.keep_audio, config.time_limit)
+                word_options(config), config.channel, kept, config.time_limit, alone=alone)
     listens = bool(built.hearing) or measures.of_audio
     content = content_of(
-        built, pipeline, channel=config.channel, listens=listens,
+        built, pipeline, alone=alone, channel=config.channel, listens=listens,
         resampler=resampler() if listens else "",
         condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
     return [make_shard(cell, measures, content.stages(piece.prints), piece) for piece in pieces]
@@ -209,9 +237,11 @@ def resampler() -> str:
 
 
 def cut(utterances: tuple[Utterance, ...], prints: Sequence[Print],
-        size: int | None) -> list[Piece]:
-    """The corpus in pieces of ``size``, of a sixteenth of it by default, from 8 to 512."""
-    size = size or min(512, max(8, -(-len(utterances) // 16)))
+        size: int | None, batch: int = 1) -> list[Piece]:
+    """The corpus in pieces of ``size``; by default of a sixteenth of it and four times ``batch``,
+    so that what is heard together is of about one length, from 8 to 512, or one batch."""
+    size = size or max(batch, min(512, max(8, -(-len(utterances) // 16),
+                                           SORTED * batch if batch > 1 else 0)))
     return [Piece(first, utterances[first:first + size], tuple(prints[first:first + size]))
             for first in range(0, len(utterances), size)]
 

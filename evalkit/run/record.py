@@ -24,6 +24,7 @@ from evalkit.metrics.normalisers import normaliser
 from evalkit.run.plan import Plan
 from evalkit.run.verification import Pairs
 from evalkit.store import scores, trials
+from evalkit.store.documents.batching import BatchEffect
 from evalkit.store.documents.run import (
     Condition,
     Corpus,
@@ -47,7 +48,7 @@ ELSEWHERE = "what was heard, and how, is not known here: the hypotheses were mad
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
              left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None,
-             tables: dict[str, str]) -> RunRecord:
+             batching: list[BatchEffect], tables: dict[str, str]) -> RunRecord:
     """``run.json``: everything that decided the numbers."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())
@@ -64,7 +65,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         corpus=_with_lost(corpus(plan, manifest), manifest, left_out), left_out=list(left_out),
         trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
-        timings=timings, tables=tables)
+        timings=timings, batching=batching, tables=tables)
 
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:

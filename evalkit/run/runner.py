@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
-from evalkit.run import ended, record
+from evalkit.run import alone, ended, record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
@@ -82,7 +83,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
-    reused = len(plan.shards) - len(done.pending)
+    reused = len(plan.work) - len(done.pending)
     say(f"{count(len(manifest.utterances), 'utterance')} x "
         f"{count(len(plan.pipelines), 'pipeline')} x "
         f"{count(len(plan.conditions), 'condition')}: {count(len(done.pending), 'shard')} to do, "
@@ -91,17 +92,17 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
         say(line)
     _work_through(done.pending, out, work, say)
     _assemble(plan, out, table)
-    cells = [(pipeline, condition) for pipeline in encoding for condition in plan.conditions]
-    _write_trials(out, pairs, cells)
+    _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
-                      shards=len(plan.shards), shards_reused=reused)
+                      shards=len(plan.work), shards_reused=reused)
     summary = record.summary(RunFolder(out), plan)
     summary.write(out / SUMMARY)
     left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
-                       *record.undefined(summary, plan)])
+                       *record.undefined(summary, plan), *alone.unseen(plan)])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
-                    pairs=pairs, tables=seals(out)).write(out / "run.json")
+                    pairs=pairs, batching=alone.effects(plan, out, manifest, config),
+                    tables=seals(out)).write(out / "run.json")
     return RunFolder(out)
 
 
@@ -110,13 +111,13 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     RunError where the folder cannot be made or written to."""
     finished, damages = OutputStore(out).finished(), RunFolder(out).damages()
     try:
-        _clear(out, {shard.key for shard in plan.shards})
+        _clear(out, {shard.key for shard in plan.work})
     except OSError as error:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
     _keep(manifest, out / MANIFEST)
-    return replace(resumed(plan.shards, out, finished), files=damages)
+    return replace(resumed(plan.work, out, finished), files=damages)
 
 
 def _keep(manifest: Manifest, path: Path) -> None:
@@ -164,15 +165,15 @@ def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
 
 def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:
     """Removes what earlier configurations made. Returns how many files and folders."""
-    outputs = {item for shard in plan.shards for item in shard.keys.stages.items()}
+    outputs = {item for shard in plan.work for item in shard.keys.stages.items()}
     scores = {("measured", key) for shard in plan.shards for key in shard.keys.measured}
     audio = {key for _, key in outputs} if config.keep_audio else set()
-    apart = {(path.parent.name, path.stem) for shard in plan.shards if has_ended(shard, out)
+    apart = {(path.parent.name, path.stem) for shard in plan.work if has_ended(shard, out)
              for path in ended.paths(shard, OutputStore(out))}
     return OutputStore(out).prune(outputs | scores | apart, audio)
 
 
-def _write_trials(out: Path, pairs: Pairs | None, cells: Sequence[tuple[str, str]]) -> None:
+def _write_trials(out: Path, pairs: Pairs | None, cells: Iterable[tuple[str, str]]) -> None:
     table = trials.SCHEMA.empty_table()
     if pairs is not None:
         scored = verify(RunFolder(out).embeddings(), pairs, cells)

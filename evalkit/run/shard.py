@@ -25,7 +25,7 @@ from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.measured import Asked
 from evalkit.run.pipeline import GROUPS, build_part, build_system, plugins_of
-from evalkit.run.plan import Shard
+from evalkit.run.plan import Cell, Shard
 from evalkit.run.process_state import (
     restored_after_call,
     restored_after_shard,
@@ -58,7 +58,7 @@ def make(shard: Shard, run: Path) -> Made:
     if not made.new:
         return made
     systems = {stage: _system(shard.cell.pipeline, stage) for stage in todo.stages - {"heard"}}
-    batches = [systems[stage].batch for stage in shard.cell.hearing & systems.keys()]
+    batches = [_batch(shard.cell, stage, systems[stage]) for stage in systems]
     groups = list(by_length(shard.utterances, batches))
     watch = Watch([utterance for group in groups for utterance in group])
     before = dict(made.outputs)
@@ -180,14 +180,18 @@ def _work_through(group: Sequence[UtteranceWork], shard: Shard, todo: Todo,
             _begin(work, shard, todo, systems, store)
     for stage, step in STEPS.items():
         if stage in systems:
-            size = systems[stage].batch if stage in shard.cell.hearing else 1
-            for batch in slices(group, size):
+            for batch in slices(group, _batch(shard.cell, stage, systems[stage])):
                 with watch.on([work.utterance for work in batch]):
                     step(batch, systems[stage])
     if shard.cell.keep_audio:
         for work in group:
             with watch.on([work.utterance]):
                 stages.keep_audio(work, shard.keys.stages, todo.stages, store)
+
+
+def _batch(cell: Cell, stage: str, system: Any) -> int:
+    """How many utterances the system of a stage is given at a time at most."""
+    return system.batch if stage in cell.hearing and not cell.alone else 1
 
 
 STEPS: Mapping[str, Callable[[Sequence[UtteranceWork], Any], None]] = {

@@ -16,6 +16,7 @@ from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.matched_pairs import (
     MatchedPairs,
     PairedTest,
+    Segment,
     mapsswe,
     mcnemar,
     segments,
@@ -105,8 +106,17 @@ def _errorless(side: pd.DataFrame, common: pd.Index) -> np.ndarray:
 
 
 def _matched(common: pd.Index, a: Mapping[str, str], b: Mapping[str, str]) -> MatchedPairs:
-    return mapsswe(segment for utterance in common for segment in segments(
-        _sclite(a[utterance]).pairs, _sclite(b[utterance]).pairs))
+    return mapsswe(segment for utterance in common for segment in _segments(
+        _sclite(a[utterance]), _sclite(b[utterance])))
+
+
+def _segments(a: Alignment, b: Alignment) -> list[Segment]:
+    """Those of one utterance; it is a segment as a whole where the two were compared with different
+    readings of its reference."""
+    if [ref for _, ref, _ in a.pairs if ref] == [ref for _, ref, _ in b.pairs if ref]:
+        return segments(a.pairs, b.pairs)
+    return [Segment(max(a.edits.reference_length, b.edits.reference_length), a.edits.errors,
+                    b.edits.errors)]
 
 
 def _sclite(text: str) -> Alignment:

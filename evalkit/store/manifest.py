@@ -23,6 +23,7 @@ from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import instead
+from evalkit.core.text import one_of
 from evalkit.core.types import Utterance
 from evalkit.store.other_layouts import importer
 
@@ -96,13 +97,14 @@ class FieldError(Exception):
         self.field = field
 
 
-def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False
-                  ) -> Manifest:
+def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False,
+                  alternatives: bool = False) -> Manifest:
     """Reads every line; a line that cannot be used becomes a Problem and the rest goes on.
 
     ``outside`` allows audio paths that leave the manifest's folder; where ``texts_only``, a path
-    that is not allowed is left out of its utterance, which stays. Raises ManifestError only
-    where the file itself cannot be read. Whether audio exists is not looked at here.
+    that is not allowed is left out of its utterance, which stays. With ``alternatives`` a text
+    may be a list of several that are right. Raises ManifestError only where the file itself cannot
+    be read. Whether audio exists is not looked at here.
     """
     path = Path(path)
     utterances: list[Utterance] = []
@@ -110,7 +112,9 @@ def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool =
     seen: dict[str, int] = {}
     for number, line in _lines(path):
         try:
-            utterance = _parse(line, path.parent, outside or texts_only)
+            row = _object(line)
+            row = _one_text(row) if alternatives else row
+            utterance = utterance_of(row, path.parent, outside or texts_only)
             if utterance.id in seen:
                 raise FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
         except FieldError as refused:
@@ -158,8 +162,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                             f"{instead(path)}") from error
 
 
-def _parse(line: bytes, root: Path, outside: bool) -> Utterance:
-    return utterance_of(_object(line), root, outside)
+def _one_text(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with a list of texts as one, in sclite's notation."""
+    texts = row.get("text")
+    if not isinstance(texts, list):
+        return row
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise FieldError("text", "must be text, or a list of texts each of which is right")
+    return {**row, "text": one_of(texts)}
 
 
 def utterance_of(row: Mapping[str, Any], root: Path, outside: bool) -> Utterance:
@@ -205,7 +215,9 @@ def _text(row: Mapping[str, Any], field: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
-        raise FieldError(field, f"must be text, not {type(value).__name__}")
+        several = "; a list of right texts needs `alternatives: true` (--alternatives)" if (
+            field == "text" and isinstance(value, list)) else ""
+        raise FieldError(field, f"must be text, not {type(value).__name__}{several}")
     return _whole(field, value)
 
 

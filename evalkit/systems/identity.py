@@ -51,9 +51,30 @@ def model_folder(path: Path | str, *files: str) -> Path:
     return folder
 
 
+def model_file(path: Path | str) -> Path:
+    """``path``, a file that holds a model. Raises ConfigError where there is none."""
+    if not Path(path).is_file():
+        raise ConfigError(f"{path}: is no file of a model; put one there, or give the `path` of "
+                          "one that has been downloaded or exported")
+    return Path(path)
+
+
 def stamp_folder(package: str, folder: Path, weights: Path | str | None) -> str:
-    """``stamp`` with all files in the folder of a model, hidden ones and caches aside, and with
-    the ``weights`` that are used instead of its own."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not any(
+    """``stamp`` with all files in the folder of a model, and with the ``weights`` that are used
+    instead of its own."""
+    return stamp(package, [*model_files(folder), *([Path(weights)] if weights else [])])
+
+
+def model_files(folder: Path) -> list[Path]:
+    """All files in the folder of a model, hidden ones and caches aside."""
+    return [path for path in folder.rglob("*") if path.is_file() and not any(
         part.startswith((".", "__")) for part in path.relative_to(folder).parts)]
-    return stamp(package, [*files, *([Path(weights)] if weights else [])])
+
+
+def device_named(device: str) -> str:
+    """torch's name of a device: for "auto", a graphics processor where there is one."""
+    if device != "auto":
+        return device
+    from evalkit.models.tensors import best_device
+
+    return str(best_device())

@@ -1,8 +1,4 @@
-"""Models of SpeechBrain, each loaded from a folder: evaluated, and taught further.
-
-Such a folder is a program: its hyperparams.yaml names what is called. Load only one that you
-trust.
-"""
+"""Models of SpeechBrain, each loaded from a folder: evaluated, and taught further."""
 
 from __future__ import annotations
 
@@ -10,21 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio, Hypothesis, Recording
-from evalkit.systems.identity import model_folder, require, stamp_folder
+from evalkit.systems.identity import device_named
+from evalkit.systems.speechbrain_folder import (
+    check_folder,
+    ensure_importable,
+    load_interface,
+    placed,
+    stamp_parts,
+)
 from evalkit.systems.spelling import spelt
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from evalkit.models.speaker_encoder import WaveformEncoder
-
-Module = TypeVar("Module", bound="nn.Module")
 
 UNKNOWN = -1
 """Stands for a character that a tokenizer of characters has no label for."""
@@ -48,12 +49,12 @@ class SpeechBrainRecognizer:
     further_input = None
 
     def __post_init__(self) -> None:
-        _check(self.path)
+        check_folder(self.path)
 
     @property
     def identity(self) -> str:
-        made = stamp_folder("speechbrain", Path(self.path), self.weights)
-        return f"SpeechBrainRecognizer on {self.device}, {made}"
+        made = stamp_parts(self.path, weights=self.weights)
+        return f"SpeechBrainRecognizer on {device_named(self.device)}, {made}"
 
     @property
     def rate(self) -> int:
@@ -64,10 +65,10 @@ class SpeechBrainRecognizer:
     def _interface(self) -> Any:
         """SpeechBrain's own object. Raises ConfigError where it cannot be loaded, or where it
         does not decode greedily."""
-        _ensure_importable()
+        ensure_importable()
         from speechbrain.inference.ASR import EncoderASR
 
-        interface = _load(EncoderASR, self.path)
+        interface = load_interface(EncoderASR, self.path)
         decoding = interface.decoding_function
         if not isinstance(decoding, partial) or "blank_id" not in decoding.keywords:
             raise ConfigError(f"{self.path}: decoding_function must be ctc_greedy_decode with a "
@@ -78,7 +79,7 @@ class SpeechBrainRecognizer:
     def module(self) -> Any:
         """The networks by name, read when they are first asked for. Raises ConfigError where
         they cannot be."""
-        return _placed(self._interface.mods, self.weights, self.device)
+        return placed(self._interface.mods, self.weights, self.device)
 
     @property
     def output(self) -> tuple[str, ...]:
@@ -144,7 +145,7 @@ class SpeechBrainRecognizer:
 @dataclass(frozen=True)
 class SpeechBrainEncoder:
     """The speaker encoder of an ``EncoderClassifier`` of SpeechBrain, such as one of ECAPA-TDNN
-    (Desplanques et al. 2020, arXiv:2005.07143), in the folder ``path``.
+    (Desplanques et al. 2020, arXiv:2005.07143), x-vectors or a ResNet, in the folder ``path``.
 
     ``weights`` is a file that ``save`` wrote, used instead of the folder's own; ``device`` is
     torch's name of where it computes. Utterances are embedded one at a time."""
@@ -157,12 +158,12 @@ class SpeechBrainEncoder:
     needs_audio = True
 
     def __post_init__(self) -> None:
-        _check(self.path)
+        check_folder(self.path)
 
     @property
     def identity(self) -> str:
-        made = stamp_folder("speechbrain", Path(self.path), self.weights)
-        return f"SpeechBrainEncoder on {self.device}, {made}"
+        made = stamp_parts(self.path, weights=self.weights)
+        return f"SpeechBrainEncoder on {device_named(self.device)}, {made}"
 
     @property
     def rate(self) -> int:
@@ -171,10 +172,10 @@ class SpeechBrainEncoder:
 
     @cached_property
     def _interface(self) -> Any:
-        _ensure_importable()
+        ensure_importable()
         from speechbrain.inference.classifiers import EncoderClassifier
 
-        return _load(EncoderClassifier, self.path)
+        return load_interface(EncoderClassifier, self.path)
 
     @cached_property
     def module(self) -> WaveformEncoder:
@@ -185,71 +186,30 @@ class SpeechBrainEncoder:
         parts = self._interface.mods
         whole = WaveformEncoder(parts.compute_features, parts.mean_var_norm,
                                 parts.embedding_model)
-        return _placed(whole, self.weights, self.device)
+        return placed(whole, self.weights, self.device)
 
     def embed(self, batch: Sequence[Audio]) -> np.ndarray:
         """(len(batch), dimension), float32, rows of unit length."""
         import torch
 
-        from evalkit.models.tensors import device_of, padded, threads
+        from evalkit.models.tensors import threads
 
-        module = self.module.eval()
+        self.module.eval()
         with torch.inference_mode(), threads(1):
-            vectors = [module(padded([audio.samples], device_of(module))[0]).flatten()
-                       for audio in batch]
+            vectors = [self._embedded(audio.samples) for audio in batch]
             units = torch.nn.functional.normalize(torch.stack(vectors), dim=1)
         return units.cpu().numpy()
+
+    def _embedded(self, samples: np.ndarray) -> Tensor:
+        from evalkit.models.tensors import device_of, padded, same_draws
+
+        waves, _ = padded([samples], device_of(self.module))
+        with same_draws(waves.device):  # statistics of x-vectors are pooled with a little noise
+            embedding: Tensor = self.module(waves)
+        return embedding.flatten()
 
     def save(self, path: Path) -> None:
         """A file for the option ``weights``."""
         from evalkit.models.tensors import save_weights
 
         save_weights(self.module, path)
-
-
-def _check(path: Path | str) -> None:
-    require("speechbrain", "torchaudio", "torch")
-    model_folder(path, "hyperparams.yaml")
-
-
-def _ensure_importable() -> None:
-    from evalkit.models.torchaudio_standin import ensure_speechbrain
-
-    ensure_speechbrain()
-
-
-def _load(factory: Any, path: Path | str) -> Any:
-    """The interface of SpeechBrain that the folder ``path`` describes, in evaluation mode, on
-    the CPU. Raises ConfigError."""
-    import torch
-    from speechbrain.utils.fetching import LocalStrategy
-
-    try:
-        with torch.device("cpu"):  # a filterbank that is made elsewhere mixes devices
-            loaded = factory.from_hparams(
-                source=str(path), savedir=str(path), local_strategy=LocalStrategy.NO_LINK,
-                freeze_params=False, run_opts={"device": "cpu"})
-    except Exception as error:  # what a folder's own code raises can be anything
-        raise ConfigError(f"{path}: cannot load an {factory.__name__} of SpeechBrain: "
-                          f"{one_line(error)}") from error
-    return loaded.eval()
-
-
-def _placed(module: Module, weights: Path | str | None, device: str) -> Module:
-    """``module`` with the ``weights``, if given, on ``device``."""
-    from speechbrain.processing.features import InputNormalization
-
-    from evalkit.models.tensors import load_weights, placed
-
-    for layer in module.modules():
-        if isinstance(layer, InputNormalization):
-            layer.register_forward_pre_hook(_follow)
-    if weights:
-        load_weights(module, Path(weights))
-    return placed(module, device)
-
-
-def _follow(normaliser: nn.Module, inputs: tuple[Any, ...]) -> None:
-    """Moves means and deviations, which a network that holds the normaliser does not take along
-    when it is moved, to where the inputs are."""
-    normaliser.to(inputs[0].device)

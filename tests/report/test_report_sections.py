@@ -38,6 +38,13 @@ def test_the_navigation_is_that_of_the_sections(written: tuple[FakeRun, Path]) -
 
 
 @pytest.mark.usefixtures("outside")
+def test_the_page_says_what_batches_changed(written: tuple[FakeRun, Path]) -> None:
+    page = Page(written[1])
+    assert ("2 of 9 utterances were transcribed otherwise than alone; word error rate 10.00\xa0% "
+            "alone, 12.22\xa0% in the batch (+2.22 points") in page.text
+    assert "What batches change (1 row)" in page.text
+
+
 def test_a_section_of_another_package_is_text_everywhere(fake_run: FakeRun, tmp_path: Path
                                                          ) -> None:
     for row in fake_run.outputs:

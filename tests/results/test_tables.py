@@ -218,7 +218,7 @@ def test_a_hostile_table_of_quotes_takes_no_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "why"), [
-    ('{"id": "u2", "text": ["a"], "pred_text": "a"}', "its reference is no text"),
+    ('{"id": "u2", "text": ["a"], "pred_text": "a"}', "its reference is a list"),
     ('{"id": {"a": 1}, "text": "a", "pred_text": "a"}', "its id is no text"),
     ('{"id": "u2", "text": "\\ud800", "pred_text": "a"}', "half a character"),
     ('{"id": "u2"', "is no JSON object"), ("[1]", "is not a JSON object"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from evalkit.report import summary
+from evalkit.report import batching, summary
 from evalkit.report.headline import Headline, Matrix, cell, matrices
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -18,17 +18,21 @@ from evalkit.store.documents.run import Failure
 
 @dataclass(frozen=True)
 class Results:
-    """``tradeoffs`` are a figure for each condition that has trials."""
+    """``tradeoffs`` are a figure for each condition that has trials, ``batching`` says what batches
+    changed."""
 
     matrices: list[Matrix]
     tradeoffs: list[tuple[str, Markup]]
+    batching: Markup
 
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
-    shown = Results(matrices(run.headline), tradeoffs(run.folder, run.headline))
+    shown = Results(matrices(run.headline), tradeoffs(run.folder, run.headline),
+                    batching.sentence(run.record.batching))
     return Content(
-        shown, [failures(run.summary.failures), values(run.headline)],
+        shown, [failures(run.summary.failures), values(run.headline),
+                batching.changes(run.record.batching)],
         [matrix.table for matrix in shown.matrices[:1]],
         [summary.what_was_run(run.record, run.headline), summary.best_pipelines(run.headline)])
 

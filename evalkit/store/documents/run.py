@@ -10,6 +10,7 @@ from evalkit.core.config import EvalConfig
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Cost, Fact, Number
 from evalkit.store.documents.base import Document, Part
+from evalkit.store.documents.batching import BatchEffects
 
 MOST_DECIMALS = 9
 UNCHANGED = "unchanged"
@@ -108,7 +109,8 @@ class Timings(Part):
 
 class RunRecord(Document):
     """``run.json``. ``metrics`` has a fact for every name in the scores and trials tables and for
-    those that follow from them; ``tables`` are the seals of the run's tables."""
+    those that follow from them; ``batching`` says what it changed that utterances were heard in
+    batches; ``tables`` are the seals of the run's tables."""
 
     schema_number: ClassVar[int] = 5
     made_by: ClassVar[str] = "evalkit run` or `evalkit score"
@@ -133,6 +135,7 @@ class RunRecord(Document):
     machine: Machine
     git_commit: str | None
     timings: Timings
+    batching: BatchEffects
     tables: dict[str, str]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ KEYED = ("jsonl", "tsv", "csv")
 
 _SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".csv": "csv", ".trn": "trn",
              ".ctm": "ctm", ".stm": "stm"}
+NIST = ("trn", "stm")
+"""Formats in which { a / b } are alternatives."""
+_ALTERNATIVES = re.compile(r"\{[^{}]*/[^{}]*\}")
 _LOOKED_AT = 50
 """Lines that tell the format."""
 
@@ -58,16 +62,20 @@ class Transcripts:
     left_out: tuple[LeftOut, ...]
 
 
-def read_transcripts(path: Path, form: str | None, keys: Keys) -> Transcripts:
+def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: bool = False
+                     ) -> Transcripts:
     """Reads the file in the format ``form`` of FORMATS, which the suffix or else the content tells
-    where it is None. Raises ManifestError for what is not text, and naming the first bad line."""
+    where it is None. References may have sclite's ``alternatives``. Raises
+    ManifestError for what is not text, and naming the first bad line."""
     lines = _lines(path)
     found = form or _detected(path, lines)
     if keys != Keys() and found not in KEYED:
         raise ManifestError(f"{path}: {found} has no keys; --id-key and --text-key are for "
                             f"{', '.join(KEYED)}: say --format if it is one of them")
     try:
-        return _unique(path, FORMATS[found](lines, keys), found)
+        read = FORMATS[found](lines, keys)
+        one_text_each = found not in NIST or alternatives
+        return _unique(path, read if one_text_each else map(_without_alternatives, read), found)
     except BadLineError as error:
         said = "" if form else f" (read as {found}; --format says another)"
         raise ManifestError(f"{path}:{error.line}: {one_line(error)}{said}") from error
@@ -168,6 +176,14 @@ def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
         raise ManifestError(f"{path}: holds no hypothesis")
     _check_writable(first.values())
     return Transcripts(texts, form, left_out)
+
+
+def _without_alternatives(item: Transcript) -> Transcript:
+    """Raises BadLineError for { a / b }, of which a hypothesis has no single text."""
+    if found := _ALTERNATIVES.search(item.text):
+        raise BadLineError(item.line, f"alternatives such as {found[0]!r} are not read in "
+                           "hypotheses; write one of them (--alternatives is for references)")
+    return item
 
 
 def _check_writable(items: Iterable[Transcript]) -> None:

@@ -13,7 +13,6 @@ Line = tuple[int, str]
 """Its number, from 1, and what it holds."""
 TRN = re.compile(r"(.*)\(([^()\s]+)\)")
 COMMENT = ";;"
-_ALTERNATIVES = re.compile(r"\{[^{}]*/[^{}]*\}")
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,4 @@ def parse_trn(line: str, _keys: Keys) -> tuple[str, str] | None:
     found = TRN.fullmatch(line.strip())
     if found is None:
         raise ValueError("expected words and then the id in parentheses, which has no space")
-    check_alternatives(found[1])
     return found[2], found[1].strip()
-
-
-def check_alternatives(text: str) -> None:
-    """Raises ValueError for sclite's {a / b}, of which no single text can be scored."""
-    found = _ALTERNATIVES.search(text)
-    if found:
-        raise ValueError(f"alternatives such as {found[0]!r} are not read; write one of them")

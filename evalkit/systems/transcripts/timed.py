@@ -18,7 +18,6 @@ from evalkit.systems.transcripts.lines import (
     Line,
     Reader,
     Transcript,
-    check_alternatives,
 )
 
 _CHANNEL, _TIME, _WHOLE = r"(?:[A-Za-z]|\d{1,2})", r"\d*\.\d+", r"\d+(?:\.\d+)?"
@@ -86,7 +85,6 @@ def _stm(line: str) -> _Part:
     text = _LABELS.sub("", fields[5].strip() if len(fields) > 5 else "")
     if text.lower() == "ignore_time_segment_in_scoring":
         raise ValueError("a segment that is not to be scored is no hypothesis; leave it out")
-    check_alternatives(text)
     return _Part(recording, channel, _seconds(start), text)
 
 

@@ -132,6 +132,33 @@ class Bands:
 
 
 @dataclass(frozen=True)
+class Crowded:
+    """A recognizer that hears as Level does, and a word too many in an utterance that is shorter
+    than the longest of its batch by more than ``padding`` seconds; asked as an encoder, it hears
+    how many there are."""
+
+    batch: int = 8
+    padding: float = 10.0
+    rate = 16_000
+
+    needs_audio = True
+
+    @property
+    def identity(self) -> str:
+        return f"crowded {self.padding}"
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        note("crowded", batch)
+        longest = max(audio.duration for audio in batch)
+        return [Hypothesis(" ".join(["on"] * int(10 * audio.duration) + ["off"] * int(
+            longest - audio.duration > self.padding))) for audio in batch]
+
+    def embed(self, batch: Sequence[Audio]) -> np.ndarray:
+        angle = 0.1 * (len(batch) > 1)
+        return np.array([[np.cos(angle), np.sin(angle)]] * len(batch))
+
+
+@dataclass(frozen=True)
 class Forgetful:
     """A recognizer that does not say how many utterances it takes at a time."""
 

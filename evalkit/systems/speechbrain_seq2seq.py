@@ -1,0 +1,92 @@
+"""Recognizers of SpeechBrain that write token by token. They are evaluated, not taught."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from evalkit.core.types import Audio, Hypothesis
+from evalkit.systems.identity import device_named
+from evalkit.systems.speechbrain_folder import (
+    check_folder,
+    ensure_importable,
+    load_interface,
+    placed,
+    stamp_parts,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WINDOW = 30
+"""Seconds that Whisper hears at a time."""
+
+
+@dataclass(frozen=True)
+class SpeechBrainSeq2Seq:
+    """An ``EncoderDecoderASR`` (attention or a transducer) or a ``WhisperASR`` of SpeechBrain, in
+    the folder ``path``, which says how it searches.
+
+    ``hub`` is the folder of the model that hyperparams.yaml names by a hub's name, such as
+    Whisper's; ``device`` is torch's name of where it computes, or auto, in numbers of
+    ``precision``. It hears ``batch`` utterances at a time, padded to the longest. What is longer
+    than Whisper's window is cut into windows, as the library does, and heard alone."""
+
+    path: Path | str = field(repr=False)
+    interface: Literal["EncoderDecoderASR", "WhisperASR"] = "EncoderDecoderASR"
+    hub: Path | str | None = field(default=None, repr=False)
+    device: str = "cpu"
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    batch: int = 1
+
+    needs_audio = True
+
+    def __post_init__(self) -> None:
+        check_folder(self.path, self.hub)
+
+    @property
+    def identity(self) -> str:
+        mine = replace(self, device=device_named(self.device))
+        return f"{mine!r}, {stamp_parts(self.path, self.hub)}"
+
+    @property
+    def rate(self) -> int:
+        """Sampling rate in Hz that the folder states."""
+        return int(self._loaded.audio_normalizer.sample_rate)
+
+    @cached_property
+    def _loaded(self) -> Any:
+        """SpeechBrain's own object. Raises ConfigError where it cannot be loaded."""
+        ensure_importable()
+        from speechbrain.inference import ASR
+
+        from evalkit.models.tensors import device_of
+
+        kinds = {"EncoderDecoderASR": ASR.EncoderDecoderASR, "WhisperASR": ASR.WhisperASR}
+        loaded = load_interface(kinds[self.interface], self.path, self.hub)
+        loaded.device = device_of(placed(loaded.mods, None, self.device))
+        return loaded
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        """One hypothesis each."""
+        window = WINDOW * self.rate if self.interface == "WhisperASR" else None
+        if window and any(len(audio.samples) > window for audio in batch):
+            texts = [self._windows(audio.samples, window) for audio in batch]
+        else:
+            texts = self._texts([audio.samples for audio in batch])
+        return [Hypothesis(text.strip()) for text in texts]
+
+    def _windows(self, samples: np.ndarray, window: int) -> str:
+        pieces = [samples[i:i + window] for i in range(0, len(samples), window)]
+        return " ".join(text for piece in pieces for text in self._texts([piece]))
+
+    def _texts(self, waves: Sequence[np.ndarray]) -> list[str]:
+        from evalkit.models.tensors import numbers, padded, threads
+
+        inputs, lengths = padded(waves, self._loaded.device)
+        with threads(1), numbers(self._loaded.device, self.precision):
+            said, _ = self._loaded.transcribe_batch(inputs, lengths / inputs.shape[1])
+        return [text if isinstance(text, str) else " ".join(text) for text in said]
