@@ -27,8 +27,8 @@ def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
     further = {} if texts_only else {"canonical": config.canonical, "places": config.places}
     labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where,
                            **further)  # of a run of `score` they are written in its manifest
-    manifest = _read(config, texts_only=texts_only)
-    where = manifest.root.name
+    manifest = replace(_read(config, texts_only=texts_only), called=config.corpus.name)
+    where = manifest.name
     utterances, unwanted = labels.applied(manifest.utterances, where, _silent)
     if config.per_speaker is not None:
         utterances, others = drawn(utterances, config.per_speaker, config.seed, where)
