@@ -109,6 +109,14 @@ class TrialsConfig(Strict):
 
     list: Path | None = None
     most: int = Field(200_000, gt=0)
+    scores: Annotated[dict[str, Path], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=dict)
+    """By pipeline the file of scores that another tool gave (evalkit.metrics.score_files)."""
+
+    def located(self, folder: Path) -> TrialsConfig:
+        """With paths from ``folder``."""
+        scores = {name: folder / path for name, path in self.scores.items()}
+        return self.model_copy(update={"scores": scores})
 
 
 def alone(value: Any) -> Any:
@@ -175,6 +183,15 @@ class EvalConfig(Strict):
             twice = {name for name in names if names.count(name) > 1}
             if twice:
                 raise ValueError(f"two {what} are named {sorted(twice)[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_of_pipelines(self) -> EvalConfig:
+        idle = {pipeline.name for pipeline in self.pipelines if pipeline.encoder is None}
+        for name in self.trials.scores:
+            if name not in idle:
+                raise ValueError(f"trials: scores of {name!r}, which is no pipeline without an "
+                                 "encoder")
         return self
 
     @property
@@ -251,7 +268,8 @@ def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
     return config.model_copy(update={
-        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join]})
+        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
+        "trials": config.trials.located(folder)})
 
 
 def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:

@@ -100,7 +100,7 @@ def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
     (``enrol test target``).
 
     Raises ManifestError naming the file and the line."""
-    lines = _fields(Path(path))
+    lines = numbered_fields(Path(path))
     if not lines:
         raise ManifestError(f"{path}: no trials in it")
     form = _form_of(path, *lines[0])
@@ -108,15 +108,15 @@ def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
     return pd.DataFrame(trials, columns=["enroll_id", "test_id", "label"]), form
 
 
-def _fields(path: Path) -> list[tuple[int, list[str]]]:
+def numbered_fields(path: Path) -> list[tuple[int, list[str]]]:
     """Numbered lines, split at whitespace; blank ones left out."""
     try:
         lines = regular(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ManifestError(f"{path}: cannot read the trial list: {error.strerror}"
+        raise ManifestError(f"{path}: cannot read the trials: {error.strerror}"
                             f"{instead(Path(path))}") from error
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: the trial list is not UTF-8 text") from error
+        raise ManifestError(f"{path}: is not UTF-8 text") from error
     return [(n, line.split()) for n, line in enumerate(lines, 1) if line.strip()]
 
 
