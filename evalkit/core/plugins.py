@@ -31,6 +31,7 @@ EXTRA_OF_PACKAGE = {
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
     "urllib3": "http", "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "sherpa_onnx": "sherpa_onnx",
 }
 
 
