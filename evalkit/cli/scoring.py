@@ -134,16 +134,27 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
         if any((given.hypotheses, out, of_table, files, where)):
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
                               "its options and --out away, or the run folder")
-        say(f"evalkit {__version__}: scoring {given.run} anew")
-        run = api.rescore(given.run, manifest=manifest, **labels, **options)
+        folders = _anew(given.run, {"manifest": manifest, **labels, **options})
     else:
-        run = _made_elsewhere(given, of_table, labels, {**options, **files, "overwrite": overwrite})
-    show(run)
-    for line in next_steps(run, report):
+        folders = {None: _made_elsewhere(given, of_table, labels,
+                                         {**options, **files, "overwrite": overwrite})}
+    show(folders)
+    for line in next_steps(folders, report):
         say(line)
     if report is not None:
-        print(api.report(run.path, report))
-    judge(run, max_failed)
+        print(api.report(given.run or folders[None].path, report))
+    judge(folders, max_failed)
+
+
+def _anew(run: Path, options: dict[str, Any]) -> dict[str | None, RunFolder]:
+    """Scores the outputs of a run, of every corpus of it, anew. Raises ConfigError for transcripts
+    of one where it is of several."""
+    parts = api.run_folders(run)
+    if options["manifest"] is not None and None not in parts:
+        raise ConfigError(f"--manifest: {run} is a run of several corpora; give the run folder of "
+                          f"one of them: {', '.join(map(str, parts.values()))}")
+    say(f"evalkit {__version__}: scoring {run} anew")
+    return {name: api.rescore(path, **options) for name, path in parts.items()}
 
 
 def _said(**options: Any) -> dict[str, Any]:

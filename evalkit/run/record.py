@@ -165,7 +165,7 @@ def corpus(plan: Plan, manifest: Manifest) -> Corpus:
     card = root / "card.md"
     seconds = [u.duration for u in manifest.utterances if u.duration is not None]
     return Corpus(
-        name=root.name, manifest=manifest.path.name, root=str(root.resolve()),
+        name=manifest.name, manifest=manifest.path.name, root=str(root.resolve()),
         digest=plan.corpus_digest, utterances=len(manifest.utterances),
         speakers=len({u.speaker for u in manifest.utterances if u.speaker is not None}),
         hours=sum(seconds) / 3600 if seconds else None, unusable=manifest.unusable,
