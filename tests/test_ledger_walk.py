@@ -36,6 +36,9 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "results.canonical:places": "results.canonical:_unresolved",
+    "results.gazetteer:located": "results.canonical:_unresolved",
+    "results.gazetteer:_largest": "results.canonical:_unresolved",
     "results.metadata:by_utterance": "results.metadata:_values",
     "results.join:_rows": "results.join:_unmatched",
     "results.join:join": "results.join:_known",
@@ -94,6 +97,7 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
     "results.cells:_parquet": "results/test_tables.py",
     "results.join:_known": "results/test_labels.py",
@@ -199,7 +203,8 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of compare.texts:_json core.text:one_of corpora.readers.audio_folder:audio_folder
+        results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
+        results.canonical:text_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
@@ -217,6 +222,7 @@ NOTHING_LOST = {
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
         results.columns:known results.columns:system_column
+        results.canonical:_free results.canonical:of results.gazetteer:plain
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
@@ -260,6 +266,7 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:files systems.onnx_graph:session
+        systems.sherpa_onnx:_file
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """

@@ -131,11 +131,12 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
             alternatives: bool = False, glm: AnyPath | None = None,
             manifest: AnyPath | None = None,
             join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
-            workers: int = 0, say: Say = _silent) -> RunFolder:
+            canonical: Sequence[str] = (), places: Sequence[str] = (), workers: int = 0,
+            say: Say = _silent) -> RunFolder:
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
-    transcripts of the same utterances. ``join`` and ``merge`` are as for ``score_tables``, of a run
-    that ``score`` or ``score_tables`` made."""
+    transcripts of the same utterances. ``join``, ``merge``, ``canonical`` and ``places`` are as for
+    ``score_tables``, of a run that ``score`` or ``score_tables`` made."""
     if not (Path(run) / "outputs").is_dir():
         check_run(run)
     from evalkit.run.rescore import rescore as score_again
@@ -143,7 +144,7 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
                        alternatives=alternatives, glm=None if glm is None else Path(glm),
                        manifest=None if manifest is None else Path(manifest),
-                       labels=labels(join, merge), workers=workers, say=say)
+                       labels=labels(join, merge, (), canonical, places), workers=workers, say=say)
 
 
 @in_one_line

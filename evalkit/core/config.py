@@ -125,6 +125,12 @@ class EvalConfig(Strict):
     corpus: CorpusConfig
     join: list[Path] = Field(default_factory=list)
     """Tables of speakers or utterances whose columns become metadata."""
+    canonical: Annotated[list[str], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=list)
+    """Kinds of labels that are brought into one form, such as "gender" or "gender=spk_sex"."""
+    places: Annotated[list[str], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=list)
+    """The column that names places, or those of the city and the country."""
     merge: list[str] = Field(default_factory=list)
     """Labels that are made one, such as "accent: zulu=isizulu"."""
     where: list[str] = Field(default_factory=list)
