@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Workers, processes, say
+from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Workers, say
 from evalkit.cli.outcome import finish
 
 
 def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
         workers: Workers = None,
+        scorers: Annotated[int | None, typer.Option(
+            min=0, help="Further processes, which score what the others make. Default: one a core "
+                        "that is left where a system works on a graphics processor, with one "
+                        "worker for each such processor; 0 elsewhere.")] = None,
         settings: Annotated[list[str] | None, typer.Option(
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
         scheduler: Annotated[str | None, typer.Option(
@@ -35,5 +39,5 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
-    finish(api.run(config, out, settings=settings, workers=processes(workers),
+    finish(api.run(config, out, settings=settings, workers=workers, scorers=scorers,
                    scheduler=scheduler, prune=prune, overwrite=overwrite, say=say), max_failed)
