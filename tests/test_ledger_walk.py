@@ -105,7 +105,8 @@ PROVED = {
     "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
-    "run.rescore:_same_utterances": "run/test_outputs.py",
+    "run.rescore:same_utterances": "run/test_outputs.py",
+    "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
@@ -219,7 +220,6 @@ NOTHING_LOST = {
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
-        core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
@@ -255,7 +255,8 @@ NOTHING_LOST = {
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
-        systems.speechbrain_folder:check_folder
+        systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
+        systems.onnx_graph:files systems.onnx_graph:session
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
     "what failed alone or in a batch is counted; what has no reference has no error rate": """

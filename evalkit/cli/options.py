@@ -49,6 +49,7 @@ Workers = Annotated[int | None, typer.Option(
                                            "time. Default: one a core.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
+Report = Annotated[Path | None, typer.Option(help="Folder to write the page into.")]
 Overwrite = Annotated[bool, typer.Option(
     "--overwrite", help="Let the run of another corpus or command in the folder give way.")]
 MOST_FAILED = 0.25

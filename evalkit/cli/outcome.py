@@ -16,12 +16,6 @@ BEST = "Identical"
 """The kind of a failure that is no fault: the output is the reference, the value infinite."""
 
 
-def finish(folder: RunFolder, max_failed: float) -> None:
-    """``show``, then ``judge``."""
-    show(folder)
-    judge(folder, max_failed)
-
-
 def show(folder: RunFolder) -> None:
     """Prints the headline of a run, and says what was left out."""
     from evalkit.core.ledger import lines

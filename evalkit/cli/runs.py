@@ -8,11 +8,19 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Workers, say
-from evalkit.cli.outcome import finish
+from evalkit.cli.options import (
+    MOST_FAILED,
+    MaxFailed,
+    Out,
+    Overwrite,
+    Report,
+    Workers,
+    say,
+)
+from evalkit.cli.outcome import judge, show
 
 
-def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
+def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, report: Report = None,
         workers: Workers = None,
         scorers: Annotated[int | None, typer.Option(
             min=0, help="Further processes, which score what the others make. Default: one a core "
@@ -33,11 +41,15 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out,
 
     Examples:
 
-        evalkit run eval.yaml --out runs/v2
+        evalkit run eval.yaml --out runs/v2 --report reports/v2
 
         evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
-    finish(api.run(config, out, settings=settings, workers=workers, scorers=scorers,
-                   scheduler=scheduler, prune=prune, overwrite=overwrite, say=say), max_failed)
+    made = api.run(config, out, settings=settings, workers=workers, scorers=scorers,
+                   scheduler=scheduler, prune=prune, overwrite=overwrite, say=say)
+    show(made)
+    if report is not None:
+        print(api.report(made.path, report))
+    judge(made, max_failed)

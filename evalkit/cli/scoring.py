@@ -11,7 +11,16 @@ import typer
 
 from evalkit import __version__, api
 from evalkit.cli.next_steps import next_steps
-from evalkit.cli.options import MOST_FAILED, MaxFailed, Overwrite, Workers, pair, processes, say
+from evalkit.cli.options import (
+    MOST_FAILED,
+    MaxFailed,
+    Overwrite,
+    Report,
+    Workers,
+    pair,
+    processes,
+    say,
+)
 from evalkit.cli.outcome import judge, show
 from evalkit.core.errors import ConfigError
 
@@ -33,8 +42,7 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
               help="Transcripts of a system; repeat it for several systems.")] = None,
           out: Annotated[Path | None, typer.Option(
               "--out", "-o", help="Folder to write; a run is scored where it is.")] = None,
-          report: Annotated[Path | None, typer.Option(
-              help="Folder to write the page into.")] = None,
+          report: Report = None,
           identifier: Annotated[str | None, typer.Option(
               "--id", metavar="COLUMN", help="Of a table: the utterance's id. Columns are found by "
               "their usual names where they are not said.")] = None,

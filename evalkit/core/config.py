@@ -127,6 +127,8 @@ class EvalConfig(Strict):
     """Labels that are made one, such as "accent: zulu=isizulu"."""
     where: list[str] = Field(default_factory=list)
     """Only the utterances of which these hold, such as "domain=clinical" or "duration<10"."""
+    per_speaker: int | None = Field(None, gt=0)
+    """Only so many utterances of each speaker, drawn by ``seed``: for a first look."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
     channel: int = Field(0, ge=0)

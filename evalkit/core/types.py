@@ -42,6 +42,15 @@ class Audio:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What is heard of speech, and the ``reference`` that metrics compare with what a pipeline
+    makes of it: both of one rate and length."""
+
+    audio: Audio
+    reference: Audio
+
+
+@dataclass(frozen=True)
 class Recording:
     """An utterance that a model is taught with: its text, and its waveform at the sampling rate
     of the model, float32 of shape (n,)."""

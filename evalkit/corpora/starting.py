@@ -21,8 +21,9 @@ FIRST = 10
 
 _YAML = Template("""\
 # $what
-# Start it:  evalkit run $name --out runs/first
-# The page:  evalkit report runs/first --out reports/first
+# Start it:  evalkit run $name --out runs/first --report reports/first
+# A first look, at two utterances of every speaker, where all would take long:
+#            evalkit run $name --out runs/look --report reports/look --set per_speaker=2
 
 corpus: $corpus
 outside: $outside              # whether recordings may lie outside the corpus folder

@@ -15,17 +15,22 @@ from evalkit.core.types import Utterance
 from evalkit.corpora.gathering import gathered
 from evalkit.results.labels import Labels
 from evalkit.run.keys import relative
+from evalkit.run.sample import drawn
 from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
 
 
 def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
-    """The run's corpus, labelled and selected as the configuration says; ``texts_only`` as for
-    read_manifest. Raises ManifestError where nothing of it can be used, ConfigError for labels and
-    conditions that do not fit it."""
+    """The run's corpus, labelled, selected and sampled as the configuration says; ``texts_only``
+    as for read_manifest. Raises ManifestError where nothing of it can be used, ConfigError for
+    labels, conditions and a sample that do not fit it."""
     labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where)
     manifest = _read(config, texts_only=texts_only)
-    utterances, unwanted = labels.applied(manifest.utterances, manifest.root.name, _silent)
+    where = manifest.root.name
+    utterances, unwanted = labels.applied(manifest.utterances, where, _silent)
+    if config.per_speaker is not None:
+        utterances, others = drawn(utterances, config.per_speaker, config.seed, where)
+        unwanted += others
     return replace(manifest, utterances=utterances, unwanted=tuple(unwanted))
 
 

@@ -51,6 +51,14 @@ def model_folder(path: Path | str, *files: str) -> Path:
     return folder
 
 
+def model_file(path: Path | str) -> Path:
+    """``path``, a file that holds a model. Raises ConfigError where there is none."""
+    if not Path(path).is_file():
+        raise ConfigError(f"{path}: is no file of a model; put one there, or give the `path` of "
+                          "one that has been downloaded or exported")
+    return Path(path)
+
+
 def stamp_folder(package: str, folder: Path, weights: Path | str | None) -> str:
     """``stamp`` with all files in the folder of a model, and with the ``weights`` that are used
     instead of its own."""

@@ -57,6 +57,14 @@ def test_pocketsphinx_hears_words_whatever_came_before(
     assert sum(map(len, right)) >= sum(len(text.split()) for _, text in sentences) / 3
 
 
+def test_pocketsphinx_may_follow_fewer_models(sentences: list[tuple[Audio, str]]) -> None:
+    few = create("recognizers", "pocketsphinx", {"maxhmmpf": 3000})
+    assert few.transcribe([speech for speech, _ in sentences])
+    assert few.identity != create("recognizers", "pocketsphinx").identity
+    with pytest.raises(ConfigError, match="maxhmmpf must be 1 or more, not 0"):
+        create("recognizers", "pocketsphinx", {"maxhmmpf": 0})
+
+
 @pytest.mark.parametrize("samples", [np.zeros(1), np.zeros(16_000), np.full(16_000, 2.0)],
                          ids=["one sample", "silence", "beyond full scale"])
 def test_pocketsphinx_bears_odd_input(samples: np.ndarray, capfd) -> None:
