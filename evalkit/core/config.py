@@ -131,6 +131,9 @@ class EvalConfig(Strict):
     """Only so many utterances of each speaker, drawn by ``seed``: for a first look."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
+    remote: Path | None = None
+    """The folder that recordings which the corpus names by URL are fetched into; None where it may
+    name none."""
     channel: int = Field(0, ge=0)
     conditions: list[ConditionConfig] = Field(
         default_factory=lambda: [ConditionConfig(name="clean")], min_length=1)
@@ -224,7 +227,8 @@ def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
     return config.model_copy(update={
-        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join]})
+        "corpus": config.corpus.located(folder), "remote": config.remote and folder / config.remote,
+        "join": [folder / each for each in config.join]})
 
 
 def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:

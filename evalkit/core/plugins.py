@@ -30,7 +30,8 @@ EXTRA_OF_PACKAGE = {
     "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
-    "urllib3": "http", "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "urllib3": "http", "fsspec": "remote", "aiohttp": "remote",
+    "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
 }
 
 
