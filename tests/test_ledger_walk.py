@@ -36,6 +36,9 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "results.canonical:places": "results.canonical:_unresolved",
+    "results.gazetteer:located": "results.canonical:_unresolved",
+    "results.gazetteer:_largest": "results.canonical:_unresolved",
     "results.metadata:by_utterance": "results.metadata:_values",
     "results.join:_rows": "results.join:_unmatched",
     "results.join:join": "results.join:_known",
@@ -94,6 +97,7 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
     "results.cells:_parquet": "results/test_tables.py",
     "results.join:_known": "results/test_labels.py",
@@ -131,7 +135,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
-        results.rows:_take
+        results.rows:_take core.corpora:_own core.corpora:by_corpus
         report.costs:_systems
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -154,7 +158,8 @@ NOTHING_LOST = {
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
-        compare.baseline:_labels compare.comparison:_asked compare.gates:columns
+        compare.baseline:_labels compare.comparison:_asked compare.gates:columns_of
+        compare.pairings:groups
         compare.history:_rows compare.unmatched:why_nothing
         mitigation.recognition.cohorts:_rows mitigation.recognition.evaluation:_statistics
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
@@ -180,7 +185,8 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
-        compare.comparison:decide compare.formats:rows compare.history:history
+        compare.comparison:_decided compare.formats:rows compare.history:history
+        report.corpora:_of_each
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
@@ -197,7 +203,8 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of compare.texts:_json core.text:one_of corpora.readers.audio_folder:audio_folder
+        results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
+        results.canonical:text_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
@@ -212,8 +219,10 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
+        report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
         results.columns:known results.columns:system_column
+        results.canonical:_free results.canonical:of results.gazetteer:plain
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
@@ -259,6 +268,9 @@ NOTHING_LOST = {
         systems.onnx_graph:files systems.onnx_graph:session
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
+    "a corpus that one version has is named as gone or new": """
+        compare.comparison:compare_corpora report.corpora:_one_sided
+        report.corpora:write_reports""",
     "what failed alone or in a batch is counted; what has no reference has no error rate": """
         run.alone:_recounted
         statistics.batching:noteworthy""",

@@ -22,7 +22,8 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
                  columns: Mapping[str, Any] = MappingProxyType({}),
                  hypotheses: Mapping[str, AnyPath] = MappingProxyType({}),
                  join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
-                 where: Sequence[str] = (), metrics: Sequence[str] = (),
+                 where: Sequence[str] = (), canonical: Sequence[str] = (),
+                 places: Sequence[str] = (), metrics: Sequence[str] = (),
                  normaliser: str | Sequence[str] = "basic", costs: str = "levenshtein",
                  alternatives: bool = False, glm: AnyPath | None = None, form: str | None = None,
                  id_key: str | None = None, text_key: str | None = None,
@@ -39,13 +40,14 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
     that finds the speaker at the beginning of an id. All other columns are metadata. ``hypotheses``
     are files of further systems, read as ``score`` reads them. ``join`` are tables whose columns
     are added, each with its column that names speakers or utterances, or None; ``merge`` such as
-    "accent: zulu=isizulu" and ``where`` such as "domain=clinical" are as on the command line. The
-    rest is as for ``score``."""
+    "accent: zulu=isizulu" and ``where`` such as "domain=clinical" are as on the command line, and
+    so are ``canonical``, kinds of labels, and ``places``, columns. The rest is as for ``score``."""
     from evalkit.run.given import Reading
     from evalkit.run.given_tables import Tables, score_tables
 
     chosen = _columns({**columns, "alternatives": alternatives})
-    given = Tables(_paths(tables), chosen, labels(join, merge, where), _paths(hypotheses))
+    given = Tables(_paths(tables), chosen, labels(join, merge, where, canonical, places),
+                   _paths(hypotheses))
     return score_tables(given, Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
                         alternatives=chosen.has_readings, glm=None if glm is None else Path(glm),
                         reading=Reading(form, id_key, text_key), outside=outside, workers=workers,
@@ -70,8 +72,10 @@ def _columns(given: Mapping[str, Any]) -> Columns:
 
 
 def labels(join: Sequence[tuple[AnyPath, str | None]], merge: Sequence[str],
-           where: Sequence[str] = ()) -> Labels:
+           where: Sequence[str] = (), canonical: Sequence[str] = (), places: Sequence[str] = ()
+           ) -> Labels:
     """Raises ConfigError for what cannot be understood."""
     from evalkit.results.labels import Labels
 
-    return Labels.parsed([(Path(path), column) for path, column in join], merge, where)
+    return Labels.parsed([(Path(path), column) for path, column in join], merge, where,
+                         canonical, places)

@@ -13,6 +13,7 @@ import typer.core
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
 from evalkit.store.documents.begun import BEGUN
+from evalkit.store.documents.corpora import CORPORA
 from evalkit.store.lock import HOLDER, LOCK
 
 INCOMPLETE = 2
@@ -22,7 +23,7 @@ EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2
               "result that is incomplete; 130 and 143 stopped by a signal.")
 """What every command's help ends with."""
 
-_OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json", LOCK, HOLDER})
+_OF_A_RUN = frozenset({CORPORA, "run.json", "summary.json", "findings.json", LOCK, HOLDER})
 _IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio", "mitigation"})
 
 
@@ -37,7 +38,7 @@ def not_of_a_run(path: Path | None) -> Path | None:
 def _run_of(path: Path) -> str | None:
     """The name of the run folder that ``path`` is a part of."""
     for folder in path.parents:
-        if (folder / "run.json").exists() or (folder / BEGUN).exists():
+        if any((folder / name).exists() for name in (CORPORA, "run.json", BEGUN)):
             first = path.relative_to(folder).parts[0]
             whole = path.parent == folder and (first in _OF_A_RUN or path.suffix == ".parquet")
             if whole or first in _IN_A_RUN:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evalkit import api
+from evalkit.cli.answers import Answer, answered
 from evalkit.cli.options import (
     AllowOutcome,
     ConditionName,
@@ -24,7 +25,6 @@ from evalkit.cli.options import (
 if TYPE_CHECKING:
     from evalkit.core.types import Fact
     from evalkit.statistics.gains import GainReport
-    from evalkit.statistics.verification import VerificationReport
 
 AUTO = "auto"
 """The baseline that evalkit.statistics.enhancement finds."""
@@ -78,51 +78,45 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by accent --gain-over auto --metric pesq_wb
     """
-    allowed = allow_outcome or ()
+    options: dict[str, Any] = {"pipeline": pipeline, "condition": condition, "seed": seed,
+                               "allow_outcomes": allow_outcome or ()}
+    answered(run, lambda path: _by_group(path, by, metric, gain_over, options), as_json=as_json)
+
+
+def _by_group(run: Path, by: list[str], metric: str | None, gain_over: str | None,
+              options: dict[str, Any]) -> Answer:
+    """Gains, speaker verification, or an additive metric, as it was asked."""
     record = api.read_run(run).record()
     facts = record.metrics
     if gain_over:
         by_rule = gain_over == AUTO and AUTO not in record.pipelines
-        return _print_gains(as_json, metric, facts, api.gains(
-            run, by, over=None if by_rule else gain_over, metric=metric,
-            pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
+        return _gains(metric, facts, api.gains(run, by, over=None if by_rule else gain_over,
+                                               metric=metric, **options))
+    from evalkit import terminal
     from evalkit.statistics.usual_metric import additive
 
     if metric == "eer" or not (metric or additive(facts)):
-        return _print_verification(as_json, api.verification(
-            run, by, pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
-    reports = api.groups(run, by, metric=metric, pipeline=pipeline, condition=condition, seed=seed,
-                         allow_outcomes=allowed)
+        rates = api.verification(run, by, **options)
+        return Answer(lambda: [each.to_dict() for each in rates],
+                      lambda: terminal.print_verification(rates))
+    reports = api.groups(run, by, metric=metric, **options)
     _say_metric(metric, reports[0].metric)
-    from evalkit.terminal import print_groups, print_json
-
-    if as_json:
-        return print_json([report.to_dict() for report in reports])
-    print_groups(reports, facts[reports[0].metric])
+    return Answer(lambda: [each.to_dict() for each in reports],
+                  lambda: terminal.print_groups(reports, facts[reports[0].metric]))
 
 
-def _print_gains(as_json: bool, metric: str | None, facts: Mapping[str, Fact],
-                 reports: Sequence[GainReport]) -> None:
+def _gains(metric: str | None, facts: Mapping[str, Fact], reports: Sequence[GainReport]) -> Answer:
+    from evalkit.terminal import print_gains
+
     _say_metric(metric, reports[0].metric)
-    from evalkit.terminal import print_gains, print_json
-
-    if as_json:
-        return print_json([report.to_dict() for report in reports])
-    print_gains(reports, facts[reports[0].metric])
+    return Answer(lambda: [report.to_dict() for report in reports],
+                  lambda: print_gains(reports, facts[reports[0].metric]))
 
 
 def _say_metric(asked: str | None, taken: str) -> None:
     """Says which metric was taken where none was asked for."""
     if asked is None:
         say(f"metric: {taken}, the most important one of the run; --metric names another")
-
-
-def _print_verification(as_json: bool, reports: Sequence[VerificationReport]) -> None:
-    from evalkit.terminal import print_json, print_verification
-
-    if as_json:
-        return print_json([report.to_dict() for report in reports])
-    print_verification(reports)
 
 
 def systems(run: Run,
@@ -139,14 +133,17 @@ def systems(run: Run,
 
         evalkit systems runs/ab
     """
+    answered(run, lambda path: _two_by_two(path, metric, condition, seed), as_json=as_json)
+
+
+def _two_by_two(run: Path, metric: str | None, condition: str | None, seed: int) -> Answer:
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
     from evalkit.statistics.groups import plain_data
-    from evalkit.terminal import print_json, print_systems
+    from evalkit.terminal import print_systems
 
-    if as_json:
-        return print_json(plain_data(pairs))
-    print_systems(pairs, api.read_run(run).record().metrics[pairs[0].metric])
+    fact = api.read_run(run).record().metrics[pairs[0].metric]
+    return Answer(lambda: plain_data(pairs), lambda: print_systems(pairs, fact))
 
 
 def cohorts(run: Run,
@@ -168,15 +165,18 @@ def cohorts(run: Run,
 
         evalkit cohorts runs/v2 --finder tree --metric stoi --condition babble_5db
     """
+    options: dict[str, Any] = {
+        "finders": finder or (), "metric": metric, "pipeline": pipeline, "condition": condition,
+        "postcodes": postcodes, "seed": seed, "allow_outcomes": allow_outcome or ()}
+    answered(run, lambda path: _found(path, options), as_json=as_json)
+
+
+def _found(run: Path, options: dict[str, Any]) -> Answer:
     say(f"looking for underserved cohorts in {run}")
-    findings = api.cohorts(run, finders=finder or (), metric=metric, pipeline=pipeline,
-                           condition=condition, postcodes=postcodes, seed=seed,
-                           allow_outcomes=allow_outcome or ())
-    _say_metric(metric, findings.metric)
+    findings = api.cohorts(run, **options)
+    _say_metric(options["metric"], findings.metric)
     say(f"pipeline: {findings.pipeline}, {findings.condition or 'all conditions together'}; "
         "--pipeline and --condition name others")
-    from evalkit.terminal import print_cohorts, print_json
+    from evalkit.terminal import print_cohorts
 
-    if as_json:
-        return print_json(findings.to_dict())
-    print_cohorts(findings)
+    return Answer(findings.to_dict, lambda: print_cohorts(findings))

@@ -245,4 +245,5 @@ def mlflow(run: Run,
     """
     from evalkit.compare.tracking import export_mlflow
 
+    api.read_run(run)
     print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")

@@ -15,9 +15,11 @@ from pydantic import (
 )
 
 from evalkit.core.condition_forms import written_out
+from evalkit.core.corpora import by_corpus
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError
 from evalkit.core.mistakes import NAME, explained, unknown_key
+from evalkit.core.names import listed
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml, yaml_value
 
@@ -123,6 +125,12 @@ class EvalConfig(Strict):
     corpus: CorpusConfig
     join: list[Path] = Field(default_factory=list)
     """Tables of speakers or utterances whose columns become metadata."""
+    canonical: Annotated[list[str], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=list)
+    """Kinds of labels that are brought into one form, such as "gender" or "gender=spk_sex"."""
+    places: Annotated[list[str], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=list)
+    """The column that names places, or those of the city and the country."""
     merge: list[str] = Field(default_factory=list)
     """Labels that are made one, such as "accent: zulu=isizulu"."""
     where: list[str] = Field(default_factory=list)
@@ -205,16 +213,35 @@ def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
         raise ConfigError(f"{path}: {explained(error, model, tree)}") from error
 
 
-def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
+def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | None, EvalConfig]:
     """Reads ``path`` and applies ``a.b=value`` overrides: values are YAML, and an item of a list
-    goes by its number from 0 or by its name.
+    goes by its number from 0 or by its name. One configuration for every name of its ``corpora``,
+    for None where it has a ``corpus``.
 
     Raises ConfigError naming the file and the first key that is wrong."""
     path = Path(path)
     tree = read_yaml(path)
     for override in overrides:
         _set(tree, override)
-    return parse_config(tree, path)
+    try:
+        trees = by_corpus(tree)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return {name: _named(parse_config(each, path), name) for name, each in trees.items()}
+
+
+def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
+    """``read_configs`` of a configuration that has one corpus. Raises ConfigError for another."""
+    configs = read_configs(path, overrides)
+    if None not in configs:
+        raise ConfigError(f"{path}: has several corpora ({listed(map(str, configs))}), where one "
+                          "is taken")
+    return configs[None]
+
+
+def _named(config: EvalConfig, name: str | None) -> EvalConfig:
+    """``config`` whose corpus knows its name among several."""
+    return config.model_copy(update={"corpus": config.corpus.model_copy(update={"name": name})})
 
 
 def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:

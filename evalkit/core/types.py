@@ -28,6 +28,11 @@ class Utterance:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+AS_GIVEN = "_as_given"
+"""What ends the name of a column of metadata that holds the labels which were given, beside the
+column of the same labels in one form."""
+
+
 @dataclass(frozen=True)
 class Audio:
     """One channel: ``samples`` is float32 of shape (n,), full scale is ±1; ``rate`` in Hz."""

@@ -66,7 +66,9 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (),
     config = config.model_copy(update={"alternatives": alternatives or config.alternatives,
                                        "glm": glm.resolve() if glm else config.glm})
     if labels != NONE:
-        config = config.model_copy(update={"outside": True})
+        config = config.model_copy(update={
+            "outside": True, "places": [*config.places, *labels.places],
+            "canonical": [*config.canonical, *map(str, labels.canonical)]})
     corpus, strangers = same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
     with planning(config.time_limit):

@@ -58,6 +58,38 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     may be ``overwrite``n.
     ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
     Raises EvalkitError for what the user can mend."""
+    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite)
+    return ready.carried_out(work, say, prune=prune)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run of one corpus that can begin: its folder may be written to, and its corpus and
+    plug-ins are there."""
+
+    config: EvalConfig
+    out: Path
+    command: str
+    manifest: Manifest
+    plan: Plan
+    left_out: Sequence[LeftOut]
+    started: float
+
+    def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
+        """Does the work."""
+        with locked(self.out, self.command):
+            folder = carry_out(self.config, self.plan, self.manifest, self.out, work,
+                               command=self.command, say=say, left_out=self.left_out,
+                               started=self.started)
+            if prune:
+                gone = _prune(self.plan, self.config, self.out)
+                say(f"{gone} files and folders of earlier configurations removed")
+        return folder
+
+
+def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str], None],
+            left_out: Sequence[LeftOut], overwrite: bool) -> Prepared:
+    """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
     started = time.monotonic()
     manifest = read_corpus(config, texts_only=command == "score")
     check_folder(out, command, manifest, overwrite=overwrite)
@@ -66,12 +98,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
         say(line)
     left_out = [*left_out, *unmeasured(plan),
                 *without_words(plan.metrics, manifest.utterances, say)]
-    with locked(out, command):
-        folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                           left_out=left_out, started=started)
-        if prune:
-            say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
-    return folder
+    return Prepared(config, out, command, manifest, plan, left_out, started)
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,

@@ -25,9 +25,11 @@ def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
     """The run's corpus, labelled, selected, sampled and fetched as the configuration says;
     ``texts_only`` as for read_manifest. Raises ManifestError where nothing of it can be used,
     ConfigError for labels, conditions and a sample that do not fit it."""
-    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where)
-    manifest = _read(config, texts_only=texts_only)
-    where = manifest.root.name
+    further = {} if texts_only else {"canonical": config.canonical, "places": config.places}
+    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where,
+                           **further)  # of a run of `score` they are written in its manifest
+    manifest = replace(_read(config, texts_only=texts_only), called=config.corpus.name)
+    where = manifest.name
     utterances, unwanted = labels.applied(manifest.utterances, where, _silent)
     if config.per_speaker is not None:
         utterances, others = drawn(utterances, config.per_speaker, config.seed, where)

@@ -49,7 +49,8 @@ class Manifest:
     """A manifest that was read: its good utterances, the line of each, and the problems of the
     other lines. ``silenced`` are the problems of recordings whose utterances stay; ``dropped`` is
     what a corpus reader could not use, ``unwanted`` what the user's labels and conditions leave
-    out, ``folder`` where recordings are, the manifest's own where it is None."""
+    out, ``folder`` where recordings are, the manifest's own where it is None; ``called`` is the
+    corpus's name among several."""
 
     path: Path
     utterances: tuple[Utterance, ...]
@@ -59,6 +60,12 @@ class Manifest:
     dropped: tuple[LeftOut, ...] = ()
     unwanted: tuple[LeftOut, ...] = ()
     folder: Path | None = None
+    called: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The corpus's, that of its folder where it is the only one."""
+        return self.root.name if self.called is None else self.called
 
     @property
     def root(self) -> Path:

@@ -53,6 +53,7 @@ class Runtime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.enable_mem_reuse = False  # What a frame needs is small; to share it takes time.
         try:
             self._session = onnxruntime.InferenceSession(str(path), options,
                                                          ["CPUExecutionProvider"])
