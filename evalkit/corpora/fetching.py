@@ -97,7 +97,7 @@ def _failure(url: str, place: Path) -> str | None:
 
 
 def _first_cause(error: BaseException) -> BaseException:
-    """What fsspec turned into ``error``: it calls all that HTTP refuses a file that is not there."""
+    """What fsspec made ``error`` of: it calls all that HTTP refuses a file that is not there."""
     return _first_cause(error.__cause__) if error.__cause__ else error
 
 
