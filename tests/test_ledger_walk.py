@@ -269,6 +269,7 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:files systems.onnx_graph:session
+        systems.sherpa_onnx:_file
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """

