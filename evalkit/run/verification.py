@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from evalkit.core.config import TrialsConfig
+from evalkit.core.trials import TrialsConfig
 from evalkit.core.errors import ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.metrics.score_files import ScoreFile, matched, read_score_file
@@ -90,7 +90,7 @@ def _strangers(utterances: pd.DataFrame, table: pd.DataFrame) -> list[LeftOut]:
 
 
 def verify(embeddings: pd.DataFrame, pairs: Pairs,
-           cells: Sequence[tuple[str, str]]) -> pd.DataFrame:
+           cells: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Scores the same pairs in every cell (pipeline, condition) that has an encoder, or scores that
     another tool gave.
 

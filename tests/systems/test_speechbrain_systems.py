@@ -15,6 +15,8 @@ from evalkit.core.types import Audio
 from tests.conftest import tone
 from tests.systems import speechbrain_folders as folders
 
+pytestmark = pytest.mark.usefixtures("no_network")
+
 
 def voices(*seconds: float, rate: int = 16_000) -> list[Audio]:
     rng = np.random.default_rng(0)
