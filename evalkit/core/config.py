@@ -19,8 +19,8 @@ from evalkit.core.corpora import by_corpus
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError
 from evalkit.core.mistakes import NAME, explained
-from evalkit.core.overrides import set_key
 from evalkit.core.names import listed
+from evalkit.core.overrides import set_key
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml

@@ -113,10 +113,10 @@ def numbered_fields(path: Path) -> list[tuple[int, list[str]]]:
     try:
         lines = regular(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ManifestError(f"{path}: cannot read the trials: {error.strerror}"
+        raise ManifestError(f"{path}: cannot read the trial list: {error.strerror}"
                             f"{instead(Path(path))}") from error
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: is not UTF-8 text") from error
+        raise ManifestError(f"{path}: the trial list is not UTF-8 text") from error
     return [(n, line.split()) for n, line in enumerate(lines, 1) if line.strip()]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from evalkit.core.trials import TrialsConfig
 from evalkit.core.errors import ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.core.trials import TrialsConfig
 from evalkit.metrics.score_files import ScoreFile, matched, read_score_file
 from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
 from evalkit.store import trials
