@@ -9,12 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.processes import WorkerPool, cores
 from evalkit.run import ended
-from evalkit.run.halving import process_minded
+from evalkit.run.halving import minded, process_minded
 from evalkit.run.plan import Shard
 from evalkit.run.tables import ShardResult, has_ended, process_outputs
 from evalkit.store.outputs import OutputStore
@@ -96,16 +95,13 @@ def window(work: Work) -> int:
 def _process(shard: Shard, run: Path, makers: WorkerPool, scorers: WorkerPool) -> ShardResult:
     """Where a metric ended its process, or the shard cannot be scored from what is kept, all is
     done by one worker."""
-    def whole(pool: WorkerPool, what: Shard, *how: Any) -> Any:
-        return pool.lend(process_minded, what, run, *how).result()
-
     if not _can_be_scored_alone(shard):
-        return whole(makers, shard)
-    whole(makers, _unscored(shard), process_outputs)
-    result: ShardResult = whole(scorers, replace(shard, cell=replace(
-        shard.cell, outputs_only=True)))
+        return makers.lend(process_minded, shard, run).result()
+    makers.lend(minded, _unscored(shard), run, process_outputs).result()
+    of_outputs = replace(shard, cell=replace(shard.cell, outputs_only=True))
+    result = scorers.lend(process_minded, of_outputs, run).result()
     if has_ended(shard, run) and not all(map(is_whole, ended.paths(shard, OutputStore(run)))):
-        return whole(makers, shard)
+        return makers.lend(process_minded, shard, run).result()
     return result
 
 
