@@ -54,4 +54,5 @@ def test_the_page_shows_errors_against_cost(tiny_corpus: Path, tmp_path: Path) -
     page = (tmp_path / "page" / "index.html").read_text()
     assert 'id="recognizer-cost"' in page and "Word error rate against real-time factor" in page
     told = json.loads((tmp_path / "page" / "findings.json").read_text())
-    assert {row["pipeline"] for row in told["sections"]["recognizer-cost"]["recognizers"]} == {"a", "b"}
+    rows = told["sections"]["recognizer-cost"]["recognizers"]
+    assert {row["pipeline"] for row in rows} == {"a", "b"}
