@@ -27,6 +27,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -63,6 +64,8 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
+    "corpora.fetching:_fetch_all": "run/test_remote.py",
+    "run.mixtures:_made": "conditions/test_mixtures.py",
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
     "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",
@@ -97,6 +100,8 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "metrics.score_files:matched": "metrics/test_score_files.py",
+    "metrics.score_files:read_score_file": "metrics/test_score_files.py",
     "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
     "results.cells:_parquet": "results/test_tables.py",
@@ -143,7 +148,7 @@ NOTHING_LOST = {
         report.sections.left_out:_said report.sections.left_out:left_out
         report.sections.significance:differences
         report.verification:by_group
-        run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
+        run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
@@ -211,7 +216,7 @@ NOTHING_LOST = {
         corpora.readers.voxceleb:_below
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
-        metrics.verification:_fields recordings.chunks:_sphere
+        metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
@@ -222,6 +227,7 @@ NOTHING_LOST = {
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
         results.columns:known results.columns:system_column
+        metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
@@ -262,7 +268,8 @@ NOTHING_LOST = {
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
-        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
+        store.outputs:prune run.overlap:graphics_processors
+        run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:files systems.onnx_graph:session

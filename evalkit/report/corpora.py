@@ -19,7 +19,7 @@ from evalkit.report.markdown import in_brief
 from evalkit.report.page import PAGE, render, report_folder, write_page
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Filled, Section
-from evalkit.report.sections import left_out, results
+from evalkit.report.sections import groups, left_out, results
 from evalkit.report.table import Table
 from evalkit.store.runfolder import RunFolder
 
@@ -45,6 +45,7 @@ class OneCorpus:
     normalisers: Sequence[str]
     sentences: Sequence[Markup]
     tables: Sequence[Table]
+    groups: Table | None
 
 
 def write_reports(runs: Mapping[str, Path], out: Path, *, by: str | None = None,
@@ -121,7 +122,8 @@ def _of_each(written: Mapping[str, tuple[ReportedRun, Sequence[Filled]]]) -> Ite
         tables = [table for filled in sections if filled.section.id not in ABOVE
                   for table in filled.content.in_brief if table.rows]
         normalisers = [run.record.normaliser, *run.record.further_normalisers]
+        by_group = {filled.section.id: filled.content.named_tables for filled in sections}
         content = Content(OneCorpus(name, page, [each.version for each in normalisers], sentences,
-                                    tables))
+                                    tables, by_group[groups.SECTION.id].get("groups")))
         yield Filled(Section(f"corpus-{number}", name, lambda _: None, "one_corpus.html.j2"),
                      content)

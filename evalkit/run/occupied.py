@@ -90,7 +90,7 @@ def _check_foreign(out: Path) -> None:
 
 
 def _same_corpus(before: Earlier, out: Path, manifest: Manifest) -> bool:
-    if before.manifest == manifest.path.resolve():
+    if before.manifest == manifest.root.resolve() / manifest.path.name:
         return True
     try:
         old = _contents(RunFolder(out).utterances().to_dict("records"))
