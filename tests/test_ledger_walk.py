@@ -143,7 +143,7 @@ NOTHING_LOST = {
         report.sections.left_out:_said report.sections.left_out:left_out
         report.sections.significance:differences
         report.verification:by_group
-        run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
+        run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
@@ -262,7 +262,8 @@ NOTHING_LOST = {
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
-        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
+        store.outputs:prune run.overlap:graphics_processors
+        run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:files systems.onnx_graph:session

@@ -45,17 +45,18 @@ def _silent(_line: str) -> None:
 
 
 @in_one_line
-def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
-        scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
-        say: Say = _silent) -> RunFolder:
+def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
+        workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
+        prune: bool = False, overwrite: bool = False, say: Say = _silent) -> RunFolder:
     """Runs the pipelines of the configuration file ``config`` over its corpus under its
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
-    in this one, where no limit of time is kept and a system that crashes ends all;
-    ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
-    configurations left in ``out``; ``overwrite`` lets the run of another corpus or by another
-    command give way; ``say`` receives lines of progress."""
+    in this one, where no limit of time is kept and a system that crashes ends all; ``scorers``
+    further ones score what those make; None is what suits the machine and the systems
+    (evalkit.run.overlap); ``scheduler`` is the address of a Dask scheduler; ``prune`` removes
+    what earlier configurations left in ``out``; ``overwrite`` lets the run of another corpus or
+    by another command give way; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
 
     chosen = read_config(config, settings)
@@ -63,14 +64,15 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune,
-                         overwrite=overwrite)
+    return run_pipelines(chosen, Path(out), Work.usual(chosen, workers, scorers, scheduler),
+                         say=say, prune=prune, overwrite=overwrite)
 
 
 @in_one_line
-def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
-                scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
-                say: Say = _silent) -> dict[str | None, RunFolder]:
+def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
+                workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
+                prune: bool = False, overwrite: bool = False, say: Say = _silent
+                ) -> dict[str | None, RunFolder]:
     """``run`` of a configuration that may have several ``corpora``: the run folder of each by its
     name, all of them in ``out``; of the one ``corpus`` under None, ``out`` itself. Each has the
     numbers of a run of its corpus alone, and the verbs take it as such."""
@@ -82,7 +84,7 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), 
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    work = Work(workers, scheduler)
+    work = Work.usual(next(iter(chosen.values())), workers, scorers, scheduler)
     if one := chosen.get(None):
         return {None: run_pipelines(one, Path(out), work, say=say, prune=prune,
                                     overwrite=overwrite)}

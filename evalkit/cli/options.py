@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -107,11 +106,9 @@ def say(line: str) -> None:
 
 def processes(workers: int | None) -> int:
     """As many as were asked for, or one for each core that this process may use."""
-    if workers is not None:
-        return workers
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    from evalkit.core.processes import cores
+
+    return cores() if workers is None else workers
 
 
 def pair(option: str, text: str) -> tuple[str, str]:

@@ -15,7 +15,6 @@ from evalkit.cli.options import (
     Overwrite,
     Report,
     Workers,
-    processes,
     say,
 )
 from evalkit.cli.outcome import judge, show
@@ -23,6 +22,10 @@ from evalkit.cli.outcome import judge, show
 
 def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, report: Report = None,
         workers: Workers = None,
+        scorers: Annotated[int | None, typer.Option(
+            min=0, help="Further processes, which score what the others make. Default: one a core "
+                        "that is left where a system works on a graphics processor, with one "
+                        "worker for each such processor; 0 elsewhere.")] = None,
         settings: Annotated[list[str] | None, typer.Option(
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
         scheduler: Annotated[str | None, typer.Option(
@@ -45,7 +48,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
-    made = api.run_corpora(config, out, settings=settings, workers=processes(workers),
+    made = api.run_corpora(config, out, settings=settings, workers=workers, scorers=scorers,
                            scheduler=scheduler, prune=prune, overwrite=overwrite, say=say)
     show(made)
     if report is not None:

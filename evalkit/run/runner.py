@@ -21,6 +21,7 @@ from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, ended, record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
+from evalkit.run.overlap import HERE, Work
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
@@ -39,15 +40,7 @@ from evalkit.store.runfolder import EMBEDDINGS, MANIFEST, OUTPUTS, SUMMARY, RunF
 from evalkit.store.sealed import check, write_table
 
 
-@dataclass(frozen=True)
-class Work:
-    """How the shards are worked on: ``workers`` processes (0: this one), or a Dask scheduler."""
-
-    workers: int = 0
-    scheduler: str | None = None
-
-
-def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "run",
+def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run",
         say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
         prune: bool = False, overwrite: bool = False) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
@@ -167,7 +160,7 @@ def _clear(out: Path, keys: set[str]) -> None:
 
 def _work_through(shards: Sequence[Shard], out: Path, work: Work,
                   say: Callable[[str], None]) -> None:
-    results = (process_all(shards, out, work.workers) if work.scheduler is None
+    results = (process_all(shards, out, work) if work.scheduler is None
                else process_on_dask(shards, out.resolve(), work.scheduler, say))
     # What ends the loop, such as Ctrl-C, ends the workers before anything else is done.
     with meter(sum(len(shard.utterances) for shard in shards), say) as show, closing(results):
