@@ -27,6 +27,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -63,6 +64,8 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
+    "corpora.fetching:_fetch_all": "run/test_remote.py",
+    "run.mixtures:_made": "conditions/test_mixtures.py",
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
     "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",

@@ -139,6 +139,8 @@ class EvalConfig(Strict):
     """Only so many utterances of each speaker, drawn by ``seed``: for a first look."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
+    remote: Path | None = None
+    """Where recordings that the corpus names by URL are fetched to; None where it may name none."""
     channel: int = Field(0, ge=0)
     conditions: list[ConditionConfig] = Field(
         default_factory=lambda: [ConditionConfig(name="clean")], min_length=1)
@@ -245,13 +247,13 @@ def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
     folder = path.parent.resolve()
     try:
-        tree = {key: written_out(value) if key == "conditions" else value
-                for key, value in tree.items()}
+        tree = {**tree, **{key: written_out(tree[key]) for key in tree if key == "conditions"}}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
     return config.model_copy(update={
-        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join]})
+        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
+        "remote": config.remote and folder / config.remote})
 
 
 def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:

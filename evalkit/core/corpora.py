@@ -11,7 +11,8 @@ from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.mistakes import NAME, NAME_FORM
 
 KEY = "corpora"
-OWN = ("join", "merge", "where", "per_speaker", "outside", "channel", "trials", "normaliser")
+OWN = ("join", "merge", "where", "per_speaker", "outside", "remote", "channel", "trials",
+       "normaliser")
 """Keys that a corpus may have, in place of those of the configuration."""
 
 

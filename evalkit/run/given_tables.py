@@ -100,7 +100,7 @@ def relabelled(run: RunFolder, manifest: Path | None, labels: Labels, say: Calla
         raise ConfigError("--join, --merge and their like are for runs of `evalkit score`; "
                           "add the columns to the manifest, and give it with --manifest")
     path = manifest or record.config.corpus.path
-    read = read_manifest(path, outside=True, alternatives=record.config.alternatives)
+    read = read_manifest(path, outside=True, alternatives=record.config.alternatives, remote=True)
     utterances, left_out = labels.applied(read.utterances, record.corpus.name, say)
     place = run.path / GIVEN / record.corpus.name / path.name
     write_manifest(place, [row_of(u, place.parent.resolve()) for u in utterances])

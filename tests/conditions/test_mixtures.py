@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from evalkit.core.config import read_config
+from evalkit.run.mixtures import export_mixtures
 from evalkit.run.plan import make_plan
 from evalkit.run.stages import UtteranceWork, hear
 from evalkit.store.manifest import read_manifest, write_manifest
@@ -78,7 +79,11 @@ def test_other_recordings_and_names_that_there_are_not_are_refused(tiny_corpus: 
     folder = tiny_corpus.parent
     head, tail = CONFIG[:CONFIG.index("  - name")], CONFIG[CONFIG.index("pipelines"):]
     (folder / "eval.yaml").write_text(f"{head}  - {{name: low, clipping: 6}}\n{tail}")
+    (folder / "audio/5.wav").unlink()
     assert evalkit("run", folder / "eval.yaml", "--out", folder / "run").returncode == 0
+    made = export_mixtures(folder / "run", folder / "some", utterances=["u4", "u5"])
+    (lost,) = made.left_out
+    assert (made.written, lost.names) == (1, ("u5",)) and "MissingAudio" in lost.why
     for words, said in ((("--condition", "lo"), "no condition 'lo' in the run; there are low"),
                         (("--id", "u77"), "no utterance 'u77' in the run's corpus; there are u0")):
         refused = evalkit("export", "audio", folder / "run", "--out", folder / "heard", *words)
