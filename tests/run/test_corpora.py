@@ -33,7 +33,8 @@ BOTH = "corpora:\n  de: de/test.jsonl\n  en: {path: en/test.jsonl}\n"
 
 def run(folder: Path, config: str, out: str, *options: object):
     (folder / f"{out}.yaml").write_text(config)
-    return evalkit("run", f"{out}.yaml", "--out", f"runs/{out}", "-j", 0, *options, cwd=folder)
+    return evalkit("run", f"{out}.yaml", "--out", f"runs/{out}", *(options or ("-j", 0)),
+                   cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,14 @@ def test_what_was_measured_alone_is_gone_on_with_among_others(heard: Path) -> No
     english = RunFolder(heard / "runs" / "named" / "english")
     assert english.record().corpus.name == "english"
     assert tables(english.path) == tables(heard / "runs" / "en")
+
+
+def test_a_process_loads_a_model_once_for_all(heard: Path) -> None:
+    config = (f"pipelines: [{{name: a, recognizer: {{name: deadly, loads: {heard / 'loads'}}}}}]\n"
+              "metrics: [wer]\n")
+    ended = run(heard, BOTH + config, "once", "-j", 1)
+    assert ended.returncode == 0, ended.stderr
+    assert len((heard / "loads").read_text().splitlines()) == 1
 
 
 TEXTS = """
@@ -240,7 +249,7 @@ def test_a_corpus_has_labels_of_its_own(read: Path) -> None:
 def test_a_folder_is_of_one_corpus_or_of_several(read: Path) -> None:
     one, several = f"corpus: de/test.jsonl\n{TEXTS % 'v1'}", BOTH + TEXTS % "v1"
     shutil.copytree(read / "runs" / "v1", read / "runs" / "kept")
-    ended = run(read, one, "kept", "--overwrite")
+    ended = run(read, one, "kept", "-j", 0, "--overwrite")
     assert ended.returncode == 2 and "kept: holds a run of several corpora; give" in ended.stderr
     shutil.copytree(read / "runs" / "de_v1", read / "runs" / "single")
     ended = run(read, several, "single")
