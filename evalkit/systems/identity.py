@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
+
+Precision = Literal["float32", "float16", "bfloat16"]
+"""Kinds of numbers that torch computes in."""
 
 
 def require(*packages: str) -> None:
@@ -78,3 +82,9 @@ def device_named(device: str) -> str:
     from evalkit.models.tensors import best_device
 
     return str(best_device())
+
+
+def computed(device: str, precision: Precision) -> str:
+    """Where a model is computed, and in which numbers if not in those of its weights."""
+    named = device_named(device)
+    return named if precision == "float32" else f"{named} in {precision}"

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.core.types import Audio, Cost
-from evalkit.systems.identity import device_named, model_file, require, stamp
+from evalkit.systems.identity import Precision, device_named, model_file, require, stamp
 from evalkit.systems.one_signal import one_signal
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 
@@ -33,7 +34,7 @@ class TorchScriptEnhancer:
     channel: bool = False
     delay_ms: float = 0.0
     device: str = "cpu"
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     batch = 1
 
@@ -59,8 +60,8 @@ class TorchScriptEnhancer:
 
         from evalkit.models.torch_cost import cost_of
 
-        noise = torch.randn(self.rate, generator=torch.Generator().manual_seed(0))
-        return cost_of(self.module, lambda: self._made(noise), Path(self.path).stat().st_size)
+        silence = torch.zeros(self.rate, device="cpu")
+        return cost_of(self.module, lambda: self._made(silence), Path(self.path).stat().st_size)
 
     @cached_property
     def module(self) -> Any:
@@ -78,10 +79,13 @@ class TorchScriptEnhancer:
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Each of its input's length and the delay. Raises UtteranceError of kind WrongShape."""
+        return [one_signal(self._signal(speech), speech, self.delay) for speech in batch]
+
+    def _signal(self, speech: Audio) -> np.ndarray:
         import torch
 
-        return [one_signal(self._made(torch.tensor(speech.samples)).float().cpu().numpy(), speech,
-                           self.delay) for speech in batch]
+        made = self._made(torch.tensor(speech.samples, device="cpu"))
+        return made.float().cpu().numpy()
 
     def _made(self, samples: Tensor) -> Tensor:
         import torch

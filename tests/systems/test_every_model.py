@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ConfigError
-from evalkit.core.plugins import available, create
+from evalkit.core.plugins import available, create, load
 from evalkit.core.types import Audio
 from evalkit.run.runner import run
 from evalkit.store.manifest import write_manifest
@@ -77,7 +77,9 @@ pytestmark = pytest.mark.usefixtures("no_network")
 def test_the_table_has_every_adapter() -> None:
     for group, others in OTHERS.items():
         mine = [each.name for each in BROUGHT if each.group == group]
-        assert sorted(mine) == sorted(set(available(group)) - others)
+        own = {name for name, point in available(group).items()
+               if point.value.startswith("evalkit.")}
+        assert sorted(mine) == sorted(own - others)
 
 
 def refusal(call: Callable[[], Any]) -> str:
@@ -113,6 +115,19 @@ def test_a_model_is_known_by_its_files(brought: Brought, tmp_path: Path) -> None
     assert brought.made(moved).identity == before
     (tmp_path / "model" / brought.weights).write_text("[]", encoding="utf-8")
     assert brought.made(path).identity != before
+
+
+@every
+def test_the_best_device_is_named_as_it_is(brought: Brought, tmp_path: Path) -> None:
+    import torch
+
+    if "device" not in [each.name for each in fields(load(brought.group, brought.name))]:
+        pytest.skip("it has no device of torch's")
+    path = brought.put(tmp_path / "model")
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    auto, named = (create(brought.group, brought.name, {
+        "path": path, **brought.options, "device": device}) for device in ("auto", best))
+    assert auto.identity == named.identity
 
 
 def test_weights_put_in_the_place_of_others_are_measured_again(tmp_path: Path) -> None:
