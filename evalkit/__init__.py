@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         run_folders,
         score,
         score_tables,
+        score_trials,
         systems,
         verification,
     )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate", "read_run",
            "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
-           "systems", "verification"]
+           "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

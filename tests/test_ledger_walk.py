@@ -100,6 +100,8 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "metrics.score_files:matched": "metrics/test_score_files.py",
+    "metrics.score_files:read_score_file": "metrics/test_score_files.py",
     "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
     "results.cells:_parquet": "results/test_tables.py",
@@ -214,7 +216,7 @@ NOTHING_LOST = {
         corpora.readers.voxceleb:_below
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
-        metrics.verification:_fields recordings.chunks:_sphere
+        metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
@@ -225,6 +227,7 @@ NOTHING_LOST = {
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
         results.columns:known results.columns:system_column
+        metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds

@@ -22,7 +22,7 @@ from evalkit.api.folders import (
     run_folders,
 )
 from evalkit.api.questions import cohorts, gains, groups, systems, verification
-from evalkit.api.tables import labels, score_tables
+from evalkit.api.tables import labels, score_tables, score_trials
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["History", "cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate",
            "read_run", "report", "rescore", "run", "run_corpora", "run_folders", "score",
-           "score_tables", "systems", "verification"]
+           "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 

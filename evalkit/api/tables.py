@@ -54,6 +54,27 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
                         overwrite=overwrite, say=say)
 
 
+@in_one_line
+def score_trials(scores: Sequence[tuple[str | None, AnyPath]], out: AnyPath, *,
+                 trials: AnyPath | None = None, manifest: AnyPath | None = None,
+                 speaker_pattern: str | None = None,
+                 join: Sequence[tuple[AnyPath, str | None]] = (), canonical: Sequence[str] = (),
+                 merge: Sequence[str] = (), overwrite: bool = False,
+                 say: Callable[[str], None] = lambda line: None) -> RunFolder:
+    """Makes a run of speaker verification from ``scores`` that other tools gave, files by the names
+    of their systems, or None. ``trials`` is the list of pairs, which may be left out where a file
+    says which of them are of one speaker. Who speaks is said by ``manifest``, or found by
+    ``speaker_pattern`` at the beginning of ids; the rest is as for ``score_tables``."""
+    from evalkit.run.given_trials import Scored, systems_of
+    from evalkit.run.given_trials import score_trials as score
+
+    given = Scored(systems_of([(name, Path(path)) for name, path in scores]),
+                   None if trials is None else Path(trials),
+                   None if manifest is None else Path(manifest), speaker_pattern,
+                   labels(join, merge, (), canonical))
+    return score(given, Path(out), overwrite=overwrite, say=say)
+
+
 def _paths(files: Mapping[str, AnyPath]) -> dict[str, Path]:
     return {name: Path(path) for name, path in files.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ from evalkit.cli.options import (
     not_of_a_run,
     say,
 )
+from evalkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from evalkit.core.types import Fact
@@ -60,6 +62,10 @@ def groups(run: Run,
            gain_over: Annotated[str | None, typer.Option(
                metavar="BASELINE", help="Instead: what pipelines with an enhancer change for each "
                "group, against this one; auto: the same pipeline without the enhancer.")] = None,
+           threshold: Annotated[str | None, typer.Option(
+               metavar="NUMBER|RUN", help="Of --metric eer: the score from which trials are "
+               "accepted, or another run whose equal error rate gives it. Default: this run's.")
+               ] = None,
            pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
            allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
     """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
@@ -74,12 +80,16 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender,accent --metric cer --json
 
-        evalkit groups runs/v2 --by gender --metric eer
+        evalkit groups runs/v2 --by gender --metric eer --threshold runs/dev
 
         evalkit groups runs/v2 --by accent --gain-over auto --metric pesq_wb
     """
     options: dict[str, Any] = {"pipeline": pipeline, "condition": condition, "seed": seed,
                                "allow_outcomes": allow_outcome or ()}
+    if threshold is not None:
+        answered(run, lambda path: _verified(path, by, options | {
+            "threshold": _number_or_run(threshold)}), as_json=as_json)
+        return
     answered(run, lambda path: _by_group(path, by, metric, gain_over, options), as_json=as_json)
 
 
@@ -96,13 +106,29 @@ def _by_group(run: Path, by: list[str], metric: str | None, gain_over: str | Non
     from evalkit.statistics.usual_metric import additive
 
     if metric == "eer" or not (metric or additive(facts)):
-        rates = api.verification(run, by, **options)
-        return Answer(lambda: [each.to_dict() for each in rates],
-                      lambda: terminal.print_verification(rates))
+        return _verified(run, by, options)
     reports = api.groups(run, by, metric=metric, **options)
     _say_metric(metric, reports[0].metric)
     return Answer(lambda: [each.to_dict() for each in reports],
                   lambda: terminal.print_groups(reports, facts[reports[0].metric]))
+
+
+def _verified(run: Path, by: list[str], options: dict[str, Any]) -> Answer:
+    from evalkit.terminal import print_verification
+
+    rates = api.verification(run, by, **options)
+    return Answer(lambda: [each.to_dict() for each in rates], lambda: print_verification(rates))
+
+
+def _number_or_run(text: str) -> float | str:
+    """What ``--threshold`` says. Raises ConfigError for a number that is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):
+        raise ConfigError(f"--threshold {text}: is no score")
+    return number
 
 
 def _gains(metric: str | None, facts: Mapping[str, Fact], reports: Sequence[GainReport]) -> Answer:

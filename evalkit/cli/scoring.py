@@ -131,8 +131,8 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
     of_table = _said(id=identifier, reference=_references(reference), hypotheses=_columns(heard),
                      speaker=speaker, speaker_pattern=speaker_pattern, system=system, audio=audio,
                      counts=dict(pair("--count", text) for text in _all(count)))
-    labels = _said(join=[_file_of(text) for text in _all(join)], merge=merge, where=where,
-                   canonical=_listed(canonical), places=_listed(places))
+    labels = _said(join=[file_of(text) for text in _all(join)], merge=merge, where=where,
+                   canonical=listed(canonical), places=listed(places))
     files = _said(form=form, id_key=id_key, text_key=text_key, outside=outside)
     options = {"workers": processes(workers), "say": say, **_said(
         metrics=metric, normaliser=normaliser, costs=costs, alternatives=alternatives, glm=glm)}
@@ -169,7 +169,7 @@ def _said(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
-def _listed(text: str | None) -> list[str]:
+def listed(text: str | None) -> list[str]:
     """What stands between commas."""
     return [item.strip() for item in text.split(",")] if text else []
 
@@ -243,7 +243,7 @@ def _references(columns: Sequence[str] | None) -> str | list[str] | None:
     return columns[0] if columns and len(columns) == 1 else list(columns or ()) or None
 
 
-def _file_of(text: str) -> tuple[Path, str | None]:
+def file_of(text: str) -> tuple[Path, str | None]:
     """The file of "NAME=FILE" or "FILE", and the name, where one is said."""
     name, separator, path = text.partition("=")
     return (Path(path), name) if separator and not Path(text).exists() else (Path(text), None)
@@ -251,7 +251,7 @@ def _file_of(text: str) -> tuple[Path, str | None]:
 
 def _tables(sources: Sequence[str]) -> dict[str, Path]:
     """Tables by the names of their systems: said as NAME=FILE, or what tells their names apart."""
-    pairs = [_file_of(source) for source in sources]
+    pairs = [file_of(source) for source in sources]
     stems = _short([path for path, _ in pairs])
     tables = {name or stem: path for (path, name), stem in zip(pairs, stems, strict=True)}
     if len(tables) < len(pairs):

@@ -98,8 +98,8 @@ def _apart(name: str, written: pd.Series, labels: pd.Series, owner: pd.Series) -
 
 def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
             metrics: Collection[str], allowed: bool) -> _Column:
-    if why := _not_a_trait(name, utterances):
-        return _Column(None, why)
+    if no_trait := _not_a_trait(name, utterances):
+        return _Column(None, no_trait)
     if not allowed and (why := named_outcome(name, metrics)):
         return _Column(None, f"{why}, to search it add {ALLOW}")
     labels = grouped(utterances, name)

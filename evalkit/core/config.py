@@ -18,10 +18,12 @@ from evalkit.core.condition_forms import written_out
 from evalkit.core.corpora import by_corpus
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError
-from evalkit.core.mistakes import NAME, explained, unknown_key
+from evalkit.core.mistakes import NAME, explained
 from evalkit.core.names import listed
+from evalkit.core.overrides import set_key
 from evalkit.core.strict import Strict
-from evalkit.core.yaml_files import read_yaml, yaml_value
+from evalkit.core.trials import TrialsConfig
+from evalkit.core.yaml_files import read_yaml
 
 PATHS = frozenset({"list", "folder", "glm", "hub", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
@@ -103,14 +105,6 @@ class ConditionConfig(Strict):
         return value
 
 
-class TrialsConfig(Strict):
-    """Which pairs of utterances a speaker encoder must tell apart: a ``list`` in VoxCeleb or
-    Kaldi form, or pairs drawn from the corpus, at most ``most`` of them."""
-
-    list: Path | None = None
-    most: int = Field(200_000, gt=0)
-
-
 def alone(value: Any) -> Any:
     """A list of one is that one: the same configuration, written in the same way."""
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
@@ -179,6 +173,15 @@ class EvalConfig(Strict):
                 raise ValueError(f"two {what} are named {sorted(twice)[0]!r}")
         return self
 
+    @model_validator(mode="after")
+    def _scores_of_pipelines(self) -> EvalConfig:
+        idle = {pipeline.name for pipeline in self.pipelines if pipeline.encoder is None}
+        for name in self.trials.scores:
+            if name not in idle:
+                raise ValueError(f"trials: scores of {name!r}, which is no pipeline without an "
+                                 "encoder")
+        return self
+
     @property
     def normalisers(self) -> list[str]:
         """Their names, one or more."""
@@ -221,7 +224,7 @@ def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | 
     path = Path(path)
     tree = read_yaml(path)
     for override in overrides:
-        _set(tree, override)
+        set_key(tree, override)
     try:
         trees = by_corpus(tree)
     except ConfigError as error:
@@ -253,6 +256,7 @@ def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
     return config.model_copy(update={
         "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
+        "trials": config.trials.located(folder),
         "remote": config.remote and folder / config.remote})
 
 
@@ -264,37 +268,3 @@ def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:
         return tree
     return {key: str(folder / value) if key in options and isinstance(value, str)
             else absolute_paths(value, folder, options) for key, value in tree.items()}
-
-
-def _set(tree: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set {override!r}: expected KEY=VALUE, such as seed=3")
-    node: Any = tree
-    *parents, last = key.split(".")
-    try:
-        for part in parents:
-            node = (node[_index(node, part)] if isinstance(node, list)
-                    else _keys(node).setdefault(part, {}))
-        where: Any = _index(node, last) if isinstance(node, list) else last
-        (node if isinstance(node, list) else _keys(node))[where] = yaml_value(value)
-    except ValueError as error:
-        raise ConfigError(f"--set {override!r}: {error}") from error
-
-
-def _keys(node: Any) -> dict[str, Any]:
-    """Raises ValueError where there are none."""
-    if not isinstance(node, dict):
-        raise ValueError(f"no such key: there is {node!r}, which holds none")
-    return node
-
-
-def _index(items: list[Any], part: str) -> int:
-    """Which item of a list ``part`` means. Raises ValueError where there is none."""
-    names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
-    if part in names:
-        return names.index(part)
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    known = [name if isinstance(name, str) else str(i) for i, name in enumerate(names)]
-    raise ValueError(f"no such key: {unknown_key(part, known)}")
