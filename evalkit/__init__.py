@@ -25,15 +25,19 @@ if TYPE_CHECKING:
         report,
         rescore,
         run,
+        run_corpora,
+        run_folders,
         score,
         score_tables,
+        score_trials,
         systems,
         verification,
     )
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate", "read_run",
-           "report", "rescore", "run", "score", "score_tables", "systems", "verification"]
+           "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
+           "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

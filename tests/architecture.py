@@ -283,7 +283,8 @@ def entry_points() -> Iterator[tuple[str, str, str]]:
 
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",
          "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http", "lhotse",
-         "faster_whisper", "onnx_asr", "jsonl", "ctm", "stm", "clipping"}
+         "faster_whisper", "onnx", "onnx_asr", "sherpa_onnx", "jsonl", "ctm", "stm", "clipping",
+         "room"}
 """Plug-ins whose names are also the names of columns, packages and formats."""
 KNOWN_BY_NAME = {
     "wer": "the score that is looked at unless another is asked for",
@@ -296,12 +297,13 @@ KNOWN_BY_NAME = {
     "fsdd": "told by its layout", "nemo": "JSON lines that are no manifest",
     "audio_folder": "recordings in no known layout",
     "chain": "what several conditions in one line of eval.yaml are",
+    "impulse_responses": "its key in eval.yaml stands for its folder",
 }
 """Built-in plug-ins that other modules know by name, and why: they are defaults."""
 DEFAULTS_OF = {"tree": {"mitigation"}, "plain": {"mitigation"}, "arw_pw": {"mitigation"},
                "precomputed": {"run"}, "common_voice": {"store"}, "librispeech": {"store"},
                "fsdd": {"store"}, "nemo": {"corpora"}, "audio_folder": {"corpora"},
-               "chain": {"core"}}
+               "chain": {"core"}, "impulse_responses": {"core"}}
 """The only packages that know them."""
 
 

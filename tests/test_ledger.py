@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from evalkit.core.config import TrialsConfig
 from evalkit.core.ledger import OTHERWISE, REASONS, LeftOut, counted, lines, merged
+from evalkit.core.trials import TrialsConfig
 from evalkit.run.verification import choose_pairs
 
 

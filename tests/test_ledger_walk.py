@@ -27,6 +27,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -36,6 +37,9 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "results.canonical:places": "results.canonical:_unresolved",
+    "results.gazetteer:located": "results.canonical:_unresolved",
+    "results.gazetteer:_largest": "results.canonical:_unresolved",
     "results.metadata:by_utterance": "results.metadata:_values",
     "results.join:_rows": "results.join:_unmatched",
     "results.join:join": "results.join:_known",
@@ -60,6 +64,9 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
+    "corpora.fetching:_fetch_all": "run/test_remote.py",
+    "run.mixtures:_made": "conditions/test_mixtures.py",
+    "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
     "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",
@@ -94,6 +101,9 @@ PROVED = {
     "report.gains:_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "metrics.score_files:matched": "metrics/test_score_files.py",
+    "metrics.score_files:read_score_file": "metrics/test_score_files.py",
+    "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
     "results.cells:_parquet": "results/test_tables.py",
     "results.join:_known": "results/test_labels.py",
@@ -105,7 +115,7 @@ PROVED = {
     "run.given_tables:_playable": "results/test_tables.py",
     "run.plan:unmeasured": "run/test_given.py",
     "run.record:undefined": "run/test_replaced.py",
-    "run.rescore:_same_utterances": "run/test_outputs.py",
+    "run.rescore:same_utterances": "run/test_outputs.py",
     "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.verification:choose_pairs": "test_ledger.py",
@@ -131,7 +141,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
-        results.rows:_take
+        results.rows:_take core.corpora:_own core.corpora:by_corpus
         report.costs:_systems
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -139,7 +149,7 @@ NOTHING_LOST = {
         report.sections.left_out:_said report.sections.left_out:left_out
         report.sections.significance:differences
         report.verification:by_group
-        run.halving:_after run.halving:process run.resuming:resumed run.shard:begun run.ended:keep
+        run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
@@ -154,7 +164,8 @@ NOTHING_LOST = {
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
-        compare.baseline:_labels compare.comparison:_asked compare.gates:columns
+        compare.baseline:_labels compare.comparison:_asked compare.gates:columns_of
+        compare.pairings:groups
         compare.history:_rows compare.unmatched:why_nothing
         mitigation.recognition.cohorts:_rows mitigation.recognition.evaluation:_statistics
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
@@ -180,7 +191,8 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
-        compare.comparison:decide compare.formats:rows compare.history:history
+        compare.comparison:_decided compare.formats:rows compare.history:history
+        report.corpora:_of_each
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
@@ -197,14 +209,15 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
-        results.values:labels_of compare.texts:_json core.text:one_of corpora.readers.audio_folder:audio_folder
+        results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
+        results.canonical:text_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
         corpora.readers.timed:_recordings
         corpora.readers.clean_noisy:_recordings corpora.readers.huggingface:_labels
         corpora.readers.voxceleb:_below
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
-        metrics.verification:_fields recordings.chunks:_sphere
+        metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.record:_packages run.record:_speed
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
@@ -212,15 +225,17 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
+        report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
         results.columns:known results.columns:system_column
+        metrics.score_files:_form statistics.run_statistics:_threshold_in
+        results.canonical:_free results.canonical:of results.gazetteer:plain
         results.rows:new results.unfold:_described
         cohorts.finders.declared:lacks cohorts.loading:_require_both_kinds
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
         core.names:_files
-        core.plugins:_check_options
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
@@ -254,11 +269,17 @@ NOTHING_LOST = {
         run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
-        store.outputs:prune run.runner:_prune store.runfolder:digest systems.identity:model_files
+        store.outputs:prune run.overlap:graphics_processors
+        run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
-        systems.speechbrain_folder:check_folder
+        systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
+        systems.onnx_graph:files systems.onnx_graph:session
+        systems.sherpa_onnx:_file
         systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
         systems.speechbrain:output""",
+    "a corpus that one version has is named as gone or new": """
+        compare.comparison:compare_corpora report.corpora:_one_sided
+        report.corpora:write_reports""",
     "what failed alone or in a batch is counted; what has no reference has no error rate": """
         run.alone:_recounted
         statistics.batching:noteworthy""",

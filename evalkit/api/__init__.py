@@ -11,9 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalkit.api.folders import AnyPath, check_run, check_version, read_run
+from evalkit.api.folders import (
+    AnyPath,
+    check_one,
+    check_run,
+    check_version,
+    matched,
+    names_only,
+    read_run,
+    run_folders,
+)
 from evalkit.api.questions import cohorts, gains, groups, systems, verification
-from evalkit.api.tables import labels, score_tables
+from evalkit.api.tables import labels, score_tables, score_trials
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
@@ -26,8 +35,8 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate",
-           "read_run", "report", "rescore", "run", "score", "score_tables",
-           "systems", "verification"]
+           "read_run", "report", "rescore", "run", "run_corpora", "run_folders", "score",
+           "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 
@@ -36,17 +45,18 @@ def _silent(_line: str) -> None:
 
 
 @in_one_line
-def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers: int = 0,
-        scheduler: str | None = None, prune: bool = False, overwrite: bool = False,
-        say: Say = _silent) -> RunFolder:
+def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
+        workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
+        prune: bool = False, overwrite: bool = False, say: Say = _silent) -> RunFolder:
     """Runs the pipelines of the configuration file ``config`` over its corpus under its
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
-    in this one, where no limit of time is kept and a system that crashes ends all;
-    ``scheduler`` is the address of a Dask scheduler; ``prune`` removes what earlier
-    configurations left in ``out``; ``overwrite`` lets the run of another corpus or by another
-    command give way; ``say`` receives lines of progress."""
+    in this one, where no limit of time is kept and a system that crashes ends all; ``scorers``
+    further ones score what those make; None is what suits the machine and the systems
+    (evalkit.run.overlap); ``scheduler`` is the address of a Dask scheduler; ``prune`` removes
+    what earlier configurations left in ``out``; ``overwrite`` lets the run of another corpus or
+    by another command give way; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
 
     chosen = read_config(config, settings)
@@ -54,8 +64,32 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (), workers:
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    return run_pipelines(chosen, Path(out), Work(workers, scheduler), say=say, prune=prune,
-                         overwrite=overwrite)
+    return run_pipelines(chosen, Path(out), Work.usual(chosen, workers, scorers, scheduler),
+                         say=say, prune=prune, overwrite=overwrite)
+
+
+@in_one_line
+def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
+                workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
+                prune: bool = False, overwrite: bool = False, say: Say = _silent
+                ) -> dict[str | None, RunFolder]:
+    """``run`` of a configuration that may have several ``corpora``: the run folder of each by its
+    name, all of them in ``out``; of the one ``corpus`` under None, ``out`` itself. Each has the
+    numbers of a run of its corpus alone, and the verbs take it as such."""
+    from evalkit.core.config import read_configs
+
+    chosen = read_configs(config, settings)
+    with packages_for("evalkit run"):
+        from evalkit.run.corpora import run_corpora as run_each
+        from evalkit.run.runner import Work
+        from evalkit.run.runner import run as run_pipelines
+
+    work = Work.usual(next(iter(chosen.values())), workers, scorers, scheduler)
+    if one := chosen.get(None):
+        return {None: run_pipelines(one, Path(out), work, say=say, prune=prune,
+                                    overwrite=overwrite)}
+    several = {name: each for name, each in chosen.items() if name is not None}
+    return run_each(several, Path(out), work, say=say, prune=prune, overwrite=overwrite)
 
 
 @in_one_line
@@ -99,11 +133,12 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
             alternatives: bool = False, glm: AnyPath | None = None,
             manifest: AnyPath | None = None,
             join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
-            workers: int = 0, say: Say = _silent) -> RunFolder:
+            canonical: Sequence[str] = (), places: Sequence[str] = (), workers: int = 0,
+            say: Say = _silent) -> RunFolder:
     """Scores the outputs that a run keeps anew, in its folder; no system runs. What is not given
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
-    transcripts of the same utterances. ``join`` and ``merge`` are as for ``score_tables``, of a run
-    that ``score`` or ``score_tables`` made."""
+    transcripts of the same utterances. ``join``, ``merge``, ``canonical`` and ``places`` are as for
+    ``score_tables``, of a run that ``score`` or ``score_tables`` made."""
     if not (Path(run) / "outputs").is_dir():
         check_run(run)
     from evalkit.run.rescore import rescore as score_again
@@ -111,13 +146,14 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
     return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
                        alternatives=alternatives, glm=None if glm is None else Path(glm),
                        manifest=None if manifest is None else Path(manifest),
-                       labels=labels(join, merge), workers=workers, say=say)
+                       labels=labels(join, merge, (), canonical, places), workers=workers, say=say)
 
 
 @in_one_line
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:
     """Runs the experiments of the configuration file ``config`` into the run folder ``out``, and
     returns the folders of their results. ``workers`` and ``say`` as for ``run``."""
+    check_one(out)
     with packages_for("evalkit mitigate"):
         from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation
 
@@ -128,16 +164,22 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 @in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = ()) -> Path:
-    """Writes a run as a folder ``out`` of static HTML, and returns the path of its page. ``by`` is
-    the metadata column to group speakers by; ``earlier`` are runs to set beside it, the oldest
-    first; ``markdown`` is a file for a summary; ``allow_outcomes`` as for ``groups``."""
-    for each in (*earlier, run):
-        check_run(each)
-    from evalkit.report.page import write_report
+    """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
+    of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
+    to group speakers by; ``earlier`` are runs to set beside it, the oldest first; ``markdown`` is a
+    file for a summary; ``allow_outcomes`` as for ``groups``."""
+    folders, before = matched(run, earlier)
+    brief = None if markdown is None else Path(markdown)
+    if None in folders:
+        from evalkit.report.page import write_report
 
-    return write_report(Path(run), Path(out), by=by, earlier=[Path(each) for each in earlier],
-                        markdown=None if markdown is None else Path(markdown),
-                        allowed=allow_outcomes)
+        return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
+                            markdown=brief, allowed=allow_outcomes)
+    from evalkit.report.corpora import write_reports
+
+    named, *others = map(names_only, [folders, *before])
+    return write_reports(named, Path(out), by=by, earlier=others, markdown=brief,
+                         allowed=allow_outcomes)
 
 
 @in_one_line
@@ -147,16 +189,20 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
     the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
     columns whose groups are compared too; ``mapping`` says by which name in the candidate a
-    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too.
+    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too. Of two runs of
+    several corpora each corpus is compared with its own, and its conditions are called
+    CORPUS/CONDITION.
     ``outcome`` is "pass", "regression" or "incomplete"."""
-    check_run(candidate)
-    check_version(base)
-    from evalkit.compare.comparison import compare as compare_runs
+    after, (before,) = matched(candidate, [base], files=True)
+    from evalkit.compare import comparison
     from evalkit.compare.gates import read_gates
 
     judged = None if gates is None else read_gates(Path(gates))
-    return compare_runs(Path(base), Path(candidate), judged, by, seed, mapping=mapping or {},
-                        allowed=allow_outcomes)
+    if None in after:
+        return comparison.compare(before[None], after[None], judged, by, seed,
+                                  mapping=mapping or {}, allowed=allow_outcomes)
+    return comparison.compare_corpora(names_only(before), names_only(after), judged, by, seed,
+                                      mapping=mapping or {}, allowed=allow_outcomes)
 
 
 @in_one_line

@@ -53,16 +53,19 @@ def gains(run: AnyPath, by: Sequence[str], *, over: str | None = None, metric: s
 
 @in_one_line
 def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None,
-                 condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
-                 ) -> list[VerificationReport]:
+                 condition: str | None = None, threshold: float | AnyPath | None = None,
+                 seed: int = 0, allow_outcomes: Sequence[str] = ()) -> list[VerificationReport]:
     """Compares groups of speakers in speaker verification: each one's own equal error rate, and
-    its errors at the one threshold that everybody gets. ``by`` and ``allow_outcomes`` as for
-    ``groups``."""
+    its errors at the one threshold that everybody gets: that of the equal error rate of all
+    trials, or a ``threshold`` of other data, a number or a run folder whose it is. ``by``
+    and ``allow_outcomes`` as for ``groups``."""
     folder = read_run(run)
     from evalkit.statistics.run_statistics import verification_reports
 
+    other = (threshold if threshold is None or isinstance(threshold, float | int)
+             else read_run(threshold))
     return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
-                                seed=seed, allowed=allow_outcomes)
+                                threshold=other, seed=seed, allowed=allow_outcomes)
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:

@@ -22,7 +22,8 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
                  columns: Mapping[str, Any] = MappingProxyType({}),
                  hypotheses: Mapping[str, AnyPath] = MappingProxyType({}),
                  join: Sequence[tuple[AnyPath, str | None]] = (), merge: Sequence[str] = (),
-                 where: Sequence[str] = (), metrics: Sequence[str] = (),
+                 where: Sequence[str] = (), canonical: Sequence[str] = (),
+                 places: Sequence[str] = (), metrics: Sequence[str] = (),
                  normaliser: str | Sequence[str] = "basic", costs: str = "levenshtein",
                  alternatives: bool = False, glm: AnyPath | None = None, form: str | None = None,
                  id_key: str | None = None, text_key: str | None = None,
@@ -39,17 +40,39 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
     that finds the speaker at the beginning of an id. All other columns are metadata. ``hypotheses``
     are files of further systems, read as ``score`` reads them. ``join`` are tables whose columns
     are added, each with its column that names speakers or utterances, or None; ``merge`` such as
-    "accent: zulu=isizulu" and ``where`` such as "domain=clinical" are as on the command line. The
-    rest is as for ``score``."""
+    "accent: zulu=isizulu" and ``where`` such as "domain=clinical" are as on the command line, and
+    so are ``canonical``, kinds of labels, and ``places``, columns. The rest is as for ``score``."""
     from evalkit.run.given import Reading
     from evalkit.run.given_tables import Tables, score_tables
 
     chosen = _columns({**columns, "alternatives": alternatives})
-    given = Tables(_paths(tables), chosen, labels(join, merge, where), _paths(hypotheses))
+    given = Tables(_paths(tables), chosen, labels(join, merge, where, canonical, places),
+                   _paths(hypotheses))
     return score_tables(given, Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
                         alternatives=chosen.has_readings, glm=None if glm is None else Path(glm),
                         reading=Reading(form, id_key, text_key), outside=outside, workers=workers,
                         overwrite=overwrite, say=say)
+
+
+@in_one_line
+def score_trials(scores: Sequence[tuple[str | None, AnyPath]], out: AnyPath, *,
+                 trials: AnyPath | None = None, manifest: AnyPath | None = None,
+                 speaker_pattern: str | None = None,
+                 join: Sequence[tuple[AnyPath, str | None]] = (), canonical: Sequence[str] = (),
+                 merge: Sequence[str] = (), overwrite: bool = False,
+                 say: Callable[[str], None] = lambda line: None) -> RunFolder:
+    """Makes a run of speaker verification from ``scores`` that other tools gave, files by the names
+    of their systems, or None. ``trials`` is the list of pairs, which may be left out where a file
+    says which of them are of one speaker. Who speaks is said by ``manifest``, or found by
+    ``speaker_pattern`` at the beginning of ids; the rest is as for ``score_tables``."""
+    from evalkit.run.given_trials import Scored, systems_of
+    from evalkit.run.given_trials import score_trials as score
+
+    given = Scored(systems_of([(name, Path(path)) for name, path in scores]),
+                   None if trials is None else Path(trials),
+                   None if manifest is None else Path(manifest), speaker_pattern,
+                   labels(join, merge, (), canonical))
+    return score(given, Path(out), overwrite=overwrite, say=say)
 
 
 def _paths(files: Mapping[str, AnyPath]) -> dict[str, Path]:
@@ -70,8 +93,10 @@ def _columns(given: Mapping[str, Any]) -> Columns:
 
 
 def labels(join: Sequence[tuple[AnyPath, str | None]], merge: Sequence[str],
-           where: Sequence[str] = ()) -> Labels:
+           where: Sequence[str] = (), canonical: Sequence[str] = (), places: Sequence[str] = ()
+           ) -> Labels:
     """Raises ConfigError for what cannot be understood."""
     from evalkit.results.labels import Labels
 
-    return Labels.parsed([(Path(path), column) for path, column in join], merge, where)
+    return Labels.parsed([(Path(path), column) for path, column in join], merge, where,
+                         canonical, places)

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from evalkit import __version__
-from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting
+from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting, trials
 from evalkit.cli.doctor import doctor
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
@@ -25,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.score, GoesOn),
+                      (trials.trials, GoesOn),
                       (questions.report, Command),
                       (questions.groups, Command), (questions.systems, Command),
                       (questions.cohorts, Command), (learning.mitigate, GoesOn),

@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from evalkit.cli.outcome import RunFolders
     from evalkit.store.runfolder import RunFolder
 
 FEW = 3
 """Columns that the example names."""
 
 
-def next_steps(folder: RunFolder, report: Path | None) -> Iterator[str]:
-    """Commands, a line each, with what they are for."""
+def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
+    """Commands, a line each, with what they are for; of several corpora those about the first."""
+    yield "next:"
+    yield from _about(next(iter(folders.values())), report)
+
+
+def _about(folder: RunFolder, report: Path | None) -> Iterator[str]:
     from evalkit.statistics.grouping import usual_columns
 
     record, run = folder.record(), shlex.quote(str(folder.path))
     columns = usual_columns(folder.utterances(), record.metrics)
-    yield "next:"
     if columns:
         by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
         more = f"  # there are also {', '.join(columns[FEW:10])}" if len(columns) > FEW else ""

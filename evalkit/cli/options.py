@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ import typer.core
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
 from evalkit.store.documents.begun import BEGUN
+from evalkit.store.documents.corpora import CORPORA
 from evalkit.store.lock import HOLDER, LOCK
 
 INCOMPLETE = 2
@@ -22,7 +22,7 @@ EXIT_CODES = ("Exit codes: 0 done; 1 a regression, of `evalkit compare` alone; 2
               "result that is incomplete; 130 and 143 stopped by a signal.")
 """What every command's help ends with."""
 
-_OF_A_RUN = frozenset({"run.json", "summary.json", "findings.json", LOCK, HOLDER})
+_OF_A_RUN = frozenset({CORPORA, "run.json", "summary.json", "findings.json", LOCK, HOLDER})
 _IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio", "mitigation"})
 
 
@@ -37,7 +37,7 @@ def not_of_a_run(path: Path | None) -> Path | None:
 def _run_of(path: Path) -> str | None:
     """The name of the run folder that ``path`` is a part of."""
     for folder in path.parents:
-        if (folder / "run.json").exists() or (folder / BEGUN).exists():
+        if any((folder / name).exists() for name in (CORPORA, "run.json", BEGUN)):
             first = path.relative_to(folder).parts[0]
             whole = path.parent == folder and (first in _OF_A_RUN or path.suffix == ".parquet")
             if whole or first in _IN_A_RUN:
@@ -106,11 +106,9 @@ def say(line: str) -> None:
 
 def processes(workers: int | None) -> int:
     """As many as were asked for, or one for each core that this process may use."""
-    if workers is not None:
-        return workers
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    from evalkit.core.processes import cores
+
+    return cores() if workers is None else workers
 
 
 def pair(option: str, text: str) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 
@@ -12,12 +13,22 @@ if TYPE_CHECKING:
     from evalkit.store.documents.run import Failure, RunRecord, Score, Summary
     from evalkit.store.runfolder import RunFolder
 
+RunFolders: TypeAlias = "Mapping[str | None, RunFolder]"
+"""By the names of their corpora; the only one under None."""
+
 BEST = "Identical"
 """The kind of a failure that is no fault: the output is the reference, the value infinite."""
 
 
-def show(folder: RunFolder) -> None:
-    """Prints the headline of a run, and says what was left out."""
+def show(folders: RunFolders) -> None:
+    """Prints the headline of every run, and says what was left out."""
+    for name, folder in folders.items():
+        if name is not None:
+            print(f"corpus {name}")
+        _show(folder)
+
+
+def _show(folder: RunFolder) -> None:
     from evalkit.core.ledger import lines
     from evalkit.terminal import line, print_batching, print_summary
 
@@ -32,13 +43,17 @@ def show(folder: RunFolder) -> None:
     say(f"run folder: {folder.path}")
 
 
-def judge(folder: RunFolder, max_failed: float) -> None:
+def judge(folders: RunFolders, max_failed: float) -> None:
     """Says what failed, with exit code 2, where of any score that is no part of another more than
     the share ``max_failed`` did."""
     from evalkit.terminal import line
 
-    if why := _incomplete(folder.record(), folder.summary(), max_failed):
-        say(line(f"error: {why}"))
+    why = {name: _incomplete(folder.record(), folder.summary(), max_failed)
+           for name, folder in folders.items()}
+    for name, reason in why.items():
+        if reason:
+            say(line(f"error: {reason}" if name is None else f"error: corpus {name}: {reason}"))
+    if any(why.values()):
         raise typer.Exit(INCOMPLETE)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evalkit import api
+from evalkit.cli.answers import Answer, answered
 from evalkit.cli.options import (
     AllowOutcome,
     ConditionName,
@@ -20,11 +22,11 @@ from evalkit.cli.options import (
     not_of_a_run,
     say,
 )
+from evalkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from evalkit.core.types import Fact
     from evalkit.statistics.gains import GainReport
-    from evalkit.statistics.verification import VerificationReport
 
 AUTO = "auto"
 """The baseline that evalkit.statistics.enhancement finds."""
@@ -60,6 +62,10 @@ def groups(run: Run,
            gain_over: Annotated[str | None, typer.Option(
                metavar="BASELINE", help="Instead: what pipelines with an enhancer change for each "
                "group, against this one; auto: the same pipeline without the enhancer.")] = None,
+           threshold: Annotated[str | None, typer.Option(
+               metavar="NUMBER|RUN", help="Of --metric eer: the score from which trials are "
+               "accepted, or another run whose equal error rate gives it. Default: this run's.")
+               ] = None,
            pipeline: Pipeline = None, condition: ConditionName = None, seed: Seed = 0,
            allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
     """Compare groups of speakers: intervals, tests, and gaps adjusted for what else differs.
@@ -74,55 +80,69 @@ def groups(run: Run,
 
         evalkit groups runs/v2 --by gender,accent --metric cer --json
 
-        evalkit groups runs/v2 --by gender --metric eer
+        evalkit groups runs/v2 --by gender --metric eer --threshold runs/dev
 
         evalkit groups runs/v2 --by accent --gain-over auto --metric pesq_wb
     """
-    allowed = allow_outcome or ()
+    options: dict[str, Any] = {"pipeline": pipeline, "condition": condition, "seed": seed,
+                               "allow_outcomes": allow_outcome or ()}
+    if threshold is not None:
+        answered(run, lambda path: _verified(path, by, options | {
+            "threshold": _number_or_run(threshold)}), as_json=as_json)
+        return
+    answered(run, lambda path: _by_group(path, by, metric, gain_over, options), as_json=as_json)
+
+
+def _by_group(run: Path, by: list[str], metric: str | None, gain_over: str | None,
+              options: dict[str, Any]) -> Answer:
+    """Gains, speaker verification, or an additive metric, as it was asked."""
     record = api.read_run(run).record()
     facts = record.metrics
     if gain_over:
         by_rule = gain_over == AUTO and AUTO not in record.pipelines
-        return _print_gains(as_json, metric, facts, api.gains(
-            run, by, over=None if by_rule else gain_over, metric=metric,
-            pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
+        return _gains(metric, facts, api.gains(run, by, over=None if by_rule else gain_over,
+                                               metric=metric, **options))
+    from evalkit import terminal
     from evalkit.statistics.usual_metric import additive
 
     if metric == "eer" or not (metric or additive(facts)):
-        return _print_verification(as_json, api.verification(
-            run, by, pipeline=pipeline, condition=condition, seed=seed, allow_outcomes=allowed))
-    reports = api.groups(run, by, metric=metric, pipeline=pipeline, condition=condition, seed=seed,
-                         allow_outcomes=allowed)
+        return _verified(run, by, options)
+    reports = api.groups(run, by, metric=metric, **options)
     _say_metric(metric, reports[0].metric)
-    from evalkit.terminal import print_groups, print_json
-
-    if as_json:
-        return print_json([report.to_dict() for report in reports])
-    print_groups(reports, facts[reports[0].metric])
+    return Answer(lambda: [each.to_dict() for each in reports],
+                  lambda: terminal.print_groups(reports, facts[reports[0].metric]))
 
 
-def _print_gains(as_json: bool, metric: str | None, facts: Mapping[str, Fact],
-                 reports: Sequence[GainReport]) -> None:
+def _verified(run: Path, by: list[str], options: dict[str, Any]) -> Answer:
+    from evalkit.terminal import print_verification
+
+    rates = api.verification(run, by, **options)
+    return Answer(lambda: [each.to_dict() for each in rates], lambda: print_verification(rates))
+
+
+def _number_or_run(text: str) -> float | str:
+    """What ``--threshold`` says. Raises ConfigError for a number that is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):
+        raise ConfigError(f"--threshold {text}: is no score")
+    return number
+
+
+def _gains(metric: str | None, facts: Mapping[str, Fact], reports: Sequence[GainReport]) -> Answer:
+    from evalkit.terminal import print_gains
+
     _say_metric(metric, reports[0].metric)
-    from evalkit.terminal import print_gains, print_json
-
-    if as_json:
-        return print_json([report.to_dict() for report in reports])
-    print_gains(reports, facts[reports[0].metric])
+    return Answer(lambda: [report.to_dict() for report in reports],
+                  lambda: print_gains(reports, facts[reports[0].metric]))
 
 
 def _say_metric(asked: str | None, taken: str) -> None:
     """Says which metric was taken where none was asked for."""
     if asked is None:
         say(f"metric: {taken}, the most important one of the run; --metric names another")
-
-
-def _print_verification(as_json: bool, reports: Sequence[VerificationReport]) -> None:
-    from evalkit.terminal import print_json, print_verification
-
-    if as_json:
-        return print_json([report.to_dict() for report in reports])
-    print_verification(reports)
 
 
 def systems(run: Run,
@@ -139,14 +159,17 @@ def systems(run: Run,
 
         evalkit systems runs/ab
     """
+    answered(run, lambda path: _two_by_two(path, metric, condition, seed), as_json=as_json)
+
+
+def _two_by_two(run: Path, metric: str | None, condition: str | None, seed: int) -> Answer:
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
     from evalkit.statistics.groups import plain_data
-    from evalkit.terminal import print_json, print_systems
+    from evalkit.terminal import print_systems
 
-    if as_json:
-        return print_json(plain_data(pairs))
-    print_systems(pairs, api.read_run(run).record().metrics[pairs[0].metric])
+    fact = api.read_run(run).record().metrics[pairs[0].metric]
+    return Answer(lambda: plain_data(pairs), lambda: print_systems(pairs, fact))
 
 
 def cohorts(run: Run,
@@ -168,15 +191,18 @@ def cohorts(run: Run,
 
         evalkit cohorts runs/v2 --finder tree --metric stoi --condition babble_5db
     """
+    options: dict[str, Any] = {
+        "finders": finder or (), "metric": metric, "pipeline": pipeline, "condition": condition,
+        "postcodes": postcodes, "seed": seed, "allow_outcomes": allow_outcome or ()}
+    answered(run, lambda path: _found(path, options), as_json=as_json)
+
+
+def _found(run: Path, options: dict[str, Any]) -> Answer:
     say(f"looking for underserved cohorts in {run}")
-    findings = api.cohorts(run, finders=finder or (), metric=metric, pipeline=pipeline,
-                           condition=condition, postcodes=postcodes, seed=seed,
-                           allow_outcomes=allow_outcome or ())
-    _say_metric(metric, findings.metric)
+    findings = api.cohorts(run, **options)
+    _say_metric(options["metric"], findings.metric)
     say(f"pipeline: {findings.pipeline}, {findings.condition or 'all conditions together'}; "
         "--pipeline and --condition name others")
-    from evalkit.terminal import print_cohorts, print_json
+    from evalkit.terminal import print_cohorts
 
-    if as_json:
-        return print_json(findings.to_dict())
-    print_cohorts(findings)
+    return Answer(findings.to_dict, lambda: print_cohorts(findings))

@@ -12,6 +12,7 @@ from evalkit import api
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
+from evalkit.core.text import count
 
 if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
@@ -209,6 +210,29 @@ def texts(run: Run,
 
 
 @export.command(cls=Command, epilog=EXIT_CODES)
+def audio(run: Run,
+          out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")],
+          condition: Annotated[list[str] | None, typer.Option(
+              help="Only this condition. Repeatable.")] = None,
+          utterance: Annotated[list[str] | None, typer.Option(
+              "--id", help="Only the utterance of this id. Repeatable.")] = None) -> None:
+    """Write what the systems of a run heard, made again sample by sample, and its recipes.
+
+    Example:
+
+        evalkit export audio runs/v2 --condition babble_5db --id u17 --out heard
+    """
+    from evalkit.core.plugins import packages_for
+    from evalkit.terminal import print_left_out
+
+    with packages_for("evalkit export audio"):
+        from evalkit.run.mixtures import export_mixtures
+    made = export_mixtures(run, out, conditions=condition or (), utterances=utterance or ())
+    print(f"{count(made.written, 'recording')} and {made.recipes}")
+    print_left_out(made.left_out)
+
+
+@export.command(cls=Command, epilog=EXIT_CODES)
 def mlflow(run: Run,
            uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
            experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
@@ -221,4 +245,5 @@ def mlflow(run: Run,
     """
     from evalkit.compare.tracking import export_mlflow
 
+    api.read_run(run)
     print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")

@@ -15,7 +15,6 @@ from evalkit.cli.options import (
     Overwrite,
     Report,
     Workers,
-    processes,
     say,
 )
 from evalkit.cli.outcome import judge, show
@@ -23,6 +22,10 @@ from evalkit.cli.outcome import judge, show
 
 def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, report: Report = None,
         workers: Workers = None,
+        scorers: Annotated[int | None, typer.Option(
+            min=0, help="Further processes, which score what the others make. Default: one a core "
+                        "that is left where a system works on a graphics processor, with one "
+                        "worker for each such processor; 0 elsewhere.")] = None,
         settings: Annotated[list[str] | None, typer.Option(
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
         scheduler: Annotated[str | None, typer.Option(
@@ -32,9 +35,10 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
         outside: Annotated[bool, typer.Option(
             "--outside", help="Allow audio outside the corpus folder: `outside: true`.")] = False,
         overwrite: Overwrite = False, max_failed: MaxFailed = MOST_FAILED) -> None:
-    """Run pipelines over a corpus under conditions, and score every utterance.
+    """Run pipelines over a corpus, or several, under conditions, and score every utterance.
 
-    A run that was stopped goes on where it was when it is started again.
+    Of several `corpora:` each has a run folder of its own in the folder, and none is pooled with
+    another. A run that was stopped goes on where it was when it is started again.
 
     Examples:
 
@@ -44,9 +48,9 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
     """
     say(f"evalkit {__version__}: {config} -> {out}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
-    made = api.run(config, out, settings=settings, workers=processes(workers),
-                   scheduler=scheduler, prune=prune, overwrite=overwrite, say=say)
+    made = api.run_corpora(config, out, settings=settings, workers=workers, scorers=scorers,
+                           scheduler=scheduler, prune=prune, overwrite=overwrite, say=say)
     show(made)
     if report is not None:
-        print(api.report(made.path, report))
+        print(api.report(out, report))
     judge(made, max_failed)

@@ -73,6 +73,12 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
           where: Annotated[list[str] | None, typer.Option(
               metavar="COLUMN=LABEL", help="Only utterances of that label; also !=, and <, <=, >, "
               ">= of numbers. Repeatable: all must hold.")] = None,
+          canonical: Annotated[str | None, typer.Option(
+              metavar="KIND,…", help="Bring labels into one form: gender, age, country, accent, or "
+              "KIND=COLUMN; what was given is kept as COLUMN_as_given.")] = None,
+          places: Annotated[str | None, typer.Option(
+              metavar="CITY[,COUNTRY]", help="Columns that name places: adds latitude and "
+              "longitude.")] = None,
           metric: Annotated[list[str] | None, typer.Option(
               metavar="NAME[:OPTION=VALUE]",
               help="Default: wer and cer (with mixed_error_rate where a few references are in "
@@ -125,7 +131,8 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
     of_table = _said(id=identifier, reference=_references(reference), hypotheses=_columns(heard),
                      speaker=speaker, speaker_pattern=speaker_pattern, system=system, audio=audio,
                      counts=dict(pair("--count", text) for text in _all(count)))
-    labels = _said(join=[_file_of(text) for text in _all(join)], merge=merge, where=where)
+    labels = _said(join=[file_of(text) for text in _all(join)], merge=merge, where=where,
+                   canonical=listed(canonical), places=listed(places))
     files = _said(form=form, id_key=id_key, text_key=text_key, outside=outside)
     options = {"workers": processes(workers), "say": say, **_said(
         metrics=metric, normaliser=normaliser, costs=costs, alternatives=alternatives, glm=glm)}
@@ -134,21 +141,37 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
         if any((given.hypotheses, out, of_table, files, where)):
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
                               "its options and --out away, or the run folder")
-        say(f"evalkit {__version__}: scoring {given.run} anew")
-        run = api.rescore(given.run, manifest=manifest, **labels, **options)
+        folders = _anew(given.run, {"manifest": manifest, **labels, **options})
     else:
-        run = _made_elsewhere(given, of_table, labels, {**options, **files, "overwrite": overwrite})
-    show(run)
-    for line in next_steps(run, report):
+        folders = {None: _made_elsewhere(given, of_table, labels,
+                                         {**options, **files, "overwrite": overwrite})}
+    show(folders)
+    for line in next_steps(folders, report):
         say(line)
     if report is not None:
-        print(api.report(run.path, report))
-    judge(run, max_failed)
+        print(api.report(given.run or folders[None].path, report))
+    judge(folders, max_failed)
+
+
+def _anew(run: Path, options: dict[str, Any]) -> dict[str | None, RunFolder]:
+    """Scores the outputs of a run, of every corpus of it, anew. Raises ConfigError for transcripts
+    of one where it is of several."""
+    parts = api.run_folders(run)
+    if options["manifest"] is not None and None not in parts:
+        raise ConfigError(f"--manifest: {run} is a run of several corpora; give the run folder of "
+                          f"one of them: {', '.join(map(str, parts.values()))}")
+    say(f"evalkit {__version__}: scoring {run} anew")
+    return {name: api.rescore(path, **options) for name, path in parts.items()}
 
 
 def _said(**options: Any) -> dict[str, Any]:
     """Those of ``options`` that have a value."""
     return {name: value for name, value in options.items() if value}
+
+
+def listed(text: str | None) -> list[str]:
+    """What stands between commas."""
+    return [item.strip() for item in text.split(",")] if text else []
 
 
 def _all(values: list[str] | None) -> list[str]:
@@ -220,7 +243,7 @@ def _references(columns: Sequence[str] | None) -> str | list[str] | None:
     return columns[0] if columns and len(columns) == 1 else list(columns or ()) or None
 
 
-def _file_of(text: str) -> tuple[Path, str | None]:
+def file_of(text: str) -> tuple[Path, str | None]:
     """The file of "NAME=FILE" or "FILE", and the name, where one is said."""
     name, separator, path = text.partition("=")
     return (Path(path), name) if separator and not Path(text).exists() else (Path(text), None)
@@ -228,7 +251,7 @@ def _file_of(text: str) -> tuple[Path, str | None]:
 
 def _tables(sources: Sequence[str]) -> dict[str, Path]:
     """Tables by the names of their systems: said as NAME=FILE, or what tells their names apart."""
-    pairs = [_file_of(source) for source in sources]
+    pairs = [file_of(source) for source in sources]
     stems = _short([path for path, _ in pairs])
     tables = {name or stem: path for (path, name), stem in zip(pairs, stems, strict=True)}
     if len(tables) < len(pairs):

@@ -18,6 +18,7 @@ from evalkit.statistics.grouping import (
     ALLOW,
     MOST_GROUPS,
     grouped,
+    in_one_form,
     known_groups,
     look_alikes,
     metadata_columns,
@@ -97,8 +98,8 @@ def _apart(name: str, written: pd.Series, labels: pd.Series, owner: pd.Series) -
 
 def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
             metrics: Collection[str], allowed: bool) -> _Column:
-    if name in OF_THE_CORPUS:
-        return _Column(None, "says how the corpus is divided")
+    if no_trait := _not_a_trait(name, utterances):
+        return _Column(None, no_trait)
     if not allowed and (why := named_outcome(name, metrics)):
         return _Column(None, f"{why}, to search it add {ALLOW}")
     labels = grouped(utterances, name)
@@ -111,6 +112,13 @@ def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
     if determined(measured.assign(label=measured["utterance_id"].map(of_utterance))):
         return _Column(None, f"determines what was measured, to search it add {ALLOW}")
     return column
+
+
+def _not_a_trait(name: str, utterances: pd.DataFrame) -> str:
+    """Why a column says nothing of who speaks that another does not; "" where it may."""
+    if name in OF_THE_CORPUS:
+        return "says how the corpus is divided"
+    return in_one_form(name, utterances)
 
 
 def _pooled(labels: pd.Series, owner: pd.Series) -> _Column:

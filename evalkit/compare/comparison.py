@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, product
 from pathlib import Path
 from types import MappingProxyType
 
-from evalkit.compare import completeness
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
-from evalkit.compare.changes import Cell, measure_change, tested
+from evalkit.compare.changes import Cell, tested
 from evalkit.compare.gates import Gate, Gates, usual_gates
-from evalkit.compare.pairing import Pairing
+from evalkit.compare.pairings import Pairings
 from evalkit.compare.renaming import renamed
-from evalkit.compare.scopes import KINDS, Scope
+from evalkit.compare.scopes import Scope
 from evalkit.compare.unmatched import check_common, why_nothing
-from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.errors import ConfigError, RunError, one_line
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import LeftOut, merged
-from evalkit.core.names import offer
+from evalkit.core.names import listed, offer
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.store.documents.baseline import Baseline, Key
@@ -50,32 +49,85 @@ def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequenc
     Raises RunError and ConfigError for what cannot be read, for two without a pipeline, condition
     or metric in common, for columns that are outcomes of either, and for gates on metrics that the
     base does not have, that are neither better high nor low, or whose tolerance is no rate."""
-    columns = list(dict.fromkeys([*(gates.columns if gates else ()), *by]))
+    return decide(*_read(base, candidate, _columns(gates, by), mapping, allowed), gates, by,
+                  Resampling(seed=seed))
+
+
+def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
+                    gates: Gates | None = None, by: Sequence[str] = (), seed: int = 0, *,
+                    mapping: Mapping[str, str] = MappingProxyType({}),
+                    allowed: Collection[str] = ()) -> Comparison:
+    """``compare`` of the run folders of several corpora by their names. Each is compared with its
+    own, and all changes are tested together, so that the level of the gates holds for all. Raises
+    as ``compare`` does, naming the corpus."""
+    common = [name for name in base if name in candidate]
+    if not common:
+        raise ConfigError(f"no corpus is in both versions: the base has {listed(base)}, the "
+                          f"candidate {listed(candidate)}; run both on one, under one name")
+    sides: dict[str | None, tuple[Baseline, Candidate]] = {}
+    for name in common:
+        try:
+            sides[name] = _read(base[name], candidate[name], _columns(
+                gates, by, {*common} - {name}), mapping, allowed)
+        except (ConfigError, RunError) as error:
+            raise type(error)(f"corpus {name}: {error}") from error
+    older, newer = (str(each[common[0]].parent) for each in (base, candidate))
+    gone, new = ([name for name in one if name not in other]
+                 for one, other in ((base, candidate), (candidate, base)))
+    return _decided(Pairings(sides), _Sides(
+        older, newer, [f"corpora gone: {listed(gone)}"] if gone else [],
+        [f"corpora that the base has not: {listed(new)}"] if new else []), gates, by,
+        Resampling(seed=seed))
+
+
+def _columns(gates: Gates | None, by: Sequence[str], strangers: Collection[str] = ()
+             ) -> list[str]:
+    """The columns that are asked for, but of the corpora ``strangers`` alone."""
+    return list(dict.fromkeys([*(gates.columns_of(strangers) if gates else ()), *by]))
+
+
+def _read(base: Path, candidate: Path, columns: Sequence[str], mapping: Mapping[str, str],
+          allowed: Collection[str]) -> tuple[Baseline, Candidate]:
     frozen = read_baseline(base, columns, allowed)
     other = renamed(frozen, on_blocks(RunFolder(candidate), frozen, allowed), mapping)
     check_common(frozen, other)
-    return decide(frozen, other, gates, by, Resampling(seed=seed))
+    return frozen, other
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The names of base and candidate, and what is missing or new beside what each corpus says."""
+
+    base: str
+    candidate: str
+    problems: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
            by: Sequence[str] = (), resampling: Resampling = DEFAULT) -> Comparison:
     """``compare`` of what was read. ``resampling`` is for intervals and tests; its level is the
     gates'."""
-    pairing = Pairing(base, candidate)
-    headline = [key for key in pairing.keys if is_headline(key[2], base.facts.metrics)]
-    measured = completeness.defined(base)
+    return _decided(Pairings({None: (base, candidate)}), _Sides(base.name, candidate.name), gates,
+                    by, resampling)
+
+
+def _decided(pairing: Pairings, sides: _Sides, gates: Gates | None, by: Sequence[str],
+             resampling: Resampling) -> Comparison:
+    facts, measured = pairing.facts, pairing.defined
+    headline = [key for key in pairing.keys if is_headline(key[2], facts)]
     gates = gates or usual_gates(dict.fromkeys(
         key[2] for key in headline if key in measured))
-    _check_metrics(base.facts.metrics, gates)
+    _check_metrics(facts, gates)
     asked = [_asked(pairing, gate) for gate in gates.gates]
     beside = _cells(pairing, headline, [Scope("overall"), *(Scope("every", c) for c in by)])
     table = _changes(pairing, list(dict.fromkeys(chain(*asked))), list(beside), gates.level,
                      resampling)
     results = [_result(gate, [table[cell] for cell in cells], gates.level)
                for gate, cells in zip(gates.gates, asked, strict=True)]
-    problems = [*completeness.problems(base, candidate), *_undecided(pairing, gates, results)]
-    return _comparison(pairing, candidate, gates.level, results, list(table.values()),
-                       problems=problems)
+    problems = [*sides.problems, *pairing.problems, *_undecided(pairing, gates, results)]
+    return _comparison(pairing, replace(sides, problems=problems), gates.level, results,
+                       list(table.values()))
 
 
 def is_headline(metric: str, facts: Mapping[str, Fact]) -> bool:
@@ -83,23 +135,23 @@ def is_headline(metric: str, facts: Mapping[str, Fact]) -> bool:
     return metric in facts and facts[metric].is_headline
 
 
-def _asked(pairing: Pairing, gate: Gate) -> list[Cell]:
+def _asked(pairing: Pairings, gate: Gate) -> list[Cell]:
     """What a gate speaks of."""
     keys = (key for key in pairing.keys if gate.matches(key))
     return list(_cells(pairing, keys, [gate.scope]))
 
 
-def _cells(pairing: Pairing, keys: Iterable[Key], scopes: Sequence[Scope]) -> Iterator[Cell]:
+def _cells(pairing: Pairings, keys: Iterable[Key], scopes: Sequence[Scope]) -> Iterator[Cell]:
     """The scores in everything that ``scopes`` stand for."""
     for key, scope in product(keys, scopes):
-        yield from ((key, part) for part in KINDS[scope.kind].groups(pairing, key, scope))
+        yield from pairing.cells(key, scope)
 
 
-def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], level: float,
+def _changes(pairing: Pairings, gated: Sequence[Cell], beside: Sequence[Cell], level: float,
              resampling: Resampling) -> dict[Cell, Change]:
     """The gated changes, adjusted over themselves, then the others, adjusted over all."""
     resampling = replace(resampling, level=1 - level)
-    untested = {cell: measure_change(pairing, cell, level, resampling)
+    untested = {cell: pairing.measured(cell, level, resampling)
                 for cell in dict.fromkeys([*gated, *beside])}
     table = dict(zip(untested, tested(list(untested.values()), level, resampling), strict=True))
     under_gates = tested([untested[cell] for cell in gated], level, resampling)
@@ -107,19 +159,16 @@ def _changes(pairing: Pairing, gated: Sequence[Cell], beside: Sequence[Cell], le
                     for cell, change in zip(gated, under_gates, strict=True)}
 
 
-def _comparison(pairing: Pairing, candidate: Candidate, level: float,
-                results: list[GateResult], changes: list[Change], *,
-                problems: list[str]) -> Comparison:
-    base = pairing.base
-    outcome = _outcome(problems, results)
+def _comparison(pairing: Pairings, sides: _Sides, level: float, results: list[GateResult],
+                changes: list[Change]) -> Comparison:
+    outcome = _outcome(sides.problems, results)
     shown = {change.metric for change in changes}
     return Comparison(
-        outcome=outcome, exit_code=EXIT_CODES[outcome], base=without_folders(base.name),
-        candidate=without_folders(candidate.name), level=level, problems=problems,
-        notes=completeness.notes(base, candidate),
-        left_out=merged([*_not_judged(results, changes), *pairing.left_out,
-                         *completeness.in_one_only(base, candidate)]),
-        metrics={name: fact for name, fact in base.facts.metrics.items() if name in shown},
+        outcome=outcome, exit_code=EXIT_CODES[outcome], base=without_folders(sides.base),
+        candidate=without_folders(sides.candidate), level=level, problems=list(sides.problems),
+        notes=[*sides.notes, *pairing.notes],
+        left_out=merged([*_not_judged(results, changes), *pairing.left_out]),
+        metrics={name: fact for name, fact in pairing.facts.items() if name in shown},
         gates=results, changes=changes)
 
 
@@ -190,7 +239,7 @@ def _not_judged(results: Sequence[GateResult], changes: Sequence[Change]) -> Ite
             yield LeftOut("group", where, change.why, names=(change.scope,))
 
 
-def _undecided(pairing: Pairing, gates: Gates, results: Sequence[GateResult]) -> Iterator[str]:
+def _undecided(pairing: Pairings, gates: Gates, results: Sequence[GateResult]) -> Iterator[str]:
     if not results:
         yield "nothing to compare: no metric of one pipeline and condition is in both runs"
     for gate, result in zip(gates.gates, results, strict=True):

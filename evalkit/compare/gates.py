@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,10 +30,16 @@ class Gate(Terms):
         return str(self.terms)
 
     def matches(self, key: Key) -> bool:
-        """Whether the gate speaks of a score."""
+        """Whether the gate speaks of a score. Of several corpora, CORPUS/CONDITION, the gate may
+        name both, the corpus, or the condition."""
         pipeline, condition, metric = key
         return (metric == self.metric and self.pipeline in {None, pipeline}
-                and self.condition in {None, condition})
+                and self.condition in {None, *names_of(condition)})
+
+
+def names_of(condition: str) -> list[str]:
+    """What a condition may be called by."""
+    return list(dict.fromkeys([condition, *condition.split("/")]))
 
 
 class Gates(Strict):
@@ -43,10 +49,12 @@ class Gates(Strict):
     gates: list[Gate] = Field(min_length=1)
     level: float = Field(0.05, gt=0, lt=0.5)
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns that the scopes name."""
-        return list(dict.fromkeys(g.scope.column for g in self.gates if g.scope.column))
+    def columns_of(self, strangers: Collection[str] = ()) -> list[str]:
+        """The columns that the scopes name, without those of gates on the corpora
+        ``strangers``."""
+        return list(dict.fromkeys(
+            g.scope.column for g in self.gates if g.scope.column
+            and (g.condition or "").partition("/")[0] not in strangers))
 
 
 def read_gates(path: Path) -> Gates:

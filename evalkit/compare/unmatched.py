@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from evalkit.compare.baseline import Candidate
 from evalkit.compare.completeness import mapping, named, parts
-from evalkit.compare.gates import Gate
-from evalkit.compare.pairing import Pairing
+from evalkit.compare.gates import Gate, names_of
+from evalkit.compare.pairings import Pairings
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import listed, offer
 from evalkit.core.types import Fact
@@ -39,19 +39,19 @@ def _whole(names: set[str], facts: Mapping[str, Fact]) -> set[str]:
     return {name for name in names if name not in facts or facts[name].part_of is None} or names
 
 
-def why_nothing(pairing: Pairing, gate: Gate) -> str:
+def why_nothing(pairing: Pairings, gate: Gate) -> str:
     """Why nothing that both runs have is what the gate asks for, in one line."""
     wanted = {"pipeline": gate.pipeline, "condition": gate.condition, "metric": gate.metric}
     for i, (what, name) in enumerate(wanted.items()):
         names = sorted({key[i] for key in pairing.keys})
-        if name is not None and name not in names:
+        if name is not None and not any(name in names_of(each) for each in names):
             return f"gate {gate} matches nothing that both runs have: no {what} {name!r}; " \
                    f"{offer(name, names)}"
     keys = [key for key in pairing.keys if gate.matches(key)]
     if not keys:
         return (f"gate {gate} matches nothing that both runs have: {gate.metric} was not measured "
                 f"there; it is in {listed(_places(pairing, gate.metric))}")
-    scope, groups = gate.scope, pairing.base.groups(gate.scope.column)
+    scope, groups = gate.scope, pairing.groups(gate.scope.column)
     if scope.kind == "group":
         return (f"gate {gate} matches nothing that both runs have: no group {scope.group!r}; "
                 f"{offer(scope.group, groups)}")
@@ -60,11 +60,11 @@ def why_nothing(pairing: Pairing, gate: Gate) -> str:
             f"{listed(_sizes(pairing, keys[0], scope.column, groups))}")
 
 
-def _places(pairing: Pairing, metric: str) -> list[str]:
+def _places(pairing: Pairings, metric: str) -> list[str]:
     return [f"{key[0]} {key[1]}" for key in pairing.keys if key[2] == metric]
 
 
-def _sizes(pairing: Pairing, key: Key, column: str, groups: list[str]) -> Iterator[str]:
+def _sizes(pairing: Pairings, key: Key, column: str, groups: list[str]) -> Iterator[str]:
     for group in groups:
         paired = pairing.paired(key, column, group)
         yield f"{group} has {int(paired.has_part.sum())} and {paired.n}"

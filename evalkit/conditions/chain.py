@@ -11,7 +11,7 @@ from evalkit.conditions.recipe import identity
 from evalkit.core.config import PluginSpec
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
-from evalkit.core.types import Audio, Utterance
+from evalkit.core.types import Audio, Heard, Utterance
 
 VERSION = 1
 """Changes whenever the same steps would give other samples."""
@@ -44,8 +44,14 @@ class Chain:
         object.__setattr__(bound, "conditions", each)
         return bound
 
-    def apply(self, speech: Audio, utterance: Utterance) -> Audio:
-        """What comes out of the last step. Raises UtteranceError as each of them does."""
+    def apply(self, speech: Audio, utterance: Utterance) -> Audio | Heard:
+        """What comes out of the last step, and speech that every step has done to what it does to
+        the reference. Raises UtteranceError as each of them does."""
+        heard = reference = speech
         for condition in self.conditions:
-            speech = condition.apply(speech, utterance)
-        return speech
+            made, same = condition.apply(heard, utterance), heard is reference
+            heard = made.audio if isinstance(made, Heard) else made
+            if isinstance(made, Heard):
+                reference = (made.reference if same else
+                             condition.apply(reference, utterance).reference)
+        return heard if reference is speech else Heard(heard, reference)

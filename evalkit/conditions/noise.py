@@ -6,17 +6,17 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from evalkit.audio import RESAMPLER, active_power, resample, without_mean
+from evalkit.conditions.folder import recordings_in
 from evalkit.conditions.recipe import number
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
@@ -31,7 +31,6 @@ POOL = 64
 """At most so many recordings of the corpus are the voices that babble is made of …"""
 LONGEST = 10.0
 """… and at most so many seconds of each."""
-OTHER_SUFFIXES = {".opus", ".oga", ".aif", ".aifc", ".sph", ".snd"}
 TAIL = 0.25
 """Seconds at the end of a recording of noise that are read at first, to know that it is whole."""
 HEADROOM = 0.99
@@ -98,7 +97,8 @@ class Noise:
             raise ConfigError("folder is where the recordings of noise: recorded lie; "
                               "give both or neither")
         if self.folder is not None:
-            object.__setattr__(self, "recordings", _recordings(Path(self.folder)))
+            found = recordings_in(Path(self.folder), "noise", _check_tail)
+            object.__setattr__(self, "recordings", found)
 
     def bind(self, utterances: Sequence[Utterance]) -> Noise:
         """A copy whose babble is made of recordings of ``utterances``: as many speakers as
@@ -211,26 +211,8 @@ def _voice_samples(voice: Voice, rate: int) -> np.ndarray:
     return (without_mean(audio.samples) / math.sqrt(active_power(audio))).astype(np.float32)
 
 
-def _recordings(folder: Path) -> tuple[Path, ...]:
-    """Every recording under ``folder``, sorted. Raises ConfigError where there is none."""
-    if not folder.is_dir():
-        raise ConfigError(f"noise: no folder {folder}; folder names where your recordings lie")
-    found = tuple(_readable(folder))
-    if not found:
-        raise ConfigError(f"noise: {folder} holds no recordings that can be read (WAV, FLAC, "
-                          "MP3, Ogg)")
-    return found
-
-
-def _readable(folder: Path) -> Iterator[Path]:
-    suffixes = {f".{name.lower()}" for name in soundfile.available_formats()} | OTHER_SUFFIXES
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in suffixes and not path.is_dir():
-            try:
-                load(path, offset=max(0.0, seconds(path) - TAIL))
-            except UtteranceError as error:
-                raise ConfigError(f"noise: {error.reason}; repair or remove it") from error
-            yield path
+def _check_tail(path: Path) -> None:
+    load(path, offset=max(0.0, seconds(path) - TAIL))
 
 
 def speech_shaped(count: int, rate: int, rng: np.random.Generator) -> np.ndarray:

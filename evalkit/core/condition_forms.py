@@ -10,15 +10,17 @@ from math import prod
 from typing import Any
 
 from evalkit.core.errors import ConfigError
-from evalkit.core.names import offer
+from evalkit.core.names import nearest, offer
 from evalkit.core.plugins import available
 
 MOST = 1_000
 """Conditions that one grid may make."""
 CHAIN = "chain"
 """The key of a list of steps, and the condition that they are."""
-MAIN_OPTION = {"noise": "kind"}
+MAIN_OPTION = {"noise": "kind", "impulse_responses": "folder"}
 """The option that a condition's own key stands for, where it is not named as the condition is."""
+
+_FORMS = (CHAIN, "grid")
 
 
 def written_out(conditions: Any) -> Any:
@@ -36,9 +38,11 @@ def _written_out(item: Any) -> list[Any]:
     try:
         if "grid" in keys:
             return list(_grid(item.get("name"), keys))
-        if CHAIN not in keys and not keys.keys() & (available("conditions").keys() - {"noise"}):
+        known = available("conditions").keys()
+        if not keys or {key for key in keys if key in known} == {"noise"}:
             return [item]
-        return [_named(item.get("name"), _chain(keys) if CHAIN in keys else _steps(keys))]
+        steps = _chain(keys) if CHAIN in keys else _steps(keys, _FORMS)
+        return [_named(item.get("name"), steps)]
     except ConfigError as error:
         raise ConfigError(f"conditions.{item.get('name')}: {error}") from error
 
@@ -59,9 +63,9 @@ def _chain(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [step for item in steps for step in _steps(item)]
 
 
-def _steps(keys: Any) -> list[dict[str, Any]]:
+def _steps(keys: Any, forms: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The conditions that ``keys`` name in their order, each with the options that follow it;
-    options before the first one are of that."""
+    options before the first one are of that. One of the ``forms`` may be meant instead."""
     if isinstance(keys, str):
         return [{"name": keys, "options": {}}]
     if not isinstance(keys, Mapping):
@@ -77,8 +81,9 @@ def _steps(keys: Any) -> list[dict[str, Any]]:
         else:
             (steps[-1]["options"] if steps else early)[key] = value
     if not steps:
-        key = str(next(iter(keys), ""))
-        raise ConfigError(f"no condition {key!r}; {offer(key, known)}")
+        names, there_are = [*map(str, keys), ""], [*forms, *known]
+        key = next((name for name in names if nearest(name, there_are)), names[0])
+        raise ConfigError(f"no condition {key!r}; {offer(key, there_are)}")
     steps[0]["options"] |= early
     return steps
 

@@ -15,11 +15,15 @@ from pydantic import (
 )
 
 from evalkit.core.condition_forms import written_out
+from evalkit.core.corpora import by_corpus
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError
-from evalkit.core.mistakes import NAME, explained, unknown_key
+from evalkit.core.mistakes import NAME, explained
+from evalkit.core.names import listed
+from evalkit.core.overrides import set_key
 from evalkit.core.strict import Strict
-from evalkit.core.yaml_files import read_yaml, yaml_value
+from evalkit.core.trials import TrialsConfig
+from evalkit.core.yaml_files import read_yaml
 
 PATHS = frozenset({"list", "folder", "glm", "hub", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
@@ -101,14 +105,6 @@ class ConditionConfig(Strict):
         return value
 
 
-class TrialsConfig(Strict):
-    """Which pairs of utterances a speaker encoder must tell apart: a ``list`` in VoxCeleb or
-    Kaldi form, or pairs drawn from the corpus, at most ``most`` of them."""
-
-    list: Path | None = None
-    most: int = Field(200_000, gt=0)
-
-
 def alone(value: Any) -> Any:
     """A list of one is that one: the same configuration, written in the same way."""
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
@@ -123,6 +119,12 @@ class EvalConfig(Strict):
     corpus: CorpusConfig
     join: list[Path] = Field(default_factory=list)
     """Tables of speakers or utterances whose columns become metadata."""
+    canonical: Annotated[list[str], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=list)
+    """Kinds of labels that are brought into one form, such as "gender" or "gender=spk_sex"."""
+    places: Annotated[list[str], Field(exclude_if=lambda given: not given)] = Field(
+        default_factory=list)
+    """The column that names places, or those of the city and the country."""
     merge: list[str] = Field(default_factory=list)
     """Labels that are made one, such as "accent: zulu=isizulu"."""
     where: list[str] = Field(default_factory=list)
@@ -131,6 +133,8 @@ class EvalConfig(Strict):
     """Only so many utterances of each speaker, drawn by ``seed``: for a first look."""
     outside: bool = False
     """Whether audio may lie outside the corpus folder."""
+    remote: Path | None = None
+    """Where recordings that the corpus names by URL are fetched to; None where it may name none."""
     channel: int = Field(0, ge=0)
     conditions: list[ConditionConfig] = Field(
         default_factory=lambda: [ConditionConfig(name="clean")], min_length=1)
@@ -169,6 +173,15 @@ class EvalConfig(Strict):
                 raise ValueError(f"two {what} are named {sorted(twice)[0]!r}")
         return self
 
+    @model_validator(mode="after")
+    def _scores_of_pipelines(self) -> EvalConfig:
+        idle = {pipeline.name for pipeline in self.pipelines if pipeline.encoder is None}
+        for name in self.trials.scores:
+            if name not in idle:
+                raise ValueError(f"trials: scores of {name!r}, which is no pipeline without an "
+                                 "encoder")
+        return self
+
     @property
     def normalisers(self) -> list[str]:
         """Their names, one or more."""
@@ -202,29 +215,49 @@ def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
         raise ConfigError(f"{path}: {explained(error, model, tree)}") from error
 
 
-def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
+def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | None, EvalConfig]:
     """Reads ``path`` and applies ``a.b=value`` overrides: values are YAML, and an item of a list
-    goes by its number from 0 or by its name.
+    goes by its number from 0 or by its name. One configuration for every name of its ``corpora``,
+    for None where it has a ``corpus``.
 
     Raises ConfigError naming the file and the first key that is wrong."""
     path = Path(path)
     tree = read_yaml(path)
     for override in overrides:
-        _set(tree, override)
-    return parse_config(tree, path)
+        set_key(tree, override)
+    try:
+        trees = by_corpus(tree)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return {name: _named(parse_config(each, path), name) for name, each in trees.items()}
+
+
+def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
+    """``read_configs`` of a configuration that has one corpus. Raises ConfigError for another."""
+    configs = read_configs(path, overrides)
+    if None not in configs:
+        raise ConfigError(f"{path}: has several corpora ({listed(map(str, configs))}), where one "
+                          "is taken")
+    return configs[None]
+
+
+def _named(config: EvalConfig, name: str | None) -> EvalConfig:
+    """``config`` whose corpus knows its name among several."""
+    return config.model_copy(update={"corpus": config.corpus.model_copy(update={"name": name})})
 
 
 def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
     folder = path.parent.resolve()
     try:
-        tree = {key: written_out(value) if key == "conditions" else value
-                for key, value in tree.items()}
+        tree = {**tree, **{key: written_out(tree[key]) for key in tree if key == "conditions"}}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path)
     return config.model_copy(update={
-        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join]})
+        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
+        "trials": config.trials.located(folder),
+        "remote": config.remote and folder / config.remote})
 
 
 def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:
@@ -235,37 +268,3 @@ def absolute_paths(tree: Any, folder: Path, options: Set[str] = PATHS) -> Any:
         return tree
     return {key: str(folder / value) if key in options and isinstance(value, str)
             else absolute_paths(value, folder, options) for key, value in tree.items()}
-
-
-def _set(tree: dict[str, Any], override: str) -> None:
-    key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set {override!r}: expected KEY=VALUE, such as seed=3")
-    node: Any = tree
-    *parents, last = key.split(".")
-    try:
-        for part in parents:
-            node = (node[_index(node, part)] if isinstance(node, list)
-                    else _keys(node).setdefault(part, {}))
-        where: Any = _index(node, last) if isinstance(node, list) else last
-        (node if isinstance(node, list) else _keys(node))[where] = yaml_value(value)
-    except ValueError as error:
-        raise ConfigError(f"--set {override!r}: {error}") from error
-
-
-def _keys(node: Any) -> dict[str, Any]:
-    """Raises ValueError where there are none."""
-    if not isinstance(node, dict):
-        raise ValueError(f"no such key: there is {node!r}, which holds none")
-    return node
-
-
-def _index(items: list[Any], part: str) -> int:
-    """Which item of a list ``part`` means. Raises ValueError where there is none."""
-    names = [item.get("name") if isinstance(item, Mapping) else item for item in items]
-    if part in names:
-        return names.index(part)
-    if part.isdecimal() and int(part) < len(items):
-        return int(part)
-    known = [name if isinstance(name, str) else str(i) for i, name in enumerate(names)]
-    raise ValueError(f"no such key: {unknown_key(part, known)}")

@@ -20,6 +20,8 @@ class CorpusConfig(Strict):
     path: Path
     reader: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    name: str | None = None
+    """Among the corpora of a configuration; that of its folder where it is the only one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -40,8 +42,10 @@ class CorpusConfig(Strict):
 
     @model_serializer
     def _as_written(self) -> Any:
-        return str(self.path) if self.reader is None else {
-            "reader": self.reader, "path": str(self.path), "options": self.options}
+        if self.reader is None and self.name is None:
+            return str(self.path)
+        named = {} if self.name is None else {"name": self.name}
+        return {**named, "reader": self.reader, "path": str(self.path), "options": self.options}
 
     @property
     def root(self) -> Path:

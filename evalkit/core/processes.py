@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
@@ -31,6 +31,13 @@ DYING = 10.0
 busy, or write its core."""
 _PROGRAM = ("import sys; sys.path[:] = {path!r}; "
             "from evalkit.core.worker import serve; serve({connection}, {note}, {idle!r})")
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class DeadWorkerError(RunError):
@@ -163,12 +170,12 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 class WorkerPool:
-    """``workers`` worker processes, each minded by a thread. Leaving the block ends them,
-    whatever they are doing."""
+    """``workers`` worker processes, each minded by a thread, and each with what ``environments``
+    say of it added to its own. Leaving the block ends them, whatever they are doing."""
 
-    def __init__(self, workers: int, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, workers: int, environments: Sequence[Mapping[str, str]] = ()) -> None:
         self._threads = ThreadPoolExecutor(workers)
-        self._workers = [Worker(environment=environment) for _ in range(workers)]
+        self._workers = [Worker(environment=each) for each in environments or [{}] * workers]
         self._free: SimpleQueue[Worker] = SimpleQueue()
         for worker in self._workers:
             self._free.put(worker)

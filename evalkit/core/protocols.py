@@ -15,6 +15,7 @@ from evalkit.core.types import (
     Audio,
     Cost,
     Fact,
+    Heard,
     Hypothesis,
     Measurement,
     Output,
@@ -198,9 +199,11 @@ class Condition(Identified, Protocol):
         voices; itself where the corpus does not matter. Called once, before a run starts."""
         ...
 
-    def apply(self, speech: Audio, utterance: Utterance) -> Audio:
-        """What the microphone hears when ``speech`` is spoken under this condition: of the same
-        rate and length, and the same for the same utterance. Raises UtteranceError."""
+    def apply(self, speech: Audio, utterance: Utterance) -> Audio | Heard:
+        """What the microphone hears when ``speech`` is spoken under this condition, at its rate,
+        and the same for the same utterance. Audio is of the length of ``speech``, with which
+        metrics compare. Where they are to compare with something else, such as speech that is as
+        fast, it is Heard, which may be of another length. Raises UtteranceError."""
         ...
 
 

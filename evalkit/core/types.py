@@ -28,6 +28,11 @@ class Utterance:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+AS_GIVEN = "_as_given"
+"""What ends the name of a column of metadata that holds the labels which were given, beside the
+column of the same labels in one form."""
+
+
 @dataclass(frozen=True)
 class Audio:
     """One channel: ``samples`` is float32 of shape (n,), full scale is ±1; ``rate`` in Hz."""
@@ -39,6 +44,15 @@ class Audio:
     def duration(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is heard of speech, and the ``reference`` that metrics compare with what a pipeline
+    makes of it: both of one rate and length."""
+
+    audio: Audio
+    reference: Audio
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from evalkit.core.plugins import create, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
 from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utterance_of
+from evalkit.store.remote import url_of
 
 NO_FILE = "no such file"
 LEAVES = "leaves the corpus folder; allow it with --outside, or `outside: true` in eval.yaml"
@@ -28,10 +29,10 @@ LONGEST = 1_000_000
 """Characters of a text, an id or a value of metadata."""
 
 
-def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
+def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = False) -> Manifest:
     """The corpus as its reader has it. Recordings beyond its folder are left out unless they may
-    be ``outside``. Raises PluginError for an unknown reader, ConfigError for an unknown option,
-    ManifestError where nothing can be used."""
+    be ``outside``, and URLs unless ``remote``. Raises PluginError for an unknown reader,
+    ConfigError for an unknown option, ManifestError where nothing can be used."""
     kind, where = str(corpus.reader), str(corpus.path)
     items = _items(kind, corpus)
     utterances, left_out = sorted_out(items, where)
@@ -39,7 +40,7 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False) -> Manifest:
     kept: list[Utterance] = []
     for utterance in utterances:
         try:
-            kept.append(_checked(utterance, folders))
+            kept.append(_checked(utterance, folders, remote=remote))
         except FieldError as refused:
             what: Kind = "recording" if str(refused) == LEAVES else "utterance"
             left_out.append(LeftOut(what, where, f"{refused.field}: {one_line(refused)}",
@@ -89,7 +90,7 @@ def sorted_out(items: Iterable[Utterance | LeftOut], where: str
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.is_file() or url_of(path) is not None
     except (OSError, ValueError):  # a name that is too long, or holds NUL
         return False
 
@@ -117,6 +118,8 @@ def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
 def _written(path: Path | None, folder: Path | None) -> str | None:
     if path is None:
         return None
+    if url := url_of(path):
+        return url
     return (os.path.relpath(path.absolute(), folder) if folder else
             os.path.normpath(path.absolute()))
 
@@ -128,14 +131,14 @@ def _folders(corpus: CorpusConfig) -> Sequence[Path]:
     return [corpus.root, *(path for path in named if path.is_dir())]
 
 
-def _checked(utterance: Utterance, folders: Sequence[Path]) -> Utterance:
+def _checked(utterance: Utterance, folders: Sequence[Path], *, remote: bool) -> Utterance:
     """``utterance`` as a line of a manifest would have it, its recordings in one of the
-    ``folders``, anywhere where those are none. Raises FieldError."""
+    ``folders``, anywhere where those are none, or ``remote``. Raises FieldError."""
     row = row_of(utterance)
     _check_values(utterance, row)
-    checked = utterance_of(row, Path(), outside=True)
+    checked = utterance_of(row, Path(), outside=True, remote=remote)
     for path in filter(None, (checked.audio, checked.reference_audio)):
-        if folders and not any(inside(path, folder) for folder in folders):
+        if folders and not url_of(path) and not any(inside(path, folder) for folder in folders):
             raise FieldError("audio", LEAVES)
     return replace(checked, metadata=dict(utterance.metadata))
 

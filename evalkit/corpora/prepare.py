@@ -44,7 +44,7 @@ def prepare(kind: str, source: Path, out: Path,
     ManifestError where ``source`` does not hold such a corpus.
     """
     corpus = CorpusConfig(reader=kind, path=Path(source), options=dict(options or {}))
-    read = gathered(corpus, outside=True)
+    read = gathered(corpus, outside=True, remote=True)
     folder = Path(os.path.realpath(out.parent))
     rows = [row_of(utterance, folder) for utterance in read.utterances]
     write_manifest(out, rows)

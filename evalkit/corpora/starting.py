@@ -14,6 +14,7 @@ from evalkit.core.text import count, printed
 from evalkit.corpora.gathering import gathered
 from evalkit.store.manifest import Manifest, inside, read_manifest
 from evalkit.store.other_layouts import layout_of
+from evalkit.store.remote import url_of
 
 MANIFESTS = (".jsonl", ".json")
 FIRST = 10
@@ -27,7 +28,7 @@ _YAML = Template("""\
 
 corpus: $corpus
 outside: $outside              # whether recordings may lie outside the corpus folder
-
+$remote
 # What is done to the speech before a pipeline hears it. A further one:
 #   - {name: noise_10db, noise: babble, snr_db: 10}
 conditions:
@@ -51,20 +52,22 @@ def starting_config(source: Path, name: str) -> str:
     """A commented eval.yaml, to be called ``name``, for the corpus at ``source``. Raises
     ManifestError where nothing there can be used."""
     corpus = _corpus(source)
-    read = (gathered(corpus, outside=True) if corpus.reader else
-            read_manifest(corpus.path, outside=True))
+    read = (gathered(corpus, outside=True, remote=True) if corpus.reader else
+            read_manifest(corpus.path, outside=True, remote=True))
     if not read.utterances:
         raise ManifestError(read.describe_problems() or f"{source}: holds no utterance")
     texts = any(u.text for u in read.utterances)
     written = json.dumps(str(corpus.path.absolute()), ensure_ascii=False)
     return _YAML.substitute(
         what=_what(source, read), name=name, outside=str(_leaves(read)).lower(),
+        remote=REMOTE if any(u.audio and url_of(u.audio) for u in read.utterances) else "",
         corpus=f"{{reader: {corpus.reader}, path: {written}}}" if corpus.reader else written,
         pipelines="\n".join(f"  - {line}" for line in (TEXT if texts else AUDIO)),
         metrics="metrics: [wer, cer]" if texts else
                 "metrics: [dnsmos]           # there are no texts; with them: wer, cer")
 
 
+REMOTE = "remote: fetched             # the folder that recordings with a URL are fetched into\n"
 TEXT = ("{name: pocketsphinx, recognizer: pocketsphinx}",)
 AUDIO = ("{name: rnnoise, enhancer: rnnoise}",)
 
@@ -80,14 +83,15 @@ def _corpus(source: Path) -> CorpusConfig:
                 CorpusConfig(reader="audio_folder", path=source))
     if source.suffix.lower() not in MANIFESTS:
         raise ManifestError(f"{source}: is neither a corpus nor a table of results that is known")
-    read = read_manifest(source, outside=True)
+    read = read_manifest(source, outside=True, remote=True)
     return CorpusConfig(path=source) if read.utterances else CorpusConfig(reader="nemo",
                                                                           path=source)
 
 
 def _leaves(read: Manifest) -> bool:
     """Whether any recording lies outside the corpus folder."""
-    return not all(inside(u.audio, read.root) for u in read.utterances if u.audio)
+    return not all(inside(u.audio, read.root) for u in read.utterances
+                   if u.audio and not url_of(u.audio))
 
 
 def _what(source: Path, read: Manifest) -> str:

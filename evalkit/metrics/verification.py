@@ -100,7 +100,7 @@ def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
     (``enrol test target``).
 
     Raises ManifestError naming the file and the line."""
-    lines = _fields(Path(path))
+    lines = numbered_fields(Path(path))
     if not lines:
         raise ManifestError(f"{path}: no trials in it")
     form = _form_of(path, *lines[0])
@@ -108,7 +108,7 @@ def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
     return pd.DataFrame(trials, columns=["enroll_id", "test_id", "label"]), form
 
 
-def _fields(path: Path) -> list[tuple[int, list[str]]]:
+def numbered_fields(path: Path) -> list[tuple[int, list[str]]]:
     """Numbered lines, split at whitespace; blank ones left out."""
     try:
         lines = regular(path).read_text(encoding="utf-8").splitlines()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import onnx
 
 FRAMES = 10
-"""That the graph is run on."""
+"""That a graph is run on, where no other number is given."""
 LARGEST = 1 << 27
 """Bytes of a file that are counted."""
 Shapes = Mapping[str, tuple[int, ...]]
@@ -32,26 +32,27 @@ class NotCountedError(Exception):
     """A network that is not counted, and why."""
 
 
-def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str | None, rate: float
-            ) -> Cost:
+def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str | None, rate: float,
+            frames: int = FRAMES) -> Cost:
     """Of the networks whose files ``read`` reads, ``size`` bytes together where they are kept.
     ``axis`` is what they call the frames of their inputs, None where they take one at a time, and
-    ``rate`` how many there are in a second; any other axis that has a name is 1."""
+    ``rate`` how many there are in a second; any other axis that has a name is 1. They are run on
+    ``frames``."""
     try:
         import onnx  # noqa: F401
     except ModuleNotFoundError:
         return Cost(bytes=size, unknown="counting it needs pip install 'evalkit[training]'")
     try:
-        counted = [count(file, axis) for file in read()]
+        counted = [count(file, axis, frames) for file in read()]
     except NotCountedError as error:
         return Cost(bytes=size, unknown=f"not counted: {error}")
     weights, macs = map(sum, zip(*counted, strict=True))
-    return Cost(weights, size, macs * rate / (FRAMES if axis else 1))
+    return Cost(weights, size, macs * rate / (frames if axis else 1))
 
 
-def count(file: bytes, axis: str | None) -> tuple[int, int]:
-    """The weights of a network, and its multiply-accumulates for FRAMES frames, or for one where
-    frames have no ``axis``."""
+def count(file: bytes, axis: str | None, frames: int = FRAMES) -> tuple[int, int]:
+    """The weights of a network, and its multiply-accumulates for so many ``frames``, or for one
+    where frames have no ``axis``."""
     import onnx
 
     if len(file) > LARGEST:
@@ -60,13 +61,14 @@ def count(file: bytes, axis: str | None) -> tuple[int, int]:
         model = onnx.load_model_from_string(file)
     except Exception as error:  # protobuf's errors have no common class of their own
         raise NotCountedError("its file is no ONNX") from error
-    shapes = {value.name: tuple(_length(each, axis) for each in value.type.tensor_type.shape.dim)
+    shapes = {value.name: tuple(_length(each, axis, frames)
+                                for each in value.type.tensor_type.shape.dim)
               for value in model.graph.input}
     return _weights(model.graph), _macs(model, shapes)
 
 
-def _length(axis: Any, frames: str | None) -> int:
-    return axis.dim_value or (FRAMES if axis.dim_param == frames else 1)
+def _length(axis: Any, name: str | None, frames: int) -> int:
+    return axis.dim_value or (frames if axis.dim_param == name else 1)
 
 
 def _weights(graph: onnx.GraphProto) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,9 +98,24 @@ def same_draws(device: torch.device) -> Iterator[None]:
 @contextmanager
 def numbers(device: torch.device, precision: str) -> Iterator[None]:
     """torch computes products and convolutions in numbers of ``precision``, and what would suffer
-    from it in float32; those of float32 are as without."""
-    with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
+    from it in float32; those of float32 are as without. On a processor it does so by itself,
+    since the library that it else asks refuses recurrences where the processor has no such
+    numbers."""
+    if precision == "float32":
         yield
+        return
+    alone = without_mkldnn() if device.type == "cpu" else nullcontext()
+    with alone, torch.autocast(device.type, getattr(torch, precision)):
+        yield
+
+
+@contextmanager
+def without_mkldnn() -> Iterator[None]:
+    """torch computes by itself what that library would else compute."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TF32, which is switched off with the rest
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
 
 
 @contextmanager

@@ -7,9 +7,7 @@ one operator of a library would not be seen by it, so that such libraries are sw
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from evalkit.core.types import Cost
+from evalkit.models.tensors import without_mkldnn
 
 
 def cost_of(module: nn.Module, run: Callable[[], Any], size: int) -> Cost:
@@ -24,14 +23,6 @@ def cost_of(module: nn.Module, run: Callable[[], Any], size: int) -> Cost:
     audio."""
     weights = sum(weight.numel() for weight in module.parameters())
     counter = FlopCounterMode(display=False)
-    with _plain(), counter:
+    with without_mkldnn(), torch.backends.cudnn.flags(enabled=False), counter:
         run()
     return Cost(weights, size, counter.get_total_flops() / 2)
-
-
-@contextmanager
-def _plain() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TF32, which is switched off with the rest
-        with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False):
-            yield

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -42,25 +43,35 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     are outcomes. Raises RunError for a run folder that cannot be
     read, ConfigError where ``by`` is no metadata column or ``out`` holds something else.
     """
-    out = Path(os.path.realpath(out))
-    _check_replaceable(out)
-    with replacing_folder(out) as unfinished:
+    with report_folder(out) as unfinished:
         subject = ReportedRun(RunFolder(Path(run)), unfinished, by,
                               [RunFolder(Path(path)) for path in earlier], allowed)
-        brief = _write(subject, unfinished)
+        sections = write_page(subject)
     if markdown is not None:
-        write(markdown, brief)
-    return out / PAGE
+        write(markdown, in_brief(subject, sections))
+    return Path(os.path.realpath(out)) / PAGE
 
 
-def _write(run: ReportedRun, folder: Path) -> str:
-    """Writes the page and what stands beside it, and returns its summary in Markdown."""
-    sections = filled_sections(run)
-    (folder / PAGE).write_text(_render(run, sections), encoding="utf-8")
+def write_page(run: ReportedRun) -> list[Filled]:
+    """Writes the page and what stands beside it, and returns its sections."""
+    sections, folder = filled_sections(run), run.page_folder
+    page = render("page.html.j2", sections, run, record=run.record, sentences=[
+        sentence for filled in sections for sentence in filled.sentences])
+    (folder / PAGE).write_text(page, encoding="utf-8")
     write_tables(folder, [table for filled in sections
                           for table in filled.content.named_tables.values()])
     write_findings(folder, run, sections)
-    return in_brief(run, sections)
+    return sections
+
+
+@contextmanager
+def report_folder(out: Path) -> Iterator[Path]:
+    """A folder that takes the place of ``out`` once all is in it. Raises ConfigError where ``out``
+    holds something else than a report."""
+    out = Path(os.path.realpath(out))
+    _check_replaceable(out)
+    with replacing_folder(out) as unfinished:
+        yield unfinished
 
 
 def _check_replaceable(out: Path) -> None:
@@ -68,10 +79,20 @@ def _check_replaceable(out: Path) -> None:
         return
     if not out.is_dir():
         raise ConfigError(f"{out}: is a file; give the name of a folder to write")
-    others = {path.name for path in out.iterdir()} - {PAGE, COPIES, TABLES, FINDINGS}
+    others = {path.name for path in _others(out) if not _is_report(path)}
     if others:
         raise ConfigError(f"{out}: holds {sorted(others)[0]!r}, which no report does; give a new "
                           "folder, since a report replaces the whole folder")
+
+
+def _others(folder: Path) -> Iterator[Path]:
+    """What is in a folder and in no report of one run."""
+    return (path for path in folder.iterdir() if path.name not in {PAGE, COPIES, TABLES, FINDINGS})
+
+
+def _is_report(path: Path) -> bool:
+    """Whether it is the report of a corpus, beside those of others."""
+    return (path / PAGE).is_file() and not any(_others(path))
 
 
 @dataclass(frozen=True)
@@ -83,17 +104,18 @@ class Rendered:
     html: Markup
 
 
-def _render(run: ReportedRun, sections: Sequence[Filled]) -> str:
+def render(template: str, sections: Sequence[Filled], run: ReportedRun | None, **values: Any
+           ) -> str:
+    """A page of ``sections``, those of one ``run`` or none's; ``values`` are for its template."""
     environment = _environment()
     style, script = (_template(name) for name in ("style.css", "page.js"))
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html.j2").render(
-        record=run.record, sections=[_section(environment, run, filled) for filled in sections],
-        sentences=[sentence for filled in sections for sentence in filled.sentences],
-        style=style, script=script, script_digest=digest)
+    return environment.get_template(template).render(
+        sections=[_section(environment, run, filled) for filled in sections],
+        style=style, script=script, script_digest=digest, **values)
 
 
-def _section(environment: Environment, run: ReportedRun, filled: Filled) -> Rendered:
+def _section(environment: Environment, run: ReportedRun | None, filled: Filled) -> Rendered:
     section, content = filled.section, filled.content
     html = environment.get_template(section.template).render(
         run=run, content=content.shown, tables=content.named_tables)

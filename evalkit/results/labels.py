@@ -13,6 +13,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.names import offer
 from evalkit.core.types import Utterance
+from evalkit.results.canonical import Canonical, canonical, places
 from evalkit.results.join import join
 
 Kept = tuple[tuple[Utterance, ...], list[LeftOut]]
@@ -74,18 +75,22 @@ class Merge:
 @dataclass(frozen=True)
 class Labels:
     """What is done with the columns of utterances, in this order: tables that are joined, each
-    with the column that it is joined by or None, labels that are merged, and conditions that
-    select utterances."""
+    with the column that it is joined by or None, labels that are brought into one form, columns
+    that name places, labels that are merged, and conditions that select utterances."""
 
     join: Sequence[tuple[Path, str | None]] = ()
+    canonical: Sequence[Canonical] = ()
+    places: Sequence[str] = ()
     merge: Sequence[Merge] = ()
     where: Sequence[Where] = ()
 
     @classmethod
     def parsed(cls, join: Sequence[tuple[Path, str | None]] = (), merge: Sequence[str] = (),
-               where: Sequence[str] = ()) -> Labels:
+               where: Sequence[str] = (), canonical: Sequence[str] = (),
+               places: Sequence[str] = ()) -> Labels:
         """From a command line or a configuration. Raises ConfigError."""
-        return cls(tuple(join), tuple(map(Merge.parsed, merge)), tuple(map(Where.parsed, where)))
+        return cls(tuple(join), tuple(map(Canonical.parsed, canonical)), tuple(places),
+                   tuple(map(Merge.parsed, merge)), tuple(map(Where.parsed, where)))
 
     def applied(self, utterances: tuple[Utterance, ...], where: str, say: Callable[[str], None]
                 ) -> Kept:
@@ -96,11 +101,14 @@ class Labels:
             joined = join(utterances, path, column)
             say(joined.note)
             utterances, left_out = joined.utterances, [*left_out, *joined.left_out]
+        utterances, unknown = canonical(utterances, self.canonical, where)
+        utterances, nowhere = places(utterances, self.places, where)
         utterances, merged = merge(utterances, self.merge, where)
         utterances, others = only(utterances, self.where, where)
-        for item in (*merged, *others):
+        made = [*unknown, *nowhere, *merged, *others]
+        for item in made:
             say(f"note: {item}")
-        return utterances, [*left_out, *merged, *others]
+        return utterances, [*left_out, *made]
 
 
 NONE = Labels()

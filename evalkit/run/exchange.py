@@ -20,7 +20,7 @@ import numpy as np
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Audio, Hypothesis, Measurement, Utterance, Word
+from evalkit.core.types import Audio, Heard, Hypothesis, Measurement, Utterance, Word
 from evalkit.run.hypotheses import MOST_ALTERNATIVES, MOST_WORDS, at_most, checked_number
 
 LONGEST_TEXT = 1_000_000
@@ -93,16 +93,21 @@ def taken_end(made: Any, left: int) -> np.ndarray:
     return piece
 
 
-def taken_heard(made: Any, speech: Audio) -> Audio:
-    """What a condition made of ``speech``."""
-    audio = _taken_audio(made, "the condition's output")
-    if audio.rate != speech.rate:
-        raise UtteranceError("WrongRate", f"the condition made {audio.rate} Hz of {speech.rate} "
-                                          "Hz; it must keep the rate")
-    if len(audio.samples) != len(speech.samples):
+def taken_heard(made: Any, speech: Audio) -> Heard:
+    """What a condition made of ``speech``, which is the reference where it gives no other."""
+    moved = isinstance(made, Heard)
+    audio = _taken_audio(made.audio if moved else made, "the condition's output")
+    reference = _taken_audio(made.reference, "the condition's reference") if moved else speech
+    for each in (audio, reference):
+        if each.rate != speech.rate:
+            raise UtteranceError("WrongRate", f"the condition made {each.rate} Hz of "
+                                              f"{speech.rate} Hz; it must keep the rate")
+    if len(audio.samples) != len(reference.samples):
+        remedy = ("both must be of one length" if moved else
+                  "it must keep the length, or be Heard, with a reference as long")
         raise UtteranceError("WrongLength", f"the condition made {len(audio.samples):,} samples "
-                             f"of {len(speech.samples):,}; it must keep the length")
-    return audio
+                             f"of {len(reference.samples):,}; {remedy}")
+    return Heard(audio, reference)
 
 
 def _taken_audio(made: Any, whose: str) -> Audio:

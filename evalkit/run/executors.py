@@ -20,6 +20,7 @@ from evalkit.core.plugins import missing_package
 from evalkit.core.processes import Worker, WorkerPool
 from evalkit.core.worker import FAREWELL
 from evalkit.run.halving import process_minded
+from evalkit.run.overlap import Work, own_graphics, side_by_side, window
 from evalkit.run.plan import Shard
 from evalkit.run.tables import ShardResult, process_shard
 
@@ -41,15 +42,18 @@ SAID_AGAIN = 60.0
 """Seconds after which it is said again that it has none."""
 
 
-def process_all(shards: Iterable[Shard], run: Path, workers: int) -> Results:
-    """Results of all shards, as they come, from ``workers`` processes. Where 0, this process does
-    all: then nothing keeps a limit of time, and what kills it ends the run."""
-    if workers == 0:
+def process_all(shards: Iterable[Shard], run: Path, work: Work) -> Results:
+    """Results of all shards, as they come, from the processes of ``work``. Where it has none, this
+    process does all: then nothing keeps a limit of time, and what kills it ends the run."""
+    if work.workers == 0:
         yield from (process_shard(shard, run) for shard in shards)
-        return
-    with WorkerPool(workers) as pool:
-        yield from _as_they_come(lambda shard: pool.lend(process_minded, shard, run), shards,
-                                 2 * workers)
+    elif work.scorers:
+        with side_by_side(run, work) as submit:
+            yield from _as_they_come(submit, shards, window(work))
+    else:
+        with WorkerPool(work.workers, own_graphics(work.workers)) as pool:
+            yield from _as_they_come(lambda shard: pool.lend(process_minded, shard, run), shards,
+                                     window(work))
 
 
 def process_on_dask(shards: Iterable[Shard], run: Path, address: str,

@@ -60,13 +60,15 @@ class Unfolded:
 def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
           metrics: Sequence[str] = (), normaliser: str | Sequence[str] = "basic",
           costs: str = "levenshtein", alternatives: bool = False, glm: Path | None = None,
+          canonical: Sequence[str] = (), places: Sequence[str] = (),
           reading: Reading = Reading(), unfolded: Unfolded = Unfolded(),
           outside: bool = False, workers: int = 0, overwrite: bool = False,
           say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder; those of
     ``unfolded`` tables too.
 
-    Needs no audio and no torch. Where ``metrics`` are none, they are those that fit the writing of
+    Needs no audio and no torch. ``canonical`` and ``places`` say what has been done with the labels
+    of the manifest. Where ``metrics`` are none, they are those that fit the writing of
     the references (evalkit.run.text_metrics). An utterance without a hypothesis is a failure;
     hypotheses without an utterance, and recordings outside the manifest's folder unless
     ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
@@ -78,7 +80,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     chosen = metrics or [WordCounts.name if unfolded.counted else WordErrors.name]
     config = _config(manifest, given, {
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
-        "glm": glm and str(glm.resolve()), "metrics": [Plugin.parsed(each) for each in chosen]})
+        "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
+        "metrics": [Plugin.parsed(each) for each in chosen]})
     utterances = read_corpus(config, texts_only=True).utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)

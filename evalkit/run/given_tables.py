@@ -56,7 +56,9 @@ def score_tables(tables: Tables, out: Path, *, outside: bool = False, overwrite:
     manifest = out / GIVEN / (root.name or "table") / f"{first.stem}.jsonl"
     check_folder(out, "score", Manifest(manifest, results.utterances, (), ()), overwrite=overwrite)
     unfolded = _write(results, manifest)
-    return score(manifest, tables.hypotheses, out, unfolded=replace(
+    done = tables.labels
+    return score(manifest, tables.hypotheses, out, canonical=[str(it) for it in done.canonical],
+                 places=done.places, unfolded=replace(
         unfolded, left_out=tuple(merged([*results.left_out, *lost, *strangers]))),
         outside=True, overwrite=overwrite, say=say, **options)
 
@@ -95,10 +97,10 @@ def relabelled(run: RunFolder, manifest: Path | None, labels: Labels, say: Calla
     Raises ConfigError for a run that heard audio."""
     record = run.record()
     if record.command != "score":
-        raise ConfigError("--join and --merge are for runs of `evalkit score`; add the columns to "
-                          "the manifest, and give it with --manifest")
+        raise ConfigError("--join, --merge and their like are for runs of `evalkit score`; "
+                          "add the columns to the manifest, and give it with --manifest")
     path = manifest or record.config.corpus.path
-    read = read_manifest(path, outside=True, alternatives=record.config.alternatives)
+    read = read_manifest(path, outside=True, alternatives=record.config.alternatives, remote=True)
     utterances, left_out = labels.applied(read.utterances, record.corpus.name, say)
     place = run.path / GIVEN / record.corpus.name / path.name
     write_manifest(place, [row_of(u, place.parent.resolve()) for u in utterances])

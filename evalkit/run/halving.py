@@ -14,7 +14,7 @@ from evalkit.core.worker import Note
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, failed, make
-from evalkit.run.tables import ShardResult, process_shard
+from evalkit.run.tables import process_shard
 from evalkit.run.watch import Begun
 
 T = TypeVar("T")
@@ -28,14 +28,15 @@ BLIND = 3
 """Deaths in a shard with no utterance in hand that end the run."""
 
 
-def process_minded(worker: Worker, shard: Shard, run: Path) -> ShardResult:
-    """``process_shard`` in ``worker``.
+def process_minded(worker: Worker, shard: Shard, run: Path,
+                   process: Callable[..., T] = process_shard) -> T:
+    """``process_shard``, or another ``process`` of the kind, in ``worker``.
 
     Where the worker dies, all that was not made is done once more as it was. Where it dies again
     in the same batch, or is overdue, that batch is tried in halves, and what is guilty alone has
     failed. Raises RunError where no utterance can be blamed."""
     made, parts = begun(shard, run)
-    return _Minding(worker, shard, run, parts, made).process()
+    return _Minding(worker, shard, run, parts, made).through(process)
 
 
 @dataclass
@@ -55,12 +56,12 @@ class _Minding:
     doubts: int = 0
     blind: int = 0
 
-    def process(self) -> ShardResult:
+    def through(self, process: Callable[..., T]) -> T:
         while True:
             part = self.parts.pop()
             try:
                 if not self.parts:
-                    return self._call(process_shard, self.shard, self.run, part, self.made)
+                    return self._call(process, self.shard, self.run, part, self.made)
                 self._take(self._call(make, replace(self.shard, utterances=part), self.run))
             except DeadWorkerError as death:
                 done = self.made.ids

@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.files import digest
-from evalkit.core.protocols import Metric
+from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
 from evalkit.run.pipeline import Pipeline, plugins_of
 from evalkit.run.streamed import Streamed
@@ -119,6 +119,15 @@ class CellContent:
             if stage == "enhanced":
                 heard = keys[stage]
         return keys
+
+
+def heard_key(channel: int, plugin: Plugin | None, condition: Condition | None, resampler: str,
+              prints: Sequence[Print]) -> str:
+    """Of what is heard of the utterances of ``prints`` under a condition, whoever hears it."""
+    content = CellContent(
+        channel=channel, systems={}, hearing=frozenset(), listens=True, resampler=resampler,
+        condition=[plugin.name, condition.identity] if plugin and condition else None)
+    return content.stages(prints)["heard"]
 
 
 def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = False, **others: Any

@@ -12,6 +12,7 @@ from evalkit.core.text import count, printed
 from evalkit.run.plan import Plan
 from evalkit.run.utterances import utterance_table
 from evalkit.store.documents.begun import RECORDS, Earlier, earlier
+from evalkit.store.documents.corpora import CORPORA
 from evalkit.store.lock import check_free
 from evalkit.store.manifest import Manifest
 from evalkit.store.outputs import OutputStore
@@ -30,6 +31,9 @@ def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool
     The same manifest is the same corpus, whatever was changed in it; so is one elsewhere that has
     half of the utterances in common."""
     check_free(out)
+    if (out / CORPORA).exists():
+        raise RunError(f"{out}: holds a run of several corpora; give another folder, or that of "
+                       "one of them in it")
     if overwrite:
         return
     before = earlier(out)
@@ -86,7 +90,7 @@ def _check_foreign(out: Path) -> None:
 
 
 def _same_corpus(before: Earlier, out: Path, manifest: Manifest) -> bool:
-    if before.manifest == manifest.path.resolve():
+    if before.manifest == manifest.root.resolve() / manifest.path.name:
         return True
     try:
         old = _contents(RunFolder(out).utterances().to_dict("records"))

@@ -10,6 +10,7 @@ from evalkit.audio import RESAMPLER
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import ConfigError
+from evalkit.core.files import digest
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
@@ -147,9 +148,20 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
         if built.batch > 1:
             alone += _shards_of_cell(config, pipeline, condition, built=built, bound=bound,
                                      measures=Measures(()), pieces=few, alone=True)
-    return Plan(tuple(shards), {p.name: pipelines[p.name].describe(p) for p in config.pipelines},
+    return Plan(tuple(shards), {p.name: _described(p, pipelines[p.name], config)
+                                for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
                 corpus_digest(utterances, root, files if hears else {}), tuple(alone))
+
+
+def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
+               ) -> documents.Pipeline:
+    """What a pipeline is made of; one that is known by its scores alone has their file."""
+    path = config.trials.scores.get(pipeline.name)
+    if path is None:
+        return built.describe(pipeline)
+    return documents.Pipeline(encoder=documents.System(
+        name="scores made elsewhere", identity=f"{path.name}, SHA-256 {digest(path)}"))
 
 
 def _few(utterances: Sequence[Utterance], prints: Sequence[Print], config: EvalConfig
@@ -182,7 +194,8 @@ def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measu
     if idle := [name for name in config.normalisers[1:] if name not in under]:
         raise ConfigError(f"normaliser: no metric of the run compares texts under {idle[0]!r}; "
                           "leave it out, or add a metric that does, such as wer")
-    if any(cell.metrics for cell in measures.values()) or any(p.encoder for p in config.pipelines):
+    if any(cell.metrics for cell in measures.values()) or config.trials.scores or any(
+            p.encoder for p in config.pipelines):
         return
     plugins = {plugin.name: plugin for pipeline in config.pipelines
                for plugin in (config.metrics if pipeline.metrics is None else pipeline.metrics)}
@@ -196,7 +209,7 @@ def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measu
 def unmeasured(plan: Plan) -> list[LeftOut]:
     """The pipelines that no metric of the run is one of."""
     measured = {shard.cell.pipeline.name for shard in plan.shards
-                if shard.cell.metrics or shard.cell.pipeline.encoder}
+                if shard.cell.metrics or plan.pipelines[shard.cell.pipeline.name].encoder}
     idle = [name for name in plan.pipelines if name not in measured]
     return [LeftOut("pipeline", "scores", "no metric of the run is one of it", len(idle),
                     tuple(idle[:NAMED]))] if idle else []

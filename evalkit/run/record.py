@@ -21,6 +21,7 @@ from evalkit.core.ledger import LINE, NAMED, LeftOut
 from evalkit.core.text import short
 from evalkit.core.types import Fact
 from evalkit.metrics.normalisers import normaliser
+from evalkit.results.canonical import mapping
 from evalkit.run.plan import Plan
 from evalkit.run.verification import Pairs
 from evalkit.store import scores, trials
@@ -63,7 +64,8 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
                     for name, identity in plan.conditions.items()},
         corpus=_with_lost(corpus(plan, manifest), manifest, left_out), left_out=list(left_out),
-        trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
+        labels=mapping(manifest.utterances, config.places) if config.canonical or config.places
+        else {}, trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
         timings=timings, batching=batching, tables=tables)
 
@@ -165,7 +167,7 @@ def corpus(plan: Plan, manifest: Manifest) -> Corpus:
     card = root / "card.md"
     seconds = [u.duration for u in manifest.utterances if u.duration is not None]
     return Corpus(
-        name=root.name, manifest=manifest.path.name, root=str(root.resolve()),
+        name=manifest.name, manifest=manifest.path.name, root=str(root.resolve()),
         digest=plan.corpus_digest, utterances=len(manifest.utterances),
         speakers=len({u.speaker for u in manifest.utterances if u.speaker is not None}),
         hours=sum(seconds) / 3600 if seconds else None, unusable=manifest.unusable,

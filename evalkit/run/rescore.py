@@ -20,7 +20,7 @@ from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import check_normalisers
 from evalkit.results.labels import NONE, Labels
 from evalkit.run.given_tables import relabelled
-from evalkit.run.keys import CellContent, Print, corpus_digest, file_digests, utterance_print
+from evalkit.run.keys import Print, corpus_digest, file_digests, heard_key, utterance_print
 from evalkit.run.measured import word_options
 from evalkit.run.pipeline import build_condition
 from evalkit.run.plan import (
@@ -66,8 +66,10 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (),
     config = config.model_copy(update={"alternatives": alternatives or config.alternatives,
                                        "glm": glm.resolve() if glm else config.glm})
     if labels != NONE:
-        config = config.model_copy(update={"outside": True})
-    corpus, strangers = _same_utterances(
+        config = config.model_copy(update={
+            "outside": True, "places": [*config.places, *labels.places],
+            "canonical": [*config.canonical, *map(str, labels.canonical)]})
+    corpus, strangers = same_utterances(
         read_corpus(config, texts_only=record.command == "score"), run)
     with planning(config.time_limit):
         plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
@@ -111,7 +113,7 @@ def _changed(config: EvalConfig, metrics: Sequence[str],
     return config
 
 
-def _same_utterances(manifest: Manifest, run: RunFolder) -> tuple[Manifest, list[LeftOut]]:
+def same_utterances(manifest: Manifest, run: RunFolder) -> tuple[Manifest, list[LeftOut]]:
     """The manifest with the run's utterances, in the run's order, and its others."""
     known = {utterance.id: utterance for utterance in manifest.utterances}
     ids = run.utterances()["utterance_id"].tolist()
@@ -196,12 +198,9 @@ class _Recorded:
 
     def check_recordings(self, cell: Cell, piece: Piece, stages: Mapping[str, str]) -> None:
         """Raises RunError where what the systems heard could not be heard again."""
-        plugin = self.condition_plugin(cell.condition_name)
-        content = CellContent(
-            channel=cell.channel, systems={}, hearing=frozenset(), listens=True,
-            condition=[plugin.name, cell.condition.identity] if plugin and cell.condition else None,
-            resampler=RESAMPLER)
-        if content.stages(piece.prints)["heard"] != stages.get("heard"):
+        heard = heard_key(cell.channel, self.condition_plugin(cell.condition_name), cell.condition,
+                          RESAMPLER, piece.prints)
+        if heard != stages.get("heard"):
             raise RunError(f"{self.config.corpus.path}: its recordings are not there or not those "
                            "of the run, so audio cannot be measured; `evalkit run` runs the "
                            "pipelines on them")

@@ -21,6 +21,7 @@ from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, ended, record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
+from evalkit.run.overlap import HERE, Work
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
@@ -39,15 +40,7 @@ from evalkit.store.runfolder import EMBEDDINGS, MANIFEST, OUTPUTS, SUMMARY, RunF
 from evalkit.store.sealed import check, write_table
 
 
-@dataclass(frozen=True)
-class Work:
-    """How the shards are worked on: ``workers`` processes (0: this one), or a Dask scheduler."""
-
-    workers: int = 0
-    scheduler: str | None = None
-
-
-def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "run",
+def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run",
         say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
         prune: bool = False, overwrite: bool = False) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
@@ -58,6 +51,38 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
     may be ``overwrite``n.
     ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
     Raises EvalkitError for what the user can mend."""
+    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite)
+    return ready.carried_out(work, say, prune=prune)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run of one corpus that can begin: its folder may be written to, and its corpus and
+    plug-ins are there."""
+
+    config: EvalConfig
+    out: Path
+    command: str
+    manifest: Manifest
+    plan: Plan
+    left_out: Sequence[LeftOut]
+    started: float
+
+    def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
+        """Does the work."""
+        with locked(self.out, self.command):
+            folder = carry_out(self.config, self.plan, self.manifest, self.out, work,
+                               command=self.command, say=say, left_out=self.left_out,
+                               started=self.started)
+            if prune:
+                gone = _prune(self.plan, self.config, self.out)
+                say(f"{gone} files and folders of earlier configurations removed")
+        return folder
+
+
+def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str], None],
+            left_out: Sequence[LeftOut], overwrite: bool) -> Prepared:
+    """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
     started = time.monotonic()
     manifest = read_corpus(config, texts_only=command == "score")
     check_folder(out, command, manifest, overwrite=overwrite)
@@ -66,12 +91,7 @@ def run(config: EvalConfig, out: Path, work: Work = Work(), *, command: str = "r
         say(line)
     left_out = [*left_out, *unmeasured(plan),
                 *without_words(plan.metrics, manifest.utterances, say)]
-    with locked(out, command):
-        folder = carry_out(config, plan, manifest, out, work, command=command, say=say,
-                           left_out=left_out, started=started)
-        if prune:
-            say(f"{_prune(plan, config, out)} files and folders of earlier configurations removed")
-    return folder
+    return Prepared(config, out, command, manifest, plan, left_out, started)
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,
@@ -140,7 +160,7 @@ def _clear(out: Path, keys: set[str]) -> None:
 
 def _work_through(shards: Sequence[Shard], out: Path, work: Work,
                   say: Callable[[str], None]) -> None:
-    results = (process_all(shards, out, work.workers) if work.scheduler is None
+    results = (process_all(shards, out, work) if work.scheduler is None
                else process_on_dask(shards, out.resolve(), work.scheduler, say))
     # What ends the loop, such as Ctrl-C, ends the workers before anything else is done.
     with meter(sum(len(shard.utterances) for shard in shards), say) as show, closing(results):

@@ -21,7 +21,7 @@ from evalkit.core.protocols import (
     Recognizer,
     SpeakerEncoder,
 )
-from evalkit.core.types import Audio, Hypothesis, Utterance
+from evalkit.core.types import Audio, Heard, Hypothesis, Utterance
 from evalkit.run.batches import Answer, ask, attempt, slices
 from evalkit.run.exchange import (
     handed,
@@ -84,19 +84,31 @@ def hear(work: UtteranceWork, cell: Cell) -> None:
     work.source = attempt(_read, utterance, utterance.audio, cell.channel)
     work.input = work.reference_audio = work.source
     if cell.condition is not None:
-        work.input = attempt(_under, cell.condition, work.source, bare(utterance))
+        heard = attempt(_under, cell.condition, work.source, bare(utterance))
+        work.input = attempt(lambda it: it.audio, heard)
+        work.reference_audio = attempt(lambda it: it.reference, heard)
     if utterance.reference_audio is not None:
         resampled.value = attempt(_read, utterance, utterance.reference_audio, cell.channel)
         if isinstance(work.source, Audio):
             resampled.convert(work.source.rate)
-        work.reference_audio = attempt(lambda _, clean: clean, work.source, resampled.value)
-    source = value_of(work.source)
+        work.reference_audio = _own_reference(work, cell, resampled.value)
+    source, lasting = value_of(work.source), value_of(work.input) or value_of(work.source)
     work.note("heard", _error_in(work.input), resampled=sorted(resampled.resampled),
-              source_rate=source and source.rate, seconds=source and source.duration,
+              source_rate=source and source.rate, seconds=lasting and lasting.duration,
               changed=_changed(work), **levels(work.input))
 
 
-def _under(condition: Condition, speech: Audio, utterance: Utterance) -> Audio:
+def _own_reference(work: UtteranceWork, cell: Cell, clean: Audio | UtteranceError
+                   ) -> Audio | UtteranceError:
+    """What metrics compare with where the manifest names a ``clean`` recording: that, or where the
+    condition changes what is compared with, what it makes of the clean one."""
+    if cell.condition is None or work.reference_audio is work.source:
+        return attempt(lambda _, clean: clean, work.source, clean)
+    return attempt(lambda _, heard: heard.reference, work.reference_audio,
+                   attempt(_under, cell.condition, clean, bare(work.utterance)))
+
+
+def _under(condition: Condition, speech: Audio, utterance: Utterance) -> Heard:
     """What is heard of ``speech`` under a condition."""
     return guarded(lambda: taken_heard(condition.apply(handed(speech), utterance), speech))
 

@@ -50,10 +50,21 @@ def process_shard(shard: Shard, run: Path, part: tuple[Utterance, ...] | None = 
                   before: Made | None = None) -> ShardResult:
     """Makes what of the shard is missing and writes it and its tables under ``run``. All but
     ``part`` of it was made ``before``."""
+    return write_shard(shard, _made(shard, run, part, before), run)
+
+
+def process_outputs(shard: Shard, run: Path, part: tuple[Utterance, ...] | None = None,
+                    before: Made | None = None) -> None:
+    """The same without the tables, of a shard of which nothing is measured."""
+    keep(shard, _made(shard, run, part, before), OutputStore(run))
+
+
+def _made(shard: Shard, run: Path, part: tuple[Utterance, ...] | None, before: Made | None
+          ) -> Made:
     made, parts = begun(shard, run) if part is None else (before or Made(), [part])
     for each in filter(None, parts):
         made.extend(make(replace(shard, utterances=each), run))
-    return write_shard(shard, made, run)
+    return made
 
 
 def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:

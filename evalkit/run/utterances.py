@@ -12,6 +12,7 @@ import pyarrow as pa
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ManifestError
 from evalkit.core.types import Utterance
+from evalkit.corpora.fetching import fetched
 from evalkit.corpora.gathering import gathered
 from evalkit.results.labels import Labels
 from evalkit.run.keys import relative
@@ -21,17 +22,20 @@ from evalkit.store.other_layouts import importer
 
 
 def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
-    """The run's corpus, labelled, selected and sampled as the configuration says; ``texts_only``
-    as for read_manifest. Raises ManifestError where nothing of it can be used, ConfigError for
-    labels, conditions and a sample that do not fit it."""
-    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where)
-    manifest = _read(config, texts_only=texts_only)
-    where = manifest.root.name
+    """The run's corpus, labelled, selected, sampled and fetched as the configuration says;
+    ``texts_only`` as for read_manifest. Raises ManifestError where nothing of it can be used,
+    ConfigError for labels, conditions and a sample that do not fit it."""
+    further = {} if texts_only else {"canonical": config.canonical, "places": config.places}
+    labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where,
+                           **further)  # of a run of `score` they are written in its manifest
+    manifest = replace(_read(config, texts_only=texts_only), called=config.corpus.name)
+    where = manifest.name
     utterances, unwanted = labels.applied(manifest.utterances, where, _silent)
     if config.per_speaker is not None:
         utterances, others = drawn(utterances, config.per_speaker, config.seed, where)
         unwanted += others
-    return replace(manifest, utterances=utterances, unwanted=tuple(unwanted))
+    utterances, lost = fetched(utterances, config.remote)
+    return replace(manifest, utterances=utterances, unwanted=(*unwanted, *lost))
 
 
 def _silent(_line: str) -> None:
@@ -39,11 +43,12 @@ def _silent(_line: str) -> None:
 
 
 def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
+    remote = config.remote is not None
     if config.corpus.reader is not None:
-        return gathered(config.corpus, outside=config.outside)
+        return gathered(config.corpus, outside=config.outside, remote=remote)
     path = config.corpus.path
     manifest = read_manifest(path, outside=config.outside, texts_only=texts_only,
-                             alternatives=config.alternatives)
+                             alternatives=config.alternatives, remote=remote)
     if not manifest.utterances:
         advice = importer(path)
         raise ManifestError(f"{path}: holds no line of a manifest; {advice}" if advice else

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
-from evalkit.core.config import TrialsConfig
+from evalkit.core.errors import ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.core.trials import TrialsConfig
+from evalkit.metrics.score_files import ScoreFile, matched, read_score_file
 from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
 from evalkit.store import trials
 from evalkit.store.documents.run import TrialPairs
@@ -22,6 +25,8 @@ class Pairs:
     table: pd.DataFrame
     rule: str
     left_out: tuple[LeftOut, ...] = ()
+    scores: Mapping[str, pd.Series] = field(default_factory=dict)
+    """By pipeline, where another tool gave them."""
 
     def describe(self) -> TrialPairs:
         """For ``run.json``."""
@@ -33,9 +38,10 @@ def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> P
     """The pairs of the user's list, or pairs of the utterances whose speaker is known.
 
     Raises ManifestError for a list that cannot be read."""
+    if config.scores:
+        return _scored(utterances, config)
     if config.list is not None:
-        table, form = read_trial_list(config.list)
-        return Pairs(table, f"the list {config.list.name} ({form} form)")
+        return Pairs(*_listed(config.list))
     known = utterances.dropna(subset="speaker_id")
     nameless = utterances.loc[utterances["speaker_id"].isna(), "utterance_id"]
     left_out = (LeftOut("utterance", "trials", "no speaker", len(nameless),
@@ -48,14 +54,51 @@ def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> P
                  "as often in each half", left_out)
 
 
+def _scored(utterances: pd.DataFrame, config: TrialsConfig) -> Pairs:
+    """The pairs of the list, or else of the first file of scores that has labels, with the scores
+    of every file. Raises ManifestError where nothing says which pairs are of one speaker."""
+    files = {name: read_score_file(path) for name, path in config.scores.items()}
+    table, rule = _listed(config.list) if config.list is not None else _labelled(config, files)
+    found = {name: matched(name, file, table) for name, file in files.items()}
+    left_out = [item for _, lost in found.values() for item in lost]
+    return Pairs(table, rule, (*left_out, *_strangers(utterances, table)),
+                 {name: scores for name, (scores, _) in found.items()})
+
+
+def _listed(path: Path) -> tuple[pd.DataFrame, str]:
+    table, form = read_trial_list(path)
+    return table, f"the list {path.name} ({form} form)"
+
+
+def _labelled(config: TrialsConfig, files: Mapping[str, ScoreFile]) -> tuple[pd.DataFrame, str]:
+    name = next((name for name, file in files.items() if file.has_labels), None)
+    if name is None:
+        raise ManifestError(f"{next(iter(config.scores.values()))}: has scores without labels; "
+                            "give the list of trials (--trials)")
+    return files[name].table.drop(columns="score"), (
+        f"those of {config.scores[name].name} ({files[name].form} form)")
+
+
+def _strangers(utterances: pd.DataFrame, table: pd.DataFrame) -> list[LeftOut]:
+    """The sides of trials that are neither an utterance nor a speaker."""
+    sides = pd.concat([table["enroll_id"], table["test_id"]])
+    known = pd.concat([utterances["utterance_id"], utterances["speaker_id"]])
+    names = sorted(set(sides) - set(known))
+    return [LeftOut("utterance", "trials", "is in trials and not in the corpus: a speaker of its "
+                    "own, of whom nothing is known", len(names), tuple(names[:NAMED]))
+            ] if names else []
+
+
 def verify(embeddings: pd.DataFrame, pairs: Pairs,
-           cells: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Scores the same pairs in every cell (pipeline, condition) that has an encoder.
+           cells: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Scores the same pairs in every cell (pipeline, condition) that has an encoder, or scores that
+    another tool gave.
 
     A pair of which an embedding is missing has the score NaN, a failure that is counted."""
     tables = [trials.SCHEMA.empty_table().to_pandas()]
     for pipeline, condition in cells:
         here = (embeddings["pipeline"] == pipeline) & (embeddings["condition"] == condition)
-        tables.append(score_trials(pairs.table, embeddings[here])
-                      .assign(pipeline=pipeline, condition=condition))
+        scored = (pairs.table.assign(score=pairs.scores[pipeline]) if pipeline in pairs.scores
+                  else score_trials(pairs.table, embeddings[here]))
+        tables.append(scored.assign(pipeline=pipeline, condition=condition))
     return pd.concat(tables[1:] or tables)[trials.SCHEMA.names]

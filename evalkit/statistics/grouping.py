@@ -11,6 +11,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
+from evalkit.core.types import AS_GIVEN
 from evalkit.statistics.bins import binned
 from evalkit.statistics.labels import UNKNOWN, alike, labels_of
 from evalkit.statistics.outcome_columns import named_outcome
@@ -70,10 +71,19 @@ def unusual(utterances: pd.DataFrame, column: str, metrics: Iterable[str],
     """Why a column is not grouped by unasked; None where it is."""
     if column not in allowed and (why := named_outcome(column, metrics)):
         return f"{why}, to use it add {ALLOW}"
+    if why := in_one_form(column, utterances):
+        return why
     labels = grouped(utterances, column)
     if known_groups(labels) > MOST_GROUPS:
         return f"more than {MOST_GROUPS} groups"
     return "one group only" if labels.nunique() < 2 else None
+
+
+def in_one_form(column: str, utterances: pd.DataFrame) -> str:
+    """That the labels of a column stand in another in one form; "" where they do not."""
+    other = column.removesuffix(AS_GIVEN)
+    return f"its labels are in {other} in one form" if (
+        other != column and other in utterances) else ""
 
 
 def refuse_outcomes(columns: Iterable[str], metrics: Iterable[str], allowed: Collection[str]

@@ -3,6 +3,7 @@ two by two."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -81,10 +82,12 @@ def group_reports(run: RunFolder, by: Sequence[Sequence[str]], *, metric: str | 
 
 def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
                          pipeline: str | None = None, condition: str | None = None,
+                         threshold: float | RunFolder | None = None,
                          draws: int = FEWER_DRAWS.draws, seed: int = 0,
                          allowed: Collection[str] = ()) -> list[VerificationReport]:
     """One report for every pipeline and condition that has trials (or the ones named) and every
-    set of crossed columns in ``by``; ``allowed`` are columns although they are outcomes. Raises
+    set of crossed columns in ``by``, at the ``threshold``, that of the equal error rate in another
+    run, or else in this one; ``allowed`` are columns although they are outcomes. Raises
     ConfigError where there are no such trials, and as verification_table does."""
     metrics = run.record().metrics
     for columns in by:
@@ -99,8 +102,24 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
             raise ConfigError(f"no trials of the {column} {name!r}; "
                               f"{offer(name, present, 'there are some of')}")
         trials = trials if name is None else trials[trials[column] == name]
-    return [verification_table(rows, utterances, columns, resampling=Resampling(draws, seed))
-            for _, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
+    return [verification_table(
+        rows, utterances, columns, resampling=Resampling(draws, seed),
+        threshold=(_threshold_in(threshold, *map(str, cell)) if isinstance(threshold, RunFolder)
+                   else threshold))
+            for cell, rows in trials.groupby(["pipeline", "condition"]) for columns in by]
+
+
+def _threshold_in(run: RunFolder, pipeline: str, condition: str) -> float:
+    """The threshold of the equal error rate of that pipeline in another run: under that condition,
+    or the only one that there is. Raises ConfigError where there is none."""
+    known = {score.condition: score.threshold for score in run.summary().trials
+             if score.metric == "eer" and score.pipeline == pipeline
+             and math.isfinite(score.threshold)}
+    if condition in known or len(known) == 1:
+        return known.get(condition, next(iter(known.values())))
+    names = sorted({score.pipeline for score in run.summary().trials})
+    raise ConfigError(f"{run.path}: has no threshold of {pipeline!r} under {condition!r}; "
+                      f"{offer(pipeline, names, 'there are trials of')}")
 
 
 def compare_pipelines(run: RunFolder, *, metric: str | None = None, condition: str | None = None,

@@ -56,7 +56,8 @@ class VerificationRow:
 @dataclass(frozen=True)
 class VerificationReport:
     """The groups that the crossed columns ``by`` make, "ok" ones first, those most often rejected
-    first, at the ``threshold`` of the equal error rate over all trials. ``rule`` says which
+    first, at the ``threshold``, that of the equal error rate over all trials where no other was
+    given. ``rule`` says which
     trials are a group's; ``fairness`` is over the "ok" groups, None where there are fewer than
     two."""
 
@@ -78,15 +79,17 @@ class VerificationReport:
 
 def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str], *,
                        rule: Rule = "both", floors: Floors = FLOORS,
+                       threshold: float | None = None,
                        resampling: Resampling = FEWER_DRAWS) -> VerificationReport:
     """Compares the groups that the columns ``by`` of ``utterances`` make on ``trials``
-    (evalkit.store.trials.SCHEMA) of one pipeline and condition. A group with fewer speakers, or
+    (evalkit.store.trials.SCHEMA) of one pipeline and condition, at the ``threshold`` of other data
+    or else at that of the equal error rate of all these trials. A group with fewer speakers, or
     fewer target trials than utterances are subject for, is "insufficient". Raises ConfigError for a
     column that there is not."""
     people = _people(utterances, by)
     groups = people.groups
     table = sorted_trials(trials, people.speakers)
-    threshold = global_threshold(table)
+    threshold = global_threshold(table) if threshold is None else threshold
     lost = trials[trials["score"].isna()].assign(score=0.0)
     failed = count_by_group(sorted_trials(lost, people.speakers), groups, rule)
     table_rows = [_row(group.group, group.rates, failed.get(group.group, 0), floors)

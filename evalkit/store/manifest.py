@@ -26,9 +26,11 @@ from evalkit.core.names import instead
 from evalkit.core.text import one_of
 from evalkit.core.types import Utterance
 from evalkit.store.other_layouts import importer
+from evalkit.store.remote import refusal, url_of
 
 FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "duration")
 SHOWN = 5
+LEAVES = "leaves the corpus folder; allow it with --outside"
 LONGEST = 1e9
 """Seconds: no offset or duration is as long."""
 
@@ -47,7 +49,8 @@ class Manifest:
     """A manifest that was read: its good utterances, the line of each, and the problems of the
     other lines. ``silenced`` are the problems of recordings whose utterances stay; ``dropped`` is
     what a corpus reader could not use, ``unwanted`` what the user's labels and conditions leave
-    out, ``folder`` where recordings are, the manifest's own where it is None."""
+    out, ``folder`` where recordings are, the manifest's own where it is None; ``called`` is the
+    corpus's name among several."""
 
     path: Path
     utterances: tuple[Utterance, ...]
@@ -57,6 +60,12 @@ class Manifest:
     dropped: tuple[LeftOut, ...] = ()
     unwanted: tuple[LeftOut, ...] = ()
     folder: Path | None = None
+    called: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The corpus's, that of its folder where it is the only one."""
+        return self.root.name if self.called is None else self.called
 
     @property
     def root(self) -> Path:
@@ -75,8 +84,8 @@ class Manifest:
         ledger."""
         rows = (LeftOut("row", str(self.path), f"{p.field}: {p.message}",
                         names=(f"line {p.line}",)) for p in self.problems)
-        recordings = (LeftOut("recording", str(self.path), "leaves the corpus folder; allow it "
-                              "with --outside", names=(f"line {p.line}",)) for p in self.silenced)
+        recordings = (LeftOut("recording", str(self.path), p.message, names=(f"line {p.line}",))
+                      for p in self.silenced)
         return merged([*self.dropped, *rows, *recordings, *self.unwanted])
 
     def describe_problems(self, shown: int = SHOWN) -> str:
@@ -98,11 +107,12 @@ class FieldError(Exception):
 
 
 def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False,
-                  alternatives: bool = False) -> Manifest:
+                  alternatives: bool = False, remote: bool = False) -> Manifest:
     """Reads every line; a line that cannot be used becomes a Problem and the rest goes on.
 
-    ``outside`` allows audio paths that leave the manifest's folder; where ``texts_only``, a path
-    that is not allowed is left out of its utterance, which stays. With ``alternatives`` a text
+    ``outside`` allows audio paths that leave the manifest's folder, ``remote`` URLs, which stay
+    what they are (evalkit.store.remote); where ``texts_only``, a path that is not allowed, and any
+    URL, is left out of its utterance, which stays. With ``alternatives`` a text
     may be a list of several that are right. Raises ManifestError only where the file itself cannot
     be read. Whether audio exists is not looked at here.
     """
@@ -114,7 +124,8 @@ def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool =
         try:
             row = _object(line)
             row = _one_text(row) if alternatives else row
-            utterance = utterance_of(row, path.parent, outside or texts_only)
+            utterance = utterance_of(row, path.parent, outside=outside or texts_only,
+                                     remote=remote or texts_only)
             if utterance.id in seen:
                 raise FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
         except FieldError as refused:
@@ -123,23 +134,33 @@ def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool =
         seen[utterance.id] = number
         utterances.append(utterance)
     silenced: list[Problem] = []
-    if texts_only and not outside:
-        utterances, silenced = _without_strangers(utterances, tuple(seen.values()), path.parent)
+    if texts_only:
+        utterances, silenced = _without_strangers(utterances, tuple(seen.values()), path.parent,
+                                                  outside=outside)
     return Manifest(path, tuple(utterances), tuple(seen.values()), tuple(problems),
                     tuple(silenced))
 
 
-def _without_strangers(utterances: Sequence[Utterance], lines: Sequence[int], root: Path
-                       ) -> tuple[list[Utterance], list[Problem]]:
-    """The utterances without the recordings that leave ``root``, and what those are."""
+def _without_strangers(utterances: Sequence[Utterance], lines: Sequence[int], root: Path, *,
+                       outside: bool) -> tuple[list[Utterance], list[Problem]]:
+    """The utterances without the recordings that are on other machines or, unless they may be
+    ``outside``, leave ``root``, and what those are."""
     kept, problems = [], []
     for utterance, line in zip(utterances, lines, strict=True):
         paths = {"audio": utterance.audio, "reference_audio": utterance.reference_audio}
-        gone: dict[str, Any] = {name: None for name, path in paths.items()
-                                if path is not None and not inside(path, root)}
-        problems += [Problem(line, name, "leaves the corpus folder") for name in gone]
+        why = {name: reason for name, path in paths.items() if path is not None
+               and (reason := _strange(path, root, outside=outside))}
+        problems += [Problem(line, name, reason) for name, reason in why.items()]
+        gone: dict[str, Any] = dict.fromkeys(why)
         kept.append(replace(utterance, **gone) if gone else utterance)
     return kept, problems
+
+
+def _strange(path: Path, root: Path, *, outside: bool) -> str | None:
+    """Why the recording is none that a page may play."""
+    if url_of(path):
+        return "is on another machine, and was not fetched"
+    return None if outside or inside(path, root) else LEAVES
 
 
 def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -172,8 +193,10 @@ def _one_text(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "text": one_of(texts)}
 
 
-def utterance_of(row: Mapping[str, Any], root: Path, outside: bool) -> Utterance:
-    """The utterance of a line of a manifest in the folder ``root``. Raises FieldError."""
+def utterance_of(row: Mapping[str, Any], root: Path, *, outside: bool, remote: bool
+                 ) -> Utterance:
+    """The utterance of a line of a manifest in the folder ``root``, whose recordings may be
+    ``outside`` of it, or ``remote`` URLs. Raises FieldError."""
     if any(map(_broken, row)):
         raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
     identifier = _text(row, "id")
@@ -181,8 +204,8 @@ def utterance_of(row: Mapping[str, Any], root: Path, outside: bool) -> Utterance
         raise FieldError("id", "is missing; every utterance needs one")
     return Utterance(
         id=identifier,
-        audio=_path(row, "audio", root, outside),
-        reference_audio=_path(row, "reference_audio", root, outside),
+        audio=_path(row, "audio", root, outside=outside, remote=remote),
+        reference_audio=_path(row, "reference_audio", root, outside=outside, remote=remote),
         text=_text(row, "text"),
         speaker=_text(row, "speaker") or None,
         offset=_seconds(row, "offset") or 0.0,
@@ -254,12 +277,17 @@ def _scalar(field: str, value: Any) -> Any:
     raise FieldError(field, f"must be text, a number or a truth value, not {type(value).__name__}")
 
 
-def _path(row: Mapping[str, Any], field: str, root: Path, outside: bool) -> Path | None:
+def _path(row: Mapping[str, Any], field: str, root: Path, *, outside: bool, remote: bool
+          ) -> Path | None:
     value = _text(row, field)
     if not value:
         return None
     if "\0" in value:
         raise FieldError(field, "holds a NUL character")
+    if url := url_of(value):
+        if why := refusal(url, allowed=remote):
+            raise FieldError(field, why)
+        return Path(url)
     path = root / value
     if not (outside or inside(path, root)):
         raise FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside, or "

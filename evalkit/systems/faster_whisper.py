@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.types import Audio, Hypothesis, Word
-from evalkit.systems.identity import model_folder, require, stamp, stamp_folder
+from evalkit.systems.identity import (
+    device_named,
+    model_folder,
+    require,
+    stamp,
+    stamp_folder,
+)
 
 
 @dataclass(frozen=True)
 class FasterWhisper:
     """Whisper (Radford et al. 2022, arXiv:2212.04356) in the folder ``path``.
 
-    ``precision`` is CTranslate2's compute_type, ``device`` cpu or cuda; ``beams`` is how many
+    ``precision`` is CTranslate2's compute_type, ``device`` cpu, cuda or auto; ``beams`` is how many
     texts are followed. Without ``fallback`` the temperature stays at 0: what is then drawn at
     random, where the text repeats itself, never is. ``words`` asks for times and confidences.
     Utterances are heard one at a time."""
@@ -42,7 +48,8 @@ class FasterWhisper:
     @property
     def identity(self) -> str:
         made = stamp_folder("faster-whisper", Path(self.path), None)
-        return f"{self!r}, {made}, {stamp('ctranslate2')}"
+        mine = replace(self, device=device_named(self.device))
+        return f"{mine!r}, {made}, {stamp('ctranslate2')}"
 
     @cached_property
     def _model(self) -> Any:
@@ -50,8 +57,8 @@ class FasterWhisper:
         from faster_whisper import WhisperModel
 
         try:
-            return WhisperModel(str(self.path), device=self.device, compute_type=self.precision,
-                                cpu_threads=1, local_files_only=True)
+            return WhisperModel(str(self.path), device=device_named(self.device),
+                                compute_type=self.precision, cpu_threads=1, local_files_only=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(f"{self.path}: cannot load a model of faster-whisper: "
                               f"{one_line(error)}") from error

@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
+
+Precision = Literal["float32", "float16", "bfloat16"]
+"""Kinds of numbers that torch computes in."""
 
 
 def require(*packages: str) -> None:
@@ -51,6 +55,14 @@ def model_folder(path: Path | str, *files: str) -> Path:
     return folder
 
 
+def model_file(path: Path | str) -> Path:
+    """``path``, a file that holds a model. Raises ConfigError where there is none."""
+    if not Path(path).is_file():
+        raise ConfigError(f"{path}: is no file of a model; put one there, or give the `path` of "
+                          "one that has been downloaded or exported")
+    return Path(path)
+
+
 def stamp_folder(package: str, folder: Path, weights: Path | str | None) -> str:
     """``stamp`` with all files in the folder of a model, and with the ``weights`` that are used
     instead of its own."""
@@ -70,3 +82,9 @@ def device_named(device: str) -> str:
     from evalkit.models.tensors import best_device
 
     return str(best_device())
+
+
+def computed(device: str, precision: Precision) -> str:
+    """Where a model is computed, and in which numbers if not in those of its weights."""
+    named = device_named(device)
+    return named if precision == "float32" else f"{named} in {precision}"

@@ -14,6 +14,7 @@ import numpy as np
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.types import Audio, Hypothesis
 from evalkit.systems.identity import model_folder, require, stamp, stamp_folder
+from evalkit.systems.onnx_graph import check_provider, one_thread
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class OnnxAsr:
     def __post_init__(self) -> None:
         require("onnx_asr", "onnxruntime")
         model_folder(self.path)
+        check_provider(self.provider)
         if "/" in self.kind:
             raise ValueError(f"kind must be a kind of model, such as nemo-conformer-ctc, not the "
                              f"name of one, {self.kind!r}; download that into the folder `path`")
@@ -49,13 +51,10 @@ class OnnxAsr:
     def _model(self) -> Any:
         """Raises ConfigError where it cannot be loaded."""
         import onnx_asr
-        import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
             return onnx_asr.load_model(
-                self.kind, self.path, quantization=self.quantization, sess_options=options,
+                self.kind, self.path, quantization=self.quantization, sess_options=one_thread(),
                 providers=[self.provider]).with_timestamps()
         except Exception as error:  # those of ONNX Runtime have no common class of their own
             raise ConfigError(f"{self.path}: cannot load a model of onnx-asr of the kind "

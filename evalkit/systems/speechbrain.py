@@ -12,7 +12,7 @@ import numpy as np
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio, Hypothesis, Recording
-from evalkit.systems.identity import device_named
+from evalkit.systems.identity import Precision, computed
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
@@ -37,12 +37,14 @@ class SpeechBrainRecognizer:
     arXiv:2106.04624), in the folder ``path``.
 
     ``weights`` is a file that `evalkit mitigate` wrote, used instead of the folder's own;
-    ``device`` is torch's name of where it computes. Utterances are decoded one at a time: what
-    such a model makes of padding differs from model to model."""
+    ``device`` is torch's name of where it computes, or auto, in numbers of ``precision`` where it
+    transcribes. Utterances are decoded one at a time: what such a model makes of padding differs
+    from model to model."""
 
     path: Path | str
     weights: Path | str | None = None
     device: str = "cpu"
+    precision: Precision = "float32"
 
     batch = 1
     needs_audio = True
@@ -54,7 +56,7 @@ class SpeechBrainRecognizer:
     @property
     def identity(self) -> str:
         made = stamp_parts(self.path, weights=self.weights)
-        return f"SpeechBrainRecognizer on {device_named(self.device)}, {made}"
+        return f"SpeechBrainRecognizer on {computed(self.device, self.precision)}, {made}"
 
     @property
     def rate(self) -> int:
@@ -90,10 +92,10 @@ class SpeechBrainRecognizer:
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each."""
-        from evalkit.models.tensors import threads
+        from evalkit.models.tensors import device_of, numbers, threads
 
-        self.module.eval()
-        with threads(1):
+        device = device_of(self.module.eval())
+        with threads(1), numbers(device, self.precision):
             return [Hypothesis(self._decode(audio.samples)) for audio in batch]
 
     def _decode(self, samples: np.ndarray) -> str:
@@ -148,11 +150,13 @@ class SpeechBrainEncoder:
     (Desplanques et al. 2020, arXiv:2005.07143), x-vectors or a ResNet, in the folder ``path``.
 
     ``weights`` is a file that ``save`` wrote, used instead of the folder's own; ``device`` is
-    torch's name of where it computes. Utterances are embedded one at a time."""
+    torch's name of where it computes, or auto, in numbers of ``precision`` where it embeds.
+    Utterances are embedded one at a time."""
 
     path: Path | str
     weights: Path | str | None = None
     device: str = "cpu"
+    precision: Precision = "float32"
 
     batch = 1
     needs_audio = True
@@ -163,7 +167,7 @@ class SpeechBrainEncoder:
     @property
     def identity(self) -> str:
         made = stamp_parts(self.path, weights=self.weights)
-        return f"SpeechBrainEncoder on {device_named(self.device)}, {made}"
+        return f"SpeechBrainEncoder on {computed(self.device, self.precision)}, {made}"
 
     @property
     def rate(self) -> int:
@@ -192,11 +196,11 @@ class SpeechBrainEncoder:
         """(len(batch), dimension), float32, rows of unit length."""
         import torch
 
-        from evalkit.models.tensors import threads
+        from evalkit.models.tensors import device_of, numbers, threads
 
-        self.module.eval()
-        with torch.inference_mode(), threads(1):
-            vectors = [self._embedded(audio.samples) for audio in batch]
+        device = device_of(self.module.eval())
+        with torch.inference_mode(), threads(1), numbers(device, self.precision):
+            vectors = [self._embedded(audio.samples).float() for audio in batch]
             units = torch.nn.functional.normalize(torch.stack(vectors), dim=1)
         return units.cpu().numpy()
 

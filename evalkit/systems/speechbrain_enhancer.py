@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from evalkit.audio import fit
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio, Cost
-from evalkit.systems.identity import device_named, model_files
+from evalkit.systems.identity import Precision, device_named, model_files
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
@@ -38,7 +38,7 @@ class SpeechBrainEnhancer:
     interface: Literal["SpectralMaskEnhancement", "WaveformEnhancement",
                        "SepformerSeparation"] = "SpectralMaskEnhancement"
     device: str = "cpu"
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     delay = 0.0
     batch = 1
@@ -58,9 +58,9 @@ class SpeechBrainEnhancer:
 
         from evalkit.models.torch_cost import cost_of
 
-        noise = torch.randn(1, self.rate, generator=torch.Generator().manual_seed(0))
+        silence = torch.zeros(1, self.rate, device="cpu")
         size = sum(file.stat().st_size for file in model_files(Path(self.path)))
-        return cost_of(self._loaded.mods, lambda: self._made(noise), size)
+        return cost_of(self._loaded.mods, lambda: self._made(silence), size)
 
     @property
     def rate(self) -> int:

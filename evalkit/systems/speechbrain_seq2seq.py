@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.core.types import Audio, Hypothesis
-from evalkit.systems.identity import device_named
+from evalkit.systems.identity import Precision, device_named
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
@@ -39,7 +39,7 @@ class SpeechBrainSeq2Seq:
     interface: Literal["EncoderDecoderASR", "WhisperASR"] = "EncoderDecoderASR"
     hub: Path | str | None = field(default=None, repr=False)
     device: str = "cpu"
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     batch: int = 1
 
     needs_audio = True

@@ -17,7 +17,7 @@ import numpy as np
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.types import Audio, Hypothesis, Recording
-from evalkit.systems.identity import model_folder, require, stamp_folder
+from evalkit.systems.identity import Precision, computed, model_folder, require, stamp_folder
 from evalkit.systems.spelling import spelt
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ class TransformersCtc:
     2020, arXiv:2006.11477), in the folder ``path`` with its ``AutoProcessor``, decoded greedily.
 
     ``weights`` is a file that `evalkit mitigate` wrote, used instead of the folder's own;
-    ``device`` is torch's name of where it computes. Utterances are decoded one at a time: what
-    these models make of padding differs from model to model."""
+    ``device`` is torch's name of where it computes, or auto, in numbers of ``precision`` where it
+    transcribes. Utterances are decoded one at a time: what these models make of padding differs
+    from model to model."""
 
     path: Path | str
     weights: Path | str | None = None
     device: str = "cpu"
+    precision: Precision = "float32"
 
     batch = 1
     needs_audio = True
@@ -49,7 +51,7 @@ class TransformersCtc:
     @property
     def identity(self) -> str:
         made = stamp_folder("transformers", Path(self.path), self.weights)
-        return f"TransformersCtc on {self.device}, {made}"
+        return f"TransformersCtc on {computed(self.device, self.precision)}, {made}"
 
     @property
     def rate(self) -> int:
@@ -79,10 +81,10 @@ class TransformersCtc:
         """One hypothesis each: the best label of every frame, repeats merged, blanks removed."""
         import torch
 
-        from evalkit.models.tensors import threads
+        from evalkit.models.tensors import device_of, numbers, threads
 
-        self.module.eval()
-        with torch.inference_mode(), threads(1):
+        device = device_of(self.module.eval())
+        with torch.inference_mode(), threads(1), numbers(device, self.precision):
             best = [self._posteriors([audio.samples])[0][0].argmax(-1) for audio in batch]
         return [Hypothesis(self._processor.tokenizer.decode(labels)) for labels in best]
 

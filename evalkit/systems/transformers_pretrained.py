@@ -5,7 +5,7 @@ token, such as Whisper, and encoders of x-vectors. They are evaluated, not taugh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from evalkit.core.types import Audio, Hypothesis
-from evalkit.systems.identity import model_folder, require, stamp_folder
+from evalkit.systems.identity import (
+    Precision,
+    device_named,
+    model_folder,
+    require,
+    stamp_folder,
+)
 from evalkit.systems.transformers import library, loaded
 
 if TYPE_CHECKING:
@@ -22,12 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Pretrained:
-    """A model in the folder ``path``, computed on torch's ``device`` in numbers of ``precision``.
-    """
+    """A model in the folder ``path``, computed on torch's ``device``, or on the best for
+    "auto", in numbers of ``precision``."""
 
     path: Path | str = field(repr=False)
     device: str = "cpu"
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     needs_audio = True
 
@@ -37,7 +43,8 @@ class _Pretrained:
 
     @property
     def identity(self) -> str:
-        return f"{self!r}, {stamp_folder('transformers', Path(self.path), None)}"
+        mine = replace(self, device=device_named(self.device))
+        return f"{mine!r}, {stamp_folder('transformers', Path(self.path), None)}"
 
     @property
     def rate(self) -> int:
@@ -63,8 +70,8 @@ class _Pretrained:
 
         made = self._extractor([audio.samples for audio in batch], sampling_rate=self.rate,
                                return_tensors="pt", return_attention_mask=True, **options)
-        precision = getattr(torch, self.precision)
-        return {name: values.to(self.device, precision if values.is_floating_point() else None)
+        device, precision = device_named(self.device), getattr(torch, self.precision)
+        return {name: values.to(device, precision if values.is_floating_point() else None)
                 for name, values in made.items()}
 
 

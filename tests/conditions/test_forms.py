@@ -38,7 +38,7 @@ def test_a_chain_in_a_list_and_in_a_line_are_the_same() -> None:
     "clean", {"name": "hum", "noise": "stationary", "snr_db": 5},
     {"snr_db": 5, "noise": "babble", "name": "talk", "seed": 3},
     {"name": "long", "plugin": {"name": "noise", "kind": "babble", "snr_db": 0}},
-    {"name": "odd", "nose": "babble"}])
+    {"name": "odd"}])
 def test_forms_that_there_were_stay_as_they_are(item: Any) -> None:
     assert written_out([item]) == [item]
 
@@ -74,6 +74,10 @@ def test_a_grid_is_every_combination_and_equals_conditions_named_one_by_one(
      "makes 1,600 conditions; at most 1,000"),
     ({"name": "x", "grid": {"snr_db": 5}}, "no condition 'snr_db'; there are"),
     ({"name": "x", "chain": [{"codek": "opus"}]}, "did you mean 'codec'?"),
+    ({"name": "x", "pakcet_loss": 0.1}, "x: no condition 'pakcet_loss'; there are chain"),
+    ({"name": "x", "pakcet_loss": 0.1}, "did you mean 'packet_loss'?"),
+    ({"name": "x", "snr_db": 5, "nose": "babble"}, "no condition 'nose'; there are"),
+    ({"name": "x", "grdi": {}}, "did you mean 'grid'?"),
     ({"name": "x", "chain": []}, "chain must be a list of steps"),
     ({"name": "x", "chain": [5]}, "a step must be the name of a condition"),
     ({"name": "x", "chain": ["noise"], "seed": 5}, "'seed' beside 'chain'"),
@@ -85,6 +89,15 @@ def test_a_mistake_is_one_line_that_says_what_to_do(item: Any, said: str) -> Non
         parsed(item)
     assert said in str(error.value)
     assert str(error.value).startswith("/tmp/eval.yaml: ") and "\n" not in str(error.value)
+
+
+def test_impulse_responses_are_a_folder_beside_the_configuration() -> None:
+    (made,) = parsed({"name": "x", "impulse_responses": "halls", "reference": "early"})
+    assert made.plugin is not None
+    assert made.plugin.options == {"folder": "/tmp/halls", "reference": "early"}
+    one, other = parsed({"name": "{room}", "grid": {"room": [0.3, 0.6]}})
+    assert one.plugin and other.plugin and (one.name, other.name) == ("0.3", "0.6")
+    assert other.plugin.options == {"room": 0.6}
 
 
 def test_a_folder_in_a_chain_is_taken_from_the_configurations() -> None:

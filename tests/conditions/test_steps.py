@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +22,6 @@ from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Utterance
 from evalkit.store.manifest import read_manifest
-from tests.conftest import evalkit
 from tests.corpora.test_noise import speech
 
 UTTERANCE = Utterance("u1", speaker="s1")
@@ -157,7 +154,8 @@ def test_a_band_keeps_what_is_in_it_and_nothing_else() -> None:
     ("band_limit", {"band_limit": 300, "low": 3400}, "must lie above low"),
     ("chain", {"steps": []}, "a chain needs one step"),
     ("chain", {"steps": [{"name": "gain", "gian": 1}]}, "has no option 'gian'; it takes gain"),
-    ("chain", {"steps": ["gian"]}, "no conditions plug-in 'gian'; did you mean 'gain'?")])
+    ("chain", {"steps": ["gian"]}, "no conditions plug-in 'gian'; did you mean 'gain'?"),
+    ("gain", {"gain": 3, "codek": "opus"}, "it takes gain; did you mean the condition 'codec'?")])
 def test_options_that_there_cannot_be_are_refused(name: str, options: dict[str, Any],
                                                       said: str) -> None:
     with pytest.raises(Exception, match=said.replace("?", r"\?")) as error:
@@ -200,29 +198,3 @@ def test_a_chain_binds_its_babble(tiny_corpus: Path) -> None:
         chain.apply(speech(), corpus[0])
     wanted = Noise("babble", 5).bind(corpus).apply(speech(), corpus[0])
     assert np.array_equal(chain.bind(corpus).apply(speech(), corpus[0]).samples, wanted.samples)
-
-
-def test_a_grid_and_a_chain_by_the_command_line_are_the_same_with_any_number_of_workers(
-        tiny_corpus: Path) -> None:
-    (tiny_corpus.parent / "eval.yaml").write_text("""
-corpus: test.jsonl
-conditions:
-  - name: "{noise}_{snr_db}dB_{codec}"
-    grid: {noise: stationary, snr_db: [0, 10], codec: gsm, packet_loss: 0.1}
-  - {name: call, chain: [{gain: 6}, {clipping: 6}, {codec: opus, kbps: 16}]}
-pipelines: [{name: bare}]
-metrics: [si_sdr]
-shard_size: 6
-""")
-    scores = []
-    for workers in (0, 2):
-        out = tiny_corpus.parent / f"run{workers}"
-        done = evalkit("run", tiny_corpus.parent / "eval.yaml", "--out", out, "--workers", workers)
-        assert done.returncode == 0, done.stderr
-        scores.append(pd.concat(pd.read_parquet(path) for path in sorted(out.glob("scores/*"))))
-    pd.testing.assert_frame_equal(*scores)
-    means = scores[0].groupby("condition")["amount"].mean()
-    assert list(json.loads((out / "run.json").read_text())["conditions"]) == [
-        "stationary_0dB_gsm", "stationary_10dB_gsm", "call"]
-    assert means["stationary_10dB_gsm"] > means["stationary_0dB_gsm"]
-    assert scores[0]["error"].isna().all()

@@ -55,10 +55,10 @@ class Frail(ParentLink, Worker):
             raise DeadWorkerError("SIGSEGV", Note(first, n, 0.0), overdue=self.whom == "metric")
 
 
-def frail(whom: str, corpus: Path, out: Path, **changes: Any) -> RunFolder:
-    """A run of which u6 is the death."""
-    with mock.patch.object(runner, "process_all", lambda shards, run, workers: (
-            process_minded(Frail(whom), shard, run) for shard in shards)):
+def frail(whom: str, corpus: Path, out: Path, *, guilty: str = "u6", **changes: Any) -> RunFolder:
+    """A run of which an utterance that is ``guilty`` is the death."""
+    with mock.patch.object(runner, "process_all", lambda shards, run, work: (
+            process_minded(Frail(whom, guilty), shard, run) for shard in shards)):
         return runner.run(chosen(corpus, **changes), out)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -13,8 +14,12 @@ from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import write
 from evalkit.report.page import write_report
 from evalkit.run.given import score
+from evalkit.run.occupied import check_folder
+from evalkit.run.record import corpus as told_of
 from evalkit.run.rescore import rescore
+from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.lock import locked
+from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
 
 
@@ -35,6 +40,18 @@ def test_another_corpus_gives_way_only_when_told(tmp_path: Path) -> None:
         scored(tmp_path, "b", tmp_path / "run")
     assert set(scored(tmp_path, "b", tmp_path / "run", overwrite=True).scores()["utterance_id"]
                ) == {"b0", "b1", "b2"}
+
+
+def test_a_folder_that_a_reader_reads_is_the_same_corpus_again(
+        tiny_corpus: Path, tmp_path: Path) -> None:
+    """From the run's beginning on, before it has any table."""
+    root = tiny_corpus.parent
+    again = Manifest(root, (), (), (), folder=root)
+    Begun(command="run", corpus=told_of(mock.Mock(corpus_digest=""), again)).write(tmp_path / BEGUN)
+    check_folder(tmp_path, "run", again, overwrite=False)
+    with pytest.raises(RunError, match="holds a run of corpus corpus"):
+        check_folder(tmp_path, "run", Manifest(tmp_path, (), (), (), folder=tmp_path),
+                     overwrite=False)
 
 
 def test_damages_are_named_and_mended(tmp_path: Path) -> None:

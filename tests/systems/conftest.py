@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,3 +27,18 @@ def readers(real_data: Path) -> list[list[Audio]]:
 def voice() -> Audio:
     """A second of something like a voice."""
     return Audio(tone(1.0), 16_000)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever asks for it is found out, also where an adapter takes the error for its library's."""
+    asked = []
+
+    def refuse(*what: Any, **_: Any) -> None:
+        asked.append(what)
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    yield
+    assert not asked

@@ -14,6 +14,9 @@ from evalkit.core.plugins import create
 from evalkit.core.types import Audio
 from tests.conftest import tone
 from tests.systems import speechbrain_folders as folders
+from tests.systems.folders import speechbrain_recognizer, transformers_recognizer
+
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 def voices(*seconds: float, rate: int = 16_000) -> list[Audio]:
@@ -160,3 +163,50 @@ def test_a_model_of_a_hub_must_be_at_hand(whisper: tuple[Path, Path], seq2seq: P
     with pytest.raises(ConfigError, match="nothing is downloaded") as caught:
         made.transcribe(voices(0.3))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bits", ["bfloat16", "float16"])
+def test_fewer_bits_are_an_option(bits: str, tmp_path: Path) -> None:
+    """Also where the processor has none of its own for them: recurrences are refused there."""
+    batch = voices(0.4)
+    folder = folders.saved(tmp_path / "mask", folders.MASK, "enhance_model")
+    whole, half = (create("enhancers", "speechbrain", {"path": folder, "precision": precision})
+                   for precision in ("float32", bits))
+    difference = np.abs(whole.enhance(batch)[0].samples - half.enhance(batch)[0].samples).max()
+    assert 0 < difference < 0.02 and whole.identity != half.identity
+    folder = folders.saved(tmp_path / "encoder", folders.RESNET, "embedding_model")
+    whole, half = (create("encoders", "speechbrain", {"path": folder, "precision": precision})
+                   for precision in ("float32", bits))
+    alike = float(whole.embed(batch)[0] @ half.embed(batch)[0])
+    assert alike > 0.999 and not np.array_equal(whole.embed(batch), half.embed(batch))
+    assert f"in {bits}" in half.identity and "float" not in whole.identity
+
+
+@pytest.mark.parametrize("make", [speechbrain_recognizer, transformers_recognizer])
+def test_a_ctc_model_hears_in_fewer_bits(make: Any, tmp_path: Path) -> None:
+    name = make.__name__.removesuffix("_recognizer")
+    folder, kinds = make(tmp_path / "model"), []
+    for precision in ("float32", "bfloat16"):
+        made = create("recognizers", name, {"path": folder, "precision": precision})
+        last = [layer for layer in made.module.modules() if isinstance(layer, torch.nn.Linear)][-1]
+        last.register_forward_hook(lambda _, __, output: kinds.append(output.dtype))
+        assert isinstance(made.transcribe(voices(0.4))[0].text, str)
+    assert kinds == [torch.float32, torch.bfloat16]
+
+
+def test_inputs_follow_the_weights_not_the_default_device(seq2seq: Path, tmp_path: Path) -> None:
+    folder = folders.saved(tmp_path / "mask", folders.MASK, "enhance_model")
+    torch.jit.save(torch.jit.script(torch.nn.PReLU()), str(tmp_path / "gain.pt"))
+    batch = voices(0.4)
+
+    def made() -> list[Any]:
+        enhancers = [
+            create("enhancers", "speechbrain", {"path": folder}),
+            create("enhancers", "torchscript", {"path": tmp_path / "gain.pt", "rate": 16_000})]
+        recognizer = create("recognizers", "speechbrain_seq2seq", {"path": seq2seq})
+        return [*(enhancer.enhance(batch)[0].samples.tolist() for enhancer in enhancers),
+                [enhancer.cost for enhancer in enhancers], recognizer.transcribe(batch)]
+
+    expected = made()
+    with torch.device("meta"):
+        assert made() == expected

@@ -247,9 +247,10 @@ def test_bands_that_nothing_was_learnt_of_neither_speak_nor_are_heard(tiny_perce
 def test_a_bandwidth_that_is_none_is_refused(bandwidth: str, tiny_percepnet: Path, tmp_path: Path
                                              ) -> None:
     onnx = pytest.importorskip("onnx")
-    model = onnx.load(tiny_percepnet)
-    onnx.helper.set_model_props(model, {"bandwidth": bandwidth})
-    onnx.save(model, tmp_path / "other.onnx")
+    last = onnx.ModelProto()
+    onnx.helper.set_model_props(last, {"bandwidth": bandwidth})
+    file = tiny_percepnet.read_bytes() + last.SerializeToString()
+    (tmp_path / "other.onnx").write_bytes(file)
     with pytest.raises(ConfigError, match=rf"other\.onnx: its bandwidth is '{bandwidth}', no num"):
         Runtime(tmp_path / "other.onnx")
 

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from evalkit import audio
-from evalkit.core.config import EvalConfig, PipelineConfig, Plugin, TrialsConfig
+from evalkit.core.config import EvalConfig, PipelineConfig, Plugin
 from evalkit.core.errors import ManifestError, UtteranceError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
+from evalkit.core.trials import TrialsConfig
 from evalkit.core.types import Utterance
 from evalkit.recordings.reading import load
 from evalkit.run.runner import Work, run

@@ -6,7 +6,7 @@ import numpy as np
 
 from evalkit.models.percepnet import targets
 from evalkit.models.percepnet.bands import BANDS
-from evalkit.models.percepnet.features import FEATURES, features_of_nothing
+from evalkit.models.percepnet.features import SILENCE
 from evalkit.models.percepnet.runtime import Runtime
 
 
@@ -18,17 +18,15 @@ class Advice:
     def __init__(self, runtime: Runtime) -> None:
         self.listener = runtime.start()
         self.known = int(targets.within(runtime.bandwidth).sum())
-        band = np.arange(FEATURES) % BANDS
-        self.unknown = (np.arange(FEATURES) < 2 * BANDS) & (band >= self.known)
 
     def __call__(self, heard: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gains and comb strengths, (n, BANDS) each, of frames with the features (n, FEATURES)."""
-        said = self.listener(np.where(self.unknown, _NOTHING, heard))
+        heard[:, self.known:BANDS] = SILENCE
+        heard[:, BANDS + self.known:2 * BANDS] = 0
+        said = self.listener(heard)
         gains, strengths = said[:, :BANDS], said[:, BANDS:]
         highest = max(self.known - 1, 0)
         gains[:, self.known:] = gains[:, highest:highest + 1]
         strengths[:, self.known:] = 0
         return gains, strengths
 
-
-_NOTHING = features_of_nothing()

@@ -36,7 +36,8 @@ class Analyser:
         self.framing = framing
         self.bands = bands_of(framing)
         self.memory = Memory((LOOK_AHEAD + 1) * framing.hop + REACH * round(LONGEST * framing.rate))
-        self.spectra = np.zeros((LOOK_AHEAD, framing.bins), np.complex64)
+        self.parts = np.zeros((LOOK_AHEAD, 2 * framing.bins), np.float32)
+        """Real and imaginary, of the spectra whose look-ahead has not been heard."""
         self.energies = np.zeros((LOOK_AHEAD, BANDS), np.float32)
 
     def push(self, samples: np.ndarray, periods: np.ndarray) -> Analysis:
@@ -46,14 +47,26 @@ class Analyser:
         frames = stretches(self.memory.recall(samples), self.framing.size)
         newest = self.memory.size - hop
         due = newest - LOOK_AHEAD * hop
-        cut = np.empty((2 * n, self.framing.size), np.float32)
-        cut[:n] = frames[newest::hop]
-        comb(frames, np.arange(due, due + n * hop, hop), used, out=cut[n:])
+        cut = np.empty((2, n, self.framing.size), np.float32)
+        cut[0] = frames[newest::hop]
+        comb(frames, np.arange(due, due + n * hop, hop), used, out=cut[1])
         made = self.framing.spectra(cut)
-        power = self.bands.energies(made)
-        spectra = np.concatenate([self.spectra, made[:n]])
-        energies = np.concatenate([self.energies, power[:n]])
-        self.spectra, self.energies = spectra[n:], energies[n:]
-        alike = coherence(self.bands.products(spectra[:n], made[n:]), energies[:n], power[n:])
-        return Analysis(spectra[:n], made[n:], used.noise_gain, energies[:n],
+        combed = made[1]
+        parts = np.concatenate([self.parts, made[0].view(np.float32)])
+        heard, self.parts = parts[:n], parts[n:]
+        power, combed_power, product = self._in_bands(parts[LOOK_AHEAD:], combed.view(np.float32),
+                                                      heard)
+        energies = np.concatenate([self.energies, power])
+        self.energies = energies[n:]
+        alike = coherence(product, energies[:n], combed_power)
+        return Analysis(heard.view(np.complex64), combed, used.noise_gain, energies[:n],
                         energies[LOOK_AHEAD:], alike)
+
+    def _in_bands(self, newest: np.ndarray, combed: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        """Energies of the ``newest`` spectra and of those ``combed``, and the product of the
+        latter with what was ``heard``, (3, n, BANDS), from real and imaginary parts."""
+        parts = np.empty((3, *heard.shape), np.float32)
+        np.multiply(newest, newest, out=parts[0])
+        np.multiply(combed, combed, out=parts[1])
+        np.multiply(combed, heard, out=parts[2])
+        return self.bands.sums(parts)

@@ -27,8 +27,8 @@ class Bands:
     """Weights (BANDS, bins), float32: each column adds up to 1 up to the last centre (or to half
     the rate, if that comes first), and to 0 beyond."""
     gathering: np.ndarray
-    """The same, transposed, where a triangle of which only one half exists counts double; a row
-    each for the real and the imaginary part of a bin, (2 bins, BANDS)."""
+    """The same, transposed, where a triangle of which only one half exists counts double,
+    (bins, BANDS)."""
 
     @property
     def present(self) -> np.ndarray:
@@ -36,13 +36,18 @@ class Bands:
         return self.interpolation.max(axis=1) > 0
 
     def products(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Real parts of the inner products of two spectra (n, bins) in each band, (n, BANDS).
+        """Real parts of the inner products of two spectra (n, bins) in each band, (n, BANDS)."""
+        return self.sums(one.view(np.float32) * other.view(np.float32))
+
+    def sums(self, parts: np.ndarray) -> np.ndarray:
+        """Of products of the real and of the imaginary ``parts`` of two spectra, side by side
+        (…, 2 bins), in each band, (…, BANDS).
 
         A row's values depend on that row alone, to the bit: the network hears them in integers,
         and what is rounded either way is a step apart."""
-        each = one.view(np.float32) * other.view(np.float32)
-        made: np.ndarray = np.matmul(each[:, None], self.gathering)
-        return made[:, 0]
+        each = parts[..., ::2] + parts[..., 1::2]
+        made: np.ndarray = np.matmul(each[..., None, :], self.gathering)
+        return made[..., 0, :]
 
     def energies(self, spectra: np.ndarray) -> np.ndarray:
         """Of spectra (n, bins) in each band, (n, BANDS)."""
@@ -64,7 +69,7 @@ def bands_of(framing: Framing) -> Bands:
         triangles[:, CENTRES[-1] + 1:] = 0
     halves = np.isin(np.arange(BANDS), (0, BANDS - 1))
     doubled = (triangles * (1 + halves)[:, None]).astype(np.float32)
-    return Bands(triangles, np.repeat(doubled.T, 2, axis=0))
+    return Bands(triangles, np.asfortranarray(doubled.T))
 
 
 def coherence(product: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

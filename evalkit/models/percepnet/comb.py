@@ -12,9 +12,9 @@ REACH = 5
 """Periods that the filter reaches either way."""
 _STEPS = np.arange(-REACH, REACH + 1.0)
 _HANN = (np.hanning(2 * REACH + 3)[1:-1]).astype(np.float32)
-_KEPT = np.where(np.arange(2 * REACH + 2)[:, None] > REACH - _STEPS, _HANN, np.float32(0))
-_KEPT[1:] /= _KEPT[1:].sum(axis=1, keepdims=True)
-"""Weights where only the first so many of the taps, from the latest on back, are kept."""
+_KEPT = np.where(np.arange(REACH + 1)[:, None] >= -_STEPS, _HANN, np.float32(0))
+_KEPT /= _KEPT.sum(axis=1, keepdims=True)
+"""Weights where as many of the later taps are kept as the number of the row says."""
 _KEPT = np.column_stack([_KEPT, np.vecdot(_KEPT, _KEPT)])
 """In the last column the energy that they leave of white noise."""
 SHORTEST, LONGEST = 1 / 800, 1 / 62.5
@@ -35,8 +35,10 @@ class Taps(NamedTuple):
 def taps(periods: np.ndarray, framing: Framing) -> Taps:
     """Of ``periods`` (n,) in samples, not always whole: a Hann window of whole periods, each
     rounded to a sample, less the taps that the look-ahead does not hold."""
-    shifts = np.rint(periods[:, None] * _STEPS).astype(np.intp)
-    kept = _KEPT.take(np.add.reduce(shifts >= -LOOK_AHEAD * framing.hop, axis=1), axis=0)
+    shifts = periods[:, None] * _STEPS
+    shifts = np.rint(shifts, out=shifts).astype(np.intp)
+    ahead = LOOK_AHEAD * framing.hop + 0.5
+    kept = _KEPT.take([min(int(ahead / period), REACH) for period in periods.tolist()], axis=0)
     return Taps(shifts, kept[:, :-1], kept[:, -1])
 
 

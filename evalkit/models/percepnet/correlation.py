@@ -10,39 +10,38 @@ FAINT = np.float32(1e-9)
 """Energy below which nothing is like anything."""
 
 
-def correlations(segments: np.ndarray, size: int) -> np.ndarray:
-    """Of the last ``size`` samples of each of ``segments`` (n, size + lags) with as many that
-    begin 0 … lags samples earlier: <x, y> / (||x|| ||y||), shape (n, lags + 1), float32.
+def correlations(segments: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """Of the last samples of each of ``segments`` (n, size + lags) with as many that begin
+    0 … lags samples earlier: <x, y> / (||x|| ||y||), shape (n, lags + 1), float32, given the
+    ``energies`` (n, lags + 1) of all its stretches of that size.
 
     A row's values depend on that row alone, to the bit, whatever the others are."""
-    ones = np.ones(size, np.float32)
-    return np.array([_correlations(one, one[-size:], ones) for one in segments])
-
-
-def _correlations(segment: np.ndarray, last: np.ndarray, ones: np.ndarray) -> np.ndarray:
-    energies = np.correlate(segment * segment, ones, "valid")
-    energies += FAINT
-    energies *= energies[-1]
-    made: np.ndarray = np.correlate(segment, last, "valid") / np.sqrt(energies, out=energies)
-    return made[::-1]
+    norms = energies + FAINT
+    norms *= norms[:, -1:]
+    np.sqrt(norms, out=norms)
+    lags = norms.shape[1] - 1
+    for segment, norm in zip(segments, norms, strict=True):
+        np.divide(np.correlate(segment, segment[lags:], "valid"), norm, out=norm)
+    return norms[:, ::-1]
 
 
 class Sums:
     """Weighted sums of what lies between the values of a row, which are 1 apart."""
 
-    def __init__(self, at: np.ndarray, weights: np.ndarray, length: int) -> None:
+    def __init__(self, at: np.ndarray, weights: np.ndarray) -> None:
         """For each of k sums, of the values at its s positions ``at`` (s, k), by their
-        ``weights`` (s, k), in rows of ``length``."""
+        ``weights`` (s, k)."""
         below = np.ceil(at).astype(np.intp) - 1
         rest = at - below
-        self.weights = np.zeros((length, at.shape[1]), np.float32)
-        for point, weight in ((below, 1 - rest), (below + 1, rest)):
-            np.add.at(self.weights, (point, np.arange(at.shape[1])), weight * weights)
+        self.points = np.concatenate([below, below + 1])
+        self.weights = np.concatenate([(1 - rest) * weights, rest * weights]).astype(np.float32)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Of the rows of ``values`` (n, length), interpolated linearly, (n, k), each by itself."""
-        made: np.ndarray = np.matmul(values[:, None], self.weights)
-        return made[:, 0]
+        picked = values.take(self.points, axis=1)
+        picked *= self.weights
+        made: np.ndarray = np.add.reduce(picked, axis=1)
+        return made
 
 
 def between(values: np.ndarray, at: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -20,6 +21,8 @@ FEATURES = 2 * BANDS + 2
 FAINT = 1e-10
 """Energy of a band, of 1 for a full-scale signal, below which there is nothing: about the
 rounding of 16 bits."""
+SILENCE = 0.4 * (math.log10(FAINT) + 5)
+"""What the network hears of the energy of a band in which there is nothing."""
 BLOCK = 64
 """Hops that are worked on at once; it bounds the memory that a long signal needs."""
 
@@ -47,20 +50,25 @@ def features(heard: Analysis, pitch: Pitch, framing: Framing) -> np.ndarray:
     """(n, FEATURES), each about in [-2, 2]: the decimal logarithm of the energies LOOK_AHEAD
     later, coherences (Valin et al. 2020, section 4.2: these without look-ahead, though the comb
     filter in them has its own), period in octaves, correlation."""
-    loudness = heard.ahead + FAINT * framing.loudest
+    made = np.empty((len(heard.ahead), FEATURES), np.float32)
+    loudness = np.add(heard.ahead, FAINT * framing.loudest, out=made[:, :BANDS])
     np.log10(loudness, out=loudness)
-    loudness += 5 - math.log10(framing.loudest)
-    loudness *= 0.4
-    period = np.log2(pitch.periods / (4 * SHORTEST * framing.rate)) / 2
-    return np.concatenate([loudness, heard.coherence, period[:, None], pitch.correlations[:, None]],
-                          axis=1, dtype=np.float32)
+    made[:, BANDS:-2] = heard.coherence
+    np.log2(pitch.periods, out=made[:, -2])
+    made[:, -1] = pitch.correlations
+    scale, shift = _common_scale(framing.rate, framing.loudest)
+    made *= scale
+    made += shift
+    return made
 
 
-def features_of_nothing() -> np.ndarray:
-    """(FEATURES,) of silence in every band; the pitch says nothing either."""
-    nothing = np.zeros(FEATURES, np.float32)
-    nothing[:BANDS] = (np.log10(FAINT) + 5) / 2.5
-    return nothing
+@cache
+def _common_scale(rate: int, loudest: float) -> np.ndarray:
+    """By what features are multiplied, and what is added then, (2, FEATURES)."""
+    made = np.repeat(np.array([[1], [0]], np.float32), FEATURES, axis=1)
+    made[:, :BANDS] = [[0.4], [0.4 * (5 - math.log10(loudest))]]
+    made[:, -2] = 0.5, -0.5 * math.log2(4 * SHORTEST * rate)
+    return made
 
 
 def lesson(clean: np.ndarray, noisy: np.ndarray, framing: Framing, bandwidth: float = np.inf

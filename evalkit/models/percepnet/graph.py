@@ -1,8 +1,12 @@
 """PercepNet's network as a file of ONNX, in 32-bit floats or in 8-bit integers.
 
-The graph takes one frame and what is remembered of those before it: streamed, that is all that
-there is, and a loop over frames inside a graph costs more than one around it. So that a frame
-takes few nodes, the products of a layer stand side by side before they become real numbers.
+There are two graphs of the same weights, which give the same results to the bit. Both take what
+is remembered of the frames before. One takes a single frame: streamed, that is all that there is,
+and a loop inside a graph costs more than a frame. So that it takes few nodes, the products of a
+layer stand side by side before they become real numbers. The other takes many frames at once, and
+only what a GRU makes of its own past is a loop. The file is the first graph, its weights ahead;
+in its description are the nodes of the other, and where the weights end, so that with these nodes
+after them they are the second (parts of a message of protobuf may follow each other).
 
 In integers, weights have one scale an output and activations the fixed scales that their bounds
 allow (see ``network``); products are summed exactly. Weights and activations are unsigned with a
@@ -15,7 +19,9 @@ Writing needs the package onnx; running does not (see ``runtime``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,23 +61,31 @@ POSITIVE = Scale(CEILING / 255, 0)
 @dataclass
 class Graph:
     """Nodes and constants as they are added; results are named by number. Values are rows,
-    (1, n): real, or in ``integers`` where they are to be multiplied by weights."""
+    (frames, n): real, or in ``integers`` where they are to be multiplied by weights."""
 
     integers: bool
+    constants: dict[tuple[str, tuple[int, ...], bytes], Any] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
+
+    def within(self) -> Graph:
+        """One of the same constants, whose names are others."""
+        return Graph(self.integers, self.constants, self.numbers)
 
     def add(self, operator: str, *inputs: str, results: int = 1, **options: Any) -> Any:
         """A node; the name of its result, or their list where there are several."""
-        names = [f"{operator}_{len(self.nodes)}_{i}" for i in range(results)]
+        names = [f"{operator}_{next(self.numbers)}" for _ in range(results)]
         self.nodes.append(helper.make_node(operator, inputs, names, **options))
         return names[0] if results == 1 else names
 
     def constant(self, value: object, kind: type = np.float32) -> str:
         """A constant of an initialiser; its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
-        return name
+        array: np.ndarray = np.asarray(value, kind)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self.constants:
+            name = f"constant_{len(self.constants)}"
+            self.constants[key] = numpy_helper.from_array(array, name)
+        return str(self.constants[key].name)
 
     def joined(self, *parts: str) -> str:
         """Side by side."""
@@ -117,86 +131,161 @@ class Graph:
                             self.constant(np.concatenate(steps)), axis=1))
 
 
-class _Writer:
-    """The graph of one network."""
+class _One:
+    """The graph of a network for one frame."""
 
-    def __init__(self, network: PercepNet, integers: bool) -> None:
-        self.network, self.graph = network, Graph(integers)
+    frames: int | str = 1
+
+    def __init__(self, network: PercepNet, graph: Graph) -> None:
+        self.network, self.graph = network, graph
         sizes = network.sizes
         self.states: list[int] = [*[sizes.hidden] * (sizes.layers + 1), sizes.strength]
         """Of the GRUs, in the order in which they lie in ``state``."""
         layers: list[Any] = list(network.convolutions)
-        self.pasts: list[int] = [size for layer in layers for size in (
-            layer.in_channels, (layer.kernel_size[0] - 2) * layer.in_channels)]
-        """Of each convolution, in ``past``: the oldest frame that it sees, and the others."""
+        self.pasts: list[int] = [(each.kernel_size[0] - 1) * each.in_channels for each in layers]
+        """Of the convolutions, in ``past``: all frames that they see but the last."""
 
-    def results(self) -> tuple[str, str, str]:
+    def model(self) -> Any:
+        """The whole, without its constants. Inputs are the ``features`` (frames, FEATURES), the
+        ``state`` of the GRUs and the ``past`` of the convolutions, all 0 at first; results are the
+        gains and strengths, (frames, 2 BANDS), and state and past after."""
+        filters, *after = self._results()
+        kinds = [TensorProto.FLOAT, TensorProto.UINT8 if self.graph.integers else TensorProto.FLOAT]
+        rows = [(kind, [1, sum(sizes)])
+                for kind, sizes in zip(kinds, (self.states, self.pasts), strict=True)]
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.graph.nodes, "network",
+            [value("features", TensorProto.FLOAT, [self.frames, FEATURES]),
+             *(value(name, *row) for name, row in zip(("state", "past"), rows, strict=True))],
+            [value(filters, TensorProto.FLOAT, [self.frames, 2 * BANDS]),
+             *(value(name, *row) for name, row in zip(after, rows, strict=True))])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+    def _results(self) -> tuple[str, str, str]:
         """Adds the whole network; the names of filters, state and past."""
         net, graph = self.network, self.graph
         weight, bias = _of(net.dense)
         mean, spread = net.mean.numpy(), net.spread.numpy()
         dense = Linear("features", weight / spread, bias - weight @ (mean / spread))
         heard, past = self._convolutions(graph.rectified(graph.linear(dense, scale=None)))
-        states = list(zip(graph.parts("state", self.states),
-                          graph.parts(graph.coded("state"), self.states), strict=True))
+        states = self._states()
         layers, after = [heard], []
         for layer, state in zip([*net.recurrent, net.gain_memory], states, strict=False):
-            after.append(self._gru(layers[-1], *state, layer))
-            layers.append(graph.coded(after[-1]))
-        after.append(self._gru(graph.joined(layers[-2], heard), *states[-1], net.strength_memory))
+            outputs, last = self._gru(layers[-1], state, layer)
+            layers.append(graph.coded(outputs))
+            after.append(last)
+        outputs, last = self._gru(graph.joined(layers[-2], heard), states[-1], net.strength_memory)
         filters = graph.linear(Linear(graph.joined(*layers), *_of(net.gain)),
-                               Linear(graph.coded(after[-1]), *_of(net.strength)))
-        return graph.add("Sigmoid", filters), graph.joined(*after), past
+                               Linear(graph.coded(outputs), *_of(net.strength)))
+        return graph.add("Sigmoid", filters), graph.joined(*after, last), past
+
+    def _states(self) -> list[tuple[str, str]]:
+        """Of each GRU before, real and coded."""
+        graph = self.graph
+        return list(zip(graph.parts("state", self.states),
+                        graph.parts(graph.coded("state"), self.states), strict=True))
 
     def _convolutions(self, x: str) -> tuple[str, str]:
         """As matrix products of the frames that they see, side by side; and what is past for
         the next frame."""
         graph, (first, second) = self.graph, self.network.convolutions
-        oldest, others, oldest_made, others_made = graph.parts("past", self.pasts)
-        made = graph.rectified(graph.linear(_beside(first, graph.joined(oldest, others, x)),
-                                            scale=POSITIVE))
-        heard = graph.linear(_beside(second, graph.joined(oldest_made, others_made, made)),
-                             scale=POSITIVE)
-        return (graph.coded(graph.add("Tanh", heard)),
-                graph.joined(others, x, others_made, made))
+        before = graph.parts("past", self.pasts)
+        seen, past = self._seen(before[0], x, first)
+        made = graph.rectified(graph.linear(_beside(first, seen), scale=POSITIVE))
+        seen, past_made = self._seen(before[1], made, second)
+        heard = graph.linear(_beside(second, seen), scale=POSITIVE)
+        return graph.coded(graph.add("Tanh", heard)), graph.joined(past, past_made)
 
-    def _gru(self, x: str, before: str, coded: str, layer: Any) -> str:
-        """The state after one ``before``, which is ``coded`` too (Cho et al. 2014,
-        arXiv:1406.1078; torch's form)."""
-        graph, size = self.graph, layer.hidden_size
-        weight = {name: tensor.detach().numpy() for name, tensor in layer.named_parameters()}
-        gates, new, past_gates, past_new = graph.parts(graph.linear(
-            Linear(x, weight["weight_ih_l0"], weight["bias_ih_l0"]),
-            Linear(coded, weight["weight_hh_l0"], weight["bias_hh_l0"])),
-            [2 * size, size, 2 * size, size])
-        gates = graph.add("Sigmoid", graph.add("Add", gates, past_gates))
-        reset, update = graph.parts(gates, [size, size])
-        new = graph.add("Tanh", graph.add("Add", new, graph.add("Mul", reset, past_new)))
-        kept = graph.add("Mul", update, graph.add("Sub", before, new))
-        return str(graph.add("Add", new, kept))
+    def _seen(self, before: str, x: str, layer: Any) -> tuple[str, str]:
+        """The frames that a convolution sees, side by side, and those but the first."""
+        seen = self.graph.joined(before, x)
+        size, others = layer.in_channels, layer.kernel_size[0] - 1
+        return seen, self.graph.parts(seen, [size, others * size])[1]
+
+    def _gru(self, x: str, before: tuple[str, str], layer: Any) -> tuple[str, str]:
+        """What it says, and its state after."""
+        heard, past = _halves(x, before[1], layer)
+        size = layer.hidden_size
+        parts = self.graph.parts(self.graph.linear(heard, past), [2 * size, size] * 2)
+        after = _cell(self.graph, before[0], parts)
+        return after, after
+
+
+class _Many(_One):
+    """The graph of a network for many frames."""
+
+    frames = "frames"
+
+    def _states(self) -> list[tuple[str, str]]:
+        return [(state, "") for state in self.graph.parts("state", self.states)]
+
+    def _seen(self, before: str, x: str, layer: Any) -> tuple[str, str]:
+        graph, size, others = self.graph, layer.in_channels, layer.kernel_size[0] - 1
+        rows = graph.add("Reshape", before, graph.constant([others, size], np.int64))
+        frames = graph.add("Concat", rows, x, axis=0)
+        ends = [*range(-others, 0), np.iinfo(np.int64).max]
+        seen = graph.joined(*(_sliced(graph, frames, i, end) for i, end in enumerate(ends)))
+        past = _sliced(graph, frames, -others, ends[-1])
+        return seen, str(graph.add("Reshape", past, graph.constant([1, others * size], np.int64)))
+
+    def _gru(self, x: str, before: tuple[str, str], layer: Any) -> tuple[str, str]:
+        graph, sizes = self.graph, [2 * layer.hidden_size, layer.hidden_size]
+        body = graph.within()
+        state, *rows = names = [f"{name}_{len(graph.nodes)}" for name in ("state", "gates", "new")]
+        heard, past = _halves(x, body.coded(state), layer)
+        after = _cell(body, state, [*rows, *body.parts(body.linear(past), sizes)])
+        said = body.add("Squeeze", after, body.constant([0], np.int64))
+        shapes = {**dict(zip(names, ([1, sizes[1]], *([size] for size in sizes)), strict=True)),
+                  after: [1, sizes[1]], said: [sizes[1]]}
+        values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                  for name, shape in shapes.items()]
+        loop = helper.make_graph(body.nodes, "frame", values[:3], values[3:])
+        last, outputs = graph.add("Scan", before[0], *graph.parts(graph.linear(heard), sizes),
+                                  results=2, body=loop, num_scan_inputs=2)
+        return outputs, last
+
+
+def _halves(x: str, before: str, layer: Any) -> tuple[Linear, Linear]:
+    """What a GRU makes of ``x``, and of its state ``before``: reset, update and new."""
+    weight = {name: tensor.detach().numpy() for name, tensor in layer.named_parameters()}
+    return (Linear(x, weight["weight_ih_l0"], weight["bias_ih_l0"]),
+            Linear(before, weight["weight_hh_l0"], weight["bias_hh_l0"]))
+
+
+def _cell(graph: Graph, before: str, parts: Sequence[str]) -> str:
+    """The state after one ``before`` (Cho et al. 2014, arXiv:1406.1078; torch's form), given
+    gates and new of what was heard and of what is past."""
+    gates, new, past_gates, past_new = parts
+    gates = graph.add("Sigmoid", graph.add("Add", gates, past_gates))
+    reset, update = graph.add("Split", gates, results=2, axis=1, num_outputs=2)
+    new = graph.add("Tanh", graph.add("Add", new, graph.add("Mul", reset, past_new)))
+    kept = graph.add("Mul", update, graph.add("Sub", before, new))
+    return str(graph.add("Add", new, kept))
+
+
+def _sliced(graph: Graph, frames: str, start: int, end: int) -> str:
+    return str(graph.add("Slice", frames, *(graph.constant([value], np.int64)
+                                            for value in (start, end, 0))))
 
 
 def write(network: PercepNet, path: Path, description: dict[str, str], *,
           integers: bool = True) -> None:
-    """Writes ``network`` and a ``description`` to ``path``. Inputs are the ``features``
-    (1, FEATURES) of a frame, the ``state`` of the GRUs and the ``past`` of the convolutions, all
-    0 at first; results are the gains and strengths, (1, 2 BANDS), and state and past after."""
-    writer = _Writer(network.eval(), integers)
-    filters, *after = writer.results()
-    kinds = [TensorProto.FLOAT, TensorProto.UINT8 if integers else TensorProto.FLOAT]
-    before = list(zip(kinds, [sum(writer.states), sum(writer.pasts)], strict=True))
-    graph = helper.make_graph(
-        writer.graph.nodes, "network",
-        [_row("features", TensorProto.FLOAT, FEATURES),
-         *(_row(name, *kind) for name, kind in zip(("state", "past"), before, strict=True))],
-        [_row(filters, TensorProto.FLOAT, 2 * BANDS),
-         *(_row(name, *kind) for name, kind in zip(after, before, strict=True))],
-        writer.graph.constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(model, description)
-    onnx.checker.check_model(model)
+    """Writes ``network`` and a ``description`` to ``path``: see _One.model, and ``many`` of
+    ``runtime`` for the other graph."""
+    first = Graph(integers)
+    models = [kind(network.eval(), graph).model()
+              for kind, graph in ((_One, first), (_Many, first.within()))]
+    weights = onnx.ModelProto()
+    weights.graph.initializer.extend(first.constants.values())
+    ahead, many = (each.SerializeToString(deterministic=True) for each in (weights, models[1]))
+    helper.set_model_props(models[0], description | {
+        "weights": str(len(ahead)), "many": base64.b64encode(many).decode()})
+    whole = ahead + models[0].SerializeToString(deterministic=True)
+    for file in (whole, ahead + many):
+        onnx.checker.check_model(onnx.load_model_from_string(file))
     with replacing(path) as temporary:
-        temporary.write_bytes(model.SerializeToString(deterministic=True))
+        temporary.write_bytes(whole)
 
 
 def _beside(layer: Any, frames: str) -> Linear:
@@ -207,7 +296,3 @@ def _beside(layer: Any, frames: str) -> Linear:
 
 def _of(layer: Any) -> tuple[np.ndarray, np.ndarray]:
     return layer.weight.detach().numpy(), layer.bias.detach().numpy()
-
-
-def _row(name: str, kind: int, size: int) -> Any:
-    return helper.make_tensor_value_info(name, kind, [1, size])

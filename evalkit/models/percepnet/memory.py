@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-ROOM = 12_000
+ROOM = 6_000
 """Samples that a memory has room for before what it keeps is moved."""
 
 

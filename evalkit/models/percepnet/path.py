@@ -12,12 +12,12 @@ from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.pitch import PitchTracker
 from evalkit.models.percepnet.shaping import shaped
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the path makes other samples of the same signal with the same network."""
 Adviser = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """A network in the middle of one signal, which remembers what it has heard of it: from the
 features (n, FEATURES) of the next frames to their gains and comb strengths, (n, BANDS) each, in
-[0, 1], float32."""
+[0, 1], float32. The features are its own to write into."""
 
 
 class Path:

@@ -25,11 +25,12 @@ STATES = 130
 
 _HOP = RATE // 100
 _LAGS = np.geomspace(SHORTEST * RATE, LONGEST * RATE, STATES)
+_ONES = np.ones(SPAN, np.float32)
 _STEP = float(np.log2(_LAGS[1] / _LAGS[0]))
 _REACH = int(2 * _LAGS[-1]) + 1
 _KEEP = (1 - SHORTER * np.log2(_LAGS / _LAGS[0])) / (1 + AGAIN)
 _HIGH = HIGHER * np.maximum(0, np.log2(RATE / _LAGS / HIGH)).astype(np.float32)
-_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]), _REACH + 1)
+_ALIKE = Sums(np.stack([_LAGS, 2 * _LAGS]), np.stack([_KEEP, AGAIN * _KEEP]))
 
 
 class Pitch(NamedTuple):
@@ -51,6 +52,8 @@ class PitchTracker:
         self.factor = framing.rate // RATE
         self.voice = Voice(framing)
         self.memory = Memory(SPAN + _REACH)
+        self.energies = Memory(_REACH + 1)
+        """Of all stretches of SPAN samples, by where they begin."""
         self.correlations = np.zeros(_REACH + 1, np.float32)
         self.scores = np.zeros(STATES, np.float32)
         """Of the newest frame."""
@@ -59,10 +62,13 @@ class PitchTracker:
     def push(self, samples: np.ndarray) -> Pitch:
         """Of one frame for each of the hops in ``samples``."""
         whole = self.memory.recall(self.voice.push(samples))
-        alike = correlations(stretches(whole, SPAN + _REACH)[_HOP::_HOP], SPAN)
+        heard = whole[_REACH + 1:]
+        energies = self.energies.recall(np.correlate(heard * heard, _ONES, "valid"))
+        alike = correlations(stretches(whole, SPAN + _REACH)[_HOP::_HOP],
+                             stretches(energies, _REACH + 1)[_HOP::_HOP])
         said = [self._before(*frame) for frame in zip(alike, _ALIKE(alike) - _HIGH, strict=True)]
         periods, likeness = np.array(said).T
-        return Pitch(periods, likeness.astype(np.float32))
+        return Pitch(periods, likeness)
 
     def _before(self, alike: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
         """Period and correlation of the frame before the one with the correlations ``alike``

@@ -1,7 +1,9 @@
-"""Running PercepNet's network with ONNX Runtime, frame by frame, on one thread."""
+"""Running PercepNet's network with ONNX Runtime, on one thread."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,11 @@ _KINDS = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 class Listener:
     """The network in the middle of one signal, of which it remembers what it has heard."""
 
-    def __init__(self, session: Any) -> None:
-        inputs, results = session.get_inputs(), session.get_outputs()
+    def __init__(self, one: Any, many: Any) -> None:
+        inputs, results = one.get_inputs(), one.get_outputs()
         self._features, *memory = [np.zeros(value.shape, _KINDS[value.type]) for value in inputs]
         self._filters = np.zeros(results[0].shape, np.float32)
-        self._session, self._binding = session, session.io_binding()
+        self._one, self._many, self._binding = one, many, one.io_binding()
         for value, array in zip(inputs, (self._features, *memory), strict=True):
             self._binding.bind_input(value.name, *_place(array))
         # What is remembered may be written where it is read: nothing is joined to the memory
@@ -34,12 +36,21 @@ class Listener:
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Gains and comb strengths, (n, 2 BANDS), of the next frames' ``features``
         (n, FEATURES)."""
-        said = np.empty((len(features), 2 * BANDS), np.float32)
-        for heard, filters in zip(features, said, strict=True):
-            self._features[0] = heard
-            self._session.run_with_iobinding(self._binding)
-            filters[:] = self._filters[0]
-        return said
+        if len(features) != 1:
+            return self._of_many(features)
+        self._features[:] = features
+        self._one.run_with_iobinding(self._binding)
+        return self._filters.copy()
+
+    def _of_many(self, features: np.ndarray) -> np.ndarray:
+        if not len(features):
+            return np.empty((0, 2 * BANDS), np.float32)
+        filters: np.ndarray
+        filters, *after = self._many.run(None, {"features": features, "state": self._memory[0],
+                                                "past": self._memory[1]})
+        for memory, value in zip(self._memory, after, strict=True):
+            memory[:] = value
+        return filters
 
 
 def _place(array: np.ndarray) -> tuple[Any, ...]:
@@ -50,16 +61,14 @@ class Runtime:
     """A file that ``graph.write`` wrote. Raises ConfigError where it is something else."""
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options,
-                                                         ["CPUExecutionProvider"])
+            file = path.read_bytes()
+            self._one = _session(file)
+            self._many = _session(_many(file, self._one.get_modelmeta().custom_metadata_map))
         except Exception as error:  # ONNX Runtime's errors have no common class of their own.
             raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
                               "of a trained one") from error
-        if not _is_percepnet(self._session):
+        if not (_is_percepnet(self._one, 1) and _is_percepnet(self._many, "frames")):
             raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
                               "trained one")
         self.bandwidth = self._described("bandwidth", path)
@@ -67,7 +76,7 @@ class Runtime:
 
     def _described(self, name: str, path: Path) -> float:
         """A number above 0 in the file's description; infinite where that has none."""
-        text = self._session.get_modelmeta().custom_metadata_map.get(name, "inf")
+        text = self._one.get_modelmeta().custom_metadata_map.get(name, "inf")
         try:
             value = float(text)
         except ValueError:
@@ -79,14 +88,27 @@ class Runtime:
 
     def start(self) -> Listener:
         """In silence."""
-        return Listener(self._session)
+        return Listener(self._one, self._many)
 
 
-def _is_percepnet(session: Any) -> bool:
+def _session(file: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.enable_mem_reuse = False  # What a frame needs is small; to share it takes time.
+    return onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
+
+
+def _many(file: bytes, description: Mapping[str, str]) -> bytes:
+    """The graph for many frames: the weights that ``file`` begins with, and its own nodes."""
+    return file[:int(description["weights"])] + base64.b64decode(description["many"])
+
+
+def _is_percepnet(session: Any, frames: int | str) -> bool:
     """Whether it takes and gives what ``graph.write`` says."""
     inputs, results = session.get_inputs(), session.get_outputs()
     takes, gives = ([(value.type, value.shape) for value in values] for values in (inputs, results))
     return ([value.name for value in inputs] == ["features", "state", "past"]
-            and takes[0] == ("tensor(float)", [1, FEATURES])
-            and gives == [("tensor(float)", [1, 2 * BANDS]), *takes[1:]]
-            and all(kind in _KINDS and set(map(type, shape)) == {int} for kind, shape in takes))
+            and takes[0] == ("tensor(float)", [frames, FEATURES])
+            and gives == [("tensor(float)", [frames, 2 * BANDS]), *takes[1:]]
+            and all(kind in _KINDS and set(map(type, shape)) == {int} for kind, shape in takes[1:]))

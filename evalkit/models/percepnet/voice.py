@@ -13,8 +13,8 @@ RATE = 8_000
 """Hz of what is left of the signal."""
 PASSED = (90, 2_300)
 """Hz between which it is: rumble is alike at any lag, and noise has the upper hand above."""
-PIECE = 40
-"""Samples that are made at once."""
+PIECE = RATE // 100
+"""Samples that are made at once, of 10 ms."""
 _ORDER = 3
 _STATE = 4 * _ORDER
 """Numbers that are remembered: a real and an imaginary part for each of the poles."""
@@ -28,19 +28,16 @@ class Voice:
         self.factor, self.matrix = framing.rate // RATE, _matrix(framing.rate)
         self.heard = np.zeros(len(self.matrix), np.float32)
         """What is remembered, and the piece after it."""
-        self.made = np.zeros(self.matrix.shape[1], np.float32)
-        """What is to be remembered, and what came of the piece."""
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Of whole pieces, at RATE."""
         pieces = samples.reshape(-1, PIECE * self.factor)
-        voice = np.empty((len(pieces), PIECE), np.float32)
-        for piece, out in zip(pieces, voice, strict=True):
-            self.heard[:_STATE] = self.made[:_STATE]
+        voice = np.empty((len(pieces), _STATE + PIECE), np.float32)
+        for piece, made in zip(pieces, voice, strict=True):
             self.heard[_STATE:] = piece
-            np.dot(self.heard, self.matrix, out=self.made)
-            out[:] = self.made[_STATE:]
-        return voice.reshape(-1)
+            np.dot(self.heard, self.matrix, out=made)
+            self.heard[:_STATE] = made[:_STATE]
+        return voice[:, _STATE:].reshape(-1)
 
 
 @cache

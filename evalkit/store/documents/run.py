@@ -38,6 +38,13 @@ FurtherNormalisers = Annotated[
 """Those after the first of a run, in no document of a run that has one."""
 
 
+MadeOfLabels = Annotated[
+    dict[str, dict[str, str | None]],
+    Field(default_factory=dict, exclude_if=lambda given: not given)]
+"""By column what became of each label that was given, where labels were brought into one form; None
+is a label that is not known. In no document of other runs."""
+
+
 class System(Part):
     """A part of a pipeline: its plug-in, and what it is made of to the byte. ``delay_ms`` is the
     stated algorithmic delay of an enhancer, ``cost`` what its network takes, ``stream_ms`` how
@@ -128,6 +135,7 @@ class RunRecord(Document):
     conditions: dict[str, Condition]
     corpus: Corpus
     left_out: list[LeftOut]
+    labels: MadeOfLabels
     trials: TrialPairs | None
     resampler: str
     packages: dict[str, str]

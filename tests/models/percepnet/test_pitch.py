@@ -58,22 +58,27 @@ def test_the_pitch_is_the_same_to_the_bit_however_many_hops_come_at_once(rate, h
         assert_array_equal(np.concatenate([part[column] for part in parts]), together[column])
 
 
+def energies(segments: np.ndarray) -> np.ndarray:
+    """Of all stretches of 60 samples."""
+    return np.array([np.correlate(one**2, np.ones(60, np.float32)) for one in segments])
+
+
 def test_correlations_are_cosines_of_what_is_lags_apart():
     segments = np.random.default_rng(3).standard_normal((4, 90)).astype(np.float32)
-    made = correlations(segments, 60)
+    made = correlations(segments, energies(segments))
     for segment, values in zip(segments, made, strict=True):
         for lag in range(31):
             late, early = segment[30:], segment[30 - lag:90 - lag]
             wanted = late @ early / np.sqrt((late @ late) * (early @ early))
             assert values[lag] == pytest.approx(wanted, abs=1e-6)
-    assert_array_equal(correlations(segments[2:3], 60), made[2:3])
-    assert not correlations(np.zeros((1, 90)), 60).any()
+    assert_array_equal(correlations(segments[2:3], energies(segments[2:3])), made[2:3])
+    assert not correlations(np.zeros((1, 90)), np.zeros((1, 31))).any()
 
 
 def test_correlations_outlive_a_crash_before_silence():
     segment = np.random.default_rng(4).standard_normal((1, 90)).astype(np.float32)
     segment[:, 30:] *= 1e-6
-    assert np.abs(correlations(segment, 60)).max() < 1.01
+    assert np.abs(correlations(segment, energies(segment))).max() < 1.01
 
 
 def test_between_two_values_is_a_straight_line():
@@ -81,7 +86,7 @@ def test_between_two_values_is_a_straight_line():
     values, at, weights = rng.random((3, 20)), 0.1 + 18.9 * rng.random((2, 40)), rng.random((2, 40))
     at[:, :3] = 1, 7, 19
     wanted = np.array([[np.interp(row, np.arange(20), one) for row in at] for one in values])
-    assert_allclose(Sums(at, weights, values.shape[1])(values), (wanted * weights).sum(axis=1),
+    assert_allclose(Sums(at, weights)(values), (wanted * weights).sum(axis=1),
                     rtol=1e-5)
     assert_allclose([between(values[1], one) for one in at[0]], wanted[1, 0], rtol=1e-12)
 

@@ -1,0 +1,133 @@
+"""Scores of speaker verification that another tool gave, one trial a line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from evalkit.core.errors import ManifestError
+from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.metrics.verification import LABELS, numbered_fields
+
+ANY_LABEL = {label: same for labels in LABELS.values() for label, same in labels.items()}
+_Test = Callable[[str], bool]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_id(text: str) -> bool:
+    return not _is_number(text)
+
+
+def _is_word(text: str) -> bool:
+    return text in LABELS["Kaldi"]
+
+
+def _is_digit(text: str) -> bool:
+    return text in LABELS["VoxCeleb"]
+
+
+def _is_anything(_text: str) -> bool:
+    return True
+
+
+FORMS: Mapping[str, Mapping[str, _Test]] = {
+    "wespeaker": {"enroll": _is_anything, "test": _is_anything, "score": _is_number,
+                  "label": _is_word},
+    "enrol test label score": {"enroll": _is_anything, "test": _is_anything, "label": _is_word,
+                               "score": _is_number},
+    "SpeechBrain": {"enroll": _is_anything, "test": _is_id, "label": _is_digit,
+                    "score": _is_number},
+    "enrol test score label": {"enroll": _is_anything, "test": _is_id, "score": _is_number,
+                               "label": _is_digit},
+    "VoxCeleb list with scores": {"label": _is_digit, "enroll": _is_id, "test": _is_anything,
+                                  "score": _is_number},
+    "Kaldi": {"enroll": _is_anything, "test": _is_anything, "score": _is_number},
+    "VoxSRC": {"score": _is_number, "enroll": _is_anything, "test": _is_anything}}
+"""What stands in the fields of a line, in the order of trying; all lines must fit."""
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """``table`` has columns ``enroll_id``, ``test_id``, ``score``, NaN where it is no finite
+    number, and where the file has labels ``label``; ``form`` is of FORMS."""
+
+    table: pd.DataFrame
+    form: str
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def has_labels(self) -> bool:
+        return "label" in self.table
+
+
+def read_score_file(path: Path) -> ScoreFile:
+    """Reads the file ``path``. Raises ManifestError for one of no known form, and naming the first
+    line that differs from those before."""
+    lines = numbered_fields(path)
+    if not lines:
+        raise ManifestError(f"{path}: no scores in it")
+    form = _form(path, lines)
+    names = [*FORMS[form]]
+    table = pd.DataFrame([fields for _, fields in lines], columns=names)
+    scores = table["score"].astype(float)
+    found = pd.DataFrame({"enroll_id": table["enroll"], "test_id": table["test"],
+                          "score": scores.where(scores.map(math.isfinite))})
+    if "label" in table:
+        found["label"] = table["label"].map(ANY_LABEL).astype(bool)
+    again = found.duplicated(["enroll_id", "test_id"])
+    left_out = (LeftOut("trial", path.name, "the same pair again, of which the first score counts",
+                        int(again.sum()), tuple(_names(found[again]))),) if again.any() else ()
+    return ScoreFile(found[~again].reset_index(drop=True), form, left_out)
+
+
+def _form(path: Path, lines: Sequence[tuple[int, list[str]]]) -> str:
+    """The first form that all lines have."""
+    fitting = [form for form in FORMS if _fits(form, lines[0][1])]
+    if not fitting:
+        raise ManifestError(f"{path}:{lines[0][0]}: expected `enrol test score`, with `target` or "
+                            "`nontarget`, or 1 or 0, before or behind the score where labels are "
+                            "there, or `score enrol test`")
+    for number, fields in lines:
+        remaining = [form for form in fitting if _fits(form, fields)]
+        if not remaining:
+            raise ManifestError(f"{path}:{number}: is no score in the {fitting[0]} form of the "
+                                f"lines before: {' '.join(fields)[:100]!r}")
+        fitting = remaining
+    return fitting[0]
+
+
+def _fits(form: str, fields: Sequence[str]) -> bool:
+    tests = FORMS[form].values()
+    return len(fields) == len(tests) and all(
+        test(field) for test, field in zip(tests, fields, strict=True))
+
+
+def _names(trials: pd.DataFrame) -> list[str]:
+    """The first pairs."""
+    some = trials.head(NAMED)
+    return list(some["enroll_id"] + " and " + some["test_id"])
+
+
+def matched(name: str, scores: ScoreFile, trials: pd.DataFrame) -> tuple[pd.Series, list[LeftOut]]:
+    """The score of each of ``trials`` in the file of the system ``name``, NaN where it has none,
+    and its scores of other pairs."""
+    keys = ["enroll_id", "test_id"]
+    both = trials[keys].merge(scores.table[[*keys, "score"]], on=keys, how="left")
+    known = pd.MultiIndex.from_frame(trials[keys])
+    others = scores.table[~pd.MultiIndex.from_frame(scores.table[keys]).isin(known)]
+    left_out = [*scores.left_out]
+    if len(others):
+        left_out.append(LeftOut("trial", name, "has a score and is not in the list of trials",
+                                len(others), tuple(_names(others))))
+    return both["score"].set_axis(trials.index), left_out

@@ -1,0 +1,120 @@
+"""Systems and scoring at once: some processes make outputs, one for each graphics processor, and
+others score what has been made, which waits in a queue of bounded length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evalkit.core.config import EvalConfig
+from evalkit.core.processes import WorkerPool, cores
+from evalkit.run import ended
+from evalkit.run.halving import process_minded
+from evalkit.run.plan import Shard
+from evalkit.run.tables import ShardResult, has_ended, process_outputs
+from evalkit.store.outputs import OutputStore
+from evalkit.store.sealed import is_whole
+
+WAITING = 2
+"""Shards that are in hand or wait, for each process."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How the shards are worked on: ``workers`` processes (0: this one), or a Dask scheduler.
+    Where there are ``scorers``, so many further processes score what the workers make."""
+
+    workers: int = 0
+    scheduler: str | None = None
+    scorers: int = 0
+
+    @classmethod
+    def usual(cls, config: EvalConfig, workers: int | None, scorers: int | None,
+              scheduler: str | None = None) -> Work:
+        """What is not given: a worker a graphics processor, and a scorer for each core that is
+        left, where a system of ``config`` has the option ``device`` and works on one; a worker a
+        core, which scores too, elsewhere."""
+        graphics = _on_graphics(config)
+        if workers is None:
+            workers = max(1, len(graphics_processors())) if graphics else cores()
+        if scorers is None:
+            scorers = max(1, cores() - workers) if graphics else 0
+        return cls(workers, scheduler, scorers)
+
+
+HERE = Work()
+"""In this process."""
+
+
+def graphics_processors() -> list[str]:
+    """NVIDIA's, by what CUDA_VISIBLE_DEVICES calls each."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shown is None:
+        return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
+    return [name.strip() for name in shown.split(",") if name.strip() not in ("", "-1")]
+
+
+def _on_graphics(config: EvalConfig) -> bool:
+    devices = [str(plugin.options.get("device", "")) for pipeline in config.pipelines
+               for plugin in (pipeline.enhancer, pipeline.recognizer, pipeline.encoder) if plugin]
+    return any(device.startswith("cuda") or (device == "auto" and graphics_processors())
+               for device in devices)
+
+
+def own_graphics(workers: int) -> list[Mapping[str, str]]:
+    """What each of ``workers`` finds in its environment: a graphics processor of its own, in turn,
+    where there are several."""
+    found = graphics_processors()
+    if len(found) < 2:
+        return [{}] * workers
+    return [{"CUDA_VISIBLE_DEVICES": found[i % len(found)]} for i in range(workers)]
+
+
+Submit = Callable[[Shard], Future[ShardResult]]
+
+
+@contextmanager
+def side_by_side(run: Path, work: Work) -> Iterator[Submit]:
+    """Submits a shard to workers and then to scorers."""
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(window(work)))
+        makers = stack.enter_context(WorkerPool(work.workers, own_graphics(work.workers)))
+        scorers = stack.enter_context(WorkerPool(work.scorers))
+        yield lambda shard: threads.submit(_process, shard, run, makers, scorers)
+
+
+def window(work: Work) -> int:
+    """Shards that are in flight at a time."""
+    return WAITING * (work.workers + work.scorers)
+
+
+def _process(shard: Shard, run: Path, makers: WorkerPool, scorers: WorkerPool) -> ShardResult:
+    """Where a metric ended its process, or the shard cannot be scored from what is kept, all is
+    done by one worker."""
+    def whole(pool: WorkerPool, what: Shard, *how: Any) -> Any:
+        return pool.lend(process_minded, what, run, *how).result()
+
+    if not _can_be_scored_alone(shard):
+        return whole(makers, shard)
+    whole(makers, _unscored(shard), process_outputs)
+    result: ShardResult = whole(scorers, replace(shard, cell=replace(
+        shard.cell, outputs_only=True)))
+    if has_ended(shard, run) and not all(map(is_whole, ended.paths(shard, OutputStore(run)))):
+        return whole(makers, shard)
+    return result
+
+
+def _can_be_scored_alone(shard: Shard) -> bool:
+    cell = shard.cell
+    return cell.keep_audio or "enhanced" not in shard.keys.stages or not cell.metrics
+
+
+def _unscored(shard: Shard) -> Shard:
+    return replace(shard, keys=replace(shard.keys, measured=()),
+                   cell=replace(shard.cell, metrics=()))
+

@@ -1,0 +1,42 @@
+"""Recordings that a manifest names by a URL: they are on other machines until somebody who may has
+allowed them to be fetched. A manifest is untrusted input, and a URL may hold a key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+SCHEMES = {"http", "https", "ftp", "sftp", "s3", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss",
+           "hf", "webhdfs"}
+"""File systems of fsspec that are on another machine. Those of this machine (``file``), and those
+that are made of others (``simplecache::``, ``zip::``), would lead round what is allowed."""
+_URL = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+(?:::[^/]*)?):/+([^/].*)", re.DOTALL)
+_USER = re.compile(r"(?<=://)[^/\s@]*@")
+_QUERY = re.compile(r"[?#][^\s'\"()]*")
+
+
+def url_of(path: Path | str) -> str | None:
+    """The URL that ``path`` is, even behind a folder that a reader has put before it; None for a
+    file."""
+    found = _URL.search(str(path))
+    return f"{found[1].lower()}://{found[2]}" if found else None
+
+
+def refusal(url: str, *, allowed: bool) -> str | None:
+    """Why ``url`` is not fetched, wherever that is ``allowed`` or not; None where it may be."""
+    scheme = url.partition("://")[0]
+    if "::" in url:
+        return f"{shown(url)} chains file systems (::); give the URL of the recording itself"
+    if scheme not in SCHEMES:
+        return f"{scheme}:// is no file system of another machine; there are {_listed()}"
+    return None if allowed else (f"{shown(url)} is on another machine; `remote: FOLDER` in "
+                                 "eval.yaml fetches it into that folder")
+
+
+def _listed() -> str:
+    return ", ".join(sorted(SCHEMES))
+
+
+def shown(text: str) -> str:
+    """``text`` without what its URLs may hold of keys: users, passwords, queries."""
+    return _QUERY.sub("", _USER.sub("", text))

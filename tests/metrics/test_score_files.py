@@ -1,0 +1,119 @@
+"""Speaker verification from files of scores alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evalkit
+from evalkit.core.errors import ConfigError, ManifestError
+from evalkit.metrics.score_files import read_score_file
+from evalkit.store.trials import equal_error_rate, error_rates, min_dcf
+from tests.conftest import evalkit as command
+
+RNG = np.random.default_rng(0)
+IDS = [f"id{speaker:02}/a{take}" for speaker in range(10) for take in range(3)]
+PAIRS = [(a, b, a[:4] == b[:4]) for i, a in enumerate(IDS) for b in IDS[i + 1:]]
+SCORES = [round(float(RNG.normal(.6 if same else .1, .25)), 5) for _, _, same in PAIRS]
+TABLE = pd.DataFrame(PAIRS, columns=["enroll", "test", "same"]).assign(
+    score=SCORES, name=lambda t: t["same"].map({True: "target", False: "nontarget"}),
+    digit=lambda t: t["same"].astype(int))
+LAYOUTS = {"wespeaker": ["enroll", "test", "score", "name"], "Kaldi": ["enroll", "test", "score"],
+           "SpeechBrain": ["enroll", "test", "digit", "score"],
+           "enrol test label score": ["enroll", "test", "name", "score"],
+           "enrol test score label": ["enroll", "test", "score", "digit"],
+           "VoxCeleb list with scores": ["digit", "enroll", "test", "score"],
+           "VoxSRC": ["score", "enroll", "test"]}
+
+
+def written(path: Path, columns: list[str], table: pd.DataFrame = TABLE) -> Path:
+    table[columns].to_csv(path, sep=" ", header=False, index=False)
+    return path
+
+
+@pytest.mark.parametrize("form", LAYOUTS)
+def test_every_form_is_read_for_what_it_is(tmp_path: Path, form: str) -> None:
+    read = read_score_file(written(tmp_path / "s.txt", LAYOUTS[form]))
+    assert read.form == form and not read.left_out
+    assert read.table["enroll_id"].tolist() == TABLE["enroll"].tolist()
+    assert read.table["test_id"].tolist() == TABLE["test"].tolist()
+    assert read.table["score"].tolist() == SCORES
+    assert read.has_labels == (form not in ("Kaldi", "VoxSRC"))
+    if read.has_labels:
+        assert read.table["label"].tolist() == TABLE["same"].tolist()
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    ("", "no scores"), ("a b\n", ":1: expected"), ("a b c d e\n", ":1: expected"),
+    ("a b .1\n\na b\n", ":3: is no score in the Kaldi form"), ("a b c\n", ":1: expected"),
+    ("a b .1 target\na b .1 impostor\n", ":2: is no score"), ("a b \ufffd\n", ":1: expected")])
+def test_what_is_no_file_of_scores_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "s.txt").write_text(content)
+    with pytest.raises(ManifestError, match=said):
+        read_score_file(tmp_path / "s.txt")
+
+
+def test_rates_and_a_threshold_of_other_data(tmp_path: Path) -> None:
+    """Through the command line; against the rates of the numbers themselves."""
+    written(tmp_path / "sv.txt", LAYOUTS["wespeaker"])
+    (tmp_path / "people.csv").write_text("speaker,sex\n" + "".join(
+        f"id{i:02},{'mf'[i % 2]}\n" for i in range(10)))
+    done = command("trials", "sv.txt", "--speaker-pattern", "[^/]+", "--join", "people.csv",
+                   "--canonical", "gender", "-o", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = evalkit.read_run(tmp_path / "run")
+    scores, same = TABLE["score"].to_numpy(), TABLE["same"].to_numpy()
+    values = {row.metric: row for row in run.summary().trials}
+    assert values["eer"].value == pytest.approx(equal_error_rate(scores, same).value)
+    assert values["min_dcf_p0.01"].value == pytest.approx(min_dcf(scores, same, .01))
+    assert values["eer"].n == len(PAIRS) and values["eer"].n_failed == 0
+    record = run.record()
+    assert record.trials is not None and record.trials.rule == "those of sv.txt (wespeaker form)"
+    assert record.pipelines["sv"].encoder is not None
+    assert "SHA-256" in record.pipelines["sv"].encoder.identity
+    done = command("groups", "run", "--by", "sex", "--threshold", "0.4", cwd=tmp_path)
+    assert "at the threshold 0.4000 for everybody" in done.stdout, done.stderr
+    report, = evalkit.verification(run.path, "sex", threshold=.4)
+    female = TABLE["enroll"].str[3].isin(list("13579")) & TABLE["test"].str[3].isin(list("13579"))
+    miss, accepted = error_rates(scores[female], same[female], .4)
+    row, = (row for row in report.rows if row.group == "female")
+    assert (row.rates["miss"].value, row.rates["false_alarm"].value) == pytest.approx(
+        (miss, accepted))
+    refused = command("groups", "run", "--by", "sex", "--threshold", "nan", cwd=tmp_path)
+    assert refused.returncode == 2 and "is no score" in refused.stderr
+
+
+def test_several_systems_a_list_and_what_is_missing(tmp_path: Path) -> None:
+    trials = written(tmp_path / "trials.txt", ["digit", "enroll", "test"])
+    written(tmp_path / "a.txt", LAYOUTS["Kaldi"])
+    part = TABLE[5:].assign(score=TABLE["score"].where(TABLE.index != 7, np.inf))
+    written(tmp_path / "b.txt", LAYOUTS["SpeechBrain"], part)
+    with (tmp_path / "b.txt").open("a") as file:
+        file.write(f"{PAIRS[9][0]} {PAIRS[9][1]} 0 0.9\nid99/x id98/y 0 0.1\n")
+    files = [("a", tmp_path / "a.txt"), (None, tmp_path / "b.txt")]
+    run = evalkit.score_trials(files, tmp_path / "ab", trials=trials, speaker_pattern="[^/]+")
+    eer = {row.pipeline: row for row in run.summary().trials if row.metric == "eer"}
+    assert (eer["a"].n, eer["a"].n_failed) == (len(PAIRS), 0)
+    assert (eer["b"].n, eer["b"].n_failed) == (len(PAIRS) - 6, 6)
+    lost = {(item.what, item.n): item.names for item in run.record().left_out}
+    assert lost["trial", 1] and ("id99/x and id98/y",) in lost.values()
+    other = evalkit.score_trials([("a", tmp_path / "b.txt")], tmp_path / "other",
+                                 speaker_pattern="[^/]+")
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text("".join(f'{{"id": "{i}", "speaker": "{i[:4]}", "sex": "{i[3]}"}}\n'
+                                for i in IDS[:-1]))
+    known = evalkit.score_trials(files, tmp_path / "m", trials=trials, manifest=manifest)
+    assert ("utterance", (IDS[-1],)) in {
+        (item.what, item.names) for item in known.record().left_out}
+    report, = evalkit.verification(known.path, "sex", pipeline="a", threshold=other.path)
+    threshold, = (row.threshold for row in other.summary().trials if row.metric == "eer")
+    assert report.threshold == threshold
+    with pytest.raises(ConfigError, match="has no threshold of 'b'"):
+        evalkit.verification(known.path, "sex", pipeline="b", threshold=other.path)
+    with pytest.raises(ManifestError, match="without labels; give the list of trials"):
+        evalkit.score_trials(files[:1], tmp_path / "x")
+    with pytest.raises(ConfigError, match="one name"):
+        evalkit.score_trials([files[0], ("a", tmp_path / "b.txt")], tmp_path / "x")
