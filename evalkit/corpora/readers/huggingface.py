@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,17 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import ManifestError, one_line
-from evalkit.core.files import regular, write
+from evalkit.core.files import regular
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import instead, listed, offer
 from evalkit.core.types import Utterance
+from evalkit.corpora.readers.embedded import written
 from evalkit.corpora.readers.jsonl import utterances
 from evalkit.corpora.readers.naming import check_fields, chosen
 from evalkit.store.json_lines import json_object
 
 AT_ONCE = 64
 """Rows that are in memory with their recordings."""
-_SIGNS = {b"RIFF": ".wav", b"fLaC": ".flac", b"OggS": ".ogg"}
 
 
 def huggingface(source: Path, *, split: str | None = None, audio: Path | None = None,
@@ -69,13 +68,7 @@ def _path(value: Any, file: Path, folder: Path | None) -> Any:
                   (value, value))
     if not isinstance(data, bytes):
         return str(file.parent / name) if isinstance(name, str) and name else None
-    if folder is None:
-        raise ManifestError(f"{file}: its recordings are within the table; name a folder that they "
-                            "are to be written into: the reader's option audio")
-    path = folder / (hashlib.sha256(data).hexdigest()[:32] + _SIGNS.get(data[:4], ".mp3"))
-    if not path.exists():
-        write(path, data)
-    return {"path": str(path), "name": name}
+    return {"path": str(written(data, folder, file)), "name": name}
 
 
 def _name(row: dict[str, Any], used: Mapping[str, str], names: Counter[str]) -> None:
