@@ -181,7 +181,7 @@ NOTHING_LOST = {
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
         run.shard:_has_audio run.tables:_output run.tables:write_shard
-        run.vectors:of_one_length run.record:_enhancing statistics.detection:sorted_trials
+        run.vectors:of_one_length run.record:_timed statistics.detection:sorted_trials
         statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums store.scores:summarise store.trials:_summary

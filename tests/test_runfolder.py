@@ -80,7 +80,8 @@ def rewritten(run: RunFolder, change: Callable[[dict[str, Any]], Any]) -> RunFol
     return run
 
 
-@pytest.mark.parametrize("name", sorted({*RunRecord.model_fields} - {"further_normalisers"}))
+@pytest.mark.parametrize("name", sorted(
+    {*RunRecord.model_fields} - {"further_normalisers", "labels", "batching"}))
 def test_run_json_says_everything(run: RunFolder, name: str) -> None:
     with pytest.raises(RunError, match=rf"run\.json: {name}: is missing; .*`evalkit run`"):
         rewritten(run, lambda tree: tree.pop(name)).record()

@@ -12,7 +12,7 @@ from evalkit.core.mistakes import NAME, NAME_FORM
 
 KEY = "corpora"
 OWN = ("join", "merge", "where", "per_speaker", "outside", "remote", "channel", "trials",
-       "normaliser")
+       "normaliser", "alternatives", "glm")
 """Keys that a corpus may have, in place of those of the configuration."""
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from evalkit.core.types import Fact, Interval
+from evalkit.core.types import Fact
 from evalkit.report.costs import Costs, Priced
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.text import in_sentence
@@ -24,6 +25,17 @@ SIZE = (5.2, 3.6)
 """Inches."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A pipeline's value and interval at a real-time factor."""
+
+    pipeline: str
+    factor: float
+    value: float
+    low: float
+    high: float
+
+
 def quality_against_cost(costs: Costs, pipelines: Sequence[str]) -> list[tuple[str, Markup]]:
     """A caption and a figure for every metric, in the colours that the ``pipelines`` have in other
     figures; none where no enhancer has both a time and a value."""
@@ -34,11 +46,25 @@ def quality_against_cost(costs: Costs, pipelines: Sequence[str]) -> list[tuple[s
         if not shown:
             continue
         caption = _caption(costs, metric, fact)
-        draw = partial(_panel, shown=shown, metric=metric, fact=fact, pipelines=pipelines,
+        marks = [_mark_of(each, metric) for each in shown]
+        draw = partial(_panel, marks=marks, scale=fact.scale, pipelines=pipelines,
                        label=_label(costs, fact))
         figures.append((caption, drawn(draw, SIZE, f"cost-{i}",
                                        f"{caption} against real-time factor")))
     return figures
+
+
+def against_cost(marks: Sequence[Mark], fact: Fact, pipelines: Sequence[str], name: str,
+                 caption: str) -> Markup:
+    """A figure of ``marks`` of one metric, ``name`` unique on the page."""
+    label = f"{fact.unit} ({'up' if fact.higher_is_better else 'down'} is better)".strip()
+    return drawn(partial(_panel, marks=marks, scale=fact.scale, pipelines=pipelines, label=label),
+                 SIZE, name, caption)
+
+
+def _mark_of(each: Priced, metric: str) -> Mark:
+    gain = each.gains[metric]
+    return Mark(each.pipeline, each.time.factor, gain.value, gain.low, gain.high)
 
 
 def _caption(costs: Costs, metric: str, fact: Fact) -> str:
@@ -53,8 +79,8 @@ def _label(costs: Costs, fact: Fact) -> str:
     return f"{what}{f', {unit}' if unit else ''} ({better} is better)"
 
 
-def _panel(figure: Figure, *, shown: Sequence[Priced], metric: str, fact: Fact,
-           pipelines: Sequence[str], label: str) -> None:
+def _panel(figure: Figure, *, marks: Sequence[Mark], scale: int, pipelines: Sequence[str],
+           label: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes = figure.subplots()
@@ -62,23 +88,22 @@ def _panel(figure: Figure, *, shown: Sequence[Priced], metric: str, fact: Fact,
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    for each in shown:
-        _mark(axes, each.time.factor, each.gains[metric], fact.scale,
-              pipelines.index(each.pipeline))
+    for each in marks:
+        _mark(axes, each, scale, pipelines.index(each.pipeline))
     axes.set(xlabel="seconds of processor for a second of audio", ylabel=label,
-             xlim=_limits([each.time.factor for each in shown]))
+             xlim=_limits([each.factor for each in marks]))
     axes.margins(y=0.12)
     if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:
         axes.axhline(0, color=INK, linewidth=1.1)
     _real_time(axes)
-    decorate(axes, pipelines, [each.pipeline for each in shown])
+    decorate(axes, pipelines, [each.pipeline for each in marks])
 
 
-def _mark(axes: Axes, factor: float, gain: Interval, scale: int, series: int) -> None:
+def _mark(axes: Axes, mark: Mark, scale: int, series: int) -> None:
     colour, shape = COLOURS[series % len(COLOURS)], SHAPES[series % len(SHAPES)]
-    if math.isfinite(gain.low) and math.isfinite(gain.high):
-        axes.vlines(factor, scale * gain.low, scale * gain.high, color=colour, linewidth=1.3)
-    axes.plot([factor], [scale * gain.value], marker=shape, color=colour, markersize=8.0,
+    if math.isfinite(mark.low) and math.isfinite(mark.high):
+        axes.vlines(mark.factor, scale * mark.low, scale * mark.high, color=colour, linewidth=1.3)
+    axes.plot([mark.factor], [scale * mark.value], marker=shape, color=colour, markersize=8.0,
               linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from evalkit.core.clock import NOTHING, Spent, clock, since
 from evalkit.core.endings import failure_of
 from evalkit.core.errors import EvalkitError, UtteranceError
+from evalkit.core.memory import forget_peak, peak_bytes
 from evalkit.core.types import Audio, Utterance
 from evalkit.run.exchange import handed, taken_list
 from evalkit.run.guard import guarded
@@ -39,10 +40,11 @@ def attempt(function: Callable[..., T], *values: Any) -> T | UtteranceError:
 class Answer:
     """What a system made of one utterance, or the error that took its place. ``spent`` is the
     utterance's share, by length, of what its batch took, resampling aside; nothing where it
-    failed."""
+    failed. ``peak`` is how many bytes the process had at most meanwhile."""
 
     value: Any
     spent: Spent = NOTHING
+    peak: int | None = None
     resampled: set[str] = field(default_factory=set)
 
     def convert(self, rate: int | None) -> None:
@@ -75,11 +77,12 @@ def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
          take: Callable[[Any, Audio], Any]) -> None:
     batch = [answer.value for answer in asked]
     given = [handed(audio) for audio in batch]
+    forget_peak()
     started = clock()
     # One more than there should be is enough to see that there are too many.
     results: list[Any] | UtteranceError = attempt(
         guarded, lambda: taken_list(function(given), len(batch) + 1))
-    spent = since(started)
+    spent, peak = since(started), peak_bytes()
     if not isinstance(results, UtteranceError) and len(results) != len(batch):
         many = "more" if len(results) > len(batch) else len(results)
         results = UtteranceError("WrongCount", f"{many} results of {len(batch)} utterances")
@@ -87,7 +90,7 @@ def _put(function: Callable[[list[Audio]], Iterable[Any]], asked: list[Answer],
         length = sum(audio.duration for audio in batch)
         for answer, audio, result in zip(asked, batch, results, strict=True):
             share = audio.duration / length if length else 1 / len(batch)
-            answer.spent = spent.part(share)
+            answer.spent, answer.peak = spent.part(share), peak
             answer.value = _sound(attempt(guarded, take, result, audio))
     elif len(asked) > 1:
         for answer in asked:

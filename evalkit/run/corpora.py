@@ -10,7 +10,8 @@ from pathlib import Path
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.names import listed
-from evalkit.run.runner import Prepared, Work, prepare
+from evalkit.run.overlap import Work, staying
+from evalkit.run.runner import Prepared, prepare
 from evalkit.store.documents.begun import earlier
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.lock import locked
@@ -29,12 +30,12 @@ def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
     for line in _no_longer_there(out, ready):
         say(line)
     folders: dict[str | None, RunFolder] = {}
-    with locked(out, "run"):
+    with locked(out, "run"), staying(work) as kept:
         Corpora(names=list(ready)).write(out / CORPORA)
         for name, each in ready.items():
             say(f"corpus {name}:")
             with _of(name):
-                folders[name] = each.carried_out(work, say, prune=prune)
+                folders[name] = each.carried_out(kept, say, prune=prune)
     return folders
 
 

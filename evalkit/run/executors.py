@@ -17,10 +17,10 @@ from uuid import uuid4
 
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import missing_package
-from evalkit.core.processes import Worker, WorkerPool
+from evalkit.core.processes import Worker
 from evalkit.core.worker import FAREWELL
 from evalkit.run.halving import process_minded
-from evalkit.run.overlap import Work, own_graphics, side_by_side, window
+from evalkit.run.overlap import Work, pools_of, side_by_side, window
 from evalkit.run.plan import Shard
 from evalkit.run.tables import ShardResult, process_shard
 
@@ -51,9 +51,9 @@ def process_all(shards: Iterable[Shard], run: Path, work: Work) -> Results:
         with side_by_side(run, work) as submit:
             yield from _as_they_come(submit, shards, window(work))
     else:
-        with WorkerPool(work.workers, own_graphics(work.workers)) as pool:
-            yield from _as_they_come(lambda shard: pool.lend(process_minded, shard, run), shards,
-                                     window(work))
+        with pools_of(work) as pools:
+            yield from _as_they_come(lambda shard: pools.makers.lend(process_minded, shard, run),
+                                     shards, window(work))
 
 
 def process_on_dask(shards: Iterable[Shard], run: Path, address: str,

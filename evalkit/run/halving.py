@@ -14,7 +14,7 @@ from evalkit.core.worker import Note
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, failed, make
-from evalkit.run.tables import process_shard
+from evalkit.run.tables import ShardResult, process_shard
 from evalkit.run.watch import Begun
 
 T = TypeVar("T")
@@ -28,9 +28,13 @@ BLIND = 3
 """Deaths in a shard with no utterance in hand that end the run."""
 
 
-def process_minded(worker: Worker, shard: Shard, run: Path,
-                   process: Callable[..., T] = process_shard) -> T:
-    """``process_shard``, or another ``process`` of the kind, in ``worker``.
+def process_minded(worker: Worker, shard: Shard, run: Path) -> ShardResult:
+    """``process_shard`` in ``worker``, as ``minded`` does it."""
+    return minded(worker, shard, run, process_shard)
+
+
+def minded(worker: Worker, shard: Shard, run: Path, process: Callable[..., T]) -> T:
+    """``process``, which is called as ``process_shard`` is, in ``worker``.
 
     Where the worker dies, all that was not made is done once more as it was. Where it dies again
     in the same batch, or is overdue, that batch is tried in halves, and what is guilty alone has

@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.processes import WorkerPool, cores
 from evalkit.run import ended
-from evalkit.run.halving import process_minded
+from evalkit.run.halving import minded, process_minded
 from evalkit.run.plan import Shard
 from evalkit.run.tables import ShardResult, has_ended, process_outputs
 from evalkit.store.outputs import OutputStore
@@ -22,6 +22,13 @@ from evalkit.store.sealed import is_whole
 
 WAITING = 2
 """Shards that are in hand or wait, for each process."""
+
+
+class Pools(NamedTuple):
+    """Processes that make outputs, and those that score them."""
+
+    makers: WorkerPool
+    scorers: WorkerPool
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Work:
     workers: int = 0
     scheduler: str | None = None
     scorers: int = 0
+    pools: Pools | None = None
+    """Processes that stay for several runs, so that each loads a model once."""
 
     @classmethod
     def usual(cls, config: EvalConfig, workers: int | None, scorers: int | None,
@@ -79,13 +88,36 @@ Submit = Callable[[Shard], Future[ShardResult]]
 
 
 @contextmanager
+def pools_of(work: Work) -> Iterator[Pools]:
+    """The processes of ``work``: those that stay, which end only with an error, or new ones, which
+    end with the block."""
+    with ExitStack() as stack:
+        pools = work.pools or Pools(
+            stack.enter_context(WorkerPool(work.workers, own_graphics(work.workers))),
+            stack.enter_context(WorkerPool(max(1, work.scorers))))
+        try:
+            yield pools
+        except BaseException:
+            for pool in work.pools or ():
+                stack.enter_context(pool)
+            raise
+
+
+@contextmanager
+def staying(work: Work) -> Iterator[Work]:
+    """``work`` whose processes stay for all runs of the block."""
+    if work.workers == 0 or work.scheduler is not None:
+        yield work
+        return
+    with pools_of(work) as pools:
+        yield replace(work, pools=pools)
+
+
+@contextmanager
 def side_by_side(run: Path, work: Work) -> Iterator[Submit]:
     """Submits a shard to workers and then to scorers."""
-    with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(window(work)))
-        makers = stack.enter_context(WorkerPool(work.workers, own_graphics(work.workers)))
-        scorers = stack.enter_context(WorkerPool(work.scorers))
-        yield lambda shard: threads.submit(_process, shard, run, makers, scorers)
+    with ThreadPoolExecutor(window(work)) as threads, pools_of(work) as pools:
+        yield lambda shard: threads.submit(_process, shard, run, *pools)
 
 
 def window(work: Work) -> int:
@@ -96,16 +128,13 @@ def window(work: Work) -> int:
 def _process(shard: Shard, run: Path, makers: WorkerPool, scorers: WorkerPool) -> ShardResult:
     """Where a metric ended its process, or the shard cannot be scored from what is kept, all is
     done by one worker."""
-    def whole(pool: WorkerPool, what: Shard, *how: Any) -> Any:
-        return pool.lend(process_minded, what, run, *how).result()
-
     if not _can_be_scored_alone(shard):
-        return whole(makers, shard)
-    whole(makers, _unscored(shard), process_outputs)
-    result: ShardResult = whole(scorers, replace(shard, cell=replace(
-        shard.cell, outputs_only=True)))
+        return makers.lend(process_minded, shard, run).result()
+    makers.lend(minded, _unscored(shard), run, process_outputs).result()
+    of_outputs = replace(shard, cell=replace(shard.cell, outputs_only=True))
+    result = scorers.lend(process_minded, of_outputs, run).result()
     if has_ended(shard, run) and not all(map(is_whole, ended.paths(shard, OutputStore(run)))):
-        return whole(makers, shard)
+        return makers.lend(process_minded, shard, run).result()
     return result
 
 

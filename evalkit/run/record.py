@@ -34,6 +34,7 @@ from evalkit.store.documents.run import (
     Failure,
     Machine,
     Normaliser,
+    Recognising,
     RunRecord,
     Score,
     Summary,
@@ -90,7 +91,9 @@ def summary(run: RunFolder, plan: Plan) -> Summary:
             trials.summarise_trials(pairs, speakers=speakers))] if len(pairs) else [],
         failures=_failures(table, pairs, facts),
         efficiency=[Efficiency(**row) for row in _rows(_speed(run.outputs()))],
-        enhancing=[Enhancing(**row) for row in _rows(_enhancing(run.outputs()))])
+        enhancing=[Enhancing(**row) for row in _rows(_timed(run.outputs(), "enhancer"))],
+        recognising=[Recognising(**row) for row in _rows(_timed(
+            run.outputs(), "recognizer", "peak_bytes"))])
 
 
 def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
@@ -146,15 +149,17 @@ def _speed(outputs: pd.DataFrame) -> pd.DataFrame:
     return speed[speed["seconds"] > 0]
 
 
-def _enhancing(outputs: pd.DataFrame) -> pd.DataFrame:
-    """What enhancers took, by pipeline, condition and machine, of the utterances that each was
-    timed on."""
-    names = {"seconds": "seconds", "enhancer_seconds": "elapsed_seconds",
-             "enhancer_processor_seconds": "processor_seconds"}
-    timed = outputs.dropna(subset=[*names, "enhancer_machine"]).rename(
-        columns=names | {"enhancer_machine": "machine"})
+def _timed(outputs: pd.DataFrame, who: str, *most: str) -> pd.DataFrame:
+    """What enhancers or recognizers took, by pipeline, condition and machine, of the utterances
+    that each was timed on: sums, and of the columns ``most`` the largest."""
+    names = {"seconds": "seconds", f"{who}_seconds": "elapsed_seconds",
+             f"{who}_processor_seconds": "processor_seconds"}
+    largest = {f"{who}_{name}": name for name in most}
+    timed = outputs.dropna(subset=[*names, *largest, f"{who}_machine"]).rename(
+        columns=names | largest | {f"{who}_machine": "machine"})
     cells = timed.groupby(["pipeline", "condition", "machine"])
-    return cells[list(names.values())].sum().assign(utterances=cells.size()).reset_index()
+    return cells[list(names.values())].sum().join(cells[list(most)].max()).assign(
+        utterances=cells.size()).reset_index()
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

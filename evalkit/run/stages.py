@@ -170,7 +170,9 @@ def recognise(group: Sequence[UtteranceWork], recognizer: Recognizer | Recalled)
     for work, answer in answers:
         work.hypothesis = answer.value
         work.note("recognised", _error_in(answer.value), **row_of(value_of(answer.value)),
-                  processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
+                  processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled),
+                  processor_seconds=answer.spent.processor, machine=machine(),
+                  peak_bytes=answer.peak)
 
 
 def embed(group: Sequence[UtteranceWork], encoder: SpeakerEncoder | Recalled) -> None:

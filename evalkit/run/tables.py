@@ -110,7 +110,8 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
         "resampled": _conversions(rows.values()),
         "processing_seconds": sum(row.get("processing_seconds") or 0.0 for row in rows.values()),
         "lag_ms": None if lag is None else 1000 * lag,
-    } | _timed(rows.get("enhanced")) | {name: shown.get(name) for name in LEVELS}
+        **_timed(rows.get("enhanced")), **_heard(rows.get("recognised")),
+        **{name: shown.get(name) for name in LEVELS}}
 
 
 def _timed(enhanced: Row | None) -> Row:
@@ -120,6 +121,16 @@ def _timed(enhanced: Row | None) -> Row:
     return {"enhancer_seconds": enhanced["processing_seconds"],
             "enhancer_processor_seconds": enhanced["processor_seconds"],
             "enhancer_machine": enhanced["machine"]}
+
+
+def _heard(recognised: Row | None) -> Row:
+    """What the recognizer took; nothing where it gave nothing, or its results were looked up."""
+    if recognised is None or recognised["error"] is not None or recognised["peak_bytes"] is None:
+        return {}
+    return {"recognizer_seconds": recognised["processing_seconds"],
+            "recognizer_processor_seconds": recognised["processor_seconds"],
+            "recognizer_machine": recognised["machine"],
+            "recognizer_peak_bytes": recognised["peak_bytes"]}
 
 
 def _conversions(rows: Iterable[Row]) -> str | None:

@@ -36,7 +36,7 @@ from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 if TYPE_CHECKING:
     import numpy as np
 
-VERSION = 4
+VERSION = 5
 """Of the rows. A change of what they hold adds one."""
 
 Row = dict[str, Any]
@@ -54,6 +54,12 @@ HEARD_BESIDE = (
     ("alternatives", pa.list_(pa.struct([("text", pa.string()), ("confidence", pa.float64())]))))
 """What a recognizer may say beside its text; null where it does not."""
 
+RECOGNIZER_TOOK = (
+    ("recognizer_seconds", pa.float64()),  # in the recognizer's call; null where it heard nothing
+    ("recognizer_processor_seconds", pa.float64()), ("recognizer_machine", pa.string()),
+    ("recognizer_peak_bytes", pa.int64()))  # of the process, resident during the call
+"""Columns of a run's outputs; runs of versions up to 4 have none."""
+
 SCHEMAS: Mapping[str, pa.Schema] = {
     "heard": pa.schema([
         _ID, ("source_rate", pa.int64()), ("seconds", pa.float64()),
@@ -63,13 +69,15 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _ID, ("lag", pa.float64()), *_TAKEN,
         ("processor_seconds", pa.float64()), ("machine", pa.string()),  # which was timed
         *_LEVELS, _ERROR]),
-    "recognised": pa.schema([_ID, ("text", pa.string()), *HEARD_BESIDE, *_TAKEN, _ERROR]),
+    "recognised": pa.schema([
+        _ID, ("text", pa.string()), *HEARD_BESIDE, *_TAKEN, ("processor_seconds", pa.float64()),
+        ("machine", pa.string()), ("peak_bytes", pa.int64()), _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
     "ended": pa.schema([_ID, _ERROR]),
     "measured": pa.schema([
         _ID, ("metric", pa.string()), ("amount", pa.float64()), ("weight", pa.float64()), _ERROR]),
 }
-TIMED = ("processing_seconds", "processor_seconds", "machine")
+TIMED = ("processing_seconds", "processor_seconds", "machine", "peak_bytes")
 """Columns that differ from run to run."""
 STAGES = ("heard", "enhanced", "recognised", "embedded")
 """Those that make outputs, in their order; ``measured`` makes scores of them, and ``ended`` says of

@@ -24,12 +24,12 @@ from evalkit.store.documents.mitigation import (
 )
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.lock import holder
-from evalkit.store.outputs import HEARD_BESIDE, INDEX_TABLE, OutputStore
+from evalkit.store.outputs import HEARD_BESIDE, INDEX_TABLE, RECOGNIZER_TOOK, OutputStore
 from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
-TABLES_VERSION = 4
+TABLES_VERSION = 5
 """Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
@@ -51,12 +51,13 @@ OUTPUTS = pa.schema([
     ("processing_seconds", pa.float64()),  # of all systems of the pipeline
     ("enhancer_seconds", pa.float64()),  # in the enhancer's call; null where it gave nothing
     ("enhancer_processor_seconds", pa.float64()),  # the same of processors, all threads together
-    ("enhancer_machine", pa.string()),  # on which that was
+    ("enhancer_machine", pa.string()), *RECOGNIZER_TOOK,  # on which that was
 ])
-OUTPUTS_NEEDED = tuple(name for name in OUTPUTS.names if name not in dict(HEARD_BESIDE))
+OUTPUTS_NEEDED = tuple(name for name in OUTPUTS.names
+                       if name not in dict((*HEARD_BESIDE, *RECOGNIZER_TOOK)))
 """Columns that every run has; runs of version 3 have no others."""
 MEASURED = ("processing_seconds", "enhancer_seconds", "enhancer_processor_seconds",
-            "enhancer_machine")
+            "enhancer_machine", *dict(RECOGNIZER_TOOK))
 """Columns that differ from run to run; all others are the same whatever the number of workers."""
 CELL = ("pipeline", "condition", "utterance_id")
 """Of what a row of outputs or of embeddings is; never missing."""

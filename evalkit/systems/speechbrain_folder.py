@@ -8,6 +8,7 @@ trust.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.systems.identity import model_folder, require, stamp_folder
+from evalkit.systems.transformers import library
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,6 +71,8 @@ def load_interface(factory: Any, path: Path | str, hub: Path | str | None = None
     folder = Path(path)
     places = {key: folder if key == RECIPE else Path(hub or named)
               for key, named in _named(folder / HYPERPARAMETERS).items()}
+    if places.keys() - {RECIPE}:
+        library()  # read by transformers, which is to be silent
     try:
         with torch.device("cpu"), _offline():  # a filterbank made elsewhere mixes devices
             loaded = factory.from_hparams(
@@ -78,8 +82,9 @@ def load_interface(factory: Any, path: Path | str, hub: Path | str | None = None
                 freeze_params=False, run_opts={"device": "cpu"})
     except Exception as error:  # what a folder's own code raises can be anything
         raise ConfigError(f"{path}: cannot load an {factory.__name__} of SpeechBrain: "
-                          f"{one_line(error)}; nothing is downloaded: all files of the model "
-                          "must be in the folder `path`") from error
+                          f"{one_line(error)}; all files of the model must be in the folder "
+                          "`path`, nothing is downloaded, and its card must name this class"
+                          ) from error
     return loaded.eval()
 
 
@@ -104,13 +109,15 @@ def _named(file: Path) -> Mapping[str, str]:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """What would ask a hub raises at once."""
+    """What would ask a hub raises at once, and no library warns of what another of them does."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         constants.HF_HUB_OFFLINE = before
 

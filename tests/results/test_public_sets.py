@@ -32,6 +32,12 @@ def groups(run: Path, *columns: str, **options: str) -> dict[str, dict[str, dict
             for column, report in zip(columns, reports, strict=True)}
 
 
+def shown(page: Path) -> set[str]:
+    """The words of the page's cells and headings."""
+    text = (page / "index.html").read_text(encoding="utf-8")
+    return set(re.split(r"[\s<>]+", re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)))
+
+
 def counts(run: Path) -> pd.DataFrame:
     """Amounts by pipeline and utterance, a column a metric."""
     return RunFolder(run).scores().pivot(index=["pipeline", "utterance_id"], columns="metric",
@@ -48,7 +54,7 @@ def afrispeech(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("afrispeech") / "run"
     tables = sorted((real_data / "asr_results" / "afrispeech_dev").glob("*.csv"))
     run_cli("score", *tables, "--system", "name", "--normaliser", "none", "--metric", "wer",
-            "--out", out, "--workers", "0")
+            "--out", out, "--workers", "0", "--report", out.with_name("page"))
     return out
 
 
@@ -70,6 +76,7 @@ def test_every_row_of_afrispeech_has_the_errors_that_were_published(
 
 def test_groups_of_afrispeech(afrispeech: Path) -> None:
     found = groups(afrispeech, "gender", "country", "age_group", pipeline=MEDIUM)
+    assert {"isizulu", NEMO} <= shown(afrispeech.with_name("page"))
     assert {name: row["status"] for name, row in found["gender"].items()} == {
         "Male": "ok", "Female": "ok", "Other": "insufficient"}
     assert "unknown" in {row["status"] for row in found["age_group"].values()}
@@ -99,7 +106,9 @@ def test_librispeech_has_the_counts_of_its_authors_and_groups_by_sex(
                ("-y", f"{name}={path.with_suffix('')}")]
     run_cli("score", folder / "ref.tsv", *systems, "--join",
             real_data / "librispeech_test-other" / "SPEAKERS.TXT", "--normaliser", "none",
-            "--costs", "sclite", "--metric", "wer", "--out", tmp_path / "run", "--workers", "0")
+            "--costs", "sclite", "--metric", "wer", "--out", tmp_path / "run", "--workers", "0",
+            "--report", tmp_path / "page")
+    assert {"b1", "b2", "s5", "SEX"} <= shown(tmp_path / "page")
     ours = counts(tmp_path / "run").groupby("pipeline", observed=True).sum()
     assert list(ours.index) == ["b1", "b2", "s5"]
     for name, path in said.items():
@@ -117,7 +126,9 @@ def test_svarah_has_the_counts_of_every_row_from_texts_and_from_counts(
     table = real_data / "asr_results" / "svarah_10systems" / "per_utterance.csv"
     run_cli("score", table, "--normaliser", "whisper_english", "--metric", "wer",
             "--out", tmp_path / "texts", "--workers", "0")
-    run_cli("score", table, "--count", "hits=hits", "--out", tmp_path / "counts", "--workers", "0")
+    run_cli("score", table, "--count", "hits=hits", "--out", tmp_path / "counts", "--workers", "0",
+            "--report", tmp_path / "page")
+    assert {"sarvam_saaras_v4", "audio_seconds"} <= shown(tmp_path / "page")
     published = pd.read_csv(table).set_index(["backend_id", "eval_id"])
     assert len(published) == 2000
     for run in ("texts", "counts"):
@@ -163,3 +174,15 @@ def test_a_corpus_as_it_is_begins_with_one_command(
     if "voice" in folder:
         assert {u.metadata["gender"] for u in read.utterances} == {"female"}
         assert sum(item.n for item in read.unwanted) == 100 - len(read.utterances)
+
+
+@pytest.mark.parametrize(("folder", "only", "group"), [
+    ("speechocean762", "age<8", "female"), ("fsdd", "speaker!=theo", "jackson"),
+    ("common_voice/de", "gender=female", "small")])
+def test_from_a_corpus_as_it_is_to_its_page_in_two_commands(
+        real_data: Path, tmp_path: Path, folder: str, only: str, group: str) -> None:
+    run_cli("init", real_data / folder, "--out", tmp_path / "eval.yaml")
+    run_cli("run", tmp_path / "eval.yaml", "--out", tmp_path / "run", "--report", tmp_path / "page",
+            "--workers", "0", "--set", f"where=[{only}]", "--set", "per_speaker=1", "--set",
+            "pipelines=[{name: small, recognizer: reference}]")
+    assert {"small", "wer", group} <= shown(tmp_path / "page")

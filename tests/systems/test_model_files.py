@@ -30,15 +30,16 @@ def graph(path: Path, nodes: list[tuple[str, list[str], list[str], dict[str, Any
           inputs: dict[str, Sequence[int | str]], outputs: Sequence[str],
           metadata: dict[str, str] | None = None, outside: bool = False,
           **constants: np.ndarray) -> Path:
-    """Writes a graph of ONNX; an input called length is of integers."""
+    """Writes a graph of ONNX; lengths and labels are integers."""
     from onnx import TensorProto, helper, numpy_helper
 
-    kinds = {name: TensorProto.INT64 if name == "length" else TensorProto.FLOAT for name in inputs}
+    kinds = {name: TensorProto.INT64 if name in {"length", "x_lens", "encoder_out_lens", "y"}
+             else TensorProto.FLOAT for name in (*inputs, *outputs)}
     model = helper.make_model(helper.make_graph(
         [helper.make_node(kind, i, o, **options) for kind, i, o, options in nodes], "graph",
         [helper.make_tensor_value_info(name, kinds[name], shape)
          for name, shape in inputs.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [helper.make_tensor_value_info(name, kinds[name], None) for name in outputs],
         [numpy_helper.from_array(value, name) for name, value in constants.items()]),
         opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, metadata or {})

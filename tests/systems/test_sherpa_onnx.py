@@ -42,6 +42,52 @@ def ctc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def transducer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of icefall's form, without recurrences: a vector for every fourth frame, and one for the
+    last two labels."""
+    folder, blank = tmp_path_factory.mktemp("transducer"), ["<blk>", *TOKENS[:-1]]
+    graph(folder / "encoder-epoch-1.onnx", [
+        ("Slice", ["x", "start", "end", "axis", "step"], ["some"], {}),
+        ("MatMul", ["some", "bands"], ["encoder_out"], {}),
+        ("Add", ["x_lens", "three"], ["more"], {}),
+        ("Div", ["more", "step"], ["encoder_out_lens"], {})],
+        {"x": ["n", "t", 80], "x_lens": ["n"]}, ["encoder_out", "encoder_out_lens"],
+        bands=random(80, 16) / 10, three=np.array([3]), start=np.array([0]),
+        end=np.array([1 << 40]), axis=np.array([1]), step=np.array([4]),
+        metadata={"model_type": "zipformer2", "version": "1", "model_author": "k2-fsa"})
+    graph(folder / "decoder-epoch-1.onnx", [
+        ("Gather", ["labels", "y"], ["both"], {}),
+        ("ReduceMean", ["both"], ["decoder_out"], {"axes": [1], "keepdims": 0})],
+        {"y": ["n", 2]}, ["decoder_out"], labels=random(len(blank), 16),
+        metadata={"vocab_size": str(len(blank)), "context_size": "2"})
+    graph(folder / "joiner-epoch-1.onnx", [
+        ("Add", ["encoder_out", "decoder_out"], ["sum"], {}),
+        ("MatMul", ["sum", "scores"], ["logit"], {})],
+        {"encoder_out": ["n", 16], "decoder_out": ["n", 16]}, ["logit"],
+        scores=random(16, len(blank)), metadata={"joiner_dim": "16"})
+    (folder / "tokens.txt").write_text(
+        "".join(f"{token} {i}\n" for i, token in enumerate(blank)), encoding="utf-8")
+    return folder
+
+
+def test_a_transducer_says_what_the_library_says(transducer: Path) -> None:
+    batch = noises(8_000, 16_000, 12_345)
+    files = [str(transducer / f"{part}-epoch-1.onnx") for part in ("encoder", "decoder", "joiner")]
+    for beams, search in ((1, "greedy_search"), (3, "modified_beam_search")):
+        theirs = sherpa.OfflineRecognizer.from_transducer(
+            *files, str(transducer / "tokens.txt"), decoding_method=search, max_active_paths=beams)
+        made = create("recognizers", "sherpa_onnx", {"path": transducer, "beams": beams,
+                                                     "batch": 3})
+        said, together = made.transcribe(batch), heard(theirs, *batch)
+        assert [each.text for each in said] == [" ".join(each.text.split()) for each in together]
+        assert [made.transcribe([audio])[0].text for audio in batch] == [
+            " ".join(heard(theirs, audio)[0].text.split()) for audio in batch]
+        assert [each.confidence for each in said] == [
+            pytest.approx(np.mean(each.ys_log_probs)) for each in together]
+        assert len({each.text for each in said}) == 3 and all(each.text for each in said)
+
+
 def heard(recognizer: object, *batch: Audio) -> list[object]:
     streams = [recognizer.create_stream() for _ in batch]
     for stream, audio in zip(streams, batch, strict=True):

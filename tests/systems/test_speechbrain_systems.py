@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def test_a_recognizer_with_attention_says_what_the_library_says(seq2seq: Path) -
     assert len(set(alone)) > 1 and made.rate == 16_000
 
 
-def test_whisper_says_what_the_library_says(whisper: tuple[Path, Path]) -> None:
+def test_whisper_says_what_the_library_says(
+        whisper: tuple[Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
     from speechbrain.inference.ASR import WhisperASR
 
     folder, hub = whisper
@@ -72,6 +74,11 @@ def test_whisper_says_what_the_library_says(whisper: tuple[Path, Path]) -> None:
     made = create("recognizers", "speechbrain_seq2seq", {
         "path": folder, "hub": hub, "interface": "WhisperASR", "batch": 2})
     batch = voices(0.5, 0.9)
+    capfd.readouterr()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert made.rate == 16_000
+    assert capfd.readouterr() == ("", "")
     alone = [" ".join(theirs.transcribe_batch(*together([audio]))[0][0]) for audio in batch]
     assert [made.transcribe([audio])[0].text for audio in batch] == alone
     assert [each.text for each in made.transcribe(batch)] == [

@@ -17,6 +17,7 @@ from evalkit.report.sections import (
     groups,
     left_out,
     mitigation,
+    recognizer_cost,
     results,
     significance,
     versions,
@@ -24,7 +25,8 @@ from evalkit.report.sections import (
 
 SECTIONS: Sequence[Section] = (
     versions.SECTION, results.SECTION, groups.SECTION, enhancement.SECTION, cost.SECTION,
-    significance.SECTION, examples.SECTION, mitigation.SECTION, definitions.SECTION)
+    recognizer_cost.SECTION, significance.SECTION, examples.SECTION, mitigation.SECTION,
+    definitions.SECTION)
 
 
 def all_sections() -> list[Section]:

@@ -209,6 +209,13 @@ class Enhancing(Part):
     processor_seconds: float
 
 
+class Recognising(Enhancing):
+    """The same of a recognizer, with the most memory that a process had resident meanwhile, in
+    bytes: of all that was loaded in it."""
+
+    peak_bytes: Annotated[int, Field(ge=0)]
+
+
 class Summary(Document):
     """``summary.json``."""
 
@@ -220,3 +227,5 @@ class Summary(Document):
     failures: list[Failure]
     efficiency: list[Efficiency]
     enhancing: list[Enhancing]
+    recognising: Annotated[
+        list[Recognising], Field(default_factory=list, exclude_if=lambda given: not given)]
