@@ -95,7 +95,7 @@ def test_a_run_of_urls_is_that_of_the_files_and_fetches_them_once(tiny_corpus: P
     scores = []
     for config, out, words in ((folder, "run", ("--set", "remote=kept")),
                                (tiny_corpus.parent, "local", ())):
-        done = evalkit("run", config / "eval.yaml", "--out", folder / out, *words)
+        done = evalkit("run", config / "eval.yaml", "--out", folder / out, "--workers", 0, *words)
         assert done.returncode == 0, done.stderr
         scores.append(pd.concat(map(pd.read_parquet, sorted((folder / out / "scores").iterdir()))))
     pd.testing.assert_frame_equal(*scores)
