@@ -59,15 +59,17 @@ def workers() -> list[psutil.Process]:
             and "evalkit.core.worker" in " ".join(each.cmdline())]
 
 
-@pytest.mark.parametrize(("what", "error"), [
-    ("hold", "TimedOut: not done after 2 s"),
-    ("exit", "Crashed: the process that worked on this utterance died (exit code 0)")])
+@pytest.mark.parametrize(("what", "error", "alone", "in_batches"), [
+    ("hold", "TimedOut: not done after 2 s", 1, 2),
+    ("exit", "Crashed: the process that worked on this utterance died (exit code 0)", 2, 3)])
 def test_what_never_ends_or_kills_costs_one_utterance(
-        tiny_corpus: Path, tmp_path: Path, what: str, error: str) -> None:
+        tiny_corpus: Path, tmp_path: Path, what: str, error: str, alone: int, in_batches: int
+        ) -> None:
+    """It is blamed in each shard that it is in: of what is given alone too, and of batches."""
     folder = deadly(tiny_corpus, tmp_path / "run", Work(1), time_limit=2, batch=2,
                     at=length(6), what=what)
     assert errors(folder) == {"u6": error}
-    assert starts(tmp_path / "run") <= 1 + 3
+    assert starts(tmp_path / "run") <= 1 + alone + in_batches
     assert not workers()
 
 
