@@ -128,7 +128,7 @@ OF_WORDS = [
     ((*SCORE, "-y", "h.tsv", "--metric", "weer"), "did you mean 'wer'?"),
     ((*SCORE, "-y", "h.tsv", "--metric", "stoi"), "needs audio"),
     ((*SCORE, "-y", "h.tsv", "--normaliser", "basik"), "did you mean 'basic'?"),
-    ((*SCORE, "-y", "h.tsv", "--costs", "sclit"), "there are levenshtein, sclite; did you mean 'sclite'?"),
+    ((*SCORE, "-y", "h.tsv", "--costs", "sclit"), "levenshtein, sclite; did you mean 'sclite'?"),
     ((*SCORE, "-y", "h.tsv", "--max-failed", "2"), "must be at most 1, not '2'"),
     ((*SCORE, "-y", "h.tsv", "--normalizer", "basic"), "--normaliser)"),
     ("run eval.yaml", "Missing option '--out'"), ((*RUN, "absent.yaml"), "absent.yaml: cannot"),
