@@ -239,7 +239,7 @@ NOTHING_LOST = {
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
-        run.occupied:_gone run.plan:_check_measures run.rescore:_lost_before
+        run.occupied:_gone run.plan:_check_further_normalisers run.rescore:_lost_before
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -64,9 +65,8 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
     shares = [_failed(row, summary, record) for row in rows]
     most = max(shares, default=0.0)
     worst = rows[shares.index(most)] if rows else None
-    if not any(row.n for row in (*summary.scores, *summary.trials)):
-        why = _reason(summary, worst) if worst else "no metric of the run is one of its pipelines"
-        return f"nothing could be measured; {why}"
+    if not _says_anything(summary):
+        return f"nothing could be measured; {_why_nothing(summary, worst)}"
     if (lines := record.corpus.unusable) > max_failed * (lines + record.corpus.utterances):
         return (f"{lines:,} of {lines + record.corpus.utterances:,} rows of the corpus are left "
                 f"out, more than --max-failed {max_failed:g} allows; repair them, or allow more")
@@ -74,6 +74,18 @@ def _incomplete(record: RunRecord, summary: Summary, max_failed: float) -> str |
         return None
     return (f"{100 * most:.0f} % failed, more than --max-failed {max_failed:g} allows; "
             f"{_reason(summary, worst)}; the values are those of the rest alone")
+
+
+def _says_anything(summary: Summary) -> bool:
+    """Whether any utterance has a score, or trials of both kinds an error rate."""
+    return any(row.n for row in summary.scores) or any(
+        not math.isnan(row.value) for row in summary.trials)
+
+
+def _why_nothing(summary: Summary, worst: Score | None) -> str:
+    if any(row.n for row in summary.trials):
+        return "its trials are all of one speaker or all of two; an error rate takes both kinds"
+    return _reason(summary, worst) if worst else "no metric of the run is one of its pipelines"
 
 
 def _failed(row: Score, summary: Summary, record: RunRecord) -> float:

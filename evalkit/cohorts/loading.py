@@ -25,7 +25,7 @@ from evalkit.statistics.usual_metric import usual_metric
 from evalkit.store.runfolder import EMBEDDINGS, RunFolder
 from evalkit.store.scores import require_columns
 from evalkit.store.trials import FACTS as TRIAL_FACTS
-from evalkit.store.trials import equal_error_rate
+from evalkit.store.trials import NO_SCORE, equal_error_rate
 
 FALSE_REJECTS = "false_rejects"
 FALSE_REJECTS_FACT = Fact("%", False, "Target trials rejected at the threshold of the equal error "
@@ -134,7 +134,7 @@ def false_rejects(trials: pd.DataFrame, pipeline: str, condition: str | None,
         "metric": FALSE_REJECTS,
         "amount": (targets["score"] < threshold).astype(float).mask(failed),
         "weight": targets["score"].notna().astype(float).mask(failed),
-        "error": failed.map({True: "NoScore: an embedding is missing", False: None})})
+        "error": failed.map({True: NO_SCORE, False: None})})
 
 
 def _require_both_kinds(trials: pd.DataFrame) -> None:

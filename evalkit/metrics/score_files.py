@@ -85,10 +85,21 @@ def read_score_file(path: Path) -> ScoreFile:
                           "score": scores.where(scores.map(math.isfinite))})
     if "label" in table:
         found["label"] = table["label"].map(ANY_LABEL).astype(bool)
-    again = found.duplicated(["enroll_id", "test_id"])
-    left_out = (LeftOut("trial", path.name, "the same pair again, of which the first score counts",
-                        int(again.sum()), tuple(_names(found[again]))),) if again.any() else ()
-    return ScoreFile(found[~again].reset_index(drop=True), form, left_out)
+    both, again = _of_both_labels(found), found.duplicated(["enroll_id", "test_id"])
+    left_out = tuple(
+        LeftOut("trial", path.name, why, int(rows.sum()), tuple(_names(found[rows])))
+        for rows, why in ((both, "one pair with both labels, in one order or two"),
+                          (again & ~both, "the same pair again, of which the first score counts"))
+        if rows.any())
+    return ScoreFile(found[~(again | both)].reset_index(drop=True), form, left_out)
+
+
+def _of_both_labels(trials: pd.DataFrame) -> pd.Series:
+    """Which trials are of a pair that is one speaker in one line and two in another."""
+    if "label" not in trials:
+        return pd.Series(data=False, index=trials.index)
+    ids = trials[["enroll_id", "test_id"]]
+    return trials.groupby([ids.min(axis=1), ids.max(axis=1)])["label"].transform("nunique") > 1
 
 
 def _form(path: Path, lines: Sequence[tuple[int, list[str]]]) -> str:

@@ -71,7 +71,16 @@ def _utterances(given: Scored, files: Mapping[str, ScoreFile]) -> tuple[Utteranc
         file.table for file in files.values()]
     ids = dict.fromkeys(name for table in tables for side in ("enroll_id", "test_id")
                         for name in table[side])
-    return tuple(Utterance(name, speaker=speaker(name)) for name in ids)
+    return _spoken(tuple(Utterance(name, speaker=speaker(name)) for name in ids),
+                   given.speaker_pattern)
+
+
+def _spoken(utterances: tuple[Utterance, ...], pattern: str | None) -> tuple[Utterance, ...]:
+    """``utterances``. Raises ConfigError where the ``pattern`` found no speaker of any."""
+    if pattern and not any(u.speaker for u in utterances):
+        raise ConfigError(f"--speaker-pattern {pattern!r}: begins no id, such as "
+                          f"{utterances[0].id!r}; correct it, or leave it out")
+    return utterances
 
 
 def _speaker(pattern: str | None) -> Callable[[str], str | None]:

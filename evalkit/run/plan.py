@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
+from typing import NamedTuple
 
 from evalkit.audio import RESAMPLER
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
@@ -126,32 +128,48 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
         return _make_plan(config, utterances)
 
 
+class _Parts(NamedTuple):
+    """What the cells of a run are made of."""
+
+    pipelines: Mapping[str, Pipeline]
+    conditions: Mapping[str, Condition | None]
+    measures: Mapping[tuple[str, str], Measures]
+
+
 def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     conditions = {c.name: build_condition(c.plugin, utterances) for c in config.conditions}
     pipelines = {p.name: build_pipeline(p) for p in config.pipelines}
     measures = measures_by_cell(config, utterances)
+    _check_further_normalisers(config, measures)
     _check_measures(config, measures)
     hears = any(p.hearing for p in pipelines.values())
-    files = (file_digests(utterances)
-             if hears or any(m.of_audio for m in measures.values()) else {})
+    measured = hears or any(m.of_audio for m in measures.values())
+    files = file_digests(utterances) if measured else {}
     root = config.corpus.root
     prints = [utterance_print(u, root, files) for u in utterances]
-    batch = max(p.batch for p in pipelines.values())
+    shards, alone = _shards(config, _Parts(pipelines, conditions, measures), utterances, prints)
+    return Plan(shards, {p.name: _described(p, pipelines[p.name], config)
+                         for p in config.pipelines},
+                {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
+                corpus_digest(utterances, root, files if hears else {}), alone)
+
+
+def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...],
+            prints: Sequence[Print]) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
+    """Of all cells, and what is given alone to those that batch."""
+    batch = max(p.batch for p in parts.pipelines.values())
     pieces = cut(utterances, prints, config.shard_size, batch)
     few = _few(utterances, prints, config) if batch > 1 and config.batch_check else []
     shards: list[Shard] = []
     alone: list[Shard] = []
     for pipeline, condition in product(config.pipelines, config.conditions):
-        built, bound = pipelines[pipeline.name], conditions[condition.name]
-        shards += _shards_of_cell(config, pipeline, condition, built=built, bound=bound,
-                                  measures=measures[pipeline.name, condition.name], pieces=pieces)
+        built = parts.pipelines[pipeline.name]
+        make = partial(_shards_of_cell, config, pipeline, condition, built=built,
+                       bound=parts.conditions[condition.name])
+        shards += make(measures=parts.measures[pipeline.name, condition.name], pieces=pieces)
         if built.batch > 1:
-            alone += _shards_of_cell(config, pipeline, condition, built=built, bound=bound,
-                                     measures=Measures(()), pieces=few, alone=True)
-    return Plan(tuple(shards), {p.name: _described(p, pipelines[p.name], config)
-                                for p in config.pipelines},
-                {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
-                corpus_digest(utterances, root, files if hears else {}), tuple(alone))
+            alone += make(measures=Measures(()), pieces=few, alone=True)
+    return tuple(shards), tuple(alone)
 
 
 def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
@@ -187,13 +205,17 @@ def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: Con
     return [make_shard(cell, measures, content.stages(piece.prints), piece) for piece in pieces]
 
 
-def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measures]) -> None:
-    """Raises ConfigError where the run would measure nothing, or nothing under a further
-    normaliser."""
+def _check_further_normalisers(config: EvalConfig,
+                               measures: Mapping[tuple[str, str], Measures]) -> None:
+    """Raises ConfigError where nothing is measured under a further normaliser."""
     under = {each.asked.under for cell in measures.values() for each in cell.metrics}
     if idle := [name for name in config.normalisers[1:] if name not in under]:
         raise ConfigError(f"normaliser: no metric of the run compares texts under {idle[0]!r}; "
                           "leave it out, or add a metric that does, such as wer")
+
+
+def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measures]) -> None:
+    """Raises ConfigError where the run would measure nothing."""
     if any(cell.metrics for cell in measures.values()) or config.trials.scores or any(
             p.encoder for p in config.pipelines):
         return

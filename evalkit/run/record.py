@@ -116,7 +116,7 @@ def _failures(table: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Fact
     scores_of = table.assign(metric=table["metric"].map(lambda name: whole.get(name, name)))
     trials_of = pairs.assign(
         metric="eer", utterance_id=pairs["enroll_id"] + " and " + pairs["test_id"],
-        error=pairs["score"].isna().map({True: "NoScore: an embedding is missing", False: None}))
+        error=pairs["score"].isna().map({True: trials.NO_SCORE, False: None}))
     both = pd.concat([part[[*scores.KEYS, "utterance_id", "error"]]
                       for part in (scores_of, trials_of)], ignore_index=True)
     return [failure for (pipeline, condition), rows in both.groupby(["pipeline", "condition"])

@@ -167,7 +167,8 @@ def _left_out(rows: Sequence[VerificationRow], people: _People, lost: pd.DataFra
         found.append(LeftOut("speaker", where, "several labels: unknown", len(people.several),
                              tuple(people.several)))
     if len(lost):
-        found.append(LeftOut("trial", where, "no score, since an embedding is missing: in no rate, "
-                             "and a group that lost many may look better than it is", len(lost),
+        found.append(LeftOut("trial", where, "no score, since it or an embedding is missing: in "
+                             "no rate, and a group that lost many may look better than it is",
+                             len(lost),
                              tuple(lost["enroll_id"] + " and " + lost["test_id"])[:NAMED]))
     return merged(found)

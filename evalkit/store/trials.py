@@ -29,6 +29,8 @@ SCHEMA = pa.schema([
 KEYS = ["pipeline", "condition"]
 FILLED = (*KEYS, "enroll_id", "test_id", "label")
 """Columns without missing values; a failed trial has no score."""
+NO_SCORE = "NoScore: an embedding or a score is missing"
+"""How a trial failed."""
 
 _DCF = ("Smallest C_miss P_target P_miss + C_fa (1 - P_target) P_fa over all thresholds, with "
         "P_target = {p} and costs 1, divided by the cost of the better trivial decision")

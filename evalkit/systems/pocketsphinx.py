@@ -18,8 +18,8 @@ from evalkit.systems.identity import require, stamp
 class PocketSphinx:
     """PocketSphinx (Huggins-Daines et al. 2006, ICASSP) with the US English acoustic and
     language models of its package. ``maxhmmpf`` is the library's bound on the hidden Markov models
-    that are followed in a frame: 3,000 take some six tenths of the time in noise. Raises ValueError
-    for one below 1."""
+    that are followed in a frame: 3,000 take a half (in noise) to two thirds of the time. Raises
+    ValueError for one below 1."""
 
     maxhmmpf: int = 30_000
     rate = 16_000

@@ -15,8 +15,7 @@ from evalkit.systems.identity import Precision, device_named, model_files
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
-    load_interface,
-    placed,
+    interface_on,
     stamp_parts,
 )
 
@@ -76,16 +75,13 @@ class SpeechBrainEnhancer:
         ensure_importable()
         from speechbrain.inference import enhancement, separation
 
-        from evalkit.models.tensors import device_of
-
         kinds = {"SpectralMaskEnhancement": enhancement.SpectralMaskEnhancement,
                  "WaveformEnhancement": enhancement.WaveformEnhancement,
                  "SepformerSeparation": separation.SepformerSeparation}
-        loaded = load_interface(kinds[self.interface], self.path)
+        loaded = interface_on(self.device, kinds[self.interface], self.path)
         if self.interface == "SepformerSeparation" and loaded.hparams.num_spks != 1:
             raise ConfigError(f"{self.path}: separates {loaded.hparams.num_spks} voices; an "
                               "enhancer has one; give a SepFormer whose num_spks is 1")
-        loaded.device = device_of(placed(loaded.mods, None, self.device))
         return loaded
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:

@@ -88,6 +88,15 @@ def load_interface(factory: Any, path: Path | str, hub: Path | str | None = None
     return loaded.eval()
 
 
+def interface_on(device: str, factory: Any, path: Path | str, hub: Path | str | None = None) -> Any:
+    """``load_interface`` with all of its networks on ``device``. Raises ConfigError."""
+    from evalkit.models.tensors import device_of
+
+    loaded = load_interface(factory, path, hub)
+    loaded.device = device_of(placed(loaded.mods, None, device))
+    return loaded
+
+
 def placed(module: Module, weights: Path | str | None, device: str) -> Module:
     """``module`` with the ``weights``, if given, on ``device``."""
     from speechbrain.processing.features import InputNormalization

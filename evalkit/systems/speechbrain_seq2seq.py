@@ -13,8 +13,7 @@ from evalkit.systems.identity import Precision, device_named
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
-    load_interface,
-    placed,
+    interface_on,
     stamp_parts,
 )
 
@@ -63,12 +62,8 @@ class SpeechBrainSeq2Seq:
         ensure_importable()
         from speechbrain.inference import ASR
 
-        from evalkit.models.tensors import device_of
-
         kinds = {"EncoderDecoderASR": ASR.EncoderDecoderASR, "WhisperASR": ASR.WhisperASR}
-        loaded = load_interface(kinds[self.interface], self.path, self.hub)
-        loaded.device = device_of(placed(loaded.mods, None, self.device))
-        return loaded
+        return interface_on(self.device, kinds[self.interface], self.path, self.hub)
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each."""

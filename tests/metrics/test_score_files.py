@@ -56,6 +56,24 @@ def test_what_is_no_file_of_scores_is_refused(tmp_path: Path, content: str, said
         read_score_file(tmp_path / "s.txt")
 
 
+def test_a_pair_with_both_labels_is_left_out_whatever_its_order(tmp_path: Path) -> None:
+    (tmp_path / "s.txt").write_text("a b .9 target\na b .8 nontarget\nc d .7 target\n"
+                                    "d c .6 nontarget\na c .5 target\na c .4 target\n")
+    read = read_score_file(tmp_path / "s.txt")
+    assert read.table[["enroll_id", "test_id", "score"]].to_numpy().tolist() == [["a", "c", .5]]
+    assert [(item.n, item.names) for item in read.left_out] == [
+        (4, ("a and b", "a and b", "c and d", "d and c")), (1, ("a and c",))]
+
+
+def test_trials_that_say_nothing_are_no_result(tmp_path: Path) -> None:
+    (tmp_path / "s.txt").write_text("a/1 a/2 .9 target\nb/1 b/2 .8 target\n")
+    done = command("trials", "s.txt", "-o", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "its trials are all of one speaker or all of two" in done.stderr
+    done = command("trials", "s.txt", "-o", "run", "--speaker-pattern", "z+", cwd=tmp_path)
+    assert done.returncode == 2 and "--speaker-pattern 'z+': begins no id, such as" in done.stderr
+
+
 def test_rates_and_a_threshold_of_other_data(tmp_path: Path) -> None:
     """Through the command line; against the rates of the numbers themselves."""
     written(tmp_path / "sv.txt", LAYOUTS["wespeaker"])
@@ -98,6 +116,8 @@ def test_several_systems_a_list_and_what_is_missing(tmp_path: Path) -> None:
     eer = {row.pipeline: row for row in run.summary().trials if row.metric == "eer"}
     assert (eer["a"].n, eer["a"].n_failed) == (len(PAIRS), 0)
     assert (eer["b"].n, eer["b"].n_failed) == (len(PAIRS) - 6, 6)
+    assert {f.kind: f.n for f in run.summary().failures if f.pipeline == "b"} == {"NoScore": 6}
+    assert "a score is missing" in str(run.summary().failures)
     lost = {(item.what, item.n): item.names for item in run.record().left_out}
     assert lost["trial", 1] and ("id99/x and id98/y",) in lost.values()
     other = evalkit.score_trials([("a", tmp_path / "b.txt")], tmp_path / "other",
