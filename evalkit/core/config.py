@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -72,17 +73,38 @@ class PipelineConfig(Strict):
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
     stream: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Seconds of audio that the enhancer is given at a time, as if they came in just then; the
-    whole utterance at once where None."""
+    """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
+    time, as if they came in just then; the whole utterance at once where None."""
+    show: float | None = Field(None, gt=0, allow_inf_nan=False,
+                               exclude_if=lambda given: given is None)
+    """Seconds of audio between two looks at what a streamed recognizer shows, a whole multiple of
+    ``stream``; after every piece where None."""
     metrics: list[PluginSpec] | None = None
     """Instead of the run's metrics."""
 
+    @property
+    def streams_recognizer(self) -> bool:
+        """Whether it is the recognizer that is given pieces."""
+        return self.stream is not None and self.enhancer is None
+
     @model_validator(mode="after")
     def _something_streams(self) -> PipelineConfig:
-        if self.stream is not None and self.enhancer is None:
-            raise ValueError(f"the pipeline {self.name!r} has no enhancer to stream; leave out "
-                             "its key 'stream', or name one")
+        if self.stream is not None and self.enhancer is None and self.recognizer is None:
+            raise ValueError(f"the pipeline {self.name!r} has no enhancer and no recognizer to "
+                             "stream; leave out its key 'stream', or name one")
+        if self.show is not None and not (self.stream and self.streams_recognizer):
+            raise ValueError(f"the pipeline {self.name!r} streams no recognizer whose partial "
+                             "results could be looked at; leave out its key 'show'")
+        if self.show is not None and not _is_multiple(self.show, self.stream or self.show):
+            raise ValueError(f"the pipeline {self.name!r} cannot show every {self.show:g} s what "
+                             f"it hears {self.stream:g} s at a time; make 'show' a whole multiple "
+                             "of 'stream'")
         return self
+
+
+def _is_multiple(of: float, step: float) -> bool:
+    times = round(of / step)
+    return times >= 1 and math.isclose(times * step, of, rel_tol=1e-9)
 
 
 class ConditionConfig(Strict):
