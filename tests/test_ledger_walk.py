@@ -269,7 +269,8 @@ NOTHING_LOST = {
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
-        run.batches:ask run.events:taken_shown run.exchange:taken_list run.exchange:taken_measurements
+        run.batches:ask run.events:taken_shown
+        run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
