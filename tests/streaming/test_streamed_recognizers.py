@@ -112,6 +112,12 @@ def test_streamed_and_whole_are_two_pipelines(tmp_path: Path) -> None:
     assert timed["recognizer_machine"].notna().all()
 
 
+def test_another_authors_recognizer_may_know_what_was_shown(tmp_path: Path) -> None:
+    folder = run(config(spoken(tmp_path, (2, 1)), conditions=["clean"], metrics=["revoked_words"],
+                        pipelines=[{"name": "log", "recognizer": "remembered"}]), tmp_path / "run")
+    assert values(folder) == {"revoked_words": 1, "revoked_words_per_second": pytest.approx(1.25)}
+
+
 class Watched:
     """Hears as many pieces as there are, each in a second of a clock that the test has."""
 

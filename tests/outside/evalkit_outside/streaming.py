@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.core.types import Hypothesis, Shown
+from evalkit.core.types import Event, Hypothesis, Shown
 
 AFTER = 0.02
 """Seconds that a wrong word stands."""
@@ -84,3 +84,14 @@ class _Unruly(_Listening):
         return {"text": ["on"], "nothing": None, "kind": [Shown("on", "late")],
                 "surrogate": [Shown("\ud800")], "long": [Shown("x" * 1_000_001)],
                 "words": [Shown("on", words=["on"])]}[self.system.shows]
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Knows what was shown elsewhere: "of", and then "on", of whatever was said."""
+
+    needs_audio = False
+    identity = "remembered"
+
+    def recall(self, utterance):
+        return Hypothesis("on", events=(Event(0.4, "of"), Event(0.8, "on", "final")))
