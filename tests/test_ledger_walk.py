@@ -141,6 +141,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         report.costs:_systems
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
@@ -218,7 +219,7 @@ NOTHING_LOST = {
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
-        run.record:_packages run.record:_speed
+        run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table

@@ -26,7 +26,7 @@ from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import has_ended, table_paths
-from evalkit.run.text_metrics import without_words
+from evalkit.run.text_metrics import check_lists, without_words
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
@@ -89,6 +89,7 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):
         say(line)
+    check_lists(plan.metrics, manifest.utterances, say)
     left_out = [*left_out, *unmeasured(plan),
                 *without_words(plan.metrics, manifest.utterances, say)]
     return Prepared(config, out, command, manifest, plan, left_out, started)
