@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evalkit.core.clock import machine
-from evalkit.run.runner import run
+from evalkit.core.errors import Stopped
+from evalkit.core.types import Cost
+from evalkit.run.rescore import rescore
+from evalkit.run.runner import Work, run
+from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
+from tests.outside.evalkit_outside.systems import Bands, Level
 from tests.run.runs import config
 
 pytestmark = pytest.mark.usefixtures("outside")
@@ -64,3 +72,86 @@ def test_the_page_shows_errors_against_cost(tiny_corpus: Path, tmp_path: Path) -
     told = json.loads((tmp_path / "page" / "findings.json").read_text())
     rows = told["sections"]["recognizer-cost"]["recognizers"]
     assert {row["pipeline"] for row in rows} == {"a", "b"}
+    assert {row["cost"]["unknown"] for row in rows} == {"its plug-in does not say"}
+    assert "Multiply-accumulates, millions a second" in page and "its plug-in does not say" in page
+
+
+VOICES = [{"name": "one", "recognizer": "level", "encoder": "bands"},
+          {"name": "two", "recognizer": "level"}]
+
+
+def go(manifest: Path, out: Path, work: Work = Work(0), **changes: Any) -> RunFolder:
+    return run(config(manifest, **{"pipelines": VOICES, "metrics": ["wer"]} | changes), out, work)
+
+
+def said(folder: RunFolder, pipeline: str = "one", part: str = "recognizer") -> Cost | None:
+    return getattr(folder.record().pipelines[pipeline], part).cost
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, Callable[[], Any]], list[str]]:
+    """Makes a plug-in say its cost; returns the list that every question adds to."""
+    def make(part: type, answer: Callable[[], Any]) -> list[str]:
+        asked: list[str] = []
+
+        def cost(_self: Any) -> Any:
+            asked.append(part.__name__)
+            return answer()
+
+        monkeypatch.setattr(part, "cost", property(cost), raising=False)
+        return asked
+    return make
+
+
+def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
+                                             says: Callable[..., list[str]]) -> None:
+    cost = Cost(2**53 + 1, 8, 10**17, "of its\nencoder\x1b")
+    levels, bands = says(Level, lambda: cost), says(Bands, lambda: Cost(1, 2, 3.5))
+    kept = Cost(2**53 + 1, 8, 1e17, "of its encoder?")
+    folder = go(tiny_corpus, tmp_path / "run")
+    assert (levels, bands) == (["Level"], ["Bands"])
+    assert said(folder) == said(folder, "two") == kept
+    assert said(folder, part="encoder") == Cost(1, 2, 3.5)
+    again = go(tiny_corpus, tmp_path / "run", metrics=["cer"], conditions=["clean"])
+    assert said(again) == said(rescore(tmp_path / "run", metrics=["wer"])) == kept
+    other = [{"name": "one", "recognizer": {"name": "level", "rate": 8_000}}]
+    pruned = run(config(tiny_corpus, pipelines=other, metrics=["wer"]), tmp_path / "run", Work(0),
+                 prune=True)
+    assert said(pruned) == kept and (levels, bands) == (2 * ["Level"], ["Bands"])
+    assert len(list((tmp_path / "run").glob("outputs/costs/*"))) == 1
+
+
+@pytest.mark.parametrize(("answer", "why"), [
+    (lambda: 1 / 0, r"it could not be counted: ZeroDivisionError: division by zero"),
+    (lambda: (1, 2, 3), r"it could not be counted: ValueError: cost must be a Cost, not \(1, 2, 3"),
+    (lambda: sys.exit(3), r"it could not be counted: SystemExit: ")])
+def test_an_answer_that_is_no_cost_costs_nothing(
+        tiny_corpus: Path, tmp_path: Path, says: Callable[..., list[str]],
+        answer: Callable[[], Any], why: str) -> None:
+    says(Level, answer)
+    folder = go(tiny_corpus, tmp_path / "run")
+    found = said(folder)
+    assert found is not None and found.weights is None
+    assert re.match(why, found.unknown)
+    assert folder.outputs()["error"].isna().all()
+
+
+def test_what_ends_the_process_is_asked_once(tiny_corpus: Path, tmp_path: Path,
+                                             says: Callable[..., list[str]]) -> None:
+    def stopped() -> Cost:
+        raise Stopped
+
+    asked = says(Level, stopped)
+    with pytest.raises(Stopped):
+        go(tiny_corpus, tmp_path / "run")
+    assert said(go(tiny_corpus, tmp_path / "run")) == Cost(
+        unknown="the run was stopped while it was counted")
+    assert asked == ["Level"]
+
+
+def test_results_made_elsewhere_take_nothing(tiny_corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "heard.jsonl").write_text('{"id": "u0", "hypothesis": "on"}\n')
+    folder = go(tiny_corpus, tmp_path / "run", conditions=["clean"], pipelines=[{
+        "name": "one", "recognizer": {"name": "precomputed",
+                                      "path": str(tmp_path / "heard.jsonl")}}])
+    assert said(folder) is None and not (tmp_path / "run" / "outputs" / "costs").exists()
