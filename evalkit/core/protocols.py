@@ -1,7 +1,8 @@
 """What a plug-in is called with, and all of it: structural types that nothing inherits.
 
 Plug-ins are dataclasses, their parameters are the fields, so that a misspelt option is an error.
-Every member is needed: a plug-in that lacks one is refused by name before a run starts.
+Every member is needed: a plug-in that lacks one is refused by name before a run starts. Only what
+is called a face is its own to have or not.
 """
 
 from __future__ import annotations

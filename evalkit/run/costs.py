@@ -1,5 +1,5 @@
-"""What the networks of recognizers and encoders take: asked once, by a process that has loaded them,
-and kept beside what they made."""
+"""What the networks of recognizers and encoders take: asked once, by a process that has loaded
+them, and kept beside what they made."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from evalkit.systems.speechbrain_folder import (
     interface_on,
     stamp_parts,
 )
+from evalkit.systems.transformers import bytes_of_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,8 +59,9 @@ class SpeechBrainSeq2Seq:
         from evalkit.models.torch_cost import cost_of
 
         seconds = WINDOW if self.interface == "WhisperASR" else 1
-        return cost_of(self._loaded.mods, lambda: self._encoded(seconds), seconds=seconds,
-                       size=bytes_in(self.path, *([self.hub] if self.hub else [])), writes=True)
+        size = bytes_in(self.path) + (bytes_of_weights(self.hub) if self.hub else 0)
+        return cost_of(self._loaded.mods, lambda: self._encoded(seconds), size, seconds=seconds,
+                       writes=True)
 
     def _encoded(self, seconds: int) -> Tensor:
         """What the encoder makes of silence."""

@@ -19,7 +19,7 @@ class Attention(nn.MultiheadAttention):
 
 
 ATTENTION = 4 * FRAMES * 8 * 8 + 2 * FRAMES * FRAMES * 8
-"""Four matrices of 8 x 8, and the products of queries with keys and of their weights with values."""
+"""Four matrices of 8 x 8, the products of queries with keys, and those of weights with values."""
 LAYERS = [
     (nn.Linear(5, 7), (FRAMES, 5), FRAMES * 5 * 7),
     (nn.LSTM(5, 7, batch_first=True), (1, FRAMES, 5), FRAMES * 4 * 7 * (5 + 7)),

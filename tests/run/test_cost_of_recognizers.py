@@ -19,7 +19,6 @@ from evalkit.run.rescore import rescore
 from evalkit.run.runner import Work, run
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
-from tests.outside.evalkit_outside.systems import Bands, Level
 from tests.run.runs import config
 
 pytestmark = pytest.mark.usefixtures("outside")
@@ -89,16 +88,16 @@ def said(folder: RunFolder, pipeline: str = "one", part: str = "recognizer") -> 
 
 
 @pytest.fixture
-def says(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, Callable[[], Any]], list[str]]:
-    """Makes a plug-in say its cost; returns the list that every question adds to."""
-    def make(part: type, answer: Callable[[], Any]) -> list[str]:
+def says(outside: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Makes an outside plug-in say its cost; returns the list that every question adds to."""
+    def make(name: str, answer: Callable[[], Any]) -> list[str]:
         asked: list[str] = []
 
         def cost(_self: Any) -> Any:
-            asked.append(part.__name__)
+            asked.append(name)
             return answer()
 
-        monkeypatch.setattr(part, "cost", property(cost), raising=False)
+        monkeypatch.setattr(f"evalkit_outside.systems.{name}.cost", property(cost), raising=False)
         return asked
     return make
 
@@ -106,7 +105,7 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, Callable[[], Any]],
 def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
                                              says: Callable[..., list[str]]) -> None:
     cost = Cost(2**53 + 1, 8, 10**17, "of its\nencoder\x1b")
-    levels, bands = says(Level, lambda: cost), says(Bands, lambda: Cost(1, 2, 3.5))
+    levels, bands = says("Level", lambda: cost), says("Bands", lambda: Cost(1, 2, 3.5))
     kept = Cost(2**53 + 1, 8, 1e17, "of its encoder?")
     folder = go(tiny_corpus, tmp_path / "run")
     assert (levels, bands) == (["Level"], ["Bands"])
@@ -128,7 +127,7 @@ def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
 def test_an_answer_that_is_no_cost_costs_nothing(
         tiny_corpus: Path, tmp_path: Path, says: Callable[..., list[str]],
         answer: Callable[[], Any], why: str) -> None:
-    says(Level, answer)
+    says("Level", answer)
     folder = go(tiny_corpus, tmp_path / "run")
     found = said(folder)
     assert found is not None and found.weights is None
@@ -141,7 +140,7 @@ def test_what_ends_the_process_is_asked_once(tiny_corpus: Path, tmp_path: Path,
     def stopped() -> Cost:
         raise Stopped
 
-    asked = says(Level, stopped)
+    asked = says("Level", stopped)
     with pytest.raises(Stopped):
         go(tiny_corpus, tmp_path / "run")
     assert said(go(tiny_corpus, tmp_path / "run")) == Cost(
