@@ -3,8 +3,9 @@ them, and kept beside what they made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from evalkit.core.config import PipelineConfig
@@ -15,6 +16,7 @@ from evalkit.core.types import Cost
 from evalkit.run.guard import guarded
 from evalkit.run.keys import short
 from evalkit.run.pipeline import members, plugins_of
+from evalkit.run.plan import Plan
 from evalkit.store.documents.run import Pipeline, System
 from evalkit.store.outputs import OutputStore
 
@@ -36,25 +38,26 @@ def keep(systems: Mapping[str, Any], config: PipelineConfig, store: OutputStore)
             store.write("costs", key, [asdict(_said(part))])
 
 
-def told(pipelines: Mapping[str, Pipeline], store: OutputStore) -> dict[str, Pipeline]:
-    """The pipelines with what is kept of their systems."""
+def told(plan: Plan, run: Path) -> dict[str, Pipeline]:
+    """The pipelines of a plan with what is kept of their systems."""
+    store = OutputStore(run)
     return {name: parts.model_copy(update={
-        part: system.model_copy(update={"cost": _kept(stage, system, store)})
-        for stage, part, system in _systems(parts)}) for name, parts in pipelines.items()}
+        STAGES[stage]: system.model_copy(update={"cost": _kept(stage, system, store)})
+        for stage, system in _systems(parts)}) for name, parts in plan.pipelines.items()}
 
 
-def keys(pipelines: Iterable[Pipeline]) -> set[tuple[str, str]]:
+def keys(plan: Plan) -> set[tuple[str, str]]:
     """What ``told`` reads, as a store names it."""
     return {("costs", _key(stage, system.name, system.identity))
-            for parts in pipelines for stage, _, system in _systems(parts)}
+            for parts in plan.pipelines.values() for stage, system in _systems(parts)}
 
 
-def _systems(parts: Pipeline) -> Iterator[tuple[str, str, System]]:
-    """Those that hear, with their stage and what they are in the pipeline."""
+def _systems(parts: Pipeline) -> Iterator[tuple[str, System]]:
+    """Those that hear, with their stage."""
     systems = {"recognised": parts.recognizer, "embedded": parts.encoder}
     for stage, system in systems.items():
         if system is not None and system.batch is not None:
-            yield stage, STAGES[stage], system
+            yield stage, system
 
 
 def _key(stage: str, name: str, identity: str) -> str:

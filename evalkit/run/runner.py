@@ -121,9 +121,8 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
                        *record.undefined(summary, plan), *alone.unseen(plan)])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
-                    pairs=pairs, pipelines=costs.told(plan.pipelines, OutputStore(out)),
-                    batching=alone.effects(plan, out, manifest, config),
-                    tables=seals(out)).write(out / "run.json")
+                    pairs=pairs, pipelines=costs.told(plan, out), tables=seals(out),
+                    batching=alone.effects(plan, out, manifest, config)).write(out / "run.json")
     return RunFolder(out)
 
 
@@ -191,8 +190,7 @@ def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:
     audio = {key for _, key in outputs} if config.keep_audio else set()
     apart = {(path.parent.name, path.stem) for shard in plan.work if has_ended(shard, out)
              for path in ended.paths(shard, OutputStore(out))}
-    known = costs.keys(plan.pipelines.values())
-    return OutputStore(out).prune(outputs | scores | apart | known, audio)
+    return OutputStore(out).prune(outputs | scores | apart | costs.keys(plan), audio)
 
 
 def _write_trials(out: Path, pairs: Pairs | None, cells: Iterable[tuple[str, str]]) -> None:

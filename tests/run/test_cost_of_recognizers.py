@@ -79,8 +79,9 @@ VOICES = [{"name": "one", "recognizer": "level", "encoder": "bands"},
           {"name": "two", "recognizer": "level"}]
 
 
-def go(manifest: Path, out: Path, work: Work = Work(0), **changes: Any) -> RunFolder:
-    return run(config(manifest, **{"pipelines": VOICES, "metrics": ["wer"]} | changes), out, work)
+def go(manifest: Path, out: Path, *, prune: bool = False, **changes: Any) -> RunFolder:
+    tree = {"pipelines": VOICES, "metrics": ["wer"]} | changes
+    return run(config(manifest, **tree), out, Work(0), prune=prune)
 
 
 def said(folder: RunFolder, pipeline: str = "one", part: str = "recognizer") -> Cost | None:
@@ -114,8 +115,7 @@ def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
     again = go(tiny_corpus, tmp_path / "run", metrics=["cer"], conditions=["clean"])
     assert said(again) == said(rescore(tmp_path / "run", metrics=["wer"])) == kept
     other = [{"name": "one", "recognizer": {"name": "level", "rate": 8_000}}]
-    pruned = run(config(tiny_corpus, pipelines=other, metrics=["wer"]), tmp_path / "run", Work(0),
-                 prune=True)
+    pruned = go(tiny_corpus, tmp_path / "run", pipelines=other, prune=True)
     assert said(pruned) == kept and (levels, bands) == (2 * ["Level"], ["Bands"])
     assert len(list((tmp_path / "run").glob("outputs/costs/*"))) == 1
 
