@@ -34,6 +34,21 @@ print(high, peak_bytes())
 """
 
 
+@pytest.fixture
+def says(outside: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Makes an outside plug-in say its cost; returns the list that every question adds to."""
+    def make(name: str, answer: Callable[[], Any]) -> list[str]:
+        asked: list[str] = []
+
+        def cost(_self: Any) -> Any:
+            asked.append(name)
+            return answer()
+
+        monkeypatch.setattr(f"evalkit_outside.systems.{name}.cost", property(cost), raising=False)
+        return asked
+    return make
+
+
 def test_the_peak_is_that_of_what_follows() -> None:
     """In a process of its own: what other tests left in memory is none of its business."""
     said = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
@@ -60,8 +75,10 @@ def test_what_recognizers_took_is_kept_and_summed(tiny_corpus: Path, tmp_path: P
     assert found.peak_bytes == heard["recognizer_peak_bytes"].max() > 30_000_000
 
 
-def test_the_page_shows_errors_against_cost(tiny_corpus: Path, tmp_path: Path) -> None:
-    pipelines = [{"name": name, "recognizer": {"name": "level", "rate": rate}}
+def test_the_page_shows_errors_against_cost(tiny_corpus: Path, tmp_path: Path,
+                                            says: Callable[..., list[str]]) -> None:
+    says("Bands", lambda: Cost(1_234_567, 2_500_000, 3.21e8, "of its ears"))
+    pipelines = [{"name": name, "recognizer": {"name": "level", "rate": rate}, "encoder": "bands"}
                  for name, rate in (("a", 16_000), ("b", 8_000))]
     run(config(tiny_corpus, pipelines=pipelines, metrics=["wer"], conditions=["clean"]),
         tmp_path / "run")
@@ -73,6 +90,9 @@ def test_the_page_shows_errors_against_cost(tiny_corpus: Path, tmp_path: Path) -
     assert {row["pipeline"] for row in rows} == {"a", "b"}
     assert {row["cost"]["unknown"] for row in rows} == {"its plug-in does not say"}
     assert "Multiply-accumulates, millions a second" in page and "its plug-in does not say" in page
+    networks = page[page.index("What speaker encoders take"):]
+    for shown in ("1,234,567", "2.5", "321", "of its ears"):
+        assert shown in networks[:networks.index("</table>")]
 
 
 VOICES = [{"name": "one", "recognizer": "level", "encoder": "bands"},
@@ -86,21 +106,6 @@ def go(manifest: Path, out: Path, *, prune: bool = False, **changes: Any) -> Run
 
 def said(folder: RunFolder, pipeline: str = "one", part: str = "recognizer") -> Cost | None:
     return getattr(folder.record().pipelines[pipeline], part).cost
-
-
-@pytest.fixture
-def says(outside: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Makes an outside plug-in say its cost; returns the list that every question adds to."""
-    def make(name: str, answer: Callable[[], Any]) -> list[str]:
-        asked: list[str] = []
-
-        def cost(_self: Any) -> Any:
-            asked.append(name)
-            return answer()
-
-        monkeypatch.setattr(f"evalkit_outside.systems.{name}.cost", property(cost), raising=False)
-        return asked
-    return make
 
 
 def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
