@@ -109,13 +109,18 @@ def _weights(graph: onnx.GraphProto) -> int:
 
     kinds = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16,
              TensorProto.INT8, TensorProto.UINT8}
-    options = [option for node in graph.node for option in node.attribute]
-    constants = [option.t for node in graph.node if node.op_type == "Constant"
-                 for option in node.attribute if option.name == "value"]
-    sizes = [math.prod(tensor.dims) for tensor in (*graph.initializer, *constants)
-             if tensor.data_type in kinds]
-    within = [option.g for option in options if option.HasField("g")]
-    return sum(size for size in sizes if size > 1) + sum(map(_weights, within))
+    sizes = [math.prod(tensor.dims) for tensor in _tensors(graph) if tensor.data_type in kinds]
+    return sum(size for size in sizes if size > 1)
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """That a graph, and those within it, hold."""
+    yield from graph.initializer
+    for option in (option for node in graph.node for option in node.attribute):
+        if option.HasField("t"):
+            yield option.t
+        if option.HasField("g"):
+            yield from _tensors(option.g)
 
 
 def _macs(model: onnx.ModelProto, inputs: Shapes) -> int:

@@ -34,7 +34,7 @@ def cost_of(module: nn.Module, run: Callable[[], Any], size: int, *, seconds: fl
     weights = sum(weight.numel() for weight in module.parameters())
     counter = FlopCounterMode(display=False, custom_mapping={
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention})
-    with _operator_by_operator(), counter:
+    with _operator_by_operator(), _not_learning(module), counter:
         run()
     return Cost(weights, size, counter.get_total_flops() / 2 / seconds,
                 f"of its encoder alone, on {seconds:g} s" if writes else "")
@@ -46,6 +46,21 @@ def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_others: 
     two products of matrices."""
     n, heads, frames, width = query
     return 2 * n * heads * frames * key[2] * (width + value[3])
+
+
+@contextmanager
+def _not_learning(module: nn.Module) -> Iterator[None]:
+    """The counter would else look for gradients, which weights that are made of others have not
+    where nothing is to be learnt."""
+    weights = list(module.parameters())
+    before = [weight.requires_grad for weight in weights]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight, learns in zip(weights, before, strict=True):
+            weight.requires_grad_(learns)
 
 
 @contextmanager

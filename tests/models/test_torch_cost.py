@@ -30,6 +30,8 @@ LAYERS = [
     (Attention(8, 2, batch_first=True), (1, FRAMES, 8), ATTENTION),
     (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (1, FRAMES, 8),
      ATTENTION + 2 * FRAMES * 8 * 16),
+    (nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3, padding=1)), (1, 4, FRAMES),
+     FRAMES * 6 * 4 * 3),
     (nn.PReLU(), (FRAMES, 5), 0)]
 
 
@@ -42,6 +44,7 @@ def test_products_are_counted_as_by_hand(layer: nn.Module, shape: tuple[int, ...
     assert cost.macs_per_second == macs
     assert cost.weights == sum(weight.numel() for weight in layer.parameters())
     assert (cost.bytes, cost.unknown) == (123, "")
+    assert all(weight.requires_grad for weight in layer.parameters())
     assert torch.backends.mkldnn.enabled and torch.backends.mha.get_fastpath_enabled()
 
 

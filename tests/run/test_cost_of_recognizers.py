@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +12,13 @@ from typing import Any
 import pytest
 
 from evalkit.core.clock import machine
+from evalkit.core.config import parse_config
 from evalkit.core.errors import Stopped
 from evalkit.core.types import Cost
+from evalkit.run import costs
 from evalkit.run.rescore import rescore
 from evalkit.run.runner import Work, run
+from evalkit.store.outputs import OutputStore
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
 from tests.run.runs import config
@@ -100,7 +102,7 @@ VOICES = [{"name": "one", "recognizer": "level", "encoder": "bands"},
 
 
 def go(manifest: Path, out: Path, *, prune: bool = False, **changes: Any) -> RunFolder:
-    tree = {"pipelines": VOICES, "metrics": ["wer"]} | changes
+    tree = {"pipelines": VOICES, "metrics": ["wer"], "conditions": ["clean"]} | changes
     return run(config(manifest, **tree), out, Work(0), prune=prune)
 
 
@@ -117,7 +119,7 @@ def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
     assert (levels, bands) == (["Level"], ["Bands"])
     assert said(folder) == said(folder, "two") == kept
     assert said(folder, part="encoder") == Cost(1, 2, 3.5)
-    again = go(tiny_corpus, tmp_path / "run", metrics=["cer"], conditions=["clean"])
+    again = go(tiny_corpus, tmp_path / "run", metrics=["cer"])
     assert said(again) == said(rescore(tmp_path / "run", metrics=["wer"])) == kept
     other = [{"name": "one", "recognizer": {"name": "level", "rate": 8_000}}]
     pruned = go(tiny_corpus, tmp_path / "run", pipelines=other, prune=True)
@@ -126,18 +128,22 @@ def test_the_cost_is_asked_for_once_and_kept(tiny_corpus: Path, tmp_path: Path,
 
 
 @pytest.mark.parametrize(("answer", "why"), [
-    (lambda: 1 / 0, r"it could not be counted: ZeroDivisionError: division by zero"),
-    (lambda: (1, 2, 3), r"it could not be counted: ValueError: cost must be a Cost, not \(1, 2, 3"),
-    (lambda: sys.exit(3), r"it could not be counted: SystemExit: ")])
-def test_an_answer_that_is_no_cost_costs_nothing(
-        tiny_corpus: Path, tmp_path: Path, says: Callable[..., list[str]],
-        answer: Callable[[], Any], why: str) -> None:
+    (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+    (lambda: (1, 2, 3), "ValueError: cost must be a Cost, not (1, 2, 3)"),
+    (lambda: sys.exit(3), "SystemExit: it ended the program with 3")])
+def test_an_answer_that_is_no_cost_is_not_known(
+        tmp_path: Path, says: Callable[..., list[str]], answer: Callable[[], Any], why: str
+        ) -> None:
+    from evalkit_outside.systems import Level
+
     says("Level", answer)
-    folder = go(tiny_corpus, tmp_path / "run")
-    found = said(folder)
-    assert found is not None and found.weights is None
-    assert re.match(why, found.unknown)
-    assert folder.outputs()["error"].isna().all()
+    (pipeline,) = parse_config({"corpus": "a", "pipelines": VOICES[1:], "metrics": ["wer"]},
+                               tmp_path / "eval.yaml").pipelines
+    store = OutputStore(tmp_path)
+    costs.keep({"recognised": Level()}, pipeline, store)
+    (path,) = tmp_path.glob("outputs/costs/*")
+    (row,) = store.read("costs", path.stem) or ()
+    assert row["unknown"].startswith(f"it could not be counted: {why}") and row["weights"] is None
 
 
 def test_what_ends_the_process_is_asked_once(tiny_corpus: Path, tmp_path: Path,
@@ -148,14 +154,15 @@ def test_what_ends_the_process_is_asked_once(tiny_corpus: Path, tmp_path: Path,
     asked = says("Level", stopped)
     with pytest.raises(Stopped):
         go(tiny_corpus, tmp_path / "run")
-    assert said(go(tiny_corpus, tmp_path / "run")) == Cost(
-        unknown="the run was stopped while it was counted")
+    folder = go(tiny_corpus, tmp_path / "run")
+    assert said(folder) == Cost(unknown="the run was stopped while it was counted")
+    assert folder.outputs()["error"].isna().all()
     assert asked == ["Level"]
 
 
 def test_results_made_elsewhere_take_nothing(tiny_corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "heard.jsonl").write_text('{"id": "u0", "hypothesis": "on"}\n')
-    folder = go(tiny_corpus, tmp_path / "run", conditions=["clean"], pipelines=[{
+    folder = go(tiny_corpus, tmp_path / "run", pipelines=[{
         "name": "one", "recognizer": {"name": "precomputed",
                                       "path": str(tmp_path / "heard.jsonl")}}])
     assert said(folder) is None and not (tmp_path / "run" / "outputs" / "costs").exists()
