@@ -274,9 +274,9 @@ NOTHING_LOST = {
         run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
-        systems.onnx_graph:files systems.onnx_graph:session
-        systems.sherpa_onnx:_file
-        systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
+        systems.onnx_graph:parts_of systems.onnx_graph:session
+        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """
         compare.comparison:compare_corpora report.corpora:_one_sided
