@@ -98,7 +98,7 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
-    "report.gains:_columns": "report/test_report_gains.py",
+    "report.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
@@ -141,6 +141,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         report.costs:_systems
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
@@ -218,13 +219,14 @@ NOTHING_LOST = {
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
-        run.record:_packages run.record:_speed
+        run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
-        run.assembled:_write_streamed store.seals:seals""",
+        run.assembled:_write_streamed store.seals:seals
+        run.pipeline:depending run.alone:_batches""",
     "it only asks, or says what is wrong": """
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
@@ -277,9 +279,9 @@ NOTHING_LOST = {
         run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
-        systems.onnx_graph:files systems.onnx_graph:session
-        systems.sherpa_onnx:_file
-        systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
+        systems.onnx_graph:parts_of systems.onnx_graph:session
+        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """
         compare.comparison:compare_corpora report.corpora:_one_sided

@@ -3,7 +3,8 @@
     "words": [["turn", 0.00, 0.21], ["on the", 0.21, 0.45], ["light", 0.45, 0.80]]
 
 Times are in seconds from the utterance's beginning, in the order of the text. Words whose border
-nobody knows stand as one, with the time of both. A number or a text under this key is metadata.
+nobody knows stand as one, with the time of both. Anything else than a list of lists under this key
+is metadata.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ LATEST = 1e9
 
 
 def has_word_times(key: str, value: Any) -> bool:
-    """Whether a key of a line gives times of words."""
-    return key == WORDS and isinstance(value, list)
+    """Whether a key of a line gives times of words, and is no list of texts."""
+    return key == WORDS and isinstance(value, list) and not (
+        value and all(isinstance(item, str) for item in value))
 
 
 def word_times(row: Mapping[str, Any]) -> tuple[Word, ...]:
     """The words of a line with their times; none where it does not give them. Raises FieldError
     naming the first that cannot be used."""
     items = row.get(WORDS)
-    if not isinstance(items, list):
+    if not (isinstance(items, list) and has_word_times(WORDS, items)):
         return ()
     if len(items) > MOST:
         raise FieldError(WORDS, f"has {len(items):,} words; at most {MOST:,} are taken")

@@ -162,7 +162,7 @@ def test_what_takes_no_part_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("words", "why"), [
     ([["turn", 0.5, 0.1]], "item 0 is from 0.5 to 0.1 s"), ([["a", 1, 2], ["b", 0.5, 3]], "item 1"),
     ([["turn", 0.1, float("nan")]], "item 0"), ([["turn", 0.1]], "item 0 must be [word, start, en"),
-    (["turn"], "item 0 must be"), ([["turn", "0", 1]], "item 0 must be"),
+    (["turn", 1], "item 0 must be"), ([["turn", "0", 1]], "item 0 must be"),
     ([["\ud800", 0, 1]], "item 0 holds half a character"), ([["x", 0, 1e10]], "item 0")])
 def test_times_of_words_that_cannot_be_used_cost_their_line(words: Any, why: str, tmp_path: Path
                                                             ) -> None:
