@@ -118,6 +118,7 @@ PROVED = {
     "run.rescore:same_utterances": "run/test_outputs.py",
     "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
+    "run.verification:_as_spoken": "metrics/test_score_files.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
