@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -121,6 +122,15 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
         raise ConfigError(f"{who}: {explained(error, factory, options)}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{who}: {one_line(error)}") from error
+
+
+def options_of(group: str, name: str) -> tuple[str, ...] | None:
+    """The options of a plug-in; None where it takes any name. Raises PluginError as ``load``
+    does."""
+    parameters = signature(load(group, name)).parameters.values()
+    if any(each.kind is Parameter.VAR_KEYWORD for each in parameters):
+        return None
+    return tuple(each.name for each in parameters if each.default is not Parameter.empty)
 
 
 def path_options(group: str, name: str) -> frozenset[str]:
