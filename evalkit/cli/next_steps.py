@@ -26,7 +26,7 @@ def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     whole = first if None in folders else first.parent
     run = shlex.quote(str(whole))
     yield "next:"
-    yield from _grouping(whole, columns)
+    yield from _grouping(whole, columns, heard=records[first].command == "run")
     if all(columns.values()):
         yield f"  evalkit cohorts {run}"
     if any(len(record.pipelines) > 1 for record in records.values()):
@@ -36,18 +36,23 @@ def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     yield f"  evalkit compare {run} LATER_RUN"
 
 
-def _grouping(whole: Path, columns: Mapping[Path, Sequence[str]]) -> Iterator[str]:
+def _grouping(whole: Path, columns: Mapping[Path, Sequence[str]], *, heard: bool
+              ) -> Iterator[str]:
     """How to group speakers: by columns that all runs have, or those of each."""
     first, *others = columns.values()
     if shared := [column for column in first if all(column in each for each in others)]:
-        yield _grouped(whole, shared)
+        yield _grouped(whole, shared, heard=heard)
     else:
         for path, own in columns.items():
-            yield _grouped(path, own)
+            yield _grouped(path, own, heard=heard)
 
 
-def _grouped(path: Path, columns: Sequence[str]) -> str:
+def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
+    """Labels are added to a run that ``heard`` audio by its configuration."""
     run = shlex.quote(str(path))
+    if not columns and heard:
+        return (f"  # labels to group by: there are none yet in {run}; `join: [speakers.csv]` in "
+                "the configuration adds them")
     if not columns:
         return (f"  evalkit score {run} --join speakers.csv  # labels to group by: there are none "
                 "yet")
