@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.core.errors import ConfigError, EvalkitError, one_line
 from evalkit.core.mistakes import NAME, NAME_FORM, shown, unknown_key
-from evalkit.core.plugins import options_of
+from evalkit.core.plugins import Options, options_of
 
 KEY = "corpora"
 OWN = ("join", "merge", "where", "per_speaker", "outside", "remote", "channel", "trials",
@@ -70,13 +70,13 @@ def _check_keys(name: str, corpus: Mapping[str, Any]) -> None:
     any says itself which it cannot use."""
     reader = corpus.get("reader")
     try:
-        options = options_of("corpora", reader) if isinstance(reader, str) else ()
+        options = options_of("corpora", reader) if isinstance(reader, str) else Options((), False)
     except EvalkitError as error:
         raise ConfigError(f"{KEY}.{name}.reader: {error}") from error
-    known = (*ITSELF, *(options or ()), *OWN)
-    unknown = [key for key in corpus if key not in known and options is not None]
-    if unknown:
-        raise ConfigError(f"{KEY}.{name}: {unknown_key(unknown[0], known)}"
+    known = dict.fromkeys((*ITSELF, *options.names, *OWN))
+    unknown = [key for key in corpus if key not in known]
+    if unknown and not options.others:
+        raise ConfigError(f"{KEY}.{name}: {unknown_key(unknown[0], [*known])}"
                           + ("" if reader else "; a reader has further options"))
 
 

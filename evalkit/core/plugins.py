@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
 from evalkit.core.names import listed, nearest, offer
@@ -124,13 +124,18 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
         raise ConfigError(f"{who}: {one_line(error)}") from error
 
 
-def options_of(group: str, name: str) -> tuple[str, ...] | None:
-    """The options of a plug-in; None where it takes any name. Raises PluginError as ``load``
-    does."""
+class Options(NamedTuple):
+    """The options that a plug-in names, and whether it takes others too."""
+
+    names: tuple[str, ...]
+    others: bool
+
+
+def options_of(group: str, name: str) -> Options:
+    """The options of a plug-in. Raises PluginError as ``load`` does."""
     parameters = signature(load(group, name)).parameters.values()
-    if any(each.kind is Parameter.VAR_KEYWORD for each in parameters):
-        return None
-    return tuple(each.name for each in parameters if each.default is not Parameter.empty)
+    return Options(tuple(each.name for each in parameters if each.default is not Parameter.empty),
+                   any(each.kind is Parameter.VAR_KEYWORD for each in parameters))
 
 
 def path_options(group: str, name: str) -> frozenset[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import EvalkitError, ManifestError, one_line
 from evalkit.core.ledger import Kind, LeftOut, merged, plural
-from evalkit.core.plugins import create, packages_for, path_options
+from evalkit.core.plugins import create, options_of, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
 from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utterance_of
@@ -23,17 +23,23 @@ from evalkit.store.remote import url_of
 
 NO_FILE = "no such file"
 LEAVES = "leaves the corpus folder; allow it with --outside, or `outside: true` in eval.yaml"
+ALTERNATIVES = "alternatives"
+"""The option of readers whose corpora may have a list of right texts in place of one."""
 LINE = 100
 """Characters of an id that is named."""
 LONGEST = 1_000_000
 """Characters of a text, an id or a value of metadata."""
 
 
-def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = False) -> Manifest:
+def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = False,
+             alternatives: bool = False) -> Manifest:
     """The corpus as its reader has it. Recordings beyond its folder are left out unless they may
-    be ``outside``, and URLs unless ``remote``. Raises PluginError for an unknown reader,
-    ConfigError for an unknown option, ManifestError where nothing can be used."""
+    be ``outside``, and URLs unless ``remote``. A reader that has the option ``alternatives`` is
+    told of them. Raises PluginError for an unknown reader, ConfigError for an unknown option,
+    ManifestError where nothing can be used."""
     kind, where = str(corpus.reader), str(corpus.path)
+    if alternatives and ALTERNATIVES in options_of("corpora", kind).names:
+        corpus = corpus.model_copy(update={"options": {**corpus.options, ALTERNATIVES: True}})
     items = _items(kind, corpus)
     utterances, left_out = sorted_out(items, where)
     folders = () if outside else _folders(corpus)
