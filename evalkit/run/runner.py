@@ -27,6 +27,7 @@ from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import has_ended, table_paths
 from evalkit.run.text_metrics import without_words
+from evalkit.run.unchanged import not_compared
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
@@ -118,7 +119,8 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     summary = record.summary(RunFolder(out), plan)
     summary.write(out / SUMMARY)
     left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
-                       *record.undefined(summary, plan), *alone.unseen(plan)])
+                       *record.undefined(summary, plan), *alone.unseen(plan),
+                       *not_compared(plan, RunFolder(out))])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs, batching=alone.effects(plan, out, manifest, config),
