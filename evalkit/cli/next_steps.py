@@ -22,14 +22,14 @@ def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     records = {folder.path: folder.record() for folder in folders.values()}
     columns = {folder.path: usual_columns(folder.utterances(), records[folder.path].metrics)
                for folder in folders.values()}
-    first = next(iter(records))
+    first, record = next(iter(records.items()))
     whole = first if None in folders else first.parent
-    run = shlex.quote(str(whole))
     yield "next:"
-    yield from _grouping(whole, columns, heard=records[first].command == "run")
+    yield from _grouping(whole, columns, heard=record.command == "run")
+    run = shlex.quote(str(whole))
     if all(columns.values()):
         yield f"  evalkit cohorts {run}"
-    if any(len(record.pipelines) > 1 for record in records.values()):
+    if len(record.pipelines) > 1:
         yield f"  evalkit systems {run}"
     if report is None:
         yield f"  evalkit report {run} --out {shlex.quote(str(Path('reports') / whole.name))}"

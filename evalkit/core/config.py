@@ -259,11 +259,15 @@ def parse_config(tree: Mapping[str, Any], path: Path, where: Callable[[str], str
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path, where)
     try:
-        corpus = config.corpus.located(folder)
+        return _located(config, folder)
     except PluginError as error:
         raise PluginError(f"{path}: {where(f'corpus.reader: {error}')}") from error
+
+
+def _located(config: EvalConfig, folder: Path) -> EvalConfig:
+    """With paths from ``folder``. Raises PluginError for a reader that there is not."""
     return config.model_copy(update={
-        "corpus": corpus, "join": [folder / each for each in config.join],
+        "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
         "trials": config.trials.located(folder),
         "remote": config.remote and folder / config.remote})
 

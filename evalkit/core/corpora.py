@@ -54,30 +54,34 @@ def placed(tree: Mapping[str, Any], name: str | None) -> Callable[[str], str]:
 
 def _own(name: str, corpus: Any) -> dict[str, Any]:
     """The corpus, and what else it says of itself. Raises ConfigError."""
-    if not isinstance(corpus, Mapping):
-        if not isinstance(corpus, str) or not corpus:
-            raise ConfigError(f"{KEY}.{name}: must be `{name}: manifest.jsonl` or `{name}: "
-                              f"{{reader: …, path: …}}`, not {shown(corpus)}")
-        return {"corpus": corpus}
-    own = {key: value for key, value in corpus.items() if key in OWN}
-    rest = {key: value for key, value in corpus.items() if key not in own}
+    if not isinstance(corpus, str | Mapping) or not corpus:
+        raise ConfigError(f"{KEY}.{name}: must be `{name}: manifest.jsonl` or `{name}: "
+                          f"{{reader: …, path: …}}`, not {shown(corpus)}")
+    rest = dict(corpus) if isinstance(corpus, Mapping) else {"path": corpus}
+    own = {key: rest.pop(key) for key in OWN if key in rest}
     _check_keys(name, rest)
-    return own | {"corpus": rest["path"] if rest.keys() == {"path"} else rest}
+    return own | {"corpus": rest}
 
 
 def _check_keys(name: str, corpus: Mapping[str, Any]) -> None:
     """Raises ConfigError for a key that neither a corpus nor its reader has. A reader that takes
     any says itself which it cannot use."""
     reader = corpus.get("reader")
-    try:
-        options = options_of("corpora", reader) if isinstance(reader, str) else Options((), False)
-    except EvalkitError as error:
-        raise ConfigError(f"{KEY}.{name}.reader: {error}") from error
+    options = _options(name, reader)
     known = dict.fromkeys((*ITSELF, *options.names, *OWN))
     unknown = [key for key in corpus if key not in known]
     if unknown and not options.others:
         raise ConfigError(f"{KEY}.{name}: {unknown_key(unknown[0], [*known])}"
                           + ("" if reader else "; a reader has further options"))
+
+
+def _options(name: str, reader: Any) -> Options:
+    """Those of a reader, none where it is not named. Raises ConfigError for one that there is
+    not."""
+    try:
+        return options_of("corpora", reader) if isinstance(reader, str) else Options((), False)
+    except EvalkitError as error:
+        raise ConfigError(f"{KEY}.{name}.reader: {error}") from error
 
 
 def _check_names(names: Mapping[str, Any]) -> None:

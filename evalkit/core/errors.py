@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from evalkit.core.folders import without_folders
 
-
 IDENTICAL = "Identical"
 """The kind of a failure that is no fault: the output is the reference, the value infinite."""
 

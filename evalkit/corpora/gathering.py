@@ -38,9 +38,7 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = Fals
     told of them. Raises PluginError for an unknown reader, ConfigError for an unknown option,
     ManifestError where nothing can be used."""
     kind, where = str(corpus.reader), str(corpus.path)
-    if alternatives and ALTERNATIVES in options_of("corpora", kind).names:
-        corpus = corpus.model_copy(update={"options": {**corpus.options, ALTERNATIVES: True}})
-    items = _items(kind, corpus)
+    items = _items(kind, corpus, {ALTERNATIVES: True} if alternatives else {})
     utterances, left_out = sorted_out(items, where)
     folders = () if outside else _folders(corpus)
     kept: list[Utterance] = []
@@ -57,11 +55,15 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = Fals
     return Manifest(corpus.path, tuple(kept), (), (), dropped=tuple(left_out), folder=corpus.root)
 
 
-def _items(kind: str, corpus: CorpusConfig) -> list[Utterance | LeftOut]:
-    """What the reader gives. Raises ManifestError for whatever else it raises."""
+def _items(kind: str, corpus: CorpusConfig, further: Mapping[str, Any]
+           ) -> list[Utterance | LeftOut]:
+    """What the reader gives, which is told of ``further`` options where it has them. Raises
+    ManifestError for whatever else it raises."""
+    known = options_of("corpora", kind).names
+    options = dict(corpus.options) | {key: further[key] for key in further if key in known}
     try:
         with packages_for(f"corpora plug-in {kind!r}"):
-            return list(reader(kind, corpus.options)(corpus.path))
+            return list(reader(kind, options)(corpus.path))
     except EvalkitError:
         raise
     except Exception as error:

@@ -105,11 +105,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
-    say(f"{count(len(manifest.utterances), 'utterance')} x "
-        f"{count(len(plan.pipelines), 'pipeline')} x "
-        f"{count(len(plan.conditions), 'condition')}: {count(len(done.pending), 'shard')} to do, "
-        f"{reused} done before")
-    for line in done.lines():
+    for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
     _assemble(plan, out, table)
@@ -126,6 +122,14 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
                     pairs=pairs, batching=alone.effects(plan, out, manifest, config),
                     tables=seals(out)).write(out / "run.json")
     return RunFolder(out)
+
+
+def _size(plan: Plan, manifest: Manifest, pending: int, reused: int) -> str:
+    """How much there is to do."""
+    return (f"{count(len(manifest.utterances), 'utterance')} x "
+            f"{count(len(plan.pipelines), 'pipeline')} x "
+            f"{count(len(plan.conditions), 'condition')}: {count(pending, 'shard')} to do, "
+            f"{reused} done before")
 
 
 def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:

@@ -3,14 +3,18 @@ says nothing: where it has no value it is no failure, and no score."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 
 from evalkit.core.errors import IDENTICAL
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Fact
-from evalkit.run.plan import Cell, Plan, Shard
+from evalkit.run.plan import Cell, Plan
 from evalkit.store.outputs import Row
 from evalkit.store.runfolder import RunFolder
+
+Key = tuple[str, str, str]
+"""A pipeline, a condition and a metric."""
+WHY = "nothing has changed the audio that it compares"
 
 
 def is_unchanged(row: Row, cell: Cell) -> bool:
@@ -23,30 +27,42 @@ def is_unchanged(row: Row, cell: Cell) -> bool:
 def not_compared(plan: Plan, run: RunFolder) -> list[LeftOut]:
     """For the ledger: which metric of the ``run`` has no score of which utterances, since there was
     nothing to compare."""
-    cells: dict[tuple[str, str], list[Shard]] = {}
-    for shard in plan.shards:
-        if shard.cell.pipeline.enhancer is None:
-            cells.setdefault((shard.cell.pipeline.name, shard.cell.condition_name), []).append(shard)
-    comparing = [each for each in plan.metrics if "reference_audio" in each.metric.needs]
-    if not (cells and comparing):
+    wanted = _wanted(plan)
+    if not wanted:
         return []
     scores = run.scores().groupby(["pipeline", "condition", "metric"], observed=True)
-    known = {key: set(rows["utterance_id"]) for key, rows in scores if key[:2] in cells}
-    return [item for place, shards in cells.items() for metric in comparing
-            if metric.asked in shards[0].cell.metrics
-            for name in _always(metric.facts) for item in _in_cell(place, name, known, shards)]
+    known: dict[Hashable, set[str]] = {key: set(rows) for key, rows in scores["utterance_id"]
+                                       if key in wanted}
+    return [item for key, ids in wanted.items()
+            for item in _gone(key, ids, known.get(key, set()))]
 
 
-def _in_cell(place: tuple[str, str], name: str, known: Mapping[tuple[str, ...], set[str]],
-             shards: Sequence[Shard]) -> Iterator[LeftOut]:
-    measured, where = known.get((*place, name), set()), " ".join(place)
-    gone = [u.id for shard in shards for u in shard.utterances if u.id not in measured]
+def _wanted(plan: Plan) -> dict[Key, list[str]]:
+    """The utterances that are compared with their references as no enhancer has heard them."""
+    wanted: dict[Key, list[str]] = {}
+    for shard in plan.shards:
+        for name in _comparing(plan, shard.cell):
+            key = shard.cell.pipeline.name, shard.cell.condition_name, name
+            wanted.setdefault(key, []).extend(u.id for u in shard.utterances)
+    return wanted
+
+
+def _comparing(plan: Plan, cell: Cell) -> list[str]:
+    """The first name of every metric that compares, of those that it always gives."""
+    if cell.pipeline.enhancer is not None:
+        return []
+    return [name for each in plan.metrics if each.asked in cell.metrics
+            and "reference_audio" in each.metric.needs for name in _always(each.facts)]
+
+
+def _gone(key: Key, utterances: Sequence[str], measured: Set[str]) -> Iterator[LeftOut]:
+    pipeline, condition, name = key
+    where = f"{pipeline} {condition}"
+    gone = [each for each in utterances if each not in measured]
     if gone and not measured:
-        yield LeftOut("metric", where, "nothing has changed the audio that it compares",
-                      names=(name,))
+        yield LeftOut("metric", where, WHY, names=(name,))
     elif gone:
-        yield LeftOut("utterance", where, f"{name}: nothing has changed the audio that it compares",
-                      len(gone), tuple(gone[:NAMED]))
+        yield LeftOut("utterance", where, f"{name}: {WHY}", len(gone), tuple(gone[:NAMED]))
 
 
 def _always(facts: Mapping[str, Fact]) -> list[str]:

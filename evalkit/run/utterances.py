@@ -45,9 +45,7 @@ def _silent(_line: str) -> None:
 def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
     remote = config.remote is not None
     if config.corpus.reader is not None:
-        if config.corpus.options.get(ALTERNATIVES) and not config.alternatives:
-            raise ConfigError(f"corpus.{ALTERNATIVES}: metrics must know of them too; write "
-                              f"`{ALTERNATIVES}: true` beside `corpus`, not in it")
+        _check_alternatives(config)
         return gathered(config.corpus, outside=config.outside, remote=remote,
                         alternatives=config.alternatives)
     path = config.corpus.path
@@ -59,6 +57,13 @@ def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
                             manifest.describe_problems() or
                             f"{path}: the manifest holds no utterance")
     return manifest
+
+
+def _check_alternatives(config: EvalConfig) -> None:
+    """Raises ConfigError where a reader is told of them and the metrics are not."""
+    if config.corpus.options.get(ALTERNATIVES) and not config.alternatives:
+        raise ConfigError(f"corpus.{ALTERNATIVES}: metrics must know of them too; write "
+                          f"`{ALTERNATIVES}: true` beside `corpus`, not in it")
 
 
 def utterance_table(utterances: Sequence[Utterance], root: Path) -> pa.Table:

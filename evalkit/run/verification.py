@@ -62,8 +62,7 @@ def _scored(utterances: pd.DataFrame, config: TrialsConfig) -> Pairs:
     of every file, but for those that the labels contradict. Raises ManifestError where nothing says
     which pairs are of one speaker."""
     files = {name: read_score_file(path) for name, path in config.scores.items()}
-    table, rule, path = ((*_listed(config.list), config.list) if config.list is not None
-                         else _labelled(config, files))
+    table, rule, path = _labelled(config, files)
     found = {name: matched(name, file, table) for name, file in files.items()}
     kept, contradicted = _as_spoken(table, utterances, path)
     left_out = [item for _, lost in found.values() for item in lost]
@@ -78,6 +77,9 @@ def _listed(path: Path) -> tuple[pd.DataFrame, str]:
 
 def _labelled(config: TrialsConfig, files: Mapping[str, ScoreFile]
               ) -> tuple[pd.DataFrame, str, Path]:
+    """The pairs, the rule that chose them, and the file that they are of."""
+    if config.list is not None:
+        return *_listed(config.list), config.list
     name = next((name for name, file in files.items() if file.has_labels), None)
     if name is None:
         raise ManifestError(f"{next(iter(config.scores.values()))}: has scores without labels; "

@@ -63,7 +63,7 @@ def _check_made_again(folder: Path, run: Path) -> None:
                if line]
     assert [r["utterance_id"] for r in recipes] == 2 * [f"u{n}" for n in range(12)]
     for recipe in recipes:
-        kept = _kept(run, recipe, 6)
+        kept = _kept(run, recipe)
         samples, rate = soundfile.read(folder / "heard" / recipe["file"], dtype="float32")
         assert (rate, len(samples)) == (recipe["rate"], recipe["samples"])
         assert np.array_equal(samples, kept)
@@ -85,7 +85,7 @@ def test_a_recipe_names_the_files_that_were_drawn(tiny_corpus: Path) -> None:
         soundfile.write(folder / name, np.eye(1, late + 1)[0] + 0.5 * np.eye(1, late + 1, late)[0],
                         rate)
     (folder / "eval.yaml").write_text(
-        "corpus: test.jsonl\nmetrics: [si_sdr]\n"
+        "corpus: test.jsonl\nmetrics: [si_sdr]\nshard_size: 6\n"
         "conditions: [clean, {name: hum, noise: recorded, folder: hum, snr_db: -20},\n"
         "             {name: hall, impulse_responses: halls},\n"
         "             {name: both, impulse_responses: halls, noise: recorded, folder: hum, "
@@ -100,7 +100,7 @@ def test_a_recipe_names_the_files_that_were_drawn(tiny_corpus: Path) -> None:
         heard, _ = soundfile.read(folder / "heard" / each["file"], dtype="float32")
         number = each["utterance_id"][1:]
         speech, _ = soundfile.read(folder / f"audio/{number}.wav", dtype="float32")
-        assert np.array_equal(heard, _kept(folder / "run", each, 12))
+        assert np.array_equal(heard, _kept(folder / "run", each))
         if each["condition"] == "clean":
             assert each["drawn"] == []
         if each["condition"] == "hum":
@@ -118,11 +118,11 @@ def test_a_recipe_names_the_files_that_were_drawn(tiny_corpus: Path) -> None:
         "low.wav", "more/high.wav", "a.wav", "b/c.flac"}
 
 
-def _kept(run: Path, recipe: dict, size: int) -> np.ndarray:
-    """What the enhancer gave back, in a run whose shards have ``size`` utterances."""
+def _kept(run: Path, recipe: dict) -> np.ndarray:
+    """What the enhancer gave back, in a run whose shards have six utterances."""
     index = pd.read_parquet(run / "outputs" / "index.parquet")
     part = index[(index["condition"] == recipe["condition"])
-                 & (index["first"] == (int(recipe["utterance_id"][1:]) // size) * size)]
+                 & (index["first"] == (int(recipe["utterance_id"][1:]) // 6) * 6)]
     return np.load(run / audio_name(part["enhanced"].item(), recipe["utterance_id"], ".npy"))
 
 

@@ -80,8 +80,8 @@ def test_hostile_lines_of_jsonl_cost_no_more_than_themselves(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    (["one", "two"], "{ one / two }"), (["one", "one", " "], "one"), (["one", None, 2], "{ one / 2 }"),
-    ("one", "one"), (7, "7"), ([], None), (None, None)])
+    (["one", "two"], "{ one / two }"), (["one", "one", " "], "one"), ([], None), (None, None),
+    (["one", None, 2], "{ one / 2 }"), ("one", "one"), (7, "7")])
 def test_alternatives_of_jsonl_are_those_of_tables(tmp_path: Path, text: object, said: str | None
                                                    ) -> None:
     path = tmp_path / "m.jsonl"

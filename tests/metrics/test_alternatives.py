@@ -165,7 +165,7 @@ def test_alternatives_that_metrics_would_not_know_of_are_refused(tmp_path: Path)
     (tmp_path / "eval.yaml").write_text(
         "corpus: {reader: jsonl, path: m.jsonl, alternatives: true}\nmetrics: [wer]\n"
         "pipelines: [{name: a, recognizer: {name: precomputed, path: m.jsonl}}]\n")
-    with pytest.raises(ConfigError, match="corpus.alternatives: .* beside `corpus`, not in it"):
+    with pytest.raises(ConfigError, match=r"corpus\.alternatives: .* beside `corpus`, not in it"):
         evalkit.run(tmp_path / "eval.yaml", tmp_path / "run")
 
 

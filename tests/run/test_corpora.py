@@ -245,8 +245,8 @@ def test_the_page_sets_them_side_by_side_and_leads_to_each(read: Path) -> None:
 
 def test_no_corpus_is_called_what_stands_beside_it() -> None:
     """In a folder of runs and in a report of them."""
-    assert RESERVED == {CORPORA, PAGE, COPIES, TABLES, FINDINGS, *(
-        name.split("/")[0] for name in RECORDS)}
+    assert {CORPORA, PAGE, COPIES, TABLES, FINDINGS, *(
+        name.split("/")[0] for name in RECORDS)} == RESERVED
 
 
 def test_a_reader_that_there_is_not_is_told_with_its_key(read: Path) -> None:
@@ -273,8 +273,8 @@ def test_a_reader_that_there_is_not_is_told_with_its_key(read: Path) -> None:
      "mistaken.yaml: per_speaker: must be greater than 0, not 0"),
     ("corpora: {de: {path: de/test.jsonl, trials: {most: x}}}",
      "mistaken.yaml: corpora.de.trials.most: must be a whole number, not 'x'"),
-    ("corpora: {de: {path: de/test.jsonl, trials: {scores: {no: x}}}}",
-     "mistaken.yaml: corpora.de.trials: scores of 'no', which is no pipeline without"),
+    ("corpora: {de: {path: de/test.jsonl, trials: {scores: {b: x}}}}",
+     "mistaken.yaml: corpora.de.trials: scores of 'b', which is no pipeline without"),
     ("corpora: {en: en/test.jsonl, de: {reader: kladi, path: de}}",
      "mistaken.yaml: corpora.de.reader: no corpora plug-in 'kladi'; did you mean 'kaldi'? "),
     ("corpora: {de: {reader: [kaldi], path: de}}",

@@ -25,9 +25,9 @@ def jsonl(source: Path, *, alternatives: bool = False, **keys: str
 
     Without a key of ids, an utterance's id is the name of its recording, with its offset where
     several lines are of one recording; paths are relative to the file. With ``alternatives`` a
-    text may be a list of several that are right, as in tables of results. Every other key with text,
-    a number or a truth value is metadata; the predictions of a model (``pred_text…``) are none,
-    nor are lists and objects."""
+    text may be a list of several that are right, as in tables of results. Every other key with
+    text, a number or a truth value is metadata; the predictions of a model (``pred_text…``) are
+    none, nor are lists and objects."""
     check_fields(keys)
     return _read(source, keys, alternatives=alternatives)
 

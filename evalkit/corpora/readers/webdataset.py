@@ -45,7 +45,8 @@ def webdataset(source: Path, *, audio: Path | None = None, alternatives: bool = 
 
     Recordings are written into the folder ``audio``, named by their content; nothing is unpacked
     under a name of the tar's. ``.txt`` is the text, ``.cls`` the label ``cls``; what ``.json``
-    holds is found by ``columns`` as for ``jsonl``, and so are ``alternatives``. Members of one utterance stand side by side."""
+    holds is found by ``columns`` as for ``jsonl``, and so are ``alternatives``. Members of one
+    utterance stand side by side."""
     check_fields(columns)
     return _read(source, audio, columns, alternatives=alternatives)
 

@@ -26,7 +26,8 @@ class Public:
         return np.fft.rfft(frames, out=out)
 
     def back(self, spectra: np.ndarray, out: np.ndarray) -> np.ndarray:
-        return np.fft.irfft(spectra, out.shape[-1], out=out)
+        out[...] = np.fft.irfft(spectra.astype(np.complex128), out.shape[-1])
+        return out
 
 
 class Direct:
@@ -44,7 +45,7 @@ class Direct:
         return self._forward(frames, 1, out=out)
 
     def back(self, spectra: np.ndarray, out: np.ndarray) -> np.ndarray:
-        return self._back(spectra, 1 / out.shape[-1], out=out)
+        return self._back(spectra, 1 / out.shape[-1], out=out)  # in double precision
 
     def _check(self, other: Transforms) -> None:
         size = PROBE.shape[-1]
