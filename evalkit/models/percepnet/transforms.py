@@ -52,7 +52,7 @@ class Direct:
         spectra = [each.forward(PROBE.copy(), np.empty((2, size // 2 + 1), np.complex64))
                    for each in (self, other)]
         frames = [each.back(spectra[1].copy(), np.empty_like(PROBE)) for each in (self, other)]
-        if not all(np.array_equal(*pair) for pair in (spectra, frames)):
+        if not all(np.array_equal(one, two) for one, two in (spectra, frames)):
             raise ValueError("the functions that numpy.fft calls are not what they were")
 
 
