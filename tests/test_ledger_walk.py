@@ -147,6 +147,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
         report.costs:_systems
@@ -226,7 +227,7 @@ NOTHING_LOST = {
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.verification:_lines
-        run.record:_packages run.record:_speed
+        run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
@@ -282,9 +283,9 @@ NOTHING_LOST = {
         run.runner:_prune store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
-        systems.onnx_graph:files systems.onnx_graph:session
-        systems.sherpa_onnx:_file
-        systems.deepfilternet:_networks systems.pocketsphinx:identity systems.rnnoise:identity
+        systems.onnx_graph:parts_of systems.onnx_graph:session
+        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """
         compare.comparison:compare_corpora report.corpora:_one_sided

@@ -1,7 +1,8 @@
 """What a plug-in is called with, and all of it: structural types that nothing inherits.
 
 Plug-ins are dataclasses, their parameters are the fields, so that a misspelt option is an error.
-Every member is needed: a plug-in that lacks one is refused by name before a run starts.
+Every member is needed: a plug-in that lacks one is refused by name before a run starts. Only what
+is called a face is its own to have or not.
 """
 
 from __future__ import annotations
@@ -50,14 +51,20 @@ class Listener(Identified, Protocol):
     """How many utterances it is given at most at a time, from 1. They are of about one length."""
 
 
-class Enhancer(Listener, Protocol):
-    delay: float
-    """Stated algorithmic delay in seconds of what ``enhance`` gives back; the runner aligns it."""
+class Costed(Protocol):
+    """The face of a listener that says what its network takes. Every enhancer has it; a recognizer
+    or encoder may, and of one that has not this is not known."""
 
     @property
     def cost(self) -> Cost:
-        """What its network takes. Asked for once, before a run starts."""
+        """Asked for once: of an enhancer before a run starts, of the others by a process that has
+        loaded it."""
         ...
+
+
+class Enhancer(Listener, Costed, Protocol):
+    delay: float
+    """Stated algorithmic delay in seconds of what ``enhance`` gives back; the runner aligns it."""
 
     def enhance(self, batch: Sequence[Audio]) -> Sequence[Audio | UtteranceError]:
         """One output each, at its input's rate, about ``delay`` late, and longer by no more."""

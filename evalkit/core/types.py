@@ -114,10 +114,11 @@ LARGEST_COST = 10.0**18
 
 @dataclass(frozen=True)
 class Cost:
-    """What an enhancer's network takes: how many ``weights`` it has, the ``bytes`` of the files
+    """What a system's network takes: how many ``weights`` it has, the ``bytes`` of the files
     that hold them, and the multiply-accumulates of its products and convolutions in a second of
-    audio. None is what is not known, and then ``unknown`` says why. Raises ValueError for what is
-    no such number, and for a missing reason."""
+    audio. None is what is not known, and then ``unknown`` says why; where all of it is known,
+    ``unknown`` may say what the multiply-accumulates leave out. Raises ValueError for what is no
+    such number, and for a missing reason."""
 
     weights: int | None = None
     bytes: int | None = None

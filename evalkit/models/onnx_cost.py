@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,33 +39,63 @@ def cost_of(read: Callable[[], Sequence[bytes]], size: int, *, axis: str | None,
     ``axis`` is what they call the frames of their inputs, None where they take one at a time, and
     ``rate`` how many there are in a second; any other axis that has a name is 1. They are run on
     ``frames``."""
+    def counted() -> Cost:
+        weights, macs = map(sum, zip(*(count(file, axis, frames) for file in read()), strict=True))
+        return Cost(weights, size, macs * rate / (frames if axis else 1))
+
+    return _counted(counted, size)
+
+
+def weights_in(files: Iterable[Path], size: int) -> Cost:
+    """Of the networks in ``files``, ``size`` bytes together, of which their library alone knows
+    what they are given."""
+    def counted() -> Cost:
+        weights = sum(_weights(_read(path).graph) for path in files)
+        return Cost(weights, size, unknown="its library alone knows what its networks are given")
+
+    return _counted(counted, size)
+
+
+def _counted(count: Callable[[], Cost], size: int) -> Cost:
+    """What ``count`` counts of networks of ``size`` bytes, or why it cannot be."""
     try:
         import onnx  # noqa: F401
     except ModuleNotFoundError:
         return Cost(bytes=size, unknown="counting it needs pip install 'evalkit[training]'")
     try:
-        counted = [count(file, axis, frames) for file in read()]
+        return count()
     except NotCountedError as error:
         return Cost(bytes=size, unknown=f"not counted: {error}")
-    weights, macs = map(sum, zip(*counted, strict=True))
-    return Cost(weights, size, macs * rate / (frames if axis else 1))
 
 
 def count(file: bytes, axis: str | None, frames: int = FRAMES) -> tuple[int, int]:
     """The weights of a network, and its multiply-accumulates for so many ``frames``, or for one
     where frames have no ``axis``."""
-    import onnx
-
-    if len(file) > LARGEST:
-        raise NotCountedError(f"its file has more than {LARGEST >> 20} MiB")
-    try:
-        model = onnx.load_model_from_string(file)
-    except Exception as error:  # protobuf's errors have no common class of their own
-        raise NotCountedError("its file is no ONNX") from error
+    model = _parsed(file)
     shapes = {value.name: tuple(_length(each, axis, frames)
                                 for each in value.type.tensor_type.shape.dim)
               for value in model.graph.input}
     return _weights(model.graph), _macs(model, shapes)
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    _check_size(path.stat().st_size)
+    return _parsed(path.read_bytes())
+
+
+def _parsed(file: bytes) -> onnx.ModelProto:
+    import onnx
+
+    _check_size(len(file))
+    try:
+        return onnx.load_model_from_string(file)
+    except Exception as error:  # protobuf's errors have no common class of their own
+        raise NotCountedError("its file is no ONNX") from error
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise NotCountedError(f"its file has more than {LARGEST >> 20} MiB")
 
 
 def _length(axis: Any, name: str | None, frames: int) -> int:
@@ -72,16 +103,24 @@ def _length(axis: Any, name: str | None, frames: int) -> int:
 
 
 def _weights(graph: onnx.GraphProto) -> int:
-    """Numbers that the graph holds, in floats or 8-bit integers; single ones are no weights."""
+    """Numbers that the graph and those within it hold, in floats or 8-bit integers; single ones
+    are no weights."""
     from onnx import TensorProto
 
     kinds = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16,
              TensorProto.INT8, TensorProto.UINT8}
-    constants = [a.t for node in graph.node if node.op_type == "Constant" for a in node.attribute
-                 if a.name == "value"]
-    sizes = [math.prod(tensor.dims) for tensor in (*graph.initializer, *constants)
-             if tensor.data_type in kinds]
+    sizes = [math.prod(tensor.dims) for tensor in _tensors(graph) if tensor.data_type in kinds]
     return sum(size for size in sizes if size > 1)
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """That a graph, and those within it, hold."""
+    yield from graph.initializer
+    for option in (option for node in graph.node for option in node.attribute):
+        if option.HasField("t"):
+            yield option.t
+        if option.HasField("g"):
+            yield from _tensors(option.g)
 
 
 def _macs(model: onnx.ModelProto, inputs: Shapes) -> int:
@@ -179,10 +218,10 @@ COUNTED: Mapping[str, Callable[[Any, list[tuple[int, ...]], tuple[int, ...]], in
     "ConvInteger": _convolution, "ConvTranspose": _transposed, "GRU": _recurrent,
     "LSTM": _recurrent, "RNN": _recurrent, "Einsum": _einsum}
 FREE = frozenset(re.findall(r"\w+", """
-Abs Add BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape DequantizeLinear Div
-DynamicQuantizeLinear Elu Equal Erf Exp Expand Flatten Floor Gather Gelu Greater HardSigmoid
-HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Less Log Max Min Mish Mul Neg
-Not PRelu Pad Pow QuantizeLinear Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu
-Reshape Round Shape Sigmoid Sign Slice Softmax Softplus Split Sqrt Squeeze Sub Tanh Tile Transpose
-Unsqueeze Where"""))
+Abs Add AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape
+DequantizeLinear Div DynamicQuantizeLinear Elu Equal Erf Exp Expand Flatten Floor Gather Gelu
+GlobalAveragePool Greater HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization
+LeakyRelu Less Log Max MaxPool Min Mish Mul Neg Not PRelu Pad Pow QuantizeLinear Range Reciprocal
+ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Round Shape Sigmoid Sign Slice Softmax
+Softplus Split Sqrt Squeeze Sub Tanh Tile Transpose Unsqueeze Where"""))
 """Operators that work number by number, sum, or move numbers."""

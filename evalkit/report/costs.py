@@ -10,6 +10,7 @@ import pandas as pd
 
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Cost, Fact, Interval
+from evalkit.report.networks import UNSAID
 from evalkit.report.reported import ReportedRun
 from evalkit.statistics.bootstrap import Contrast, intervals
 from evalkit.statistics.enhancement import baselines, common_conditions
@@ -19,7 +20,6 @@ from evalkit.statistics.sums import speaker_sums
 from evalkit.store.documents.run import Enhancing, System
 
 UNTIMED = "no call of its enhancer was timed"
-UNSAID = Cost(unknown="the run does not say")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evalkit.core.text import one_of
+from evalkit.store.json_lines import texts_as_one
 
 LONGEST = 1_000_000
 """Characters of a text."""
@@ -63,8 +64,8 @@ def seconds_of(value: Any) -> float | None:
 
 def labels_of(values: Sequence[Any]) -> list[Any] | None:
     """The cells of a column as metadata: text, numbers, truth values or None; numbers where all
-    texts are such. None for a column that holds lists or objects, or texts of more than
-    LONGEST_LABEL characters."""
+    texts are such. None for a column that holds objects, lists of anything but texts, or texts of
+    more than LONGEST_LABEL characters."""
     plain = [_plain(value) for value in values]
     kinds = {type(value) for value in plain}
     texts = [value for value in plain if isinstance(value, str)]
@@ -76,9 +77,10 @@ def labels_of(values: Sequence[Any]) -> list[Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Dates and decimal numbers of Parquet are text."""
+    """Dates and decimal numbers of Parquet are text, and so is a list of texts."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    value = texts_as_one(value)
     if isinstance(value, bool | list | dict) or value is None:
         return value
     if isinstance(value, int) and -2**63 <= value < 2**63:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, cast
 
 from evalkit.core.alignment import Alignment, align
-from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.config import PipelineConfig, Plugin, absolute_paths
 from evalkit.core.endings import making
 from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.folders import without_folders
 from evalkit.core.names import offer
-from evalkit.core.plugins import available, create, find
+from evalkit.core.plugins import available, create, find, path_options
 from evalkit.core.protocols import (
     Condition,
     Enhancer,
@@ -158,6 +159,16 @@ class WordOptions(TextOptions):
         reference's writing does not part words by spaces."""
         unit = mixed if unparted(normalised(self.normaliser, reference)) else words
         return align(*self.tokens(reference, hypothesis, unit), self.costs)
+
+
+def metric_said(text: str) -> Plugin:
+    """The metric of a command line, NAME or NAME:OPTION=VALUE, its files taken from the folder
+    that the command was started in. Raises ConfigError and PluginError."""
+    plugin = Plugin.parsed(text)
+    if not plugin.options:
+        return plugin
+    paths = path_options("metrics", plugin.name)
+    return Plugin(name=plugin.name, options=absolute_paths(plugin.options, Path.cwd(), paths))
 
 
 def complete(plugin: Plugin, words: WordOptions) -> Plugin:

@@ -244,7 +244,7 @@ def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]
     measures = {}
     for pipeline in config.pipelines:
         plugins = config.metrics if pipeline.metrics is None else pipeline.metrics
-        possible = [each for plugin in plugins for each in measured(plugin, config)]
+        possible = measured(plugins, config)
         for condition in config.conditions:
             changed = recorded or condition.plugin is not None
             measures[pipeline.name, condition.name] = Measures(tuple(

@@ -34,6 +34,7 @@ from evalkit.store.documents.run import (
     Failure,
     Machine,
     Normaliser,
+    Pipeline,
     Recognising,
     RunRecord,
     Score,
@@ -50,8 +51,9 @@ ELSEWHERE = "what was heard, and how, is not known here: the hypotheses were mad
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
              left_out: Sequence[LeftOut], timings: Timings, pairs: Pairs | None,
-             batching: list[BatchEffect], tables: dict[str, str]) -> RunRecord:
-    """``run.json``: everything that decided the numbers."""
+             pipelines: dict[str, Pipeline], batching: list[BatchEffect], tables: dict[str, str]
+             ) -> RunRecord:
+    """``run.json``: everything that decided the numbers; ``pipelines`` say what they take."""
     machine = Machine(platform=platform.platform(), processor=platform.machine(),
                       cores=os.cpu_count())
     first, *further = [Normaliser(name=name, version=normaliser(name).version)
@@ -61,7 +63,7 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         created=datetime.now(UTC).isoformat(timespec="seconds"), config=config, seed=config.seed,
         normaliser=first, further_normalisers=further,
         alignment_costs=config.costs, metrics=_facts(plan, with_trials=pairs is not None),
-        pipelines=plan.pipelines,
+        pipelines=pipelines,
         conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
                     for name, identity in plan.conditions.items()},
         corpus=_with_lost(corpus(plan, manifest), manifest, left_out), left_out=list(left_out),

@@ -18,7 +18,7 @@ from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
-from evalkit.run import alone, ended, record
+from evalkit.run import alone, costs, ended, record
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.overlap import HERE, Work
@@ -26,7 +26,7 @@ from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import has_ended, table_paths
-from evalkit.run.text_metrics import without_words
+from evalkit.run.text_metrics import check_lists, without_words
 from evalkit.run.unchanged import not_compared
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
@@ -90,6 +90,7 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):
         say(line)
+    check_lists(plan.metrics, manifest.utterances, say)
     left_out = [*left_out, *unmeasured(plan),
                 *without_words(plan.metrics, manifest.utterances, say)]
     return Prepared(config, out, command, manifest, plan, left_out, started)
@@ -119,8 +120,8 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
                        *not_compared(plan, RunFolder(out))])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
-                    pairs=pairs, batching=alone.effects(plan, out, manifest, config),
-                    tables=seals(out)).write(out / "run.json")
+                    pairs=pairs, pipelines=costs.told(plan, out), tables=seals(out),
+                    batching=alone.effects(plan, out, manifest, config)).write(out / "run.json")
     return RunFolder(out)
 
 
@@ -196,7 +197,7 @@ def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:
     audio = {key for _, key in outputs} if config.keep_audio else set()
     apart = {(path.parent.name, path.stem) for shard in plan.work if has_ended(shard, out)
              for path in ended.paths(shard, OutputStore(out))}
-    return OutputStore(out).prune(outputs | scores | apart, audio)
+    return OutputStore(out).prune(outputs | scores | apart | costs.keys(plan), audio)
 
 
 def _write_trials(out: Path, pairs: Pairs | None, cells: Iterable[tuple[str, str]]) -> None:

@@ -17,7 +17,7 @@ from evalkit.core.endings import making
 from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Audio, Hypothesis, Utterance
-from evalkit.run import ended, stages
+from evalkit.run import costs, ended, stages
 from evalkit.run.batches import by_length, slices
 from evalkit.run.exchange import handed
 from evalkit.run.hypotheses import hypothesis_in
@@ -64,6 +64,7 @@ def make(shard: Shard, run: Path) -> Made:
     before = dict(made.outputs)
     # How sums are split among threads changes their rounding.
     with threadpool_limits(1), settings_known():
+        costs.keep(systems, shard.cell.pipeline, store)
         for utterances in groups:
             group = [UtteranceWork(u, {stage: rows[u.id] for stage, rows in before.items()})
                      for u in utterances]

@@ -74,14 +74,17 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("machine", pa.string()), ("peak_bytes", pa.int64()), _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
     "ended": pa.schema([_ID, _ERROR]),
+    "costs": pa.schema([
+        ("weights", pa.int64()), ("bytes", pa.int64()), ("macs_per_second", pa.float64()),
+        ("unknown", pa.string())]),
     "measured": pa.schema([
         _ID, ("metric", pa.string()), ("amount", pa.float64()), ("weight", pa.float64()), _ERROR]),
 }
 TIMED = ("processing_seconds", "processor_seconds", "machine", "peak_bytes")
 """Columns that differ from run to run."""
 STAGES = ("heard", "enhanced", "recognised", "embedded")
-"""Those that make outputs, in their order; ``measured`` makes scores of them, and ``ended`` says of
-which utterances nothing could be made."""
+"""Those that make outputs, in their order; ``measured`` makes scores of them, ``ended`` says of
+which utterances nothing could be made, and ``costs``, in a row, what a system takes."""
 INDEX = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()), ("first", pa.int64()),
     ("utterances", pa.int64()), *((stage, pa.string()) for stage in STAGES),

@@ -75,6 +75,7 @@ class CommandRecognizer:
 
     batch = 1
     needs_audio = True
+    cost = programs.UNSAID
 
     def __post_init__(self) -> None:
         _check(self.run, self.timeout_s, "{input}")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.core.types import Audio, Hypothesis, Word
+from evalkit.core.types import Audio, Cost, Hypothesis, Word
 from evalkit.systems.identity import (
+    bytes_in,
     device_named,
     model_folder,
     require,
@@ -50,6 +51,11 @@ class FasterWhisper:
         made = stamp_folder("faster-whisper", Path(self.path), None)
         mine = replace(self, device=device_named(self.device))
         return f"{mine!r}, {made}, {stamp('ctranslate2')}"
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(bytes=bytes_in(Path(self.path, "model.bin")),
+                    unknown="CTranslate2 does not count it")
 
     @cached_property
     def _model(self) -> Any:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from evalkit import audio as waveform
 from evalkit.core.errors import ConfigError, SystemLostError, UtteranceError, one_line
-from evalkit.core.types import Audio, Hypothesis
+from evalkit.core.types import Audio, Cost, Hypothesis
 from evalkit.systems.heard import hypothesis_of
 from evalkit.systems.identity import require
 
@@ -65,6 +65,7 @@ class HttpRecognizer:
     patience_s: float = field(default=240.0, repr=False)
 
     needs_audio = True
+    cost = Cost(unknown="the service does not say it")
 
     def __post_init__(self) -> None:
         require("urllib3")

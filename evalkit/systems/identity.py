@@ -75,6 +75,12 @@ def model_files(folder: Path) -> list[Path]:
         part.startswith((".", "__")) for part in path.relative_to(folder).parts)]
 
 
+def bytes_in(*places: Path | str) -> int:
+    """Bytes of files, and of all files in folders of models."""
+    return sum(file.stat().st_size for place in map(Path, places)
+               for file in (model_files(place) if place.is_dir() else [place]))
+
+
 def device_named(device: str) -> str:
     """torch's name of a device: for "auto", a graphics processor where there is one."""
     if device != "auto":

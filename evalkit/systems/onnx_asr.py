@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.core.types import Audio, Hypothesis
+from evalkit.core.types import Audio, Cost, Hypothesis
 from evalkit.systems.identity import model_folder, require, stamp, stamp_folder
-from evalkit.systems.onnx_graph import check_provider, one_thread
+from evalkit.systems.onnx_graph import check_provider, cost_of_files, one_thread
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class OnnxAsr:
     def identity(self) -> str:
         made = stamp_folder("onnx-asr", Path(self.path), None)
         return f"{self!r}, {made}, {stamp('onnxruntime')}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of all files of ONNX in the folder that are in its precision."""
+        wanted = self.quantization
+        return cost_of_files([path for path in Path(self.path).rglob("*.onnx")
+                              if (path.stem.endswith(wanted) if wanted
+                                  else "int8" not in path.name)])
 
     @cached_property
     def _model(self) -> Any:

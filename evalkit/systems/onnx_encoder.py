@@ -14,7 +14,9 @@ from evalkit.systems.identity import require
 from evalkit.systems.onnx_graph import OnnxGraph
 
 FRAME = 0.025
-"""Seconds of a frame of features; there is a new one every 10 ms."""
+"""Seconds of a frame of features …"""
+FRAMES = 100
+"""… of which there are so many in a second."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class OnnxEncoder(OnnxGraph):
                                 sample_frequency=self.rate, window_type=self.window,
                                 frame_length=1000 * FRAME)
             return (bands - bands.mean(0)).numpy()
+
+    @property
+    def _second(self) -> int:
+        return self.rate if self.features == "waveform" else FRAMES
 
     def _time(self, heard: Any) -> int:
         return super()._time(heard) - (self.features == "fbank")

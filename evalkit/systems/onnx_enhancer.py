@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.core.types import Audio, Cost
-from evalkit.models.onnx_cost import cost_of
+from evalkit.core.types import Audio
 from evalkit.systems.one_signal import one_signal
 from evalkit.systems.onnx_graph import OnnxGraph
 
@@ -21,19 +20,6 @@ class OnnxEnhancer(OnnxGraph):
     @property
     def delay(self) -> float:
         return self.delay_ms / 1000
-
-    @property
-    def cost(self) -> Cost:
-        """Of the graph, for a second of audio."""
-        files = self.files
-        size = sum(file.stat().st_size for file in files)
-        *_, axis = self._heard(self.session).shape
-        if not isinstance(axis, str):
-            return Cost(bytes=size, unknown="its axis of time has no name")
-        if len(files) > 1:
-            return Cost(bytes=size, unknown="its weights are in files of their own")
-        return cost_of(lambda: [files[0].read_bytes()], size, axis=axis, rate=self.rate,
-                       frames=self.rate)
 
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """Each of its input's length and the delay. Raises UtteranceError of kind WrongShape."""

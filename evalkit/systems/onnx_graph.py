@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.systems.identity import model_file, require, stamp
+from evalkit.core.types import Cost
+from evalkit.models import onnx_cost
+from evalkit.systems.identity import bytes_in, model_file, require, stamp
 
 KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
@@ -46,11 +48,22 @@ class OnnxGraph:
 
     @property
     def files(self) -> list[Path]:
-        """The file, and those beside it that it names, which hold weights that it does not."""
-        path = Path(self.path)
-        graph = path.read_bytes()
-        return [path, *(each for each in path.parent.iterdir() if each != path and each.is_file()
-                        and each.name.encode() in graph)]
+        """The file, and those beside it that hold weights that it does not."""
+        return parts_of(Path(self.path))
+
+    @property
+    def cost(self) -> Cost:
+        """Of the graph, for a second of audio."""
+        files = self.files
+        size, steps = bytes_in(*files), self._second
+        heard = self._heard(self.session)
+        axis = heard.shape[self._time(heard)]
+        if not isinstance(axis, str):
+            return Cost(bytes=size, unknown="its axis of time has no name")
+        if len(files) > 1:
+            return Cost(bytes=size, unknown="its weights are in files of their own")
+        return onnx_cost.cost_of(lambda: [files[0].read_bytes()], size, axis=axis, rate=steps,
+                                 frames=steps)
 
     @cached_property
     def session(self) -> Any:
@@ -93,9 +106,29 @@ class OnnxGraph:
         inputs = {each.name: each for each in session.get_inputs() if each.name != self.length}
         return inputs[_one_of(self.path, "input", list(inputs), self.input)]
 
+    @property
+    def _second(self) -> int:
+        """How many steps of time a second has."""
+        return self.rate
+
     def _time(self, heard: Any) -> int:
         """Which axis of its input is time: the last, of sound."""
         return len(heard.shape) - 1
+
+
+def parts_of(path: Path) -> list[Path]:
+    """A file of ONNX, and those beside it that it names."""
+    graph = path.read_bytes()
+    return [path, *(each for each in path.parent.iterdir() if each != path and each.is_file()
+                    and each.name.encode() in graph)]
+
+
+def cost_of_files(files: Sequence[Path]) -> Cost:
+    """Of graphs in ``files`` that a library runs: not how many multiply-accumulates. A file that
+    names others is small."""
+    parts = {part for file in files for part in (
+        [file] if file.stat().st_size > onnx_cost.LARGEST else parts_of(file))}
+    return onnx_cost.weights_in(files, bytes_in(*parts))
 
 
 def one_thread() -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.core.types import Audio, Hypothesis
-from evalkit.systems.identity import require, stamp
+from evalkit.core.types import Audio, Cost, Hypothesis
+from evalkit.systems.identity import bytes_in, model_files, require, stamp
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,12 @@ class PocketSphinx:
 
     @property
     def identity(self) -> str:
-        from pocketsphinx import get_model_path
+        return f"{self!r} {stamp('pocketsphinx', model_files(_models()))}"
 
-        files = [path for path in Path(get_model_path("en-us")).rglob("*") if path.is_file()]
-        return f"{self!r} {stamp('pocketsphinx', files)}"
+    @property
+    def cost(self) -> Cost:
+        return Cost(bytes=bytes_in(_models()), unknown="its models of sounds and words are no "
+                    "network, and what it takes to search them depends on what is said")
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each; the empty one where nothing was heard."""
@@ -53,6 +55,12 @@ class PocketSphinx:
         decoder.end_utt()
         best = decoder.hyp()
         return Hypothesis(best.hypstr if best else "")
+
+
+def _models() -> Path:
+    from pocketsphinx import get_model_path
+
+    return Path(get_model_path("en-us"))
 
 
 @lru_cache(maxsize=1)

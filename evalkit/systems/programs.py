@@ -26,6 +26,8 @@ from evalkit.core.types import Audio, Cost
 from evalkit.recordings.reading import load
 
 MINDER = str(Path(__file__).with_name("minder.py"))
+UNSAID = Cost(unknown="the program does not say it")
+"""What the network of a recognizer or encoder that is a program takes."""
 PREFIX = "evalkit-"
 """Of the names of temporary folders."""
 LONGEST_END = 2.0
@@ -148,8 +150,8 @@ class StatedEnhancer:
 
     @property
     def cost(self) -> Cost:
-        return Cost(self.weights, self.weight_bytes, self.macs_per_second,
-                    "the options of the program do not say it")
+        stated = (self.weights, self.weight_bytes, self.macs_per_second)
+        return Cost(*stated, "the options of the program do not say it" if None in stated else "")
 
     def made(self, output: Path, speech: Audio) -> Audio:
         """What the program wrote as ``output`` of ``speech``. Raises UtteranceError of kind

@@ -12,8 +12,9 @@ import numpy as np
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from evalkit.models import SHIPPED
+from evalkit.systems.identity import bytes_in
 
 if TYPE_CHECKING:
     from evalkit.models.pronunciation.encoder import PronunciationEncoder
@@ -41,6 +42,15 @@ class Pronunciation:
     @property
     def identity(self) -> str:
         return f"Pronunciation sha256:{' sha256:'.join(digest(path) for path in self._files)}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of the recognizer by which it hears."""
+        from evalkit.models.torch_cost import cost_of, second
+
+        heard = _encoder(Path(self.folder or SHIPPED)).recognizer
+        return cost_of(heard, lambda: heard.transcribe([second(self.rate).samples]),
+                       bytes_in(*self._files))
 
     @property
     def _files(self) -> tuple[Path, Path]:

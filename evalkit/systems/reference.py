@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
-from evalkit.core.types import Audio, Hypothesis, Recording
+from evalkit.core.types import Audio, Cost, Hypothesis, Recording
 from evalkit.models import SHIPPED
+from evalkit.systems.identity import bytes_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +40,13 @@ class Reference:
     @property
     def identity(self) -> str:
         return f"Reference sha256:{digest(self._path)}"
+
+    @property
+    def cost(self) -> Cost:
+        from evalkit.models.torch_cost import cost_of, second
+
+        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]),
+                       bytes_in(self._path))
 
     @property
     def _path(self) -> Path:

@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Audio
-from evalkit.systems.identity import folder_of, require, stamp
+from evalkit.core.types import Audio, Cost
+from evalkit.systems.identity import bytes_in, folder_of, require, stamp
 
 _ROWS = 4
 _RATE, _COVERED = 1.3, 0.75
@@ -33,8 +34,16 @@ class Resemblyzer:
 
     @property
     def identity(self) -> str:
-        weights = folder_of("resemblyzer") / "pretrained.pt"
-        return f"{self!r} in {_ROWS}s {stamp('Resemblyzer', [weights])}"
+        return f"{self!r} in {_ROWS}s {stamp('Resemblyzer', [_weights()])}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of its network; of a long utterance, since stretches overlap."""
+        from evalkit.models.torch_cost import cost_of
+
+        stretches = np.zeros((_ROWS, 160, 40), np.float32)
+        return cost_of(_encoder(), lambda: _said(stretches), bytes_in(_weights()),
+                       seconds=_ROWS / _RATE)
 
     def embed(self, batch: Sequence[Audio]) -> np.ndarray:
         """(len(batch), 256), float32. Raises UtteranceError of kind NoSpeech where no speech is
@@ -71,6 +80,10 @@ def _said(parts: np.ndarray) -> np.ndarray:
         made = [_encoder()(rows) for rows in torch.from_numpy(padded).split(_ROWS)]
     said: np.ndarray = torch.cat(made).numpy()
     return said[:len(parts)]
+
+
+def _weights() -> Path:
+    return folder_of("resemblyzer") / "pretrained.pt"
 
 
 @lru_cache(maxsize=1)

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.core.types import Audio, Hypothesis, Word
+from evalkit.core.types import Audio, Cost, Hypothesis, Word
 from evalkit.systems.identity import model_folder, require, stamp_folder
+from evalkit.systems.onnx_graph import cost_of_files
 
 FILES: Mapping[str, Mapping[str, str]] = {
     "transducer": {"encoder": "encoder", "decoder": "decoder", "joiner": "joiner"},
@@ -55,6 +56,11 @@ class SherpaOnnx:
     @property
     def identity(self) -> str:
         return f"{self!r}, {stamp_folder('sherpa-onnx', Path(self.path), None)}"
+
+    @property
+    def cost(self) -> Cost:
+        return cost_of_files([Path(file) for option, file in self._files.items()
+                              if option != "tokens"])
 
     @property
     def _files(self) -> dict[str, str]:

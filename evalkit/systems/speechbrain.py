@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.core.errors import ConfigError
-from evalkit.core.types import Audio, Hypothesis, Recording
-from evalkit.systems.identity import Precision, computed
+from evalkit.core.types import Audio, Cost, Hypothesis, Recording
+from evalkit.systems.identity import Precision, bytes_in, computed
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
@@ -57,6 +57,14 @@ class SpeechBrainRecognizer:
     def identity(self) -> str:
         made = stamp_parts(self.path, weights=self.weights)
         return f"SpeechBrainRecognizer on {computed(self.device, self.precision)}, {made}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of its networks."""
+        from evalkit.models.torch_cost import cost_of, second
+
+        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]),
+                       bytes_in(self.weights or self.path))
 
     @property
     def rate(self) -> int:
@@ -168,6 +176,14 @@ class SpeechBrainEncoder:
     def identity(self) -> str:
         made = stamp_parts(self.path, weights=self.weights)
         return f"SpeechBrainEncoder on {computed(self.device, self.precision)}, {made}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of its networks, without that which tells the voices of its training apart."""
+        from evalkit.models.torch_cost import cost_of, second
+
+        return cost_of(self.module, lambda: self.embed([second(self.rate)]),
+                       bytes_in(self.weights or self.path))
 
     @property
     def rate(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from evalkit.audio import fit
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio, Cost
-from evalkit.systems.identity import Precision, device_named, model_files
+from evalkit.systems.identity import Precision, bytes_in, device_named
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
@@ -58,8 +58,7 @@ class SpeechBrainEnhancer:
         from evalkit.models.torch_cost import cost_of
 
         silence = torch.zeros(1, self.rate, device="cpu")
-        size = sum(file.stat().st_size for file in model_files(Path(self.path)))
-        return cost_of(self._loaded.mods, lambda: self._made(silence), size)
+        return cost_of(self._loaded.mods, lambda: self._made(silence), bytes_in(self.path))
 
     @property
     def rate(self) -> int:

@@ -8,17 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalkit.core.types import Audio, Hypothesis
-from evalkit.systems.identity import Precision, device_named
+from evalkit.core.types import Audio, Cost, Hypothesis
+from evalkit.systems.identity import Precision, bytes_in, device_named
 from evalkit.systems.speechbrain_folder import (
     check_folder,
     ensure_importable,
     interface_on,
     stamp_parts,
 )
+from evalkit.systems.transformers import bytes_of_weights
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
 WINDOW = 30
 """Seconds that Whisper hears at a time."""
@@ -50,6 +52,28 @@ class SpeechBrainSeq2Seq:
     def identity(self) -> str:
         mine = replace(self, device=device_named(self.device))
         return f"{mine!r}, {stamp_parts(self.path, self.hub)}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of its networks; the multiply-accumulates are of the encoder, Whisper's on a window."""
+        from evalkit.models.torch_cost import cost_of
+
+        seconds = WINDOW if self.interface == "WhisperASR" else 1
+        size = bytes_in(self.path) + (bytes_of_weights(self.hub) if self.hub else 0)
+        return cost_of(self._loaded.mods, lambda: self._encoded(seconds), size, seconds=seconds,
+                       writes=True)
+
+    def _encoded(self, seconds: int) -> Tensor:
+        """What the encoder makes of silence."""
+        import torch
+
+        from evalkit.models.tensors import numbers, threads
+
+        loaded = self._loaded
+        silence, whole = (torch.zeros(1, seconds * self.rate, device=loaded.device),
+                          torch.ones(1, device=loaded.device))
+        with torch.inference_mode(), threads(1), numbers(loaded.device, self.precision):
+            return loaded.encode_batch(silence, whole)
 
     @property
     def rate(self) -> int:

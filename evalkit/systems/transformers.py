@@ -16,8 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.core.types import Audio, Hypothesis, Recording
-from evalkit.systems.identity import Precision, computed, model_folder, require, stamp_folder
+from evalkit.core.types import Audio, Cost, Hypothesis, Recording
+from evalkit.systems.identity import (
+    Precision,
+    bytes_in,
+    computed,
+    model_folder,
+    require,
+    stamp_folder,
+)
 from evalkit.systems.spelling import spelt
 
 if TYPE_CHECKING:
@@ -52,6 +59,14 @@ class TransformersCtc:
     def identity(self) -> str:
         made = stamp_folder("transformers", Path(self.path), self.weights)
         return f"TransformersCtc on {computed(self.device, self.precision)}, {made}"
+
+    @property
+    def cost(self) -> Cost:
+        """Of its network."""
+        from evalkit.models.torch_cost import cost_of, second
+
+        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]),
+                       bytes_in(self.weights) if self.weights else bytes_of_weights(self.path))
 
     @property
     def rate(self) -> int:
@@ -153,6 +168,11 @@ def loaded(factory: Any, path: Path | str, **options: Any) -> Any:
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         raise ConfigError(f"{path}: cannot load a model of transformers: {one_line(error)}"
                           ) from error
+
+
+def bytes_of_weights(path: Path | str) -> int:
+    """Those in the folder of a model that transformers reads."""
+    return bytes_in(*Path(path).glob("*.safetensors"))
 
 
 @contextmanager

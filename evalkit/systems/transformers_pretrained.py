@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from evalkit.core.types import Audio, Hypothesis
+from evalkit.core.types import Audio, Cost, Hypothesis
 from evalkit.systems.identity import (
     Precision,
     device_named,
@@ -20,7 +20,7 @@ from evalkit.systems.identity import (
     require,
     stamp_folder,
 )
-from evalkit.systems.transformers import library, loaded
+from evalkit.systems.transformers import bytes_of_weights, library, loaded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,6 +106,29 @@ class TransformersSeq2Seq(_Pretrained):
         whisper = isinstance(extractor, library().WhisperFeatureExtractor)
         return extractor.n_samples / extractor.sampling_rate if whisper else float("inf")
 
+    @property
+    def cost(self) -> Cost:
+        """Of its network; the multiply-accumulates are of the encoder, on a window."""
+        from evalkit.models.torch_cost import cost_of, second
+
+        window = self._window
+        heard = self._features([second(self.rate)], **self._padding)
+        return cost_of(self.module, lambda: self._encoded(heard), bytes_of_weights(self.path),
+                       seconds=window if window < float("inf") else 1.0, writes=True)
+
+    def _encoded(self, features: dict[str, Tensor]) -> Any:
+        import torch
+
+        from evalkit.models.tensors import threads
+
+        with torch.inference_mode(), threads(1):
+            return self.module.get_encoder()(**features)
+
+    @property
+    def _padding(self) -> dict[str, Any]:
+        """How a batch is made of one length: by Whisper's features to its window."""
+        return {} if self._window < float("inf") else {"padding": True}
+
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
         """One hypothesis each."""
         window = self._window
@@ -114,7 +137,7 @@ class TransformersSeq2Seq(_Pretrained):
                 self._texts([audio], truncation=False, padding="longest", windows=True)
                 if audio.duration > window else self._texts([audio]))]
         else:
-            texts = self._texts(batch, **({} if window < float("inf") else {"padding": True}))
+            texts = self._texts(batch, **self._padding)
         return [Hypothesis(text.strip()) for text in texts]
 
     def _texts(self, batch: Sequence[Audio], *, windows: bool = False, **options: Any) -> list[str]:
@@ -142,6 +165,14 @@ class TransformersXVector(_Pretrained):
     def module(self) -> Any:
         """The network, read when it is first asked for. Raises ConfigError where it cannot be."""
         return self._loaded(library().AutoModelForAudioXVector)
+
+    @property
+    def cost(self) -> Cost:
+        """Of its network."""
+        from evalkit.models.torch_cost import cost_of, second
+
+        return cost_of(self.module, lambda: self.embed([second(self.rate)]),
+                       bytes_of_weights(self.path))
 
     def embed(self, batch: Sequence[Audio]) -> np.ndarray:
         """(len(batch), dimension), float32, rows of unit length."""

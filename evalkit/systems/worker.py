@@ -67,6 +67,7 @@ class WorkerRecognizer(_Worker):
     ``words`` and ``alternatives`` (evalkit.systems.heard)."""
 
     needs_audio = True
+    cost = programs.UNSAID
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis | UtteranceError]:
         """One hypothesis each. Raises SystemLostError."""
@@ -78,6 +79,7 @@ class WorkerEncoder(_Worker):
     """It answers ``{"id": "17", "embedding": [0.1, -0.3]}``, which is scaled to unit length."""
 
     needs_audio = True
+    cost = programs.UNSAID
 
     def embed(self, batch: Sequence[Audio]) -> list[np.ndarray | UtteranceError]:
         """One vector each, float32 of shape (dimension,). Raises SystemLostError."""

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from evalkit.models import onnx_cost
-from evalkit.models.onnx_cost import FRAMES, NotCountedError, cost_of, count
+from evalkit.models.onnx_cost import FRAMES, NotCountedError, cost_of, count, weights_in
 from evalkit.models.percepnet.features import FEATURES
 from evalkit.models.percepnet.graph import write
 from evalkit.models.percepnet.network import PercepNet
@@ -102,6 +102,26 @@ def test_what_is_not_known_is_not_passed_over(node: Any, message: str) -> None:
         count(made, "time")
     cost = cost_of(lambda: [made], 10, axis="time", rate=1)
     assert cost.weights is None and cost.bytes == 10 and message in cost.unknown
+
+
+def test_weights_of_files_are_those_within_branches_too(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    branch = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["z"])], "branch", [],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(floats(3, 5), "w")])
+    made = file([helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)],
+                [2, 3], c=np.array(True), b=floats(7))
+    (tmp_path / "a.onnx").write_bytes(made)
+    (tmp_path / "b.onnx").write_bytes(file([helper.make_node("Relu", ["x"], ["y"])], [1]))
+    files = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
+    cost = weights_in(files, 10)
+    assert (cost.weights, cost.bytes, cost.macs_per_second) == (2 * 3 * 5 + 7, 10, None)
+    assert "its library alone knows" in cost.unknown
+    monkeypatch.setattr(onnx_cost, "LARGEST", 10)
+    cost = weights_in(files, 10)
+    assert (cost.weights, cost.bytes) == (None, 10)
+    assert cost.unknown == "not counted: its file has more than 0 MiB"
 
 
 def test_what_is_no_network_is_said() -> None:

@@ -9,6 +9,17 @@ from torch import nn
 from evalkit.models.torch_cost import cost_of
 
 FRAMES = 10
+
+
+class Attention(nn.MultiheadAttention):
+    """Of a signal to itself."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
+ATTENTION = 4 * FRAMES * 8 * 8 + 2 * FRAMES * FRAMES * 8
+"""Four matrices of 8 x 8, the products of queries with keys, and those of weights with values."""
 LAYERS = [
     (nn.Linear(5, 7), (FRAMES, 5), FRAMES * 5 * 7),
     (nn.LSTM(5, 7, batch_first=True), (1, FRAMES, 5), FRAMES * 4 * 7 * (5 + 7)),
@@ -16,6 +27,11 @@ LAYERS = [
     (nn.GRU(5, 7), (FRAMES, 1, 5), FRAMES * 3 * 7 * (5 + 7)),
     (nn.Conv1d(4, 6, 3, padding=1, groups=2), (1, 4, FRAMES), FRAMES * 6 * 2 * 3),
     (nn.ConvTranspose1d(4, 6, 8, stride=4), (1, 4, FRAMES), FRAMES * 4 * 6 * 8),
+    (Attention(8, 2, batch_first=True), (1, FRAMES, 8), ATTENTION),
+    (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (1, FRAMES, 8),
+     ATTENTION + 2 * FRAMES * 8 * 16),
+    (nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3, padding=1)), (1, 4, FRAMES),
+     FRAMES * 6 * 4 * 3),
     (nn.PReLU(), (FRAMES, 5), 0)]
 
 
@@ -27,4 +43,15 @@ def test_products_are_counted_as_by_hand(layer: nn.Module, shape: tuple[int, ...
         cost = cost_of(layer.eval(), lambda: layer(torch.zeros(shape)), 123)
     assert cost.macs_per_second == macs
     assert cost.weights == sum(weight.numel() for weight in layer.parameters())
-    assert cost.bytes == 123 and torch.backends.mkldnn.enabled
+    assert (cost.bytes, cost.unknown) == (123, "")
+    assert all(weight.requires_grad for weight in layer.parameters())
+    assert torch.backends.mkldnn.enabled and torch.backends.mha.get_fastpath_enabled()
+
+
+def test_an_encoder_is_counted_by_the_second() -> None:
+    layer, shared = nn.Linear(5, 7), nn.Linear(5, 7)
+    shared.weight = layer.weight
+    cost = cost_of(nn.ModuleList([layer, shared]), lambda: layer(torch.zeros(60, 5)), 1,
+                   seconds=30, writes=True)
+    assert (cost.macs_per_second, cost.weights) == (2 * 5 * 7, 5 * 7 + 2 * 7)
+    assert cost.unknown == "of its encoder alone, on 30 s"

@@ -214,6 +214,7 @@ def test_a_graph_of_features_is_given_those_of_kaldi(tmp_path: Path) -> None:
         their = np.abs(bands - bands.mean(0)).mean(0) @ weights
         np.testing.assert_allclose(vector, their / np.linalg.norm(their), atol=1e-4)
         assert np.array_equal(made.embed([speech])[0], vector)
+    assert (made.cost.weights, made.cost.macs_per_second) == (640, 640)
     with pytest.raises(UtteranceError, match="less than a frame of 25 ms"):
         made.embed(noises(399))
 
@@ -230,3 +231,5 @@ def test_a_graph_of_waveforms_embeds(tmp_path: Path) -> None:
     for vector, speech in zip(made.embed(batch), batch, strict=True):
         their = session.run(None, {"wave": speech.samples[None, None]})[0].reshape(-1)
         np.testing.assert_allclose(vector, their / np.linalg.norm(their), atol=1e-6)
+    assert (made.cost.weights, made.cost.macs_per_second) == (54, 54 * (RATE - 8))
+    assert made.cost.bytes == path.stat().st_size

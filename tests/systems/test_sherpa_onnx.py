@@ -74,6 +74,9 @@ def transducer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_transducer_says_what_the_library_says(transducer: Path) -> None:
     batch = noises(8_000, 16_000, 12_345)
     files = [str(transducer / f"{part}-epoch-1.onnx") for part in ("encoder", "decoder", "joiner")]
+    cost = create("recognizers", "sherpa_onnx", {"path": transducer}).cost
+    assert (cost.weights, cost.macs_per_second) == (80 * 16 + 8 * 16 + 16 * 8, None)
+    assert cost.bytes == sum(Path(file).stat().st_size for file in files)
     for beams, search in ((1, "greedy_search"), (3, "modified_beam_search")):
         theirs = sherpa.OfflineRecognizer.from_transducer(
             *files, str(transducer / "tokens.txt"), decoding_method=search, max_active_paths=beams)

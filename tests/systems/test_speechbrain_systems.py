@@ -12,7 +12,7 @@ import torch
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Cost
 from tests.conftest import tone
 from tests.systems import speechbrain_folders as folders
 from tests.systems.folders import speechbrain_recognizer, transformers_recognizer
@@ -63,6 +63,11 @@ def test_a_recognizer_with_attention_says_what_the_library_says(seq2seq: Path) -
     assert [each.text for each in made.transcribe(batch)] == theirs.transcribe_batch(
         *together(batch))[0]
     assert len(set(alone)) > 1 and made.rate == 16_000
+    products = 201 * 20 + 3 * 8 * (20 + 8)  # of a filterbank and of a GRU, in each of 101 frames
+    assert made.cost == Cost(
+        sum(weight.numel() for weight in theirs.mods.parameters()),
+        sum(file.stat().st_size for file in seq2seq.iterdir()), 101 * products,
+        "of its encoder alone, on 1 s")
 
 
 def test_whisper_says_what_the_library_says(
@@ -87,6 +92,11 @@ def test_whisper_says_what_the_library_says(
     assert made.transcribe([long])[0].text == " ".join(
         [made.transcribe([Audio(long.samples[:480_000], 16_000)])[0].text, alone[1]])
     assert all(alone) and len(set(alone)) == 2
+    cost, frames = made.cost, 1_500
+    window = (3_000 * 201 * 80 + 2 * frames * 16 * 80 * 3 + frames * 16 * 16 * 3
+              + (4 + 2) * frames * 16 * 16 + 2 * frames**2 * 16)
+    assert cost.macs_per_second == window / 30 and cost.unknown.endswith("alone, on 30 s")
+    assert cost.weights == sum(weight.numel() for weight in theirs.mods.parameters())
 
 
 @pytest.mark.parametrize("yaml", [folders.XVECTOR, folders.RESNET], ids=["x-vector", "ResNet"])

@@ -99,6 +99,8 @@ def test_onnx_asr_says_what_the_library_says(nemo: Path) -> None:
     assert [made.transcribe([audio])[0] for audio in batch] == heard
     assert len({each.text for each in heard}) == 3
     assert all(each.confidence is not None and each.confidence < 0 for each in heard)
+    assert made.cost.weights == 80 * 8
+    assert made.cost.bytes == (nemo / "model.onnx").stat().st_size
 
 
 def test_a_model_is_known_by_its_files(nemo: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from evalkit.core import text
 from evalkit.core.types import Fact
+from evalkit.report import networks
 from evalkit.report.cost_figures import quality_against_cost
 from evalkit.report.costs import UNTIMED, Costs, Priced, costs_of, total
 from evalkit.report.reported import ReportedRun
@@ -21,7 +22,6 @@ from evalkit.statistics.groups import NOTHING
 from evalkit.store.documents.run import System
 
 FACTOR = Fact("", False, "", decimals=4)
-ONE_DIGIT = Fact("", None, "", decimals=1)
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ def enhancers(costs: Costs) -> Table:
                *(Column(f"gain-{i}", _title(costs, metric, fact), "number")
                  for i, (metric, fact) in enumerate(costs.metrics.items())),
                Column("factor", "Real-time factor", "number"),
-               Column("macs", "Multiply-accumulates, millions a second", "number"),
-               Column("weights", "Weights", "number"), Column("bytes", "Weights, MB", "number"),
-               Column("delay", "Delay, ms", "number")]
+               *networks.COLUMNS, Column("delay", "Delay, ms", "number")]
     return Table("cost", "Quality against cost", columns,
                  [Row(_priced(each, costs)) for each in costs.enhancers])
 
@@ -67,7 +65,6 @@ def _title(costs: Costs, metric: str, fact: Fact) -> str:
 
 
 def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
-    cost = each.cost
     also = f"also in {', '.join(each.others)}" if each.others else ""
     gains = {f"gain-{i}": _gain(each, metric, fact, costs.over_nothing)
              for i, (metric, fact) in enumerate(costs.metrics.items())}
@@ -75,10 +72,8 @@ def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
         "pipeline": Cell(each.pipeline, also),
         "enhancer": Cell(each.system.name, _streamed(each.system)),
         "factor": measured(each.time.factor, FACTOR, undefined=UNTIMED),
-        "macs": _known(cost.macs_per_second, cost.unknown, 1e-6),
-        "weights": (_known(None, cost.unknown) if cost.weights is None else counted(cost.weights)),
-        "bytes": _known(cost.bytes, cost.unknown, 1e-6),
-        "delay": _known(each.system.delay_ms, "the run does not say")}
+        "delay": networks.known(each.system.delay_ms, "the run does not say"),
+        **networks.cells(each.cost)}
 
 
 def _against(each: Priced, costs: Costs) -> str:
@@ -94,12 +89,6 @@ def _against(each: Priced, costs: Costs) -> str:
 
 def _streamed(system: System) -> str:
     return "" if system.stream_ms is None else f"streamed, {system.stream_ms:g} ms at a time"
-
-
-def _known(number: float | None, unknown: str, scale: float = 1.0) -> Cell:
-    if number is None:
-        return measured(math.nan, ONE_DIGIT, undefined=unknown)
-    return Cell(f"{scale * number:,.1f}".removesuffix(".0"), value=scale * number)
 
 
 def _gain(each: Priced, metric: str, fact: Fact, over_nothing: bool) -> Cell:
@@ -130,7 +119,8 @@ def _times(each: Priced) -> Iterator[dict[str, Cell]]:
     for row in each.timed:
         time = total([row])
         yield texts(pipeline=row.pipeline, condition=row.condition, machine=row.machine) | {
-            "utterances": counted(row.utterances), "seconds": measured(time.seconds, ONE_DIGIT),
+            "utterances": counted(row.utterances),
+            "seconds": measured(time.seconds, networks.ONE_DIGIT),
             "processor": measured(time.processor, FACTOR),
             "elapsed": measured(time.elapsed, FACTOR),
             "factor": measured(time.factor, FACTOR, undefined=UNTIMED),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evalkit.core.types import Fact
+from evalkit.report import networks
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, texts
@@ -16,7 +17,7 @@ DIRECTIONS: Mapping[bool | None, str] = {
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
-    return Content(tables=[pipelines(run.record), conditions(run.record),
+    return Content(tables=[pipelines(run.record), *encoders(run.record), conditions(run.record),
                            definitions(run.headline.facts)])
 
 
@@ -39,6 +40,15 @@ def _system(system: System | None) -> Cell:
     delay = f", delay {system.delay_ms:g} ms" if system.delay_ms else ""
     stream = f", given {system.stream_ms:g} ms at a time" if system.stream_ms else ""
     return Cell(f"{system.name}{delay}{stream}", system.identity)
+
+
+def encoders(record: RunRecord) -> list[Table]:
+    """What the speaker encoders that were given audio take, which is no part of what they say."""
+    rows = [Row(texts(name=name, encoder=parts.encoder.name) | networks.cells(parts.encoder.cost))
+            for name, parts in record.pipelines.items()
+            if parts.encoder is not None and parts.encoder.cost is not None]
+    columns = [Column("name", "Pipeline"), Column("encoder", "Speaker encoder"), *networks.COLUMNS]
+    return [Table("encoders", "What speaker encoders take", columns, rows)] if rows else []
 
 
 def conditions(record: RunRecord) -> Table:

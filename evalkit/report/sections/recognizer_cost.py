@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from evalkit.core.types import Fact
+from evalkit.core.types import Cost, Fact
+from evalkit.report import networks
 from evalkit.report.cost_figures import MOST_FIGURES, Mark, against_cost
 from evalkit.report.costs import Time, total
 from evalkit.report.headline import Value
@@ -31,6 +32,11 @@ class Heard:
     row: Recognising
     system: System
     error: Value | None
+
+    @property
+    def cost(self) -> Cost:
+        """What its network takes."""
+        return self.system.cost or networks.UNSAID
 
     @property
     def time(self) -> Time:
@@ -98,7 +104,7 @@ def recognizers(heard: Sequence[Heard], title: str, fact: Fact) -> Table:
                Column("factor", "Real-time factor", "number"),
                Column("elapsed", "The same by time elapsed", "number"),
                Column("peak", "Peak memory of the worker, MB", "number"),
-               Column("batch", "Heard at a time", "number"),
+               *networks.COLUMNS, Column("batch", "Heard at a time", "number"),
                Column("utterances", "Utterances (n)", "number"),
                Column("machine", "Machine")]
     return Table("recognizers", "Errors against cost", columns,
@@ -114,7 +120,8 @@ def _row(each: Heard, fact: Fact) -> dict[str, Cell]:
         "factor": measured(each.time.factor, FACTOR, undefined=UNTIMED),
         "elapsed": measured(each.time.elapsed_factor, FACTOR, undefined=UNTIMED),
         "peak": measured(each.row.peak_bytes / 1e6, MEGABYTES),
-        "batch": counted(each.system.batch), "utterances": counted(each.row.utterances)}
+        "batch": counted(each.system.batch), "utterances": counted(each.row.utterances),
+        **networks.cells(each.cost)}
 
 
 def _finding(each: Heard) -> dict[str, Any]:
@@ -122,4 +129,5 @@ def _finding(each: Heard) -> dict[str, Any]:
     factor = each.time.factor
     return each.row.model_dump(mode="json") | {
         "recognizer": each.system.name, "identity": each.system.identity,
+        "cost": asdict(each.cost),
         "real_time_factor": factor if math.isfinite(factor) else None}

@@ -47,9 +47,10 @@ is a label that is not known. In no document of other runs."""
 
 class System(Part):
     """A part of a pipeline: its plug-in, and what it is made of to the byte. ``delay_ms`` is the
-    stated algorithmic delay of an enhancer, ``cost`` what its network takes, ``stream_ms`` how
-    much it was given at a time, None where that was whole utterances; ``batch`` how many
-    utterances were heard at a time at most, None for what hears none."""
+    stated algorithmic delay of an enhancer, ``stream_ms`` how much it was given at a time, None
+    where that was whole utterances; ``cost`` what the network of a system that hears takes, None
+    where nobody asked; ``batch`` how many utterances were heard at a time at most, None for what
+    hears none."""
 
     name: str
     identity: str
