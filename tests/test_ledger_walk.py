@@ -102,7 +102,7 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
-    "report.gains:_columns": "report/test_report_gains.py",
+    "report.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
@@ -232,7 +232,8 @@ NOTHING_LOST = {
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
-        systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
+        systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
+        run.pipeline:depending run.alone:_batches""",
     "it only asks, or says what is wrong": """
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
