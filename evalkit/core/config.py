@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import math
-from collections.abc import Mapping, Sequence, Set
-=======
 from collections.abc import Callable, Mapping, Sequence, Set
->>>>>>> lead
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
