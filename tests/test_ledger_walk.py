@@ -208,6 +208,7 @@ NOTHING_LOST = {
         report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
         report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers
+        report.extremes:_by_pipeline report.extremes:sentence
         report.figures:values_by_group report.headline:ordered report.reported:chief_metrics
         report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief

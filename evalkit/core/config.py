@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -22,6 +21,7 @@ from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.mistakes import NAME, explained
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
+from evalkit.core.pace import check_pace
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
@@ -89,22 +89,9 @@ class PipelineConfig(Strict):
 
     @model_validator(mode="after")
     def _something_streams(self) -> PipelineConfig:
-        if self.stream is not None and self.enhancer is None and self.recognizer is None:
-            raise ValueError(f"the pipeline {self.name!r} has no enhancer and no recognizer to "
-                             "stream; leave out its key 'stream', or name one")
-        if self.show is not None and not (self.stream and self.streams_recognizer):
-            raise ValueError(f"the pipeline {self.name!r} streams no recognizer whose partial "
-                             "results could be looked at; leave out its key 'show'")
-        if self.show is not None and not _is_multiple(self.show, self.stream or self.show):
-            raise ValueError(f"the pipeline {self.name!r} cannot show every {self.show:g} s what "
-                             f"it hears {self.stream:g} s at a time; make 'show' a whole multiple "
-                             "of 'stream'")
+        check_pace(self.name, self.stream, self.show, enhancer=self.enhancer is not None,
+                   recognizer=self.recognizer is not None)
         return self
-
-
-def _is_multiple(of: float, step: float) -> bool:
-    times = round(of / step)
-    return times >= 1 and math.isclose(times * step, of, rel_tol=1e-9)
 
 
 class ConditionConfig(Strict):
