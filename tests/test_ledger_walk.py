@@ -178,7 +178,7 @@ NOTHING_LOST = {
         mitigation.recognition.cohorts:_rows mitigation.recognition.evaluation:_statistics
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
         report.groups:compare_groups report.headline:_column report.sections.examples:_examples
-        report.sections.groups:_extremes report.sections.significance:_compare
+        report.sections.significance:_compare
         report.sections.significance:_pooled report.sections.versions:_keys run.made:part
         store.scores:_derived store.scores:with_derived run.rescore:cell
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out

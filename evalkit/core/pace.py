@@ -1,4 +1,4 @@
-"""How a streamed system is given its audio: in pieces of so many seconds, and looked at so often."""
+"""How a streamed system is given its audio: in pieces of so many seconds, looked at so often."""
 
 from __future__ import annotations
 
