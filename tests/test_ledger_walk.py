@@ -226,6 +226,7 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
     "it only asks, or says what is wrong": """
+        metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts
         results.columns:known results.columns:system_column
@@ -249,6 +250,7 @@ NOTHING_LOST = {
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric statistics.enhancement:_outcomes""",
     "what a metric, a model or a search is made of, as its documentation says": """
+        metrics.word_graphs:_network metrics.word_graphs:word_graph
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
         cohorts.search.partition:_reach cohorts.search.partition:_threshold

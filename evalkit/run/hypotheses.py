@@ -13,7 +13,7 @@ from evalkit.store.outputs import Row
 
 MOST_WORDS = 200_000
 """Words of a hypothesis that are taken."""
-MOST_ALTERNATIVES = 100
+MOST_ALTERNATIVES = 1_000
 """Next best guesses that are taken."""
 
 
