@@ -64,6 +64,14 @@ class Pipeline:
         """How many utterances any of the parts is given at a time at most."""
         return max((self.stages[stage].batch for stage in self.hearing), default=1)
 
+    @property
+    def batching(self) -> Pipeline:
+        """The parts whose results may depend on what else is in a batch, and the enhancer that
+        they hear."""
+        found = depending({stage: self.stages[stage].batch for stage in self.hearing})
+        return Pipeline(self.enhancer, self.recognizer if "recognised" in found else None,
+                        self.encoder if "embedded" in found else None)
+
     def describe(self, config: PipelineConfig) -> documents.Pipeline:
         """Name and identity of every part, for ``run.json``."""
         plugins = plugins_of(config)
@@ -77,6 +85,14 @@ class Pipeline:
         return documents.Pipeline(enhancer=systems.get("enhanced"),
                                   recognizer=systems.get("recognised"),
                                   encoder=systems.get("embedded"))
+
+
+def depending(batches: Mapping[str, int]) -> set[str]:
+    """The stages whose results may depend on what else is in a batch, of those that are given
+    audio and by how many utterances at a time: those that are given several, and all behind an
+    enhancer that is."""
+    return {stage for stage, batch in batches.items()
+            if max(batch, batches.get("enhanced", 1)) > 1}
 
 
 def plugins_of(config: PipelineConfig) -> dict[str, Plugin]:
