@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
@@ -85,12 +84,15 @@ def _network(into: Mapping[str, Sequence[Link]], starts: Collection[str], ends: 
 
 def in_tokens(words: Network, tokens: Callable[[str], Sequence[str]]) -> Network:
     """``words`` with the ``tokens`` of each word in its place, none or several."""
-    tokens, arcs, number = cache(tokens), [], []
+    known = {word: tuple(tokens(word)) for into in words.arcs for _, word in into if word}
+    arcs: list[tuple[Arc, ...]] = []
+    number: list[int] = []
+    """Of each node of ``words``, the node that it has become."""
     for into in words.arcs:
         found: dict[Arc, None] = {}
         for start, word in into:
-            node, (*first, last) = number[start], tokens(word) if word is not None and tokens(
-                word) else (None,)
+            *first, last = known.get(word or "") or (None,)
+            node = number[start]
             for token in first:
                 arcs.append(((node, token),))
                 node = len(arcs) - 1
