@@ -62,7 +62,7 @@ class Hypotheses:
         several = sum(map(bool, self._read.others.values()))
         more = f", {several} with several guesses" if several else ""
         return (f"{len(self._read.texts)} hypotheses{more}, format {self.read_as}{keys}, "
-                f"{_state(self.path)[1]}")
+                f"{state(self.path)[1]}")
 
     @property
     def ids(self) -> Sequence[str]:
@@ -83,7 +83,7 @@ class Hypotheses:
 
     @property
     def _read(self) -> Transcripts:
-        return _hypotheses(*_state(self.path), self.format, Keys(self.id_key, self.text_key))
+        return _hypotheses(*state(self.path), self.format, Keys(self.id_key, self.text_key))
 
     def recall(self, utterance: Utterance) -> Hypothesis:
         """Raises UtteranceError of kind NoHypothesis, and ManifestError as ``ids`` does."""
@@ -104,11 +104,11 @@ class Embeddings:
     @property
     def identity(self) -> str:
         """Raises ManifestError where the file cannot be used."""
-        return f"{len(self._vectors)} embeddings, {_state(self.path)[1]}"
+        return f"{len(self._vectors)} embeddings, {state(self.path)[1]}"
 
     @property
     def _vectors(self) -> Mapping[str, np.ndarray]:
-        return _embeddings(*_state(self.path))
+        return _embeddings(*state(self.path))
 
     def recall(self, utterance: Utterance) -> np.ndarray:
         """Shape (dimension,), unit length. Raises UtteranceError of kind NoEmbedding or
@@ -124,7 +124,7 @@ class Embeddings:
         return vector / length
 
 
-def _state(path: Path | str) -> tuple[Path, str]:
+def state(path: Path | str) -> tuple[Path, str]:
     """The path, and the digest of what is there now. What is no regular file is not opened."""
     path = Path(path)
     try:
