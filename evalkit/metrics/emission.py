@@ -62,8 +62,9 @@ def timeline(utterance: Utterance, events: Sequence[Event], options: TextOptions
     reference, final = options.tokens(utterance.text, events[-1].text, unit)
     timed = _timed(utterance, options, unit)
     if len(reference) and not timed:
-        raise UtteranceError("NoWordTimes", "the manifest has no times of its words; give them as "
-                                            "words: [[word, start, end], ...]")
+        raise UtteranceError("NoWordTimes", "nobody knows when its words were said: the manifest "
+                             "does not give it (words: [[word, start, end], ...]), or the "
+                             "condition changed how long it lasts")
     ends = _ends(reference, timed)
     first, since = _appeared(final, shown, [event.audio for event in events])
     emissions = [Emission(final[j], end, first[j], since[j])

@@ -13,6 +13,7 @@ from evalkit.run.batches import attempt
 from evalkit.run.exchange import handed, handed_utterance, taken_measurements
 from evalkit.run.guard import guarded
 from evalkit.run.stages import UtteranceWork
+from evalkit.run.word_times import as_heard
 from evalkit.store.outputs import Row
 
 PARTS = ("audio", "hypothesis", "reference_audio")
@@ -28,7 +29,7 @@ def measure(metric: Metric, work: UtteranceWork) -> list[Row]:
     needed: dict[str, Any] = {name: values[name] for name in PARTS if name in metric.needs}
     errors = (value for value in (work.input, *needed.values())
               if isinstance(value, UtteranceError))
-    utterance = (work.utterance if "text" in metric.needs else
+    utterance = (as_heard(work.utterance, work.rows.get("heard")) if "text" in metric.needs else
                  replace(work.utterance, text=None, words=()))
     outcome: Any = next(errors, None)
     if outcome is None:

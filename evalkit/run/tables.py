@@ -19,6 +19,7 @@ from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, keep, make
 from evalkit.run.unchanged import is_unchanged
+from evalkit.run.word_times import as_heard
 from evalkit.store import scores
 from evalkit.store.events import EMISSIONS_COLUMN, EVENTS_COLUMN, with_column
 from evalkit.store.outputs import HEARD_BESIDE, STAGES, OutputStore, Row, audio_name
@@ -111,7 +112,8 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
         "hypothesis": hypothesis,
         **{name: rows.get("recognised", {}).get(name) for name, _ in HEARD_BESIDE},
         "alignment": _alignment(utterance, hypothesis, shard.cell.words),
-        **_streamed(utterance, rows.get("recognised", {}).get("events"), shard.cell.words),
+        **_streamed(as_heard(utterance, rows.get("heard")),
+                    rows.get("recognised", {}).get("events"), shard.cell.words),
         "error": next((row["error"] for row in rows.values() if row["error"]), None),
         "source_rate": heard.get("source_rate"), "seconds": heard.get("seconds"),
         "resampled": _conversions(rows.values()),

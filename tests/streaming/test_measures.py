@@ -114,7 +114,7 @@ def test_a_log_is_measured_as_it_was_reckoned_by_hand(log: Log) -> None:
 def test_what_cannot_be_measured_says_why() -> None:
     log = LOGS[0]
     bare = Utterance("u", text=SAID)
-    with pytest.raises(UtteranceError, match=r"NoWordTimes: .* words: \[\[word, start, end\]"):
+    with pytest.raises(UtteranceError, match=r"NoWordTimes: .*\(words: \[\[word, start, end\]"):
         EmissionLatency().measure(bare, heard(log.events))
     with pytest.raises(UtteranceError, match="NoReference"):
         EmissionLatency().measure(Utterance("u"), heard(log.events))

@@ -112,6 +112,20 @@ def test_streamed_and_whole_are_two_pipelines(tmp_path: Path) -> None:
     assert timed["recognizer_machine"].notna().all()
 
 
+def test_no_latency_is_taken_of_speech_of_another_speed(tmp_path: Path) -> None:
+    """Its words were heard at other times than the manifest has; those under noise were not."""
+    tree = streamed(spoken(tmp_path, LENGTHS))
+    both = config(tmp_path / "m.jsonl", metrics=METRICS, shard_size=2, conditions=[
+        {"name": "fast", "speed": 1.25}, {"name": "quieter", "gain": -6}],
+        pipelines=[each.model_dump(exclude_none=True) for each in tree.pipelines])
+    folder = run(both, tmp_path / "run")
+    scores = folder.scores().query("metric == 'emission_latency'").set_index("condition")
+    assert scores.loc["fast", "error"].str.startswith("NoWordTimes: ").all()
+    assert scores.loc["quieter", "error"].isna().all()
+    assert set(folder.streamed(EMISSIONS_TABLE)["condition"]) == {"quieter"}
+    assert set(folder.streamed(EVENTS_TABLE)["condition"]) == {"fast", "quieter"}
+
+
 def test_another_authors_recognizer_may_know_what_was_shown(tmp_path: Path) -> None:
     folder = run(config(spoken(tmp_path, (2, 1)), conditions=["clean"], metrics=["revoked_words"],
                         pipelines=[{"name": "log", "recognizer": "remembered"}]), tmp_path / "run")
