@@ -13,7 +13,7 @@ def hypothesis_of(answer: Mapping[str, Any]) -> Hypothesis:
     """Of ``text`` and, where they are given, ``confidence``, ``words`` (``word``, ``start``,
     ``end``, ``confidence``) and ``alternatives`` (``text``, ``confidence``). Raises UtteranceError
     of kind BadAnswer."""
-    words, others = (_objects(answer, name) for name in ("words", "alternatives"))
+    words, others = (objects(answer, name) for name in ("words", "alternatives"))
     return Hypothesis(
         _text(answer, "text"),
         tuple(Word(_text(each, "word"), *(_number(each, name)
@@ -29,7 +29,9 @@ def bad(what: str) -> UtteranceError:
     return UtteranceError("BadAnswer", what)
 
 
-def _objects(answer: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+def objects(answer: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    """The list of objects under ``name``, empty where there is none. Raises UtteranceError of kind
+    BadAnswer."""
     items = answer.get(name) or []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise bad(f"{name!r} of its answer must be a list of objects")

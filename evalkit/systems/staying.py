@@ -150,7 +150,7 @@ class StayingProgram:
         waiting = {question.id for question in questions}
         for line in talk.answers("".join(asked).encode(), seconds):
             if line.strip():
-                answer = _parsed(line, waiting)
+                answer = parsed(line, waiting)
                 waiting.remove(answer["id"])
                 answers[answer["id"]] = answer
             if not waiting:
@@ -158,10 +158,15 @@ class StayingProgram:
 
     @property
     def _name(self) -> str:
-        return one_line(f"program {shlex.join(programs.arguments_of(self.run))}", 120)
+        return name_of(self.run)
 
 
-def _parsed(line: bytes, waiting: set[str]) -> Answer:
+def name_of(run: str | Sequence[str]) -> str:
+    """The program, for a person."""
+    return one_line(f"program {shlex.join(programs.arguments_of(run))}", 120)
+
+
+def parsed(line: bytes, waiting: set[str]) -> Answer:
     """An answer to one of the questions that are ``waiting``. Raises TroubleError of kind
     BadAnswer."""
     shown = one_line(line[:200].decode("utf-8", errors="replace"), 60)

@@ -24,6 +24,7 @@ from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Audio, Hypothesis
 from evalkit.systems import programs
 from evalkit.systems.heard import bad, hypothesis_of
+from evalkit.systems.pieces import PieceByPiece, Told
 from evalkit.systems.staying import Answer, StayingProgram
 
 NO_NOISE_RATE = 16_000
@@ -64,7 +65,8 @@ class _Worker:
 @dataclass(frozen=True, kw_only=True)
 class WorkerRecognizer(_Worker):
     """It answers ``{"id": "17", "text": "turn on"}``, in which there may also be ``confidence``,
-    ``words`` and ``alternatives`` (evalkit.systems.heard)."""
+    ``words`` and ``alternatives`` (evalkit.systems.heard). Where its pipeline is streamed it is
+    given 16-bit samples piece by piece instead (evalkit.systems.pieces)."""
 
     needs_audio = True
     cost = programs.UNSAID
@@ -72,6 +74,14 @@ class WorkerRecognizer(_Worker):
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis | UtteranceError]:
         """One hypothesis each. Raises SystemLostError."""
         return self._program.ask(batch, lambda answer, _: hypothesis_of(answer))
+
+    def open(self, rate: int) -> Told:
+        """An utterance that the program is told as it comes in."""
+        return self._pieces.open(rate)
+
+    @cached_property
+    def _pieces(self) -> PieceByPiece:
+        return PieceByPiece(self.run, self.timeout_s, self.loading_s, self.restarts)
 
 
 @dataclass(frozen=True, kw_only=True)
