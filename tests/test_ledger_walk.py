@@ -237,6 +237,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches""",
     "it only asks, or says what is wrong": """
+        metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
         cli.next_steps:_grouping
@@ -262,6 +263,7 @@ NOTHING_LOST = {
         statistics.usual_metric:usual_metric statistics.enhancement:_outcomes
         statistics.latency:_notes""",
     "what a metric, a model or a search is made of, as its documentation says": """
+        metrics.word_graphs:_network metrics.word_graphs:word_graph
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
         cohorts.search.partition:_reach cohorts.search.partition:_threshold

@@ -26,7 +26,8 @@ from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
 
-PATHS = frozenset({"common", "folder", "glm", "hub", "list", "path", "weights"})
+PATHS = frozenset({"common", "folder", "glm", "hub", "lattices", "list", "path", "symbols",
+                   "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
 
 

@@ -12,7 +12,7 @@ from evalkit.core.types import Word
 
 MOST_WORDS = 200_000
 """Words of a hypothesis that are taken."""
-MOST_ALTERNATIVES = 100
+MOST_ALTERNATIVES = 1_000
 """Next best guesses that are taken."""
 LONGEST_TEXT = 1_000_000
 """Characters of a hypothesis."""

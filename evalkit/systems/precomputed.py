@@ -3,7 +3,8 @@
 Hypotheses come as one of FORMATS:
 
     jsonl   {"id": "u1", "hypothesis": "turn on the light"}   also NeMo's: "pred_text", and the
-            stem of "audio_filepath" where there is no "id"
+            stem of "audio_filepath" where there is no "id"; "nbest" or "alternatives" may be a
+            list of best guesses, the best one first
     csv     a header such as id,hypothesis; quoted as in RFC 4180
     tsv     u1<TAB>turn on the light    a header such as id<TAB>hypothesis may name the columns
     kaldi   u1 turn on the light        nothing after the id is an empty hypothesis
@@ -58,7 +59,9 @@ class Hypotheses:
     def identity(self) -> str:
         """Raises ManifestError as ``ids`` does, so that a bad file stops a run before it starts."""
         keys = f", keys {self.id_key} {self.text_key}" if self.id_key or self.text_key else ""
-        return (f"{len(self._read.texts)} hypotheses, format {self.read_as}{keys}, "
+        several = sum(map(bool, self._read.others.values()))
+        more = f", {several} with several guesses" if several else ""
+        return (f"{len(self._read.texts)} hypotheses{more}, format {self.read_as}{keys}, "
                 f"{state(self.path)[1]}")
 
     @property
@@ -87,7 +90,7 @@ class Hypotheses:
         text = self._read.texts.get(utterance.id)
         if text is None:
             raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
-        return Hypothesis(text)
+        return Hypothesis(text, alternatives=self._read.others[utterance.id])
 
 
 @dataclass(frozen=True)
