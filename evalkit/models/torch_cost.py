@@ -8,7 +8,7 @@ switched off, and torch's own attention on a processor is counted here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,12 +54,16 @@ def _not_learning(module: nn.Module) -> Iterator[None]:
     where nothing is to be learnt."""
     weights = list(module.parameters())
     before = [weight.requires_grad for weight in weights]
-    for weight in weights:
-        weight.requires_grad_(False)
+    _learn(weights, [False] * len(weights))
     try:
         yield
     finally:
-        for weight, learns in zip(weights, before, strict=True):
+        _learn(weights, before)
+
+
+def _learn(weights: Sequence[nn.Parameter], learning: Sequence[bool]) -> None:
+    with torch.inference_mode():  # those of a module that was loaded in it change only there
+        for weight, learns in zip(weights, learning, strict=True):
             weight.requires_grad_(learns)
 
 
