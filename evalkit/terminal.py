@@ -64,7 +64,9 @@ def print_batching(effects: Sequence[BatchEffect]) -> None:
         print(line(f"{each.pipeline} {each.condition}, in batches of up to {each.batch}: "
                    f"{said(each)}"))
     if others := len(effects) - len(shown):
-        print(f"in batches, no transcript of {others} other pipelines and conditions changed")
+        what = "embedding" if all(each.otherwise is None for each in effects) else "transcript"
+        print(f"in batches, no {what} of {others} other pipelines and conditions changed"
+              f"{' more' if what == 'embedding' else ''}")
 
 
 def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:

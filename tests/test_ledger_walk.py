@@ -44,6 +44,10 @@ WRITTEN = {
     "results.join:_rows": "results.join:_unmatched",
     "results.join:join": "results.join:_known",
     "run.given_tables:_write": "results.labels:only",
+    "run.tables:_scores": "run.unchanged:_gone",
+    "run.unchanged:_always": "run.unchanged:_gone",
+    "run.unchanged:_comparing": "run.unchanged:_gone",
+    "run.unchanged:not_compared": "run.unchanged:_gone",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
@@ -98,7 +102,7 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
-    "report.gains:_columns": "report/test_report_gains.py",
+    "report.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
@@ -118,6 +122,8 @@ PROVED = {
     "run.rescore:same_utterances": "run/test_outputs.py",
     "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
+    "run.unchanged:_gone": "run/test_unchanged.py",
+    "run.verification:_as_spoken": "metrics/test_score_files.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
@@ -141,7 +147,9 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
+        corpora.gathering:_items
         report.costs:_systems
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -218,15 +226,18 @@ NOTHING_LOST = {
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
-        run.record:_packages run.record:_speed
+        run.verification:_lines
+        run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
-        systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing""",
+        systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
+        run.pipeline:depending run.alone:_batches""",
     "it only asks, or says what is wrong": """
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
-        store.other_layouts:_of_folder results.columns:_counts
+        store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
+        cli.next_steps:_grouping
         results.columns:known results.columns:system_column
         metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain

@@ -71,7 +71,9 @@ NESTED = '{"id": "u", "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
     ('{"id": "u", "age": NaN}', "age", "finite"),
     ('{"id": "u", "age": 1e999}', "age", "finite"),
     ('{"id": "u", "age": 1' + "0" * 400 + "}", "age", "64 bits"),
-    ({"id": "u", "tags": ["a"]}, "tags", "must be text, a number or a truth value, not list"),
+    ({"id": "u", "tags": ["a", 1]}, "tags", "must be text, a number, a truth value or a list of "
+     "texts, not list"),
+    ('{"id": "u", "tags": ["\\ud83d"]}', "tags", "surrogate"),
     ({"id": "u", "audio": "../x.wav"}, "audio", "leaves the corpus folder"),
     ({"id": "u", "audio": "a/../../x.wav"}, "audio", "leaves the corpus folder"),
     ({"id": "u", "audio": "/etc/passwd"}, "audio", "leaves the corpus folder"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +126,18 @@ def test_the_metrics_it_explains_are_those_there_are() -> None:
     ours = {name for name, entry in available("metrics").items()
             if entry.value.startswith("evalkit.")}
     assert ours <= set(re.findall(r"`(\w+)`", " ".join(explained)))
+
+
+def test_its_real_run_runs(real_data: Path, tmp_path: Path) -> None:
+    """On two children of the corpus, with a kitchen's noise."""
+    (tmp_path / "noise").mkdir()
+    shutil.copy(real_data / "noise" / "kitchen.wav", tmp_path / "noise")
+    (line,) = (line for line in CONSOLE if "speechocean762" in line)
+    small = {"corpus.path": real_data / "speechocean762", "where": "[age=8]", "per_speaker": 1,
+             "conditions.kitchen_10db.folder": tmp_path / "noise"}
+    words = shlex.split(line.replace("datasets/", f"{ROOT}/datasets/", 1))[1:]
+    done = evalkit(*words, *(word for key, value in small.items()
+                             for word in ("--set", f"{key}={value}")), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "reports" / "learners" / "index.html").read_text()
+    assert all(text in page for text in ("percepnet", "kitchen_10db", "unprocessed-accent"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from evalkit.core.condition_forms import written_out
-from evalkit.core.corpora import by_corpus
+from evalkit.core.corpora import by_corpus, placed
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.mistakes import NAME, explained
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
@@ -25,7 +25,7 @@ from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
 
-PATHS = frozenset({"list", "folder", "glm", "hub", "path", "weights"})
+PATHS = frozenset({"common", "folder", "glm", "hub", "list", "path", "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
 
 
@@ -202,9 +202,10 @@ def _kind(model: type[BaseModel]) -> str:
     return names[0].partition(" ")[2] if names else "file of this kind"
 
 
-def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
+def checked(model: type[Model], tree: Mapping[str, Any], path: Path,
+            where: Callable[[str], str] = str) -> Model:
     """``tree``, read from ``path``, as a ``model``. Raises ConfigError naming the file and the
-    first key that is wrong, or what the file is instead."""
+    first key that is wrong, as ``where`` says it of the file, or what the file is instead."""
     strange = not tree.keys() & model.model_fields.keys()
     for key, what in _KINDS.items():
         if key in tree and key not in model.model_fields and (strange or key == "schema"):
@@ -212,7 +213,7 @@ def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explained(error, model, tree)}") from error
+        raise ConfigError(f"{path}: {where(explained(error, model, tree))}") from error
 
 
 def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | None, EvalConfig]:
@@ -229,7 +230,8 @@ def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | 
         trees = by_corpus(tree)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return {name: _named(parse_config(each, path), name) for name, each in trees.items()}
+    return {name: _named(parse_config(each, path, placed(tree, name)), name)
+            for name, each in trees.items()}
 
 
 def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
@@ -246,14 +248,24 @@ def _named(config: EvalConfig, name: str | None) -> EvalConfig:
     return config.model_copy(update={"corpus": config.corpus.model_copy(update={"name": name})})
 
 
-def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
-    """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
+def parse_config(tree: Mapping[str, Any], path: Path, where: Callable[[str], str] = str
+                 ) -> EvalConfig:
+    """Validates a configuration and makes its paths relative to ``path``'s folder absolute. A
+    mistake is told as ``where`` says it of the file."""
     folder = path.parent.resolve()
     try:
         tree = {**tree, **{key: written_out(tree[key]) for key in tree if key == "conditions"}}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    config = checked(EvalConfig, absolute_paths(tree, folder), path)
+    config = checked(EvalConfig, absolute_paths(tree, folder), path, where)
+    try:
+        return _located(config, folder)
+    except PluginError as error:
+        raise PluginError(f"{path}: {where(f'corpus.reader: {error}')}") from error
+
+
+def _located(config: EvalConfig, folder: Path) -> EvalConfig:
+    """With paths from ``folder``. Raises PluginError for a reader that there is not."""
     return config.model_copy(update={
         "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
         "trials": config.trials.located(folder),

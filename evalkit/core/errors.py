@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from evalkit.core.folders import without_folders
 
+IDENTICAL = "Identical"
+"""The kind of a failure that is no fault: the output is the reference, the value infinite."""
+
 
 class EvalkitError(Exception):
     """A mistake the user can mend. The message names what is wrong and what to do."""

@@ -77,6 +77,12 @@ class TextOptions:
         return (unit(normalised(self.normaliser, reference)),
                 unit(normalised(self.normaliser, hypothesis)))
 
+    def said(self, reference: str, unit: Unit) -> Network:
+        """The tokens of a reference, of all its readings. Raises UtteranceError as ``tokens``
+        does."""
+        text = self._reference(reference) if self.has_readings else (reference,)
+        return self._network(text, unit)
+
     def _reference(self, text: str) -> Text:
         if self.glm is not None:
             text = read_mapping(self.glm)(" ".join(marks(text)), "ref")

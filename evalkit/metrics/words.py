@@ -24,8 +24,8 @@ _WORD_INFORMATION = ("correct words divided by reference words, times correct wo
                      "hypothesis words, all pooled; Morris, Maier & Green 2004")
 
 
-def _rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fact]:
-    """Facts of ``_rates``."""
+def rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fact]:
+    """Facts of ``rates``."""
     per = f"divided by reference {units}"
     return {
         name: Fact("%", False, f"Substitutions, deletions and insertions {per}, both pooled over "
@@ -42,7 +42,7 @@ def _rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fac
     }
 
 
-def _rates(name: str, edits: Edits) -> dict[str, Measurement]:
+def rates(name: str, edits: Edits) -> dict[str, Measurement]:
     """The error rate and its parts, which add up to it; all weigh the reference's length."""
     counts = {
         name: edits.errors, f"{name}.substitutions": edits.substitutions,
@@ -55,23 +55,14 @@ def _rates(name: str, edits: Edits) -> dict[str, Measurement]:
 
 def word_rates(edits: Edits) -> dict[str, Measurement]:
     """What follows from the counts of words alone."""
-    return _rates("wer", edits) | {
+    return rates("wer", edits) | {
         "wer.precision": Measurement(float(edits.hits), float(edits.hypothesis_length)),
         "mer": Measurement(float(edits.errors), float(sum(edits))),
     }
 
 
-def _texts(utterance: Utterance, output: Output) -> tuple[str, str]:
-    """Reference and hypothesis. Raises UtteranceError of kind NoReference or NoHypothesis."""
-    if utterance.text is None:
-        raise UtteranceError("NoReference", "the manifest has no text for it")
-    if output.hypothesis is None:
-        raise UtteranceError("NoHypothesis", "the recognizer gave nothing, not even empty text")
-    return utterance.text, output.hypothesis.text
-
-
 @dataclass(frozen=True)
-class _TextMetric(TextOptions):
+class TextMetric(TextOptions):
     """A metric of texts, whose options are those of TextOptions."""
 
     needs: ClassVar[frozenset[str]] = NEEDS
@@ -83,36 +74,66 @@ class _TextMetric(TextOptions):
     @property
     def facts(self) -> Mapping[str, Fact]:
         """By name, what is measured."""
+        return self.with_readings(self.of_one_reading)
+
+    def with_readings(self, facts: Mapping[str, Fact]) -> Mapping[str, Fact]:
+        """``facts``, which say what becomes of alternatives where there may be any."""
         if not self.has_readings:
-            return self.of_one_reading
+            return facts
         return {name: replace(fact, definition=fact.definition + DEFINITION)
-                if fact.part_of is None else fact for name, fact in self.of_one_reading.items()}
+                if fact.part_of is None else fact for name, fact in facts.items()}
 
     @property
     def version(self) -> str:
         return f"2, {self.described}"
 
+    def texts(self, utterance: Utterance, output: Output) -> tuple[str, str]:
+        """Reference and hypothesis. Raises UtteranceError of kind NoReference or NoHypothesis."""
+        if utterance.text is None:
+            raise UtteranceError("NoReference", "the manifest has no text for it")
+        if output.hypothesis is None:
+            raise UtteranceError("NoHypothesis", "the recognizer gave nothing, not even empty text")
+        return utterance.text, output.hypothesis.text
+
     def edits(self, utterance: Utterance, output: Output, unit: Unit) -> Edits:
         """Of the tokens that ``unit`` makes. Raises UtteranceError."""
-        return count_edits(*self.tokens(*_texts(utterance, output), unit), self.costs)
+        return count_edits(*self.tokens(*self.texts(utterance, output), unit), self.costs)
 
 
 @dataclass(frozen=True)
-class WordErrors(_TextMetric):
-    """Word error rate and its parts, match error rate (Morris, Maier & Green 2004) and, on
-    utterances in which nobody speaks, the rate of invented words.
+class ByWords(TextMetric):
+    """A metric that counts words.
 
     ``unit`` "word" is for writing that parts words by spaces; a reference in another script
     (evalkit.metrics.tokens) is not measured. "space" counts whatever lies between spaces, for texts
-    whose words were parted beforehand.
+    whose words were parted beforehand."""
+
+    unit: Literal["word", "space"] = "word"
+
+    def unmeasurable(self, text: str) -> str | None:
+        """The script of a reference whose words cannot be counted, None where they can be."""
+        return unparted(normalised(self.normaliser, text)) if self.unit == "word" else None
+
+    def texts(self, utterance: Utterance, output: Output) -> tuple[str, str]:
+        """Reference and hypothesis. Raises UtteranceError, of kind NO_WORDS for a reference whose
+        words cannot be counted."""
+        reference, hypothesis = super().texts(utterance, output)
+        if script := self.unmeasurable(reference):
+            raise UtteranceError(NO_WORDS, f"{script} writing does not part words by spaces; "
+                                            "measure mixed_error_rate or cer")
+        return reference, hypothesis
+
+
+@dataclass(frozen=True)
+class WordErrors(ByWords):
+    """Word error rate and its parts, match error rate (Morris, Maier & Green 2004) and, on
+    utterances in which nobody speaks, the rate of invented words.
 
     Word information preserved and lost (Morris, Maier & Green 2004) follow from ``wer.hits`` and
     ``wer.precision``."""
 
-    unit: Literal["word", "space"] = "word"
-
     name: ClassVar[str] = "wer"
-    of_one_reading: ClassVar[Mapping[str, Fact]] = _rate_facts(
+    of_one_reading: ClassVar[Mapping[str, Fact]] = rate_facts(
         "wer", "Word error rate", "words",
         "The unit is the word, parted by spaces after normalisation; references in scripts that do "
         "not part words by spaces are measured only where their words were parted beforehand "
@@ -132,15 +153,7 @@ class WordErrors(_TextMetric):
                     derived=Derived("one minus product", ("wer.hits", "wer.precision"))),
     }
 
-    def unmeasurable(self, text: str) -> str | None:
-        """The script of a reference whose words cannot be counted, None where they can be."""
-        return unparted(normalised(self.normaliser, text)) if self.unit == "word" else None
-
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        reference, _ = _texts(utterance, output)
-        if script := self.unmeasurable(reference):
-            raise UtteranceError(NO_WORDS, f"{script} writing does not part words by spaces; "
-                                            "measure mixed_error_rate or cer")
         edits = self.edits(utterance, output, words)
         measured = word_rates(edits)
         if not edits.reference_length:
@@ -149,32 +162,32 @@ class WordErrors(_TextMetric):
 
 
 @dataclass(frozen=True)
-class MixedErrors(_TextMetric):
+class MixedErrors(TextMetric):
     """Mixed error rate and its parts, as is usual for Mandarin with English: characters of scripts
     that do not part words by spaces (evalkit.metrics.tokens), words of the others. Without any such
     character it is the word error rate."""
 
     name: ClassVar[str] = "mixed_error_rate"
-    of_one_reading: ClassVar[Mapping[str, Fact]] = _rate_facts(
+    of_one_reading: ClassVar[Mapping[str, Fact]] = rate_facts(
         "mixed_error_rate", "Mixed error rate", "characters or words",
         "The unit is the character (Unicode code point) in Han, kana, Thai, Lao, Khmer, Burmese, "
         "Tibetan and other writing that does not part words by spaces, and the word, parted by "
         "spaces, in all other; both after normalisation")
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        return _rates(self.name, self.edits(utterance, output, mixed))
+        return rates(self.name, self.edits(utterance, output, mixed))
 
 
 @dataclass(frozen=True)
-class CharacterErrors(_TextMetric):
+class CharacterErrors(TextMetric):
     """Character error rate and its parts, over code points."""
 
     name: ClassVar[str] = "cer"
-    of_one_reading: ClassVar[Mapping[str, Fact]] = _rate_facts(
+    of_one_reading: ClassVar[Mapping[str, Fact]] = rate_facts(
         "cer", "Character error rate", "characters",
         "Characters are Unicode code points of the normalised text, and the space between two "
         "words is one of them, as in jiwer; in writing that does not part words by spaces, spaces "
         "are not counted")
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
-        return _rates("cer", self.edits(utterance, output, characters))
+        return rates("cer", self.edits(utterance, output, characters))

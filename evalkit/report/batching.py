@@ -42,7 +42,7 @@ def changes(effects: Sequence[BatchEffect]) -> Table:
 
 def _row(effect: BatchEffect) -> Row:
     (alone, batch), difference = rates(effect), change(effect)
-    none = "no reference words" if effect.otherwise is not None else "no recognizer"
+    none = "no reference words" if effect.otherwise is not None else "no recognizer in batches"
     distance = float("nan") if effect.distance is None else effect.distance
     return Row(texts(pipeline=effect.pipeline, condition=effect.condition) | {
         "batch": counted(effect.batch), "n": counted(effect.n),

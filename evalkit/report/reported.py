@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evalkit.report.group_columns import GroupColumns, group_columns
 from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.recordings import Recordings
@@ -99,6 +100,12 @@ class ReportedRun:
                 raise is_outcome(column, f"it determines {metric}")
             utterances = utterances.drop(columns=column)
         return None
+
+    @cached_property
+    def columns(self) -> GroupColumns:
+        """All columns to group by, ``column`` first. There is one, and something is scored."""
+        metrics = dict.fromkeys([*self.scored_metrics[:1], *self.record.metrics])
+        return group_columns(self.utterances, self.scores, metrics, self.column or "", self.allowed)
 
     @cached_property
     def groups(self) -> Groups | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from evalkit.core.text import one_of
+from evalkit.store.json_lines import texts_as_one
 
 LONGEST = 1_000_000
 """Characters of a text."""
@@ -28,6 +31,21 @@ def text_of(value: Any, what: str) -> str | None:
     return text
 
 
+def said_in(cells: Iterable[Any], *, lists: bool) -> str | None:
+    """The text that ``cells`` of references hold, of several one with alternatives; None where they
+    hold none. Where ``lists``, a cell may be a list of texts each of which is right. Raises
+    ValueError for a list where not, and as ``text_of`` does."""
+    texts = [text for cell in cells for text in _texts(cell, lists=lists) if text is not None]
+    return one_of(texts) if texts else None
+
+
+def _texts(cell: Any, *, lists: bool) -> list[str | None]:
+    if isinstance(cell, list) and not lists:
+        raise ValueError("its reference is a list; say --alternatives (`alternatives: true` in "
+                         "eval.yaml) where each is right")
+    return [text_of(one, "reference") for one in (cell if isinstance(cell, list) else [cell])]
+
+
 def count_of(value: Any, what: str) -> int:
     """A cell as a count. Raises ValueError for what is none."""
     text = (text_of(value, what) or "").strip()
@@ -46,8 +64,8 @@ def seconds_of(value: Any) -> float | None:
 
 def labels_of(values: Sequence[Any]) -> list[Any] | None:
     """The cells of a column as metadata: text, numbers, truth values or None; numbers where all
-    texts are such. None for a column that holds lists or objects, or texts of more than
-    LONGEST_LABEL characters."""
+    texts are such. None for a column that holds objects, lists of anything but texts, or texts of
+    more than LONGEST_LABEL characters."""
     plain = [_plain(value) for value in values]
     kinds = {type(value) for value in plain}
     texts = [value for value in plain if isinstance(value, str)]
@@ -59,9 +77,10 @@ def labels_of(values: Sequence[Any]) -> list[Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Dates and decimal numbers of Parquet are text."""
+    """Dates and decimal numbers of Parquet are text, and so is a list of texts."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    value = texts_as_one(value)
     if isinstance(value, bool | list | dict) or value is None:
         return value
     if isinstance(value, int) and -2**63 <= value < 2**63:

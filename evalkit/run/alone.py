@@ -16,7 +16,7 @@ from evalkit.core.errors import UtteranceError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
 from evalkit.run.measured import word_options
-from evalkit.run.pipeline import WordOptions
+from evalkit.run.pipeline import WordOptions, depending
 from evalkit.run.plan import Plan, Shard
 from evalkit.run.tables import table_paths
 from evalkit.store.documents.batching import BatchEffect, Recounted
@@ -66,8 +66,14 @@ def unseen(plan: Plan) -> list[LeftOut]:
 
 def _batch(parts: Pipeline) -> int:
     """How many utterances are heard at a time at most."""
-    systems = (parts.enhancer, parts.recognizer, parts.encoder)
-    return max((system.batch or 1 for system in systems if system), default=1)
+    return max(_batches(parts).values(), default=1)
+
+
+def _batches(parts: Pipeline) -> dict[str, int]:
+    """The same of each stage that is given audio."""
+    systems = {"enhanced": parts.enhancer, "recognised": parts.recognizer,
+               "embedded": parts.encoder}
+    return {stage: system.batch for stage, system in systems.items() if system and system.batch}
 
 
 def _made_alone(shards: Sequence[Shard], run: Path) -> list[Row]:
@@ -117,7 +123,8 @@ class _Both:
 
 def _effect(parts: Pipeline, both: _Both, known: Mapping[str, Utterance], words: WordOptions
             ) -> BatchEffect:
-    first, n, heard = both.rows[0][0], len(both.rows), parts.recognizer is not None
+    first, n = both.rows[0][0], len(both.rows)
+    heard = "recognised" in depending(_batches(parts))
     return BatchEffect(
         pipeline=first["pipeline"], condition=first["condition"], batch=_batch(parts), n=n,
         n_failed=n - len(both.whole), otherwise=both.otherwise if heard else None,

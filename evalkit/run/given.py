@@ -16,7 +16,7 @@ from evalkit.core.text import count
 from evalkit.core.types import Utterance
 from evalkit.metrics.word_counts import WordCounts
 from evalkit.metrics.words import WordErrors
-from evalkit.run.pipeline import build_part
+from evalkit.run.pipeline import build_part, metric_said
 from evalkit.run.runner import Work, run
 from evalkit.run.text_metrics import usual_metrics
 from evalkit.run.utterances import read_corpus
@@ -74,14 +74,15 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
     manifest without texts, ManifestError for a file that has no utterance of the manifest."""
     with planning():
-        _check_needs(map(Plugin.parsed, metrics))
+        chosen = [metric_said(each) for each in metrics]
+        _check_needs(chosen)
     given = {name: reading.options(path) for name, path in hypotheses.items()} | {
         name: UNFOLDED.options(path) for name, path in unfolded.hypotheses.items()}
-    chosen = metrics or [WordCounts.name if unfolded.counted else WordErrors.name]
+    usual = Plugin(name=WordCounts.name if unfolded.counted else WordErrors.name)
     config = _config(manifest, given, {
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
         "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
-        "metrics": [Plugin.parsed(each) for each in chosen]})
+        "metrics": chosen or [usual]})
     utterances = read_corpus(config, texts_only=True).utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)

@@ -6,13 +6,14 @@ such a name means is said by its fact."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
 from evalkit.core.alignment import Costs
 from evalkit.core.config import EvalConfig, Plugin
+from evalkit.core.errors import ConfigError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Fact, Renormalised
 from evalkit.metrics.normalisers import check_normalisers
@@ -69,7 +70,21 @@ def word_options(config: EvalConfig) -> WordOptions:
                        config.glm)
 
 
-def measured(plugin: Plugin, config: EvalConfig) -> Iterator[Measured]:
+def measured(plugins: Sequence[Plugin], config: EvalConfig) -> list[Measured]:
+    """The metrics of ``plugins`` under the run's normalisers. Raises ConfigError where two would
+    give scores of one name, and as _measured does."""
+    found = [each for plugin in plugins for each in _measured(plugin, config)]
+    of: dict[str, str] = {}
+    for each in found:
+        for name in each.facts:
+            if name in of:
+                raise ConfigError(f"metrics: {of[name]} and {each.asked.plugin.name} would both "
+                                  f"give {name!r}; leave one out, or, of b_wer, give one a label")
+            of[name] = each.asked.plugin.name
+    return found
+
+
+def _measured(plugin: Plugin, config: EvalConfig) -> Iterator[Measured]:
     """The metric of ``plugin`` under the run's first normaliser, and under the further ones where
     that is an option of it which it does not give itself. Raises PluginError for one that cannot
     be made, ConfigError for a normaliser that there is not."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, cast
 
 from evalkit.core.alignment import Alignment, align
-from evalkit.core.config import PipelineConfig, Plugin
+from evalkit.core.config import PipelineConfig, Plugin, absolute_paths
 from evalkit.core.endings import making
 from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.folders import without_folders
 from evalkit.core.names import offer
-from evalkit.core.plugins import available, create, find
+from evalkit.core.plugins import available, create, find, path_options
 from evalkit.core.protocols import (
     Condition,
     Enhancer,
@@ -63,6 +64,14 @@ class Pipeline:
         """How many utterances any of the parts is given at a time at most."""
         return max((self.stages[stage].batch for stage in self.hearing), default=1)
 
+    @property
+    def batching(self) -> Pipeline:
+        """The parts whose results may depend on what else is in a batch, and the enhancer that
+        they hear."""
+        found = depending({stage: self.stages[stage].batch for stage in self.hearing})
+        return Pipeline(self.enhancer, self.recognizer if "recognised" in found else None,
+                        self.encoder if "embedded" in found else None)
+
     def describe(self, config: PipelineConfig) -> documents.Pipeline:
         """Name and identity of every part, for ``run.json``."""
         plugins = plugins_of(config)
@@ -76,6 +85,14 @@ class Pipeline:
         return documents.Pipeline(enhancer=systems.get("enhanced"),
                                   recognizer=systems.get("recognised"),
                                   encoder=systems.get("embedded"))
+
+
+def depending(batches: Mapping[str, int]) -> set[str]:
+    """The stages whose results may depend on what else is in a batch, of those that are given
+    audio and by how many utterances at a time: those that are given several, and all behind an
+    enhancer that is."""
+    return {stage for stage, batch in batches.items()
+            if max(batch, batches.get("enhanced", 1)) > 1}
 
 
 def plugins_of(config: PipelineConfig) -> dict[str, Plugin]:
@@ -158,6 +175,16 @@ class WordOptions(TextOptions):
         reference's writing does not part words by spaces."""
         unit = mixed if unparted(normalised(self.normaliser, reference)) else words
         return align(*self.tokens(reference, hypothesis, unit), self.costs)
+
+
+def metric_said(text: str) -> Plugin:
+    """The metric of a command line, NAME or NAME:OPTION=VALUE, its files taken from the folder
+    that the command was started in. Raises ConfigError and PluginError."""
+    plugin = Plugin.parsed(text)
+    if not plugin.options:
+        return plugin
+    paths = path_options("metrics", plugin.name)
+    return Plugin(name=plugin.name, options=absolute_paths(plugin.options, Path.cwd(), paths))
 
 
 def complete(plugin: Plugin, words: WordOptions) -> Plugin:

@@ -164,11 +164,12 @@ def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...]
     alone: list[Shard] = []
     for pipeline, condition in product(config.pipelines, config.conditions):
         built = parts.pipelines[pipeline.name]
-        make = partial(_shards_of_cell, config, pipeline, condition, built=built,
+        make = partial(_shards_of_cell, config, pipeline, condition,
                        bound=parts.conditions[condition.name])
-        shards += make(measures=parts.measures[pipeline.name, condition.name], pieces=pieces)
+        shards += make(built=built, measures=parts.measures[pipeline.name, condition.name],
+                       pieces=pieces)
         if built.batch > 1:
-            alone += make(measures=Measures(()), pieces=few, alone=True)
+            alone += make(built=built.batching, measures=Measures(()), pieces=few, alone=True)
     return tuple(shards), tuple(alone)
 
 
@@ -244,7 +245,7 @@ def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]
     measures = {}
     for pipeline in config.pipelines:
         plugins = config.metrics if pipeline.metrics is None else pipeline.metrics
-        possible = [each for plugin in plugins for each in measured(plugin, config)]
+        possible = measured(plugins, config)
         for condition in config.conditions:
             changed = recorded or condition.plugin is not None
             measures[pipeline.name, condition.name] = Measures(tuple(

@@ -22,7 +22,7 @@ from evalkit.results.labels import NONE, Labels
 from evalkit.run.given_tables import relabelled
 from evalkit.run.keys import Print, corpus_digest, file_digests, heard_key, utterance_print
 from evalkit.run.measured import word_options
-from evalkit.run.pipeline import build_condition
+from evalkit.run.pipeline import build_condition, metric_said
 from evalkit.run.plan import (
     Cell,
     Measures,
@@ -35,7 +35,7 @@ from evalkit.run.plan import (
     used_metrics,
 )
 from evalkit.run.runner import Work, carry_out
-from evalkit.run.text_metrics import without_words
+from evalkit.run.text_metrics import check_lists, without_words
 from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.lock import locked
@@ -73,6 +73,7 @@ def rescore(folder: Path, *, metrics: Sequence[str] = (),
         read_corpus(config, texts_only=record.command == "score"), run)
     with planning(config.time_limit):
         plan = _recorded_plan(config, record, corpus.utterances, _index(store, record))
+    check_lists(plan.metrics, corpus.utterances, say)
     left_out = [*_lost_before(record), *relabelling, *strangers, *unmeasured(plan),
                 *without_words(plan.metrics, corpus.utterances, say)]
     with locked(folder, record.command):
@@ -101,7 +102,7 @@ def _changed(config: EvalConfig, metrics: Sequence[str],
              ) -> EvalConfig:
     changes: dict[str, Any] = {}
     if metrics:
-        changes["metrics"] = [Plugin.parsed(name) for name in metrics]
+        changes["metrics"] = [metric_said(each) for each in metrics]
         changes["pipelines"] = [p.model_copy(update={"metrics": None}) for p in config.pipelines]
     if manifest is not None:
         changes["corpus"] = CorpusConfig(path=manifest.resolve())

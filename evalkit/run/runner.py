@@ -26,7 +26,8 @@ from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import has_ended, table_paths
-from evalkit.run.text_metrics import without_words
+from evalkit.run.text_metrics import check_lists, without_words
+from evalkit.run.unchanged import not_compared
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
@@ -89,6 +90,7 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):
         say(line)
+    check_lists(plan.metrics, manifest.utterances, say)
     left_out = [*left_out, *unmeasured(plan),
                 *without_words(plan.metrics, manifest.utterances, say)]
     return Prepared(config, out, command, manifest, plan, left_out, started)
@@ -104,11 +106,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
-    say(f"{count(len(manifest.utterances), 'utterance')} x "
-        f"{count(len(plan.pipelines), 'pipeline')} x "
-        f"{count(len(plan.conditions), 'condition')}: {count(len(done.pending), 'shard')} to do, "
-        f"{reused} done before")
-    for line in done.lines():
+    for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
     _assemble(plan, out, table)
@@ -118,12 +116,21 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     summary = record.summary(RunFolder(out), plan)
     summary.write(out / SUMMARY)
     left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
-                       *record.undefined(summary, plan), *alone.unseen(plan)])
+                       *record.undefined(summary, plan), *alone.unseen(plan),
+                       *not_compared(plan, RunFolder(out))])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs, pipelines=costs.told(plan, out), tables=seals(out),
                     batching=alone.effects(plan, out, manifest, config)).write(out / "run.json")
     return RunFolder(out)
+
+
+def _size(plan: Plan, manifest: Manifest, pending: int, reused: int) -> str:
+    """How much there is to do."""
+    return (f"{count(len(manifest.utterances), 'utterance')} x "
+            f"{count(len(plan.pipelines), 'pipeline')} x "
+            f"{count(len(plan.conditions), 'condition')}: {count(pending, 'shard')} to do, "
+            f"{reused} done before")
 
 
 def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:

@@ -16,6 +16,7 @@ from evalkit.run.made import Made
 from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, keep, make
+from evalkit.run.unchanged import is_unchanged
 from evalkit.store import scores
 from evalkit.store.outputs import HEARD_BESIDE, STAGES, OutputStore, Row, audio_name
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
@@ -89,11 +90,12 @@ def _cell(shard: Shard, utterance: Utterance) -> Row:
 
 
 def _scores(shard: Shard, made: Made) -> list[Row]:
-    """By the names that the run has for them."""
+    """By the names that the run has for them; none of audio that nothing changed."""
     asked = list(zip(shard.keys.measured, shard.cell.metrics, strict=True))
     return [_cell(shard, u) | {"speaker_id": u.speaker} | row | {
         "metric": each.named(row["metric"])}
-        for u in shard.utterances for key, each in asked for row in made.scores[key][u.id]]
+        for u in shard.utterances for key, each in asked for row in made.scores[key][u.id]
+        if not is_unchanged(row, shard.cell)]
 
 
 def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.core.names import offer
 from evalkit.core.text import count
 from evalkit.core.types import Utterance
+from evalkit.metrics.listed_words import ListedWords
 from evalkit.metrics.tokens import unparted
-from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
+from evalkit.metrics.words import ByWords, CharacterErrors, MixedErrors, WordErrors
 from evalkit.run.measured import Measured
 
 BY_WORDS = WordErrors.name, CharacterErrors.name
@@ -43,14 +45,14 @@ def without_words(metrics: Iterable[Measured], utterances: Sequence[Utterance],
                   say: Callable[[str], None]) -> list[LeftOut]:
     """The utterances whose words a metric of ``metrics`` cannot count, for the ledger; ``say``
     receives a line for each. Raises ConfigError where those are all that have a text."""
-    items = [item for each in metrics if isinstance(each.metric, WordErrors)
-             for item in _without_words(each.name, each.metric, utterances)]
+    items = [item for each in metrics if isinstance(each.metric, ByWords)
+             for item in _without_words(each, each.metric, utterances)]
     for item in items:
         say(f"note: {item}")
     return items
 
 
-def _without_words(name: str, metric: WordErrors, utterances: Sequence[Utterance]
+def _without_words(measured: Measured, metric: ByWords, utterances: Sequence[Utterance]
                    ) -> Iterator[LeftOut]:
     texts = {u.id: u.text for u in utterances if u.text and not u.text.isspace()}
     scripts = {identifier: script for identifier, text in texts.items()
@@ -60,6 +62,24 @@ def _without_words(name: str, metric: WordErrors, utterances: Sequence[Utterance
     why = (f"{', '.join(sorted(set(scripts.values())))} writing does not part words by spaces; "
            "measure mixed_error_rate or cer")
     if len(scripts) == len(texts):
-        raise ConfigError(f"{name}: no reference has words to count: {why}, or "
-                          f"{metric.name} with unit=space where the words were parted beforehand")
-    yield LeftOut("utterance", name, why, len(scripts), tuple(scripts)[:NAMED])
+        raise ConfigError(f"{measured.name}: no reference has words to count: {why}, or "
+                          f"{measured.asked.plugin.name} with unit=space where the words were "
+                          "parted beforehand")
+    yield LeftOut("utterance", measured.name, why, len(scripts), tuple(scripts)[:NAMED])
+
+
+def check_lists(metrics: Iterable[Measured], utterances: Sequence[Utterance],
+                say: Callable[[str], None]) -> None:
+    """``say`` receives a line for each metric whose list some utterances lack. Raises ConfigError
+    where all do."""
+    for each in metrics:
+        if isinstance(each.metric, ListedWords) and each.metric.key is not None:
+            key = each.metric.key
+            n = sum(u.metadata.get(key) is None for u in utterances)
+            if n == len(utterances):
+                keys = sorted({key for u in utterances for key in u.metadata})
+                raise ConfigError(f"{each.name}: no utterance has a list under {key!r}; "
+                                  f"{offer(key, keys, 'the manifest has')}")
+            if n:
+                say(f"note: {n:,} of {count(len(utterances), 'utterance')} have no list under "
+                    f"{key!r}; none of their words is of the list for {each.name}")

@@ -1,4 +1,5 @@
-"""One JSON object a line, as other tools write it."""
+"""JSON in the lines and cells of tables: an object a line, as other tools write it, and lists of
+texts as one text."""
 
 from __future__ import annotations
 
@@ -19,3 +20,23 @@ def json_object(line: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise ValueError("is not a JSON object; write one object a line")
     return row
+
+
+def texts_as_one(value: Any) -> Any:
+    """A list of texts as one text; any other value as it is."""
+    return json.dumps(value, ensure_ascii=False) if _are_texts(value) else value
+
+
+def texts_in(text: str) -> list[str]:
+    """The inverse of ``texts_as_one``. Raises ValueError for what is no list of texts."""
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        items = None
+    if not _are_texts(items):
+        raise ValueError(f"is no list of texts in JSON: {text[:30]!r}")
+    return list(items)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -4,8 +4,8 @@
 
 ``id`` is required. ``audio`` and ``reference_audio`` are paths relative to the manifest and
 may not leave its folder unless the user allows it; ``offset`` and ``duration`` are seconds.
-Every other column is metadata: text, a number, a truth value or nothing. A manifest is
-untrusted input.
+Every other column is metadata: text, a number, a truth value, nothing, or a list of texts, which
+is kept as its JSON. A manifest is untrusted input.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import instead
 from evalkit.core.text import one_of
 from evalkit.core.types import Utterance
+from evalkit.store.json_lines import texts_as_one
 from evalkit.store.other_layouts import importer
 from evalkit.store.remote import refusal, url_of
 
@@ -173,9 +174,7 @@ def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with regular(path).open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line
+            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
     except OSError as error:
         advice = importer(path) or ("give the path of a JSONL file (`evalkit corpus synth` makes "
                                     "one)")
@@ -270,11 +269,12 @@ def _scalar(field: str, value: Any) -> Any:
         raise FieldError(field, "is not a finite number")
     if isinstance(value, int) and not -2**63 <= value < 2**63:
         raise FieldError(field, "is a whole number of more than 64 bits")
-    if isinstance(value, str):
+    if isinstance(value := texts_as_one(value), str):
         return _whole(field, value)
     if value is None or isinstance(value, int | float):
         return value
-    raise FieldError(field, f"must be text, a number or a truth value, not {type(value).__name__}")
+    raise FieldError(field, "must be text, a number, a truth value or a list of texts, not "
+                            f"{type(value).__name__}")
 
 
 def _path(row: Mapping[str, Any], field: str, root: Path, *, outside: bool, remote: bool

@@ -29,7 +29,7 @@ from evalkit.store.scores import read_columns, read_scores, score_tables
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
 from evalkit.store.trials import read_trials
 
-TABLES_VERSION = 5
+TABLES_VERSION = 6
 """Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})

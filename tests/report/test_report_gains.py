@@ -102,7 +102,7 @@ def test_what_is_not_compared_is_said(harmed: FakeRun, shown: Path) -> None:
     left_out = list(map(str, found.left_out))
     assert ("gains of rnnoise over plain, clean: 1 metric left out: nothing changed the audio of "
             "plain, so that it was not measured there (pesq_wb)") in left_out
-    assert "gains: 1 column left out: makes the same groups as accent (place)" in left_out
+    assert "groups: 1 column left out: makes the same groups as accent (place)" in left_out
     assert ("gains: 1 metric left out: a rate beside the first; `evalkit groups --gain-over auto "
             "--metric` has it (cer)") in left_out
     assert "Not compared: pesq_wb (gains of rnnoise over plain, clean)" in " ".join(

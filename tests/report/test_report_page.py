@@ -250,7 +250,7 @@ def test_an_enhancer_alone_is_judged_by_its_quality(tmp_path: Path) -> None:
     assert f"<b>{lowest:.2f} <bdi>MOS-LQO</bdi></b>" in page.source[worst:worst + 400]
     assert "The 10 utterances with the lowest PESQ, wideband" in page.text
     assert "kept no alignment" not in page.text and "errors" not in page.text[
-        page.text.index("The worst"):page.text.index("What exactly", 3000)]
+        page.text.index("The 10 utterances"):page.text.index("What exactly", 3000)]
 
 
 def test_other_metrics_are_compared_by_group_too(tmp_path: Path) -> None:
@@ -264,6 +264,24 @@ def test_other_metrics_are_compared_by_group_too(tmp_path: Path) -> None:
     assert float(row["Worst value"]) == pytest.approx(means.min())
     assert float(row["Best value"]) == pytest.approx(means.max())
     assert float(row["Any gap, p"]) < 0.01
+
+
+def test_a_gap_by_another_label_is_said_and_none_is_not(tmp_path: Path) -> None:
+    """Accents differ, genders do not."""
+    run = FakeRun(tmp_path / "run", tmp_path / "corpus", ["plain"], ["clean"], speakers=15)
+    said = "the groups differ by more than chance (p adjusted for the number of labels"
+    by_gender = write_report(run.write(), tmp_path / "by_gender", by="gender")
+    with (by_gender.parent / "tables" / "other-columns.csv").open(encoding="utf-8") as file:
+        row, = csv.DictReader(file)
+    sums = run.table().query("metric == 'wer'").merge(
+        run.utterances[["utterance_id", "accent"]]).groupby("accent")[["amount", "weight"]].sum()
+    rates = 100 * sums["amount"] / sums["weight"]
+    assert (row["By"], row["Worst group"], row["Best group"]) == (
+        "accent", rates.idxmax(), rates.idxmin())
+    assert float(row["Worst value"]) == pytest.approx(rates.max())
+    text = Page(by_gender).text
+    assert f"By accent, {rates.idxmax()} has the worst word error rate with plain, over all" in text
+    assert said in text and said not in Page(write_report(run.write(), tmp_path / "by_accent")).text
 
 
 def test_an_empty_reference_among_the_worst_is_shown(fake_run: FakeRun) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from evalkit.core.types import Utterance
 from evalkit.run.alone import ALONE
 from evalkit.run.batches import by_length, slices, spread
+from evalkit.run.pipeline import depending
 from evalkit.run.plan import make_plan
 from evalkit.run.rescore import rescore
 from evalkit.run.runner import Work, run
@@ -117,6 +118,26 @@ def test_nothing_is_looked_for_where_nothing_is_heard_in_batches(tiny_corpus: Pa
     folder = go(tiny_corpus, tmp_path / "run", batch=1)
     assert folder.record().batching == [] and not (tmp_path / "run" / ALONE).exists()
     assert "batching" not in json.loads((tmp_path / "run" / "run.json").read_text())
+
+
+def test_who_hears_one_at_a_time_is_not_asked_again(tiny_corpus: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = tmp_path / "calls"
+    monkeypatch.setenv("EVALKIT_OUTSIDE_CALLS", str(calls))
+    one, many = ({"name": "crowded", "batch": batch, "padding": 9.0} for batch in (1, 8))
+    effect, = go(tiny_corpus, tmp_path / "run", pipelines=[
+        {"name": "asr", "recognizer": one, "encoder": many}]).record().batching
+    assert (effect.batch, effect.n, effect.otherwise, effect.counts) == (8, 12, None, [])
+    heard = [len(line.split()) - 1 for line in calls.read_text().splitlines()]
+    assert heard.count(1) == 1 + 12, "to warm up, and each once"
+
+
+@pytest.mark.parametrize(("batches", "found"), [
+    ({"recognised": 1, "embedded": 8}, {"embedded"}), ({"enhanced": 1, "recognised": 1}, set()),
+    ({"enhanced": 2, "recognised": 1}, {"enhanced", "recognised"})])
+def test_what_is_behind_an_enhancer_in_batches_depends_on_them(batches: dict[str, int],
+                                                               found: set[str]) -> None:
+    assert depending(batches) == found
 
 
 def test_a_check_that_is_left_out_is_said(tiny_corpus: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
-from evalkit.core.types import Fact, Interval
-from evalkit.report import summary, verification
+from evalkit.report import extremes, summary, verification
 from evalkit.report.discovery import Discovery, discovery
+from evalkit.report.extremes import Extremes
 from evalkit.report.figures import MOST_GROUPS, values_by_group
 from evalkit.report.groups import Groups
 from evalkit.report.headline import cell
@@ -19,18 +19,15 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.sensitivity import normaliser_table
 from evalkit.report.table import (
-    Cell,
     Column,
     Row,
     Table,
     counted,
     failed,
-    measured,
-    p_value,
     texts,
 )
 from evalkit.report.verification import VerificationByGroup
-from evalkit.statistics.groups import group_table, plain_data
+from evalkit.statistics.groups import plain_data
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,7 @@ class GroupsContent:
     figures: list[tuple[str, Markup]]
     verification: VerificationByGroup | None
     discovery: Discovery | None
+    other_columns: list[Extremes]
     most: int = MOST_GROUPS
 
 
@@ -50,7 +48,8 @@ def build(run: ReportedRun) -> Content:
     shown = GroupsContent(
         run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
-        discovery(run.folder, run.findings) if run.findings else None)
+        discovery(run.folder, run.findings) if run.findings else None,
+        extremes.other_columns(run, run.groups) if run.groups else [])
     return Content(
         shown, list(_tables(run, shown)),
         [shown.discovery.confirmed_table] if shown.discovery else [],
@@ -66,6 +65,8 @@ SECTION = Section("groups", "For whom is it worst?", build, "groups.html.j2")
 def _left_out(run: ReportedRun, shown: GroupsContent) -> Iterator[LeftOut]:
     for report in run.groups.reports if run.groups else ():
         yield from report.left_out
+    if run.groups:
+        yield from run.columns.left_out
     if shown.verification:
         yield from shown.verification.left_out
     if shown.discovery:
@@ -75,7 +76,9 @@ def _left_out(run: ReportedRun, shown: GroupsContent) -> Iterator[LeftOut]:
 def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
     if run.groups:
         yield values(run.groups)
-        yield other_metrics(run, run.groups)
+        yield extremes.other_metrics(run, run.groups)
+        yield extremes.table(shown.other_columns, "other-columns",
+                             f"{run.groups.title} by other labels", Column("column", "By"))
         yield normaliser_table(run, run.groups)
     if shown.verification:
         yield from (shown.verification.fairness, shown.verification.errors)
@@ -86,6 +89,7 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
 def _sentences(shown: GroupsContent) -> Iterator[Markup]:
     if shown.groups:
         yield summary.worst_group(shown.groups)
+        yield extremes.sentence(shown.other_columns)
     if shown.discovery:
         yield summary.confirmed_cohorts(shown.discovery)
     elif shown.groups:
@@ -111,37 +115,3 @@ def values(groups: Groups) -> Table:
         rows.append(Row({column.key: cells[column.key] for column in columns}))
     return Table("groups", f"{groups.title} by {groups.column}, with 95 % intervals", columns,
                  rows)
-
-
-def other_metrics(run: ReportedRun, groups: Groups) -> Table:
-    """The worst and the best group by every other metric, over all conditions together, and
-    whether the groups differ by more than chance; metrics without two groups to compare are left
-    out."""
-    columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
-               Column("worst", "Worst group"), Column("worst_value", "Worst value", "number"),
-               Column("best", "Best group"), Column("best_value", "Best value", "number"),
-               Column("unit", "Unit"), Column("p", "Any gap, p", "number")]
-    rows = [row for metric in run.scored_metrics[1:] for row in _extremes(run, groups, metric)]
-    return Table("other-metrics", f"The other metrics by {groups.column}, over all conditions "
-                 "together", columns, rows)
-
-
-def _extremes(run: ReportedRun, groups: Groups, metric: str) -> Iterator[Row]:
-    """A row a pipeline that has the metric."""
-    scores = run.scores[run.scores["metric"] == metric]
-    fact, scored = run.headline.facts[metric], set(scores["pipeline"])
-    for pipeline in (name for name in run.headline.pipelines if name in scored):
-        report = group_table(scores, run.utterances, [groups.column], metric=metric,
-                             fact=fact, pipeline=pipeline, allowed=[groups.column])
-        compared = [row for row in report.rows if row.status == "ok"]
-        if report.fairness and len(compared) > 1:
-            worst, best = compared[0], compared[-1]
-            yield Row(texts(metric=fact.named(metric), pipeline=pipeline, worst=worst.group,
-                            best=best.group, unit=fact.unit) | {
-                "worst_value": _estimate(worst.value, fact),
-                "best_value": _estimate(best.value, fact),
-                "p": p_value(report.fairness.tests["welch"].p_value)})
-
-
-def _estimate(value: Interval, fact: Fact) -> Cell:
-    return measured(value.value, fact, value.low, value.high)

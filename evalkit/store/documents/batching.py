@@ -25,9 +25,9 @@ class Recounted(Part):
 class BatchEffect(Part):
     """``n`` utterances that a pipeline which hears up to ``batch`` at a time was given alone too.
     ``n_failed`` of them have no result in one of the two ways, ``otherwise`` have another
-    transcript (None without a recognizer). ``counts`` are of those that have a reference and both
-    transcripts; ``distance`` is the largest cosine distance of two embeddings of one utterance,
-    None where there are none."""
+    transcript (None where no batch can change one: there is no recognizer, or it hears one at a
+    time). ``counts`` are of those that have a reference and both transcripts; ``distance`` is the
+    largest cosine distance of two embeddings of one utterance, None where there are none."""
 
     pipeline: str
     condition: str
