@@ -1,6 +1,6 @@
 """What a network of torch takes: its weights, and its multiply-accumulates.
 
-Those are what torch's own counter finds of matrix products and convolutions, of which it counts
+Those are what torch's own formulas say of matrix products and convolutions, of which they count
 two operations for each; what works number by number is not counted. A layer that is one
 operator of a library, recurrent or of attention, would not be seen by it: such libraries are
 switched off, and torch's own attention on a processor is counted here.
@@ -49,6 +49,8 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, *_others: Any, **_opti
 FORMULAS: Mapping[Any, Callable[..., int]] = {
     **flop_registry, torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
 """By operator, of its arguments."""
+_PARTS = torch._C.DispatchKey.CompositeImplicitAutograd
+"""Names the kernels that compute an operator by others."""
 
 
 class _Counter(TorchDispatchMode):
@@ -67,12 +69,11 @@ class _Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = kwargs or {}
         formula = FORMULAS.get(func.overloadpacket)
-        if formula is None:
-            with self:
-                made = func.decompose(*args, **options)
-            return func(*args, **options) if made is NotImplemented else made
+        if formula is None and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _PARTS):
+            with self:  # as func.decompose does, whose kernels in Python load as much
+                return func._op_dk(_PARTS, *args, **options)
         made = func(*args, **options)
-        self.operations += formula(*args, **options, out_val=made)
+        self.operations += formula(*args, **options, out_val=made) if formula else 0
         return made
 
 
