@@ -21,6 +21,7 @@ from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.mistakes import NAME, explained
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
+from evalkit.core.pace import check_pace
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
@@ -72,16 +73,24 @@ class PipelineConfig(Strict):
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
     stream: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Seconds of audio that the enhancer is given at a time, as if they came in just then; the
-    whole utterance at once where None."""
+    """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
+    time, as if they came in just then; the whole utterance at once where None."""
+    show: float | None = Field(None, gt=0, allow_inf_nan=False,
+                               exclude_if=lambda given: given is None)
+    """Seconds of audio between two looks at what a streamed recognizer shows, a whole multiple of
+    ``stream``; after every piece where None."""
     metrics: list[PluginSpec] | None = None
     """Instead of the run's metrics."""
 
+    @property
+    def streams_recognizer(self) -> bool:
+        """Whether it is the recognizer that is given pieces."""
+        return self.stream is not None and self.enhancer is None
+
     @model_validator(mode="after")
     def _something_streams(self) -> PipelineConfig:
-        if self.stream is not None and self.enhancer is None:
-            raise ValueError(f"the pipeline {self.name!r} has no enhancer to stream; leave out "
-                             "its key 'stream', or name one")
+        check_pace(self.name, self.stream, self.show, enhancer=self.enhancer is not None,
+                   recognizer=self.recognizer is not None)
         return self
 
 

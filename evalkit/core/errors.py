@@ -64,6 +64,14 @@ class UtteranceError(EvalkitError):
         return type(self), (self.kind, self.reason)
 
 
+class FieldError(Exception):
+    """What is wrong with one ``field`` of a line of a manifest."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 def one_line(message: object, longest: int = 300) -> str:
     """``message`` as one line of at most ``longest`` printable characters."""
     text = " ".join(str(message)[:10 * longest].split())

@@ -17,8 +17,9 @@ from evalkit.core.errors import ConfigError, PluginError, one_line
 from evalkit.core.names import listed, nearest, offer
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
-          "streaming_enhancers", "trainable_recognizers", "trainable_encoders", "metrics",
-          "cohorts", "recognition_arms", "verification_arms", "sections")
+          "streaming_enhancers", "streaming_recognizers", "event_logs", "trainable_recognizers",
+          "trainable_encoders", "metrics", "cohorts", "recognition_arms", "verification_arms",
+          "sections")
 
 # Where an optional package comes from, so that one command installs it.
 EXTRA_OF_PACKAGE = {

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.errors import EvalkitError, ManifestError, one_line
+from evalkit.core.errors import EvalkitError, FieldError, ManifestError, one_line
 from evalkit.core.ledger import Kind, LeftOut, merged, plural
 from evalkit.core.plugins import create, options_of, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
-from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utterance_of
+from evalkit.store.manifest import FIELDS, Manifest, inside, utterance_of
 from evalkit.store.remote import url_of
+from evalkit.store.word_times import WORDS, written
 
 NO_FILE = "no such file"
 LEAVES = "leaves the corpus folder; allow it with --outside, or `outside: true` in eval.yaml"
@@ -120,7 +121,8 @@ def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
     fields = vars(utterance) | {"audio": _written(utterance.audio, folder),
                                 "reference_audio": _written(utterance.reference_audio, folder)}
     kept = {field: fields[field] for field in FIELDS if fields[field] not in (None, 0.0)}
-    return {**kept, **utterance.metadata}
+    words = {WORDS: written(utterance.words)} if utterance.words else {}
+    return {**kept, **words, **utterance.metadata}
 
 
 def _written(path: Path | None, folder: Path | None) -> str | None:

@@ -59,7 +59,7 @@ class Hypotheses:
         """Raises ManifestError as ``ids`` does, so that a bad file stops a run before it starts."""
         keys = f", keys {self.id_key} {self.text_key}" if self.id_key or self.text_key else ""
         return (f"{len(self._read.texts)} hypotheses, format {self.read_as}{keys}, "
-                f"{_state(self.path)[1]}")
+                f"{state(self.path)[1]}")
 
     @property
     def ids(self) -> Sequence[str]:
@@ -80,7 +80,7 @@ class Hypotheses:
 
     @property
     def _read(self) -> Transcripts:
-        return _hypotheses(*_state(self.path), self.format, Keys(self.id_key, self.text_key))
+        return _hypotheses(*state(self.path), self.format, Keys(self.id_key, self.text_key))
 
     def recall(self, utterance: Utterance) -> Hypothesis:
         """Raises UtteranceError of kind NoHypothesis, and ManifestError as ``ids`` does."""
@@ -101,11 +101,11 @@ class Embeddings:
     @property
     def identity(self) -> str:
         """Raises ManifestError where the file cannot be used."""
-        return f"{len(self._vectors)} embeddings, {_state(self.path)[1]}"
+        return f"{len(self._vectors)} embeddings, {state(self.path)[1]}"
 
     @property
     def _vectors(self) -> Mapping[str, np.ndarray]:
-        return _embeddings(*_state(self.path))
+        return _embeddings(*state(self.path))
 
     def recall(self, utterance: Utterance) -> np.ndarray:
         """Shape (dimension,), unit length. Raises UtteranceError of kind NoEmbedding or
@@ -121,7 +121,7 @@ class Embeddings:
         return vector / length
 
 
-def _state(path: Path | str) -> tuple[Path, str]:
+def state(path: Path | str) -> tuple[Path, str]:
     """The path, and the digest of what is there now. What is no regular file is not opened."""
     path = Path(path)
     try:

@@ -67,7 +67,7 @@ def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: 
     """Reads the file in the format ``form`` of FORMATS, which the suffix or else the content tells
     where it is None. References may have sclite's ``alternatives``. Raises
     ManifestError for what is not text, and naming the first bad line."""
-    lines = _lines(path)
+    lines = text_lines(path)
     found = form or _detected(path, lines)
     if keys != Keys() and found not in KEYED:
         raise ManifestError(f"{path}: {found} has no keys; --id-key and --text-key are for "
@@ -81,7 +81,7 @@ def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: 
         raise ManifestError(f"{path}:{error.line}: {one_line(error)}{said}") from error
 
 
-def _lines(path: Path) -> list[Line]:
+def text_lines(path: Path) -> list[Line]:
     """The lines that are not empty, without their ends and the file's byte order mark."""
     with path.open("rb") as file:
         _check_text(path, file.read(HEAD))
