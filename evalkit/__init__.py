@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         gains,
         groups,
         history,
+        latencies,
         mitigate,
         read_run,
         report,
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
-__all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "mitigate", "read_run",
-           "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
-           "score_trials", "systems", "verification"]
+__all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "latencies", "mitigate",
+           "read_run", "report", "rescore", "run", "run_corpora", "run_folders", "score",
+           "score_tables", "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

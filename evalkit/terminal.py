@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evalkit.statistics.detection import DetectionInterval
     from evalkit.statistics.gains import GainReport, GainRow
     from evalkit.statistics.groups import GroupReport, GroupRow
+    from evalkit.statistics.latency import LatencyReport, LatencyRow
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.batching import BatchEffect
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 CELL = 60
 """The longest text in a table."""
+MILLISECONDS = Fact("ms", False, "", decimals=0)
 SHARE = Fact(PERCENT, False, "")
 """Of a rate of trials."""
 
@@ -161,6 +163,30 @@ def print_verification(reports: Sequence[VerificationReport]) -> None:
             print(line(f"note: {warning}"))
         print()
     print_left_out(merged(item for report in reports for item in report.left_out))
+
+
+def print_latencies(reports: Sequence[LatencyReport]) -> None:
+    """Of every report the table of groups, those whose words come latest first, then the
+    warnings."""
+    for report in reports:
+        until = "first shown" if report.until == "shown" else "there to stay"
+        by = f", by {' x '.join(report.by)}" if report.by else ""
+        print(line(f"from the end of a correct word until it was {until}, in ms of audio, "
+                   f"{report.pipeline}, {report.condition}{by}"))
+        shares = [f"P{100 * each.share:g}" for each in report.everybody.quantiles]
+        print_table(["group", "status", "speakers", "words",
+                     *(cell for share in shares for cell in (share, "95 %"))],
+                    [_latencies(row) for row in (report.everybody, *report.rows)])
+        for warning in report.warnings:
+            print(line(f"note: {warning}"))
+        print()
+    print_left_out(merged(item for report in reports for item in report.left_out))
+
+
+def _latencies(row: LatencyRow) -> list[str]:
+    return [row.group, row.status, str(row.n_speakers), str(row.n_words),
+            *(cell for each in row.quantiles for cell in (
+                number(each.value, MILLISECONDS), bracketed(each.low, each.high, MILLISECONDS)))]
 
 
 def print_systems(found: Sequence[SystemComparison], fact: Fact) -> None:

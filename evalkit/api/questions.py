@@ -13,6 +13,7 @@ from evalkit.core.files import in_one_line
 if TYPE_CHECKING:
     from evalkit.statistics.gains import GainReport
     from evalkit.statistics.groups import GroupReport
+    from evalkit.statistics.latency import LatencyReport
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.findings import Findings
@@ -66,6 +67,21 @@ def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None
              else read_run(threshold))
     return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
                                 threshold=other, seed=seed, allowed=allow_outcomes)
+
+
+@in_one_line
+def latencies(run: AnyPath, by: Sequence[str] = (), *, pipeline: str | None = None,
+              condition: str | None = None, settled: bool = False, seed: int = 0,
+              allow_outcomes: Sequence[str] = ()) -> list[LatencyReport]:
+    """How late the words of streamed recognizers come: medians and 90th percentiles over the
+    correct words, of all and of groups of speakers, until a word was first shown, or was there to
+    stay where ``settled`` (docs/streaming.md). ``by`` and ``allow_outcomes`` as for ``groups``."""
+    folder = read_run(run)
+    from evalkit.statistics.latency import latency_reports
+
+    return latency_reports(folder, _crossed(by) or [[]], pipeline=pipeline, condition=condition,
+                           until="settled" if settled else "shown", seed=seed,
+                           allowed=allow_outcomes)
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:

@@ -27,8 +27,9 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
 for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.score, GoesOn),
                       (trials.trials, GoesOn),
                       (questions.report, Command),
-                      (questions.groups, Command), (questions.systems, Command),
-                      (questions.cohorts, Command), (learning.mitigate, GoesOn),
+                      (questions.groups, Command), (questions.latency, Command),
+                      (questions.systems, Command), (questions.cohorts, Command),
+                      (learning.mitigate, GoesOn),
                       (releases.compare, releases.Compare), (releases.history, Command),
                       (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)

@@ -1,4 +1,5 @@
-"""Commands that ask a run folder something: ``groups``, ``systems``, ``cohorts``, ``report``."""
+"""Commands that ask a run folder something: ``groups``, ``latency``, ``systems``, ``cohorts``,
+``report``."""
 
 from __future__ import annotations
 
@@ -143,6 +144,33 @@ def _say_metric(asked: str | None, taken: str) -> None:
     """Says which metric was taken where none was asked for."""
     if asked is None:
         say(f"metric: {taken}, the most important one of the run; --metric names another")
+
+
+def latency(run: Run,
+            by: Annotated[list[str] | None, typer.Option(
+                help="Metadata column; columns joined by commas are crossed. Repeatable. Default: "
+                     "all words together.")] = None,
+            settled: Annotated[bool, typer.Option(
+                "--settled", help="Until a word was there to stay, not until it was first shown.")
+                ] = False,
+            pipeline: Pipeline = None, condition: Annotated[str | None, typer.Option(
+                help="One condition; default: each.")] = None, seed: Seed = 0,
+            allow_outcome: AllowOutcome = None, as_json: Json = False) -> None:
+    """How late the words of streamed recognizers come: medians and 90th percentiles, by group.
+
+    Example:
+
+        evalkit latency runs/live --by age
+    """
+    def ask(path: Path) -> Answer:
+        from evalkit import terminal
+
+        found = api.latencies(path, by or (), settled=settled, pipeline=pipeline, seed=seed,
+                              condition=condition, allow_outcomes=allow_outcome or ())
+        return Answer(lambda: [each.to_dict() for each in found],
+                      lambda: terminal.print_latencies(found))
+
+    answered(run, ask, as_json=as_json)
 
 
 def systems(run: Run,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,9 @@ import pandas as pd
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.names import offer
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
+from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import (
     FLOORS,
     Floors,
@@ -20,6 +22,8 @@ from evalkit.statistics.groups import (
     labelled,
     plain_data,
 )
+from evalkit.store.events import EMISSIONS_TABLE
+from evalkit.store.runfolder import RunFolder
 
 SHARES = (0.5, 0.9)
 """Of words: the median, and what nine of ten words do not exceed."""
@@ -74,16 +78,39 @@ class LatencyReport:
         return plain
 
 
+def latency_reports(run: RunFolder, by: Sequence[Sequence[str]] = ((),), *,
+                    pipeline: str | None = None, condition: str | None = None,
+                    until: Until = "shown", seed: int = 0, allowed: Collection[str] = ()
+                    ) -> list[LatencyReport]:
+    """One report for every pipeline and condition in which words have latencies (or the ones named)
+    and every set of crossed columns in ``by``; ``allowed`` are columns although they are outcomes.
+    Raises ConfigError where there are none, and as latency_table does."""
+    metrics = run.record().metrics
+    for columns in by:
+        refuse_outcomes(columns, metrics, allowed)
+    words = run.streamed(EMISSIONS_TABLE)
+    if words.empty:
+        raise ConfigError(f"{run.path}: no word has a latency; stream a recognizer (stream: "
+                          "SECONDS) or score a log of its events, of a manifest with times of "
+                          "words (words)")
+    for column, name in (("pipeline", pipeline), ("condition", condition)):
+        present = sorted(words[column].unique())
+        if name is not None and name not in present:
+            raise ConfigError(f"no latencies of the {column} {name!r}; "
+                              f"{offer(name, present, 'there are some of')}")
+        words = words if name is None else words[words[column] == name]
+    return [latency_table(rows, run.utterances(), columns, until=until,
+                          resampling=replace(DRAWS, seed=seed))
+            for _, rows in words.groupby(["pipeline", "condition"]) for columns in by]
+
+
 def latency_table(emissions: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str] = (), *,
                   until: Until = "shown", floors: Floors = FLOORS,
                   resampling: Resampling = DRAWS) -> LatencyReport:
     """Compares the groups that the columns ``by`` of ``utterances`` make on ``emissions``
-    (evalkit.store.events.EMISSIONS) of one pipeline and condition. Intervals are percentiles of
-    draws of speakers; an utterance without a speaker is one of its own. Raises ConfigError where
-    there are no words, and for a column that there is not."""
-    if emissions.empty:
-        raise ConfigError("no word has a latency: none is correct whose time the manifest has "
-                          "(words)")
+    (evalkit.store.events.EMISSIONS), one or more, of one pipeline and condition. Intervals are
+    percentiles of draws of speakers; an utterance without a speaker is one of its own. Raises
+    ConfigError for a column that there is not."""
     words = _words(emissions, until)
     everybody = _row(EVERYBODY, "ok", words, floors, resampling)
     rows = _by_group(labelled(words, utterances, by), floors, resampling) if by else []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import evalkit
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.latency import latency_table, quantiles
+from tests.streaming.logs import lines
 
 
 def words(rng: np.random.Generator, speakers: int, *, each: int = 40, later: float = 0.0,
@@ -43,15 +47,15 @@ def test_a_quantile_is_the_smallest_that_so_many_do_not_exceed(late: list[int]) 
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
-    """200 corpora of 30 speakers whose median and 90th percentile are known from a large one."""
+    """60 corpora of 30 speakers whose median and 90th percentile are known from a large one."""
     truth = np.quantile(words(np.random.default_rng(1), 20_000, each=10)["shown"] - 1, [0.5, 0.9])
     held = np.zeros(2)
-    for seed in range(100):
+    for seed in range(60):
         table = words(np.random.default_rng(100 + seed), 30, each=15)
         found = quantiles((table["shown"] - 1).to_numpy(), table["speaker_id"].to_numpy(),
-                          Resampling(draws=300))
+                          Resampling(draws=200))
         held += [each.low <= true <= each.high for each, true in zip(found, truth, strict=True)]
-    assert (held >= 85).all(), held
+    assert (held >= 51).all(), held
 
 
 def test_groups_are_compared_and_the_small_ones_named() -> None:
@@ -79,6 +83,9 @@ def test_groups_are_compared_and_the_small_ones_named() -> None:
     assert latency_table(table, facts, ["place"]) == report
 
 
-def test_nothing_to_measure_is_one_line() -> None:
-    with pytest.raises(ConfigError, match="no word has a latency"):
-        latency_table(words(np.random.default_rng(0), 1).iloc[:0], pd.DataFrame())
+def test_nothing_to_measure_is_one_line(tmp_path: Path) -> None:
+    manifest = lines(tmp_path / "m.jsonl", [{"id": "u", "text": "on"}])
+    heard = lines(tmp_path / "text.jsonl", [{"id": "u", "hypothesis": "on"}])
+    run = evalkit.score(manifest, {"whole": heard}, tmp_path / "run")
+    with pytest.raises(ConfigError, match="run: no word has a latency; stream a recognizer"):
+        evalkit.latencies(run.path)
