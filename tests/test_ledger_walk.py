@@ -44,6 +44,10 @@ WRITTEN = {
     "results.join:_rows": "results.join:_unmatched",
     "results.join:join": "results.join:_known",
     "run.given_tables:_write": "results.labels:only",
+    "run.tables:_scores": "run.unchanged:_gone",
+    "run.unchanged:_always": "run.unchanged:_gone",
+    "run.unchanged:_comparing": "run.unchanged:_gone",
+    "run.unchanged:not_compared": "run.unchanged:_gone",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
@@ -118,6 +122,8 @@ PROVED = {
     "run.rescore:same_utterances": "run/test_outputs.py",
     "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
+    "run.unchanged:_gone": "run/test_unchanged.py",
+    "run.verification:_as_spoken": "metrics/test_score_files.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
@@ -143,6 +149,7 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
+        corpora.gathering:_items
         report.costs:_systems
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -160,7 +167,7 @@ NOTHING_LOST = {
         models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make
-        systems.staying:_answers""",
+        systems.staying:_answers store.events:unfolded""",
     "it picks the rows of one name, and the others are picked by their own": """
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
@@ -171,7 +178,7 @@ NOTHING_LOST = {
         mitigation.recognition.cohorts:_rows mitigation.recognition.evaluation:_statistics
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
         report.groups:compare_groups report.headline:_column report.sections.examples:_examples
-        report.sections.groups:_extremes report.sections.significance:_compare
+        report.sections.significance:_compare
         report.sections.significance:_pooled report.sections.versions:_keys run.made:part
         store.scores:_derived store.scores:with_derived run.rescore:cell
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
@@ -201,6 +208,7 @@ NOTHING_LOST = {
         report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
         report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers
+        report.extremes:_by_pipeline report.extremes:sentence
         report.figures:values_by_group report.headline:ordered report.reported:chief_metrics
         report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief
@@ -219,16 +227,20 @@ NOTHING_LOST = {
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
+        run.verification:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
+        run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches""",
     "it only asks, or says what is wrong": """
+        metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
-        store.other_layouts:_of_folder results.columns:_counts
+        store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
+        cli.next_steps:_grouping
         results.columns:known results.columns:system_column
         metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
@@ -248,8 +260,10 @@ NOTHING_LOST = {
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.gathering:nothing
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
-        statistics.usual_metric:usual_metric statistics.enhancement:_outcomes""",
+        statistics.usual_metric:usual_metric statistics.enhancement:_outcomes
+        statistics.latency:_notes""",
     "what a metric, a model or a search is made of, as its documentation says": """
+        metrics.word_graphs:_network metrics.word_graphs:word_graph
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
         cohorts.search.partition:_reach cohorts.search.partition:_threshold
@@ -263,12 +277,14 @@ NOTHING_LOST = {
         statistics.matched_pairs:wilcoxon statistics.permutation:_test
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
-        cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights""",
+        cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
+        metrics.revocation:_kept""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
-        run.batches:ask run.exchange:taken_list run.exchange:taken_measurements
+        run.batches:ask run.events:taken_shown
+        run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from evalkit.core import plugins
@@ -48,8 +50,10 @@ def test_an_option_of_the_wrong_type_is_refused() -> None:
         plugins.create("conditions", "noise", {"kind": "babble", "snr_db": "loud"})
 
 
-def test_every_builtin_metric_says_what_it_measures() -> None:
-    needed = {"b_wer": {"key": "names"}}
+def test_every_builtin_metric_says_what_it_measures(tmp_path: Path) -> None:
+    (tmp_path / "lattices").write_text("u1\n0 1 turn\n1\n")
+    needed: dict[str, dict[str, object]] = {
+        "b_wer": {"key": "names"}, "lattice_wer": {"lattices": tmp_path / "lattices"}}
     for name in plugins.available("metrics"):
         metric = plugins.create("metrics", name, needed.get(name))
         assert metric.facts and metric.version

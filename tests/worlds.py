@@ -36,8 +36,9 @@ from evalkit.store import scores, trials
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts
 from evalkit.store.documents.findings import Findings, OnHalf
 from evalkit.store.documents.run import RunRecord, Summary
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder, seals
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
 from evalkit.store.sealed import seal, write_table
+from evalkit.store.seals import seals
 
 CITIES = np.array([[41.9, -87.6], [40.7, -74.0], [51.5, -0.1], [56.0, -3.2], [54.0, -2.8],
                    [18.0, -76.8]])

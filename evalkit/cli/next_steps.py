@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalkit.cli.outcome import RunFolders
-    from evalkit.store.runfolder import RunFolder
 
 FEW = 3
 """Columns that the example names."""
 
 
 def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
-    """Commands, a line each, with what they are for; of several corpora those about the first."""
-    yield "next:"
-    yield from _about(next(iter(folders.values())), report)
-
-
-def _about(folder: RunFolder, report: Path | None) -> Iterator[str]:
+    """Commands, a line each, with what they are for; of several corpora those that are for all, and
+    where these have no labels in common one for each."""
     from evalkit.statistics.grouping import usual_columns
 
-    record, run = folder.record(), shlex.quote(str(folder.path))
-    columns = usual_columns(folder.utterances(), record.metrics)
-    if columns:
-        by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
-        more = f"  # there are also {', '.join(columns[FEW:10])}" if len(columns) > FEW else ""
-        yield f"  evalkit groups {run} {by}{more}"
+    records = {folder.path: folder.record() for folder in folders.values()}
+    columns = {folder.path: usual_columns(folder.utterances(), records[folder.path].metrics)
+               for folder in folders.values()}
+    first, record = next(iter(records.items()))
+    whole = first if None in folders else first.parent
+    yield "next:"
+    yield from _grouping(whole, columns, heard=record.command == "run")
+    run = shlex.quote(str(whole))
+    if all(columns.values()):
         yield f"  evalkit cohorts {run}"
-    else:
-        yield (f"  evalkit score {run} --join speakers.csv  # labels to group by: there are none "
-               "yet")
     if len(record.pipelines) > 1:
         yield f"  evalkit systems {run}"
     if report is None:
-        yield f"  evalkit report {run} --out {shlex.quote(str(Path('reports') / folder.path.name))}"
+        yield f"  evalkit report {run} --out {shlex.quote(str(Path('reports') / whole.name))}"
     yield f"  evalkit compare {run} LATER_RUN"
+
+
+def _grouping(whole: Path, columns: Mapping[Path, Sequence[str]], *, heard: bool
+              ) -> Iterator[str]:
+    """How to group speakers: by columns that all runs have, or those of each."""
+    first, *others = columns.values()
+    if shared := [column for column in first if all(column in each for each in others)]:
+        yield _grouped(whole, shared, heard=heard)
+    else:
+        for path, own in columns.items():
+            yield _grouped(path, own, heard=heard)
+
+
+def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
+    """Labels are added to a run that ``heard`` audio by its configuration."""
+    run = shlex.quote(str(path))
+    if not columns and heard:
+        return (f"  # labels to group by: there are none yet in {run}; `join: [speakers.csv]` in "
+                "the configuration adds them")
+    if not columns:
+        return (f"  evalkit score {run} --join speakers.csv  # labels to group by: there are none "
+                "yet")
+    by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
+    more = f"  # there are also {', '.join(columns[FEW:10])}" if len(columns) > FEW else ""
+    return f"  evalkit groups {run} {by}{more}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import typer
 
 from evalkit.cli.options import INCOMPLETE, say
+from evalkit.core.errors import IDENTICAL
 
 if TYPE_CHECKING:
     from evalkit.store.documents.run import Failure, RunRecord, Score, Summary
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 RunFolders: TypeAlias = "Mapping[str | None, RunFolder]"
 """By the names of their corpora; the only one under None."""
-
-BEST = "Identical"
-"""The kind of a failure that is no fault: the output is the reference, the value infinite."""
 
 
 def show(folders: RunFolders) -> None:
@@ -102,7 +100,7 @@ def _faultless(record: RunRecord) -> set[str]:
     run has the mixed error rate."""
     from evalkit.metrics.words import NO_WORDS, MixedErrors
 
-    return {BEST, NO_WORDS} if MixedErrors.name in record.metrics else {BEST}
+    return {IDENTICAL, NO_WORDS} if MixedErrors.name in record.metrics else {IDENTICAL}
 
 
 def _reason(summary: Summary, row: Score) -> str:

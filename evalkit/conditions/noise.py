@@ -139,8 +139,18 @@ class Noise:
         mixture *= min(1.0, HEADROOM / float(np.abs(mixture).max()))
         return Audio(mixture.astype(np.float32), speech.rate)
 
+    def drawn(self, utterance: Utterance) -> Path:
+        """The recording in ``folder`` that ``utterance`` is heard with a stretch of."""
+        return self._recording(self._lots(utterance))
+
+    def _lots(self, utterance: Utterance) -> np.random.Generator:
+        return np.random.default_rng(number(self.seed, self.kind, utterance.id))
+
+    def _recording(self, rng: np.random.Generator) -> Path:
+        return self.recordings[rng.integers(len(self.recordings))]
+
     def _noise(self, speech: Audio, utterance: Utterance) -> np.ndarray:
-        rng = np.random.default_rng(number(self.seed, self.kind, utterance.id))
+        rng = self._lots(utterance)
         count, rate = len(speech.samples), speech.rate
         match self.kind:
             case "babble":
@@ -167,7 +177,7 @@ class Noise:
         return babble
 
     def _stretch(self, count: int, rate: int, rng: np.random.Generator) -> np.ndarray:
-        path = self.recordings[rng.integers(len(self.recordings))]
+        path = self._recording(rng)
         length, wanted = seconds(path), count / rate
         spare = max(0.0, length - wanted)
         stretch = load(path, offset=spare * rng.random(), duration=min(wanted, length))

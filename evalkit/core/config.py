@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,17 +15,19 @@ from pydantic import (
 )
 
 from evalkit.core.condition_forms import written_out
-from evalkit.core.corpora import by_corpus
+from evalkit.core.corpora import by_corpus, placed
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.mistakes import NAME, explained
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
+from evalkit.core.pace import check_pace
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
 
-PATHS = frozenset({"common", "folder", "glm", "hub", "list", "path", "weights"})
+PATHS = frozenset({"common", "folder", "glm", "hub", "lattices", "list", "path", "symbols",
+                   "weights"})
 """Options that are paths, of the configuration itself and of plug-ins."""
 
 
@@ -72,16 +74,24 @@ class PipelineConfig(Strict):
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
     stream: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Seconds of audio that the enhancer is given at a time, as if they came in just then; the
-    whole utterance at once where None."""
+    """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
+    time, as if they came in just then; the whole utterance at once where None."""
+    show: float | None = Field(None, gt=0, allow_inf_nan=False,
+                               exclude_if=lambda given: given is None)
+    """Seconds of audio between two looks at what a streamed recognizer shows, a whole multiple of
+    ``stream``; after every piece where None."""
     metrics: list[PluginSpec] | None = None
     """Instead of the run's metrics."""
 
+    @property
+    def streams_recognizer(self) -> bool:
+        """Whether it is the recognizer that is given pieces."""
+        return self.stream is not None and self.enhancer is None
+
     @model_validator(mode="after")
     def _something_streams(self) -> PipelineConfig:
-        if self.stream is not None and self.enhancer is None:
-            raise ValueError(f"the pipeline {self.name!r} has no enhancer to stream; leave out "
-                             "its key 'stream', or name one")
+        check_pace(self.name, self.stream, self.show, enhancer=self.enhancer is not None,
+                   recognizer=self.recognizer is not None)
         return self
 
 
@@ -202,9 +212,10 @@ def _kind(model: type[BaseModel]) -> str:
     return names[0].partition(" ")[2] if names else "file of this kind"
 
 
-def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
+def checked(model: type[Model], tree: Mapping[str, Any], path: Path,
+            where: Callable[[str], str] = str) -> Model:
     """``tree``, read from ``path``, as a ``model``. Raises ConfigError naming the file and the
-    first key that is wrong, or what the file is instead."""
+    first key that is wrong, as ``where`` says it of the file, or what the file is instead."""
     strange = not tree.keys() & model.model_fields.keys()
     for key, what in _KINDS.items():
         if key in tree and key not in model.model_fields and (strange or key == "schema"):
@@ -212,7 +223,7 @@ def checked(model: type[Model], tree: Mapping[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explained(error, model, tree)}") from error
+        raise ConfigError(f"{path}: {where(explained(error, model, tree))}") from error
 
 
 def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | None, EvalConfig]:
@@ -229,7 +240,8 @@ def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | 
         trees = by_corpus(tree)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return {name: _named(parse_config(each, path), name) for name, each in trees.items()}
+    return {name: _named(parse_config(each, path, placed(tree, name)), name)
+            for name, each in trees.items()}
 
 
 def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
@@ -246,14 +258,24 @@ def _named(config: EvalConfig, name: str | None) -> EvalConfig:
     return config.model_copy(update={"corpus": config.corpus.model_copy(update={"name": name})})
 
 
-def parse_config(tree: Mapping[str, Any], path: Path) -> EvalConfig:
-    """Validates a configuration and makes its paths relative to ``path``'s folder absolute."""
+def parse_config(tree: Mapping[str, Any], path: Path, where: Callable[[str], str] = str
+                 ) -> EvalConfig:
+    """Validates a configuration and makes its paths relative to ``path``'s folder absolute. A
+    mistake is told as ``where`` says it of the file."""
     folder = path.parent.resolve()
     try:
         tree = {**tree, **{key: written_out(tree[key]) for key in tree if key == "conditions"}}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    config = checked(EvalConfig, absolute_paths(tree, folder), path)
+    config = checked(EvalConfig, absolute_paths(tree, folder), path, where)
+    try:
+        return _located(config, folder)
+    except PluginError as error:
+        raise PluginError(f"{path}: {where(f'corpus.reader: {error}')}") from error
+
+
+def _located(config: EvalConfig, folder: Path) -> EvalConfig:
+    """With paths from ``folder``. Raises PluginError for a reader that there is not."""
     return config.model_copy(update={
         "corpus": config.corpus.located(folder), "join": [folder / each for each in config.join],
         "trials": config.trials.located(folder),

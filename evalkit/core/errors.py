@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from evalkit.core.folders import without_folders
 
+IDENTICAL = "Identical"
+"""The kind of a failure that is no fault: the output is the reference, the value infinite."""
+
 
 class EvalkitError(Exception):
     """A mistake the user can mend. The message names what is wrong and what to do."""
@@ -59,6 +62,14 @@ class UtteranceError(EvalkitError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.kind, self.reason)
+
+
+class FieldError(Exception):
+    """What is wrong with one ``field`` of a line of a manifest."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def one_line(message: object, longest: int = 300) -> str:

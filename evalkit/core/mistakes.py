@@ -94,8 +94,8 @@ def _wrong(error: ErrorDetails) -> str:
     if name in _SAID:
         return one_line(_SAID[name].format(**context))
     if name not in _MUST_BE:
-        return f"{_shown(value)} cannot be used ({one_line(error['msg'])})"
-    return (f"{_MUST_BE[name].format(**context)}, not {_shown(value)}"
+        return f"{shown(value)} cannot be used ({one_line(error['msg'])})"
+    return (f"{_MUST_BE[name].format(**context)}, not {shown(value)}"
             f"{_quotes(name, value)}{_near(context, value)}")
 
 
@@ -113,7 +113,7 @@ def _near(context: Mapping[str, Any], value: Any) -> str:
     return f"; did you mean {near!r}?" if near else ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as YAML has it."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -98,10 +98,11 @@ class _Table:
         """The row with what insertions make cheaper."""
         if self.hypothesis.is_one:
             return np.minimum.accumulate(row - self._gaps) + self._gaps
+        costs = row.tolist()  # whose items are read sooner than those of an array
         for j, arcs in enumerate(self.hypothesis.arcs):
             for node, token in arcs:
-                row[j] = min(row[j], row[node] + (0 if token is None else self.gap))
-        return row
+                costs[j] = min(costs[j], costs[node] + (0 if token is None else self.gap))
+        return np.array(costs)
 
     def traced(self) -> tuple[list[str], list[str]]:
         """The tokens of both along the best way, found from the end back."""

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from evalkit.core.errors import ConfigError, PluginError, one_line
 from evalkit.core.names import listed, nearest, offer
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
-          "streaming_enhancers", "trainable_recognizers", "trainable_encoders", "metrics",
-          "cohorts", "recognition_arms", "verification_arms", "sections")
+          "streaming_enhancers", "streaming_recognizers", "event_logs", "trainable_recognizers",
+          "trainable_encoders", "metrics", "cohorts", "recognition_arms", "verification_arms",
+          "sections")
 
 # Where an optional package comes from, so that one command installs it.
 EXTRA_OF_PACKAGE = {
@@ -121,6 +123,20 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
         raise ConfigError(f"{who}: {explained(error, factory, options)}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{who}: {one_line(error)}") from error
+
+
+class Options(NamedTuple):
+    """The options that a plug-in names, and whether it takes others too."""
+
+    names: tuple[str, ...]
+    others: bool
+
+
+def options_of(group: str, name: str) -> Options:
+    """The options of a plug-in. Raises PluginError as ``load`` does."""
+    parameters = signature(load(group, name)).parameters.values()
+    return Options(tuple(each.name for each in parameters if each.default is not Parameter.empty),
+                   any(each.kind is Parameter.VAR_KEYWORD for each in parameters))
 
 
 def path_options(group: str, name: str) -> frozenset[str]:

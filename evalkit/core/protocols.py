@@ -21,6 +21,7 @@ from evalkit.core.types import (
     Measurement,
     Output,
     Recording,
+    Shown,
     Utterance,
 )
 
@@ -108,6 +109,32 @@ class Recognizer(Listener, Protocol):
     def transcribe(self, batch: Sequence[Audio]) -> Sequence[Hypothesis | UtteranceError]: ...
 
 
+class TextStream(Protocol):
+    """One utterance on its way through a recognizer, piece by piece. What it shows at a moment does
+    not depend on how the samples up to then were cut."""
+
+    def push(self, samples: np.ndarray) -> Sequence[Shown]:
+        """The next samples (n,) in, from 1 of them, and what it shows now, in order: nothing where
+        nothing is new. A ``final`` text may still grow, by what is said next."""
+        ...
+
+    def finish(self) -> Hypothesis:
+        """What was heard of an utterance that has ended."""
+        ...
+
+
+class StreamingRecognizer(Recognizer, Protocol):
+    """The face of a recognizer that shows what it has heard before the utterance has ended.
+
+    One that has it is named in the entry-point group ``streaming_recognizers`` as well as among
+    the recognizers."""
+
+    def open(self, rate: int) -> TextStream:
+        """A stream at ``rate`` Hz, the recognizer's own where it has one. Streams know nothing of
+        each other, and one is finished or dropped before the next is asked for."""
+        ...
+
+
 class SpeakerEncoder(Listener, Protocol):
     needs_audio: Literal[True]
 
@@ -174,7 +201,8 @@ class Recalled(Identified, Protocol):
     """A recognizer or encoder whose results were made elsewhere and are looked up.
 
     ``recall`` gives one result an utterance: a Hypothesis, or a unit vector of shape
-    (dimension,). It raises UtteranceError where there is none.
+    (dimension,). It raises UtteranceError where there is none. A recognizer whose hypotheses have
+    events is named in the entry-point group ``event_logs`` as well as among the recognizers.
     """
 
     needs_audio: Literal[False]
@@ -188,7 +216,8 @@ class Metric(Protocol):
     """Changes whenever the numbers could: options, rules and packages. Scores are kept under
     it."""
     needs: frozenset[str]
-    """Of {"audio", "reference_audio", "text", "hypothesis"}."""
+    """Of {"audio", "reference_audio", "text", "hypothesis", "events"}; the last are those of the
+    hypothesis, and with the text come the times of its words."""
     text_options: frozenset[str]
     """Those of {"normaliser", "costs"} which are options of this metric and are to be the run's
     where the metric's own configuration does not give them. Empty for metrics of audio."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Utterance:
-    """One line of a manifest. ``offset`` and ``duration`` are in seconds of ``audio``."""
+    """One line of a manifest. ``offset`` and ``duration`` are in seconds of ``audio``; ``words``
+    are those of ``text`` with their times, in seconds from ``offset``, where they are known."""
 
     id: str
     audio: Path | None = None
@@ -26,6 +27,7 @@ class Utterance:
     offset: float = 0.0
     duration: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[Word, ...] = ()
 
 
 AS_GIVEN = "_as_given"
@@ -76,16 +78,46 @@ class Word:
     confidence: float | None = None
 
 
+EventKind = Literal["partial", "speculative", "final"]
+"""Of what a streaming recognizer shows: what may still change, the result in case that the speaker
+has ended, and the result."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a streaming recognizer shows at one moment: ``text`` is all that it has heard so far,
+    from the beginning of the utterance, and ``words`` are those of it, where it says them."""
+
+    text: str
+    kind: EventKind = "partial"
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class Event:
+    """What was Shown, and when: ``audio`` is how many seconds of the utterance the recognizer had
+    been given, ``clock`` how many had passed since the utterance began, None where nobody
+    measured it."""
+
+    audio: float
+    text: str
+    kind: EventKind = "partial"
+    words: tuple[Word, ...] = ()
+    clock: float | None = None
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """What a recognizer heard, and what it says of it beside the text, if anything: its words, a
-    ``confidence`` on a scale of its own, of which more is surer, and its next best guesses, of
-    which text and confidence are kept."""
+    ``confidence`` on a scale of its own, of which more is surer, its next best guesses, of
+    which text and confidence are kept, and, of one that was streamed, the ``events`` on the way,
+    the last of which is final and has the same text."""
 
     text: str
     words: tuple[Word, ...] = ()
     confidence: float | None = None
     alternatives: tuple[Hypothesis, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)

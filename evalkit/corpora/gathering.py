@@ -13,28 +13,33 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.errors import EvalkitError, ManifestError, one_line
+from evalkit.core.errors import EvalkitError, FieldError, ManifestError, one_line
 from evalkit.core.ledger import Kind, LeftOut, merged, plural
-from evalkit.core.plugins import create, packages_for, path_options
+from evalkit.core.plugins import create, options_of, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
-from evalkit.store.manifest import FIELDS, FieldError, Manifest, inside, utterance_of
+from evalkit.store.manifest import FIELDS, Manifest, inside, utterance_of
 from evalkit.store.remote import url_of
+from evalkit.store.word_times import WORDS, written
 
 NO_FILE = "no such file"
 LEAVES = "leaves the corpus folder; allow it with --outside, or `outside: true` in eval.yaml"
+ALTERNATIVES = "alternatives"
+"""The option of readers whose corpora may have a list of right texts in place of one."""
 LINE = 100
 """Characters of an id that is named."""
 LONGEST = 1_000_000
 """Characters of a text, an id or a value of metadata."""
 
 
-def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = False) -> Manifest:
+def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = False,
+             alternatives: bool = False) -> Manifest:
     """The corpus as its reader has it. Recordings beyond its folder are left out unless they may
-    be ``outside``, and URLs unless ``remote``. Raises PluginError for an unknown reader,
-    ConfigError for an unknown option, ManifestError where nothing can be used."""
+    be ``outside``, and URLs unless ``remote``. A reader that has the option ``alternatives`` is
+    told of them. Raises PluginError for an unknown reader, ConfigError for an unknown option,
+    ManifestError where nothing can be used."""
     kind, where = str(corpus.reader), str(corpus.path)
-    items = _items(kind, corpus)
+    items = _items(kind, corpus, {ALTERNATIVES: True} if alternatives else {})
     utterances, left_out = sorted_out(items, where)
     folders = () if outside else _folders(corpus)
     kept: list[Utterance] = []
@@ -51,11 +56,15 @@ def gathered(corpus: CorpusConfig, *, outside: bool = False, remote: bool = Fals
     return Manifest(corpus.path, tuple(kept), (), (), dropped=tuple(left_out), folder=corpus.root)
 
 
-def _items(kind: str, corpus: CorpusConfig) -> list[Utterance | LeftOut]:
-    """What the reader gives. Raises ManifestError for whatever else it raises."""
+def _items(kind: str, corpus: CorpusConfig, further: Mapping[str, Any]
+           ) -> list[Utterance | LeftOut]:
+    """What the reader gives, which is told of ``further`` options where it has them. Raises
+    ManifestError for whatever else it raises."""
+    known = options_of("corpora", kind).names
+    options = dict(corpus.options) | {key: further[key] for key in further if key in known}
     try:
         with packages_for(f"corpora plug-in {kind!r}"):
-            return list(reader(kind, corpus.options)(corpus.path))
+            return list(reader(kind, options)(corpus.path))
     except EvalkitError:
         raise
     except Exception as error:
@@ -112,7 +121,8 @@ def row_of(utterance: Utterance, folder: Path | None = None) -> dict[str, Any]:
     fields = vars(utterance) | {"audio": _written(utterance.audio, folder),
                                 "reference_audio": _written(utterance.reference_audio, folder)}
     kept = {field: fields[field] for field in FIELDS if fields[field] not in (None, 0.0)}
-    return {**kept, **utterance.metadata}
+    words = {WORDS: written(utterance.words)} if utterance.words else {}
+    return {**kept, **words, **utterance.metadata}
 
 
 def _written(path: Path | None, folder: Path | None) -> str | None:

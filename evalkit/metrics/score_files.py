@@ -60,7 +60,8 @@ FORMS: Mapping[str, Mapping[str, _Test]] = {
 @dataclass(frozen=True)
 class ScoreFile:
     """``table`` has columns ``enroll_id``, ``test_id``, ``score``, NaN where it is no finite
-    number, and where the file has labels ``label``; ``form`` is of FORMS."""
+    number, and where the file has labels ``label``, by the number of the line; ``form`` is of
+    FORMS."""
 
     table: pd.DataFrame
     form: str
@@ -79,7 +80,8 @@ def read_score_file(path: Path) -> ScoreFile:
         raise ManifestError(f"{path}: no scores in it")
     form = _form(path, lines)
     names = [*FORMS[form]]
-    table = pd.DataFrame([fields for _, fields in lines], columns=names)
+    table = pd.DataFrame([fields for _, fields in lines], columns=names,
+                         index=[number for number, _ in lines])
     scores = table["score"].astype(float)
     found = pd.DataFrame({"enroll_id": table["enroll"], "test_id": table["test"],
                           "score": scores.where(scores.map(math.isfinite))})
@@ -91,7 +93,7 @@ def read_score_file(path: Path) -> ScoreFile:
         for rows, why in ((both, "one pair with both labels, in one order or two"),
                           (again & ~both, "the same pair again, of which the first score counts"))
         if rows.any())
-    return ScoreFile(found[~(again | both)].reset_index(drop=True), form, left_out)
+    return ScoreFile(found[~(again | both)], form, left_out)
 
 
 def _of_both_labels(trials: pd.DataFrame) -> pd.Series:

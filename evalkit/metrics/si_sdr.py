@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from evalkit.core.errors import UtteranceError
+from evalkit.core.errors import IDENTICAL, UtteranceError
 from evalkit.core.types import Fact, Measurement, Output, Utterance
 from evalkit.metrics.signals import WITH_REFERENCE, signal_pair
 
@@ -50,8 +50,8 @@ def si_sdr(clean: np.ndarray, processed: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         decibels = float(10 * np.log10((target @ target) / (residual @ residual)))
     if decibels > LARGEST:
-        raise UtteranceError("Identical", "output and reference are equal up to a factor, "
-                                          "so SI-SDR is infinite")
+        raise UtteranceError(IDENTICAL, "output and reference are equal up to a factor, "
+                                        "so SI-SDR is infinite")
     if not decibels > -LARGEST:
         raise UtteranceError("Unrelated", "output and reference have nothing in common, "
                                           "so SI-SDR is minus infinity")

@@ -96,8 +96,8 @@ def _sample(population: int, quota: int, rng: np.random.Generator) -> np.ndarray
 
 def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
     """Trials of a text file, one a line, as ``make_trials`` gives them but in the file's order,
-    and the form that its first line has: VoxCeleb (``1 enrol test``) or Kaldi
-    (``enrol test target``).
+    by the number of their line, and the form that its first line has: VoxCeleb
+    (``1 enrol test``) or Kaldi (``enrol test target``).
 
     Raises ManifestError naming the file and the line."""
     lines = numbered_fields(Path(path))
@@ -105,7 +105,8 @@ def read_trial_list(path: Path | str) -> tuple[pd.DataFrame, TrialForm]:
         raise ManifestError(f"{path}: no trials in it")
     form = _form_of(path, *lines[0])
     trials = [_parse(path, number, fields, form) for number, fields in lines]
-    return pd.DataFrame(trials, columns=["enroll_id", "test_id", "label"]), form
+    return pd.DataFrame(trials, columns=["enroll_id", "test_id", "label"],
+                        index=[number for number, _ in lines]), form
 
 
 def numbered_fields(path: Path) -> list[tuple[int, list[str]]]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 from evalkit.core.alignment import Edits
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
-from evalkit.core.text import count, one_of
+from evalkit.core.text import count
 from evalkit.metrics.word_counts import written
 from evalkit.results.cells import Cells, Row
 from evalkit.results.columns import Chosen
 from evalkit.results.metadata import Metadata
 from evalkit.results.names import Names
-from evalkit.results.values import count_of, text_of
+from evalkit.results.values import count_of, said_in, text_of
 
 AGAIN = "its id was used before"
 LIBRISPEECH = re.compile(r"(\d+)-\d+-\d{4}")
@@ -107,15 +106,8 @@ class Table:
 
     def _reference(self, row: Row) -> str | None:
         """The text that was said, or several as one with alternatives."""
-        cells = (row.cells.get(column) for column in self.chosen.references)
-        texts = [text for text in chain.from_iterable(map(self._texts, cells)) if text is not None]
-        return one_of(texts) if texts else None
-
-    def _texts(self, cell: Any) -> list[str | None]:
-        """What a cell of references holds. Raises ValueError for a list that is not allowed."""
-        if isinstance(cell, list) and not self.lists:
-            raise ValueError("its reference is a list; say --alternatives where each is right")
-        return [text_of(one, "reference") for one in (cell if isinstance(cell, list) else [cell])]
+        return said_in((row.cells.get(column) for column in self.chosen.references),
+                       lists=self.lists)
 
     def _speaker(self, identifier: str, row: Row) -> str | None:
         match = self.speakers.match(identifier) if self.speakers else None

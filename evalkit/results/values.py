@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from evalkit.core.text import one_of
 from evalkit.store.json_lines import texts_as_one
 
 LONGEST = 1_000_000
@@ -28,6 +29,21 @@ def text_of(value: Any, what: str) -> str | None:
     if len(text) > LONGEST:
         raise ValueError(f"its {what} has more than {LONGEST:,} characters")
     return text
+
+
+def said_in(cells: Iterable[Any], *, lists: bool) -> str | None:
+    """The text that ``cells`` of references hold, of several one with alternatives; None where they
+    hold none. Where ``lists``, a cell may be a list of texts each of which is right. Raises
+    ValueError for a list where not, and as ``text_of`` does."""
+    texts = [text for cell in cells for text in _texts(cell, lists=lists) if text is not None]
+    return one_of(texts) if texts else None
+
+
+def _texts(cell: Any, *, lists: bool) -> list[str | None]:
+    if isinstance(cell, list) and not lists:
+        raise ValueError("its reference is a list; say --alternatives (`alternatives: true` in "
+                         "eval.yaml) where each is right")
+    return [text_of(one, "reference") for one in (cell if isinstance(cell, list) else [cell])]
 
 
 def count_of(value: Any, what: str) -> int:

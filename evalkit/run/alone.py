@@ -23,8 +23,9 @@ from evalkit.store.documents.batching import BatchEffect, Recounted
 from evalkit.store.documents.run import Pipeline
 from evalkit.store.manifest import Manifest
 from evalkit.store.outputs import Row
-from evalkit.store.runfolder import CELL, EMBEDDINGS, OUTPUTS, OUTPUTS_TABLE
+from evalkit.store.runfolder import CELL, EMBEDDINGS, OUTPUTS
 from evalkit.store.sealed import check, write_table
+from evalkit.store.seals import OUTPUTS_TABLE
 
 ALONE = "alone.parquet"
 """What pipelines made of utterances that they were given alone."""

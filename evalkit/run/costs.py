@@ -17,6 +17,7 @@ from evalkit.run.guard import guarded
 from evalkit.run.keys import short
 from evalkit.run.pipeline import members, plugins_of
 from evalkit.run.plan import Plan
+from evalkit.run.streamed_recognizer import StreamedRecognizer
 from evalkit.store.documents.run import Pipeline, System
 from evalkit.store.outputs import OutputStore
 
@@ -75,6 +76,7 @@ def _kept(stage: str, system: System, store: OutputStore) -> Cost | None:
 
 def _said(part: Any) -> Cost:
     """However a plug-in answers, that costs no utterance."""
+    part = part.recognizer if isinstance(part, StreamedRecognizer) else part
     if not members(Costed) <= set(dir(part)):
         return UNSAID
     try:

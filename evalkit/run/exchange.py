@@ -9,7 +9,6 @@ is not finite or cannot be written as text, is the failure of its utterance.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -21,16 +20,22 @@ import numpy as np
 from evalkit.core.errors import UtteranceError
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Audio, Heard, Hypothesis, Measurement, Utterance, Word
-from evalkit.run.hypotheses import MOST_ALTERNATIVES, MOST_WORDS, at_most, checked_number
+from evalkit.run.events import taken_events
+from evalkit.run.values import (
+    MOST_ALTERNATIVES,
+    MOST_WORDS,
+    article,
+    at_most,
+    checked_number,
+    named,
+    taken_text,
+    taken_word,
+)
 
-LONGEST_TEXT = 1_000_000
-"""Characters of a hypothesis."""
 LARGEST_VECTOR = 65_536
 """Numbers of an embedding."""
 LARGEST_NUMBER = 10.0**30
 """Of a measurement: sums of such numbers and of their squares are finite."""
-UNWRITABLE = re.compile("[\0\ud800-\udfff]")
-"""NUL, and halves of characters, which UTF-8 has no bytes for."""
 _STREAM = "the output of the enhancer's stream"
 ODD_SECONDS = 1.0
 """An enhancer's output lasts from half to twice as long as its input and delay, and this longer."""
@@ -50,7 +55,7 @@ def handed_utterance(utterance: Utterance) -> Utterance:
 def taken_list(made: Any, most: int) -> list[Any]:
     """The results of a batch, ``most`` at most of them."""
     if not isinstance(made, Iterable):
-        raise UtteranceError("WrongType", f"what it made of the batch is {_named(made)}; it must "
+        raise UtteranceError("WrongType", f"what it made of the batch is {named(made)}; it must "
                                           "hold a result for each utterance")
     return list(islice(made, most))
 
@@ -139,28 +144,13 @@ def taken_hypothesis(made: Any) -> Hypothesis:
     made = _of_type(made, Hypothesis, "the recognizer's result")
     words = at_most(made.words, MOST_WORDS, Word, "its words")
     others = at_most(made.alternatives, MOST_ALTERNATIVES, Hypothesis, "its alternatives")
+    text = taken_text(made.text, "the hypothesis")
     return Hypothesis(
-        _text(made.text, "the hypothesis"), tuple(map(_taken_word, words)),
+        text, tuple(map(taken_word, words)),
         checked_number(made.confidence, "the hypothesis's confidence"),
-        tuple(Hypothesis(_text(each.text, "an alternative"), confidence=checked_number(
-            each.confidence, "an alternative's confidence")) for each in others))
-
-
-def _taken_word(made: Word) -> Word:
-    numbers = (checked_number(value, f"a word's {name}") for name, value in (
-        ("start", made.start), ("end", made.end), ("confidence", made.confidence)))
-    return Word(_text(made.text, "a word"), *numbers)
-
-
-def _text(text: Any, whose: str) -> str:
-    text = str.__str__(_of_type(text, str, f"the text of {whose}"))
-    if len(text) > LONGEST_TEXT:
-        raise UtteranceError("TooLong", f"{whose} has {len(text):,} characters; at most "
-                                        f"{LONGEST_TEXT:,} are taken")
-    if found := UNWRITABLE.search(text):
-        raise UtteranceError("BadText", f"{whose} holds U+{ord(found[0]):04X}, which is no "
-                                        "character of a text")
-    return text
+        tuple(Hypothesis(taken_text(each.text, "an alternative"), confidence=checked_number(
+            each.confidence, "an alternative's confidence")) for each in others),
+        taken_events(made.events, text))
 
 
 def taken_embedding(made: Any) -> np.ndarray:
@@ -212,7 +202,7 @@ def _taken_measurement(name: str, made: Any) -> Measurement:
 
 def _number(value: Any, whose: str) -> float:
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise UtteranceError("WrongType", f"{whose} is {_named(value)}, not a number; make it a "
+        raise UtteranceError("WrongType", f"{whose} is {named(value)}, not a number; make it a "
                                           "float")
     try:
         number = float(value)
@@ -228,14 +218,7 @@ def _number(value: Any, whose: str) -> float:
 
 def _of_type(value: Any, wanted: type, whose: str) -> Any:
     if not isinstance(value, wanted):
-        raise UtteranceError("WrongType", f"{whose} is {_named(value)}; it must be "
-                                          f"{_article(wanted.__name__)}")
+        raise UtteranceError("WrongType", f"{whose} is {named(value)}; it must be "
+                                          f"{article(wanted.__name__)}")
     return value
 
-
-def _named(value: Any) -> str:
-    return "None" if value is None else _article(type(value).__name__)
-
-
-def _article(name: str) -> str:
-    return f"an {name}" if name[0].lower() in "aeiou" or name == "ndarray" else f"a {name}"

@@ -14,17 +14,20 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import available, create
 from evalkit.core.text import count
 from evalkit.core.types import Utterance
+from evalkit.metrics.emission import EmissionLatency
+from evalkit.metrics.revocation import RevokedWords
 from evalkit.metrics.word_counts import WordCounts
 from evalkit.metrics.words import WordErrors
-from evalkit.run.pipeline import build_part, metric_said
+from evalkit.run.pipeline import build_part, metric_said, shows_events
 from evalkit.run.runner import Work, run
 from evalkit.run.text_metrics import usual_metrics
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
+from evalkit.systems.event_log import EventLog, is_event_log
 from evalkit.systems.precomputed import Hypotheses
 
-TEXTS = frozenset({"text", "hypothesis"})
+TEXTS = frozenset({"text", "hypothesis", "events"})
 """What a metric of theirs may need."""
 
 
@@ -37,10 +40,12 @@ class Reading:
     id_key: str | None = None
     text_key: str | None = None
 
-    def options(self, path: Path) -> dict[str, Any]:
-        """Those for the file ``path``."""
+    def plugin(self, path: Path) -> Plugin:
+        """The recognizer that looks up what is in the file ``path``: a log of events tells itself,
+        where nothing else is said."""
         given = {name: value for name, value in vars(self).items() if value is not None}
-        return {"path": str(path.resolve()), **given}
+        name = "event_log" if not given and is_event_log(path) else "precomputed"
+        return Plugin(name=name, options={"path": str(path.resolve()), **given})
 
 
 UNFOLDED = Reading("jsonl")
@@ -76,8 +81,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     with planning():
         chosen = [metric_said(each) for each in metrics]
         _check_needs(chosen)
-    given = {name: reading.options(path) for name, path in hypotheses.items()} | {
-        name: UNFOLDED.options(path) for name, path in unfolded.hypotheses.items()}
+    given = {name: reading.plugin(path) for name, path in hypotheses.items()} | {
+        name: UNFOLDED.plugin(path) for name, path in unfolded.hypotheses.items()}
     usual = Plugin(name=WordCounts.name if unfolded.counted else WordErrors.name)
     config = _config(manifest, given, {
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
@@ -101,14 +106,21 @@ def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: boo
                           "--manifest and --hypotheses in each other's place?")
     if not usual:
         return config
-    names = [Plugin(name=name) for name in usual_metrics(utterances, say)]
-    return config.model_copy(update={"metrics": names})
+    names = [*usual_metrics(utterances, say), *_of_events(config, utterances)]
+    return config.model_copy(update={"metrics": [Plugin(name=name) for name in names]})
 
 
-def _config(manifest: Path, files: Mapping[str, dict[str, Any]], options: Mapping[str, Any]
+def _of_events(config: EvalConfig, utterances: Sequence[Utterance]) -> list[str]:
+    """The metrics of what was shown on the way, where any file tells that."""
+    if not any(map(shows_events, config.pipelines)):
+        return []
+    timed = any(u.words for u in utterances)
+    return [*([EmissionLatency.name] if timed else []), RevokedWords.name]
+
+
+def _config(manifest: Path, files: Mapping[str, Plugin], options: Mapping[str, Any]
             ) -> EvalConfig:
-    pipelines = [{"name": name, "recognizer": {"name": "precomputed", "options": given}}
-                 for name, given in files.items()]
+    pipelines = [{"name": name, "recognizer": given} for name, given in files.items()]
     return parse_config({"corpus": manifest.resolve(), "conditions": [GIVEN], "shard_size": 10_000,
                          "pipelines": pipelines, **options}, manifest)
 
@@ -131,7 +143,8 @@ def _possible(metric: str) -> bool:
 def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[str], None]
               ) -> list[LeftOut]:
     """What of a file takes no part. Raises ManifestError where nothing of it does."""
-    file: Hypotheses = create("recognizers", "precomputed", reading.options(path))
+    plugin = reading.plugin(path)
+    file: Hypotheses | EventLog = create("recognizers", plugin.name, plugin.options)
     say(f"{path}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
     known = set(ids)
     strangers = [identifier for identifier in file.ids if identifier not in known]

@@ -17,7 +17,9 @@ from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
 from evalkit.run.pipeline import Pipeline, plugins_of
 from evalkit.run.streamed import Streamed
+from evalkit.run.streamed_recognizer import StreamedRecognizer
 from evalkit.store.outputs import VERSION
+from evalkit.store.word_times import written
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def utterance_print(u: Utterance, root: Path, files: Mapping[Path, str | None]) 
 
     span = [u.id, u.offset, u.duration]
     return Print(u.id, u.speaker, u.text,
-                 fingerprint([*span, u.speaker, sorted(u.metadata.items())]),
+                 fingerprint([*span, u.speaker, sorted(u.metadata.items()), *_words(u)]),
                  fingerprint([*span, content(u.audio)]),
                  fingerprint([*span, content(u.reference_audio)]))
 
@@ -79,9 +81,14 @@ def corpus_digest(utterances: Sequence[Utterance], root: Path,
                   files: Mapping[Path, str | None]) -> str:
     """Of every row of the manifest and, where ``files`` has them, of the recordings."""
     return fingerprint([fingerprint([
-        u.id, u.speaker, u.text, u.offset, u.duration, sorted(u.metadata.items()),
+        u.id, u.speaker, u.text, u.offset, u.duration, sorted(u.metadata.items()), *_words(u),
         *(path and [relative(path, root), files.get(path)]
           for path in (u.audio, u.reference_audio))]) for u in utterances])
+
+
+def _words(u: Utterance) -> list[list[list[Any]]]:
+    """When its words were said; nothing where nobody says it."""
+    return [written(u.words)] if u.words else []
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,13 @@ def heard_key(channel: int, plugin: Plugin | None, condition: Condition | None, 
     return content.stages(prints)["heard"]
 
 
+def streaming(part: Any) -> list[float | None]:
+    """How a system that is given its audio in pieces is given it; nothing for any other."""
+    if isinstance(part, StreamedRecognizer):
+        return [part.seconds, part.show]
+    return [part.seconds] if isinstance(part, Streamed) else []
+
+
 def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = False, **others: Any
                ) -> CellContent:
     """Of the pipeline that was made of ``config``, and hears utterances ``alone`` or in batches;
@@ -139,13 +153,13 @@ def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = Fals
                        *([part.rate, 1 if alone else part.batch]
                          if stage in pipeline.hearing else []),
                        *([part.delay] if stage == "enhanced" else []),
-                       *([part.seconds] if isinstance(part, Streamed) else [])]
+                       *streaming(part)]
                for stage, part in pipeline.stages.items()}
     return CellContent(systems=systems, hearing=pipeline.hearing, **others)
 
 
 _MEASURED_STAGES = {"audio": ("heard", "enhanced"), "reference_audio": ("heard",),
-                    "hypothesis": ("heard", "recognised")}
+                    "hypothesis": ("heard", "recognised"), "events": ("heard", "recognised")}
 
 
 def measured_key(metric: Metric, plugin: Plugin, stages: Mapping[str, str],

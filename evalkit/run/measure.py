@@ -28,7 +28,8 @@ def measure(metric: Metric, work: UtteranceWork) -> list[Row]:
     needed: dict[str, Any] = {name: values[name] for name in PARTS if name in metric.needs}
     errors = (value for value in (work.input, *needed.values())
               if isinstance(value, UtteranceError))
-    utterance = work.utterance if "text" in metric.needs else replace(work.utterance, text=None)
+    utterance = (work.utterance if "text" in metric.needs else
+                 replace(work.utterance, text=None, words=()))
     outcome: Any = next(errors, None)
     if outcome is None:
         outcome = attempt(guarded, _measured, metric, utterance, needed)

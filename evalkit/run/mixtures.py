@@ -13,6 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from evalkit.audio import RESAMPLER
+from evalkit.conditions.drawn import files_drawn
 from evalkit.core.config import ConditionConfig, EvalConfig
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
 from evalkit.core.files import replacing, write
@@ -119,6 +120,7 @@ def _made(cell: Cell, condition: ConditionConfig, wanted: Sequence[Utterance], o
             yield {"file": name, "utterance_id": utterance.id, "condition": condition.name,
                    "plugin": condition.plugin and condition.plugin.model_dump(mode="json"),
                    "identity": UNCHANGED if cell.condition is None else cell.condition.identity,
+                   "drawn": files_drawn(cell.condition, utterance),
                    "rate": work.input.rate, "samples": len(work.input.samples),
                    "sha256": hashlib.sha256(work.input.samples.tobytes()).hexdigest()}
 

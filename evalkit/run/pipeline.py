@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, cast
+from typing import Any, Generic, NamedTuple, Protocol, cast
 
 from evalkit.core.alignment import Alignment, align
 from evalkit.core.config import PipelineConfig, Plugin, absolute_paths
@@ -22,6 +22,7 @@ from evalkit.core.protocols import (
     Recognizer,
     SpeakerEncoder,
     StreamingEnhancer,
+    StreamingRecognizer,
 )
 from evalkit.core.types import Utterance
 from evalkit.metrics.comparison import TextOptions, normalised
@@ -30,11 +31,13 @@ from evalkit.run.declared import check_cost, check_declared, check_identity, che
 from evalkit.run.exchange import handed_utterance
 from evalkit.run.process_state import restored_after_call
 from evalkit.run.streamed import Streamed
+from evalkit.run.streamed_recognizer import StreamedRecognizer
 from evalkit.store.documents import run as documents
 
 PROTOCOLS: Mapping[str, type] = {
     "conditions": Condition, "enhancers": Enhancer, "recognizers": Recognizer,
-    "encoders": SpeakerEncoder, "streaming_enhancers": StreamingEnhancer, "metrics": Metric}
+    "encoders": SpeakerEncoder, "streaming_enhancers": StreamingEnhancer,
+    "streaming_recognizers": StreamingRecognizer, "metrics": Metric}
 """What plug-ins of each group are."""
 
 
@@ -78,7 +81,8 @@ class Pipeline:
         systems = {stage: documents.System(
             name=plugins[stage].name, identity=without_folders(part.identity),
             delay_ms=1000 * part.delay if stage == "enhanced" else None,
-            stream_ms=1000 * part.seconds if isinstance(part, Streamed) else None,
+            stream_ms=1000 * part.seconds if isinstance(part, Streamed | StreamedRecognizer)
+            else None,
             cost=part.cost if stage == "enhanced" else None,
             batch=part.batch if stage in self.hearing else None)
             for stage, part in self.stages.items()}
@@ -138,24 +142,46 @@ def build_pipeline(config: PipelineConfig) -> Pipeline:
     return Pipeline(parts.get("enhanced"), parts.get("recognised"), parts.get("embedded"))
 
 
-def build_system(stage: str, plugin: Plugin, stream: float | None) -> Any:
-    """The plug-in of a stage; an enhancer is given ``stream`` seconds at a time where that is not
-    None. Raises ConfigError where it does not stream, and PluginError as build_part does."""
-    if stage != "enhanced" or stream is None:
-        return build_part(GROUPS[stage], plugin)
-    find(GROUPS[stage], plugin.name)
-    streaming = available("streaming_enhancers")
+class Pace(NamedTuple):
+    """How many ``seconds`` a system is given at a time, and how often what a recognizer shows is
+    looked at (PipelineConfig.show)."""
+
+    seconds: float
+    show: float | None = None
+
+
+def pace_of(config: PipelineConfig, stage: str) -> Pace | None:
+    """That of the system of a stage, None for one that is given whole utterances."""
+    streamed = "recognised" if config.streams_recognizer else "enhanced"
+    return Pace(config.stream, config.show) if config.stream and stage == streamed else None
+
+
+def build_system(stage: str, plugin: Plugin, pace: Pace | None) -> Any:
+    """The plug-in of a stage, given pieces where it has a ``pace``. Raises ConfigError where it
+    does not stream, and PluginError as build_part does."""
+    group = GROUPS[stage]
+    if pace is None:
+        return build_part(group, plugin)
+    find(group, plugin.name)
+    streaming = available(f"streaming_{group}")
     if plugin.name not in streaming:
-        raise ConfigError(f"stream: {stream:g}: the enhancer {plugin.name!r} does not stream; "
-                          f"{offer(plugin.name, streaming, 'these do:')}; leave the key out to "
-                          "give it whole utterances")
-    return Streamed(build_part("streaming_enhancers", plugin), stream)
+        raise ConfigError(f"stream: {pace.seconds:g}: the {group[:-1]} {plugin.name!r} does not "
+                          f"stream; {offer(plugin.name, streaming, 'these do:')}; leave the key "
+                          "out to give it whole utterances")
+    part = build_part(f"streaming_{group}", plugin)
+    return Streamed(part, pace.seconds) if stage == "enhanced" else StreamedRecognizer(part, *pace)
+
+
+def shows_events(config: PipelineConfig) -> bool:
+    """Whether hypotheses of the pipeline have events."""
+    return config.streams_recognizer or (config.recognizer is not None
+                                         and config.recognizer.name in available("event_logs"))
 
 
 def _identified(stage: str, config: PipelineConfig) -> Any:
     """The system of a stage, which says what it is."""
     plugin = plugins_of(config)[stage]
-    part, who = (build_system(stage, plugin, config.stream),
+    part, who = (build_system(stage, plugin, pace_of(config, stage)),
                  f"{GROUPS[stage]} plug-in {plugin.name!r}")
     with making(who), restored_after_call():
         check_identity(part, who)
@@ -210,8 +236,11 @@ def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) ->
 
 
 def applicable(metric: Metric, pipeline: PipelineConfig, *, changed: bool) -> bool:
-    """Whether ``metric`` can say anything of ``pipeline``: word metrics need a recognizer, and
-    a comparison with the clean reference needs something that ``changed`` the audio."""
+    """Whether ``metric`` can say anything of ``pipeline``: word metrics need a recognizer, those of
+    events one that is streamed, and a comparison with the clean reference needs something that
+    ``changed`` the audio."""
     if "hypothesis" in metric.needs and pipeline.recognizer is None:
+        return False
+    if "events" in metric.needs and not shows_events(pipeline):
         return False
     return "reference_audio" not in metric.needs or changed or pipeline.enhancer is not None

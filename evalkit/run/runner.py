@@ -10,34 +10,35 @@ from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
-from evalkit.core.errors import RunError, one_line
+from evalkit.core.errors import RunError
 from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, costs, ended, record
+from evalkit.run.assembled import assemble
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.overlap import HERE, Work
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
-from evalkit.run.tables import has_ended, table_paths
+from evalkit.run.tables import has_ended
 from evalkit.run.text_metrics import check_lists, without_words
+from evalkit.run.unchanged import not_compared
 from evalkit.run.utterances import read_corpus, utterance_table
-from evalkit.run.vectors import of_one_length
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
 from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.run import Timings
 from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest, write_manifest
-from evalkit.store.outputs import INDEX, INDEX_TABLE, OutputStore
-from evalkit.store.runfolder import EMBEDDINGS, MANIFEST, OUTPUTS, SUMMARY, RunFolder, seals
-from evalkit.store.sealed import check, write_table
+from evalkit.store.outputs import OutputStore
+from evalkit.store.runfolder import MANIFEST, RunFolder
+from evalkit.store.sealed import write_table
+from evalkit.store.seals import SUMMARY, seals
 
 
 def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run",
@@ -105,26 +106,31 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
-    say(f"{count(len(manifest.utterances), 'utterance')} x "
-        f"{count(len(plan.pipelines), 'pipeline')} x "
-        f"{count(len(plan.conditions), 'condition')}: {count(len(done.pending), 'shard')} to do, "
-        f"{reused} done before")
-    for line in done.lines():
+    for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
-    _assemble(plan, out, table)
+    assemble(plan, out, table)
     _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.work), shards_reused=reused)
     summary = record.summary(RunFolder(out), plan)
     summary.write(out / SUMMARY)
     left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
-                       *record.undefined(summary, plan), *alone.unseen(plan)])
+                       *record.undefined(summary, plan), *alone.unseen(plan),
+                       *not_compared(plan, RunFolder(out))])
     names_to_disk(out, out / "scores", out / "shards", out / "outputs")
     record.describe(config, plan, manifest, command=command, left_out=left_out, timings=timings,
                     pairs=pairs, pipelines=costs.told(plan, out), tables=seals(out),
                     batching=alone.effects(plan, out, manifest, config)).write(out / "run.json")
     return RunFolder(out)
+
+
+def _size(plan: Plan, manifest: Manifest, pending: int, reused: int) -> str:
+    """How much there is to do."""
+    return (f"{count(len(manifest.utterances), 'utterance')} x "
+            f"{count(len(plan.pipelines), 'pipeline')} x "
+            f"{count(len(plan.conditions), 'condition')}: {count(pending, 'shard')} to do, "
+            f"{reused} done before")
 
 
 def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
@@ -169,21 +175,6 @@ def _work_through(shards: Sequence[Shard], out: Path, work: Work,
             show(result)
 
 
-def _assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
-    """Writes the tables that are made of all shards."""
-    paths = [table_paths(out, shard.key) for shard in plan.shards]
-    outputs, embeddings = of_one_length(_concat([p[1] for p in paths], OUTPUTS),
-                                        _concat([p[2] for p in paths], EMBEDDINGS))
-    write_table(out / "outputs.parquet", outputs)
-    write_table(out / "embeddings.parquet", embeddings)
-    write_table(out / "utterances.parquet", utterances)
-    index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
-              "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
-              "tables": shard.key}
-             for shard in plan.shards]
-    write_table(out / INDEX_TABLE, pa.Table.from_pylist(index, INDEX))
-
-
 def _prune(plan: Plan, config: EvalConfig, out: Path) -> int:
     """Removes what earlier configurations made. Returns how many files and folders."""
     outputs = {item for shard in plan.work for item in shard.keys.stages.items()}
@@ -201,14 +192,3 @@ def _write_trials(out: Path, pairs: Pairs | None, cells: Iterable[tuple[str, str
         table = pa.Table.from_pandas(scored, trials.SCHEMA, preserve_index=False)
     write_table(out / "trials.parquet", table)
 
-
-def _concat(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
-    """Raises RunError for a table that is no longer there or was changed since it was written."""
-    for path in paths:
-        check(path)
-    try:
-        return pa.concat_tables([pq.read_table(path, schema=schema) for path in paths]
-                                ).combine_chunks()
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{paths[0].parent}: was removed or changed while the run worked in it "
-                       f"({one_line(error)}); start it again, it goes on where it was") from error

@@ -24,7 +24,7 @@ from evalkit.run.hypotheses import hypothesis_in
 from evalkit.run.made import Made
 from evalkit.run.measure import failed_scores, measure
 from evalkit.run.measured import Asked
-from evalkit.run.pipeline import GROUPS, build_part, build_system, plugins_of
+from evalkit.run.pipeline import GROUPS, Pace, build_part, build_system, pace_of, plugins_of
 from evalkit.run.plan import Cell, Shard
 from evalkit.run.process_state import (
     restored_after_call,
@@ -241,15 +241,15 @@ def _take(work: UtteranceWork, todo: Todo, made: Made) -> None:
 def _system(config: PipelineConfig, stage: str) -> Any:
     """The system of a stage, created and warmed up once a process, and again where its files have
     changed since."""
-    plugin, stream = plugins_of(config)[stage], config.stream if stage == "enhanced" else None
-    return _warm_system(stage, plugin.model_dump_json(), stream,
-                        build_system(stage, plugin, stream).identity)
+    plugin, pace = plugins_of(config)[stage], pace_of(config, stage)
+    return _warm_system(stage, plugin.model_dump_json(), pace,
+                        build_system(stage, plugin, pace).identity)
 
 
 @lru_cache(maxsize=16)
-def _warm_system(stage: str, plugin: str, stream: float | None, _identity: str) -> Any:
+def _warm_system(stage: str, plugin: str, pace: Pace | None, _identity: str) -> Any:
     known = Plugin.model_validate_json(plugin)
-    part, who = build_system(stage, known, stream), f"{GROUPS[stage]} plug-in {known.name!r}"
+    part, who = build_system(stage, known, pace), f"{GROUPS[stage]} plug-in {known.name!r}"
     verbs: Mapping[str, Callable[[], Any]] = {
         "enhanced": lambda: part.enhance, "recognised": lambda: part.transcribe,
         "embedded": lambda: part.embed}

@@ -69,8 +69,8 @@ def as_error(text: str) -> UtteranceError:
 
 
 def bare(utterance: Utterance) -> Utterance:
-    """``utterance`` without text and metadata: neither decides what systems hear and make."""
-    return replace(utterance, text=None, metadata={})
+    """``utterance`` without text, words and metadata: none decides what systems hear and make."""
+    return replace(utterance, text=None, words=(), metadata={})
 
 
 def value_of(value: T | UtteranceError) -> T | None:

@@ -11,12 +11,16 @@ import pyarrow as pa
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
+from evalkit.metrics.emission import timeline
 from evalkit.run.ended import ENDED
+from evalkit.run.events import events_in
 from evalkit.run.made import Made
 from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, keep, make
+from evalkit.run.unchanged import is_unchanged
 from evalkit.store import scores
+from evalkit.store.events import EMISSIONS_COLUMN, EVENTS_COLUMN, with_column
 from evalkit.store.outputs import HEARD_BESIDE, STAGES, OutputStore, Row, audio_name
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
 from evalkit.store.sealed import note_of, write_table
@@ -74,7 +78,8 @@ def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
     embeddings = [_cell(shard, u) | {"embedding": row["embedding"]} for u in shard.utterances
                   if (row := made.outputs.get("embedded", {}).get(u.id)) and not row["error"]]
     score_path, output_path, embedding_path = table_paths(run, shard.key)
-    write_table(output_path, pa.Table.from_pylist(outputs, OUTPUTS))
+    schema = with_column(OUTPUTS, outputs, EVENTS_COLUMN, EMISSIONS_COLUMN)
+    write_table(output_path, pa.Table.from_pylist(outputs, schema))
     write_table(embedding_path, pa.Table.from_pylist(embeddings, EMBEDDINGS))
     write_table(score_path, pa.Table.from_pylist(_scores(shard, made), scores.SCHEMA),
                 ENDED if made.ended else "")
@@ -89,11 +94,12 @@ def _cell(shard: Shard, utterance: Utterance) -> Row:
 
 
 def _scores(shard: Shard, made: Made) -> list[Row]:
-    """By the names that the run has for them."""
+    """By the names that the run has for them; none of audio that nothing changed."""
     asked = list(zip(shard.keys.measured, shard.cell.metrics, strict=True))
     return [_cell(shard, u) | {"speaker_id": u.speaker} | row | {
         "metric": each.named(row["metric"])}
-        for u in shard.utterances for key, each in asked for row in made.scores[key][u.id]]
+        for u in shard.utterances for key, each in asked for row in made.scores[key][u.id]
+        if not is_unchanged(row, shard.cell)]
 
 
 def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
@@ -105,6 +111,7 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
         "hypothesis": hypothesis,
         **{name: rows.get("recognised", {}).get(name) for name, _ in HEARD_BESIDE},
         "alignment": _alignment(utterance, hypothesis, shard.cell.words),
+        **_streamed(utterance, rows.get("recognised", {}).get("events"), shard.cell.words),
         "error": next((row["error"] for row in rows.values() if row["error"]), None),
         "source_rate": heard.get("source_rate"), "seconds": heard.get("seconds"),
         "resampled": _conversions(rows.values()),
@@ -147,6 +154,17 @@ def _alignment(utterance: Utterance, hypothesis: str | None, words: WordOptions)
         return words.align(utterance.text, hypothesis).to_json()
     except UtteranceError:  # TooLong, which its scores say too
         return None
+
+
+def _streamed(utterance: Utterance, events: list[Row] | None, words: WordOptions) -> Row:
+    """What was shown on the way, and when the words came whose times are known."""
+    if events is None:
+        return {}
+    try:
+        came = timeline(utterance, events_in(events), words).emissions
+    except UtteranceError:  # its scores say so
+        came = []
+    return {"events": events, "emissions": [each._asdict() for each in came]}
 
 
 def _audio(shard: Shard, utterance: Utterance, rows: dict[str, Row]) -> dict[str, Any]:

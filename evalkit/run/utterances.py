@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from evalkit.core.config import EvalConfig
-from evalkit.core.errors import ManifestError
+from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.types import Utterance
 from evalkit.corpora.fetching import fetched
-from evalkit.corpora.gathering import gathered
+from evalkit.corpora.gathering import ALTERNATIVES, gathered
 from evalkit.results.labels import Labels
 from evalkit.run.keys import relative
 from evalkit.run.sample import drawn
@@ -45,7 +45,9 @@ def _silent(_line: str) -> None:
 def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
     remote = config.remote is not None
     if config.corpus.reader is not None:
-        return gathered(config.corpus, outside=config.outside, remote=remote)
+        _check_alternatives(config)
+        return gathered(config.corpus, outside=config.outside, remote=remote,
+                        alternatives=config.alternatives)
     path = config.corpus.path
     manifest = read_manifest(path, outside=config.outside, texts_only=texts_only,
                              alternatives=config.alternatives, remote=remote)
@@ -55,6 +57,13 @@ def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:
                             manifest.describe_problems() or
                             f"{path}: the manifest holds no utterance")
     return manifest
+
+
+def _check_alternatives(config: EvalConfig) -> None:
+    """Raises ConfigError where a reader is told of them and the metrics are not."""
+    if config.corpus.options.get(ALTERNATIVES) and not config.alternatives:
+        raise ConfigError(f"corpus.{ALTERNATIVES}: metrics must know of them too; write "
+                          f"`{ALTERNATIVES}: true` beside `corpus`, not in it")
 
 
 def utterance_table(utterances: Sequence[Utterance], root: Path) -> pa.Table:

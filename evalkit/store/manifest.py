@@ -3,7 +3,8 @@
     {"id": "u1", "audio": "audio/u1.flac", "text": "turn on the light", "speaker": "s1", …}
 
 ``id`` is required. ``audio`` and ``reference_audio`` are paths relative to the manifest and
-may not leave its folder unless the user allows it; ``offset`` and ``duration`` are seconds.
+may not leave its folder unless the user allows it; ``offset`` and ``duration`` are seconds; a
+list ``words`` has the times of the text's words (evalkit.store.word_times).
 Every other column is metadata: text, a number, a truth value, nothing, or a list of texts, which
 is kept as its JSON. A manifest is untrusted input.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalkit.core.errors import ManifestError, one_line
+from evalkit.core.errors import FieldError, ManifestError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import instead
@@ -28,6 +29,7 @@ from evalkit.core.types import Utterance
 from evalkit.store.json_lines import texts_as_one
 from evalkit.store.other_layouts import importer
 from evalkit.store.remote import refusal, url_of
+from evalkit.store.word_times import has_word_times, word_times
 
 FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "duration")
 SHOWN = 5
@@ -97,14 +99,6 @@ class Manifest:
             counts = ", ".join(f"{count} in {name}" for name, count in rest.most_common())
             lines.append(f"and {sum(rest.values())} more ({counts})")
         return "\n".join(lines)
-
-
-class FieldError(Exception):
-    """What is wrong with one ``field`` of a line."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False,
@@ -209,7 +203,9 @@ def utterance_of(row: Mapping[str, Any], root: Path, *, outside: bool, remote: b
         speaker=_text(row, "speaker") or None,
         offset=_seconds(row, "offset") or 0.0,
         duration=_seconds(row, "duration"),
-        metadata={key: _scalar(key, value) for key, value in row.items() if key not in FIELDS},
+        words=word_times(row),
+        metadata={key: _scalar(key, value) for key, value in row.items()
+                  if key not in FIELDS and not has_word_times(key, value)},
     )
 
 

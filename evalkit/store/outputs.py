@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from evalkit.core.errors import RunError
 from evalkit.core.files import digest, write
 from evalkit.store.documents.run import RunRecord
+from evalkit.store.events import EVENTS_COLUMN, with_column
 from evalkit.store.sealed import DamageError, is_whole, seal, write_table
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("processor_seconds", pa.float64()), ("machine", pa.string()),  # which was timed
         *_LEVELS, _ERROR]),
     "recognised": pa.schema([
+        # and, of one that was streamed, evalkit.store.events.EVENTS_COLUMN behind them all
         _ID, ("text", pa.string()), *HEARD_BESIDE, *_TAKEN, ("processor_seconds", pa.float64()),
         ("machine", pa.string()), ("peak_bytes", pa.int64()), _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
@@ -107,14 +109,16 @@ class OutputStore:
     def read(self, stage: str, key: str) -> list[Row] | None:
         """The rows under ``key``; None where there are none, or not those that were written."""
         path = self.path(stage, key)
-        if not is_whole(path) or pq.read_schema(path).names != SCHEMAS[stage].names:
+        known = (SCHEMAS[stage].names, [*SCHEMAS[stage].names, EVENTS_COLUMN.name])
+        if not is_whole(path) or pq.read_schema(path).names not in known:
             return None
         return pq.read_table(path).to_pylist()
 
     def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
         """Writes the rows under a temporary name and renames the file; ``note`` as for
         write_table."""
-        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), SCHEMAS[stage]), note)
+        schema = with_column(SCHEMAS[stage], rows, EVENTS_COLUMN)
+        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), schema), note)
 
     def audio(self, key: str, utterance: str, suffix: str) -> Path:
         """Where audio of an utterance is kept: ``.flac`` to listen to, ``.npy`` exactly."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from evalkit.core.errors import RunError, one_line
-from evalkit.core.files import digest
 from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.mitigation import (
@@ -23,13 +21,23 @@ from evalkit.store.documents.mitigation import (
     VerificationResults,
 )
 from evalkit.store.documents.run import RunRecord, Summary
+from evalkit.store.events import STREAMED
 from evalkit.store.lock import holder
-from evalkit.store.outputs import HEARD_BESIDE, INDEX_TABLE, RECOGNIZER_TOOK, OutputStore
-from evalkit.store.scores import read_columns, read_scores, score_tables
+from evalkit.store.outputs import HEARD_BESIDE, RECOGNIZER_TOOK, OutputStore
+from evalkit.store.scores import read_columns, read_scores
 from evalkit.store.sealed import AGAIN, DamageError, check, seal
+from evalkit.store.seals import (
+    FOUND_IN,
+    SCORES,
+    SUMMARY,
+    WRITTEN,
+    run_again,
+    seal_of,
+    seal_of_scores,
+)
 from evalkit.store.trials import read_trials
 
-TABLES_VERSION = 5
+TABLES_VERSION = 6
 """Of the tables. A change that an older reader would misread adds one."""
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
@@ -66,13 +74,8 @@ EMBEDDINGS = pa.schema([
     ("embedding", pa.list_(pa.float32())),
 ])
 
-SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
 MANIFEST = "manifest.jsonl"
 """Of a corpus that a reader read, with the paths of its recordings on the machine of the run."""
-FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
-"""What findings are computed from, beside the scores."""
-WRITTEN = (*FOUND_IN, OUTPUTS_TABLE, INDEX_TABLE, SUMMARY)
-"""The files of a finished run whose seals or digests ``run.json`` has, beside the scores."""
 FINDINGS, COHORTS, COHORT_SPEAKERS = "findings.json", "cohorts.parquet", "cohort_speakers.parquet"
 
 
@@ -136,7 +139,7 @@ class RunFolder:
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.store.scores.SCHEMA)."""
         written = self._written.get(SCORES)
-        with _run_again():
+        with run_again():
             found = written and seal_of_scores(self.path)
         if found != written:
             raise RunError(f"{self.path / SCORES}: not the tables that the run wrote: one is "
@@ -150,6 +153,14 @@ class RunFolder:
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
         return self._table("embeddings.parquet", EMBEDDINGS.names, CELL)
+
+    def streamed(self, name: str) -> pd.DataFrame:
+        """A table of evalkit.store.events.STREAMED; no rows of a run in which nothing was
+        streamed."""
+        schema = STREAMED[name]
+        if name not in self._written:
+            return schema.empty_table().to_pandas()
+        return self._table(name, schema.names, CELL)
 
     def trials(self) -> pd.DataFrame:
         """Speaker-verification trials (evalkit.store.trials.SCHEMA), perhaps none."""
@@ -247,8 +258,8 @@ class RunFolder:
         path, written = self.path / name, self._written.get(name)
         if name != SUMMARY:
             check(path)
-        with _run_again():
-            found = written and _seal(path)
+        with run_again():
+            found = written and seal_of(path)
         if found != written:
             raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
@@ -260,30 +271,6 @@ class RunFolder:
             return read_columns(path, columns, filled).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
-
-
-@contextmanager
-def _run_again() -> Iterator[None]:
-    """What mends a damage, at the end of its line."""
-    try:
-        yield
-    except DamageError as error:
-        raise DamageError(f"{error}; {AGAIN}") from error
-
-
-def seals(run: Path) -> dict[str, str]:
-    """Of the run's tables and its summary, for ``run.json``."""
-    return {SCORES: seal_of_scores(run)} | {name: _seal(run / name) for name in WRITTEN}
-
-
-def _seal(path: Path) -> str:
-    return seal(path) if path.suffix == ".parquet" else digest(path)
-
-
-def seal_of_scores(run: Path) -> str:
-    """Of all tables of scores together. Raises RunError naming one that is not whole."""
-    names = [f"{path.name} {seal(path)}\n" for path in score_tables(run)]
-    return hashlib.sha256("".join(names).encode()).hexdigest()
 
 
 def _within(run: Path, error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.core.types import Audio, Cost, Hypothesis
+from evalkit.core.types import Audio, Cost, Hypothesis, Shown
 from evalkit.systems.identity import bytes_in, model_files, require, stamp
 
 
@@ -45,16 +46,57 @@ class PocketSphinx:
         return [self._decode(audio) for audio in batch]
 
     def _decode(self, audio: Audio) -> Hypothesis:
-        decoder = _decoder(self.maxhmmpf)
-        # Its estimates of channel and noise outlive an utterance, and with them every later
-        # hypothesis would depend on what was heard before.
-        decoder.reinit_feat()
-        decoder.start_utt()
-        pcm = np.clip(np.rint(audio.samples * 32768), -32768, 32767).astype(np.int16)
-        decoder.process_raw(pcm.tobytes(), full_utt=True)
+        decoder = _begun(self.maxhmmpf)
+        decoder.process_raw(_pcm(audio.samples), full_utt=True)
         decoder.end_utt()
-        best = decoder.hyp()
-        return Hypothesis(best.hypstr if best else "")
+        return Hypothesis(_best(decoder))
+
+    def open(self, rate: int) -> _Listening:
+        """A stream at 16 kHz. Its estimate of the channel is that of what was heard so far, and not
+        of the whole utterance as in ``transcribe``."""
+        return _Listening(_begun(self.maxhmmpf))
+
+
+@dataclass
+class _Listening:
+    """An utterance on its way through a decoder (TextStream)."""
+
+    decoder: Any
+    shown: str = ""
+
+    def push(self, samples: np.ndarray) -> list[Shown]:
+        self.decoder.process_raw(_pcm(samples), full_utt=False)
+        text = _best(self.decoder)
+        if text == self.shown:
+            return []
+        self.shown = text
+        return [Shown(text)]
+
+    def finish(self) -> Hypothesis:
+        self.decoder.end_utt()
+        return Hypothesis(_best(self.decoder))
+
+
+def _pcm(samples: np.ndarray) -> bytes:
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16).tobytes()
+
+
+def _best(decoder: Any) -> str:
+    """What was heard so far; "" where that is nothing."""
+    best = decoder.hyp()
+    return best.hypstr if best else ""
+
+
+def _begun(maxhmmpf: int) -> Any:
+    """The decoder at the beginning of an utterance."""
+    decoder = _decoder(maxhmmpf)
+    with suppress(RuntimeError):  # there is none whose stream was dropped
+        decoder.end_utt()
+    # Its estimates of channel and noise outlive an utterance, and with them every later
+    # hypothesis would depend on what was heard before.
+    decoder.reinit_feat()
+    decoder.start_utt()
+    return decoder
 
 
 def _models() -> Path:

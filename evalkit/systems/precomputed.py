@@ -3,7 +3,8 @@
 Hypotheses come as one of FORMATS:
 
     jsonl   {"id": "u1", "hypothesis": "turn on the light"}   also NeMo's: "pred_text", and the
-            stem of "audio_filepath" where there is no "id"
+            stem of "audio_filepath" where there is no "id"; "nbest" or "alternatives" may be a
+            list of best guesses, the best one first
     csv     a header such as id,hypothesis; quoted as in RFC 4180
     tsv     u1<TAB>turn on the light    a header such as id<TAB>hypothesis may name the columns
     kaldi   u1 turn on the light        nothing after the id is an empty hypothesis
@@ -58,8 +59,10 @@ class Hypotheses:
     def identity(self) -> str:
         """Raises ManifestError as ``ids`` does, so that a bad file stops a run before it starts."""
         keys = f", keys {self.id_key} {self.text_key}" if self.id_key or self.text_key else ""
-        return (f"{len(self._read.texts)} hypotheses, format {self.read_as}{keys}, "
-                f"{_state(self.path)[1]}")
+        several = sum(map(bool, self._read.others.values()))
+        more = f", {several} with several guesses" if several else ""
+        return (f"{len(self._read.texts)} hypotheses{more}, format {self.read_as}{keys}, "
+                f"{state(self.path)[1]}")
 
     @property
     def ids(self) -> Sequence[str]:
@@ -80,14 +83,14 @@ class Hypotheses:
 
     @property
     def _read(self) -> Transcripts:
-        return _hypotheses(*_state(self.path), self.format, Keys(self.id_key, self.text_key))
+        return _hypotheses(*state(self.path), self.format, Keys(self.id_key, self.text_key))
 
     def recall(self, utterance: Utterance) -> Hypothesis:
         """Raises UtteranceError of kind NoHypothesis, and ManifestError as ``ids`` does."""
         text = self._read.texts.get(utterance.id)
         if text is None:
             raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
-        return Hypothesis(text)
+        return Hypothesis(text, alternatives=self._read.others[utterance.id])
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,11 @@ class Embeddings:
     @property
     def identity(self) -> str:
         """Raises ManifestError where the file cannot be used."""
-        return f"{len(self._vectors)} embeddings, {_state(self.path)[1]}"
+        return f"{len(self._vectors)} embeddings, {state(self.path)[1]}"
 
     @property
     def _vectors(self) -> Mapping[str, np.ndarray]:
-        return _embeddings(*_state(self.path))
+        return _embeddings(*state(self.path))
 
     def recall(self, utterance: Utterance) -> np.ndarray:
         """Shape (dimension,), unit length. Raises UtteranceError of kind NoEmbedding or
@@ -121,7 +124,7 @@ class Embeddings:
         return vector / length
 
 
-def _state(path: Path | str) -> tuple[Path, str]:
+def state(path: Path | str) -> tuple[Path, str]:
     """The path, and the digest of what is there now. What is no regular file is not opened."""
     path = Path(path)
     try:

@@ -59,20 +59,71 @@ def _check_made_again(folder: Path, run: Path) -> None:
     made = evalkit("export", "audio", run, "--out", folder / "heard", "--condition", GRID[1],
                    "--condition", "fast")
     assert made.returncode == 0, made.stderr
-    index = pd.read_parquet(run / "outputs" / "index.parquet")
     recipes = [json.loads(line) for line in (folder / "heard/recipes.jsonl").read_text().split("\n")
                if line]
     assert [r["utterance_id"] for r in recipes] == 2 * [f"u{n}" for n in range(12)]
     for recipe in recipes:
-        part = index[(index["condition"] == recipe["condition"])
-                     & (index["first"] == (int(recipe["utterance_id"][1:]) // 6) * 6)]
-        kept = np.load(run / audio_name(part["enhanced"].item(), recipe["utterance_id"], ".npy"))
+        kept = _kept(run, recipe)
         samples, rate = soundfile.read(folder / "heard" / recipe["file"], dtype="float32")
         assert (rate, len(samples)) == (recipe["rate"], recipe["samples"])
         assert np.array_equal(samples, kept)
         assert hashlib.sha256(kept.tobytes()).hexdigest() == recipe["sha256"]
     assert recipes[-1]["plugin"]["options"]["steps"][0] == {"name": "speed",
                                                             "options": {"speed": 1.25}}
+
+
+def test_a_recipe_names_the_files_that_were_drawn(tiny_corpus: Path) -> None:
+    """Noises that are tones and responses that are echoes tell by themselves which they are."""
+    folder, rate = tiny_corpus.parent, 16_000
+    tones = {"hum/low.wav": 1000, "hum/more/high.wav": 3000}
+    echoes = {"halls/a.wav": 300, "halls/b/c.flac": 900}
+    for name, pitch in tones.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / name, np.sin(2 * np.pi * pitch * np.arange(2 * rate) / rate), rate)
+    for name, late in echoes.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / name, np.eye(1, late + 1)[0] + 0.5 * np.eye(1, late + 1, late)[0],
+                        rate)
+    (folder / "eval.yaml").write_text(
+        "corpus: test.jsonl\nmetrics: [si_sdr]\nshard_size: 6\n"
+        "conditions: [clean, {name: hum, noise: recorded, folder: hum, snr_db: -20},\n"
+        "             {name: hall, impulse_responses: halls},\n"
+        "             {name: both, impulse_responses: halls, noise: recorded, folder: hum, "
+        "snr_db: -20}]\n"
+        "pipelines: [{name: same, enhancer: {name: late, delay_ms: 0, stated_ms: 0, gain: 1}}]\n")
+    done = evalkit("run", "eval.yaml", "--out", "run", "--workers", 0, cwd=folder)
+    assert done.returncode in (0, 2), done.stderr
+    made = export_mixtures(folder / "run", folder / "heard")
+    recipes = [json.loads(line) for line in made.recipes.read_text().splitlines()]
+    drawn = {(each["condition"], each["utterance_id"]): each["drawn"] for each in recipes}
+    for each in recipes:
+        heard, _ = soundfile.read(folder / "heard" / each["file"], dtype="float32")
+        number = each["utterance_id"][1:]
+        speech, _ = soundfile.read(folder / f"audio/{number}.wav", dtype="float32")
+        assert np.array_equal(heard, _kept(folder / "run", each))
+        if each["condition"] == "clean":
+            assert each["drawn"] == []
+        if each["condition"] == "hum":
+            peak = np.abs(np.fft.rfft(heard)).argmax() * rate / len(heard)
+            (name,) = each["drawn"]
+            assert tones[f"hum/{name}"] == pytest.approx(peak, abs=5)
+        if each["condition"] == "hall":
+            (name,) = each["drawn"]
+            late = echoes[f"halls/{name}"]
+            speech[late:] += 0.5 * speech[:-late].copy()
+            np.testing.assert_allclose(heard, speech, atol=1e-3)
+        if each["condition"] == "both":
+            assert each["drawn"] == [*drawn["hall", f"u{number}"], *drawn["hum", f"u{number}"]]
+    assert {name for names in drawn.values() for name in names} == {
+        "low.wav", "more/high.wav", "a.wav", "b/c.flac"}
+
+
+def _kept(run: Path, recipe: dict) -> np.ndarray:
+    """What the enhancer gave back, in a run whose shards have six utterances."""
+    index = pd.read_parquet(run / "outputs" / "index.parquet")
+    part = index[(index["condition"] == recipe["condition"])
+                 & (index["first"] == (int(recipe["utterance_id"][1:]) // 6) * 6)]
+    return np.load(run / audio_name(part["enhanced"].item(), recipe["utterance_id"], ".npy"))
 
 
 def test_other_recordings_and_names_that_there_are_not_are_refused(tiny_corpus: Path) -> None:

@@ -18,8 +18,11 @@ from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.plugins import available
 from evalkit.core.types import Utterance
 from evalkit.corpora.gathering import gathered
+from evalkit.corpora.prepare import prepare
 from evalkit.metrics.verification import read_trial_list
 from evalkit.recordings.reading import load
+from evalkit.results.columns import Columns
+from evalkit.results.unfold import unfold
 from evalkit.store.manifest import Manifest
 
 
@@ -74,6 +77,46 @@ def test_hostile_lines_of_jsonl_cost_no_more_than_themselves(tmp_path: Path) -> 
     assert list(by_id(found)) == ["fine"]
     assert found.unusable == 10
     assert all(len(str(item)) < 500 and str(item).isprintable() for item in found.dropped)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    (["one", "two"], "{ one / two }"), (["one", "one", " "], "one"), ([], None), (None, None),
+    (["one", None, 2], "{ one / 2 }"), ("one", "one"), (7, "7")])
+def test_alternatives_of_jsonl_are_those_of_tables(tmp_path: Path, text: object, said: str | None
+                                                   ) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text(json.dumps({"id": "u1", "text": text}) + "\n")
+    corpus = CorpusConfig(reader="jsonl", path=path)
+    (utterance,) = gathered(corpus, alternatives=True).utterances
+    (row,) = unfold({"m": path}, Columns(id="id", reference="text", alternatives=True),
+                    hypotheses=False).utterances
+    assert utterance.text == row.text == said
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ([["one"]], "its reference is no text"), ([{}], "its reference is no text"),
+    (True, "its reference is no text"), ({"a": "b"}, "its reference is no text"),
+    (["x" * 1_000_001], "its reference has more than 1,000,000 characters"),
+    (["x" * 600_000, "y" * 600_000], "text: has more than 1,000,000 characters")])
+def test_alternatives_that_cannot_be_used_are_named(tmp_path: Path, text: object, why: str) -> None:
+    rows = [{"id": "u1", "text": text}, {"id": "u2", "text": "fine"}]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = gathered(CorpusConfig(reader="jsonl", path=tmp_path / "m.jsonl"), alternatives=True)
+    assert list(by_id(found)) == ["u2"] and [item.why for item in found.dropped] == [why]
+
+
+def test_a_list_of_texts_needs_alternatives(tmp_path: Path) -> None:
+    rows = [{"id": "u1", "text": ["a", "b"]}, {"id": "u2", "text": "fine"}]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.table({"id": ["u1"], "text": [["a", "b"]]}), tmp_path / "m.parquet")
+    found = read("jsonl", tmp_path / "m.jsonl")
+    assert list(by_id(found)) == ["u2"]
+    assert "say --alternatives (`alternatives: true`" in reasons(found)["row", "line 1"]
+    prepare("jsonl", tmp_path / "m.jsonl", tmp_path / "out.jsonl", {"alternatives": "true"})
+    assert '"{ a / b }"' in (tmp_path / "out.jsonl").read_text()
+    table = gathered(CorpusConfig(reader="huggingface", path=tmp_path / "m.parquet"),
+                     alternatives=True)
+    assert by_id(table)["u1"].text == "{ a / b }"
 
 
 def test_keys_of_jsonl_are_named(tmp_path: Path) -> None:

@@ -160,6 +160,15 @@ def test_bad_global_mapping_files_are_refused(tmp_path: Path, line: str, said: s
         WordErrors(glm=path)
 
 
+def test_alternatives_that_metrics_would_not_know_of_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"id": "u", "text": ["a", "b"]}\n')
+    (tmp_path / "eval.yaml").write_text(
+        "corpus: {reader: jsonl, path: m.jsonl, alternatives: true}\nmetrics: [wer]\n"
+        "pipelines: [{name: a, recognizer: {name: precomputed, path: m.jsonl}}]\n")
+    with pytest.raises(ConfigError, match=r"corpus\.alternatives: .* beside `corpus`, not in it"):
+        evalkit.run(tmp_path / "eval.yaml", tmp_path / "run")
+
+
 def test_several_references_in_columns_lists_and_trn(tmp_path: Path) -> None:
     """One text in four forms gives the same counts."""
     rows = [("u1", ["turn the light on", "turn on the light"], "turn on the light"),
@@ -185,6 +194,15 @@ def test_several_references_in_columns_lists_and_trn(tmp_path: Path) -> None:
                                  alternatives=True),
             evalkit.score(tmp_path / "m.jsonl", heard, tmp_path / "m", alternatives=True)]
     runs.append(evalkit.rescore(tmp_path / "m", costs="sclite"))
+    asr = "pipelines: [{name: a, recognizer: {name: precomputed, path: hyp.trn}}]\nmetrics: [wer]\n"
+    (tmp_path / "one.yaml").write_text(
+        "alternatives: true\ncorpus: {reader: jsonl, path: lists.jsonl, text: ref}\n" + asr)
+    (tmp_path / "two.yaml").write_text(
+        "corpora:\n  a: {reader: jsonl, path: lists.jsonl, text: ref, alternatives: true}\n"
+        "  b: {path: m.jsonl, alternatives: true}\n" + asr)
+    runs.append(evalkit.run(tmp_path / "one.yaml", tmp_path / "one"))
+    runs += evalkit.run_corpora(tmp_path / "two.yaml", tmp_path / "two").values()
+    assert len(runs) == 8
     for run in runs:
         scores = run.scores()
         wer = scores[scores["metric"] == "wer"].set_index("utterance_id")[["amount", "weight"]]

@@ -10,7 +10,9 @@ import pytest
 
 import evalkit
 from evalkit.core.errors import ConfigError, ManifestError
+from evalkit.core.trials import TrialsConfig
 from evalkit.metrics.score_files import read_score_file
+from evalkit.run.verification import choose_pairs
 from evalkit.store.trials import equal_error_rate, error_rates, min_dcf
 from tests.conftest import evalkit as command
 
@@ -63,6 +65,54 @@ def test_a_pair_with_both_labels_is_left_out_whatever_its_order(tmp_path: Path) 
     assert read.table[["enroll_id", "test_id", "score"]].to_numpy().tolist() == [["a", "c", .5]]
     assert [(item.n, item.names) for item in read.left_out] == [
         (4, ("a and b", "a and b", "c and d", "d and c")), (1, ("a and c",))]
+
+
+@pytest.mark.parametrize(("labels", "speakers"), [
+    ("in the scores", "pattern"), ("in a list", "manifest"), ("in a run's list", "corpus")])
+def test_a_label_that_the_speakers_contradict_is_left_out_with_its_line(
+        tmp_path: Path, labels: str, speakers: str) -> None:
+    table = TABLE.assign(name=TABLE["name"].where(TABLE.index != 4, "target"))
+    table = table.assign(name=table["name"].where(table.index != 1, "nontarget"))
+    assert not TABLE["same"][4] and TABLE["same"][1]
+    columns = LAYOUTS["wespeaker" if labels == "in the scores" else "Kaldi"]
+    written(tmp_path / "sv.txt", columns, table)
+    trials = written(tmp_path / "trials.txt", ["enroll", "test", "name"], table)
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text("".join(f'{{"id": "{i}", "speaker": "{i[:4]}"}}\n' for i in IDS))
+    if labels == "in a run's list":
+        people = pd.DataFrame({"utterance_id": IDS, "speaker_id": [i[:4] for i in IDS]})
+        pairs = choose_pairs(people, TrialsConfig(list=trials), 0)
+        table, left_out = pairs.table, pairs.left_out
+        assert (pairs.describe().targets, pairs.describe().nontargets) == (29, 404)
+    else:
+        who = {"speaker_pattern": "[^/]+"} if speakers == "pattern" else {"manifest": manifest}
+        run = evalkit.score_trials([("a", tmp_path / "sv.txt")], tmp_path / "run", **who,
+                                   trials=None if labels == "in the scores" else trials)
+        table, left_out = run.trials(), run.record().left_out
+        right = TABLE.drop([1, 4])
+        value = equal_error_rate(right["score"].to_numpy(), right["same"].to_numpy())
+        eer, = (row for row in run.summary().trials if row.metric == "eer")
+        assert eer.value == pytest.approx(value.value) and eer.n == len(right)
+    assert len(table) == len(PAIRS) - 2
+    found = {item.why: item for item in left_out}
+    where = "sv.txt" if labels == "in the scores" else "trials.txt"
+    for why, line in (("is labelled target, and its two sides are two speakers", 5),
+                      ("is labelled nontarget, and its two sides are one speaker", 2)):
+        one, other, _ = PAIRS[line - 1]
+        assert (found[why].where, found[why].n) == (where, 1)
+        assert found[why].names == (f"line {line}: {one} and {other}",)
+
+
+def test_labels_that_are_all_contradicted_are_refused_and_unknown_speakers_contradict_nothing(
+        tmp_path: Path) -> None:
+    digits = TABLE.assign(digit=1 - TABLE["digit"])
+    written(tmp_path / "s.txt", LAYOUTS["SpeechBrain"], digits)
+    done = command("trials", "s.txt", "-o", "run", "--speaker-pattern", "[^/]+", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("error: ") == 1
+    assert "s.txt:1: this label, and every other, contradicts the speakers" in done.stderr
+    done = command("trials", "s.txt", "-o", "other", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "left out" not in done.stderr
 
 
 def test_trials_that_say_nothing_are_no_result(tmp_path: Path) -> None:

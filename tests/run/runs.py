@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from evalkit.core.config import EvalConfig, parse_config
+from evalkit.store.events import CLOCKS, EVENTS_TABLE
 from evalkit.store.runfolder import MEASURED
 
 PIPELINES = [
@@ -31,7 +32,10 @@ def tables(folder: Path) -> dict[str, str]:
     for path in (*folder.glob("*.parquet"), *folder.glob("scores/*"), *folder.glob("shards/*")):
         data = path.read_bytes()
         if "outputs" in path.name:
-            data = pd.read_parquet(path).drop(columns=list(MEASURED)).to_json().encode()
+            data = pd.read_parquet(path).drop(columns=[*MEASURED, "events"], errors="ignore"
+                                              ).to_json().encode()
+        if path.name == EVENTS_TABLE:
+            data = pd.read_parquet(path).drop(columns=list(CLOCKS)).to_json().encode()
         found[str(path.relative_to(folder))] = hashlib.sha256(data).hexdigest()
     for path in folder.glob("audio/*/*"):
         found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()

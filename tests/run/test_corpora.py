@@ -11,8 +11,13 @@ import soundfile
 
 from evalkit import api
 from evalkit.core.config import read_configs
+from evalkit.core.corpora import RESERVED
 from evalkit.core.errors import EvalkitError
+from evalkit.report.exports import FINDINGS, TABLES
+from evalkit.report.page import PAGE
+from evalkit.report.recordings import COPIES
 from evalkit.run.utterances import read_corpus
+from evalkit.store.documents.begun import RECORDS
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
@@ -189,11 +194,30 @@ def test_outputs_are_scored_anew_for_each(read: Path) -> None:
     shutil.copytree(read / "runs" / "v1", read / "runs" / "anew")
     ended = evalkit("score", "runs/anew", "--metric", "cer", "-j", 0, cwd=read)
     assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.split("next:\n")[1].splitlines() == [
+        "  evalkit groups runs/anew --by sex", "  evalkit cohorts runs/anew",
+        "  evalkit report runs/anew --out reports/anew",
+        "  evalkit compare runs/anew LATER_RUN"]
     records = [RunFolder(read / "runs" / "anew" / name).record() for name in NAMES]
     assert ["cer" in record.metrics for record in records] == [True, True]
     assert [record.corpus.name for record in records] == ["de", "en"]
     ended = evalkit("score", "runs/anew", "--manifest", "de/test.jsonl", cwd=read)
     assert "give the run folder of one of them: runs/anew/de" in ended.stderr
+
+
+def test_what_to_type_next_fits_every_corpus(read: Path) -> None:
+    """Where they have no label in common, of each."""
+    for name, row in (("a", {"sex": "f"}), ("b", {"dialect": "x"}), ("c", {})):
+        write_manifest(read / f"{name}.jsonl", [
+            {"id": f"u{i}", "text": "a b", "speaker": f"s{i}"}
+            | {key: f"{value}{i % 2}" for key, value in row.items()} for i in range(20)])
+    ended = run(read, "corpora: {a: a.jsonl, b: b.jsonl, c: c.jsonl}" + TEXTS % "v1", "strange")
+    assert ended.returncode == 0, ended.stderr
+    ended = evalkit("score", "runs/strange", "-j", 0, cwd=read)
+    assert ended.stderr.split("next:\n")[1].splitlines()[:3] == [
+        "  evalkit groups runs/strange/a --by sex", "  evalkit groups runs/strange/b --by dialect",
+        "  # labels to group by: there are none yet in runs/strange/c; `join: [speakers.csv]` in "
+        "the configuration adds them"]
 
 
 def test_the_page_sets_them_side_by_side_and_leads_to_each(read: Path) -> None:
@@ -219,6 +243,18 @@ def test_the_page_sets_them_side_by_side_and_leads_to_each(read: Path) -> None:
     assert [values.count(f"asr,{name}/clean") > 0 for name in NAMES] == [True, True]
 
 
+def test_no_corpus_is_called_what_stands_beside_it() -> None:
+    """In a folder of runs and in a report of them."""
+    assert {CORPORA, PAGE, COPIES, TABLES, FINDINGS, *(
+        name.split("/")[0] for name in RECORDS)} == RESERVED
+
+
+def test_a_reader_that_there_is_not_is_told_with_its_key(read: Path) -> None:
+    ended = run(read, "corpus: {reader: kladi, path: de}" + TEXTS % "v1", "mistaken")
+    assert ended.returncode == 2 and not (read / "runs" / "mistaken").exists()
+    assert "mistaken.yaml: corpus.reader: no corpora plug-in 'kladi'; did you mean" in ended.stderr
+
+
 @pytest.mark.parametrize(("text", "message"), [
     ("corpora: {}", "corpora: must be `NAME: manifest.jsonl` or"),
     ("corpora: [a.jsonl]", "corpora: must be `NAME: manifest.jsonl` or"),
@@ -226,8 +262,34 @@ def test_the_page_sets_them_side_by_side_and_leads_to_each(read: Path) -> None:
     ("corpora: {de: x, DE: y}", "'de' and 'DE' differ in capital letters only; rename one"),
     ("corpus: x\ncorpora: {de: x}", "has both 'corpus' and 'corpora'"),
     ("corpora: {de: de/test.jsonl, en: absent.jsonl}", "corpus en: "),
-    ("corpora: {de: {path: de/test.jsonl, wehre: [a=b]}}", "no key 'wehre' here"),
-    ("corpora: {de: {path: de/test.jsonl, where: [sex=x]}}", "corpus de: ")])
+    ("corpora: {de: {path: de/test.jsonl, wehre: [a=b]}}",
+     "mistaken.yaml: corpora.de: no key 'wehre' here; did you mean 'where'? there are path, "),
+    ("corpora: {en: en/test.jsonl, de: {reader: kaldi, path: de, per_speakr: 1}}",
+     "mistaken.yaml: corpora.de: no key 'per_speakr' here; did you mean 'per_speaker'? there are "),
+    ("corpora: {de: {reader: table, path: de/test.csv, wehre: x}}", "corpus de: "),
+    ("corpora: {en: en/test.jsonl, de: {path: de/test.jsonl, per_speaker: 0}}",
+     "mistaken.yaml: corpora.de.per_speaker: must be greater than 0, not 0"),
+    ("per_speaker: 0\ncorpora: {de: de/test.jsonl, en: {path: en/test.jsonl, per_speaker: 1}}",
+     "mistaken.yaml: per_speaker: must be greater than 0, not 0"),
+    ("corpora: {de: {path: de/test.jsonl, trials: {most: x}}}",
+     "mistaken.yaml: corpora.de.trials.most: must be a whole number, not 'x'"),
+    ("corpora: {de: {path: de/test.jsonl, trials: {scores: {b: x}}}}",
+     "mistaken.yaml: corpora.de.trials: scores of 'b', which is no pipeline without"),
+    ("corpora: {en: en/test.jsonl, de: {reader: kladi, path: de}}",
+     "mistaken.yaml: corpora.de.reader: no corpora plug-in 'kladi'; did you mean 'kaldi'? "),
+    ("corpora: {de: {reader: [kaldi], path: de}}",
+     "mistaken.yaml: corpora.de.reader: must be text, not a list"),
+    ("corpora: {en: en/test.jsonl, de: }",
+     "corpora.de: must be `de: manifest.jsonl` or `de: {reader: …, path: …}`, not nothing"),
+    ("corpora: {de: [de/test.jsonl]}", "corpora.de: must be `de: manifest.jsonl` or "),
+    ("corpora: {de: {where: [sex=f]}}", "mistaken.yaml: corpora.de.path: is missing"),
+    ("corpora: {de: {pth: de/test.jsonl}}", "corpora.de: no key 'pth' here; did you mean 'path'?"),
+    ("corpora: {de: {path: de/test.jsonl, where: [sex=x]}}", "corpus de: "),
+    *((f"corpora: {{{name!r}: de/test.jsonl}}", f"the name {name!r} cannot be used: it may hold")
+      for name in ("", ".", "..", "a/b", "/tmp/a", ".lock", "a b", "a" * 65)),
+    *((f"corpora: {{en: en/test.jsonl, {name}: de/test.jsonl}}",
+       f"the name {name!r} cannot be used: evalkit gives it to a file or folder of its own")
+      for name in ("corpora.json", "Corpora.JSON", "index.html", "tables", "outputs"))])
 def test_a_mistake_is_one_line_before_anything_is_written(
         read: Path, text: str, message: str) -> None:
     ended = run(read, text + TEXTS % "v1", "mistaken")

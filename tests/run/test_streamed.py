@@ -114,8 +114,9 @@ def test_percepnet_and_rnnoise_streamed_through_the_command_line(
     ({"enhancer": "rnoise"}, "no enhancers plug-in 'rnoise'; did you mean 'rnnoise'? installed: "),
     ({"enhancer": "late", "stream": 0}, "eval.yaml: pipelines.p.stream: must be greater than 0"),
     ({"enhancer": "late", "stream": ".inf"}, "pipelines.p.stream: must be a finite number"),
-    ({"recognizer": "level"}, "eval.yaml: pipelines.p: the pipeline 'p' has no enhancer to stream; "
-     "leave out its key 'stream', or name one"),
+    ({"encoder": "bands"}, "eval.yaml: pipelines.p: the pipeline 'p' has no enhancer and no "
+     "recognizer to stream; leave out its key 'stream', or name one"),
+    ({"recognizer": "level"}, "stream: 0.01: the recognizer 'level' does not stream; these do: "),
     ({"enhancer": {"name": "percepnet", "weights": "none.onnx"}}, "none.onnx: no such weights; "
      "give the option `weights` a file that `evalkit train enhancer` wrote")])
 def test_what_cannot_stream_is_one_line(tiny_corpus: Path, tmp_path: Path,

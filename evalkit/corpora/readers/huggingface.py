@@ -25,18 +25,19 @@ AT_ONCE = 64
 
 
 def huggingface(source: Path, *, split: str | None = None, audio: Path | None = None,
-                **columns: str) -> Iterator[Utterance | LeftOut]:
+                alternatives: bool = False, **columns: str) -> Iterator[Utterance | LeftOut]:
     """The rows of the file ``source``, or of the files of one ``split`` in that folder.
 
-    ``columns`` says which column is which field, as for ``jsonl``. Recordings that are within the
+    ``columns`` says which column is which field, and ``alternatives`` that a text may be a list, as
+    for ``jsonl``. Recordings that are within the
     tables are written into the folder ``audio``, named by their content; numbers of a ClassLabel
     become its names."""
     check_fields(columns)
-    return _read(source, split, audio, columns)
+    return _read(source, split, audio, columns, alternatives=alternatives)
 
 
-def _read(source: Path, split: str | None, audio: Path | None, columns: Mapping[str, str]
-          ) -> Iterator[Utterance | LeftOut]:
+def _read(source: Path, split: str | None, audio: Path | None, columns: Mapping[str, str], *,
+          alternatives: bool) -> Iterator[Utterance | LeftOut]:
     files = _files(source, split)
     rows: dict[str, dict[str, Any]] = {}
     names: Counter[str] = Counter()
@@ -48,7 +49,7 @@ def _read(source: Path, split: str | None, audio: Path | None, columns: Mapping[
                 _plain(row, labels, used, file, audio)
                 _name(row, used, names)
                 rows[f"row {len(rows) + 1}"] = row
-    yield from utterances(files[0], rows, columns)
+    yield from utterances(files[0], rows, columns, alternatives=alternatives)
 
 
 def _plain(row: dict[str, Any], labels: Mapping[str, list[str]], used: Mapping[str, str],

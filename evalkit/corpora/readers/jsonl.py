@@ -12,24 +12,28 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_lines, seconds
 from evalkit.corpora.readers.naming import check_fields, chosen
+from evalkit.results.values import said_in
 from evalkit.store.json_lines import json_object
 
 _PREDICTED = "pred_text"
 
 
-def jsonl(source: Path, **keys: str) -> Iterator[Utterance | LeftOut]:
+def jsonl(source: Path, *, alternatives: bool = False, **keys: str
+          ) -> Iterator[Utterance | LeftOut]:
     """The lines of ``source``. ``keys`` says which key is which field (``text="transcript"``);
     otherwise the usual ones of evalkit.corpora.readers.naming are looked for.
 
     Without a key of ids, an utterance's id is the name of its recording, with its offset where
-    several lines are of one recording; paths are relative to the file. Every other key with text,
-    a number or a truth value is metadata; the predictions of a model (``pred_text…``) are none,
-    nor are lists and objects."""
+    several lines are of one recording; paths are relative to the file. With ``alternatives`` a
+    text may be a list of several that are right, as in tables of results. Every other key with
+    text, a number or a truth value is metadata; the predictions of a model (``pred_text…``) are
+    none, nor are lists and objects."""
     check_fields(keys)
-    return _read(source, keys)
+    return _read(source, keys, alternatives=alternatives)
 
 
-def _read(source: Path, keys: Mapping[str, str]) -> Iterator[Utterance | LeftOut]:
+def _read(source: Path, keys: Mapping[str, str], *, alternatives: bool
+          ) -> Iterator[Utterance | LeftOut]:
     rows: dict[str, Mapping[str, Any]] = {}
     for number, line in enumerate(read_lines(source), 1):
         if line.strip():
@@ -37,28 +41,27 @@ def _read(source: Path, keys: Mapping[str, str]) -> Iterator[Utterance | LeftOut
                 rows[f"line {number}"] = json_object(line)
             except ValueError as error:
                 yield LeftOut("row", str(source), one_line(error), names=(f"line {number}",))
-    yield from utterances(source, rows, keys)
+    yield from utterances(source, rows, keys, alternatives=alternatives)
 
 
-def utterances(source: Path, rows: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]
-               ) -> Iterator[Utterance | LeftOut]:
+def utterances(source: Path, rows: Mapping[str, Mapping[str, Any]], given: Mapping[str, str], *,
+               alternatives: bool) -> Iterator[Utterance | LeftOut]:
     """Of rows, by what each is called, whose paths are relative to the file ``source``."""
     keys = chosen(dict.fromkeys(key for row in rows.values() for key in row), given)
     recordings = Counter(path for row in rows.values() if (path := _path(row.get(keys["audio"]))))
     for called, row in rows.items():
         try:
-            yield _utterance(source, row, keys, recordings)
+            yield _utterance(source, row, keys, recordings, alternatives=alternatives)
         except ValueError as error:
             yield LeftOut("row", str(source), str(error), names=(called,))
     yield from _unused(source, rows.values(), keys)
 
 
 def _utterance(source: Path, row: Mapping[str, Any], keys: Mapping[str, str],
-               recordings: Mapping[Path, int]) -> Utterance:
+               recordings: Mapping[Path, int], *, alternatives: bool) -> Utterance:
     """Raises ValueError where the row cannot be used."""
-    text, speaker = row.get(keys["text"]), row.get(keys["speaker"])
-    if not isinstance(text, str | None):
-        raise ValueError("text is not text")
+    speaker = row.get(keys["speaker"])
+    text = said_in([row.get(keys["text"])], lists=alternatives)
     if not isinstance(speaker, str | int | None):
         raise ValueError("speaker is not text")
     audio, reference = (_path(row.get(keys[field])) for field in ("audio", "reference_audio"))

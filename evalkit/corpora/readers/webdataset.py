@@ -39,18 +39,19 @@ class _Sample:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-def webdataset(source: Path, *, audio: Path | None = None, **columns: str
-               ) -> Iterator[Utterance | LeftOut]:
+def webdataset(source: Path, *, audio: Path | None = None, alternatives: bool = False,
+               **columns: str) -> Iterator[Utterance | LeftOut]:
     """The utterances of the tar ``source`` (perhaps compressed), or of all tars in that folder.
 
     Recordings are written into the folder ``audio``, named by their content; nothing is unpacked
     under a name of the tar's. ``.txt`` is the text, ``.cls`` the label ``cls``; what ``.json``
-    holds is found by ``columns`` as for ``jsonl``. Members of one utterance stand side by side."""
+    holds is found by ``columns`` as for ``jsonl``, and so are ``alternatives``. Members of one
+    utterance stand side by side."""
     check_fields(columns)
-    return _read(source, audio, columns)
+    return _read(source, audio, columns, alternatives=alternatives)
 
 
-def _read(source: Path, folder: Path | None, columns: Mapping[str, str]
+def _read(source: Path, folder: Path | None, columns: Mapping[str, str], *, alternatives: bool
           ) -> Iterator[Utterance | LeftOut]:
     samples: list[tuple[Path, _Sample]] = []
     left_out: list[LeftOut] = []
@@ -62,7 +63,7 @@ def _read(source: Path, folder: Path | None, columns: Mapping[str, str]
             else:
                 samples.append((file, item))
     yield from merged(left_out)
-    yield from utterances(files[0], _rows(samples, columns), columns)
+    yield from utterances(files[0], _rows(samples, columns), columns, alternatives=alternatives)
 
 
 def _files(source: Path) -> list[Path]:

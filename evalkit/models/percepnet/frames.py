@@ -7,10 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-# The two that numpy.fft calls: what it does around them takes as long as they do, for one frame.
-from numpy.fft._pocketfft_umath import irfft, rfft_n_even
-
 from evalkit.core.errors import ConfigError
+from evalkit.models.percepnet.transforms import quickest
 
 RATES = (16_000, 48_000)
 """Hz that the signal path works at."""
@@ -20,6 +18,7 @@ LOOK_AHEAD = 2
 """Frames that are heard beyond the one that comes out."""
 LATE = LOOK_AHEAD + 1
 """Hops by which what comes out is late: the look-ahead, and the other half of the last frame."""
+FOURIER = quickest()
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,13 @@ class Framing:
         """Of ``frames`` (…, size), which become windowed: (…, bins)."""
         frames *= self.window
         made = np.empty((*frames.shape[:-1], self.bins), np.complex64)
-        return rfft_n_even(frames, 1, out=made)
+        return FOURIER.forward(frames, made)
 
     def overlap_add(self, spectra: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The hops that ``spectra`` (n, bins) complete, (n * hop,), given the ``tail`` (hop,) of
         the frame before them; and their own tail."""
         frames = np.empty((len(spectra), self.size), np.float32)
-        irfft(spectra, 1 / self.size, out=frames)
+        FOURIER.back(spectra, frames)
         frames *= self.window
         hops = frames[:, :self.hop]
         hops[0] += tail

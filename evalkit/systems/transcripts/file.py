@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.core.types import Hypothesis
 from evalkit.systems.transcripts.keys import Keys
 from evalkit.systems.transcripts.lines import (
     COMMENT,
@@ -54,12 +55,13 @@ _BINARY = {
 
 @dataclass(frozen=True)
 class Transcripts:
-    """Texts by id, in the file's order, the ``format`` they were read in, and the lines that say
-    again what an earlier one said."""
+    """Texts by id, in the file's order, the ``format`` they were read in, the lines that say
+    again what an earlier one said, and the next best guesses by id."""
 
     texts: Mapping[str, str]
     format: str
     left_out: tuple[LeftOut, ...]
+    others: Mapping[str, tuple[Hypothesis, ...]]
 
 
 def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: bool = False
@@ -67,7 +69,7 @@ def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: 
     """Reads the file in the format ``form`` of FORMATS, which the suffix or else the content tells
     where it is None. References may have sclite's ``alternatives``. Raises
     ManifestError for what is not text, and naming the first bad line."""
-    lines = _lines(path)
+    lines = text_lines(path)
     found = form or _detected(path, lines)
     if keys != Keys() and found not in KEYED:
         raise ManifestError(f"{path}: {found} has no keys; --id-key and --text-key are for "
@@ -81,7 +83,7 @@ def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: 
         raise ManifestError(f"{path}:{error.line}: {one_line(error)}{said}") from error
 
 
-def _lines(path: Path) -> list[Line]:
+def text_lines(path: Path) -> list[Line]:
     """The lines that are not empty, without their ends and the file's byte order mark."""
     with path.open("rb") as file:
         _check_text(path, file.read(HEAD))
@@ -175,7 +177,7 @@ def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
     if not texts:
         raise ManifestError(f"{path}: holds no hypothesis")
     _check_writable(first.values())
-    return Transcripts(texts, form, left_out)
+    return Transcripts(texts, form, left_out, {item.id: item.others for item in first.values()})
 
 
 def _without_alternatives(item: Transcript) -> Transcript:

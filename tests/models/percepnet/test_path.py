@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from evalkit.metrics.si_sdr import si_sdr
+from evalkit.models.percepnet import frames
 from evalkit.models.percepnet.frames import RATES, Framing
 from evalkit.models.percepnet.path import Path, enhance
+from evalkit.models.percepnet.transforms import Direct, Public, quickest
 from tests.models.percepnet.signals import Constant, Listening, voiced
 
 BOTH = pytest.mark.parametrize("rate", RATES)
@@ -54,6 +59,24 @@ def test_streamed_equals_whole_however_it_is_cut(rate, cuts, seed):
     assert len(made) == len(signal) + framing.delay
     assert_allclose(made[framing.delay:], whole, atol=1e-5)
     assert_array_equal(made[:framing.delay - framing.hop], 0)
+
+
+@BOTH
+def test_another_numpy_gives_the_same(rate, monkeypatch):
+    """NumPy's own functions hidden, and of another meaning."""
+    signal, framing = voiced(rate, 0.5, 120.0, noise=0.02), Framing(rate)
+    usual = enhance(signal, framing, Listening())
+    other = ModuleType("other")
+    other.rfft_n_even = lambda values, scale, out: np.fft.rfft(values, norm="ortho", out=out)
+    other.irfft = lambda values, scale, out: np.fft.irfft(values, out=out)
+    for module in (None, ModuleType("empty"), other):
+        monkeypatch.setitem(sys.modules, "numpy.fft._pocketfft_umath", module)
+        assert isinstance(quickest(), Public)
+        monkeypatch.setattr(frames, "FOURIER", quickest())
+        made = enhance(signal, framing, Listening())
+        assert_allclose(made, usual, rtol=0, atol=1e-12)
+    monkeypatch.undo()
+    assert isinstance(quickest(), Direct) and isinstance(frames.FOURIER, Direct)
 
 
 @BOTH

@@ -1,0 +1,73 @@
+"""The tables of a run that are made of all its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalkit.core.errors import RunError, one_line
+from evalkit.run.plan import Plan
+from evalkit.run.tables import table_paths
+from evalkit.run.vectors import of_one_length
+from evalkit.store.events import (
+    EMISSIONS,
+    EMISSIONS_COLUMN,
+    EMISSIONS_TABLE,
+    EVENTS,
+    EVENTS_COLUMN,
+    EVENTS_TABLE,
+    unfolded,
+)
+from evalkit.store.outputs import INDEX, INDEX_TABLE
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
+from evalkit.store.sealed import check, write_table
+
+
+def assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
+    """Writes the tables of the run. Raises RunError for a shard's table that is no longer there or
+    was changed since it was written."""
+    paths = [table_paths(out, shard.key) for shard in plan.shards]
+    outputs, embeddings = of_one_length(_concat([p[1] for p in paths], OUTPUTS),
+                                        _concat([p[2] for p in paths], EMBEDDINGS))
+    write_table(out / "outputs.parquet", outputs)
+    write_table(out / "embeddings.parquet", embeddings)
+    write_table(out / "utterances.parquet", utterances)
+    _write_streamed([p[1] for p in paths], out, _speakers(plan))
+    index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
+              "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
+              "tables": shard.key}
+             for shard in plan.shards]
+    write_table(out / INDEX_TABLE, pa.Table.from_pylist(index, INDEX))
+
+
+def _speakers(plan: Plan) -> dict[str, str | None]:
+    return {u.id: u.speaker for shard in plan.shards for u in shard.utterances}
+
+
+def _write_streamed(paths: Sequence[Path], out: Path, speakers: dict[str, str | None]) -> None:
+    """Writes what streaming recognizers showed, and when words came; removes such tables of an
+    earlier run where nothing was streamed."""
+    streamed = [path for path in paths if EVENTS_COLUMN.name in pq.read_schema(path).names]
+    for name, column, schema in ((EVENTS_TABLE, EVENTS_COLUMN, EVENTS),
+                                 (EMISSIONS_TABLE, EMISSIONS_COLUMN, EMISSIONS)):
+        if not streamed:
+            (out / name).unlink(missing_ok=True)
+            continue
+        cell = [field for field in OUTPUTS if field.name in schema.names[:3]]
+        rows = (row | {"speaker_id": speakers[row["utterance_id"]]} for path in streamed
+                for row in pq.read_table(path, schema=pa.schema([*cell, column])).to_pylist())
+        write_table(out / name, pa.Table.from_pylist(list(unfolded(rows, column.name)), schema))
+
+
+def _concat(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
+    for path in paths:
+        check(path)
+    try:
+        return pa.concat_tables([pq.read_table(path, schema=schema) for path in paths]
+                                ).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{paths[0].parent}: was removed or changed while the run worked in it "
+                       f"({one_line(error)}); start it again, it goes on where it was") from error
