@@ -67,8 +67,8 @@ def test_a_pair_with_both_labels_is_left_out_whatever_its_order(tmp_path: Path) 
         (4, ("a and b", "a and b", "c and d", "d and c")), (1, ("a and c",))]
 
 
-@pytest.mark.parametrize("labels", ["in the scores", "in a list", "in a run's list"])
-@pytest.mark.parametrize("speakers", ["pattern", "manifest"])
+@pytest.mark.parametrize(("labels", "speakers"), [
+    ("in the scores", "pattern"), ("in a list", "manifest"), ("in a run's list", "corpus")])
 def test_a_label_that_the_speakers_contradict_is_left_out_with_its_line(
         tmp_path: Path, labels: str, speakers: str) -> None:
     table = TABLE.assign(name=TABLE["name"].where(TABLE.index != 4, "target"))

@@ -48,6 +48,18 @@ def test_products_are_counted_as_by_hand(layer: nn.Module, shape: tuple[int, ...
     assert torch.backends.mkldnn.enabled and torch.backends.mha.get_fastpath_enabled()
 
 
+def test_a_network_that_was_made_where_nothing_is_learnt() -> None:
+    with torch.inference_mode():
+        layer = nn.utils.parametrizations.weight_norm(nn.Linear(5, 7))
+
+    def run() -> None:
+        with torch.inference_mode():
+            layer(torch.zeros(FRAMES, 5))
+
+    assert cost_of(layer, run, 1).macs_per_second == FRAMES * 5 * 7
+    assert all(weight.requires_grad for weight in layer.parameters())
+
+
 def test_an_encoder_is_counted_by_the_second() -> None:
     layer, shared = nn.Linear(5, 7), nn.Linear(5, 7)
     shared.weight = layer.weight

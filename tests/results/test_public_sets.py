@@ -14,6 +14,7 @@ import pytest
 from evalkit.core.config import read_config
 from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import summarise
 from tests.conftest import evalkit
 
 
@@ -119,6 +120,16 @@ def test_librispeech_has_the_counts_of_its_authors_and_groups_by_sex(
                 subs, ins, dels, words - subs - dels]
     sexes = groups(tmp_path / "run", "SEX", pipeline="s5")["SEX"]
     assert {name: row["n_speakers"] for name, row in sexes.items()} == {"F": 20, "M": 20}
+    run_cli("score", tmp_path / "run", "--metric", f"b_wer:common={folder / 'common_words_5k.txt'}",
+            "--costs", "levenshtein", "--workers", "0")
+    rates = summarise(RunFolder(tmp_path / "run").scores()).set_index(["pipeline", "metric"])
+    for name, path in said.items():
+        for line in path.read_text().splitlines()[1:]:
+            words, rate = (float(re.search(rf"{key}=([\d.]+)", line)[1])
+                           for key in ("ref_words", "error_rate"))
+            ours = rates.loc[(name, f"{line[0].lower()}_wer")]
+            assert words == ours["weight"] == {"B": 5_761, "U": 46_815}[line[0]]
+            assert rate == pytest.approx(100 * ours["value"], rel=1e-14)
 
 
 def test_svarah_has_the_counts_of_every_row_from_texts_and_from_counts(

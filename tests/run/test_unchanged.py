@@ -24,11 +24,11 @@ conditions:
 """
 NOTHING = ("fast", "soft", "both", "whole")
 """Conditions after which recording and reference are the same but for a factor."""
-PLAIN = "pipelines: [{name: plain, recognizer: level}]\nmetrics: [wer, si_sdr]\nshard_size: 5\n"
+PLAIN = "pipelines: [{name: plain, recognizer: level}]\nmetrics: [wer, si_sdr]\nshard_size: 12\n"
 
 
-def made(manifest: Path, pipelines: str, *words: object):
-    (manifest.parent / "eval.yaml").write_text(f"corpus: test.jsonl\n{CONDITIONS}{pipelines}")
+def made(manifest: Path, pipelines: str, *words: object, conditions: str = CONDITIONS):
+    (manifest.parent / "eval.yaml").write_text(f"corpus: test.jsonl\n{conditions}{pipelines}")
     done = evalkit("run", "eval.yaml", "--out", "run", "-j", 0, *words, cwd=manifest.parent)
     return done, RunFolder(manifest.parent / "run")
 
@@ -55,11 +55,12 @@ def test_what_nothing_changed_has_no_score_and_no_failure(tiny_corpus: Path) -> 
 def test_an_enhancer_that_changes_nothing_is_told_so(tiny_corpus: Path) -> None:
     """What it makes is compared, and is no fault of the run."""
     idle = "{name: idle, enhancer: {name: late, delay_ms: 0, stated_ms: 0, gain: 1}}"
-    done, run = made(tiny_corpus, f"pipelines: [{idle}]\nmetrics: [si_sdr]\n", "--max-failed", "0")
+    done, run = made(tiny_corpus, f"pipelines: [{idle}]\nmetrics: [si_sdr]\n", "--max-failed", "0",
+                     conditions="conditions: [clean, {name: fast, speed: 1.25}, "
+                     "{name: hum, noise: stationary, snr_db: 10}]\n")
     assert done.returncode == 0, done.stderr
     found = {failure.condition: (failure.kind, failure.n) for failure in run.summary().failures}
-    assert found.pop("some")[0] == "Identical"
-    assert found == dict.fromkeys(("clean", *NOTHING), ("Identical", 12))
+    assert found == dict.fromkeys(("clean", "fast"), ("Identical", 12))
     assert not any("nothing has changed" in item.why for item in run.record().left_out)
 
 

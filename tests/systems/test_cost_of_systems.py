@@ -10,6 +10,7 @@ import pytest
 from evalkit.core.plugins import create
 from evalkit.core.types import Cost
 from evalkit.models.tensors import save_tensors
+from evalkit.models.torch_cost import second
 from tests.systems import folders
 
 SPECTRUM, SPECTRA = 201, 101
@@ -30,7 +31,9 @@ def size(*paths: Path) -> int:
 
 
 def test_the_reference_recognizer_by_hand() -> None:
-    cost, frames = create("recognizers", "reference").cost, (SPECTRA - 1) // 3 + 1
+    made, frames = create("recognizers", "reference"), (SPECTRA - 1) // 3 + 1
+    made.transcribe([second(16_000)])
+    cost = made.cost
     convolutions = 160 * 64 * 5 + 160 * 160 * 5
     recurrent = 2 * (gru(160, 152) + gru(2 * 152, 152))
     products = convolutions + recurrent + 2 * 152 * 29
@@ -45,7 +48,9 @@ def test_the_reference_recognizer_by_hand() -> None:
 
 def test_a_ctc_recognizer_of_speechbrain_by_hand(tmp_path: Path) -> None:
     folder = folders.speechbrain_recognizer(tmp_path / "model")
-    cost = create("recognizers", "speechbrain", {"path": folder}).cost
+    made = create("recognizers", "speechbrain", {"path": folder})
+    made.transcribe([second(16_000)])
+    cost = made.cost
     products = gru(20, 8) + 8 * 5
     assert cost.weights == products + 2 * 3 * 8 + 5
     assert cost.macs_per_second == SPECTRA * (SPECTRUM * 20 + products)
@@ -55,6 +60,7 @@ def test_a_ctc_recognizer_of_speechbrain_by_hand(tmp_path: Path) -> None:
 def test_a_ctc_recognizer_of_transformers_by_hand(tmp_path: Path) -> None:
     folder = folders.transformers_recognizer(tmp_path / "model")
     made = create("recognizers", "transformers", {"path": folder})
+    made.transcribe([second(16_000)])
     cost = made.cost
     convolutions = 1_600 * 8 * 10 + 200 * 8 * 8 * 8 + 201 * 16 * 8 * 4
     projections = 200 * 8 * 16 + 200 * 2 * 16 * 16 + 200 * 16 * 6
@@ -72,6 +78,7 @@ def test_of_whisper_the_encoder_is_counted_on_its_window(tmp_path: Path) -> None
     for seconds in (1, 2):
         folder = folders.transformers_whisper(tmp_path / f"{seconds}", seconds)
         made = create("recognizers", "transformers_seq2seq", {"path": folder})
+        made.transcribe([second(16_000)])  # a model is loaded when it first hears
         frames = 50 * seconds
         window = (2 * frames * 16 * 80 * 3 + frames * 16 * 16 * 3 + attention(frames, 16)
                   + 2 * frames * 16 * 16)
@@ -82,6 +89,7 @@ def test_of_whisper_the_encoder_is_counted_on_its_window(tmp_path: Path) -> None
 def test_speaker_encoders_of_torch(tmp_path: Path) -> None:
     folder = folders.transformers_xvector(tmp_path / "xvector")
     made = create("encoders", "transformers", {"path": folder})
+    made.embed([second(16_000)])
     assert made.cost.weights == made.module.num_parameters()
     assert made.cost.macs_per_second > attention(200, 16)
     assert made.cost.bytes == size(folder / "model.safetensors")
