@@ -73,7 +73,7 @@ class PipelineConfig(Strict):
     enhancer: PluginSpec | None = None
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
-    stream: float | None = Field(None, gt=0, allow_inf_nan=False)
+    stream: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
     """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
     time, as if they came in just then; the whole utterance at once where None."""
     show: float | None = Field(None, gt=0, allow_inf_nan=False,

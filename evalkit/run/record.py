@@ -144,8 +144,10 @@ def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[
 
 
 def _speed(outputs: pd.DataFrame) -> pd.DataFrame:
-    """Seconds of audio and of processing by pipeline and condition, where there is audio."""
-    speed = outputs.groupby(["pipeline", "condition"])[
+    """Seconds of audio and of processing by pipeline and condition, of what was processed and did
+    not fail, which has no time."""
+    done = outputs[outputs["error"].isna() & (outputs["processing_seconds"] > 0)]
+    speed = done.groupby(["pipeline", "condition"])[
         ["seconds", "processing_seconds"]].sum().reset_index()
     speed["rtf"] = scores.ratio(speed["processing_seconds"], speed["seconds"])
     return speed[speed["seconds"] > 0]

@@ -91,6 +91,19 @@ def test_a_model_that_raises_costs_one_utterance(tiny_corpus: Path, tmp_path: Pa
     assert (row.n, row.n_failed, row.n_speakers) == (11, 1, 4)
 
 
+def test_what_failed_has_no_part_in_the_real_time_factor(tiny_corpus: Path, tmp_path: Path
+                                                         ) -> None:
+    system = {"name": "level", "raise_at": round(0.9 * 16_000)}
+    folder = run(config(tiny_corpus, conditions=["clean"], metrics=["wer"], pipelines=[
+        {"name": "some", "recognizer": system},
+        {"name": "none", "recognizer": {"name": "command", "run": "false {input}"}}]),
+        tmp_path / "run", Work(0))
+    row, = folder.summary().efficiency
+    done = folder.outputs().query("pipeline == 'some' and error.isna()", engine="python")
+    assert len(done) == 11
+    assert (row.pipeline, row.seconds) == ("some", pytest.approx(done["seconds"].sum()))
+
+
 def test_bad_audio_costs_its_own_rows(tiny_corpus: Path, tmp_path: Path) -> None:
     audio = tiny_corpus.parent / "audio"
     (audio / "0.wav").unlink()

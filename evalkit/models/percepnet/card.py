@@ -27,7 +27,7 @@ An enhancer of speech ({parameters:,} weights, 8-bit integers) after Valin et al
 
 Loss on material that was kept out (see evalkit.models.percepnet.network.loss).
 
-{lost}| updates | kept out | trained on |
+{trained_too}{lost}| updates | kept out | trained on |
 |---:|---:|---:|
 {curve}
 
@@ -37,6 +37,11 @@ Loss on material that was kept out (see evalkit.models.percepnet.network.loss).
 """
 _LOST = """\
 Of {checks} checks {lost} are not known: `curve.jsonl` was removed or cut.
+
+"""
+_TRAINED_TOO = """\
+Of the speech of {names} nothing was kept out, since it is too little: the loss is measured on other
+mixtures of what was trained on.
 
 """
 ROWS = 12
@@ -54,6 +59,8 @@ class EnhancerCard:
     rooms: bool
     curve: Sequence[Check]
     parameters: int
+    trained_too: Sequence[str] = ()
+    """Sources of speech of which nothing was kept out."""
 
     @property
     def seconds(self) -> float:
@@ -93,7 +100,8 @@ class EnhancerCard:
             digest=digest(weights), seed=config.seed, updates=config.updates, batch=config.batch,
             seconds=config.mixing.seconds, hearings=config.hearings, time=self._time,
             lost=_LOST.format(lost=self.lost, checks=len(self._due)) if self.lost else "",
-            speech=_hours(self.speech),
+            trained_too=_TRAINED_TOO.format(names=", ".join(self.trained_too))
+            if self.trained_too else "", speech=_hours(self.speech),
             noise=_hours(self.noise), rooms="yes" if self.rooms else "none",
             curve="\n".join(f"| {check.updates:,} | {check.kept_out:.4f} | {check.trained:.4f} |"
                             for check in shown),

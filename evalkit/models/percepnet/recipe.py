@@ -87,10 +87,13 @@ def train_enhancer(recipe: EnhancerRecipe, out: Path, *, workers: int = 1, devic
                      for sources in (recipe.speech, recipe.noise))
     told([item for part in (*speech, *noise) for item in part.recordings.left_out])
     trained, kept_out = _material(speech, noise, room if recipe.rooms else None)
+    for name in _all_trained(speech):
+        say(f"{name}: too little to keep any out; the loss is measured on it too")
     network = train(trained, kept_out, out, config=recipe.training, workers=workers,
                     device=device, progress=_progress(recipe.training, say)).cpu()
     card = EnhancerCard(recipe.training, _lengths(speech), _lengths(noise), recipe.rooms,
-                        read_curve(out), sum(p.numel() for p in network.parameters()))
+                        read_curve(out), sum(p.numel() for p in network.parameters()),
+                        _all_trained(speech))
     for name, integers in ((WEIGHTS, True), (FLOATS, False)):
         write_graph(network, out / name, card.description, integers=integers)
     write(out / CARD, card.markdown(out / WEIGHTS))
@@ -104,6 +107,11 @@ def _material(speech: list[_Part], noise: list[_Part], rooms: Room | None
                      tuple(part.trained for part in noise), rooms),
             Material(tuple(part.watched or part.trained for part in speech),
                      tuple(part.watched for part in noise if part.watched), rooms))
+
+
+def _all_trained(speech: list[_Part]) -> list[str]:
+    """The sources of speech of which nothing is kept out."""
+    return [part.source.folder.name for part in speech if not part.watched]
 
 
 def _lengths(parts: list[_Part]) -> dict[str, float]:
@@ -170,6 +178,6 @@ def _progress(config: EnhancerTraining, say: Say) -> Callable[[Check], None]:
         each = check.seconds / max(check.updates - first[0].updates + config.check_every, 1)
         left = each * (config.updates - check.updates) / 3600
         say(f"update {check.updates:,}/{config.updates:,}: loss {check.kept_out:.4f} on what is "
-            f"kept out, {check.trained:.4f} trained on; {left:.1f} h left")
+            f"watched, {check.trained:.4f} trained on; {left:.1f} h left")
 
     return show

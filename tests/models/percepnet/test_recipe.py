@@ -75,6 +75,14 @@ def spoil(folder: Path) -> None:
     soundfile.write(folder / "noisy" / "short.wav", wave[:9], 16_000)
 
 
+def test_what_is_too_little_to_keep_any_out_is_said(folder: Path) -> None:
+    done = trained(folder, 2, RECIPE.replace("watched: 2\ntraining", "watched: 9\ntraining"))
+    assert done.returncode == 0, done.stderr
+    assert "voices: too little to keep any out; the loss is measured on it too" in done.stderr
+    assert "Of the speech of voices, noisy nothing was kept out" in (
+        folder / "out" / "percepnet.md").read_text()
+
+
 def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
     from evalkit.models.percepnet.features import FEATURES
     from evalkit.models.percepnet.runtime import Runtime
