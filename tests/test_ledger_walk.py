@@ -235,7 +235,7 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
-        run.pipeline:depending run.alone:_batches""",
+        run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
         metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
