@@ -71,6 +71,8 @@ PROVED = {
     "corpora.fetching:_fetch_all": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
+    "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
+    "corpora.readers.webdataset:_other_texts": "corpora/test_webdataset.py",
     "cohorts.columns:_left_out": "cohorts/test_columns.py",
     "cohorts.discovery:_all_alike": "cohorts/test_discovery.py",
     "cohorts.discovery:_rare_labels": "cohorts/test_discovery.py",

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from rich.console import Console
 from rich.progress import track
 
-from evalkit.core.errors import EvalkitError, PluginError, one_line
+from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plugins import packages_for
@@ -30,6 +30,9 @@ LARGEST = 1 << 31
 SILENCE, WHOLE = 60.0, 1_800.0
 """Seconds without a byte, and of a whole recording, after which fetching it is given up."""
 _BLOCK = 1 << 20
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
+             "abfss": "adlfs", "adl": "adlfs", "oss": "ossfs", "sftp": "paramiko"}
+"""What brings a file system that the extra ``remote`` does not."""
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
@@ -85,8 +88,9 @@ def _failure(url: str, place: Path) -> str | None:
     except EvalkitError:
         raise
     except ImportError as error:
-        raise PluginError(f"{url.partition('://')[0]}:// needs a package of fsspec: "
-                          f"{one_line(error)}; pip install 'evalkit[remote]'") from error
+        scheme = url.partition("://")[0]
+        package = _PACKAGES.get(scheme, "'evalkit[remote]'")
+        return f"{scheme}:// needs a package ({one_line(error, 100)}): pip install {package}"
     except Exception as error:  # every file system has errors of its own
         cause = _first_cause(error)
         if isinstance(cause, FileNotFoundError):

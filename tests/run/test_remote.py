@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -129,6 +130,15 @@ def test_what_cannot_be_fetched_is_named_and_costs_itself_alone(
     monkeypatch.setattr(fetching, "LARGEST", 1000)
     _, (large,) = fetched([Utterance("large", Path(f"{served}/audio/2.wav"))], folder)
     assert "it has more than 1,000 bytes" in large.why
+
+
+def test_a_file_system_whose_package_is_missing_costs_its_recordings(
+        tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    here, there = Utterance("a", tiny_corpus), Utterance("b", Path("s3://bucket/x.wav"))
+    found, (lost,) = fetched([here, there], tmp_path / "kept")
+    assert found[0] == here and len(found) == 2
+    assert "s3:// needs a package" in lost.why and lost.why.endswith("pip install s3fs")
 
 
 @pytest.mark.parametrize(("url", "why"), [
