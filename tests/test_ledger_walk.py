@@ -14,6 +14,8 @@ import pytest
 from tests.dropping import droppers, dropping, functions, writes
 
 WRITTEN = {
+    "run.trial_labels:agreed": "run.trial_labels:_records",
+    "run.trial_labels:_consistent": "run.trial_labels:_records",
     "cohorts.columns:_pooled": "cohorts.columns:_left_out",
     "cohorts.postcodes:_homes": "cohorts.postcodes:_movers",
     "cohorts.speakers:_numbers": "cohorts.speakers:named_speakers",
@@ -125,7 +127,7 @@ PROVED = {
     "run.sample:drawn": "run/test_sample.py",
     "run.text_metrics:_without_words": "run/test_given.py",
     "run.unchanged:_gone": "run/test_unchanged.py",
-    "run.verification:_as_spoken": "metrics/test_score_files.py",
+    "run.trial_labels:_records": "metrics/test_score_files.py",
     "run.verification:choose_pairs": "test_ledger.py",
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
@@ -229,7 +231,7 @@ NOTHING_LOST = {
         corpora.readers.lhotse:_metadata
         corpora.readers.base:read_pairs corpora.readers.librispeech:_speakers
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
-        run.verification:_lines
+        run.trial_labels:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
         systems.programs:files_of systems.transcripts.file:_detected
@@ -239,6 +241,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys

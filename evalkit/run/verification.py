@@ -13,6 +13,7 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.trials import TrialsConfig
 from evalkit.metrics.score_files import ScoreFile, matched, read_score_file
 from evalkit.metrics.verification import make_trials, read_trial_list, score_trials
+from evalkit.run.trial_labels import agreed
 from evalkit.store import trials
 from evalkit.store.documents.run import TrialPairs
 
@@ -43,7 +44,7 @@ def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> P
         return _scored(utterances, config)
     if config.list is not None:
         table, rule = _listed(config.list)
-        kept, contradicted = _as_spoken(table, utterances, config.list)
+        kept, contradicted = agreed({config.list: table}, utterances)
         return Pairs(kept, rule, tuple(contradicted))
     known = utterances.dropna(subset="speaker_id")
     nameless = utterances.loc[utterances["speaker_id"].isna(), "utterance_id"]
@@ -59,12 +60,13 @@ def choose_pairs(utterances: pd.DataFrame, config: TrialsConfig, seed: int) -> P
 
 def _scored(utterances: pd.DataFrame, config: TrialsConfig) -> Pairs:
     """The pairs of the list, or else of the first file of scores that has labels, with the scores
-    of every file, but for those that the labels contradict. Raises ManifestError where nothing says
-    which pairs are of one speaker."""
+    of every file, but for those that the speakers or the labels of another file contradict. Raises
+    ManifestError where nothing says which pairs are of one speaker."""
     files = {name: read_score_file(path) for name, path in config.scores.items()}
-    table, rule, path = _labelled(config, files)
-    found = {name: matched(name, file, table) for name, file in files.items()}
-    kept, contradicted = _as_spoken(table, utterances, path)
+    tables, rule = _labelled(config, files)
+    kept, contradicted = agreed(tables, utterances)
+    first = next(iter(tables.values()))
+    found = {name: matched(name, file, first) for name, file in files.items()}
     left_out = [item for _, lost in found.values() for item in lost]
     return Pairs(kept, rule, (*left_out, *contradicted, *_strangers(utterances, kept)),
                  {name: scores[kept.index] for name, (scores, _) in found.items()})
@@ -76,43 +78,19 @@ def _listed(path: Path) -> tuple[pd.DataFrame, str]:
 
 
 def _labelled(config: TrialsConfig, files: Mapping[str, ScoreFile]
-              ) -> tuple[pd.DataFrame, str, Path]:
-    """The pairs, the rule that chose them, and the file that they are of."""
+              ) -> tuple[dict[Path, pd.DataFrame], str]:
+    """All that has labels by its file, the pairs first, and the rule that chose these."""
+    named = {name: file for name, file in files.items() if file.has_labels}
+    tables = {config.scores[name]: file.table.drop(columns="score")
+              for name, file in named.items()}
     if config.list is not None:
-        return *_listed(config.list), config.list
-    name = next((name for name, file in files.items() if file.has_labels), None)
-    if name is None:
+        table, rule = _listed(config.list)
+        return {config.list: table} | tables, rule
+    if not named:
         raise ManifestError(f"{next(iter(config.scores.values()))}: has scores without labels; "
                             "give the list of trials (--trials)")
-    path = config.scores[name]
-    return (files[name].table.drop(columns="score"),
-            f"those of {path.name} ({files[name].form} form)", path)
-
-
-def _as_spoken(table: pd.DataFrame, utterances: pd.DataFrame, path: Path
-               ) -> tuple[pd.DataFrame, list[LeftOut]]:
-    """The pairs of ``table``, from the file ``path``, whose label is not contradicted by who speaks
-    in both, and the others. Raises ManifestError where there are others alone."""
-    speakers = utterances.dropna(subset="speaker_id").set_index("utterance_id")["speaker_id"]
-    known = {name: name for name in speakers} | speakers.to_dict()  # a side may be a speaker
-    one, other = table["enroll_id"].map(known), table["test_id"].map(known)
-    wrong = one.notna() & other.notna() & ((one == other) != table["label"])
-    if len(table) and wrong.all():
-        raise ManifestError(f"{path}:{table.index[0]}: this label, and every other, contradicts "
-                            "the speakers of its pair; correct the labels (1 and target are of "
-                            "one speaker), or who speaks")
-    reasons = {"is labelled target, and its two sides are two speakers": wrong & table["label"],
-               "is labelled nontarget, and its two sides are one speaker": wrong & ~table["label"]}
-    return table[~wrong], [
-        LeftOut("trial", path.name, why, int(rows.sum()), tuple(_lines(table[rows])))
-        for why, rows in reasons.items() if rows.any()]
-
-
-def _lines(table: pd.DataFrame) -> list[str]:
-    """The first pairs with the lines that they are on."""
-    some = table.head(NAMED)
-    return [f"line {line}: {one} and {other}" for line, one, other in zip(
-        some.index, some["enroll_id"], some["test_id"], strict=True)]
+    first, form = next((config.scores[name], file.form) for name, file in named.items())
+    return tables, f"those of {first.name} ({form} form)"
 
 
 def _strangers(utterances: pd.DataFrame, table: pd.DataFrame) -> list[LeftOut]:

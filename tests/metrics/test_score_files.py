@@ -115,6 +115,42 @@ def test_labels_that_are_all_contradicted_are_refused_and_unknown_speakers_contr
     assert "left out" not in done.stderr
 
 
+@pytest.mark.parametrize("people", [(), ("--speaker-pattern", "[^/]+")])
+def test_labels_of_two_files_that_contradict_each_other_are_left_out_of_both(
+        tmp_path: Path, people: tuple[str, ...]) -> None:
+    """In the other order too, and where a third file says what the first says."""
+    flipped = {1, 4}
+    other = TABLE.assign(name=[{"target": "nontarget", "nontarget": "target"}[name]
+                               if i in flipped else name for i, name in enumerate(TABLE["name"])])
+    other.loc[4, ["enroll", "test"]] = other.loc[4, ["test", "enroll"]].to_numpy()
+    written(tmp_path / "a.txt", LAYOUTS["wespeaker"])
+    written(tmp_path / "b.txt", LAYOUTS["wespeaker"], other)
+    written(tmp_path / "c.txt", LAYOUTS["SpeechBrain"])
+    done = command("trials", "a.txt", "b.txt", "c.txt", "-o", "run", *people, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = evalkit.read_run(tmp_path / "run")
+    eer = {row.pipeline: row for row in run.summary().trials if row.metric == "eer"}
+    right = TABLE.drop([*flipped])
+    value = equal_error_rate(right["score"].to_numpy(), right["same"].to_numpy()).value
+    assert {name: (row.n, row.n_failed) for name, row in eer.items()} == dict.fromkeys(
+        "abc", (len(right), 0))
+    assert [row.value for row in eer.values()] == pytest.approx([value] * 3)
+    whys = ("is labelled target, and its two sides are two speakers",
+            "is labelled nontarget, and its two sides are one speaker") if people else (
+            "is target here and nontarget in a.txt", "is nontarget here and target in a.txt")
+    found = {item.why: item for item in run.record().left_out if item.where == "b.txt"}
+    assert [found[why].names for why in whys] == [
+        (f"line 5: {PAIRS[4][1]} and {PAIRS[4][0]}",), (f"line 2: {IDS[0]} and {IDS[2]}",)]
+
+
+def test_files_that_contradict_each_other_in_all_are_refused(tmp_path: Path) -> None:
+    written(tmp_path / "a.txt", LAYOUTS["SpeechBrain"])
+    written(tmp_path / "b.txt", LAYOUTS["SpeechBrain"], TABLE.assign(digit=1 - TABLE["digit"]))
+    done = command("trials", "a.txt", "b.txt", "-o", "run", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.count("error: ") == 1
+    assert "b.txt:1: this label, and every other, is not that of a.txt; correct" in done.stderr
+
+
 def test_trials_that_say_nothing_are_no_result(tmp_path: Path) -> None:
     (tmp_path / "s.txt").write_text("a/1 a/2 .9 target\nb/1 b/2 .8 target\n")
     done = command("trials", "s.txt", "-o", "run", cwd=tmp_path)
