@@ -22,10 +22,10 @@ def agreed(tables: Mapping[Path, pd.DataFrame], utterances: pd.DataFrame
     ``tables`` have columns ``enroll_id``, ``test_id`` and ``label`` by the number of the line.
     Raises ManifestError where a file has others alone."""
     first, *further = tables
+    unspoken = {path: _wrong(table, utterances, path) for path, table in tables.items()}
     left_out = [item for path, table in tables.items()
-                for item in _unspoken(table, _wrong(table, utterances, path), path)]
-    wrong = pd.concat([_pairs(table)[_wrong(table, utterances, path)]
-                       for path, table in tables.items()])
+                for item in _unspoken(table, unspoken[path], path)]
+    wrong = pd.concat([_pairs(table)[unspoken[path]] for path, table in tables.items()])
     kept = {path: table[~_pairs(table).isin(wrong)] for path, table in tables.items()}
     known = kept[first]
     for path in further:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut, merged
-from evalkit.core.names import offer
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
+from evalkit.statistics.cells import of_cells
 from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import (
     FLOORS,
@@ -93,12 +93,7 @@ def latency_reports(run: RunFolder, by: Sequence[Sequence[str]] = ((),), *,
         raise ConfigError(f"{run.path}: no word has a latency; stream a recognizer (stream: "
                           "SECONDS) or score a log of its events, of a manifest with times of "
                           "words (words)")
-    for column, name in (("pipeline", pipeline), ("condition", condition)):
-        present = sorted(words[column].unique())
-        if name is not None and name not in present:
-            raise ConfigError(f"no latencies of the {column} {name!r}; "
-                              f"{offer(name, present, 'there are some of')}")
-        words = words if name is None else words[words[column] == name]
+    words = of_cells(words, "latencies", pipeline, condition)
     return [latency_table(rows, run.utterances(), columns, until=until,
                           resampling=replace(DRAWS, seed=seed))
             for _, rows in words.groupby(["pipeline", "condition"]) for columns in by]

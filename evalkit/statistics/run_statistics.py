@@ -16,6 +16,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.cells import of_cells
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import GroupReport, group_table, select
@@ -96,12 +97,7 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
     if trials["score"].isna().all():
         raise ConfigError(f"{run.path}: no trials of speaker verification have a score; give a "
                           "pipeline an encoder, and the corpus speakers with two utterances")
-    for column, name in (("pipeline", pipeline), ("condition", condition)):
-        present = sorted(trials[column].unique())
-        if name is not None and name not in present:
-            raise ConfigError(f"no trials of the {column} {name!r}; "
-                              f"{offer(name, present, 'there are some of')}")
-        trials = trials if name is None else trials[trials[column] == name]
+    trials = of_cells(trials, "trials", pipeline, condition)
     return [verification_table(
         rows, utterances, columns, resampling=Resampling(draws, seed),
         threshold=(_threshold_in(threshold, *map(str, cell)) if isinstance(threshold, RunFolder)
