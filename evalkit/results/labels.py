@@ -112,13 +112,16 @@ class Labels:
 
 
 NONE = Labels()
+FIELDS = ("speaker", "duration", "id")
+"""Of an utterance, which select but are no labels."""
+
 
 def merge(utterances: Sequence[Utterance], merges: Sequence[Merge], where: str) -> Kept:
     """``utterances`` with the labels that ``merges`` say; those that are no more are left out of
     ``where`` and counted. Raises ConfigError for a column or a label that is not there."""
     left_out: list[LeftOut] = []
     for each in merges:
-        check_column("--merge", each.column, utterances)
+        check_column("--merge", each.column, label_columns(utterances))
         for old, new in each.labels.items():
             n = sum(_same(value_of(u, each.column), old) for u in utterances)
             if not n:
@@ -135,7 +138,7 @@ def only(utterances: Sequence[Utterance], conditions: Sequence[Where], where: st
     does not. Raises ConfigError for a column that is not there, and where nothing is left."""
     left_out: list[LeftOut] = []
     for condition in conditions:
-        check_column("--where", condition.column, utterances)
+        check_column("--where", condition.column, [*label_columns(utterances), *FIELDS])
         kept = [utterance for utterance in utterances if condition.holds(utterance)]
         others = [utterance for utterance in utterances if not condition.holds(utterance)]
         if not kept:
@@ -162,10 +165,13 @@ def value_of(utterance: Utterance, column: str) -> Any:
             "duration": utterance.duration}.get(column)
 
 
-def check_column(option: str, column: str, utterances: Sequence[Utterance]) -> None:
-    """Raises ConfigError for a column that no utterance has."""
-    columns = dict.fromkeys([*(key for u in utterances for key in u.metadata), "speaker",
-                             "duration", "id"])
+def label_columns(utterances: Sequence[Utterance]) -> list[str]:
+    """The columns of metadata that any utterance has."""
+    return list(dict.fromkeys(key for u in utterances for key in u.metadata))
+
+
+def check_column(option: str, column: str, columns: Sequence[str]) -> None:
+    """Raises ConfigError for a column that is none of ``columns``."""
     if column not in columns:
         raise ConfigError(f"{option}: no column {column!r}; {offer(column, columns)}")
 

@@ -10,7 +10,7 @@ import evalkit
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Utterance
 from evalkit.results.join import join
-from evalkit.results.labels import Merge, Where, merge, only
+from evalkit.results.labels import Merge, Where, merge, only, value_of
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit as command
 
@@ -57,6 +57,12 @@ def test_conditions_select_and_count(condition: str, kept: set[int]) -> None:
     item, = left_out
     assert item.n == 10 - len(kept) and item.what == "utterance"
     assert item.why == f"--where {Where.parsed(condition)}"
+
+
+@pytest.mark.parametrize("column", ["id", "speaker", "duration"])
+def test_what_is_no_label_is_not_merged(column: str) -> None:
+    with pytest.raises(ConfigError, match=f"--merge: no column '{column}'"):
+        merge(PEOPLE, [Merge.parsed(f"{column}: {value_of(PEOPLE[0], column)}=x")], "x")
 
 
 def test_labels_that_are_merged_are_counted() -> None:
