@@ -29,7 +29,6 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
-    "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -70,7 +69,7 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
-    "corpora.fetching:_fetch_all": "run/test_remote.py",
+    "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
