@@ -58,8 +58,10 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
     what earlier configurations left in ``out``; ``overwrite`` lets the run of another corpus or
     by another command give way; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
+    from evalkit.run.mistaken import check_texts
 
     chosen = read_config(config, settings)
+    check_texts(chosen)
     with packages_for("evalkit run"):
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
@@ -77,8 +79,11 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
     name, all of them in ``out``; of the one ``corpus`` under None, ``out`` itself. Each has the
     numbers of a run of its corpus alone, and the verbs take it as such."""
     from evalkit.core.config import read_configs
+    from evalkit.run.mistaken import check_texts
 
     chosen = read_configs(config, settings)
+    for each in chosen.values():
+        check_texts(each)
     with packages_for("evalkit run"):
         from evalkit.run.corpora import run_corpora as run_each
         from evalkit.run.runner import Work
