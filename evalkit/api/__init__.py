@@ -113,7 +113,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     follows as in "wer:unit=space". Of several names of a ``normaliser`` the first gives the usual
     scores, each other further ones such as ``wer@whisper_english``. ``costs`` of the alignment are
     "levenshtein" or "sclite". Where ``alternatives``, "{ a / b }" and "(word)" in references are
-    sclite's: one of several, and a word that may be missing; ``glm`` is a global mapping file.
+    sclite's: one of several, and a word that may be missing; ``glm`` is a global mapping file, by
+    whose rules both sides are rewritten.
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
     play recordings that lie outside the manifest's folder; ``workers`` and

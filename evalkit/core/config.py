@@ -152,7 +152,7 @@ class EvalConfig(Strict):
     alternatives: Annotated[bool, Field(exclude_if=lambda given: not given)] = False
     """Whether braces and parentheses in references are sclite's { a / b } and (optional)."""
     glm: Annotated[Path | None, Field(exclude_if=lambda given: given is None)] = None
-    """NIST's global mapping file, whose rules rewrite both sides; it brings alternatives."""
+    """NIST's global mapping file, whose rules rewrite both sides."""
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     keep_audio: bool = True
     """Whether the run folder keeps what the enhancers heard and made."""
