@@ -107,6 +107,15 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """That the speaker has ended, as an end-pointer says after ``audio`` seconds of the utterance:
+    for good, or, where ``speculative``, until speech goes on."""
+
+    audio: float
+    kind: Literal["speculative", "final"] = "final"
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """What a recognizer heard, and what it says of it beside the text, if anything: its words, a
     ``confidence`` on a scale of its own, of which more is surer, its next best guesses, of
