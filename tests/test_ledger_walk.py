@@ -283,12 +283,12 @@ NOTHING_LOST = {
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
-        metrics.revocation:_kept""",
+        metrics.endpoints:endpoints_of metrics.revocation:_kept""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
-        run.batches:ask run.events:taken_shown
+        run.batches:ask run.endpointed:taken_endpoints run.events:taken_shown
         run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio

@@ -71,11 +71,16 @@ def turn(utterance: Utterance, output: Output) -> Turn | None:
     lasted = utterance.duration
     if lasted is None and not events:
         raise UtteranceError("NoEvents", "no end-point is known, nor how long the recording is")
-    found = [event for event in events if event.kind != "partial"
-             and (lasted is None or event.audio < lasted - END)]
-    end = max(ended, lasted or 0.0)
-    closing = Event(end, events[-1].text if events else "", "final")
+    found = endpoints_of(events, lasted)
+    closing = Event(max(ended, lasted or 0.0), events[-1].text if events else "", "final")
     return Turn(ended, found, next((e for e in found if e.kind == "final"), closing))
+
+
+def endpoints_of(events: Sequence[Event], lasted: float | None) -> list[Event]:
+    """The events that say that the speaker has ended, before the recording does, which ``lasted``
+    so many seconds; where nobody knows that, all of them."""
+    return [event for event in events if event.kind != "partial"
+            and (lasted is None or event.audio < lasted - END)]
 
 
 def last_word_end(utterance: Utterance) -> float | None:

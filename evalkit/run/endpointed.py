@@ -17,7 +17,7 @@ from evalkit.run.values import checked_number, named
 PIECE = 0.1
 """Seconds that an end-pointer is given at a time where the pipeline does not say it."""
 MOST = 100_000
-"""End-points of an utterance that are taken."""
+"""End-points that are taken of what a stream says at a time."""
 KINDS = ("speculative", "final")
 SAME_TIME = 1e-6
 """Seconds that rounding may be off."""
@@ -67,8 +67,11 @@ def taken_endpoints(made: Any, before: float, now: float) -> list[Endpoint]:
                                           "it must be a list of Endpoint, empty where nothing is "
                                           "new")
     taken: list[Endpoint] = []
-    for each in islice(made, MOST):
+    for each in islice(made, MOST + 1):
         taken.append(_endpoint(each, taken[-1].audio if taken else before, now))
+    if len(taken) > MOST:
+        raise UtteranceError("TooLong", f"the end-pointer's stream says more than {MOST:,} "
+                                        "end-points at once")
     return taken
 
 

@@ -81,7 +81,7 @@ def test_it_cuts_early_where_a_pause_exceeds_its_hangover_and_is_as_late_as_that
 def test_what_is_found_depends_on_neither_workers_nor_pieces(tmp_path: Path) -> None:
     manifest = paused(tmp_path)
     found = []
-    for stream, show, workers in ((0.12, 0.12, 1), (0.12, 0.12, 2), (0.01, 0.12, 0)):
+    for stream, show, workers in ((0.12, 0.12, 0), (0.12, 0.12, 2), (0.01, 0.12, 0)):
         tree = pointed(manifest, (0.27,), speculative=0.2, recognizer="repeating",
                        stream=stream, show=show)
         folder = run(tree, tmp_path / f"{stream}-{workers}", Work(workers))
@@ -116,7 +116,8 @@ def test_a_guess_ahead_gains_its_time_where_the_words_are_the_same(tmp_path: Pat
 
 
 def test_end_points_stand_among_what_was_shown() -> None:
-    heard = Hypothesis("a b", events=(Event(0.5, "a"), Event(0.9, "a b"), Event(2.0, "a b", "final")))
+    heard = Hypothesis("a b", events=(Event(0.5, "a"), Event(0.9, "a b"),
+                                      Event(2.0, "a b", "final")))
     found = (Endpoint(0.3, "speculative"), Endpoint(0.9), Endpoint(2.0, "speculative"))
     events = with_endpoints(heard, found).events
     assert [(e.audio, e.text, e.kind) for e in events] == [
@@ -168,7 +169,7 @@ def test_a_wrong_option_is_one_line(options: dict[str, Any], line: str) -> None:
 def test_nothing_to_measure_says_what_is_missing(tmp_path: Path) -> None:
     tree = config(paused(tmp_path), metrics=["endpoint_delay"], conditions=["clean"],
                   pipelines=[{"name": "p", "recognizer": "level"}])
-    with pytest.raises(ConfigError, match=r"endpoint_delay needs an end-pointer \(endpointer: NAME"):
+    with pytest.raises(ConfigError, match=r"endpoint_delay needs an end-pointer \(endpointer:"):
         run(tree, tmp_path / "run")
 
 
@@ -191,3 +192,12 @@ def test_every_end_pointer_hears_speech_end(name: str, tiny_corpus: Path) -> Non
     assert [each.kind for each in one[-2:]] == ["speculative", "final"]
     assert one[-1].audio - one[-2].audio == pytest.approx(0.2, abs=0.035)
     assert 0.55 < one[-1].audio - end < 0.95
+
+
+def test_the_page_names_the_end_pointer(tmp_path: Path) -> None:
+    import evalkit
+
+    folder = run(pointed(paused(tmp_path), (0.27,)), tmp_path / "run")
+    page = evalkit.report(folder.path, tmp_path / "page").read_text()
+    assert "End-pointer" in page and "energy, given 100 ms at a time" in page
+    assert "Early cuts" in page
