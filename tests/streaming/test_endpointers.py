@@ -115,6 +115,16 @@ def test_a_guess_ahead_gains_its_time_where_the_words_are_the_same(tmp_path: Pat
         assert made.timings.shards_reused == 1
 
 
+def test_another_authors_end_pointer_is_one(tmp_path: Path) -> None:
+    tree = config(paused(tmp_path), conditions=["clean"], metrics=METRICS, pipelines=[
+        {"name": "waiting", "endpointer": {"name": "waiting", "samples": 4_000}, "stream": 0.03}])
+    folder = run(tree, tmp_path / "run")
+    cut = {f"u{i}": float(max(gaps, default=0) >= 0.25) for i, gaps in enumerate(PAUSES)}
+    assert scores(folder, "waiting", "early_cut") == cut
+    assert folder.record().pipelines["waiting"].endpointer.stream_ms == 30
+    assert "perceived_latency" not in set(folder.scores()["metric"])
+
+
 def test_end_points_stand_among_what_was_shown() -> None:
     heard = Hypothesis("a b", events=(Event(0.5, "a"), Event(0.9, "a b"),
                                       Event(2.0, "a b", "final")))
