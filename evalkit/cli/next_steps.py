@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from evalkit.cli.options import say
+from evalkit.core.text import HINT
 
 if TYPE_CHECKING:
     from evalkit.cli.outcome import RunFolders
 
 FEW = 3
 """Columns that the example names."""
+
+@dataclass(frozen=True)
+class Hints:
+    """Says lines as they come; those that begin with HINT are ``kept`` for the end."""
+
+    kept: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """A line for a person."""
+        if line.startswith(HINT):
+            self.kept.append(line)
+        else:
+            say(line)
 
 
 def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
