@@ -75,8 +75,8 @@ def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
         return (f"  # labels of speakers to group by: there are none yet in {run}; "
                 f"`join: [{YOURS}]` in the configuration adds those of your table")
     if not columns:
-        return (f"  evalkit score {run} --join {YOURS}  # labels of speakers to group by: there are "
-                "none yet; give a table of yours")
+        return (f"  evalkit score {run} --join {YOURS}  # a table of yours: there are no labels of "
+                "speakers to group by yet")
     by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
     more = f"  # there are also {', '.join(columns[FEW:10])}" if len(columns) > FEW else ""
     return f"  evalkit groups {run} {by}{more}"

@@ -10,8 +10,9 @@ import pandas as pd
 from evalkit.statistics.grouping import grouped, usual_columns
 from evalkit.statistics.labels import UNKNOWN, labels_of, number_of
 
-KINDS = (("gender", "genders", "sex"), ("age", "ages"), ("accent", "accents", "dialect", "dialects"),
-         ("l1", "native", "mother"), ("language", "languages"), ("country", "countries"),
+KINDS = (("gender", "genders", "sex"), ("age", "ages"),
+         ("accent", "accents", "dialect", "dialects"), ("l1", "native", "mother"),
+         ("language", "languages"), ("country", "countries"),
          ("region", "regions", "origin", "ethnicity", "race", "nationality"))
 """Words of the names of columns that people are usually grouped by, the first first."""
 _WORD = re.compile(r"[^\W_]+")
