@@ -31,12 +31,14 @@ LEVELS = ("level_dbfs", "peak_dbfs", "clipping", "dc")
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What a worker reports of a finished shard; its tables are on disk."""
+    """What a worker reports of a finished shard; its tables are on disk. ``alone`` tells those
+    that are heard to see what batches change."""
 
     key: str
     utterances: int
     failed: int
     seconds: float
+    alone: bool = False
 
 
 def table_paths(run: Path, key: str) -> tuple[Path, Path, Path]:
@@ -86,7 +88,7 @@ def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
                 ENDED if made.ended else "")
     failed = sum(row["error"] is not None for row in outputs)
     seconds = sum(row["seconds"] or 0.0 for row in outputs)
-    return ShardResult(shard.key, len(shard.utterances), failed, seconds)
+    return ShardResult(shard.key, len(shard.utterances), failed, seconds, shard.cell.alone)
 
 
 def _cell(shard: Shard, utterance: Utterance) -> Row:
