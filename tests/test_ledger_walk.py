@@ -202,6 +202,21 @@ NOTHING_LOST = {
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
+        report.latency_figures:latency_curves
+        report.sections.streaming:_behind
+        report.sections.streaming:_sentences
+        report.sections.streaming:metrics
+        report.sections.streaming:revoked
+        report.timelines:_changed
+        report.timelines:_closed
+        report.timelines:_ends
+        report.timelines:_latest
+        report.timelines:_most_revoked
+        report.timelines:_plain
+        report.timelines:_ranked
+        report.timelines:_timeline
+        report.timelines:spans
+        report.timelines:timelines
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:_decided compare.formats:rows compare.history:history
         report.corpora:_of_each
