@@ -18,7 +18,7 @@ from evalkit.core.protocols import Metric
 from evalkit.core.types import Fact, Renormalised, Utterance
 from evalkit.metrics.normalisers import check_normalisers
 from evalkit.run.mistaken import at
-from evalkit.run.pipeline import WordOptions, applicable, build_part, complete
+from evalkit.run.pipeline import WordOptions, applicable, build_part, complete, lacking
 
 
 @dataclass(frozen=True)
@@ -172,15 +172,7 @@ def _check_any(config: EvalConfig, measures: Mapping[tuple[str, str], Measures])
         return
     plugins = {plugin.name: plugin for pipeline in config.pipelines
                for plugin in _plugins(pipeline, config)}
-    needs = [f"{name} needs {_lacking(build_part('metrics', plugin))}"
+    needs = [f"{name} needs {lacking(build_part('metrics', plugin))}"
              for name, plugin in plugins.items()]
     raise ConfigError("nothing could be measured; no metric of the run is one of its pipelines: "
                       f"{', '.join(needs) or 'none is named'}; add that, or another metric")
-
-
-def _lacking(metric: Metric) -> str:
-    """What a pipeline must have that ``metric`` is one of."""
-    if "events" in metric.needs:
-        return "a recognizer that is streamed (stream: SECONDS), or a log of its events"
-    return ("a recognizer" if "hypothesis" in metric.needs else
-            "an enhancer, or a condition that changes the speech")
