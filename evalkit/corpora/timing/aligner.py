@@ -55,17 +55,16 @@ class Aligner:
         """The words of ``text`` between blanks, with their times in seconds of ``audio``; a word
         without a letter or a digit has none. Raises UtteranceError of kind NoWords, TooLong,
         NoPronunciation or NotAligned."""
-        tokens = {place: normalised("basic", token).split()
-                  for place, token in enumerate(text.split())}
-        said = [word for words in tokens.values() for word in words]
+        tokens = [(token, normalised("basic", token).split()) for token in text.split()]
+        said = [word for _, words in tokens for word in words]
         if not said:
             raise UtteranceError("NoWords", "its text has no words")
         if audio.duration > LONGEST:
             raise UtteranceError("TooLong", f"lasts {audio.duration:.0f} s; at most {LONGEST:.0f} "
                                             "are aligned")
         spans = iter(self._spans(resample(audio, RATE).samples, said))
-        return tuple(_joined(token, [next(spans) for _ in tokens[place]])
-                     for place, token in enumerate(text.split()) if tokens[place])
+        return tuple(_joined(token, [next(spans) for _ in words]) for token, words in tokens
+                     if words)
 
     def _spans(self, samples: np.ndarray, said: Sequence[str]) -> list[tuple[float, float]]:
         """Start and end of every word that is ``said``, in seconds."""

@@ -27,18 +27,24 @@ def spoken(source: Path) -> Iterator[Spoken | LeftOut]:
     one. Raises ManifestError where it cannot be read."""
     words: dict[tuple[str, str], list[Word]] = {}
     for number, line in enumerate(read_lines(source), 1):
-        if line.strip() and not line.startswith(";;"):
-            try:
-                recording, channel, *rest = line.split()
-                word = _word(*rest[:3])
-            except (TypeError, ValueError):
-                yield LeftOut("row", str(source), "is not a recording, a channel, a start, a "
-                              "duration and a word", names=(f"line {number}",))
-                continue
-            words.setdefault((recording, channel), []).append(word)
+        try:
+            for recording, channel, word in _parsed(line):
+                words.setdefault((recording, channel), []).append(word)
+        except (TypeError, ValueError):
+            yield LeftOut("row", str(source), "is not a recording, a channel, a start, a duration "
+                          "and a word", names=(f"line {number}",))
     for (recording, channel), found in words.items():
-        said = sorted(found, key=lambda word: word.start or 0.0)
-        yield Spoken(recording, channel, tuple(word for word in said if word.text not in NO_WORD))
+        yield Spoken(recording, channel, tuple(sorted(found, key=lambda word: word.start or 0.0)))
+
+
+def _parsed(line: str) -> Iterator[tuple[str, str, Word]]:
+    """Recording, channel and word of a line; nothing of a comment, a blank line or one that stands
+    for no word. Raises ValueError, or TypeError, for anything else."""
+    if line.strip() and not line.startswith(";;"):
+        recording, channel, *rest = line.split()
+        word = _word(*rest[:3])
+        if word.text not in NO_WORD:
+            yield recording, channel, word
 
 
 def _word(start: str, duration: str, text: str) -> Word:

@@ -105,11 +105,11 @@ def _within(words: Iterable[Word], utterance: Utterance) -> tuple[Word, ...]:
     """The words of a recording whose middle is in the segment of it that the utterance is, with
     their times from its beginning."""
     length = math.inf if utterance.duration is None else utterance.duration
-    moved = (replace(word, start=_moved(word.start, utterance), end=_moved(word.end, utterance))
-             for word in words)
-    return tuple(replace(word, start=max(0.0, word.start or 0.0))
-                 for word in moved if 0 <= ((word.start or 0.0) + (word.end or 0.0)) / 2 < length)
+    moved = (_moved(word, utterance.offset) for word in words)
+    return tuple(replace(word, start=max(0.0, start), end=end) for word, start, end in moved
+                 if 0 <= (start + end) / 2 < length)
 
 
-def _moved(time: float | None, utterance: Utterance) -> float:
-    return round((time or 0.0) - utterance.offset, 6)
+def _moved(word: Word, offset: float) -> tuple[Word, float, float]:
+    """The word, and its start and end in seconds from ``offset``."""
+    return (word, round((word.start or 0.0) - offset, 6), round((word.end or 0.0) - offset, 6))

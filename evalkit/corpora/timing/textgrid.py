@@ -34,8 +34,8 @@ def words_in(path: Path, tier: str | None = None) -> tuple[Word, ...]:
     """The words of the file's ``tier``, or of the only one of the names WORDS, with their times in
     seconds. Raises ValueError where the file cannot be read, or has no such tier or several."""
     tiers = parsed(_text(path))
-    return tuple(Word(text.strip(), start, end) for start, end, text in tiers[_chosen(tiers, tier)]
-                 if text.strip() not in SILENCE)
+    said = (Word(text.strip(), start, end) for start, end, text in tiers[_chosen(tiers, tier)])
+    return tuple(word for word in said if word.text not in SILENCE)
 
 
 def parsed(text: str) -> Tiers:
@@ -48,14 +48,19 @@ def parsed(text: str) -> Tiers:
         n = _count(items) if next(items) == "<exists>" else 0
         tiers: Tiers = {}
         for _ in range(n):
-            kind, name = _quoted(items), _quoted(items)
-            _span(items)
-            entries = [_entry(items, kind) for _ in range(_count(items))]
-            if kind == _INTERVALS and tiers.setdefault(name, entries) is not entries:
-                raise ValueError(f"has two tiers called {name!r}")
+            _add_tier(tiers, items)
     except StopIteration:
         raise ValueError("ends too early") from None
     return tiers
+
+
+def _add_tier(tiers: Tiers, items: Iterator[Item]) -> None:
+    """Reads a tier, and keeps one of intervals."""
+    kind, name = _quoted(items), _quoted(items)
+    _span(items)
+    entries = [_entry(items, kind) for _ in range(_count(items))]
+    if kind == _INTERVALS and tiers.setdefault(name, entries) is not entries:
+        raise ValueError(f"has two tiers called {name!r}")
 
 
 def _text(path: Path) -> str:
@@ -120,11 +125,15 @@ def _quoted(items: Iterator[Item]) -> str:
 
 
 def _chosen(tiers: Tiers, tier: str | None) -> str:
-    found = [name for name in tiers if (
-        name == tier if tier is not None else name.lower().rpartition(" - ")[2] in WORDS)]
-    if len(found) != 1:
-        wanted = "several tiers of words" if found else (
-            f"no tier of intervals {tier!r}" if tier else "no tier of intervals called words")
-        raise ValueError(f"has {wanted}, but {', '.join(map(repr, found or tiers)) or 'none'}; "
-                         "name one with --tier")
-    return found[0]
+    found = [name for name in tiers if _has_words(name, tier)]
+    if len(found) == 1:
+        return found[0]
+    named = ", ".join(map(repr, found or tiers)) or "none"
+    wanted = "tier of words" if tier is None else f"tier of intervals {tier!r}"
+    raise ValueError(f"has {'several' if found else 'no'} {wanted}, but {named}; name one with "
+                     "--tier")
+
+
+def _has_words(name: str, tier: str | None) -> bool:
+    """Whether the tier of a name is that of the words."""
+    return name == tier if tier is not None else name.lower().rpartition(" - ")[2] in WORDS

@@ -3,7 +3,7 @@ two, and how wrong it is, stands in the column ``words_source``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def _written(read: Manifest, timed: Timed, out: Path, where: str, source: str) -
         utterances.append(replace(utterance, words=words,
                                   metadata={**utterance.metadata, SOURCE: source}))
     if not any(utterance.words for utterance in utterances):
-        raise ManifestError(f"{where}: has the times of no utterance of {read.path} "
-                            f"({left_out[-1].why})")
+        why = f" ({left_out[-1].why})" if left_out else ""
+        raise ManifestError(f"{where}: has the times of no utterance of {read.path}{why}")
     return write(utterances, out, left_out)
 
 
@@ -91,9 +91,14 @@ def _fitting(utterance: Utterance, times: Times) -> tuple[Word, ...]:
     said = normalised("basic", " ".join(word.text for word in words))
     if said != normalised("basic", utterance.text or ""):
         raise UtteranceError("OtherWords", "its text has other words than there")
-    if utterance.duration is not None and any(
-            (word.end or 0.0) > utterance.duration + ROUNDED for word in words):
-        raise UtteranceError("TooLong", "words end there after the utterance does")
+    _check_end(words, utterance)
     return words
 
 
+
+
+def _check_end(words: Sequence[Word], utterance: Utterance) -> None:
+    """Raises UtteranceError where the last word ends after the utterance does."""
+    last = max((word.end or 0.0 for word in words), default=0.0)
+    if utterance.duration is not None and last > utterance.duration + ROUNDED:
+        raise UtteranceError("TooLong", "words end there after the utterance does")
