@@ -30,6 +30,7 @@ WRITTEN = {
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
     "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
+    "corpora.timing.files:_text_grids": "corpora.timing.timed:_written",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -72,6 +73,8 @@ WRITTEN = {
 PROVED = {
     "corpora.fetching:_fetch_all": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
+    "corpora.timing.timed:_written": "corpora/test_word_times.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_other_texts": "corpora/test_webdataset.py",
@@ -256,6 +259,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
@@ -300,6 +304,8 @@ NOTHING_LOST = {
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
         metrics.endpoints:endpoints_of metrics.revocation:_kept""",
+    "no words: pauses, signs, and those of other segments of a recording": """
+        corpora.timing.textgrid:words_in corpora.timing.files:_within""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached

@@ -129,9 +129,9 @@ def _chosen(tiers: Tiers, tier: str | None) -> str:
     if len(found) == 1:
         return found[0]
     named = ", ".join(map(repr, found or tiers)) or "none"
-    wanted = "tier of words" if tier is None else f"tier of intervals {tier!r}"
-    raise ValueError(f"has {'several' if found else 'no'} {wanted}, but {named}; name one with "
-                     "--tier")
+    wanted = "called words" if tier is None else f"called {tier!r}"
+    raise ValueError(f"has {len(found) or 'no'} tiers of intervals {wanted} (there: {named}); name "
+                     "one with --tier")
 
 
 def _has_words(name: str, tier: str | None) -> bool:
