@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Event, Fact, Measurement, Output, Utterance
+from evalkit.core.types import Event, Fact, Measurement, Output, Utterance, Word
 from evalkit.metrics.comparison import TextOptions, normalised
 from evalkit.metrics.emission import milliseconds
 from evalkit.metrics.tokens import mixed
@@ -72,7 +72,8 @@ def turn(utterance: Utterance, output: Output) -> Turn | None:
     if lasted is None and not events:
         raise UtteranceError("NoEvents", "no end-point is known, nor how long the recording is")
     found = endpoints_of(events, lasted)
-    closing = Event(max(ended, lasted or 0.0), events[-1].text if events else "", "final")
+    last = events[-1] if events else Event(0.0, "")
+    closing = Event(max(ended, last.audio if lasted is None else lasted), last.text, "final")
     return Turn(ended, found, next((e for e in found if e.kind == "final"), closing))
 
 
@@ -91,9 +92,9 @@ def last_word_end(utterance: Utterance) -> float | None:
     said = normalised("basic", utterance.text)
     if not said.strip():
         return None
-    last = next((word for word in reversed(utterance.words) if word.end is not None), None)
-    known = last and normalised("basic", last.text).strip()
-    if last is None or not known or not said.rstrip().endswith(known):
+    last = utterance.words[-1] if utterance.words else Word("")
+    known = normalised("basic", last.text).strip()
+    if last.end is None or not known or not said.rstrip().endswith(known):
         raise UtteranceError("NoWordTimes", "nobody knows when its last word ended: the manifest "
                              "does not give it (words: [[word, start, end], ...]), or the "
                              "condition changed how long it lasts")

@@ -3,6 +3,7 @@ recognizer showed."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -103,11 +104,13 @@ def with_endpoints(hypothesis: Hypothesis | None, endpoints: Sequence[Endpoint])
     if not heard.events:
         return replace(heard, events=tuple(Event(each.audio, "", each.kind) for each in endpoints))
     *shown, end = heard.events
-    events: list[Event] = []
-    for each in endpoints:
-        at = min(each.audio, end.audio)
-        while shown and shown[0].audio <= at:
-            events.append(shown.pop(0))
-        latest = next((event for event in reversed(events)), Event(0.0, ""))
-        events.append(Event(at, latest.text, each.kind, latest.words))
-    return replace(heard, events=(*events, *shown, end))
+    ends = [_shown_by(min(each.audio, end.audio), each, shown) for each in endpoints]
+    both = sorted([*shown, *ends], key=lambda event: event.audio)  # stable: what was shown first
+    return replace(heard, events=(*both, end))
+
+
+def _shown_by(audio: float, endpoint: Endpoint, shown: Sequence[Event]) -> Event:
+    """The end-point with what had been ``shown`` after ``audio`` seconds."""
+    place = bisect_right(shown, audio, key=lambda event: event.audio)
+    latest = shown[place - 1] if place else Event(0.0, "")
+    return Event(audio, latest.text, endpoint.kind, latest.words)

@@ -159,8 +159,9 @@ class Pace(NamedTuple):
 
 def pace_of(config: PipelineConfig, stage: str) -> Pace | None:
     """That of the system of a stage, None for one that is given whole utterances."""
+    own = config.stream if config.enhancer is None else None
     if stage == "endpointed":
-        return Pace(config.stream if config.stream and config.enhancer is None else PIECE)
+        return Pace(own or PIECE)
     streamed = "recognised" if config.streams_recognizer else "enhanced"
     return Pace(config.stream, config.show) if config.stream and stage == streamed else None
 

@@ -69,14 +69,18 @@ class Listening:
     def _heard(self, frame: np.ndarray) -> Iterator[Endpoint]:
         self.frames += 1
         self.run = self.run + 1 if self.is_speech(frame) else 0
-        if self.run and self.run >= self._frames(self.options.onset):
+        if self.run >= self._frames(self.options.onset):
             self.last = self.frames
-        silent = None if self.last is None else self.frames - self.last
+        if self.last is not None:
+            yield from self._silent(self.frames - self.last)
+
+    def _silent(self, frames: int) -> Iterator[Endpoint]:
+        """What follows of so many frames without speech."""
         now = self.frames * self.size / self.rate
         hangover, ahead = self.options.hangover, self.options.speculative
-        if ahead is not None and silent == self._frames(hangover - ahead):
+        if ahead is not None and frames == self._frames(hangover - ahead):
             yield Endpoint(now, "speculative")
-        if silent == self._frames(hangover):
+        if frames == self._frames(hangover):
             yield Endpoint(now, "final")
 
     def _frames(self, seconds: float) -> int:
