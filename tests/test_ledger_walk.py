@@ -147,7 +147,7 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.config:_kind",
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
-        models.percepnet.bands:bands_of models.percepnet.training:_in_order
+        models.percepnet.bands:bands_of models.percepnet.training:in_order
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
