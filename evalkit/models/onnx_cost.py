@@ -158,7 +158,8 @@ def _shapes(model: onnx.ModelProto, inputs: Shapes) -> Shapes:
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(shown.SerializeToString(), options,
-                                               ["CPUExecutionProvider"])
+                                               ["CPUExecutionProvider"],
+                                               enable_fallback=False)
         values = session.run(names, {value.name: np.zeros(inputs[value.name], _kind(value))
                                      for value in model.graph.input})
     except Exception as error:  # ONNX Runtime's errors have no common class of their own
