@@ -283,6 +283,8 @@ NOTHING_LOST = {
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
+        models.onnx_cost:_given models.onnx_cost:_tensors models.onnx_cost:_within
+        models.percepnet.arrays:_fields models.percepnet.arrays:_messages
         metrics.revocation:_kept""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions

@@ -203,7 +203,8 @@ class Fact:
     how the value follows from other scores of the same plug-in, where it is not measured.
     ``sometimes`` says that it is measured of the utterances that it applies to; of any other name
     an utterance without a measurement has failed. ``renormalised`` says of which score it is the
-    like under a further text normaliser."""
+    like under a further text normaliser. ``bounds`` are the ends of its scale as it is stored, None
+    where it has not both: no interval goes beyond."""
 
     unit: str
     higher_is_better: bool | None
@@ -215,6 +216,8 @@ class Fact:
     derived: Derived | None = None
     sometimes: Annotated[bool, Field(exclude=True)] = False
     renormalised: Annotated[Renormalised | None, Field(exclude_if=lambda it: it is None)] = None
+    bounds: Annotated[tuple[float, float] | None, Field(exclude_if=lambda it: it is None)] = field(
+        default=None, compare=False)
 
     @property
     def scale(self) -> int:

@@ -27,12 +27,13 @@ def real(file: bytes) -> Iterator[tuple[str, np.ndarray]]:
         for tensor in _messages(graph, INITIALIZER):
             parts = dict(_fields(tensor))
             if parts.get(KIND) == FLOAT:
-                numbers = parts.get(BYTES, parts.get(NUMBERS, b""))
-                yield bytes(parts.get(NAME, b"")).decode(), np.frombuffer(numbers, "<f4")
+                name, numbers = bytes(parts.get(NAME, b"")), parts.get(BYTES, parts.get(NUMBERS))
+                yield name.decode(), np.frombuffer(bytes(numbers or b""), "<f4")
 
 
 def _messages(message: memoryview, wanted: int) -> Iterator[memoryview]:
-    return (value for number, value in _fields(message) if number == wanted)
+    return (value for number, value in _fields(message)
+            if number == wanted and isinstance(value, memoryview))
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int]]:
