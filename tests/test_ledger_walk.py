@@ -202,6 +202,21 @@ NOTHING_LOST = {
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
+        report.latency_figures:latency_curves
+        report.sections.streaming:_behind
+        report.sections.streaming:_sentences
+        report.sections.streaming:metrics
+        report.sections.streaming:revoked
+        report.timelines:_changed
+        report.timelines:_closed
+        report.timelines:_ends
+        report.timelines:_latest
+        report.timelines:_most_revoked
+        report.timelines:_plain
+        report.timelines:_ranked
+        report.timelines:_timeline
+        report.timelines:spans
+        report.timelines:timelines
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:_decided compare.formats:rows compare.history:history
         report.corpora:_of_each
@@ -245,7 +260,8 @@ NOTHING_LOST = {
         metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
-        cli.next_steps:_grouping
+        cli.next_steps:_grouping cli.named:_heads statistics.speaker_labels:_of_speakers
+        results.unscored:unscored statistics.speaker_labels:speaker_labels
         results.columns:known results.columns:system_column
         metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
@@ -285,12 +301,12 @@ NOTHING_LOST = {
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
         models.onnx_cost:_given models.onnx_cost:_tensors models.onnx_cost:_within
         models.percepnet.arrays:_fields models.percepnet.arrays:_messages
-        metrics.revocation:_kept""",
+        metrics.endpoints:endpoints_of metrics.revocation:_kept""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
-        run.batches:ask run.events:taken_shown
+        run.batches:ask run.endpointed:taken_endpoints run.events:taken_shown
         run.exchange:taken_list run.exchange:taken_measurements
         run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio

@@ -4,11 +4,15 @@ them, and they are treated like those that come with it."""
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from evalkit.core.plugins import GROUPS, available
 from evalkit.store.runfolder import RunFolder
@@ -88,15 +92,23 @@ def test_a_metric_without_costs_has_the_normaliser_of_the_run(folder: Path) -> N
     assert rows["weight"].sum() == 240 + with_off
 
 
-def test_a_recognizer_of_twenty_lines(folder: Path) -> None:
-    """It is what the docs show, and what it says beside its text is kept."""
-    source = (Path(__file__).parent / "outside" / "evalkit_outside" / "short.py").read_text()
-    code = source.partition("\n\n")[2].strip()
-    shown = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
-    assert f"```python\n{code}\n```" in shown
+def test_a_recognizer_of_twenty_lines(folder: Path, tmp_path: Path,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package that the docs show, as its build backend describes it to whoever installs it;
+    what it says beside its text is kept."""
+    document = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
+    code, project, config = re.search(
+        r"`counting_asr.py`:\n\n```python\n(.*?)```.*?```toml\n(.*?)```.*?```yaml\n(.*?)```",
+        document, re.DOTALL).groups()
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 20
-    short = run(folder, "short", conditions=["clean"], metrics=["wer"],
-                pipelines=[{"name": "short", "recognizer": {"name": "counting", "word": "off"}}])
+    (tmp_path / "counting_asr.py").write_text(code)
+    (tmp_path / "pyproject.toml").write_text(project)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", "from setuptools import build_meta; "
+                    "build_meta.prepare_metadata_for_build_wheel('.')"], cwd=tmp_path, check=True,
+                   capture_output=True)
+    assert (tmp_path / "counting_asr-1.0.dist-info" / "entry_points.txt").exists()
+    monkeypatch.syspath_prepend(tmp_path)
+    short = run(folder, "short", **yaml.safe_load(config), conditions=["clean"])
     for row in RunFolder(short).outputs().itertuples():
         assert row.hypothesis == " ".join(["off"] * round(10 * row.seconds))
         assert [word["end"] for word in row.words][-1] == pytest.approx(row.seconds, abs=0.051)

@@ -4,30 +4,51 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from evalkit.cli.options import say
+from evalkit.core.text import HINT
 
 if TYPE_CHECKING:
     from evalkit.cli.outcome import RunFolders
 
 FEW = 3
 """Columns that the example names."""
+YOURS = "YOUR_SPEAKERS.csv"
+"""What stands for a file of the user's."""
+
+@dataclass(frozen=True)
+class Hints:
+    """Says lines as they come; those that begin with HINT are ``kept`` for the end."""
+
+    kept: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """A line for a person."""
+        if line.startswith(HINT):
+            self.kept.append(line)
+        else:
+            say(line)
 
 
 def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     """Commands, a line each, with what they are for; of several corpora those that are for all, and
     where these have no labels in common one for each."""
     from evalkit.statistics.grouping import usual_columns
+    from evalkit.statistics.speaker_labels import speaker_labels
 
     records = {folder.path: folder.record() for folder in folders.values()}
-    columns = {folder.path: usual_columns(folder.utterances(), records[folder.path].metrics)
-               for folder in folders.values()}
+    tables = {folder.path: folder.utterances() for folder in folders.values()}
+    columns = {path: speaker_labels(table, records[path].metrics)
+               for path, table in tables.items()}
     first, record = next(iter(records.items()))
     whole = first if None in folders else first.parent
     yield "next:"
     yield from _grouping(whole, columns, heard=record.command == "run")
     run = shlex.quote(str(whole))
-    if all(columns.values()):
+    if all(usual_columns(table, records[path].metrics) for path, table in tables.items()):
         yield f"  evalkit cohorts {run}"
     if len(record.pipelines) > 1:
         yield f"  evalkit systems {run}"
@@ -51,11 +72,11 @@ def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
     """Labels are added to a run that ``heard`` audio by its configuration."""
     run = shlex.quote(str(path))
     if not columns and heard:
-        return (f"  # labels to group by: there are none yet in {run}; `join: [speakers.csv]` in "
-                "the configuration adds them")
+        return (f"  # labels of speakers to group by: there are none yet in {run}; "
+                f"`join: [{YOURS}]` in the configuration adds those of your table")
     if not columns:
-        return (f"  evalkit score {run} --join speakers.csv  # labels to group by: there are none "
-                "yet")
+        return (f"  evalkit score {run} --join {YOURS}  # a table of yours: there are no labels of "
+                "speakers to group by yet")
     by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
     more = f"  # there are also {', '.join(columns[FEW:10])}" if len(columns) > FEW else ""
     return f"  evalkit groups {run} {by}{more}"

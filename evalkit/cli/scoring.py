@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.next_steps import next_steps
+from evalkit.cli.named import (
+    columns_of,
+    file_of,
+    hypotheses_of,
+    listed,
+    references_of,
+    tables_of,
+)
+from evalkit.cli.next_steps import Hints, next_steps
 from evalkit.cli.options import (
     MOST_FAILED,
     MaxFailed,
@@ -26,8 +32,6 @@ from evalkit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
-
-_LEADERBOARD = re.compile(r"MODEL_(.+?)_DATASET_")
 
 
 def score(sources: Annotated[list[str] | None, typer.Argument(
@@ -128,15 +132,17 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
 
         evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
     """
-    of_table = _said(id=identifier, reference=_references(reference), hypotheses=_columns(heard),
-                     speaker=speaker, speaker_pattern=speaker_pattern, system=system, audio=audio,
+    of_table = _said(id=identifier, reference=references_of(reference), speaker=speaker,
+                     hypotheses=columns_of(heard), speaker_pattern=speaker_pattern, system=system,
+                     audio=audio,
                      counts=dict(pair("--count", text) for text in _all(count)))
     labels = _said(join=[file_of(text) for text in _all(join)], merge=merge, where=where,
                    canonical=listed(canonical), places=listed(places))
     files = _said(form=form, id_key=id_key, text_key=text_key, outside=outside)
-    options = {"workers": processes(workers), "say": say, **_said(
+    hints = Hints()
+    options = {"workers": processes(workers), "say": hints.say, **_said(
         metrics=metric, normaliser=normaliser, costs=costs, alternatives=alternatives, glm=glm)}
-    given = _Given(_all(sources), manifest, _named(_all(hypotheses)), out)
+    given = _Given(_all(sources), manifest, hypotheses_of(_all(hypotheses)), out)
     if given.run is not None:
         if any((given.hypotheses, out, of_table, files, where)):
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
@@ -146,7 +152,7 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
         folders = {None: _made_elsewhere(given, of_table, labels,
                                          {**options, **files, "overwrite": overwrite})}
     show(folders)
-    for line in next_steps(folders, report):
+    for line in (*hints.kept, *next_steps(folders, report)):
         say(line)
     if report is not None:
         print(api.report(given.run or folders[None].path, report))
@@ -167,11 +173,6 @@ def _anew(run: Path, options: dict[str, Any]) -> dict[str | None, RunFolder]:
 def _said(**options: Any) -> dict[str, Any]:
     """Those of ``options`` that have a value."""
     return {name: value for name, value in options.items() if value}
-
-
-def listed(text: str | None) -> list[str]:
-    """What stands between commas."""
-    return [item.strip() for item in text.split(",")] if text else []
 
 
 def _all(values: list[str] | None) -> list[str]:
@@ -219,77 +220,8 @@ def _tables_scored(given: _Given, columns: dict[str, Any], options: dict[str, An
         raise ConfigError("--manifest: the table has the utterances; leave one of them away")
     if given.out is None:
         raise ConfigError("--out: say which folder the run is written to")
-    tables = _tables(given.sources)
+    tables = tables_of(given.sources)
     files = [*map(str, tables.values()), *given.hypotheses]
     say(f"evalkit {__version__}: {', '.join(files)} -> {given.out}")
     return api.score_tables(tables, given.out, hypotheses=given.hypotheses, columns=columns,
                             **options)
-
-
-def _columns(items: Sequence[str] | None) -> dict[str, str]:
-    """The columns of ``--hyp`` by the names of their systems: of several that have none, by their
-    own. A single one has the name of its table, ""."""
-    pairs = [item.partition("=") for item in items or ()]
-    alone = len(pairs) == 1 and not pairs[0][1]
-    columns = {"" if alone else name: column if separator else name
-               for name, separator, column in pairs}
-    if len(columns) < len(pairs) or not all(columns.values()):
-        raise ConfigError("--hyp: a system is named twice, or has no column; write NAME=COLUMN")
-    return columns
-
-
-def _references(columns: Sequence[str] | None) -> str | list[str] | None:
-    """The column of ``--ref``, or those."""
-    return columns[0] if columns and len(columns) == 1 else list(columns or ()) or None
-
-
-def file_of(text: str) -> tuple[Path, str | None]:
-    """The file of "NAME=FILE" or "FILE", and the name, where one is said."""
-    name, separator, path = text.partition("=")
-    return (Path(path), name) if separator and not Path(text).exists() else (Path(text), None)
-
-
-def _tables(sources: Sequence[str]) -> dict[str, Path]:
-    """Tables by the names of their systems: said as NAME=FILE, or what tells their names apart."""
-    pairs = [file_of(source) for source in sources]
-    stems = _short([path for path, _ in pairs])
-    tables = {name or stem: path for (path, name), stem in zip(pairs, stems, strict=True)}
-    if len(tables) < len(pairs):
-        raise ConfigError("two tables have one name; write NAME=FILE")
-    return tables
-
-
-def _short(paths: Sequence[Path]) -> list[str]:
-    """File names without suffix and what all begin with; with their folder where that tells them
-    apart; of files of the Open ASR Leaderboard the model."""
-    stems = [found[1] if (found := _LEADERBOARD.match(path.name)) else path.stem for path in paths]
-    if len(set(stems)) < len(stems):
-        return [f"{path.absolute().parent.name}-{path.stem}" for path in paths]
-    same = [len(set(letters)) == 1 for letters in zip(*stems, strict=False)]
-    common = stems[0][:[*same, False].index(False)] if len(stems) > 1 else ""
-    cut = max(common.rfind(mark) for mark in "-_. ") + 1
-    return [stem[cut:] or stem for stem in stems]
-
-
-def _named(hypotheses: Sequence[str]) -> dict[str, Path]:
-    """The files of ``--hypotheses`` by the names of their systems."""
-    files: dict[str, Path] = {}
-    for item in hypotheses:
-        name, separator, path = item.partition("=")
-        if not separator or Path(item).is_file():
-            name, path = Path(item).stem, item
-        _check_hypotheses(item, name, path)
-        if name in files:
-            raise ConfigError(f"--hypotheses {item}: {name!r} is named twice; write NAME={path}")
-        files[name] = Path(path)
-    return files
-
-
-def _check_hypotheses(item: str, name: str, path: str) -> None:
-    from evalkit.core.mistakes import NAME, NAME_FORM
-
-    if not NAME.fullmatch(name):
-        raise ConfigError(f"--hypotheses {item}: {name!r} cannot be the name of a system: it "
-                          f"{NAME_FORM}; write NAME=FILE")
-    if not path or Path(path).is_dir():
-        raise ConfigError(f"--hypotheses {item}: {path!r} is not a file; write NAME=FILE")

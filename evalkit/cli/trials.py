@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
+from evalkit.cli.named import file_of, listed
 from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Report, say
 from evalkit.cli.outcome import judge, show
-from evalkit.cli.scoring import file_of, listed
 
 
 def trials(scores: Annotated[list[str], typer.Argument(

@@ -67,12 +67,13 @@ RunName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
 class PipelineConfig(Strict):
-    """Optional enhancer, then optional recognizer, then optional speaker encoder."""
+    """Optional enhancer, then optional recognizer, end-pointer and speaker encoder."""
 
     name: RunName
     enhancer: PluginSpec | None = None
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
+    endpointer: Annotated[PluginSpec | None, Field(exclude_if=lambda given: given is None)] = None
     stream: float | None = Field(None, ge=SHORTEST, le=60, allow_inf_nan=False)
     """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
     time, as if they came in just then; the whole utterance at once where None."""
@@ -86,12 +87,13 @@ class PipelineConfig(Strict):
     @property
     def streams_recognizer(self) -> bool:
         """Whether it is the recognizer that is given pieces."""
-        return self.stream is not None and self.enhancer is None
+        return None not in (self.stream, self.recognizer) and self.enhancer is None
 
     @model_validator(mode="after")
     def _something_streams(self) -> PipelineConfig:
         check_pace(self.name, self.stream, self.show, enhancer=self.enhancer is not None,
-                   recognizer=self.recognizer is not None)
+                   recognizer=self.recognizer is not None,
+                   endpointer=self.endpointer is not None)
         return self
 
 

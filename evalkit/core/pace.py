@@ -22,15 +22,16 @@ def cuts(samples: int, seconds: float, rate: int) -> Iterator[tuple[int, int]]:
 
 
 def check_pace(pipeline: str, stream: float | None, show: float | None, *, enhancer: bool,
-               recognizer: bool) -> None:
+               recognizer: bool, endpointer: bool = False) -> None:
     """Raises ValueError for a pipeline that cannot be given its audio so: ``stream`` seconds go to
-    its enhancer, or else to its recognizer, and what that shows is looked at every ``show``."""
-    if stream is not None and not (enhancer or recognizer):
+    its enhancer, or else to its recognizer and its end-pointer, and what the recognizer shows is
+    looked at every ``show``."""
+    if stream is not None and not (enhancer or recognizer or endpointer):
         raise ValueError(f"the pipeline {pipeline!r} has no enhancer and no recognizer to stream; "
                          "leave out its key 'stream', or name one")
     if show is None:
         return
-    if stream is None or enhancer:
+    if stream is None or enhancer or not recognizer:
         raise ValueError(f"the pipeline {pipeline!r} streams no recognizer whose partial results "
                          "could be looked at; leave out its key 'show'")
     times = round(show / stream)

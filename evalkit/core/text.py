@@ -19,6 +19,8 @@ _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u
                      "\U000e0000-\U000e007f]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 _MOST_DECIMALS = 6
+HINT = "hint: "
+"""How a line for a person begins that is of use once the results are seen."""
 
 
 def printable(value: object) -> str:

@@ -107,6 +107,15 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """That the speaker has ended, as an end-pointer says after ``audio`` seconds of the utterance:
+    for good, or, where ``speculative``, until speech goes on."""
+
+    audio: float
+    kind: Literal["speculative", "final"] = "final"
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """What a recognizer heard, and what it says of it beside the text, if anything: its words, a
     ``confidence`` on a scale of its own, of which more is surer, its next best guesses, of
@@ -202,9 +211,10 @@ class Fact:
     errors and weights are what they can occur in, which Poisson regression is for. ``derived`` says
     how the value follows from other scores of the same plug-in, where it is not measured.
     ``sometimes`` says that it is measured of the utterances that it applies to; of any other name
-    an utterance without a measurement has failed. ``renormalised`` says of which score it is the
-    like under a further text normaliser. ``bounds`` are the ends of its scale as it is stored, None
-    where it has not both: no interval goes beyond."""
+    an utterance without a measurement has failed. ``streamed`` says that it is of what a streaming
+    recognizer showed on the way. ``renormalised`` says of which score it is the like under a
+    further text normaliser. ``bounds`` are the ends of its scale as it is stored, None where it
+    has not both: no interval goes beyond."""
 
     unit: str
     higher_is_better: bool | None
@@ -215,6 +225,7 @@ class Fact:
     is_count: bool = False
     derived: Derived | None = None
     sometimes: Annotated[bool, Field(exclude=True)] = False
+    streamed: Annotated[bool, Field(exclude_if=lambda it: not it)] = False
     renormalised: Annotated[Renormalised | None, Field(exclude_if=lambda it: it is None)] = None
     bounds: Annotated[tuple[float, float] | None, Field(exclude_if=lambda it: it is None)] = field(
         default=None, compare=False)

@@ -62,6 +62,9 @@ class Columns:
     def __post_init__(self) -> None:
         if unknown := sorted(self.counts.keys() - COUNTS.keys()):
             raise ConfigError(f"--count {unknown[0]}: {offer(unknown[0], COUNTS)}")
+        if self.counts and self.hypotheses:
+            raise ConfigError("--count and --hyp: errors that were counted, or texts, are scored; "
+                              "leave one of them away")
         try:
             re.compile(self.speaker_pattern or "")
         except re.error as error:
@@ -138,14 +141,15 @@ def choose(where: str, columns: Sequence[str], given: Columns, *, hypotheses: bo
                               f"{offer(column, columns, 'its columns are')}")
     first, second = columns[:2] if not named and len(columns) == 2 else (None, None)
     heard, counts = _heard(where, columns, given) if hypotheses else ({}, {})
-    usual = second or _one(columns, REFERENCES)
+    usual = second or usual_column(columns, REFERENCES)
+    speaker = given.speaker or usual_column(columns, SPEAKERS)
     return Chosen(given.id or first or _id(where, columns),
-                  given.references or ((usual,) if usual else ()), heard,
-                  given.speaker or _one(columns, SPEAKERS), given.system, given.audio, counts)
+                  given.references or ((usual,) if usual else ()), heard, speaker, given.system,
+                  given.audio, counts)
 
 
 def _id(where: str, columns: Sequence[str]) -> str:
-    usual = _one(columns, (*IDS, *FURTHER_IDS, *PATHS))
+    usual = usual_column(columns, (*IDS, *FURTHER_IDS, *PATHS))
     if usual is None:
         raise ConfigError(f"{where}: no column is known for the id of the utterance; "
                           f"{offer('id', columns, 'its columns are')}; say --id COLUMN")
@@ -157,7 +161,7 @@ def _heard(where: str, columns: Sequence[str], given: Columns
     """The columns of hypotheses, or else those of counts."""
     if given.counts:
         return given.hypotheses, {} if given.hypotheses else _counts(where, columns, given.counts)
-    usual = _one(columns, HYPOTHESES)
+    usual = usual_column(columns, HYPOTHESES)
     heard = given.hypotheses or {found[1]: found[0] for found in map(VERSA.fullmatch, columns)
                                  if found} or ({"": usual} if usual else {})
     return heard, {} if heard else _counts(where, columns, {})
@@ -165,7 +169,8 @@ def _heard(where: str, columns: Sequence[str], given: Columns
 
 def _counts(where: str, columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
     """The columns of counts. Raises ConfigError where there are not enough of them."""
-    found = {kind: given.get(kind) or _one(columns, names) for kind, names in COUNTS.items()}
+    found = {kind: given.get(kind) or usual_column(columns, names)
+             for kind, names in COUNTS.items()}
     counts = {kind: column for kind, column in found.items() if column is not None}
     missing = [kind for kind in ERRORS if kind not in counts]
     if len(missing) == len(ERRORS) and not given:
@@ -183,10 +188,10 @@ def _counts(where: str, columns: Sequence[str], given: Mapping[str, str]) -> dic
 
 def system_column(columns: Iterable[str], used: Collection[str]) -> str | None:
     """The column that usually names the system, of a table with several rows an utterance."""
-    return _one([column for column in columns if column not in used], SYSTEMS)
+    return usual_column([column for column in columns if column not in used], SYSTEMS)
 
 
-def _one(columns: Sequence[str], usual: Sequence[str]) -> str | None:
+def usual_column(columns: Sequence[str], usual: Sequence[str]) -> str | None:
     """The first of the ``usual`` names that is a column's, whatever its case."""
     by_name = {column.strip().lower(): column for column in reversed(columns)}
     return next((by_name[name] for name in usual if name in by_name), None)

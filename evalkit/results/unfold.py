@@ -19,6 +19,7 @@ from evalkit.results.cells import read_cells
 from evalkit.results.columns import Chosen, Columns, choose, system_column
 from evalkit.results.metadata import Metadata
 from evalkit.results.rows import LIBRISPEECH, Found, Table
+from evalkit.results.unscored import unscored
 from evalkit.systems.transcripts.keys import PATHS
 
 
@@ -40,13 +41,14 @@ def unfold(tables: Mapping[str, Path], given: Columns, *, hypotheses: bool = Tru
     ConfigError for tables that cannot be used."""
     first, *others = [path.name for path in tables.values()]
     where = f"{first} and {len(others)} more" if others else first
-    found, notes, counted = Found(Metadata(where)), [], set()
+    found, notes, counted, hints = Found(Metadata(where)), [], set(), list[str]()
     for name, path in tables.items():
         table = _read(name, path, given, hypotheses=hypotheses)
         found.left_out += table.cells.left_out
         table.read_into(found)
         counted.add(bool(table.chosen.counts))
         notes.append(_described(table))
+        hints += unscored(path.name, table.cells.columns, table.chosen) if hypotheses else ()
     if len(counted) > 1:
         raise ConfigError(f"{where}: some hold texts and some counts of errors; score them in "
                           "two runs, or name columns that all have")
@@ -57,7 +59,8 @@ def unfold(tables: Mapping[str, Path], given: Columns, *, hypotheses: bool = Tru
                        in zip(found.utterances.items(), known, strict=True))
     return Results(utterances, found.hypotheses, counted == {True},
                    tuple(merged([*found.left_out, *found.metadata.left_out])),
-                   (*notes, *_blank(found, counted=counted == {True}), *found.names.notes()))
+                   (*notes, *_blank(found, counted=counted == {True}), *found.names.notes(),
+                    *hints[:1]))
 
 
 def _read(name: str, path: Path, given: Columns, *, hypotheses: bool) -> Table:

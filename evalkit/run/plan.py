@@ -16,7 +16,7 @@ from evalkit.core.files import digest
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
-from evalkit.core.protocols import Condition, Metric
+from evalkit.core.protocols import Condition
 from evalkit.core.types import Utterance
 from evalkit.run.batches import spread
 from evalkit.run.keys import (
@@ -37,6 +37,7 @@ from evalkit.run.pipeline import (
     build_condition,
     build_part,
     build_pipeline,
+    lacking,
 )
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
@@ -222,18 +223,10 @@ def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measu
         return
     plugins = {plugin.name: plugin for pipeline in config.pipelines
                for plugin in (config.metrics if pipeline.metrics is None else pipeline.metrics)}
-    needs = [f"{name} needs {_lacking(build_part('metrics', plugin))}"
+    needs = [f"{name} needs {lacking(build_part('metrics', plugin))}"
              for name, plugin in plugins.items()]
     raise ConfigError("nothing could be measured; no metric of the run is one of its pipelines: "
                       f"{', '.join(needs) or 'none is named'}; add that, or another metric")
-
-
-def _lacking(metric: Metric) -> str:
-    """What a pipeline must have that ``metric`` is one of."""
-    if "events" in metric.needs:
-        return "a recognizer that is streamed (stream: SECONDS), or a log of its events"
-    return ("a recognizer" if "hypothesis" in metric.needs else
-            "an enhancer, or a condition that changes the speech")
 
 
 def unmeasured(plan: Plan) -> list[LeftOut]:

@@ -176,7 +176,7 @@ class _Recorded:
         """The stages whose systems were given audio."""
         parts = self.record.pipelines[pipeline]
         systems = {"enhanced": parts.enhancer, "recognised": parts.recognizer,
-                   "embedded": parts.encoder}
+                   "embedded": parts.encoder, "endpointed": parts.endpointer}
         return frozenset(stage for stage, system in systems.items() if system and system.batch)
 
     def cell(self, pipeline_name: str, condition_name: str, measures: Measures) -> Cell:

@@ -170,7 +170,7 @@ def _work_through(shards: Sequence[Shard], out: Path, work: Work,
     results = (process_all(shards, out, work) if work.scheduler is None
                else process_on_dask(shards, out.resolve(), work.scheduler, say))
     # What ends the loop, such as Ctrl-C, ends the workers before anything else is done.
-    with meter(sum(len(shard.utterances) for shard in shards), say) as show, closing(results):
+    with meter(shards, say) as show, closing(results):
         for result in results:
             show(result)
 

@@ -21,8 +21,9 @@ from evalkit.core.protocols import (
     Recognizer,
     SpeakerEncoder,
 )
-from evalkit.core.types import Audio, Heard, Hypothesis, Utterance
+from evalkit.core.types import Audio, Endpoint, Heard, Hypothesis, Utterance
 from evalkit.run.batches import Answer, ask, attempt, slices
+from evalkit.run.endpointed import Endpointed
 from evalkit.run.exchange import (
     handed,
     taken_embedding,
@@ -50,6 +51,7 @@ class UtteranceWork:
     reference_audio: Audio | UtteranceError | None = None
     audio: Audio | UtteranceError | None = None
     hypothesis: Hypothesis | UtteranceError | None = None
+    endpoints: tuple[Endpoint, ...] | UtteranceError | None = None
 
     def note(self, stage: str, error: UtteranceError | None = None, **values: Any) -> None:
         """Makes the row of a stage."""
@@ -184,7 +186,17 @@ def embed(group: Sequence[UtteranceWork], encoder: SpeakerEncoder | Recalled) ->
                   processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
 
 
-def _hearing(group: Sequence[UtteranceWork], part: Listener,
+def endpoint(group: Sequence[UtteranceWork], endpointer: Endpointed) -> None:
+    """When each speaker has ended, of what the recognizer hears too."""
+    for work, answer in _hearing(group, endpointer, endpointer.find, lambda made: made):
+        work.endpoints = answer.value
+        found = value_of(answer.value)
+        work.note("endpointed", _error_in(answer.value),
+                  endpoints=None if found is None else [vars(each) for each in found],
+                  processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
+
+
+def _hearing(group: Sequence[UtteranceWork], part: Listener | Endpointed,
              function: Callable[[list[Audio]], Iterable[Any]], take: Callable[[Any], Any]
              ) -> Iterator[tuple[UtteranceWork, Answer]]:
     for batch in slices(group, part.batch):

@@ -74,6 +74,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         # and, of one that was streamed, evalkit.store.events.EVENTS_COLUMN behind them all
         _ID, ("text", pa.string()), *HEARD_BESIDE, *_TAKEN, ("processor_seconds", pa.float64()),
         ("machine", pa.string()), ("peak_bytes", pa.int64()), _ERROR]),
+    "endpointed": pa.schema([_ID, ("endpoints", pa.list_(pa.struct([
+        ("audio", pa.float64()), ("kind", pa.string())]))), *_TAKEN, _ERROR]),
     "embedded": pa.schema([_ID, ("embedding", pa.list_(pa.float32())), *_TAKEN, _ERROR]),
     "ended": pa.schema([_ID, _ERROR]),
     "costs": pa.schema([
@@ -84,7 +86,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 }
 TIMED = ("processing_seconds", "processor_seconds", "machine", "peak_bytes")
 """Columns that differ from run to run."""
-STAGES = ("heard", "enhanced", "recognised", "embedded")
+STAGES = ("heard", "enhanced", "recognised", "embedded", "endpointed")
 """Those that make outputs, in their order; ``measured`` makes scores of them, ``ended`` says of
 which utterances nothing could be made, and ``costs``, in a row, what a system takes."""
 INDEX = pa.schema([

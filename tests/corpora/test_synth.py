@@ -44,9 +44,9 @@ def test_another_seed_gives_another_corpus() -> None:
 @pytest.mark.parametrize("variant", ["m3", "f1", "aunty"])
 def test_speech_does_not_depend_on_what_was_said_before(variant: str) -> None:
     voice = espeak.Voice("gmw/en-US", variant, 160, 50, 50)
-    first = espeak.speak("please switch off the kitchen light", voice)
+    first = espeak.speak("please switch off the kitchen light", voice).audio
     espeak.speak("she sells sea shells", espeak.Voice("gmw/en-029", "f4", 120, 70, 40))
-    again = espeak.speak("please switch off the kitchen light", voice)
+    again = espeak.speak("please switch off the kitchen light", voice).audio
     np.testing.assert_array_equal(first.samples, again.samples)
 
 
@@ -67,7 +67,7 @@ def test_an_unknown_voice_is_named() -> None:
 def test_accents_sound_different() -> None:
     spoken = [espeak.speak("water the bath plants", espeak.Voice(city.voice, "m1", 160, 50, 50))
               for city in read_synth_config(DEFAULT).accents.values()]
-    assert len({audio.samples.tobytes() for audio in spoken}) == 8
+    assert len({speech.audio.samples.tobytes() for speech in spoken}) == 8
 
 
 def test_recordings_are_what_the_manifest_says(tiny_corpus: Path) -> None:
@@ -190,3 +190,37 @@ def test_a_wrong_key_is_named(tmp_path: Path, change: str, message: str) -> None
     path.write_text("\n".join([*lines, change]))
     with pytest.raises(ConfigError, match=message):
         read_synth_config(path)
+
+
+def test_words_are_where_they_sound() -> None:
+    """In silence between words the samples are 0: an independent truth."""
+    voice = espeak.Voice("gmw/en-US", "m3", 150, 50, 50)
+    audio, words = espeak.speak("turn, it off, now", voice)
+    assert [word.text for word in words] == ["turn,", "it", "off,", "now"]
+    loud = np.abs(audio.samples) > 1e-3
+    for word, following in ((words[0], words[1]), (words[2], words[3])):
+        end, start = (round(time * audio.rate) for time in (word.end, following.start))
+        assert start - end > 0.1 * audio.rate
+        assert not loud[end + 220:start - 1].any()
+        assert loud[end - 1100:end].any()
+        assert loud[start:start + 1100].any()
+    assert words[1].end == words[2].start
+    assert not loud[round(words[-1].end * audio.rate) + 350:].any()
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("turn on the lights", ["turn", "on the", "lights"]),
+    ("  it's 25 o'clock - now ", ["it's", "25", "o'clock", "- now"]),
+    ("“yes” … no", ["“yes” …", "no"]), ("", [])])
+def test_words_of_one_event_stand_as_one(text: str, expected: list[str]) -> None:
+    _, words = espeak.speak(text, espeak.Voice("gmw/en-US", "m3", 150, 50, 50))
+    assert [word.text for word in words] == expected
+
+
+def test_the_manifest_has_the_times_of_its_words(tiny_corpus: Path) -> None:
+    for utterance in read_manifest(tiny_corpus / "test.jsonl").utterances:
+        assert " ".join(word.text for word in utterance.words) == utterance.text
+        assert 0 <= utterance.words[0].start < 0.05
+        assert utterance.duration - 0.1 < utterance.words[-1].end <= utterance.duration
+        assert all(one.end <= other.start for one, other in zip(
+            utterance.words, utterance.words[1:], strict=False))

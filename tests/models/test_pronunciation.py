@@ -30,7 +30,7 @@ VARIANTS = ("f1", "m3", "Andy", "linda")
 
 def spoken(accent: str, variant: str, text: str) -> np.ndarray:
     voice = espeak.Voice(accent, variant, rate=160, pitch=50, range=50)
-    return resample(espeak.speak(text, voice), RATE).samples
+    return resample(espeak.speak(text, voice).audio, RATE).samples
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import jiwer
@@ -17,9 +18,15 @@ from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import summarise
 from tests.conftest import evalkit
 
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "text.md").read_text()
+PUBLISHED = [shlex.split(line)[1:]
+             for block in re.findall(r"^```sh\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+             for line in block.splitlines()]
+"""The commands that docs/text.md shows, without the name of the program."""
 
-def run_cli(*words: object) -> str:
-    result = evalkit(*words)
+
+def run_cli(*words: object, cwd: Path | None = None) -> str:
+    result = evalkit(*words, cwd=cwd)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -134,20 +141,37 @@ def test_librispeech_has_the_counts_of_its_authors_and_groups_by_sex(
 
 def test_svarah_has_the_counts_of_every_row_from_texts_and_from_counts(
         real_data: Path, tmp_path: Path) -> None:
+    """By the commands that docs/text.md shows, and from the raw texts."""
     table = real_data / "asr_results" / "svarah_10systems" / "per_utterance.csv"
-    run_cli("score", table, "--normaliser", "whisper_english", "--metric", "wer",
-            "--out", tmp_path / "texts", "--workers", "0")
-    run_cli("score", table, "--count", "hits=hits", "--out", tmp_path / "counts", "--workers", "0",
-            "--report", tmp_path / "page")
+    (tmp_path / table.name).symlink_to(table)
+    raw = evalkit("score", table, "--normaliser", "whisper_english", "--metric", "wer",
+                  "--out", tmp_path / "runs" / "texts", "--workers", "0")
+    assert ("hint: per_utterance.csv also has texts that look normalised (--ref "
+            "normalized_reference --hyp normalized_hypothesis --normaliser none scores them as "
+            "they are) and counts of errors (--count hits=hits takes") in raw.stderr
+    for words in PUBLISHED[:2]:
+        page = ["--report", tmp_path / "page"] if "--count" in words else []
+        run_cli(*words, "--workers", "0", *page, cwd=tmp_path)
     assert {"sarvam_saaras_v4", "audio_seconds"} <= shown(tmp_path / "page")
     published = pd.read_csv(table).set_index(["backend_id", "eval_id"])
     assert len(published) == 2000
-    for run in ("texts", "counts"):
-        ours = counts(tmp_path / run).loc[published.index]
+    for run in ("texts", "normalised", "counted"):
+        ours = counts(tmp_path / "runs" / run).loc[published.index]
         for kind in ("hits", "substitutions", "deletions", "insertions"):
             assert (ours[f"wer.{kind}"] == published[kind]).all(), (run, kind)
-    found = groups(tmp_path / "counts", "audio_seconds", pipeline="sarvam_saaras_v4")
+    found = groups(tmp_path / "runs" / "counted", "audio_seconds", pipeline="sarvam_saaras_v4")
     assert sum(row["n"] for row in found["audio_seconds"].values()) == 200
+
+
+def test_librispeech_has_the_counts_of_sclite(real_data: Path, tmp_path: Path) -> None:
+    """Which NIST's program gave, by the command that docs/text.md shows."""
+    folder = real_data / "asr_results" / "librispeech_test-clean"
+    for name, system in (("ref.tsv", "ref.tsv"), ("b1.tsv", "test-clean.b1.rnnt_baseline.tsv")):
+        (tmp_path / name).symlink_to(folder / system)
+    run_cli(*PUBLISHED[2], "--workers", "0", cwd=tmp_path)
+    ours = counts(tmp_path / "runs" / "sclite").loc["b1"].sum()
+    assert [ours[f"wer.{kind}"] for kind in ("substitutions", "deletions", "insertions")] == [
+        1501, 225, 195]
 
 
 def test_common_voice_dev_agrees_with_jiwer_and_has_groups_and_page(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,10 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evalkit
+from evalkit.cli.named import tables_of
 from evalkit.core.errors import ConfigError, ManifestError
-from evalkit.results.columns import Columns
+from evalkit.results.columns import Columns, choose
 from evalkit.results.delimited import LONGEST_ROW, read_delimited
 from evalkit.results.unfold import Results, unfold
+from evalkit.results.unscored import unscored
+from evalkit.statistics.speaker_labels import speaker_labels
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit as command
 
@@ -62,7 +66,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].endswith("/page/index.html")
     assert "a/new" not in done.stderr and "next:" in done.stderr
-    for line in ("evalkit groups run --by accent", "evalkit cohorts run", "evalkit systems run"):
+    for line in ("evalkit groups run --by age --by accent", "evalkit cohorts run",
+                 "evalkit systems run"):
         assert f"  {line}" in done.stderr
     assert ("wide.csv: 24 rows; id: idx, reference: reference, hypothesis of a: a, hypothesis of "
             "new: b, speaker: speaker, metadata: accent, age") in done.stderr
@@ -103,6 +108,49 @@ def test_every_form_of_a_long_table_says_the_same(tmp_path: Path, form: str) -> 
     assert "note: the system 'org/a' is called org-a" in found.notes
 
 
+def hints(**cells: str) -> list[str]:
+    """What is said at the end of a table with further columns, every row alike."""
+    columns = ["id", "text", "hyp", *cells]
+    chosen = choose("t.csv", columns, Columns(), hypotheses=True)
+    return [line.removeprefix("hint: t.csv also has ")
+            for line in unscored("t.csv", columns, chosen)]
+
+
+def test_normalised_texts_and_counts_that_were_not_scored_are_named() -> None:
+    assert hints() == hints(normalized_text="", subs="", dels="", ins="") == []
+    assert hints(text_norm="", **{"Clean hyp": ""}) == [
+        "texts that look normalised (--ref text_norm --hyp 'Clean hyp' --normaliser none scores "
+        "them as they are)"]
+    assert hints(sub="", dels="", ins="", n="") == [
+        "counts of errors (--count words=n takes them in place of the texts)"]
+
+
+@pytest.mark.parametrize(("stems", "names"), [
+    (["dev-openai_small-wer-0.34-28", "dev-openai_medium-wer-0.27-28"], ["small", "medium"]),
+    (["dev-nemo_large-wer-0.44", "dev-openai_small-wer-0.34"], ["nemo_large", "openai_small"]),
+    (["a.test", "b.test"], ["a", "b"]), (["x_a_1", "x_a_2"], ["1", "2"]),
+    (["base_small", "small_base"], ["base_small", "small_base"]),
+    (["a-1-x-b", "a-1-x-c", "a-2-x-b"], ["1-x-b", "1-x-c", "2-x-b"]),
+    (["results-wer-0.34-28"], ["results-wer-0.34-28"])])
+def test_tables_are_named_by_what_tells_them_apart(stems: list[str], names: list[str]) -> None:
+    assert list(tables_of([f"{stem}.csv" for stem in stems])) == names
+    assert list(tables_of([f"n{i}={stem}.csv" for i, stem in enumerate(stems)])) == [
+        f"n{i}" for i in range(len(stems))]
+
+
+def test_labels_of_speakers_are_suggested_and_no_other_columns() -> None:
+    table = pd.DataFrame({
+        "utterance_id": [f"u{i}" for i in range(24)],
+        "speaker_id": [f"s{i % 12}" for i in range(24)],
+        "city": ["Bath", "York", "Leeds"] * 8, "votes": [i % 12 % 3 for i in range(24)],
+        "take": ["first", "second"] * 6 + ["second", "first"] * 6, "accent": ["x", "y"] * 12,
+        "own": [f"p{i % 12}" for i in range(24)], "Age": [20 + i % 12 for i in range(24)],
+        "SEX": ["F", "M", "M"] * 8})
+    assert speaker_labels(table) == ["SEX", "Age", "accent", "city"]
+    nobody = table.assign(speaker_id=None)
+    assert speaker_labels(nobody) == ["SEX", "Age", "accent", "city", "take", "own"]
+
+
 def test_several_tables_are_several_systems(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_csv(tmp_path / f"dev_{name}.csv", [
@@ -114,7 +162,7 @@ def test_several_tables_are_several_systems(tmp_path: Path) -> None:
     item, = RunFolder(tmp_path / "run").record().left_out
     assert (item.what, item.names) == ("column", ("rtf",))
     assert "differs between the rows of an utterance" in str(item)
-    assert "labels to group by: there are none yet" in done.stderr
+    assert "evalkit score run --join YOUR_SPEAKERS.csv  # a table of yours" in done.stderr
 
 
 COUNTS = [{"utt": f"u{i}", "spk": f"s{i % 3}", "subs": i % 3, "del": i % 2, "ins": 1, "n_ref": 5}
@@ -257,6 +305,7 @@ def test_what_is_no_table_is_refused_in_a_line(
 @pytest.mark.parametrize(("words", "message"), [
     (["--hyp", "c"], "no column 'c' (--hyp c); its columns are idx"),
     (["--hyp", "a", "--count", "hit=a"], "--count hit: there are hits,"),
+    (["--hyp", "a", "--count", "hits=a"], "--count and --hyp: errors that were counted, or texts"),
     (["--hyp", "a", "--where", "accent"], "expected COLUMN=LABEL"),
     (["--hyp", "a", "--where", "accent=nort"], "did you mean 'north'?"),
     (["--hyp", "a", "--where", "acent=north"], "did you mean 'accent'?"),

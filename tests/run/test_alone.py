@@ -177,6 +177,8 @@ def test_the_end_of_a_run_says_what_batches_changed(tiny_corpus: Path, tmp_path:
     done = evalkit("run", tiny_corpus.parent / "eval.yaml", "--out", tmp_path / "run",
                    "--workers", 0)
     assert "asr clean, in batches of up to 4: 3 of 12 utterances were transcribed" in done.stdout
+    progress = [line.split(",")[0] for line in done.stderr.splitlines() if " of 12 utt" in line]
+    assert progress == ["12 of 12 utterances heard alone too", "12 of 12 utterances"]
 
 
 def test_the_sample_is_heard_once(tiny_corpus: Path, tmp_path: Path,

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import soundfile
@@ -26,13 +26,14 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
 from evalkit.core.processes import WorkerPool
 from evalkit.core.strict import Strict
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Word
 from evalkit.core.yaml_files import read_yaml
 from evalkit.corpora.synthesis import espeak, places
 from evalkit.corpora.synthesis.sentences import distinct_sentences
 from evalkit.store.manifest import write_manifest
+from evalkit.store.word_times import WORDS, written
 
-VERSION = 2
+VERSION = 3
 """Changes whenever the same configuration would give other bytes."""
 RATE = 16_000
 LOCK = "corpus.lock.json"
@@ -103,6 +104,13 @@ class Line:
     audio: str
 
 
+class Recorded(NamedTuple):
+    """How long a line's recording is, in seconds, and when its words are said."""
+
+    seconds: float
+    words: tuple[Word, ...]
+
+
 def read_synth_config(path: Path) -> SynthConfig:
     """Reads ``corpus.yaml``. Raises ConfigError naming the file and the first key that is
     wrong."""
@@ -137,12 +145,12 @@ def synthesise(config: SynthConfig, out: Path, *, workers: int,
 def _make(config: SynthConfig, out: Path, manifests: Mapping[str, Path], workers: int,
           progress: Callable[[int, int], None] | None) -> None:
     lines = [line for line in plan(config) if line.split in manifests]
-    durations = _record(lines, out, workers, progress)
+    recordings = _record(lines, out, workers, progress)
     places.write_postcodes(out / "postcodes.csv", config.accents.values(), config.spread,
                            _rng(config.seed, "postcodes"))
     for split, path in manifests.items():
-        write_manifest(path, (_row(line, seconds) for line, seconds in zip(
-            lines, durations, strict=True) if line.split == split))
+        write_manifest(path, (_row(line, recorded) for line, recorded in zip(
+            lines, recordings, strict=True) if line.split == split))
 
 
 def plan(config: SynthConfig) -> list[Line]:
@@ -210,22 +218,22 @@ def _line(speaker: Speaker, split: str, number: int, text: str) -> Line:
 
 
 def _record(lines: Sequence[Line], out: Path, workers: int,
-            progress: Callable[[int, int], None] | None) -> list[float]:
-    """Makes every line's audio file and returns their lengths in seconds."""
+            progress: Callable[[int, int], None] | None) -> list[Recorded]:
+    """Makes every line's audio file."""
     for folder in {out / Path(line.audio).parent for line in lines}:
         folder.mkdir(parents=True, exist_ok=True)
     speak = partial(_speak, out=out)
-    durations: list[float] = []
+    recordings: list[Recorded] = []
     with closing(_map(speak, lines, workers)) as spoken:
-        for seconds in spoken:
-            durations.append(seconds)
+        for recorded in spoken:
+            recordings.append(recorded)
             if progress:
-                progress(len(durations), len(lines))
-    return durations
+                progress(len(recordings), len(lines))
+    return recordings
 
 
-def _map(function: Callable[[Line], float], lines: Sequence[Line], workers: int
-         ) -> Generator[float, None, None]:
+def _map(function: Callable[[Line], Recorded], lines: Sequence[Line], workers: int
+         ) -> Generator[Recorded, None, None]:
     if workers == 0:
         yield from map(function, lines)
         return
@@ -236,21 +244,22 @@ def _map(function: Callable[[Line], float], lines: Sequence[Line], workers: int
             yield from chunk.result()
 
 
-def _all(function: Callable[[Line], float], lines: Sequence[Line]) -> list[float]:
+def _all(function: Callable[[Line], Recorded], lines: Sequence[Line]) -> list[Recorded]:
     return [function(line) for line in lines]
 
 
-def _speak(line: Line, out: Path) -> float:
-    audio = resample(espeak.speak(line.text, line.speaker.voice), RATE)
+def _speak(line: Line, out: Path) -> Recorded:
+    speech = espeak.speak(line.text, line.speaker.voice)
+    audio = resample(speech.audio, RATE)
     gain = 10 ** ((line.speaker.level - decibel(active_power(audio, centred=False))) / 20)
     audio = Audio(audio.samples * np.float32(gain), RATE)
     save(out / line.audio, audio)
-    return audio.duration
+    return Recorded(audio.duration, speech.words)
 
 
-def _row(line: Line, seconds: float) -> dict[str, Any]:
+def _row(line: Line, recorded: Recorded) -> dict[str, Any]:
     return {"id": line.id, "audio": line.audio, "text": line.text, "speaker": line.speaker.id,
-            "duration": seconds, **line.speaker.metadata}
+            "duration": recorded.seconds, WORDS: written(recorded.words), **line.speaker.metadata}
 
 
 def _digest(config: SynthConfig) -> str:

@@ -11,13 +11,15 @@ import _ctypes
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import missing_package
-from evalkit.core.types import Audio
+from evalkit.core.types import Audio, Word
+from evalkit.corpora.synthesis.events import PHONEME_EVENTS, EspeakEvent, Mark, marks, words
 
 try:
     import espeakng_loader
@@ -30,7 +32,7 @@ _DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int,
-                             ctypes.c_void_p)
+                             ctypes.POINTER(EspeakEvent))
 
 VOLUME = 40
 """Of 100, at which the louder variants do not clip."""
@@ -60,10 +62,17 @@ class Voice:
     range: int
 
 
-def speak(text: str, voice: Voice) -> Audio:
+class Speech(NamedTuple):
+    """What was said, and when its words were (evalkit.corpora.synthesis.events)."""
+
+    audio: Audio
+    words: tuple[Word, ...]
+
+
+def speak(text: str, voice: Voice) -> Speech:
     """``text`` spoken, at 22.05 kHz. The same arguments give the same samples. Raises
     ConfigError where there is no such voice."""
-    with _library() as (library, rate, chunks):
+    with _library() as (library, rate, said):
         name = f"{voice.accent}+{voice.variant}"
         if library.espeak_SetVoiceByName(name.encode()):
             raise ConfigError(f"espeak-ng has no voice {name!r}; `espeak-ng --voices=en` lists "
@@ -74,8 +83,9 @@ def speak(text: str, voice: Voice) -> Audio:
         data = text.encode()
         library.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, 1, 0, _CHARS_UTF8, None,
                              None)
-    samples = np.frombuffer(b"".join(chunks), dtype=np.int16)
-    return Audio(samples.astype(np.float32) / 32768, rate)
+    samples = np.frombuffer(b"".join(said.chunks), dtype=np.int16)
+    return Speech(Audio(samples.astype(np.float32) / 32768, rate),
+                  words(text, said.marks, len(samples), rate))
 
 
 def version() -> str:
@@ -85,24 +95,34 @@ def version() -> str:
         return f"espeak-ng {library.espeak_Info(None).decode()}"
 
 
+@dataclass
+class _Said:
+    """What the library gave so far: 16-bit samples in pieces, and its events."""
+
+    chunks: list[bytes] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+
 @contextmanager
-def _library() -> Iterator[tuple[ctypes.CDLL, int, list[bytes]]]:
-    """The library freshly loaded, its sampling rate in Hz, and where its samples will be put."""
-    chunks: list[bytes] = []
+def _library() -> Iterator[tuple[ctypes.CDLL, int, _Said]]:
+    """The library freshly loaded, its sampling rate in Hz, and where what it says will be put."""
+    said = _Said()
 
     @_Callback
-    def keep(samples, count, _events):  # type: ignore[no-untyped-def]
+    def keep(samples, count, events):  # type: ignore[no-untyped-def]
         if samples and count > 0:
-            chunks.append(ctypes.string_at(samples, 2 * count))
+            said.chunks.append(ctypes.string_at(samples, 2 * count))
+        said.marks.extend(marks(events))
         return 0
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
-        rate = library.espeak_Initialize(
-            _SYNCHRONOUS, 0, str(espeakng_loader.get_data_path()).encode(), _DONT_EXIT)
+        rate = library.espeak_Initialize(_SYNCHRONOUS, 0,
+                                         str(espeakng_loader.get_data_path()).encode(),
+                                         _DONT_EXIT | PHONEME_EVENTS)
         library.espeak_ng_SetRandSeed(ctypes.c_long(RANDOM_SEED))
         library.espeak_SetSynthCallback(keep)
-        yield library, rate, chunks
+        yield library, rate, said
         library.espeak_Terminate()
     finally:
         _ctypes.dlclose(library._handle)

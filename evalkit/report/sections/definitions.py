@@ -29,9 +29,12 @@ def pipelines(record: RunRecord) -> Table:
     """The parts of each pipeline, with the identity of every one: its version and hashes."""
     columns = [Column("name", "Pipeline"), Column("enhancer", "Enhancer"),
                Column("recognizer", "Recognizer"), Column("encoder", "Speaker encoder")]
+    ends = any(parts.endpointer for parts in record.pipelines.values())
+    columns += [Column("endpointer", "End-pointer")] if ends else []
     return Table("pipelines", "The parts of each pipeline", columns, [
         Row({"name": Cell(name), "enhancer": _system(parts.enhancer),
-             "recognizer": _system(parts.recognizer), "encoder": _system(parts.encoder)})
+             "recognizer": _system(parts.recognizer), "encoder": _system(parts.encoder),
+             **({"endpointer": _system(parts.endpointer)} if ends else {})})
         for name, parts in record.pipelines.items()])
 
 

@@ -68,6 +68,7 @@ class Pipeline(Part):
     enhancer: System | None = None
     recognizer: System | None = None
     encoder: System | None = None
+    endpointer: Annotated[System | None, Field(exclude_if=lambda given: given is None)] = None
 
 
 class Condition(Part):
