@@ -112,7 +112,21 @@ def taken_heard(made: Any, speech: Audio) -> Heard:
                   "it must keep the length, or be Heard, with a reference as long")
         raise UtteranceError("WrongLength", f"the condition made {len(audio.samples):,} samples "
                              f"of {len(reference.samples):,}; {remedy}")
-    return Heard(audio, reference)
+    return Heard(audio, reference, _taken_inserted(made.inserted) if moved else ())
+
+
+def _taken_inserted(made: Any) -> tuple[tuple[float, float], ...]:
+    """What a condition says that it has put in."""
+    if not (isinstance(made, tuple) and all(isinstance(pair, tuple) and len(pair) == 2
+                                            for pair in made)):
+        raise UtteranceError("WrongType", "what the condition says that it inserted must be a "
+                                          "tuple of pairs of seconds")
+    taken = tuple((_number(at, "where it inserted"), _number(seconds, "what it inserted"))
+                  for at, seconds in made)
+    if any(min(pair) < 0 for pair in taken) or [*taken] != sorted(taken, key=lambda pair: pair[0]):
+        raise UtteranceError("BadTime", "the condition says that it inserted before the beginning, "
+                             "less than nothing, or not in the order of time")
+    return taken
 
 
 def _taken_audio(made: Any, whose: str) -> Audio:
