@@ -29,7 +29,6 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
-    "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -70,7 +69,7 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
-    "corpora.fetching:_fetch_all": "run/test_remote.py",
+    "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
@@ -144,7 +143,7 @@ PROVED = {
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
 NOTHING_LOST = {
-    "it looks for a name to offer": "core.config:_kind",
+    "it looks for a name to offer": "core.checked:_kind",
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
@@ -276,7 +275,7 @@ NOTHING_LOST = {
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
-        run.occupied:_gone run.plan:_check_further_normalisers run.rescore:_lost_before
+        run.occupied:_gone run.measured:_check_further_normalisers run.rescore:_lost_before
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
@@ -308,7 +307,7 @@ NOTHING_LOST = {
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
         run.batches:ask run.endpointed:taken_endpoints run.events:taken_shown
         run.exchange:taken_list run.exchange:taken_measurements
-        run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
+        run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
         run.runner:_prune store.runfolder:digest systems.identity:model_files

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from evalkit.core.config import PATHS, absolute_paths, checked
+from evalkit.core.checked import checked
+from evalkit.core.config import PATHS, absolute_paths
 from evalkit.core.errors import ConfigError, EvalkitError, RunError
 from evalkit.core.files import write
 from evalkit.core.ledger import LeftOut
