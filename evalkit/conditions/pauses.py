@@ -82,12 +82,9 @@ class Pauses:
                                             "the recording with offset and duration")
         filling = (noise_floor(speech, sum(lengths), rng) if self.filled == "noise" else
                    np.zeros(sum(lengths), np.float32))
-        parts = np.split(filling, np.cumsum(lengths)[:-1])
-        pieces = np.split(speech.samples, at)
-        woven = [part for pair in zip(pieces, [*parts, filling[:0]], strict=True) for part in pair]
-        made = Audio(np.concatenate(woven), speech.rate)
-        return Heard(made, made, tuple((place / speech.rate, n / speech.rate)
-                                       for place, n in zip(at, lengths, strict=True) if n))
+        made = Audio(np.insert(speech.samples, np.repeat(at, lengths), filling), speech.rate)
+        put_in = zip(np.divide(at, speech.rate), np.divide(lengths, speech.rate), strict=True)
+        return Heard(made, made, tuple((float(place), float(n)) for place, n in put_in if n))
 
     def _drawn(self, utterance: Utterance, rng: np.random.Generator) -> list[tuple[float, float]]:
         """Where, in seconds of the recording, how many seconds are put in."""

@@ -117,16 +117,23 @@ def taken_heard(made: Any, speech: Audio) -> Heard:
 
 def _taken_inserted(made: Any) -> tuple[tuple[float, float], ...]:
     """What a condition says that it has put in."""
-    if not (isinstance(made, tuple) and all(isinstance(pair, tuple) and len(pair) == 2
-                                            for pair in made)):
-        raise UtteranceError("WrongType", "what the condition says that it inserted must be a "
-                                          "tuple of pairs of seconds")
-    taken = tuple((_number(at, "where it inserted"), _number(seconds, "what it inserted"))
-                  for at, seconds in made)
-    if any(min(pair) < 0 for pair in taken) or [*taken] != sorted(taken, key=lambda pair: pair[0]):
-        raise UtteranceError("BadTime", "the condition says that it inserted before the beginning, "
-                             "less than nothing, or not in the order of time")
+    taken = tuple(map(_taken_pair, _of_type(made, tuple, "what the condition says that it "
+                                                         "inserted")))
+    if [*taken] != sorted(taken, key=lambda pair: pair[0]):
+        raise UtteranceError("BadTime", "what the condition says that it inserted is not in the "
+                                        "order of time")
     return taken
+
+
+def _taken_pair(made: Any) -> tuple[float, float]:
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise UtteranceError("WrongType", f"the condition says that it inserted {made!r}; it must "
+                                          "be a pair of seconds, where and how long")
+    at, seconds = (_number(value, "what the condition says that it inserted") for value in made)
+    if min(at, seconds) < 0:
+        raise UtteranceError("BadTime", "the condition says that it inserted before the beginning, "
+                                        "or less than nothing")
+    return at, seconds
 
 
 def _taken_audio(made: Any, whose: str) -> Audio:

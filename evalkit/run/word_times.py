@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from evalkit.core.types import Utterance, Word
 from evalkit.run.batches import seconds_of
 from evalkit.store.outputs import Row
@@ -31,6 +33,7 @@ def _moved(word: Word, inserted: Sequence[tuple[float, float]]) -> Word:
     """A word, later by what was put in before it, and longer by what was put into it."""
     if word.start is None or word.end is None:
         return word
-    start = word.start + sum(seconds for at, seconds in inserted if at <= word.start)
-    return replace(word, start=start, end=max(start, word.end + sum(
-        seconds for at, seconds in inserted if at < word.end)))
+    places, lengths = np.array(inserted, float).reshape(-1, 2).T
+    start = word.start + float(lengths @ (places <= word.start))
+    return replace(word, start=start, end=max(start, word.end + float(lengths @ (
+        places < word.end))))

@@ -131,10 +131,10 @@ def test_pauses_cut_speakers_off_and_are_made_again_to_the_bit(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("inserted", "error"), [
-    ([(0.1, 0.2)], "WrongType: what the condition says that it inserted must be a tuple of pairs"),
-    (((0.1,),), "WrongType: what the condition says"),
-    (((0.1, float("nan")),), "NotFinite: what it inserted is nan"),
-    (((0.3, 0.2), (0.1, 0.2)), "BadTime: the condition says that it inserted before the beginn"),
+    ([(0.1, 0.2)], "WrongType: what the condition says that it inserted is a list"),
+    (((0.1,),), "WrongType: the condition says that it inserted (0.1,)"),
+    (((0.1, float("nan")),), "NotFinite: what the condition says that it inserted is nan"),
+    (((0.3, 0.2), (0.1, 0.2)), "BadTime: what the condition says that it inserted is not in"),
     (((0.1, -0.2),), "BadTime: the condition says")])
 def test_what_a_condition_says_that_it_put_in_is_looked_at(inserted: Any, error: str) -> None:
     speech, _ = spoken(1)
