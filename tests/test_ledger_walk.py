@@ -146,6 +146,7 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
+        conditions.pauses:_drawn conditions.pauses:borders
         models.percepnet.bands:bands_of models.percepnet.training:in_order
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
@@ -187,6 +188,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        conditions.pauses:bind
         report.costs:_interval report.costs:of
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure

@@ -51,10 +51,12 @@ class Audio:
 @dataclass(frozen=True)
 class Heard:
     """What is heard of speech, and the ``reference`` that metrics compare with what a pipeline
-    makes of it: both of one rate and length."""
+    makes of it: both of one rate and length. ``inserted`` says what was put in that is no speech,
+    in order: at which second of the speech, and how many seconds."""
 
     audio: Audio
     reference: Audio
+    inserted: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
