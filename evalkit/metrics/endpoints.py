@@ -68,13 +68,17 @@ def turn(utterance: Utterance, output: Output) -> Turn | None:
     if ended is None:
         return None
     events = output.hypothesis.events if output.hypothesis else ()
-    lasted = utterance.duration
-    if lasted is None and not events:
-        raise UtteranceError("NoEvents", "no end-point is known, nor how long the recording is")
-    found = endpoints_of(events, lasted)
-    last = events[-1] if events else Event(0.0, "")
-    closing = Event(max(ended, last.audio if lasted is None else lasted), last.text, "final")
+    found, closing = endpoints_of(events, utterance.duration), _closing(events, utterance, ended)
     return Turn(ended, found, next((e for e in found if e.kind == "final"), closing))
+
+
+def _closing(events: Sequence[Event], utterance: Utterance, ended: float) -> Event:
+    """The end of the recording, not before the last word has ended, with what was heard."""
+    if utterance.duration is None and not events:
+        raise UtteranceError("NoEvents", "no end-point is known, nor how long the recording is")
+    last = events[-1] if events else Event(0.0, "")
+    lasted = last.audio if utterance.duration is None else utterance.duration
+    return Event(max(ended, lasted), last.text, "final")
 
 
 def endpoints_of(events: Sequence[Event], lasted: float | None) -> list[Event]:
