@@ -322,7 +322,8 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session
-        systems.sherpa_onnx:files_of systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.sherpa_onnx:file systems.sherpa_onnx:files_of systems.sherpa_onnx:cost
+        systems.onnx_asr:cost
         systems.sherpa_onnx_streaming:cost
         systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",

@@ -81,13 +81,13 @@ class SherpaOnnxStreaming:
         stream.push(audio.samples)
         return stream.finish()
 
-    def open(self, rate: int) -> _Listening:
+    def open(self, rate: int) -> _Hearing:
         """A stream at ``rate`` Hz; its words have a start where the model gives times."""
-        return _Listening(self._model, self._model.create_stream(), rate)
+        return _Hearing(self._model, self._model.create_stream(), rate)
 
 
 @dataclass
-class _Listening:
+class _Hearing:
     """An utterance on its way through a model (TextStream)."""
 
     model: Any
