@@ -243,7 +243,7 @@ NOTHING_LOST = {
     "it only asks, or says what is wrong": """
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
-        report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
+        report.place:_others report.place:check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
         cli.next_steps:_grouping cli.named:_before statistics.speaker_labels:_of_speakers
         cli.next_steps:next_steps corpora.starting:_others

@@ -108,6 +108,18 @@ def test_every_form_of_a_long_table_says_the_same(tmp_path: Path, form: str) -> 
     assert "note: the system 'org/a' is called org-a" in found.notes
 
 
+@pytest.mark.parametrize(("place", "why"), [
+    ("full", "full: holds 'mine', which no report does"), ("full/mine", "mine: is a file"),
+    ("full/mine/x/y", "mine is a file; give the name of a folder")])
+def test_a_page_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path, place: str,
+                                                                      why: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    write_csv(tmp_path / "wide.csv", ROWS)
+    done = command("score", "wide.csv", "--hyp", "a", "-o", "run", "--report", place, cwd=tmp_path)
+    assert done.returncode == 2 and why in done.stderr and not (tmp_path / "run").exists()
+
+
 def hints(**cells: str) -> list[str]:
     """What is said at the end of a table with further columns, every row alike."""
     columns = ["id", "text", "hyp", *cells]
