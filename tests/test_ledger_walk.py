@@ -29,7 +29,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
-    "corpora.fetching:fetched": "corpora.fetching:_fetch_all",
+    "corpora.timing.files:_text_grids": "corpora.timing.timed:_written",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -70,8 +70,10 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
-    "corpora.fetching:_fetch_all": "run/test_remote.py",
+    "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
+    "corpora.timing.timed:_written": "corpora/test_word_times.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_other_texts": "corpora/test_webdataset.py",
@@ -144,10 +146,11 @@ PROVED = {
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
 NOTHING_LOST = {
-    "it looks for a name to offer": "core.config:_kind",
+    "it looks for a name to offer": "core.checked:_kind",
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
-        models.percepnet.bands:bands_of models.percepnet.training:_in_order
+        conditions.pauses:_drawn conditions.pauses:borders
+        models.percepnet.bands:bands_of models.percepnet.training:in_order
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
@@ -188,6 +191,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        conditions.pauses:bind
         report.costs:_interval report.costs:of
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
@@ -202,6 +206,21 @@ NOTHING_LOST = {
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
+        report.latency_figures:latency_curves
+        report.sections.streaming:_behind
+        report.sections.streaming:_sentences
+        report.sections.streaming:metrics
+        report.sections.streaming:revoked
+        report.timelines:_changed
+        report.timelines:_closed
+        report.timelines:_ends
+        report.timelines:_latest
+        report.timelines:_most_revoked
+        report.timelines:_plain
+        report.timelines:_ranked
+        report.timelines:_timeline
+        report.timelines:spans
+        report.timelines:timelines
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:_decided compare.formats:rows compare.history:history
         report.corpora:_of_each
@@ -241,6 +260,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
         report.place:_others report.place:check_replaceable run.corpora:_no_longer_there
@@ -260,7 +280,7 @@ NOTHING_LOST = {
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
         report.section:_check_unique run.given:_check_needs run.occupied:_check_foreign
-        run.occupied:_gone run.plan:_check_further_normalisers run.rescore:_lost_before
+        run.occupied:_gone run.measured:_check_further_normalisers run.rescore:_lost_before
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
@@ -285,14 +305,18 @@ NOTHING_LOST = {
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
-        metrics.revocation:_kept""",
+        models.onnx_cost:_given models.onnx_cost:_tensors models.onnx_cost:_within
+        models.percepnet.arrays:_fields models.percepnet.arrays:_messages
+        metrics.endpoints:endpoints_of metrics.revocation:_kept""",
+    "no words: pauses, signs, and those of other segments of a recording": """
+        corpora.timing.textgrid:words_in corpora.timing.files:_within""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
-        run.batches:ask run.events:taken_shown
+        run.batches:ask run.endpointed:taken_endpoints run.events:taken_shown
         run.exchange:taken_list run.exchange:taken_measurements
-        run.pipeline:complete run.pipeline:members run.plan:measures_by_cell run.shard:_warm_up
+        run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
         run.runner:_prune store.runfolder:digest systems.identity:model_files

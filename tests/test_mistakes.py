@@ -220,27 +220,39 @@ OF_EVAL = [
     (EVAL + "trials: {mots: 5}\n", "trials: no key 'mots' here; did you mean 'most'?"),
     (EVAL + "conditions: []\n", "conditions: needs 1 or more, and has 0"),
     (EVAL + "conditions: [{name: x, noise: bable, snr_db: 5}]\n", "did you mean 'babble'?"),
-    (EVAL + "conditions: [{name: x, noise: babble, snr_bd: 5}]\n", "did you mean 'snr_db'?"),
+    (EVAL + "conditions: [{name: x, noise: babble, snr_bd: 5}]\n",
+     "conditions.x: conditions plug-in 'noise' has no option 'snr_bd'; "),
+    (EVAL + "conditions: [{name: y, gain: [3]}]\n", "conditions.y: conditions plug-in 'gain': "),
     (EVAL + "conditions: [clean, clean]\n", "two conditions are named 'clean'"),
     (EVAL.replace("metrics:", "metric:"), "no key 'metric' here; did you mean 'metrics'?"),
     (EVAL.replace("metrics: [wer]\n", ""), "metrics: is missing"),
     (EVAL.replace("[wer]", "wer"), "metrics: must be a list, such as [a, b], not 'wer'"),
-    (EVAL.replace("[wer]", "[weer]"), "did you mean 'wer'?"),
+    (EVAL.replace("[wer]", "[weer]"),
+     "metrics.weer: no metrics plug-in 'weer'; did you mean 'wer'?"),
+    (EVAL.replace("[wer]", "[{name: wer, normaliser: bsic}]"),
+     "metrics.wer: no text normaliser 'bsic'"),
+    (EVAL.replace("[wer]", "[wer, wer]"), "metrics: wer and wer would both give 'wer'"),
+    (EVAL.rstrip().removesuffix("}") + ", metrics: [{name: cer, unit: x}]}\n",
+     "pipelines.small.metrics.cer: metrics plug-in 'cer' has no option 'unit'"),
     (EVAL.replace("[wer]", "[no]"), "put a name such as no in quotes"),
     (EVAL.replace("small", "no"), "pipelines.0.name: must be text, not false; YAML reads no"),
     (EVAL.replace("small", "a/b"), "pipelines.0.name: may hold letters"),
     (EVAL.replace("recognizer", "recogniser"),
      "pipelines.small: no key 'recogniser' here; did you mean 'recognizer'?"),
-    (EVAL.replace("precomputed, path", "precomputed, pth"), "did you mean 'path'?"),
+    (EVAL.replace("precomputed, path", "precomputed, pth"),
+     "pipelines.small: recognizers plug-in 'precomputed' has"),
     (EVAL.replace("name: precomputed", "nam: precomputed"),
      "pipelines.small.recognizer.name: is missing; is 'nam' meant for it?"),
-    (EVAL.replace("precomputed", "precomputd"), "did you mean 'precomputed'?"),
+    (EVAL.replace("precomputed", "precomputd"),
+     "pipelines.small: no recognizers plug-in 'precomputd'; did you mean 'precomputed'?"),
     (EVAL.replace(", recognizer: {name: precomputed, path: h.tsv}", ""), "wer needs a recognizer"),
     (EVAL.replace("m.jsonl", "absent.jsonl"), "absent.jsonl: cannot read the manifest"),
     (EVAL.replace("m.jsonl", "nemo.jsonl"), "`evalkit corpus prepare nemo "),
     (EVAL.replace("m.jsonl", "kaldi"), "`evalkit corpus prepare kaldi "),
     (EVAL.replace("h.tsv", "absent.tsv"), "absent.tsv"),
-    (EVAL + "normaliser: whisper\n", "no text normaliser 'whisper'"),
+    (EVAL + "normaliser: whisper\n", "normaliser: no text normaliser 'whisper'"),
+    (EVAL + "costs: sclit\n", "costs: no alignment costs 'sclit'"),
+    (EVAL + "glm: m.jsonl\n", "glm: "),
 ]
 
 
@@ -249,6 +261,8 @@ def test_a_mistake_in_eval_yaml(desk: Path, text: str, remedy: str) -> None:
     (desk / "wrong.yaml").write_text(text)
     said = one_line(evalkit(*RUN, "wrong.yaml", cwd=desk), text)
     assert remedy in said and "Input should" not in said and "Extra inputs" not in said
+    of_the_manifest = "read the manifest" in remedy or "prepare" in remedy
+    assert said.startswith("error: wrong.yaml: ") or of_the_manifest
 
 
 OF_OTHERS = [

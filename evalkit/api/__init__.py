@@ -58,8 +58,10 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
     what earlier configurations left in ``out``; ``overwrite`` lets the run of another corpus or
     by another command give way; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
+    from evalkit.run.mistaken import check_texts
 
     chosen = read_config(config, settings)
+    check_texts(chosen)
     with packages_for("evalkit run"):
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
@@ -77,8 +79,11 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
     name, all of them in ``out``; of the one ``corpus`` under None, ``out`` itself. Each has the
     numbers of a run of its corpus alone, and the verbs take it as such."""
     from evalkit.core.config import read_configs
+    from evalkit.run.mistaken import check_texts
 
     chosen = read_configs(config, settings)
+    for each in chosen.values():
+        check_texts(each)
     with packages_for("evalkit run"):
         from evalkit.run.corpora import run_corpora as run_each
         from evalkit.run.runner import Work
@@ -108,7 +113,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     follows as in "wer:unit=space". Of several names of a ``normaliser`` the first gives the usual
     scores, each other further ones such as ``wer@whisper_english``. ``costs`` of the alignment are
     "levenshtein" or "sclite". Where ``alternatives``, "{ a / b }" and "(word)" in references are
-    sclite's: one of several, and a word that may be missing; ``glm`` is a global mapping file.
+    sclite's: one of several, and a word that may be missing; ``glm`` is a global mapping file, by
+    whose rules both sides are rewritten.
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
     play recordings that lie outside the manifest's folder; ``workers`` and

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from evalkit.compare.scopes import Scope, parse_scope
-from evalkit.core.config import checked
+from evalkit.core.checked import checked
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.store.documents.baseline import Key

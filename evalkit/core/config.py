@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from evalkit.core.checked import checked
 from evalkit.core.condition_forms import written_out
 from evalkit.core.corpora import by_corpus, placed
 from evalkit.core.corpus import CorpusConfig
 from evalkit.core.errors import ConfigError, PluginError
-from evalkit.core.mistakes import NAME, explained
+from evalkit.core.mistakes import NAME
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
-from evalkit.core.pace import check_pace
+from evalkit.core.pace import SHORTEST, check_pace
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
@@ -61,19 +56,19 @@ class Plugin(Strict):
         return cls(name=name, options={key.strip(): value for key, _, value in pairs})
 
 
-Model = TypeVar("Model", bound=BaseModel)
 PluginSpec = Annotated[Plugin, BeforeValidator(_as_plugin)]
 RunName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
 class PipelineConfig(Strict):
-    """Optional enhancer, then optional recognizer, then optional speaker encoder."""
+    """Optional enhancer, then optional recognizer, end-pointer and speaker encoder."""
 
     name: RunName
     enhancer: PluginSpec | None = None
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
-    stream: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
+    endpointer: Annotated[PluginSpec | None, Field(exclude_if=lambda given: given is None)] = None
+    stream: float | None = Field(None, ge=SHORTEST, le=60, allow_inf_nan=False)
     """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
     time, as if they came in just then; the whole utterance at once where None."""
     show: float | None = Field(None, gt=0, allow_inf_nan=False,
@@ -86,12 +81,13 @@ class PipelineConfig(Strict):
     @property
     def streams_recognizer(self) -> bool:
         """Whether it is the recognizer that is given pieces."""
-        return self.stream is not None and self.enhancer is None
+        return None not in (self.stream, self.recognizer) and self.enhancer is None
 
     @model_validator(mode="after")
     def _something_streams(self) -> PipelineConfig:
         check_pace(self.name, self.stream, self.show, enhancer=self.enhancer is not None,
-                   recognizer=self.recognizer is not None)
+                   recognizer=self.recognizer is not None,
+                   endpointer=self.endpointer is not None)
         return self
 
 
@@ -158,7 +154,7 @@ class EvalConfig(Strict):
     alternatives: Annotated[bool, Field(exclude_if=lambda given: not given)] = False
     """Whether braces and parentheses in references are sclite's { a / b } and (optional)."""
     glm: Annotated[Path | None, Field(exclude_if=lambda given: given is None)] = None
-    """NIST's global mapping file, whose rules rewrite both sides; it brings alternatives."""
+    """NIST's global mapping file, whose rules rewrite both sides."""
     trials: TrialsConfig = Field(default_factory=TrialsConfig)
     keep_audio: bool = True
     """Whether the run folder keeps what the enhancers heard and made."""
@@ -171,6 +167,7 @@ class EvalConfig(Strict):
     """Utterances that a pipeline which hears batches is given alone too, to see what that changes;
     0 where nobody looks."""
     seed: int = Field(0, ge=0)
+    _file: Path | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _unique_names(self) -> EvalConfig:
@@ -193,37 +190,14 @@ class EvalConfig(Strict):
         return self
 
     @property
+    def file(self) -> Path | None:
+        """What it was read from; None where it was put together."""
+        return self._file
+
+    @property
     def normalisers(self) -> list[str]:
         """Their names, one or more."""
         return [self.normaliser] if isinstance(self.normaliser, str) else self.normaliser
-
-
-_KINDS = {"pipelines": "a configuration of `evalkit run`",
-          "recognition": "a configuration of `evalkit mitigate`",
-          "verification": "a configuration of `evalkit mitigate`",
-          "gates": "a file for `evalkit compare --gates`",
-          "splits": "a configuration of `evalkit corpus synth`",
-          "schema": "a document that evalkit wrote"}
-"""By a key of it, what a file is."""
-
-
-def _kind(model: type[BaseModel]) -> str:
-    names = [_KINDS[key] for key in _KINDS if key in model.model_fields]
-    return names[0].partition(" ")[2] if names else "file of this kind"
-
-
-def checked(model: type[Model], tree: Mapping[str, Any], path: Path,
-            where: Callable[[str], str] = str) -> Model:
-    """``tree``, read from ``path``, as a ``model``. Raises ConfigError naming the file and the
-    first key that is wrong, as ``where`` says it of the file, or what the file is instead."""
-    strange = not tree.keys() & model.model_fields.keys()
-    for key, what in _KINDS.items():
-        if key in tree and key not in model.model_fields and (strange or key == "schema"):
-            raise ConfigError(f"{path}: is {what}, as its key {key!r} says, and no {_kind(model)}")
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {where(explained(error, model, tree))}") from error
 
 
 def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | None, EvalConfig]:
@@ -240,7 +214,7 @@ def read_configs(path: Path | str, overrides: Sequence[str] = ()) -> dict[str | 
         trees = by_corpus(tree)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return {name: _named(parse_config(each, path, placed(tree, name)), name)
+    return {name: _named(parse_config(each, path, placed(tree, name)), name, path)
             for name, each in trees.items()}
 
 
@@ -253,9 +227,12 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> EvalConfig:
     return configs[None]
 
 
-def _named(config: EvalConfig, name: str | None) -> EvalConfig:
-    """``config`` whose corpus knows its name among several."""
-    return config.model_copy(update={"corpus": config.corpus.model_copy(update={"name": name})})
+def _named(config: EvalConfig, name: str | None, path: Path) -> EvalConfig:
+    """``config``, of the file ``path``, whose corpus knows its name among several."""
+    named = config.corpus.model_copy(update={"name": name})
+    config = config.model_copy(update={"corpus": named})
+    config._file = path
+    return config
 
 
 def parse_config(tree: Mapping[str, Any], path: Path, where: Callable[[str], str] = str

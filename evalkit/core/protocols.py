@@ -15,6 +15,7 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import (
     Audio,
     Cost,
+    Endpoint,
     Fact,
     Heard,
     Hypothesis,
@@ -135,6 +136,29 @@ class StreamingRecognizer(Recognizer, Protocol):
         ...
 
 
+class EndpointStream(Protocol):
+    """One utterance on its way through an end-pointer, piece by piece."""
+
+    def push(self, samples: np.ndarray) -> Sequence[Endpoint]:
+        """The next samples (n,) in, from 1 of them, and the end-points that are known with them,
+        in order: each later than all samples before these, and no later than the last of these.
+        What comes out does not depend on how the signal is cut. Another end-point after one means
+        that speech went on."""
+        ...
+
+
+class Endpointer(Identified, Protocol):
+    """Says when a speaker has ended, having heard nothing of what comes behind."""
+
+    rate: int | None
+    """Sampling rate in Hz that it wants, None for any."""
+
+    def open(self, rate: int) -> EndpointStream:
+        """A stream at ``rate`` Hz, the end-pointer's own where it has one. Streams know nothing of
+        each other."""
+        ...
+
+
 class SpeakerEncoder(Listener, Protocol):
     needs_audio: Literal[True]
 
@@ -216,8 +240,10 @@ class Metric(Protocol):
     """Changes whenever the numbers could: options, rules and packages. Scores are kept under
     it."""
     needs: frozenset[str]
-    """Of {"audio", "reference_audio", "text", "hypothesis", "events"}; the last are those of the
-    hypothesis, and with the text come the times of its words."""
+    """Of {"audio", "reference_audio", "text", "hypothesis", "events", "endpoints"}. Events are
+    those of the hypothesis, of which end-points are the ones that are not partial; an end-pointer
+    alone has a hypothesis without text. With the text come the times of its words, and with
+    end-points ``duration`` is that of what was heard, where that is known."""
     text_options: frozenset[str]
     """Those of {"normaliser", "costs"} which are options of this metric and are to be the run's
     where the metric's own configuration does not give them. Empty for metrics of audio."""

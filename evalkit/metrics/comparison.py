@@ -10,10 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.alignment import Costs, check_costs
+from evalkit.core.errors import UtteranceError
 from evalkit.core.networks import Network, closest
-from evalkit.metrics.global_mapping import read_mapping
+from evalkit.metrics.global_mapping import SIDES, Side, read_mapping
 from evalkit.metrics.normalisers import normaliser
-from evalkit.metrics.readings import Choice, Text, Unit, marks, network, parsed
+from evalkit.metrics.readings import (
+    MOST_READINGS,
+    Choice,
+    Text,
+    Unit,
+    how_many,
+    marks,
+    network,
+    parsed,
+    readings,
+)
 from evalkit.metrics.tokens import characters
 
 ALTERNATIVES = "alternatives-1"
@@ -28,8 +39,9 @@ _NO_NOTATION = str.maketrans("{}()", "    ")
 class TextOptions:
     """``normaliser`` is a name of evalkit.metrics.normalisers, ``costs`` of
     evalkit.core.alignment. Where ``alternatives``, braces and parentheses of references are
-    sclite's (evalkit.metrics.readings), and so with ``glm``, a global mapping file
-    (evalkit.metrics.global_mapping) that rewrites both sides before they are normalised."""
+    sclite's (evalkit.metrics.readings). ``glm`` is a global mapping file
+    (evalkit.metrics.global_mapping) that rewrites both sides before they are normalised; what it
+    makes may be alternatives."""
 
     normaliser: str = "basic"
     costs: Costs = "levenshtein"
@@ -58,10 +70,10 @@ class TextOptions:
     def described(self) -> str:
         """The versions of all that decides the tokens."""
         parts = [f"{self.costs} costs", normaliser(self.normaliser).version]
-        if self.has_readings:
+        if self.alternatives:
             parts.append(ALTERNATIVES)
         if self.glm is not None:
-            parts.append(f"global mapping {read_mapping(self.glm).digest}")
+            parts.append(f"global mapping 2 {read_mapping(self.glm).digest}")
         return ", ".join(parts)
 
     def tokens(self, reference: str, hypothesis: str, unit: Unit
@@ -70,7 +82,7 @@ class TextOptions:
         several. Raises UtteranceError for alternatives that cannot be understood or are too
         many."""
         if self.has_readings:
-            said, heard = self._reference(reference), self._hypothesis(hypothesis)
+            said, heard = self._text(reference, "ref"), self._text(hypothesis, "hyp")
             if any(isinstance(item, Choice) for item in (*said, *heard)):
                 return closest(self._network(said, unit), self._network(heard, unit), self.costs)
             reference, hypothesis = (" ".join(map(str, text)) for text in (said, heard))
@@ -80,23 +92,35 @@ class TextOptions:
     def said(self, reference: str, unit: Unit) -> Network:
         """The tokens of a reference, of all its readings. Raises UtteranceError as ``tokens``
         does."""
-        text = self._reference(reference) if self.has_readings else (reference,)
-        return self._network(text, unit)
+        return self._network(self._text(reference, "ref"), unit)
 
-    def _reference(self, text: str) -> Text:
-        if self.glm is not None:
-            text = read_mapping(self.glm)(" ".join(marks(text)), "ref")
-        return parsed(text)
+    def forms(self, text: str, sides: Sequence[Side] = SIDES) -> list[str]:
+        """A word or phrase, normalised, as the ``sides`` may have it after it was rewritten, alone.
+        Raises UtteranceError of kind TooManyReadings for more than MOST_READINGS."""
+        rewritten = [(text,)] if self.glm is None else [
+            _rewritten(self.glm, text.translate(_NO_NOTATION), side) for side in sides]
+        if sum(map(how_many, rewritten)) > MOST_READINGS:
+            raise UtteranceError("TooManyReadings", "the global mapping file makes more than "
+                                 f"{MOST_READINGS} texts of {text[:30]!r}")
+        return list(dict.fromkeys(normalised(self.normaliser, reading)
+                                  for each in rewritten for reading in readings(each)))
 
-    def _hypothesis(self, text: str) -> Text:
-        """What a recognizer writes is no notation; what the rules make of it is."""
+    def _text(self, text: str, side: Side) -> Text:
+        """What a recognizer writes is no notation, nor is a reference unless it was said to be;
+        what the rules make of them is."""
+        noted = self.alternatives and side == "ref"
         if self.glm is None:
-            return (text,)
-        return parsed(read_mapping(self.glm)(text.translate(_NO_NOTATION), "hyp"))
+            return parsed(text) if noted else (text,)
+        plain = " ".join(marks(text)) if noted else text.translate(_NO_NOTATION)
+        return _rewritten(self.glm, plain, side)
 
     def _network(self, text: Text, unit: Unit) -> Network:
         rules = normaliser(self.normaliser)
         return network(text, rules, unit, by_word=rules.by_word, spaced=unit is characters)
+
+
+def _rewritten(glm: Path, text: str, side: Side) -> Text:
+    return parsed(read_mapping(glm)(text, side))
 
 
 @lru_cache(maxsize=8)  # several metrics ask for the texts of one utterance

@@ -149,10 +149,11 @@ def _mean_facts() -> dict[str, Fact]:
     return {
         "emission_latency": Fact(
             "ms", False, f"Mean {_OF_WORDS}{end} it was first shown, in audio that the recognizer "
-            "had been given by then", decimals=0, title="Emission latency"),
+            "had been given by then", decimals=0, streamed=True, title="Emission latency"),
         "settling_latency": Fact(
             "ms", False, f"Mean {_OF_WORDS}{end} it was there to stay, in audio that the "
-            "recognizer had been given by then", decimals=0, title="Settling latency"),
+            "recognizer had been given by then", decimals=0, streamed=True,
+            title="Settling latency"),
         "first_word_latency": Fact(
             "ms", False, "Mean of the utterances in which any word was shown, from the end of the "
             "first word of the reference until any word was shown", decimals=0,
@@ -176,7 +177,8 @@ class EmissionLatency(TextOptions):
     facts: ClassVar[Mapping[str, Fact]] = _mean_facts() | {
         f"late_words_{ms}ms": Fact(
             "%", False, f"Share {_OF_WORDS}were first shown more than {ms} ms after their end",
-            title=f"Words later than {ms:,} ms", is_count=True) for ms in LATE_MS}
+            title=f"Words later than {ms:,} ms", is_count=True, streamed=True)
+        for ms in LATE_MS}
 
     @property
     def version(self) -> str:

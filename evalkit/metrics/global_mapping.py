@@ -9,6 +9,7 @@
 
 ``A => B / C __ D`` makes B of A where C stands before it and D behind it, letter by letter, from
 the beginning of the text on; of several rules that fit the first is taken (SCTK's GLMRules.txt).
+As in NIST's own files, a bracket may be left open, and slashes within braces need no spaces.
 Behind a line INPUT_DEPENDENT_APPLICATION, rules are for references ("ref") or for hypotheses
 ("hyp").
 """
@@ -23,17 +24,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import regular
 from evalkit.core.names import instead
+from evalkit.metrics.readings import parsed
 
 Side = Literal["ref", "hyp"]
+EXAMPLE = "[GONNA] => [GOING TO] / [ ] __ [ ]"
 _COMMENT = ";;"
 _HEADER = re.compile(r"\*\s*(\w+)\s*[=:]?\s*['\"]([^'\"]*)['\"]\s*")
 _DEPENDENT = re.compile(_COMMENT + r"\s*INPUT_DEPENDENT_APPLICATION\s*=\s*\"([^\"]*)\"")
 _NO = {"f", "no", "false"}
-_BOTH: tuple[Side, ...] = ("hyp", "ref")
-_SIDES: dict[str, Side] = {"ref": "ref", "stm": "ref", "hyp": "hyp", "ctm": "hyp"}
+SIDES: tuple[Side, ...] = ("hyp", "ref")
+_SIDE_OF: dict[str, Side] = {"ref": "ref", "stm": "ref", "hyp": "hyp", "ctm": "hyp"}
 
 
 class Rule(NamedTuple):
@@ -90,6 +93,8 @@ def read_mapping(path: Path) -> GlobalMapping:
     for side, rule in _rules(path, lines):
         seen = rule if cased else Rule(_lower(rule.old), rule.new, *map(_lower, rule[2:]))
         rules[side].setdefault(seen.old[0], []).append(seen)
+    if not any(rules.values()):
+        raise ConfigError(f"{path}: holds no rule of a global mapping file, such as {EXAMPLE}")
     return GlobalMapping(hashlib.sha256(content).hexdigest(), cased, rules)
 
 
@@ -107,7 +112,7 @@ def _lines(path: Path) -> tuple[bytes, list[str]]:
 
 
 def _rules(path: Path, lines: list[str]) -> Iterator[tuple[Side, Rule]]:
-    sides = _BOTH
+    sides = SIDES
     for number, line in enumerate(lines, 1):
         if found := _DEPENDENT.match(line):
             sides = _sides(path, number, found[1])
@@ -119,8 +124,8 @@ def _rules(path: Path, lines: list[str]) -> Iterator[tuple[Side, Rule]]:
 def _sides(path: Path, number: int, form: str) -> tuple[Side, ...]:
     """A CTM was a hypothesis, an STM a reference, when files said these."""
     given = {word.strip(" ^$.*()") for word in form.lower().split("|")}
-    found = {_SIDES[word] for word in given & _SIDES.keys()}
-    sides = tuple(sorted(found)) if "" not in given else _BOTH
+    found = {_SIDE_OF[word] for word in given & _SIDE_OF.keys()}
+    sides = tuple(sorted(found)) if "" not in given else SIDES
     if not sides:
         raise ConfigError(f"{path}:{number}: rules for {form!r}; write ref or hyp")
     return sides
@@ -134,14 +139,20 @@ def _rule(path: Path, number: int, text: str) -> Rule:
         rest, _, after = rest.rpartition("__")
         new, _, before = rest.rpartition("/")
     rule = Rule(*(_bare(part) for part in (old, new, before, after)))
-    if not arrow or not rule.old:
-        raise ConfigError(f"{path}:{number}: no rule of a global mapping file, such as "
-                          "[GONNA] => [GOING TO] / [ ] __ [ ]")
+    if not arrow or not rule.old.strip():
+        raise ConfigError(f"{path}:{number}: no rule of a global mapping file, such as {EXAMPLE}")
+    if "{" in rule.new:
+        rule = rule._replace(new=rule.new.replace("/", " / "))
+    try:
+        parsed(rule.new)
+    except UtteranceError as error:
+        raise ConfigError(f"{path}:{number}: makes {error.reason}") from error
     return rule
 
 
 def _bare(text: str) -> str:
     """What stands in brackets or quotes, spaces at its ends included; or the text."""
     text = text.strip()
-    bound = len(text) > 1 and (text[0], text[-1]) in {("[", "]"), ("'", "'")}
-    return text[1:-1] if bound else text
+    if len(text) > 1 and (text[0], text[-1]) in {("[", "]"), ("'", "'")}:
+        return text[1:-1]
+    return text if "]" in text else text.removeprefix("[")

@@ -46,7 +46,7 @@ class ListedWords(ByWords):
         if self.label is not None and not NAME.fullmatch(self.label):
             raise ValueError(f"label {self.label!r} cannot be part of a name: it {NAME_FORM}")
         if self._file is not None:
-            read_list(self._file, self.normaliser)
+            read_list(self._file, self)
 
     @property
     def name(self) -> str:
@@ -62,9 +62,9 @@ class ListedWords(ByWords):
     def _words(self, utterance: Utterance) -> WordList:
         """The words of the file, or of the utterance's own list."""
         if self._file is not None:
-            return read_list(self._file, self.normaliser)
+            return read_list(self._file, self)
         try:
-            return word_list(listed_in(utterance.metadata.get(self.key or "")), self.normaliser)
+            return word_list(listed_in(utterance.metadata.get(self.key or "")), self)
         except ValueError as error:
             raise UtteranceError("BadList", f"{self.key}: {error}") from error
 

@@ -114,8 +114,9 @@ class LatticeErrors(ByWords):
                     stored.bytes)
         return size.beside(self.name, best, utterance.duration)
 
-    def _tokens(self, word: str) -> Sequence[str]:
-        return words(normaliser(self.normaliser)(word))
+    def _tokens(self, word: str) -> list[Sequence[str]]:
+        """Those of all that a word may be, each by itself: rules see no other word."""
+        return [words(form) for form in self.forms(word, ["hyp"])]
 
 
 class Size(NamedTuple):

@@ -19,7 +19,7 @@ from evalkit.core.networks import Arc, Network
 from evalkit.metrics.tokens import UNPARTED
 
 MOST_READINGS = 256
-"""Of a text whose readings are normalised whole, each by itself."""
+"""Of a text whose readings are normalised whole, each by itself, and of a word of a list."""
 DEEPEST = 50
 """How many braces may be open at once."""
 BAD = "BadAlternatives"

@@ -28,10 +28,10 @@ class RevokedWords(TextOptions):
     facts: ClassVar[Mapping[str, Fact]] = {
         "revoked_words": Fact(
             "", False, f"Words that were shown and revoked, divided by words of the final results; "
-            f"{_REVOKED}", title="Revoked words per final word", is_count=True),
+            f"{_REVOKED}", title="Revoked words per final word", is_count=True, streamed=True),
         "revoked_words_per_second": Fact(
             "1/s", False, f"Words that were shown and revoked, divided by seconds of audio; "
-            f"{_REVOKED}", title="Revoked words per second", is_count=True),
+            f"{_REVOKED}", title="Revoked words per second", is_count=True, streamed=True),
     }
 
     @property

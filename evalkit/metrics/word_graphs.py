@@ -82,16 +82,18 @@ def _network(into: Mapping[str, Sequence[Link]], starts: Collection[str], ends: 
     return Network(tuple(arcs))
 
 
-def in_tokens(words: Network, tokens: Callable[[str], Sequence[str]]) -> Network:
-    """``words`` with the ``tokens`` of each word in its place, none or several."""
-    known = {word: tuple(tokens(word)) for into in words.arcs for _, word in into if word}
+def in_tokens(words: Network, tokens: Callable[[str], Sequence[Sequence[str]]]) -> Network:
+    """``words`` with ``tokens`` in the place of each: of one text or several that it may be, each
+    of no token or more."""
+    known = {word: tokens(word) for into in words.arcs for _, word in into if word}
     arcs: list[tuple[Arc, ...]] = []
     number: list[int] = []
     """Of each node of ``words``, the node that it has become."""
     for into in words.arcs:
         found: dict[Arc, None] = {}
-        for start, word in into:
-            *first, last = known.get(word or "") or (None,)
+        for start, text in ((start, text) for start, word in into
+                            for text in known.get(word or "", [()])):
+            *first, last = text or (None,)
             node = number[start]
             for token in first:
                 arcs.append(((node, token),))

@@ -13,10 +13,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.names import instead
-from evalkit.metrics.normalisers import normaliser
+from evalkit.metrics.comparison import TextOptions
 from evalkit.metrics.tokens import words
 from evalkit.store.json_lines import texts_in
 
@@ -27,7 +27,7 @@ LONGEST = 1_000
 MOST_WORDS = 50
 """Of a phrase."""
 Entry = tuple[str, ...]
-"""The normalised words of a phrase, one or more."""
+"""The words of a phrase, rewritten and normalised, one or more."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +51,25 @@ class WordList:
         return covered
 
 
-def word_list(given: Iterable[str], rules: str) -> WordList:
-    """The words and phrases ``given``, normalised by ``rules``; what becomes nothing is no word of
-    any text. Raises ValueError for one that is too long."""
-    return WordList(frozenset(filter(None, (_entry(each, rules) for each in given))))
+def word_list(given: Iterable[str], rules: TextOptions) -> WordList:
+    """The words and phrases ``given``, rewritten and normalised as ``rules`` compare texts; what
+    becomes nothing is no word of any text. Raises ValueError for one that is too long,
+    UtteranceError for one that may become too many."""
+    return WordList(frozenset(entry for each in given for entry in _entries(each, rules)))
 
 
-def _entry(text: str, rules: str) -> Entry:
-    entry = tuple(words(normaliser(rules)(text))) if len(text) <= LONGEST else ()
-    if len(text) > LONGEST or len(entry) > MOST_WORDS:
+def _entries(text: str, rules: TextOptions) -> set[Entry]:
+    """What a word or phrase becomes; several where the rules have alternatives for it."""
+    entries = [tuple(words(form)) for form in rules.forms(text)] if len(text) <= LONGEST else []
+    if len(text) > LONGEST or max(map(len, entries)) > MOST_WORDS:
         raise ValueError(f"a phrase of more than {MOST_WORDS} words or {LONGEST:,} characters: "
                          f"{text[:30]!r}…")
-    return entry
+    return {entry for entry in entries if entry}
 
 
-def read_list(path: Path, rules: str) -> WordList:
-    """The list in the file ``path``, normalised by ``rules``. Raises ConfigError naming the file,
-    and the line that is no word or phrase."""
+def read_list(path: Path, rules: TextOptions) -> WordList:
+    """The list in the file ``path``, rewritten and normalised as ``rules`` compare texts. Raises
+    ConfigError naming the file, and the line that is no word or phrase."""
     return _read(path, state(path), rules)
 
 
@@ -81,21 +83,21 @@ def state(path: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, _content: str, rules: str) -> WordList:
+def _read(path: Path, _content: str, rules: TextOptions) -> WordList:
     lines = enumerate(_lines(path), 1)
-    found = WordList(frozenset(filter(None, (_entry_of_line(path, *line, rules)
-                                             for line in lines))))
+    found = WordList(frozenset(entry for line in lines
+                               for entry in _entries_of_line(path, *line, rules)))
     if not found.entries:
         raise ConfigError(f"{path}: holds no word; write a word or a phrase a line")
     return found
 
 
-def _entry_of_line(path: Path, number: int, line: str, rules: str) -> Entry:
+def _entries_of_line(path: Path, number: int, line: str, rules: TextOptions) -> set[Entry]:
     try:
         if "\t" in line.strip():
             raise ValueError("a tab; a line is a word or a phrase and nothing else")
-        return _entry(line.strip(), rules)
-    except ValueError as error:
+        return _entries(line.strip(), rules)
+    except (ValueError, UtteranceError) as error:
         raise ConfigError(f"{path}:{number}: {error}") from error
 
 

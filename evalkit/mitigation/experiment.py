@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from evalkit.core.config import PATHS, RunName, absolute_paths, checked
+from evalkit.core.checked import checked
+from evalkit.core.config import PATHS, RunName, absolute_paths
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.mitigation.recognition import RecognitionConfig, run_recognition

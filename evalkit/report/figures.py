@@ -42,9 +42,10 @@ MOST_GROUPS = 24
 """More than this no figure shows: those with the most speakers stay."""
 
 
-def values_by_group(groups: Groups, conditions: Sequence[str]) -> list[tuple[str, Markup]]:
+def values_by_group(groups: Groups, conditions: Sequence[str], name: str = "figure"
+                    ) -> list[tuple[str, Markup]]:
     """For each of the ``conditions`` that has values its name and a figure: a row a group, a mark a
-    pipeline, the metric along the same axis in every figure."""
+    pipeline, the metric along the same axis in every figure. ``name`` is unique on the page."""
     known = [row.value for row in groups.rows if not row.undefined]
     if not known:
         return []
@@ -60,7 +61,7 @@ def values_by_group(groups: Groups, conditions: Sequence[str]) -> list[tuple[str
         title = f"{groups.title} by {groups.column} under {condition}"
         draw = partial(_panel, rows=rows, groups=groups, order=order, pipelines=pipelines,
                        limits=_limits(groups, known))
-        figures.append((condition, drawn(draw, (5.2, height), f"figure-{i}", title)))
+        figures.append((condition, drawn(draw, (5.2, height), f"{name}-{i}", title)))
     return figures
 
 

@@ -27,6 +27,15 @@ _SHADES = 24
 def spectrogram(path: Path, offset: float = 0.0, duration: float | None = None) -> str:
     """The address of the picture, a PNG within itself, of ``duration`` seconds (all, where None)
     from ``offset`` on; "" where the recording cannot be read."""
+    samples, rate = excerpt(path, offset, duration)
+    found = picture(samples, rate) if len(samples) else None
+    return "" if found is None else _address(found)
+
+
+def excerpt(path: Path, offset: float = 0.0, duration: float | None = None
+            ) -> tuple[np.ndarray, int]:
+    """The samples (n,) of the same part, LONGEST seconds at most, channels averaged, and their rate
+    in Hz; none where the recording cannot be read."""
     import soundfile
 
     try:
@@ -35,11 +44,9 @@ def spectrogram(path: Path, offset: float = 0.0, duration: float | None = None) 
             file.seek(min(round(offset * rate), file.frames))
             seconds = min(duration or LONGEST, LONGEST)
             frames = min(round(seconds * rate), MOST // file.channels)
-            samples = file.read(frames, dtype="float64", always_2d=True)
+            return file.read(frames, dtype="float64", always_2d=True).mean(axis=1), rate
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError, ValueError):
-        return ""
-    found = picture(samples.mean(axis=1), rate) if len(samples) else None
-    return "" if found is None else _address(found)
+        return np.empty(0), 1
 
 
 def picture(samples: np.ndarray, rate: int) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from typing import Any
 from evalkit.core.errors import PluginError
 from evalkit.core.types import Cost, Fact
 
-NEEDS = frozenset({"audio", "reference_audio", "text", "hypothesis", "events"})
+NEEDS = frozenset({"audio", "reference_audio", "text", "hypothesis", "events", "endpoints"})
 TEXT_OPTIONS = frozenset({"normaliser", "costs", "alternatives", "glm"})
 
 

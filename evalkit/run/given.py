@@ -27,7 +27,7 @@ from evalkit.store.scores import GIVEN
 from evalkit.systems.event_log import EventLog, is_event_log
 from evalkit.systems.precomputed import Hypotheses
 
-TEXTS = frozenset({"text", "hypothesis", "events"})
+TEXTS = frozenset({"text", "hypothesis", "events", "endpoints"})
 """What a metric of theirs may need."""
 
 

@@ -15,6 +15,7 @@ from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.files import digest
 from evalkit.core.protocols import Condition, Metric
 from evalkit.core.types import Utterance
+from evalkit.run.endpointed import Endpointed
 from evalkit.run.pipeline import Pipeline, plugins_of
 from evalkit.run.streamed import Streamed
 from evalkit.run.streamed_recognizer import StreamedRecognizer
@@ -141,7 +142,7 @@ def streaming(part: Any) -> list[float | None]:
     """How a system that is given its audio in pieces is given it; nothing for any other."""
     if isinstance(part, StreamedRecognizer):
         return [part.seconds, part.show]
-    return [part.seconds] if isinstance(part, Streamed) else []
+    return [part.seconds] if isinstance(part, Streamed | Endpointed) else []
 
 
 def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = False, **others: Any
@@ -159,7 +160,9 @@ def content_of(pipeline: Pipeline, config: PipelineConfig, *, alone: bool = Fals
 
 
 _MEASURED_STAGES = {"audio": ("heard", "enhanced"), "reference_audio": ("heard",),
-                    "hypothesis": ("heard", "recognised"), "events": ("heard", "recognised")}
+                    "hypothesis": ("heard", "recognised"),
+                    "events": ("heard", "recognised", "endpointed"),
+                    "endpoints": ("heard", "recognised", "endpointed")}
 
 
 def measured_key(metric: Metric, plugin: Plugin, stages: Mapping[str, str],

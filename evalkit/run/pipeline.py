@@ -16,6 +16,7 @@ from evalkit.core.names import offer
 from evalkit.core.plugins import available, create, find, path_options
 from evalkit.core.protocols import (
     Condition,
+    Endpointer,
     Enhancer,
     Metric,
     Recalled,
@@ -28,32 +29,36 @@ from evalkit.core.types import Utterance
 from evalkit.metrics.comparison import TextOptions, normalised
 from evalkit.metrics.tokens import mixed, unparted, words
 from evalkit.run.declared import check_cost, check_declared, check_identity, check_rate
+from evalkit.run.endpointed import PIECE, Endpointed
 from evalkit.run.exchange import handed_utterance
 from evalkit.run.process_state import restored_after_call
 from evalkit.run.streamed import Streamed
 from evalkit.run.streamed_recognizer import StreamedRecognizer
 from evalkit.store.documents import run as documents
 
+GIVEN_PIECES = Streamed | StreamedRecognizer | Endpointed
+"""Systems that hear an utterance piece by piece."""
 PROTOCOLS: Mapping[str, type] = {
     "conditions": Condition, "enhancers": Enhancer, "recognizers": Recognizer,
-    "encoders": SpeakerEncoder, "streaming_enhancers": StreamingEnhancer,
+    "encoders": SpeakerEncoder, "endpointers": Endpointer, "streaming_enhancers": StreamingEnhancer,
     "streaming_recognizers": StreamingRecognizer, "metrics": Metric}
 """What plug-ins of each group are."""
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Optional enhancer, then optional recognizer, then optional speaker encoder."""
+    """Optional enhancer, then optional recognizer, end-pointer and speaker encoder."""
 
     enhancer: Enhancer | None
     recognizer: Recognizer | Recalled | None
     encoder: SpeakerEncoder | Recalled | None
+    endpointer: Endpointed | None = None
 
     @property
     def stages(self) -> dict[str, Any]:
         """The parts that there are, by the stage in which each works."""
         parts = {"enhanced": self.enhancer, "recognised": self.recognizer,
-                 "embedded": self.encoder}
+                 "embedded": self.encoder, "endpointed": self.endpointer}
         return {stage: part for stage, part in parts.items() if part is not None}
 
     @property
@@ -81,14 +86,14 @@ class Pipeline:
         systems = {stage: documents.System(
             name=plugins[stage].name, identity=without_folders(part.identity),
             delay_ms=1000 * part.delay if stage == "enhanced" else None,
-            stream_ms=1000 * part.seconds if isinstance(part, Streamed | StreamedRecognizer)
-            else None,
+            stream_ms=1000 * part.seconds if isinstance(part, GIVEN_PIECES) else None,
             cost=part.cost if stage == "enhanced" else None,
             batch=part.batch if stage in self.hearing else None)
             for stage, part in self.stages.items()}
         return documents.Pipeline(enhancer=systems.get("enhanced"),
                                   recognizer=systems.get("recognised"),
-                                  encoder=systems.get("embedded"))
+                                  encoder=systems.get("embedded"),
+                                  endpointer=systems.get("endpointed"))
 
 
 def depending(batches: Mapping[str, int]) -> set[str]:
@@ -102,11 +107,12 @@ def depending(batches: Mapping[str, int]) -> set[str]:
 def plugins_of(config: PipelineConfig) -> dict[str, Plugin]:
     """The plug-ins that a pipeline names, by the stage in which each works."""
     plugins = {"enhanced": config.enhancer, "recognised": config.recognizer,
-               "embedded": config.encoder}
+               "embedded": config.encoder, "endpointed": config.endpointer}
     return {stage: plugin for stage, plugin in plugins.items() if plugin is not None}
 
 
-GROUPS = {"enhanced": "enhancers", "recognised": "recognizers", "embedded": "encoders"}
+GROUPS = {"enhanced": "enhancers", "recognised": "recognizers", "embedded": "encoders",
+          "endpointed": "endpointers"}
 """Of plug-ins, by the stage in which they work."""
 
 
@@ -139,7 +145,8 @@ def members(protocol: type) -> set[str]:
 def build_pipeline(config: PipelineConfig) -> Pipeline:
     """Raises PluginError and ConfigError as build_part does."""
     parts = {stage: _identified(stage, config) for stage in plugins_of(config)}
-    return Pipeline(parts.get("enhanced"), parts.get("recognised"), parts.get("embedded"))
+    return Pipeline(parts.get("enhanced"), parts.get("recognised"), parts.get("embedded"),
+                    parts.get("endpointed"))
 
 
 class Pace(NamedTuple):
@@ -152,14 +159,23 @@ class Pace(NamedTuple):
 
 def pace_of(config: PipelineConfig, stage: str) -> Pace | None:
     """That of the system of a stage, None for one that is given whole utterances."""
+    if stage == "endpointed":
+        return _endpointer_pace(config)
     streamed = "recognised" if config.streams_recognizer else "enhanced"
     return Pace(config.stream, config.show) if config.stream and stage == streamed else None
+
+
+def _endpointer_pace(config: PipelineConfig) -> Pace:
+    """An end-pointer hears what an enhancer made of the whole, or as the recognizer does."""
+    return Pace(config.stream if config.stream and config.enhancer is None else PIECE)
 
 
 def build_system(stage: str, plugin: Plugin, pace: Pace | None) -> Any:
     """The plug-in of a stage, given pieces where it has a ``pace``. Raises ConfigError where it
     does not stream, and PluginError as build_part does."""
     group = GROUPS[stage]
+    if stage == "endpointed" and pace:
+        return Endpointed(build_part(group, plugin), pace.seconds)
     if pace is None:
         return build_part(group, plugin)
     find(group, plugin.name)
@@ -176,6 +192,17 @@ def shows_events(config: PipelineConfig) -> bool:
     """Whether hypotheses of the pipeline have events."""
     return config.streams_recognizer or (config.recognizer is not None
                                          and config.recognizer.name in available("event_logs"))
+
+
+def lacking(metric: Metric) -> str:
+    """What a pipeline must have that ``metric`` is one of."""
+    if "events" in metric.needs:
+        return "a recognizer that is streamed (stream: SECONDS), or a log of its events"
+    if "endpoints" in metric.needs:
+        return ("an end-pointer (endpointer: NAME), a recognizer that is streamed, or a log of its "
+                "events")
+    return ("a recognizer" if "hypothesis" in metric.needs else
+            "an enhancer, or a condition that changes the speech")
 
 
 def _identified(stage: str, config: PipelineConfig) -> Any:
@@ -237,10 +264,12 @@ def build_condition(plugin: Plugin | None, utterances: tuple[Utterance, ...]) ->
 
 def applicable(metric: Metric, pipeline: PipelineConfig, *, changed: bool) -> bool:
     """Whether ``metric`` can say anything of ``pipeline``: word metrics need a recognizer, those of
-    events one that is streamed, and a comparison with the clean reference needs something that
-    ``changed`` the audio."""
+    events one that is streamed, those of end-points that or an end-pointer, and a comparison with
+    the clean reference needs something that ``changed`` the audio."""
     if "hypothesis" in metric.needs and pipeline.recognizer is None:
         return False
-    if "events" in metric.needs and not shows_events(pipeline):
+    shows = shows_events(pipeline)
+    if ("events" in metric.needs and not shows) or (
+            "endpoints" in metric.needs and not (shows or pipeline.endpointer)):
         return False
     return "reference_audio" not in metric.needs or changed or pipeline.enhancer is not None

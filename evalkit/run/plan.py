@@ -11,12 +11,11 @@ from typing import NamedTuple
 from evalkit.audio import RESAMPLER
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
-from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
-from evalkit.core.protocols import Condition, Metric
+from evalkit.core.protocols import Condition
 from evalkit.core.types import Utterance
 from evalkit.run.batches import spread
 from evalkit.run.keys import (
@@ -29,15 +28,17 @@ from evalkit.run.keys import (
     short,
     utterance_print,
 )
-from evalkit.run.measured import Asked, Measured, measured, word_options
-from evalkit.run.pipeline import (
-    Pipeline,
-    WordOptions,
-    applicable,
-    build_condition,
-    build_part,
-    build_pipeline,
+from evalkit.run.measured import (
+    Asked,
+    Measured,
+    Measures,
+    check_measures,
+    measures_by_cell,
+    used_metrics,
+    word_options,
 )
+from evalkit.run.mistaken import at, check_texts
+from evalkit.run.pipeline import Pipeline, WordOptions, build_condition, build_pipeline
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
 
@@ -104,23 +105,6 @@ class Plan:
         return (*(self.alone or ()), *self.shards)
 
 
-@dataclass(frozen=True)
-class Measures:
-    """What is measured of one cell."""
-
-    metrics: tuple[Measured, ...]
-
-    @property
-    def asked(self) -> tuple[Asked, ...]:
-        """What the metrics are made of."""
-        return tuple(each.asked for each in self.metrics)
-
-    @property
-    def of_audio(self) -> bool:
-        """Whether any metric hears the output."""
-        return any("audio" in each.metric.needs for each in self.metrics)
-
-
 def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     """Creates every plug-in once, so that a misspelt option or a missing package stops the run
     before it starts, and so does one that is not made in time."""
@@ -137,11 +121,16 @@ class _Parts(NamedTuple):
 
 
 def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
-    conditions = {c.name: build_condition(c.plugin, utterances) for c in config.conditions}
-    pipelines = {p.name: build_pipeline(p) for p in config.pipelines}
+    check_texts(config)
+    conditions, pipelines = {}, {}
+    for condition in config.conditions:
+        with at(config, f"conditions.{condition.name}"):
+            conditions[condition.name] = build_condition(condition.plugin, utterances)
+    for pipeline in config.pipelines:
+        with at(config, f"pipelines.{pipeline.name}"):
+            pipelines[pipeline.name] = build_pipeline(pipeline)
     measures = measures_by_cell(config, utterances)
-    _check_further_normalisers(config, measures)
-    _check_measures(config, measures)
+    check_measures(config, measures)
     hears = any(p.hearing for p in pipelines.values())
     measured = hears or any(m.of_audio for m in measures.values())
     files = file_digests(utterances) if measured else {}
@@ -206,36 +195,6 @@ def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: Con
     return [make_shard(cell, measures, content.stages(piece.prints), piece) for piece in pieces]
 
 
-def _check_further_normalisers(config: EvalConfig,
-                               measures: Mapping[tuple[str, str], Measures]) -> None:
-    """Raises ConfigError where nothing is measured under a further normaliser."""
-    under = {each.asked.under for cell in measures.values() for each in cell.metrics}
-    if idle := [name for name in config.normalisers[1:] if name not in under]:
-        raise ConfigError(f"normaliser: no metric of the run compares texts under {idle[0]!r}; "
-                          "leave it out, or add a metric that does, such as wer")
-
-
-def _check_measures(config: EvalConfig, measures: Mapping[tuple[str, str], Measures]) -> None:
-    """Raises ConfigError where the run would measure nothing."""
-    if any(cell.metrics for cell in measures.values()) or config.trials.scores or any(
-            p.encoder for p in config.pipelines):
-        return
-    plugins = {plugin.name: plugin for pipeline in config.pipelines
-               for plugin in (config.metrics if pipeline.metrics is None else pipeline.metrics)}
-    needs = [f"{name} needs {_lacking(build_part('metrics', plugin))}"
-             for name, plugin in plugins.items()]
-    raise ConfigError("nothing could be measured; no metric of the run is one of its pipelines: "
-                      f"{', '.join(needs) or 'none is named'}; add that, or another metric")
-
-
-def _lacking(metric: Metric) -> str:
-    """What a pipeline must have that ``metric`` is one of."""
-    if "events" in metric.needs:
-        return "a recognizer that is streamed (stream: SECONDS), or a log of its events"
-    return ("a recognizer" if "hypothesis" in metric.needs else
-            "an enhancer, or a condition that changes the speech")
-
-
 def unmeasured(plan: Plan) -> list[LeftOut]:
     """The pipelines that no metric of the run is one of."""
     measured = {shard.cell.pipeline.name for shard in plan.shards
@@ -243,27 +202,6 @@ def unmeasured(plan: Plan) -> list[LeftOut]:
     idle = [name for name in plan.pipelines if name not in measured]
     return [LeftOut("pipeline", "scores", "no metric of the run is one of it", len(idle),
                     tuple(idle[:NAMED]))] if idle else []
-
-
-def measures_by_cell(config: EvalConfig, utterances: Sequence[Utterance]
-                     ) -> dict[tuple[str, str], Measures]:
-    """What is measured, by the names of pipeline and condition."""
-    recorded = any(u.reference_audio for u in utterances)
-    measures = {}
-    for pipeline in config.pipelines:
-        plugins = config.metrics if pipeline.metrics is None else pipeline.metrics
-        possible = measured(plugins, config)
-        for condition in config.conditions:
-            changed = recorded or condition.plugin is not None
-            measures[pipeline.name, condition.name] = Measures(tuple(
-                each for each in possible
-                if applicable(each.metric, pipeline, changed=changed)))
-    return measures
-
-
-def used_metrics(measures: dict[tuple[str, str], Measures]) -> tuple[Measured, ...]:
-    """Every metric of the run, by name."""
-    return tuple({m.name: m for cell in measures.values() for m in cell.metrics}.values())
 
 
 def _identity(condition: Condition | None) -> str:

@@ -21,19 +21,9 @@ from evalkit.metrics.normalisers import check_normalisers
 from evalkit.results.labels import NONE, Labels
 from evalkit.run.given_tables import relabelled
 from evalkit.run.keys import Print, corpus_digest, file_digests, heard_key, utterance_print
-from evalkit.run.measured import word_options
+from evalkit.run.measured import Measures, measures_by_cell, used_metrics, word_options
 from evalkit.run.pipeline import build_condition, metric_said
-from evalkit.run.plan import (
-    Cell,
-    Measures,
-    Piece,
-    Plan,
-    Shard,
-    make_shard,
-    measures_by_cell,
-    unmeasured,
-    used_metrics,
-)
+from evalkit.run.plan import Cell, Piece, Plan, Shard, make_shard, unmeasured
 from evalkit.run.runner import Work, carry_out
 from evalkit.run.text_metrics import check_lists, without_words
 from evalkit.run.utterances import read_corpus
@@ -176,7 +166,7 @@ class _Recorded:
         """The stages whose systems were given audio."""
         parts = self.record.pipelines[pipeline]
         systems = {"enhanced": parts.enhancer, "recognised": parts.recognizer,
-                   "embedded": parts.encoder}
+                   "embedded": parts.encoder, "endpointed": parts.endpointer}
         return frozenset(stage for stage, system in systems.items() if system and system.batch)
 
     def cell(self, pipeline_name: str, condition_name: str, measures: Measures) -> Cell:

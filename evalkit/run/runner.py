@@ -85,7 +85,7 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
             left_out: Sequence[LeftOut], overwrite: bool) -> Prepared:
     """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
     started = time.monotonic()
-    manifest = read_corpus(config, texts_only=command == "score")
+    manifest = read_corpus(config, texts_only=command == "score", say=say)
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):

@@ -16,9 +16,10 @@ from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.endings import making
 from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.protocols import Metric
-from evalkit.core.types import Audio, Hypothesis, Utterance
+from evalkit.core.types import Audio, Endpoint, Hypothesis, Utterance
 from evalkit.run import costs, ended, stages
 from evalkit.run.batches import by_length, slices
+from evalkit.run.endpointed import endpoints_in
 from evalkit.run.exchange import handed
 from evalkit.run.hypotheses import hypothesis_in
 from evalkit.run.made import Made
@@ -196,7 +197,8 @@ def _batch(cell: Cell, stage: str, system: Any) -> int:
 
 
 STEPS: Mapping[str, Callable[[Sequence[UtteranceWork], Any], None]] = {
-    "enhanced": stages.enhance, "recognised": stages.recognise, "embedded": stages.embed}
+    "enhanced": stages.enhance, "recognised": stages.recognise, "embedded": stages.embed,
+    "endpointed": stages.endpoint}
 """Of a batch, by stage, in their order."""
 
 
@@ -211,6 +213,8 @@ def _begin(work: UtteranceWork, shard: Shard, todo: Todo, systems: Mapping[str, 
         work.audio = _audio_made_before(work, shard, todo, store)
     if "recognised" not in systems:
         work.hypothesis = _hypothesis_made_before(work)
+    if "endpointed" not in systems:
+        work.endpoints = _endpoints_made_before(work)
 
 
 def _audio_made_before(work: UtteranceWork, shard: Shard, todo: Todo, store: OutputStore
@@ -228,6 +232,11 @@ def _audio_made_before(work: UtteranceWork, shard: Shard, todo: Todo, store: Out
 def _hypothesis_made_before(work: UtteranceWork) -> Hypothesis | UtteranceError | None:
     row = work.rows.get("recognised")
     return None if row is None else failure(row) or hypothesis_in(row)
+
+
+def _endpoints_made_before(work: UtteranceWork) -> tuple[Endpoint, ...] | UtteranceError | None:
+    row = work.rows.get("endpointed")
+    return None if row is None else failure(row) or endpoints_in(row["endpoints"])
 
 
 def _take(work: UtteranceWork, todo: Todo, made: Made) -> None:
@@ -252,7 +261,7 @@ def _warm_system(stage: str, plugin: str, pace: Pace | None, _identity: str) -> 
     part, who = build_system(stage, known, pace), f"{GROUPS[stage]} plug-in {known.name!r}"
     verbs: Mapping[str, Callable[[], Any]] = {
         "enhanced": lambda: part.enhance, "recognised": lambda: part.transcribe,
-        "embedded": lambda: part.embed}
+        "embedded": lambda: part.embed, "endpointed": lambda: part.find}
     if stage == "enhanced" or part.needs_audio:
         with making(who), restored_after_call():
             _warm_up(verbs[stage](), part.rate)

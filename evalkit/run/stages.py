@@ -21,8 +21,9 @@ from evalkit.core.protocols import (
     Recognizer,
     SpeakerEncoder,
 )
-from evalkit.core.types import Audio, Heard, Hypothesis, Utterance
+from evalkit.core.types import Audio, Endpoint, Heard, Hypothesis, Utterance
 from evalkit.run.batches import Answer, ask, attempt, slices
+from evalkit.run.endpointed import Endpointed
 from evalkit.run.exchange import (
     handed,
     taken_embedding,
@@ -50,6 +51,7 @@ class UtteranceWork:
     reference_audio: Audio | UtteranceError | None = None
     audio: Audio | UtteranceError | None = None
     hypothesis: Hypothesis | UtteranceError | None = None
+    endpoints: tuple[Endpoint, ...] | UtteranceError | None = None
 
     def note(self, stage: str, error: UtteranceError | None = None, **values: Any) -> None:
         """Makes the row of a stage."""
@@ -80,13 +82,14 @@ def value_of(value: T | UtteranceError) -> T | None:
 
 def hear(work: UtteranceWork, cell: Cell) -> None:
     """Reads the recording and its clean reference, and puts the recording into the condition."""
-    utterance, resampled = work.utterance, Answer(None)
+    utterance, resampled, inserted = work.utterance, Answer(None), None
     work.source = attempt(_read, utterance, utterance.audio, cell.channel)
     work.input = work.reference_audio = work.source
     if cell.condition is not None:
         heard = attempt(_under, cell.condition, work.source, bare(utterance))
         work.input = attempt(lambda it: it.audio, heard)
         work.reference_audio = attempt(lambda it: it.reference, heard)
+        inserted = _inserted(heard)
     if utterance.reference_audio is not None:
         resampled.value = attempt(_read, utterance, utterance.reference_audio, cell.channel)
         if isinstance(work.source, Audio):
@@ -95,7 +98,14 @@ def hear(work: UtteranceWork, cell: Cell) -> None:
     source, lasting = value_of(work.source), value_of(work.input) or value_of(work.source)
     work.note("heard", _error_in(work.input), resampled=sorted(resampled.resampled),
               source_rate=source and source.rate, seconds=lasting and lasting.duration,
-              changed=_changed(work), **levels(work.input))
+              changed=_changed(work), inserted=inserted, **levels(work.input))
+
+
+def _inserted(heard: Heard | UtteranceError) -> list[Row] | None:
+    """What a condition has put in, as it stands in a row; None where that is nothing."""
+    if isinstance(heard, UtteranceError) or not heard.inserted:
+        return None
+    return [{"at": at, "seconds": seconds} for at, seconds in heard.inserted]
 
 
 def _own_reference(work: UtteranceWork, cell: Cell, clean: Audio | UtteranceError
@@ -184,7 +194,17 @@ def embed(group: Sequence[UtteranceWork], encoder: SpeakerEncoder | Recalled) ->
                   processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
 
 
-def _hearing(group: Sequence[UtteranceWork], part: Listener,
+def endpoint(group: Sequence[UtteranceWork], endpointer: Endpointed) -> None:
+    """When each speaker has ended, of what the recognizer hears too."""
+    for work, answer in _hearing(group, endpointer, endpointer.find, lambda made: made):
+        work.endpoints = answer.value
+        found = value_of(answer.value)
+        work.note("endpointed", _error_in(answer.value),
+                  endpoints=None if found is None else [vars(each) for each in found],
+                  processing_seconds=answer.spent.elapsed, resampled=sorted(answer.resampled))
+
+
+def _hearing(group: Sequence[UtteranceWork], part: Listener | Endpointed,
              function: Callable[[list[Audio]], Iterable[Any]], take: Callable[[Any], Any]
              ) -> Iterator[tuple[UtteranceWork, Answer]]:
     for batch in slices(group, part.batch):

@@ -13,7 +13,9 @@ from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Utterance
 from evalkit.metrics.emission import timeline
 from evalkit.run.ended import ENDED
-from evalkit.run.events import events_in
+from evalkit.run.endpointed import endpoints_in, with_endpoints
+from evalkit.run.events import events_in, rows_of
+from evalkit.run.hypotheses import hypothesis_in
 from evalkit.run.made import Made
 from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Shard
@@ -115,7 +117,7 @@ def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
         **{name: rows.get("recognised", {}).get(name) for name, _ in HEARD_BESIDE},
         "alignment": _alignment(utterance, hypothesis, shard.cell.words),
         **_streamed(as_heard(utterance, rows.get("heard")),
-                    rows.get("recognised", {}).get("events"), shard.cell.words),
+                    _events(rows), shard.cell.words),
         "error": next((row["error"] for row in rows.values() if row["error"]), None),
         "source_rate": heard.get("source_rate"), "seconds": heard.get("seconds"),
         "resampled": _conversions(rows.values()),
@@ -158,6 +160,15 @@ def _alignment(utterance: Utterance, hypothesis: str | None, words: WordOptions)
         return words.align(utterance.text, hypothesis).to_json()
     except UtteranceError:  # TooLong, which its scores say too
         return None
+
+
+def _events(rows: dict[str, Row]) -> list[Row] | None:
+    """What was shown on the way, and the end-points of an end-pointer; None where nobody looked."""
+    recognised, endpointed = rows.get("recognised"), rows.get("endpointed")
+    if endpointed is None or endpointed["error"] is not None:
+        return None if recognised is None else recognised.get("events")
+    heard = hypothesis_in(recognised) if recognised and recognised["error"] is None else None
+    return rows_of(with_endpoints(heard, endpoints_in(endpointed["endpoints"])).events)
 
 
 def _streamed(utterance: Utterance, events: list[Row] | None, words: WordOptions) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,25 +21,27 @@ from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
 
 
-def read_corpus(config: EvalConfig, *, texts_only: bool = False) -> Manifest:
+def _silent(_line: str) -> None:
+    """Discards the lines about progress."""
+
+
+def read_corpus(config: EvalConfig, *, texts_only: bool = False,
+                say: Callable[[str], None] = _silent) -> Manifest:
     """The run's corpus, labelled, selected, sampled and fetched as the configuration says;
-    ``texts_only`` as for read_manifest. Raises ManifestError where nothing of it can be used,
-    ConfigError for labels, conditions and a sample that do not fit it."""
+    ``texts_only`` as for read_manifest; ``say`` receives lines about fetching. Raises ManifestError
+    where nothing of it can be used, ConfigError for labels, conditions and a sample that do not fit
+    it."""
     further = {} if texts_only else {"canonical": config.canonical, "places": config.places}
     labels = Labels.parsed([(path, None) for path in config.join], config.merge, config.where,
                            **further)  # of a run of `score` they are written in its manifest
     manifest = replace(_read(config, texts_only=texts_only), called=config.corpus.name)
     where = manifest.name
-    utterances, unwanted = labels.applied(manifest.utterances, where, _silent)
+    utterances, unwanted = labels.applied(manifest.utterances, where, _silent)  # the ledger says it
     if config.per_speaker is not None:
         utterances, others = drawn(utterances, config.per_speaker, config.seed, where)
         unwanted += others
-    utterances, lost = fetched(utterances, config.remote)
+    utterances, lost = fetched(utterances, config.remote, str(manifest.path), say)
     return replace(manifest, utterances=utterances, unwanted=(*unwanted, *lost))
-
-
-def _silent(_line: str) -> None:
-    """The ledger says it."""
 
 
 def _read(config: EvalConfig, *, texts_only: bool) -> Manifest:

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SCHEMES = {"http", "https", "ftp", "sftp", "s3", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss",
            "hf", "webhdfs"}
 """File systems of fsspec that are on another machine. Those of this machine (``file``), and those
 that are made of others (``simplecache::``, ``zip::``), would lead round what is allowed."""
-_URL = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+(?:::[^/]*)?):/+([^/].*)", re.DOTALL)
+_URL = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+(?:::[^/]*)?):/+([^/].*|$)", re.DOTALL)
+_ADDRESS = re.compile(r"^(https?://(?:[^/@]*@)?)\[[0-9A-Fa-f:.]*\]")
+"""Of a server by the numbers of IPv6."""
 _USER = re.compile(r"(?<=://)[^/\s@]*@")
 _QUERY = re.compile(r"[?#][^\s'\"()]*")
 
@@ -23,14 +26,20 @@ def url_of(path: Path | str) -> str | None:
 
 
 def refusal(url: str, *, allowed: bool) -> str | None:
-    """Why ``url`` is not fetched, wherever that is ``allowed`` or not; None where it may be."""
-    scheme = url.partition("://")[0]
-    if "::" in url:
-        return f"{shown(url)} chains file systems (::); give the URL of the recording itself"
+    """Why ``url`` is not fetched, wherever that is ``allowed`` or not; None where it may be. The
+    same words for many of a kind: who asks knows which it is."""
+    try:
+        scheme, server = url.partition("://")[0], urlsplit(url).netloc
+    except ValueError as error:
+        return f"is no URL ({error})"
+    if "::" in _ADDRESS.sub(r"\1", url):
+        return "chains file systems (::); give the URL of the recording itself"
     if scheme not in SCHEMES:
         return f"{scheme}:// is no file system of another machine; there are {_listed()}"
-    return None if allowed else (f"{shown(url)} is on another machine; `remote: FOLDER` in "
-                                 "eval.yaml fetches it into that folder")
+    if not server:
+        return f"a URL that names no server; write {scheme}://SERVER/PATH"
+    return None if allowed else ("is on another machine; `remote: FOLDER` in eval.yaml fetches it "
+                                 "into that folder")
 
 
 def _listed() -> str:

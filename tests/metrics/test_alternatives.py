@@ -144,20 +144,34 @@ def test_a_global_mapping_file_rewrites_both_sides(tmp_path: Path) -> None:
     for reference, hypothesis, errors, length in [
             ("he has gone", "he's gone", 0, 3), ("he is here", "uh he's here", 0, 3),
             ("uh i cannot go", "i can not go", 0, 4), ("uh i go", "uh i go", 0, 3),
-            ("he's gone", "he's gone", 2, 2), ("go { left / right }", "go {right}", 0, 2)]:
+            ("he's gone", "he's gone", 2, 2), ("go { left / right } (now)", "go {right}", 2, 4)]:
         found = measured(metric, reference, hypothesis)["wer"]
         assert (found.amount, found.weight) == (errors, length), (reference, hypothesis)
-    assert mapping.digest in metric.version
+    asked = WordErrors(glm=path, alternatives=True)
+    found = measured(asked, "uh go { left / right } (now)", "go {right}")["wer"]
+    assert (found.amount, found.weight) == (0, 2)
+    assert mapping.digest in metric.version and metric.version != asked.version
 
 
 @pytest.mark.parametrize(("line", "said"), [
-    ("hello", ":2: no rule"), ("=> x", ":2: no rule"), ("* COPY_NO_HIT = 'F'", "COPY_NO_HIT"),
+    ("hello", ":2: no rule"), ("=> x", ":2: no rule"), ("[  ] => x", ":2: no rule"),
+    ("", "holds no rule"), ("* case_sensitive = 'T'", "holds no rule"),
+    ("a => {b}", ":2: makes braces with one alternative"), ("a => [{b / c]", ":2: makes a '}'"),
+    ("a => b (c", ":2: makes a '\\)' is missing"), ("* COPY_NO_HIT = 'F'", "COPY_NO_HIT"),
     (';; INPUT_DEPENDENT_APPLICATION = "rttm"', ":2: rules for 'rttm'")])
 def test_bad_global_mapping_files_are_refused(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "bad.glm"
     path.write_text(f";;\n{line}\n")
     with pytest.raises(ConfigError, match=said):
         WordErrors(glm=path)
+
+
+def test_rules_as_nist_writes_them_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "nist.glm"
+    path.write_text("[WEBSTER'S]  =>  [{WEBSTER'S / WEBSTER IS}\nRECURSE => {RE CURSE/RECUR}\n")
+    for heard in ("webster is", "webster's", "recur", "re curse", "recurse"):
+        said = "recurse" if "cur" in heard else "webster's"
+        assert measured(WordErrors(glm=path), said, heard)["wer"].amount == 0, heard
 
 
 def test_alternatives_that_metrics_would_not_know_of_are_refused(tmp_path: Path) -> None:

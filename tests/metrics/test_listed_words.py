@@ -100,6 +100,18 @@ def test_words_of_the_list_are_normalised_as_the_texts_are(tmp_path: Path) -> No
     assert create("metrics", "b_wer", {"list": str(tmp_path / "w")}).version != metric.version
 
 
+def test_words_of_the_list_are_rewritten_as_the_texts_are(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("cannot\nhe's\n")
+    (tmp_path / "en.glm").write_text("CANNOT => CAN NOT / [ ] __ [ ]\n[HE'S] => [{HE IS / HE HAS}] "
+                                     "/ [ ] __ [ ]\nZ => {a / b}\n")
+    metric = ListedWords(list=tmp_path / "list.txt", glm=tmp_path / "en.glm")
+    found = measure(metric, "he has it cannot go", "he has it can go")["b_wer"]
+    assert (found.amount, found.weight) == (1, 4)
+    own = ListedWords(key="own", glm=tmp_path / "en.glm")
+    with pytest.raises(UtteranceError, match="TooManyReadings"):
+        measure(own, "a", "a", own=f'["{"z " * 20}"]')
+
+
 def test_other_words_in_the_file_are_another_version(tmp_path: Path) -> None:
     for name, words in (("a", "on"), ("b", "off")):
         (tmp_path / name).write_text(words)

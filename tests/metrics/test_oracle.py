@@ -136,6 +136,19 @@ def test_words_of_a_lattice_are_normalised_and_references_may_have_alternatives(
                                          "normaliser": "whisper_english"})
 
 
+def test_words_of_a_lattice_are_rewritten_one_by_one(tmp_path: Path) -> None:
+    """As alternatives where the rules make several of one."""
+    rules = tmp_path / "en.glm"
+    rules.write_text("CANNOT => CAN NOT / [ ] __ [ ]\nUH => (UH) / [ ] __ [ ]\n"
+                     ";; INPUT_DEPENDENT_APPLICATION = \"hyp\"\n"
+                     "[HE'S] => [{HE IS / HE HAS}] / [ ] __ [ ]\n")
+    (tmp_path / "u.slf").write_text(slf(4, [(0, 1, "he's"), (1, 2, "uh"), (2, 3, "cannot")]))
+    for said, errors, words in (("he has can not", 0, 4), ("he is uh cannot", 0, 5),
+                                ("he's cannot", 2, 3)):
+        found = measure(LatticeErrors(lattices=tmp_path, glm=rules), said)["lattice_wer"]
+        assert found == Measurement(errors, words), said
+
+
 GOOD = slf(3, [(0, 1, "a"), (1, 2, "b")])
 BAD = {
     "circle": (GOOD.replace("L=2", "L=3") + "J=2 S=2 E=1\n", "its links lead in a circle"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,10 @@ from tests.conftest import evalkit
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("aiohttp")
 KEY = "X-Signature=abcSECRET"
+
+
+def _fetched(utterances: list[Utterance], folder: Path) -> tuple[Any, Any]:
+    return fetched(utterances, folder, "m.jsonl", lambda line: None)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -114,10 +120,11 @@ def test_what_cannot_be_fetched_is_named_and_costs_itself_alone(
     folder, names = tiny_corpus.parent / "kept", ("gone", "denied", "cut", "empty", "to-file")
     asked = [Utterance(name, Path(url_of(f"{served}/{name}.wav?{KEY}") or "")) for name in names]
     good = Utterance("good", tiny_corpus, reference_audio=Path(f"{served}/audio/1.wav"))
-    found, left_out = fetched([*asked, good], folder)
+    found, left_out = _fetched([*asked, good], folder)
     why = {name.rpartition("/")[2]: item.why for item in left_out for name in item.names}
-    assert why["gone.wav"] == (
-        "could not be fetched: ClientResponseError: 404, message='File not found'")
+    assert why["gone.wav"] == "could not be fetched: there is none"
+    assert {item.where for item in left_out} == {"m.jsonl"}
+    assert any(item.names == (f"gone at {served}/gone.wav",) for item in left_out)
     assert "NonHttpUrlRedirect" in why["to-file.wav"]
     assert "403" in why["denied.wav"] and "empty" in why["empty.wav"]
     assert why.keys() == {f"{name}.wav" for name in names}
@@ -128,7 +135,7 @@ def test_what_cannot_be_fetched_is_named_and_costs_itself_alone(
     assert found[-1].reference_audio.read_bytes() == sound
     assert len(list(folder.iterdir())) == 1
     monkeypatch.setattr(fetching, "LARGEST", 1000)
-    _, (large,) = fetched([Utterance("large", Path(f"{served}/audio/2.wav"))], folder)
+    _, (large,) = _fetched([Utterance("large", Path(f"{served}/audio/2.wav"))], folder)
     assert "it has more than 1,000 bytes" in large.why
 
 
@@ -136,7 +143,7 @@ def test_a_file_system_whose_package_is_missing_costs_its_recordings(
         tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     here, there = Utterance("a", tiny_corpus), Utterance("b", Path("s3://bucket/x.wav"))
-    found, (lost,) = fetched([here, there], tmp_path / "kept")
+    found, (lost,) = _fetched([here, there], tmp_path / "kept")
     assert found[0] == here and len(found) == 2
     assert "s3:// needs a package" in lost.why and lost.why.endswith("pip install s3fs")
 
@@ -147,7 +154,9 @@ def test_a_file_system_whose_package_is_missing_costs_its_recordings(
     ("simplecache::file:///etc/passwd", "chains file systems (::)"),
     ("zip://a.wav::https://h/x.zip", "chains file systems (::)"),
     ("https://h/x::file:///etc/passwd", "chains file systems (::)"),
-    ("memory://a.wav", "memory:// is no"), ("https://user:pass@h/a.wav?key=1", None),
+    ("memory://a.wav", "memory:// is no"), ("http://[::1/x.wav", "is no URL (Invalid IPv6 URL)"),
+    ("s3://[::1]/x.wav", "chains file systems"), ("http://[::1]:80/x.wav", None),
+    ("https://user:pass@h/a.wav?key=1", None),
     ("s3://bucket/a b/ü.flac", None), ("gs://bucket/a.flac", None)])
 def test_only_other_machines_are_asked_and_nothing_by_a_detour(url: str, why: str | None,
                                                                tmp_path: Path) -> None:
@@ -165,6 +174,43 @@ def test_only_other_machines_are_asked_and_nothing_by_a_detour(url: str, why: st
     assert "pass" not in shown(found).replace("passwd", "") and "key=1" not in shown(found)
 
 
+def test_urls_that_are_not_fetched_are_a_line_of_the_ledger_together(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [
+        {"id": str(n), "audio": f"https://h/{n}.wav"} for n in range(50)] + [
+        {"id": "none", "audio": "http://"}])
+    many, one = read_manifest(tmp_path / "m.jsonl").left_out
+    assert (many.n, one.n) == (50, 1) and "remote: FOLDER" in many.why
+    assert one.why == "audio: a URL that names no server; write http://SERVER/PATH"
+
+
+def test_a_server_that_is_silent_is_waited_for_once_and_progress_is_said(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"CONNECTING": 0.5, "SILENCE": 0.5, "TOLD": 0.0}.items():
+        monkeypatch.setattr(fetching, name, seconds)
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent, (
+            socket.create_server(("127.0.0.1", 0))) as other:
+        Thread(target=_answers, args=(other, b"SSH-2.0-OpenSSH\xff\r\n"), daemon=True).start()
+        ports = [silent.getsockname()[1]] * 40 + [other.getsockname()[1]]
+        asked = [Utterance(str(n), Path(f"{scheme}://127.0.0.1:{port}/{n}.wav"))
+                 for n, (port, scheme) in enumerate(zip(ports, ["http", "https"] * 20 + ["http"],
+                                                        strict=True))]
+        started = time.monotonic()
+        _, left_out = fetched(asked, tmp_path / "kept", "m.jsonl", said.append)
+        assert time.monotonic() - started < 2
+    why = {item.why.partition(": ")[2]: item.n for item in left_out}
+    assert why == {"its server does not answer in time": fetching.AT_ONCE,
+                   "its server did not answer in time for another, and was not asked again": 32,
+                   "BadStatusLine: 400, message: Bad status line: Expected HTTP/, RTSP/ or ICE/": 1}
+    assert said[0] == f"fetching 41 recordings into {tmp_path / 'kept'}" and len(said) > 2
+
+
+def _answers(server: socket.socket, text: bytes) -> None:
+    while True:
+        connection, _ = server.accept()
+        connection.sendall(text)
+
+
 @pytest.mark.parametrize("path", ["a/b.wav", "/a/b.wav", "c:/b.wav", "a:b/c.wav", "../x.wav"])
 def test_a_file_is_no_url(path: str) -> None:
     assert url_of(path) is None
@@ -179,7 +225,7 @@ def test_any_file_system_of_fsspec_is_read_and_by_every_reader(
     source = tmp_path / "nemo.jsonl"
     source.write_text(json.dumps({"audio_filepath": "memory://evalkit-test/c/3.wav", "text": "on"}))
     corpus = CorpusConfig(reader="nemo", path=source)
-    (utterance,), () = fetched(gathered(corpus, remote=True).utterances, tmp_path / "kept")
+    (utterance,), () = _fetched([*gathered(corpus, remote=True).utterances], tmp_path / "kept")
     assert (utterance.id, utterance.text) == ("3", "on")
     assert utterance.audio == tmp_path / "kept" / name_of("memory://evalkit-test/c/3.wav")
     assert utterance.audio.suffix == ".wav" and utterance.audio.read_bytes() == sound

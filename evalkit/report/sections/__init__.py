@@ -20,13 +20,14 @@ from evalkit.report.sections import (
     recognizer_cost,
     results,
     significance,
+    streaming,
     versions,
 )
 
 SECTIONS: Sequence[Section] = (
-    versions.SECTION, results.SECTION, groups.SECTION, enhancement.SECTION, cost.SECTION,
-    recognizer_cost.SECTION, significance.SECTION, examples.SECTION, mitigation.SECTION,
-    definitions.SECTION)
+    versions.SECTION, results.SECTION, groups.SECTION, streaming.SECTION, enhancement.SECTION,
+    cost.SECTION, recognizer_cost.SECTION, significance.SECTION, examples.SECTION,
+    mitigation.SECTION, definitions.SECTION)
 
 
 def all_sections() -> list[Section]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evalkit.core import text
 from evalkit.core.types import Fact
 from evalkit.report import networks
 from evalkit.report.reported import ReportedRun
@@ -28,9 +29,12 @@ def pipelines(record: RunRecord) -> Table:
     """The parts of each pipeline, with the identity of every one: its version and hashes."""
     columns = [Column("name", "Pipeline"), Column("enhancer", "Enhancer"),
                Column("recognizer", "Recognizer"), Column("encoder", "Speaker encoder")]
+    ends = any(parts.endpointer for parts in record.pipelines.values())
+    columns += [Column("endpointer", "End-pointer")] if ends else []
     return Table("pipelines", "The parts of each pipeline", columns, [
         Row({"name": Cell(name), "enhancer": _system(parts.enhancer),
-             "recognizer": _system(parts.recognizer), "encoder": _system(parts.encoder)})
+             "recognizer": _system(parts.recognizer), "encoder": _system(parts.encoder),
+             **({"endpointer": _system(parts.endpointer)} if ends else {})})
         for name, parts in record.pipelines.items()])
 
 
@@ -38,7 +42,7 @@ def _system(system: System | None) -> Cell:
     if not system:
         return Cell("none")
     delay = f", delay {system.delay_ms:g} ms" if system.delay_ms else ""
-    stream = f", given {system.stream_ms:g} ms at a time" if system.stream_ms else ""
+    stream = f", given {text.pace(system.stream_ms)}" if system.stream_ms else ""
     return Cell(f"{system.name}{delay}{stream}", system.identity)
 
 

@@ -26,6 +26,18 @@ const watcher = new ResizeObserver((entries) => {
 });
 document.querySelectorAll(".scrolled").forEach((box) => watcher.observe(box));
 
+// While a recording plays, a line moves over the timeline of what was shown of it.
+for (const picture of document.querySelectorAll("svg.timeline")) {
+  const line = picture.querySelector(".now");
+  const player = picture.closest("article").querySelector("audio");
+  player?.addEventListener("timeupdate", () => {
+    const from = Number(new URL(player.src).hash.slice(3).split(",")[0]);
+    const share = Math.min(1, Math.max(0, (player.currentTime - from) / picture.dataset.seconds));
+    line.setAttribute("visibility", "visible");
+    line.setAttribute("transform", `translate(${10 + 740 * share})`);
+  });
+}
+
 function sort(body, column, sign) {
   const key = (row) => row.cells[column].dataset.key ?? row.cells[column].textContent.trim();
   const compare = (a, b) => {

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.core.types import Event, Hypothesis, Shown
+from evalkit.core.types import Endpoint, Event, Hypothesis, Shown
 
 AFTER = 0.02
 """Seconds that a wrong word stands."""
@@ -95,3 +95,35 @@ class Remembered:
 
     def recall(self, utterance):
         return Hypothesis("on", events=(Event(0.4, "of"), Event(0.8, "on", "final")))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Says that the speaker has ended after ``samples`` zeros in a row."""
+
+    samples: int = 4_000
+    rate = 16_000
+
+    @property
+    def identity(self):
+        return repr(self)
+
+    def open(self, rate):
+        return _Waiting(self.samples, rate)
+
+
+@dataclass
+class _Waiting:
+    samples: int
+    rate: int
+    heard: int = 0
+    zeros: int = 0
+
+    def push(self, samples):
+        found = []
+        for sample in samples:
+            self.heard += 1
+            self.zeros = 0 if sample else self.zeros + 1
+            if self.zeros == self.samples:
+                found.append(Endpoint(self.heard / self.rate))
+        return found
