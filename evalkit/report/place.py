@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalkit.core.errors import ConfigError
 
@@ -28,9 +28,12 @@ def check_replaceable(out: Path) -> None:
 
 def _check_room(out: Path) -> None:
     parent = next(path for path in out.parents if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        why = "cannot be written to" if parent.is_dir() else "is a file"
-        raise ConfigError(f"{out}: {parent} {why}; give the name of a folder to write")
+    try:
+        with TemporaryDirectory(dir=parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written ({parent}: {error.strerror}); give a place "
+                          "that can be read and written to") from error
 
 
 def _others(folder: Path) -> Iterator[Path]:

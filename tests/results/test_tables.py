@@ -110,7 +110,7 @@ def test_every_form_of_a_long_table_says_the_same(tmp_path: Path, form: str) -> 
 
 @pytest.mark.parametrize(("place", "why"), [
     ("full", "full: holds 'mine', which no report does"), ("full/mine", "mine: is a file"),
-    ("full/mine/x/y", "mine is a file; give the name of a folder")])
+    ("full/mine/x/y", "mine: Not a directory); give a place")])
 def test_a_page_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path, place: str,
                                                                       why: str) -> None:
     (tmp_path / "full").mkdir()
