@@ -29,6 +29,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "corpora.timing.files:_text_grids": "corpora.timing.timed:_written",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -71,6 +72,8 @@ WRITTEN = {
 PROVED = {
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
+    "corpora.timing.timed:_written": "corpora/test_word_times.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_other_texts": "corpora/test_webdataset.py",
@@ -147,7 +150,7 @@ NOTHING_LOST = {
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
-        models.percepnet.bands:bands_of models.percepnet.training:_in_order
+        models.percepnet.bands:bands_of models.percepnet.training:in_order
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
@@ -257,6 +260,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
         report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
@@ -300,7 +304,11 @@ NOTHING_LOST = {
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
+        models.onnx_cost:_given models.onnx_cost:_tensors models.onnx_cost:_within
+        models.percepnet.arrays:_fields models.percepnet.arrays:_messages
         metrics.endpoints:endpoints_of metrics.revocation:_kept""",
+    "no words: pauses, signs, and those of other segments of a recording": """
+        corpora.timing.textgrid:words_in corpora.timing.files:_within""",
     "files, options and warnings of the program itself": """
         core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached

@@ -16,7 +16,7 @@ from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.mistakes import NAME
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
-from evalkit.core.pace import check_pace
+from evalkit.core.pace import SHORTEST, check_pace
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
@@ -68,7 +68,7 @@ class PipelineConfig(Strict):
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
     endpointer: Annotated[PluginSpec | None, Field(exclude_if=lambda given: given is None)] = None
-    stream: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
+    stream: float | None = Field(None, ge=SHORTEST, le=60, allow_inf_nan=False)
     """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
     time, as if they came in just then; the whole utterance at once where None."""
     show: float | None = Field(None, gt=0, allow_inf_nan=False,

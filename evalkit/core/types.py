@@ -215,7 +215,8 @@ class Fact:
     ``sometimes`` says that it is measured of the utterances that it applies to; of any other name
     an utterance without a measurement has failed. ``streamed`` says that it is of what a streaming
     recognizer showed on the way. ``renormalised`` says of which score it is the like under a
-    further text normaliser."""
+    further text normaliser. ``bounds`` are the ends of its scale as it is stored, None where it
+    has not both: no interval goes beyond."""
 
     unit: str
     higher_is_better: bool | None
@@ -228,6 +229,8 @@ class Fact:
     sometimes: Annotated[bool, Field(exclude=True)] = False
     streamed: Annotated[bool, Field(exclude_if=lambda it: not it)] = False
     renormalised: Annotated[Renormalised | None, Field(exclude_if=lambda it: it is None)] = None
+    bounds: Annotated[tuple[float, float] | None, Field(exclude_if=lambda it: it is None)] = field(
+        default=None, compare=False)
 
     @property
     def scale(self) -> int:
