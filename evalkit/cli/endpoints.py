@@ -53,7 +53,8 @@ def print_endpoints(reports: Sequence[EndpointReport]) -> None:
         print_table(
             ["pipeline", "group", "status", "speakers", "n", "cut early %", "95 %", "none %",
              "P50", "95 %", "P90", "95 %", "resets in 100",
-             *(["agree %", "gain"] if guesses else []), *(["perceived P50"] if perceived else [])],
+             *(["agree %", "gain ms"] if guesses else []),
+             *(["perceived P50"] if perceived else [])],
             [_cells(row, guesses=guesses, perceived=perceived) for row in report.rows])
         for warning in report.warnings:
             print(line(f"note: {warning}"))
