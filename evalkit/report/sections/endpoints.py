@@ -59,7 +59,7 @@ def endpoints(reports: Sequence[EndpointReport]) -> Table:
         Column("none", "No end-point, %", "number"),
         Column("resets", "Resets in 100 utterances", "number"),
         Column("agree", "Speculative result agrees, %", "number"),
-        Column("gain", "Gained by it, ms", "number"),
+        Column("gained", "Gained by it, ms", "number"),
         Column("perceived", "Perceived latency, P50, ms", "number"),
         Column("n", "Utterances (n)", "number"), Column("speakers", "Speakers", "number"),
         Column("status", "Status")]
@@ -72,7 +72,7 @@ def _cells(report: EndpointReport, row: EndpointRow) -> dict[str, Cell]:
     return texts(group=row.group, pipeline=row.pipeline, condition=report.condition) | {
         "early": measured(early.value, SHARE, early.low, early.high), "p50": p50, "p90": p90,
         "none": measured(row.no_endpoint, SHARE), "resets": measured(row.resets, RESETS),
-        "agree": measured(row.agreement, SHARE), "gain": measured(row.gain, MILLISECONDS),
+        "agree": measured(row.agreement, SHARE), "gained": measured(row.gain, MILLISECONDS),
         "perceived": _waits(row.perceived)[0], "n": counted(row.n),
         "speakers": counted(row.n_speakers), "status": status(row.status)}
 
