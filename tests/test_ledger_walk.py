@@ -270,10 +270,11 @@ NOTHING_LOST = {
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
-        report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
+        report.place:_others report.place:check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
-        cli.next_steps:_grouping cli.named:_heads statistics.speaker_labels:_of_speakers
-        results.unscored:unscored statistics.speaker_labels:speaker_labels
+        cli.next_steps:_grouping cli.named:_before statistics.speaker_labels:_of_speakers
+        cli.next_steps:next_steps corpora.starting:_others
+        results.unscored:unscored results.unscored:_counts statistics.speaker_labels:speaker_labels
         results.columns:known results.columns:system_column
         metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
