@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -23,14 +23,16 @@ MOST_CURVES = 6
 """Groups that a figure shows beside everybody: those with the most utterances."""
 
 
-def endpoint_curves(report: EndpointReport, name: str) -> Markup | None:
-    """A mark for each pipeline at its median delay and its share of early cuts, and a line for
-    everybody and for each large enough group through those of its pipelines, the shortest delay
-    first; None where no pipeline has both. ``name`` is unique on the page."""
+def endpoint_curves(report: EndpointReport, systems: Mapping[str, str], name: str
+                    ) -> Markup | None:
+    """A mark for each pipeline at its median delay and its share of early cuts, and for everybody
+    and each large enough group a line through those of one end-pointer, the shortest delay first;
+    None where no pipeline has both. ``systems`` says which end-pointer a pipeline has; ``name`` is
+    unique on the page."""
     curves = dict(_curves(report.rows))
     if EVERYBODY not in curves:
         return None
-    return drawn(partial(_panel, curves=curves), (5.2, 3.6), name,
+    return drawn(partial(_panel, curves=curves, systems=systems), (5.2, 3.6), name,
                  f"Early cuts against delay, {report.condition}")
 
 
@@ -51,14 +53,19 @@ def _wait(row: EndpointRow) -> float:
     return row.delay[0].value if row.delay else math.nan
 
 
-def _panel(figure: Figure, *, curves: dict[str, list[EndpointRow]]) -> None:
+def _panel(figure: Figure, *, curves: Mapping[str, Sequence[EndpointRow]],
+           systems: Mapping[str, str]) -> None:
     axes = figure.subplots()
     for i, (group, rows) in enumerate(curves.items()):
-        colour = INK if group == EVERYBODY else COLOURS[(i - 1) % len(COLOURS)]
-        axes.plot([_wait(row) for row in rows], [100 * row.early_cut.value for row in rows],
-                  color=colour, marker=SHAPES[i % len(SHAPES)], markersize=6.5,
-                  linewidth=2.0 if group == EVERYBODY else 1.2, markeredgecolor=PAPER,
-                  label="\u200b" + short(group, 24))
+        look: dict[str, Any] = {
+            "color": INK if group == EVERYBODY else COLOURS[(i - 1) % len(COLOURS)],
+            "marker": SHAPES[i % len(SHAPES)], "markersize": 6.5, "markeredgecolor": PAPER,
+            "linewidth": 2.0 if group == EVERYBODY else 1.2}
+        for name in dict.fromkeys(systems.values()):
+            points = [(_wait(row), 100 * row.early_cut.value) for row in rows
+                      if systems.get(row.pipeline) == name]
+            axes.plot(*zip(*points, strict=True), **look) if points else None
+        axes.plot([], [], **look, label="\u200b" + short(group, 24))
     _name(axes, curves[EVERYBODY])
     axes.set(xlabel="median delay of the others, ms", ylabel="cut off early, %")
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from evalkit.core.config import PipelineConfig
 from evalkit.core.text import number, span
 from evalkit.core.types import PERCENT, Fact
 from evalkit.report.endpoint_figures import endpoint_curves
@@ -38,7 +39,8 @@ def build(run: ReportedRun) -> Content | None:
         return None
     reports = endpoint_reports(run.folder, [[run.column] if run.column else []],
                                allowed=run.allowed)
-    drawn = [(report.condition, endpoint_curves(report, f"endpoints-{i}"))
+    systems = {each.name: _endpointer(each) for each in run.record.config.pipelines}
+    drawn = [(report.condition, endpoint_curves(report, systems, f"endpoints-{i}"))
              for i, report in enumerate(reports, 1)]
     shown = Endpoints(run.column, [(name, figure) for name, figure in drawn if figure])
     return Content(shown, [endpoints(reports)], sentences=[_worst(reports)],
@@ -47,6 +49,12 @@ def build(run: ReportedRun) -> Content | None:
 
 
 SECTION = Section("endpoints", "Who is cut off?", build, "endpoints.html.j2")
+
+
+def _endpointer(pipeline: PipelineConfig) -> str:
+    """What gives a pipeline its end-points: an end-pointer, or else its recognizer."""
+    system = pipeline.endpointer or pipeline.recognizer
+    return system.name if system else pipeline.name
 
 
 def endpoints(reports: Sequence[EndpointReport]) -> Table:
