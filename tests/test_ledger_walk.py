@@ -331,7 +331,9 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session
-        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.sherpa_onnx:file systems.sherpa_onnx:files_of systems.sherpa_onnx:cost
+        systems.onnx_asr:cost
+        systems.sherpa_onnx_streaming:cost
         systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """
