@@ -213,6 +213,7 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
+        report.endpoint_figures:_curves report.sections.endpoints:_worst
         report.sections.streaming:_behind
         report.sections.streaming:_sentences
         report.sections.streaming:metrics
