@@ -177,6 +177,8 @@ def print_latencies(reports: Sequence[LatencyReport]) -> None:
         print_table(["group", "status", "speakers", "words",
                      *(cell for share in shares for cell in (share, "95 %"))],
                     [_latencies(row) for row in (report.everybody, *report.rows)])
+        for source in report.words_source:
+            print(line(f"word times: {source}"))
         for warning in report.warnings:
             print(line(f"note: {warning}"))
         print()

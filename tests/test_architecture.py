@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,14 @@ def test_every_entry_point_leads_somewhere() -> None:
     for _, _, target in architecture.entry_points():
         module, _, name = target.partition(":")
         assert name in {getattr(node, "name", None) for node in modules()[module].body}, target
+
+
+def test_processes_are_those_of_core() -> None:
+    """The standard library's pools wait for their work, and leave locks, which are complained of
+    in lines of their own, where a signal ends a command before."""
+    for module in modules():
+        assert not {"ProcessPoolExecutor", "get_context"} & set(
+            re.findall(r"\w+", path_of(module).read_text())), module
 
 
 def test_nothing_unsafe_is_called() -> None:

@@ -29,6 +29,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "corpora.timing.files:_text_grids": "corpora.timing.timed:_written",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
@@ -53,6 +54,8 @@ WRITTEN = {
     "run.unchanged:not_compared": "run.unchanged:_gone",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
+    "statistics.endpoints:_by_utterance": "statistics.endpoints:_failed",
+    "statistics.endpoints:endpoint_table": "statistics.groups:groups_left_out",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
     "statistics.enhancement:gain_reports": "statistics.enhancement:common_conditions",
     "statistics.gains:_report": "statistics.groups:groups_left_out",
@@ -73,6 +76,8 @@ WRITTEN = {
 PROVED = {
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
+    "corpora.timing.timed:_written": "corpora/test_word_times.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_joined": "corpora/test_webdataset.py",
     "corpora.readers.webdataset:_other_texts": "corpora/test_webdataset.py",
@@ -134,6 +139,7 @@ PROVED = {
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
     "statistics.enhancement:common_conditions": "statistics/test_gains.py",
+    "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
@@ -149,7 +155,8 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
-        models.percepnet.bands:bands_of models.percepnet.training:_in_order
+        conditions.pauses:_drawn conditions.pauses:borders
+        models.percepnet.bands:bands_of models.percepnet.training:in_order
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
@@ -157,6 +164,7 @@ NOTHING_LOST = {
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
         report.costs:_systems
+        core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
@@ -175,6 +183,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         systems.staying:_answers store.events:unfolded""",
     "it picks the rows of one name, and the others are picked by their own": """
+        statistics.endpoints:endpoint_reports
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
@@ -190,6 +199,8 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        statistics.endpoints:_waits
+        conditions.pauses:bind
         report.costs:_interval report.costs:of
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
@@ -205,6 +216,7 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
+        report.endpoint_figures:_curves report.sections.endpoints:_worst
         report.sections.streaming:_behind
         report.sections.streaming:_sentences
         report.sections.streaming:metrics
@@ -258,12 +270,14 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
-        report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
+        report.place:_others report.place:check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
-        cli.next_steps:_grouping cli.named:_heads statistics.speaker_labels:_of_speakers
-        results.unscored:unscored statistics.speaker_labels:speaker_labels
+        cli.next_steps:_grouping cli.named:_before statistics.speaker_labels:_of_speakers
+        cli.next_steps:next_steps corpora.starting:_others
+        results.unscored:unscored results.unscored:_counts statistics.speaker_labels:speaker_labels
         results.columns:known results.columns:system_column
         metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
@@ -301,9 +315,14 @@ NOTHING_LOST = {
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
         training.trainable:parameters training.verification:fit recordings.mpeg:_frames
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
+        models.onnx_cost:_given models.onnx_cost:_tensors models.onnx_cost:_within
+        models.percepnet.arrays:_fields models.percepnet.arrays:_messages
         metrics.endpoints:endpoints_of metrics.revocation:_kept""",
+    "no words: pauses, signs, and those of other segments of a recording": """
+        corpora.timing.textgrid:words_in corpora.timing.files:_within""",
     "files, options and warnings of the program itself": """
-        core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
+        core.config:_as_plugin core.config:parse_config
+        core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
         run.batches:ask run.endpointed:taken_endpoints run.events:taken_shown
@@ -315,7 +334,9 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session
-        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.sherpa_onnx:file systems.sherpa_onnx:files_of systems.sherpa_onnx:cost
+        systems.onnx_asr:cost
+        systems.sherpa_onnx_streaming:cost
         systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """

@@ -1,4 +1,5 @@
-"""Commands that make, import and check corpora: ``corpus synth``, ``validate``, ``prepare``."""
+"""Commands that make, import and check corpora: ``corpus synth``, ``validate``,
+``prepare``, ``words``, ``align``."""
 
 from __future__ import annotations
 
@@ -97,3 +98,49 @@ def prepare(kind: Annotated[str, typer.Argument(help=_layouts())],
     columns = dict(pair("--column", text) for text in column or ())
     options = dict(pair("--set", text) for text in setting or ())
     print(import_corpus(kind, source, out, columns | options).describe())
+
+
+@corpus.command(cls=Command, epilog=EXIT_CODES)
+def words(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")],
+          source: Annotated[Path, typer.Argument(
+              help="A CTM, a TextGrid of Praat, or a folder of TextGrids.")],
+          out: Annotated[Path, typer.Option(
+              "--out", "-o", callback=not_of_a_run, help="Manifest to write.")],
+          tier: Annotated[str | None, typer.Option(
+              help="The tier of words in TextGrids; by default the one called words.")] = None,
+          ) -> None:
+    """Put the times of words of another tool's files into a manifest.
+
+    A file is found by the utterance's id, and then times count from its beginning, or by the name
+    of its recording, and then from the recording's.
+
+    Examples:
+
+        evalkit corpus words test.jsonl test.ctm --out timed.jsonl
+
+        evalkit corpus words test.jsonl aligned/ --tier "ann - words" --out timed.jsonl
+    """
+    from evalkit.corpora.timing.timed import joined
+
+    print(joined(manifest, source, out, tier=tier).describe())
+
+
+@corpus.command(cls=Command, epilog=EXIT_CODES)
+def align(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL, of English.")],
+          out: Annotated[Path, typer.Option(
+              "--out", "-o", callback=not_of_a_run, help="Manifest to write.")],
+          outside: Annotated[bool, typer.Option(
+              help="Allow audio outside the manifest's folder.")] = False) -> None:
+    """Find the times of words by forced alignment with pocketsphinx, for a manifest that has none.
+
+    They are off by some 10 ms for half of the words, and by 100 and more for a few
+    (docs/streaming.md); the manifest says so wherever they are used.
+
+    Example:
+
+        evalkit corpus align test.jsonl --out timed.jsonl
+    """
+    from evalkit.corpora.timing.timed import aligned
+
+    say(f"aligning {manifest}")
+    print(aligned(manifest, out, outside=outside, say=say).describe())

@@ -15,7 +15,7 @@ from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.names import offer
 from evalkit.core.text import number
 from evalkit.core.types import Fact, Interval
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.documents.baseline import Baseline, Cell, TrialCell
 
@@ -78,7 +78,7 @@ def _row(version: Baseline, cell: Cell | TrialCell, resampling: Resampling) -> d
         n, n_failed = sum(cell.n), len(cell.failed)
         owner, _ = pd.factorize(np.array([block.name for block in version.blocks], object))
         amount, weight = np.bincount(owner, cell.amount), np.bincount(owner, cell.weight)
-    rate = _rate(amount, weight, resampling)
+    rate = on_scale(_rate(amount, weight, resampling), version.facts.metrics[cell.metric].bounds)
     return {"metric": cell.metric, "pipeline": cell.pipeline, "condition": cell.condition,
             "created": version.facts.created, "version": Path(version.name).name,
             "value": rate.value, "low": rate.low, "high": rate.high, "n": n, "n_failed": n_failed}

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalkit.conditions.recipe import identity
 from evalkit.core.config import PluginSpec
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Heard, Utterance
 
@@ -46,12 +46,25 @@ class Chain:
 
     def apply(self, speech: Audio, utterance: Utterance) -> Audio | Heard:
         """What comes out of the last step, and speech that every step has done to what it does to
-        the reference. Raises UtteranceError as each of them does."""
+        the reference. Raises UtteranceError as each of them does, and where two of them put
+        something in: the second does not know where the words are by then."""
         heard = reference = speech
+        inserted: Inserted = ()
         for condition in self.conditions:
             made, same = condition.apply(heard, utterance), heard is reference
             heard = made.audio if isinstance(made, Heard) else made
             if isinstance(made, Heard):
+                inserted = _once(inserted, made.inserted)
                 reference = (made.reference if same else
                              condition.apply(reference, utterance).reference)
-        return heard if reference is speech else Heard(heard, reference)
+        return heard if reference is speech else Heard(heard, reference, inserted)
+
+
+Inserted = tuple[tuple[float, float], ...]
+
+
+def _once(before: Inserted, now: Inserted) -> Inserted:
+    """What was put in by one of two steps."""
+    if before and now:
+        raise UtteranceError("PausedTwice", "two steps of the chain put pauses in; leave one out")
+    return before or now

@@ -16,7 +16,8 @@ from evalkit.core.errors import ConfigError, PluginError
 from evalkit.core.mistakes import NAME
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
-from evalkit.core.pace import check_pace
+from evalkit.core.pace import SHORTEST, check_pace
+from evalkit.core.pipeline_forms import pipelines_written_out
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
@@ -68,7 +69,7 @@ class PipelineConfig(Strict):
     recognizer: PluginSpec | None = None
     encoder: PluginSpec | None = None
     endpointer: Annotated[PluginSpec | None, Field(exclude_if=lambda given: given is None)] = None
-    stream: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
+    stream: float | None = Field(None, ge=SHORTEST, le=60, allow_inf_nan=False)
     """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
     time, as if they came in just then; the whole utterance at once where None."""
     show: float | None = Field(None, gt=0, allow_inf_nan=False,
@@ -235,13 +236,16 @@ def _named(config: EvalConfig, name: str | None, path: Path) -> EvalConfig:
     return config
 
 
+_FORMS = {"conditions": written_out, "pipelines": pipelines_written_out}
+
+
 def parse_config(tree: Mapping[str, Any], path: Path, where: Callable[[str], str] = str
                  ) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute. A
     mistake is told as ``where`` says it of the file."""
     folder = path.parent.resolve()
     try:
-        tree = {**tree, **{key: written_out(tree[key]) for key in tree if key == "conditions"}}
+        tree = {**tree, **{key: write(tree[key]) for key, write in _FORMS.items() if key in tree}}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path, where)

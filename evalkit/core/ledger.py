@@ -16,7 +16,7 @@ from evalkit.core.text import count, printed
 
 Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "recording", "hypothesis",
                "postal code", "finder", "cohort", "group", "pipeline", "condition", "metric",
-               "trial", "gate", "experiment", "document"]
+               "trial", "gate", "experiment", "document", "word times"]
 """What it is that was left out."""
 REPEATED: frozenset[Kind] = frozenset({"utterance", "speaker", "group", "label", "trial"})
 """Kinds of which one and the same can take no part in several places."""
@@ -28,7 +28,7 @@ OTHERWISE = "for other reasons"
 LINE = 1000
 """The longest line of a command, in characters."""
 
-_PLURALS = {"hypothesis": "hypotheses"}
+_PLURALS = {"hypothesis": "hypotheses", "word times": "word times"}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+
+SHORTEST = 0.001
+"""Seconds of a piece: at the lowest rates of speech still several samples."""
+
+
+def cuts(samples: int, seconds: float, rate: int) -> Iterator[tuple[int, int]]:
+    """Where so many ``samples`` at ``rate`` Hz are cut into pieces of ``seconds``, first and end of
+    each: as many have been given at any moment as were spoken, to the nearest, so that pieces
+    may differ by one. The last end lies beyond the samples where the last piece is shorter."""
+    first, number = 0, 0
+    while first < samples:
+        number += 1
+        end = max(first + 1, round(number * seconds * rate))
+        yield first, end
+        first = end
 
 
 def check_pace(pipeline: str, stream: float | None, show: float | None, *, enhancer: bool,

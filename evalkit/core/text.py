@@ -108,3 +108,11 @@ def one_of(texts: Sequence[str]) -> str:
     if len(different) == 1:
         return different[0]
     return "{ " + " / ".join(text.strip() for text in different) + " }"
+
+
+def pace(milliseconds: float) -> str:
+    """How much audio a streamed system was given at a time: "13.7 ms at a time", "59 s at a time,
+    shorter recordings whole"."""
+    if milliseconds < 1000:
+        return f"{milliseconds:g} ms at a time"
+    return f"{milliseconds / 1000:g} s at a time, shorter recordings whole"

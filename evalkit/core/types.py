@@ -51,10 +51,12 @@ class Audio:
 @dataclass(frozen=True)
 class Heard:
     """What is heard of speech, and the ``reference`` that metrics compare with what a pipeline
-    makes of it: both of one rate and length."""
+    makes of it: both of one rate and length. ``inserted`` says what was put in that is no speech,
+    in order: at which second of the speech, and how many seconds."""
 
     audio: Audio
     reference: Audio
+    inserted: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,8 @@ class Fact:
     ``sometimes`` says that it is measured of the utterances that it applies to; of any other name
     an utterance without a measurement has failed. ``streamed`` says that it is of what a streaming
     recognizer showed on the way. ``renormalised`` says of which score it is the like under a
-    further text normaliser."""
+    further text normaliser. ``bounds`` are the ends of its scale as it is stored, None where it
+    has not both: no interval goes beyond."""
 
     unit: str
     higher_is_better: bool | None
@@ -226,6 +229,8 @@ class Fact:
     sometimes: Annotated[bool, Field(exclude=True)] = False
     streamed: Annotated[bool, Field(exclude_if=lambda it: not it)] = False
     renormalised: Annotated[Renormalised | None, Field(exclude_if=lambda it: it is None)] = None
+    bounds: Annotated[tuple[float, float] | None, Field(exclude_if=lambda it: it is None)] = field(
+        default=None, compare=False)
 
     @property
     def scale(self) -> int:

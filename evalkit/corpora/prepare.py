@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.corpus import CorpusConfig
-from evalkit.core.ledger import LeftOut, lines
+from evalkit.core.ledger import LeftOut, lines, merged
 from evalkit.core.text import count
+from evalkit.core.types import Utterance
 from evalkit.corpora.gathering import gathered, row_of
 from evalkit.store.manifest import write_manifest
 
@@ -45,11 +46,16 @@ def prepare(kind: str, source: Path, out: Path,
     """
     corpus = CorpusConfig(reader=kind, path=Path(source), options=dict(options or {}))
     read = gathered(corpus, outside=True, remote=True)
+    return write(read.utterances, out, read.dropped)
+
+
+def write(utterances: Sequence[Utterance], out: Path, left_out: Iterable[LeftOut]) -> Prepared:
+    """Writes ``out``, a manifest of ``utterances``, whose audio paths are made relative to it."""
     folder = Path(os.path.realpath(out.parent))
-    rows = [row_of(utterance, folder) for utterance in read.utterances]
+    rows = [row_of(utterance, folder) for utterance in utterances]
     write_manifest(out, rows)
-    return Prepared(out, len(rows), len({u.speaker for u in read.utterances} - {None}),
-                    read.dropped, any(map(_leaves, rows)))
+    return Prepared(out, len(rows), len({u.speaker for u in utterances} - {None}),
+                    tuple(merged(left_out)), any(map(_leaves, rows)))
 
 
 def _leaves(row: Mapping[str, Any]) -> bool:

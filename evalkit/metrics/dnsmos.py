@@ -37,7 +37,7 @@ class Dnsmos:
     facts: ClassVar[Mapping[str, Fact]] = {
         f"dnsmos_{scale}": Fact("MOS", True, f"Quality of {what} as predicted from the output "
                                              "alone by DNSMOS, Reddy et al. 2021 and 2022",
-                                title=f"DNSMOS, {title}")
+                                title=f"DNSMOS, {title}", bounds=(1.0, 5.0))
         for scale, (title, what) in _SCALES.items()}
 
     def __post_init__(self) -> None:

@@ -68,13 +68,17 @@ def turn(utterance: Utterance, output: Output) -> Turn | None:
     if ended is None:
         return None
     events = output.hypothesis.events if output.hypothesis else ()
-    lasted = utterance.duration
-    if lasted is None and not events:
-        raise UtteranceError("NoEvents", "no end-point is known, nor how long the recording is")
-    found = endpoints_of(events, lasted)
-    last = events[-1] if events else Event(0.0, "")
-    closing = Event(max(ended, last.audio if lasted is None else lasted), last.text, "final")
+    found, closing = endpoints_of(events, utterance.duration), _closing(events, utterance, ended)
     return Turn(ended, found, next((e for e in found if e.kind == "final"), closing))
+
+
+def _closing(events: Sequence[Event], utterance: Utterance, ended: float) -> Event:
+    """The end of the recording, not before the last word has ended, with what was heard."""
+    if utterance.duration is None and not events:
+        raise UtteranceError("NoEvents", "no end-point is known, nor how long the recording is")
+    last = events[-1] if events else Event(0.0, "")
+    lasted = last.audio if utterance.duration is None else utterance.duration
+    return Event(max(ended, lasted), last.text, "final")
 
 
 def endpoints_of(events: Sequence[Event], lasted: float | None) -> list[Event]:
@@ -115,14 +119,14 @@ class EndpointDelay:
     facts: ClassVar[Mapping[str, Fact]] = {
         "early_cut": Fact(
             "%", False, "Share of the utterances whose first final end-point came before the end "
-            "of the last word", title="Early cuts", is_count=True),
+            "of the last word", title="Early cuts", is_count=True, bounds=(0.0, 1.0)),
         "endpoint_delay": Fact(
             "ms", False, "Mean, of the utterances that were not cut early, from the end of the "
             f"last word until the first final end-point{_NONE}", decimals=0,
             title="End-point delay", sometimes=True),
         "no_endpoint": Fact(
             "%", False, "Share of the utterances without a final end-point before the recording "
-            "ended", title="No end-point", is_count=True),
+            "ended", title="No end-point", is_count=True, bounds=(0.0, 1.0)),
         "resets": Fact(
             "", False, "End-points of an utterance, speculative or final, that were taken back: "
             "another end-point followed, other than the final one of a speculative one, or words "

@@ -67,7 +67,7 @@ class PesqWideband(_Pesq):
     mode: ClassVar[str] = "wb"
     facts: ClassVar[Mapping[str, Fact]] = {"pesq_wb": Fact(
         "MOS", True, _PESQ_FACT.format(standard="P.862.2 (wideband)", best=4.64),
-        title="PESQ, wideband")}
+        title="PESQ, wideband", bounds=(0.999, 4.644))}
 
 
 @dataclass(frozen=True)
@@ -83,4 +83,4 @@ class PesqNarrowband(_Pesq):
     mode: ClassVar[str] = "nb"
     facts: ClassVar[Mapping[str, Fact]] = {"pesq_nb": Fact(
         "MOS", True, _PESQ_FACT.format(standard="P.862.1 (narrowband)", best=4.55),
-        title="PESQ, narrowband")}
+        title="PESQ, narrowband", bounds=(0.999, 4.549))}

@@ -143,7 +143,7 @@ class Stoi(_Stoi):
     facts: ClassVar[Mapping[str, Fact]] = {"stoi": Fact(
         "", True, "Short-time objective intelligibility of the output against the clean "
                   "recording, Taal et al. 2011: 1 for the recording itself", decimals=3,
-        title="STOI")}
+        title="STOI", bounds=(-1.0, 1.0))}
 
 
 @dataclass(frozen=True)
@@ -155,4 +155,4 @@ class Estoi(_Stoi):
     facts: ClassVar[Mapping[str, Fact]] = {"estoi": Fact(
         "", True, "Extended short-time objective intelligibility, Jensen & Taal 2016, which "
                   "also follows modulated noise: 1 for the recording itself", decimals=3,
-        title="Extended STOI")}
+        title="Extended STOI", bounds=(-1.0, 1.0))}

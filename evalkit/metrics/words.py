@@ -38,7 +38,7 @@ def rate_facts(name: str, title: str, units: str, detail: str) -> dict[str, Fact
         f"{name}.insertions": Fact("%", False, f"Inserted {units} {per}", part_of=name,
                                    title=f"Inserted {units}", is_count=True),
         f"{name}.hits": Fact("%", True, f"Correct {units} {per}", part_of=name,
-                             title=f"Correct {units}"),
+                             title=f"Correct {units}", bounds=(0.0, 1.0)),
     }
 
 
@@ -139,12 +139,14 @@ class WordErrors(ByWords):
         "not part words by spaces are measured only where their words were parted beforehand "
         "(unit: space)") | {
         "wer.precision": Fact("%", True, "Correct words divided by hypothesis words",
-                              title="Word precision", part_of="wer"),
+                              title="Word precision", part_of="wer", bounds=(0.0, 1.0)),
         "mer": Fact("%", False, "Match error rate: errors divided by hits, substitutions, "
-                                "deletions and insertions", title="Match error rate"),
+                                "deletions and insertions", title="Match error rate",
+                    bounds=(0.0, 1.0)),
         "hallucination": Fact("%", False, "Share of the empty references, after normalisation, "
                                           "for which words were recognised",
-                              title="Words invented in silence", sometimes=True),
+                              title="Words invented in silence", sometimes=True,
+                              bounds=(0.0, 1.0)),
         "wip": Fact("%", True, f"Word information preserved: {_WORD_INFORMATION}",
                     title="Word information preserved",
                     derived=Derived("product", ("wer.hits", "wer.precision"))),

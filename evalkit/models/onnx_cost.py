@@ -103,24 +103,39 @@ def _length(axis: Any, name: str | None, frames: int) -> int:
 
 
 def _weights(graph: onnx.GraphProto) -> int:
-    """Numbers that the graph and those within it hold, in floats or 8-bit integers; single ones
-    are no weights."""
+    """What was learnt: numbers that the operators of the graph and of those within it are given,
+    in floats or 8-bit integers. Single ones are no weights, nor are the steps and zeros by which
+    integers stand for real numbers, nor what no operator is given."""
     from onnx import TensorProto
 
     kinds = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16,
              TensorProto.INT8, TensorProto.UINT8}
-    sizes = [math.prod(tensor.dims) for tensor in _tensors(graph) if tensor.data_type in kinds]
+    given = set(_given(graph))
+    sizes = [math.prod(tensor.dims) for name, tensor in _tensors(graph)
+             if name in given and tensor.data_type in kinds]
     return sum(size for size in sizes if size > 1)
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """That a graph, and those within it, hold."""
-    yield from graph.initializer
-    for option in (option for node in graph.node for option in node.attribute):
-        if option.HasField("t"):
-            yield option.t
-        if option.HasField("g"):
-            yield from _tensors(option.g)
+def _given(graph: onnx.GraphProto) -> Iterator[str]:
+    """Names of what the operators are given, steps and zeros of integers aside."""
+    for node in graph.node:
+        yield from (name for place, name in enumerate(node.input)
+                    if place not in STEPS_AND_ZEROS.get(node.op_type, ()))
+        for within in _within(node):
+            yield from _given(within)
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """That a graph, and those within it, hold, by name."""
+    yield from ((tensor.name, tensor) for tensor in graph.initializer)
+    for node in graph.node:
+        yield from ((node.output[0], option.t) for option in node.attribute if option.HasField("t"))
+        for within in _within(node):
+            yield from _tensors(within)
+
+
+def _within(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [option.g for option in node.attribute if option.HasField("g")]
 
 
 def _macs(model: onnx.ModelProto, inputs: Shapes) -> int:
@@ -143,7 +158,8 @@ def _shapes(model: onnx.ModelProto, inputs: Shapes) -> Shapes:
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(shown.SerializeToString(), options,
-                                               ["CPUExecutionProvider"])
+                                               ["CPUExecutionProvider"],
+                                               enable_fallback=False)
         values = session.run(names, {value.name: np.zeros(inputs[value.name], _kind(value))
                                      for value in model.graph.input})
     except Exception as error:  # ONNX Runtime's errors have no common class of their own
@@ -213,6 +229,10 @@ def _letters(terms: Sequence[str], inputs: list[tuple[int, ...]]) -> Iterator[tu
         yield from zip(term, shape, strict=True)
 
 
+STEPS_AND_ZEROS: Mapping[str, Sequence[int]] = {
+    "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "MatMulInteger": (2, 3),
+    "ConvInteger": (2, 3), "QLinearMatMul": (1, 2, 4, 5, 6, 7), "QLinearConv": (1, 2, 4, 5, 6, 7)}
+"""Places of an operator's inputs that say how integers stand for real numbers."""
 COUNTED: Mapping[str, Callable[[Any, list[tuple[int, ...]], tuple[int, ...]], int]] = {
     "MatMul": _product, "MatMulInteger": _product, "Gemm": _gemm, "Conv": _convolution,
     "ConvInteger": _convolution, "ConvTranspose": _transposed, "GRU": _recurrent,

@@ -12,7 +12,7 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Cost, Fact, Interval
 from evalkit.report.networks import UNSAID
 from evalkit.report.reported import ReportedRun
-from evalkit.statistics.bootstrap import Contrast, intervals
+from evalkit.statistics.bootstrap import Contrast, intervals, on_scale
 from evalkit.statistics.enhancement import baselines, common_conditions
 from evalkit.statistics.gains import paired
 from evalkit.statistics.groups import NOTHING
@@ -183,7 +183,8 @@ class _Gained:
         rows = self.run.scores[self.run.scores["metric"] == metric]
         after = rows[rows["pipeline"] == pipeline]
         if not self.plain:
-            return _Change(_interval(after.assign(system="1"), Contrast((0, 0))), "",
+            value = _interval(after.assign(system="1"), Contrast((0, 0)))
+            return _Change(on_scale(value, self.run.headline.facts[metric].bounds), "",
                            int(after["error"].notna().sum()), [])
         baseline = self._baseline(rows, pipeline, self.run.headline.facts[metric])
         if baseline is None or after.empty:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from evalkit.core.errors import UtteranceError
+from evalkit.core.pace import cuts
 from evalkit.core.protocols import Endpointer
 from evalkit.core.types import Audio, Endpoint, Event, Hypothesis
 from evalkit.run.exchange import handed
@@ -50,14 +51,10 @@ class Endpointed:
 
     def _found(self, speech: Audio) -> Iterator[Endpoint]:
         stream = self.endpointer.open(speech.rate)
-        first, number = 0, 0
-        while first < len(speech.samples):
-            number += 1
-            last = max(first + 1, round(number * self.seconds * speech.rate))
-            piece = handed(Audio(speech.samples[first:last], speech.rate)).samples
+        for first, end in cuts(len(speech.samples), self.seconds, speech.rate):
+            piece = handed(Audio(speech.samples[first:end], speech.rate)).samples
             heard = first / speech.rate, (first + len(piece)) / speech.rate
             yield from taken_endpoints(stream.push(piece), *heard)
-            first = last
 
 
 def taken_endpoints(made: Any, before: float, now: float) -> list[Endpoint]:

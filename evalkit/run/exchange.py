@@ -112,7 +112,28 @@ def taken_heard(made: Any, speech: Audio) -> Heard:
                   "it must keep the length, or be Heard, with a reference as long")
         raise UtteranceError("WrongLength", f"the condition made {len(audio.samples):,} samples "
                              f"of {len(reference.samples):,}; {remedy}")
-    return Heard(audio, reference)
+    return Heard(audio, reference, _taken_inserted(made.inserted) if moved else ())
+
+
+def _taken_inserted(made: Any) -> tuple[tuple[float, float], ...]:
+    """What a condition says that it has put in."""
+    taken = tuple(map(_taken_pair, _of_type(made, tuple, "what the condition says that it "
+                                                         "inserted")))
+    if [*taken] != sorted(taken, key=lambda pair: pair[0]):
+        raise UtteranceError("BadTime", "what the condition says that it inserted is not in the "
+                                        "order of time")
+    return taken
+
+
+def _taken_pair(made: Any) -> tuple[float, float]:
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise UtteranceError("WrongType", f"the condition says that it inserted {made!r}; it must "
+                                          "be a pair of seconds, where and how long")
+    at, seconds = (_number(value, "what the condition says that it inserted") for value in made)
+    if min(at, seconds) < 0:
+        raise UtteranceError("BadTime", "the condition says that it inserted before the beginning, "
+                                        "or less than nothing")
+    return at, seconds
 
 
 def _taken_audio(made: Any, whose: str) -> Audio:

@@ -27,9 +27,11 @@ from evalkit.run.plan import Cell
 from evalkit.run.rescore import same_utterances
 from evalkit.run.stages import UtteranceWork, hear
 from evalkit.run.utterances import read_corpus
+from evalkit.run.word_times import as_heard
 from evalkit.store.documents.run import UNCHANGED
 from evalkit.store.outputs import OutputStore, audio_name
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.word_times import written
 
 RECIPES = "recipes.jsonl"
 
@@ -121,8 +123,16 @@ def _made(cell: Cell, condition: ConditionConfig, wanted: Sequence[Utterance], o
                    "plugin": condition.plugin and condition.plugin.model_dump(mode="json"),
                    "identity": UNCHANGED if cell.condition is None else cell.condition.identity,
                    "drawn": files_drawn(cell.condition, utterance),
-                   "rate": work.input.rate, "samples": len(work.input.samples),
+                   **_words(work), "rate": work.input.rate, "samples": len(work.input.samples),
                    "sha256": hashlib.sha256(work.input.samples.tobytes()).hexdigest()}
+
+
+def _words(work: UtteranceWork) -> dict[str, Any]:
+    """When the words were said in what was heard, where pauses were put between them."""
+    heard = work.rows["heard"]
+    if not heard["inserted"]:
+        return {}
+    return {"words": written(as_heard(work.utterance, heard).words)}
 
 
 def _write(path: Path, audio: Audio) -> None:

@@ -159,11 +159,15 @@ class Pace(NamedTuple):
 
 def pace_of(config: PipelineConfig, stage: str) -> Pace | None:
     """That of the system of a stage, None for one that is given whole utterances."""
-    own = config.stream if config.enhancer is None else None
     if stage == "endpointed":
-        return Pace(own or PIECE)
+        return _endpointer_pace(config)
     streamed = "recognised" if config.streams_recognizer else "enhanced"
     return Pace(config.stream, config.show) if config.stream and stage == streamed else None
+
+
+def _endpointer_pace(config: PipelineConfig) -> Pace:
+    """An end-pointer hears what an enhancer made of the whole, or as the recognizer does."""
+    return Pace(config.stream if config.stream and config.enhancer is None else PIECE)
 
 
 def build_system(stage: str, plugin: Plugin, pace: Pace | None) -> Any:

@@ -82,13 +82,14 @@ def value_of(value: T | UtteranceError) -> T | None:
 
 def hear(work: UtteranceWork, cell: Cell) -> None:
     """Reads the recording and its clean reference, and puts the recording into the condition."""
-    utterance, resampled = work.utterance, Answer(None)
+    utterance, resampled, inserted = work.utterance, Answer(None), None
     work.source = attempt(_read, utterance, utterance.audio, cell.channel)
     work.input = work.reference_audio = work.source
     if cell.condition is not None:
         heard = attempt(_under, cell.condition, work.source, bare(utterance))
         work.input = attempt(lambda it: it.audio, heard)
         work.reference_audio = attempt(lambda it: it.reference, heard)
+        inserted = _inserted(heard)
     if utterance.reference_audio is not None:
         resampled.value = attempt(_read, utterance, utterance.reference_audio, cell.channel)
         if isinstance(work.source, Audio):
@@ -97,7 +98,14 @@ def hear(work: UtteranceWork, cell: Cell) -> None:
     source, lasting = value_of(work.source), value_of(work.input) or value_of(work.source)
     work.note("heard", _error_in(work.input), resampled=sorted(resampled.resampled),
               source_rate=source and source.rate, seconds=lasting and lasting.duration,
-              changed=_changed(work), **levels(work.input))
+              changed=_changed(work), inserted=inserted, **levels(work.input))
+
+
+def _inserted(heard: Heard | UtteranceError) -> list[Row] | None:
+    """What a condition has put in, as it stands in a row; None where that is nothing."""
+    if isinstance(heard, UtteranceError) or not heard.inserted:
+        return None
+    return [{"at": at, "seconds": seconds} for at, seconds in heard.inserted]
 
 
 def _own_reference(work: UtteranceWork, cell: Cell, clean: Audio | UtteranceError

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.audio import advance
+from evalkit.core.pace import cuts
 from evalkit.core.protocols import AudioStream, StreamingEnhancer
 from evalkit.core.types import Audio, Cost
 from evalkit.run.exchange import handed, taken_delay, taken_end, taken_piece
@@ -52,10 +53,9 @@ class Streamed:
 
     def _pieces(self, stream: AudioStream, speech: Audio, delay: int) -> Iterator[np.ndarray]:
         """What comes out, none of it before it could."""
-        size = max(1, round(self.seconds * speech.rate))
         left = 0
-        for first in range(0, len(speech.samples), size):
-            piece = handed(Audio(speech.samples[first:first + size], speech.rate)).samples
+        for first, end in cuts(len(speech.samples), self.seconds, speech.rate):
+            piece = handed(Audio(speech.samples[first:end], speech.rate)).samples
             made = taken_piece(stream.push(piece), left + len(piece))
             left += len(piece) - len(made)
             yield made

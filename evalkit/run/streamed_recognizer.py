@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from evalkit.core.clock import clock, since
+from evalkit.core.pace import cuts
 from evalkit.core.protocols import StreamingRecognizer
 from evalkit.core.types import Audio, Event, Hypothesis, Shown
 from evalkit.run.events import taken_shown
@@ -102,11 +103,8 @@ class StreamedRecognizer:
         """The audio in pieces, how many seconds of it there are with each, and whether somebody
         looks then: not after a last piece that is shorter, behind which comes the result."""
         every = 1 if self.show is None else round(self.show / self.seconds)
-        first, number = 0, 0
-        while first < len(speech.samples):
-            number += 1
-            last = max(first + 1, round(number * self.seconds * speech.rate))
-            piece = handed(Audio(speech.samples[first:last], speech.rate))
-            whole = last <= len(speech.samples)
-            yield piece, min(last / speech.rate, speech.duration), whole and number % every == 0
-            first = last
+        of = len(speech.samples)
+        for number, (first, end) in enumerate(cuts(of, self.seconds, speech.rate), 1):
+            piece = handed(Audio(speech.samples[first:end], speech.rate))
+            seen = end <= of and number % every == 0
+            yield piece, min(end / speech.rate, speech.duration), seen

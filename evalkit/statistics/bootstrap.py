@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -82,6 +82,16 @@ def intervals(sums: SpeakerSums, contrasts: Sequence[Contrast],
         results.append(Interval(estimate.value, low, high, estimate.se, estimate.df,
                               int(n_speakers[i]), how, _warning(estimate, int(n_speakers[i]))))
     return results
+
+
+def on_scale(interval: Interval, bounds: tuple[float, float] | None) -> Interval:
+    """``interval`` of a rate whose scale has these ``bounds`` (Fact.bounds), cut there: no truth
+    lies beyond, so that it holds the truth as often as before."""
+    if bounds is None:
+        return interval
+    low, high = np.clip([interval.low, interval.high], *bounds)
+    return replace(interval, low=float(np.minimum(low, interval.value)),
+                   high=float(np.maximum(high, interval.value)))
 
 
 def speaker_strata(sums: SpeakerSums) -> list[np.ndarray]:

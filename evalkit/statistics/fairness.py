@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
+from evalkit.statistics.bootstrap import (
+    DEFAULT,
+    Contrast,
+    Interval,
+    Resampling,
+    intervals,
+    on_scale,
+)
 from evalkit.statistics.permutation import GapTest, any_gap
 from evalkit.statistics.sums import SpeakerSums, pooled, speaker_averaged
 
@@ -26,9 +33,10 @@ class Fairness:
 
 
 def fairness(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT, *,
-             higher_is_better: bool = False) -> Fairness | None:
+             higher_is_better: bool = False, bounds: tuple[float, float] | None = None
+             ) -> Fairness | None:
     """The summary of the cohorts of ``sums``, which share no utterance; None where fewer than
-    two have a rate."""
+    two have a rate. ``bounds`` are the ends of the metric's scale."""
     rates = sums.rates[:, system]
     if (~np.isnan(rates)).sum() < 2:
         return None
@@ -37,6 +45,6 @@ def fairness(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAUL
     tests = any_gap(sums, system, resampling, higher_is_better=higher_is_better)
     whole = pooled(sums)
     wanted = [Contrast((0, system))]
-    rate, mean = (intervals(of, wanted, resampling)[0]
+    rate, mean = (on_scale(intervals(of, wanted, resampling)[0], bounds)
                   for of in (whole, speaker_averaged(whole)))
     return Fairness(worst, best, rate, mean, tests)

@@ -20,7 +20,7 @@ from evalkit.statistics.adjusted import (
     default_covariates,
     not_adjusted,
 )
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness
 from evalkit.statistics.grouping import (
@@ -119,8 +119,9 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     if fact.is_count:
         adjusted, reason = _adjusted(rows[rows["group"].isin(compared)], covariates,
                                      resampling.level)
-    table = _rows(counts, sums, against_rest(good, resampling=resampling, adjustment=adjustment),
-                  adjusted, resampling)
+    gaps = against_rest(good, resampling=resampling, adjustment=adjustment)
+    table = [replace(row, value=on_scale(row.value, fact.bounds))
+             for row in _rows(counts, sums, gaps, adjusted, resampling)]
     table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
     notes = (sums.warning, moving_speakers(sums), reason, *outcomes,
              *look_alike_labels(utterances, by))
@@ -128,7 +129,8 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
     return GroupReport(
         tuple(by), metric, name, condition, adjustment, table,
-        fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better)),
+        fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better),
+                 bounds=fact.bounds),
         adjusted, [note for note in notes if note],
         merged([*groups_left_out(table, where, floors), *utterances_left_out(rows, where),
                 *(not_adjusted(adjusted, compared, where) if adjusted else ())]))

@@ -24,6 +24,7 @@ from evalkit.statistics.groups import (
 )
 from evalkit.store.events import EMISSIONS_TABLE
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.word_times import SOURCE
 
 SHARES = (0.5, 0.9)
 """Of words: the median, and what nine of ten words do not exceed."""
@@ -61,7 +62,9 @@ class LatencyRow:
 @dataclass(frozen=True)
 class LatencyReport:
     """All words, and the groups that the crossed columns ``by`` make, "ok" ones first, those whose
-    words come latest first. ``left_out`` are groups that are compared with no other."""
+    words come latest first. ``left_out`` are groups that are compared with no other;
+    ``words_source`` is who gave the times of the words, and how wrong they are, where the manifest
+    says so."""
 
     by: tuple[str, ...]
     pipeline: str
@@ -71,6 +74,7 @@ class LatencyReport:
     rows: list[LatencyRow]
     warnings: list[str]
     left_out: list[LeftOut]
+    words_source: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """The report in JSON's types; an undefined number is None."""
@@ -112,7 +116,15 @@ def latency_table(emissions: pd.DataFrame, utterances: pd.DataFrame, by: Sequenc
     first, where = emissions.iloc[0], f"latencies by {', '.join(by)}"
     return LatencyReport(tuple(by), str(first["pipeline"]), str(first["condition"]), until,
                          everybody, rows, _notes(emissions),
-                         merged(groups_left_out(rows, where, floors)))
+                         merged(groups_left_out(rows, where, floors)),
+                         words_sources(utterances))
+
+
+def words_sources(utterances: pd.DataFrame) -> list[str]:
+    """Who gave the times of the words of a run's utterances (store.word_times.SOURCE)."""
+    if SOURCE not in utterances:
+        return []
+    return sorted(map(str, utterances[SOURCE].dropna().unique()))
 
 
 def _words(emissions: pd.DataFrame, until: Until) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from evalkit.core.alignment import Alignment
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.cells import of_cells
 from evalkit.statistics.detection import FEWER_DRAWS, detection_intervals, sorted_trials
 from evalkit.statistics.grouping import refuse_outcomes
@@ -39,14 +39,15 @@ def headline_intervals(run: RunFolder, metrics: Sequence[str],
     by resampling speakers, pipelines on the same draws; of trials by resampling both sides.
     What has no interval is left out."""
     bounds: dict[Key, tuple[float, float]] = {}
-    scores = run.scores()
+    facts, scores = run.record().metrics, run.scores()
     scores = scores[scores["metric"].isin(metrics) & scores["error"].isna()]
     for (condition, metric), rows in scores.groupby(["condition", "metric"]):
         sums = speaker_sums(rows, system="pipeline")
         wanted = [Contrast((0, i)) for i in range(len(sums.systems))]
         for pipeline, interval in zip(sums.systems, intervals(sums, wanted, resampling),
                                       strict=True):
-            bounds[pipeline, str(condition), str(metric)] = interval.low, interval.high
+            shown = on_scale(interval, facts[str(metric)].bounds)
+            bounds[pipeline, str(condition), str(metric)] = shown.low, shown.high
     bounds |= _trial_intervals(run, resampling)
     return {key: ends for key, ends in bounds.items() if np.isfinite(ends).all()}
 

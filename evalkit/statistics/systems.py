@@ -11,7 +11,7 @@ import pandas as pd
 from evalkit.core.alignment import Alignment, align
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Fact, Interval
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
+from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.matched_pairs import (
     MatchedPairs,
@@ -66,6 +66,7 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
     warnings = [sums.warning] if sums.warning else []
+    rate_a, rate_b = (on_scale(rate, fact.bounds) for rate in (rate_a, rate_b))
     return SystemComparison(*names, metric, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),
                             sentences, pairs, warnings, lost)

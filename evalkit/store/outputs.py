@@ -71,7 +71,6 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("processor_seconds", pa.float64()), ("machine", pa.string()),  # which was timed
         *_LEVELS, _ERROR]),
     "recognised": pa.schema([
-        # and, of one that was streamed, evalkit.store.events.EVENTS_COLUMN behind them all
         _ID, ("text", pa.string()), *HEARD_BESIDE, *_TAKEN, ("processor_seconds", pa.float64()),
         ("machine", pa.string()), ("peak_bytes", pa.int64()), _ERROR]),
     "endpointed": pa.schema([_ID, ("endpoints", pa.list_(pa.struct([
@@ -84,6 +83,12 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "measured": pa.schema([
         _ID, ("metric", pa.string()), ("amount", pa.float64()), ("weight", pa.float64()), _ERROR]),
 }
+INSERTED = pa.field("inserted", pa.list_(pa.struct([
+    ("at", pa.float64()),  # second of the recording where it was put in
+    ("seconds", pa.float64())])))
+_FURTHER: Mapping[str, pa.Field] = {"heard": INSERTED, "recognised": EVENTS_COLUMN}
+"""Columns behind the others, only where any row has something in them: what a condition put in,
+and what was shown on the way."""
 TIMED = ("processing_seconds", "processor_seconds", "machine", "peak_bytes")
 """Columns that differ from run to run."""
 STAGES = ("heard", "enhanced", "recognised", "embedded", "endpointed")
@@ -111,7 +116,8 @@ class OutputStore:
     def read(self, stage: str, key: str) -> list[Row] | None:
         """The rows under ``key``; None where there are none, or not those that were written."""
         path = self.path(stage, key)
-        known = (SCHEMAS[stage].names, [*SCHEMAS[stage].names, EVENTS_COLUMN.name])
+        known = (SCHEMAS[stage].names, [*SCHEMAS[stage].names, _FURTHER[stage].name]
+                 if stage in _FURTHER else [])
         if not is_whole(path) or pq.read_schema(path).names not in known:
             return None
         return pq.read_table(path).to_pylist()
@@ -119,7 +125,8 @@ class OutputStore:
     def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
         """Writes the rows under a temporary name and renames the file; ``note`` as for
         write_table."""
-        schema = with_column(SCHEMAS[stage], rows, EVENTS_COLUMN)
+        further = [_FURTHER[stage]] if stage in _FURTHER else []
+        schema = with_column(SCHEMAS[stage], rows, *further)
         write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), schema), note)
 
     def audio(self, key: str, utterance: str, suffix: str) -> Path:

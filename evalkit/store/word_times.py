@@ -16,6 +16,8 @@ from evalkit.core.errors import FieldError
 from evalkit.core.types import Word
 
 WORDS = "words"
+SOURCE = "words_source"
+"""Key under which a manifest may say who gave the times, and how wrong they are."""
 MOST = 200_000
 """Words of an utterance."""
 LATEST = 1e9

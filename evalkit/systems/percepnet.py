@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FRAMES = 100
 """A second."""
+LARGEST, BEGINNING = 1 << 31, b"\x3a"
+"""Bytes of a file of weights, a message of protobuf, at most; and its first, before the weights."""
 SLOWEST, FASTEST = 4_000, 192_000
 """Hz of the rates that can be heard: slower is no speech, and filters grow with the rate."""
 
@@ -43,9 +45,7 @@ class PercepNet:
 
     def __post_init__(self) -> None:
         require("onnxruntime")
-        if not self._path.is_file():
-            raise ConfigError(f"{self._path}: no such weights; give the option `weights` a file "
-                              "that `evalkit train enhancer` wrote")
+        _check(self._path)
 
     @property
     def identity(self) -> str:
@@ -95,3 +95,15 @@ class PercepNet:
         inner = next((known for known in RATES if rate <= known), RATES[-1])
         path = SignalPath(Framing(inner), Advice(self._runtime), self.postfilter)
         return path if rate == inner else Resampled(path, inner, rate)
+
+
+def _check(path: Path) -> None:
+    """Raises ConfigError where there can be no weights, before the whole is read."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such weights; give the option `weights` a file that "
+                          "`evalkit train enhancer` wrote")
+    with path.open("rb") as file:
+        begins = file.read(1) == BEGINNING
+    if not begins or path.stat().st_size > LARGEST:
+        raise ConfigError(f"{path}: no network of PercepNet; give the option `weights` a file that "
+                          "`evalkit train enhancer` wrote")

@@ -96,6 +96,11 @@ def test_pipelines_with_the_same_enhancer_are_one(tmp_path: Path) -> None:
         run.info["pipelines"]["two"]["enhancer"] | {"stream_ms": 10.0})
     assert [row["Enhancer"] for row in table(built(run))] == [
         "rnnoise", "rnnoise [streamed, 10 ms at a time]"]
+    run.info["pipelines"]["two"]["enhancer"]["stream_ms"] = 59_000.0
+    cells = built(run).tables[0].rows[1].cells
+    assert cells["enhancer"].detail == "streamed, 59 s at a time, shorter recordings whole"
+    assert cells["delay"].text == "10"
+    assert cells["delay"].detail == "and up to 59000 until a piece is whole"
 
 
 def test_the_sentence_names_the_best_and_the_cheapest(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def test_percepnet_and_rnnoise_streamed_through_the_command_line(
     ({"enhancer": "spectral_gating"}, "stream: 0.01: the enhancer 'spectral_gating' does not "
      "stream; these do: "),
     ({"enhancer": "rnoise"}, "no enhancers plug-in 'rnoise'; did you mean 'rnnoise'? installed: "),
-    ({"enhancer": "late", "stream": 0}, "eval.yaml: pipelines.p.stream: must be greater than 0"),
+    ({"enhancer": "late", "stream": 0.0001}, "eval.yaml: pipelines.p.stream: must be at least "
+     "0.001"),
     ({"enhancer": "late", "stream": ".inf"}, "pipelines.p.stream: must be a finite number"),
     ({"encoder": "bands"}, "eval.yaml: pipelines.p: the pipeline 'p' has no enhancer and no "
      "recognizer to stream; leave out its key 'stream', or name one"),
@@ -158,9 +159,11 @@ class CountingStream:
 
     def __init__(self, delay: int) -> None:
         self.delay, self.heard = delay, 0
+        self.pieces: list[int] = []
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         self.heard += len(samples)
+        self.pieces.append(len(samples))
         return np.zeros(0, np.float32)
 
     def finish(self) -> np.ndarray:
@@ -172,3 +175,16 @@ def test_what_a_stream_is_later_than_the_whole_is_taken_off(later: int) -> None:
     """Where it states more than the enhancer does, such as for resampling."""
     (made,) = Streamed(Counting(later), 0.001).enhance([Audio(np.ones(100, np.float32), 8_000)])
     assert made.samples[:100].tolist() == list(range(100))
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.0137, 0.02, 59.0])
+@pytest.mark.parametrize("rate", RATES)
+def test_as_much_is_given_as_is_stated(seconds: float, rate: int) -> None:
+    """To the nearest sample at any moment: nothing drifts where a piece is no whole number."""
+    counting = Counting(0)
+    stream = counting.open(rate)
+    counting.open = lambda rate: stream  # type: ignore[method-assign]
+    Streamed(counting, seconds).enhance([Audio(np.ones(2 * rate, np.float32), rate)])
+    given = np.cumsum(stream.pieces)
+    stated = np.minimum(np.arange(1, len(given) + 1) * seconds * rate, 2 * rate)
+    assert np.abs(given - stated).max() <= 0.5 and given[-1] == 2 * rate

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from evalkit.statistics import bootstrap
-from evalkit.statistics.bootstrap import Contrast, Resampling, counts, intervals, speaker_strata
+from evalkit.statistics.bootstrap import (
+    Contrast,
+    Resampling,
+    counts,
+    intervals,
+    on_scale,
+    speaker_strata,
+)
 from evalkit.statistics.sums import SpeakerSums, speaker_sums
 from tests.worlds import plant
 
@@ -184,3 +193,17 @@ def test_coverage_over_speakers_and_its_lack_over_utterances():
             hits.append(found.low <= 0.15 <= found.high)
     assert np.mean(speakers) == pytest.approx(0.95, abs=0.03)
     assert np.mean(utterances) < 0.75
+
+
+def test_an_interval_ends_where_the_scale_of_its_metric_does() -> None:
+    """Of two speakers Student's t goes far beyond; the value and what lies within stay."""
+    rows = pd.DataFrame({"utterance_id": list("abcd"), "speaker_id": list("xxyy"), "weight": 1.0,
+                         "amount": [0.99, 0.97, 0.8, 0.82], "error": None})
+    (wide,) = intervals(speaker_sums(rows), [Contrast((0, 0))])
+    assert wide.high > 1
+    assert on_scale(wide, None) is wide
+    cut = on_scale(wide, (-1.0, 1.0))
+    assert (cut.high, cut.low, cut.value, cut.se) == (1.0, wide.low, wide.value, wide.se)
+    assert on_scale(replace(wide, value=1.0000001), (-1.0, 1.0)).high == 1.0000001
+    none = on_scale(replace(wide, low=np.nan, high=np.nan), (-1.0, 1.0))
+    assert np.isnan([none.low, none.high]).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_lines, seconds
+from evalkit.corpora.timing.ctm import Spoken, spoken
 
 SUFFIXES = (".wav", ".flac", ".sph", ".mp3", ".ogg")
 FIRST = frozenset({"1", "A", "a"})
@@ -56,30 +57,20 @@ def _labelled(text: str) -> tuple[dict[str, str | None], str]:
 
 
 def ctm(source: Path, *, audio: Path | None = None) -> Iterator[Utterance | LeftOut]:
-    """The recordings of the file ``source``, whose words are their texts: recording, channel,
-    start, duration and word a line. ``audio`` as for ``stm``."""
+    """The recordings of the file ``source``, whose words, with their times, are their texts:
+    recording, channel, start, duration and word a line. ``audio`` as for ``stm``."""
     recordings = _recordings(audio or source.parent)
-    words: dict[tuple[str, str], list[tuple[float, str]]] = {}
-    for number, line in enumerate(read_lines(source), 1):
-        if line.strip() and not line.startswith(";;"):
-            try:
-                recording, channel, start, _, word = line.split()[:5]
-                words.setdefault((recording, channel), []).append((seconds(start) or 0.0, word))
-            except ValueError:
-                yield LeftOut("row", str(source), "is not a recording, a channel, a start, a "
-                              "duration and a word", names=(f"line {number}",))
-    for (recording, channel), found in words.items():
-        yield _spoken(source, recordings, recording, channel, found)
+    for item in spoken(source):
+        yield item if isinstance(item, LeftOut) else _utterance(source, recordings, item)
 
 
-def _spoken(source: Path, recordings: dict[str, Path], recording: str, channel: str,
-            words: list[tuple[float, str]]) -> Utterance | LeftOut:
+def _utterance(source: Path, recordings: dict[str, Path], said: Spoken) -> Utterance | LeftOut:
     try:
-        audio = _of(recordings, recording, channel)
+        audio = _of(recordings, said.recording, said.channel)
     except ValueError as error:
-        return LeftOut("recording", str(source), str(error), names=(recording,))
-    text = " ".join(word for _, word in sorted(words, key=lambda timed: timed[0]))
-    return Utterance(recording, audio, text=text)
+        return LeftOut("recording", str(source), str(error), names=(said.recording,))
+    return Utterance(said.recording, audio, text=" ".join(word.text for word in said.words),
+                     words=said.words)
 
 
 def _of(recordings: dict[str, Path], name: str, channel: str) -> Path:

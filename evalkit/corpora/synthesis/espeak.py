@@ -30,6 +30,7 @@ except ModuleNotFoundError as error:
 _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
+_IPA = 2
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int,
                              ctypes.POINTER(EspeakEvent))
@@ -86,6 +87,17 @@ def speak(text: str, voice: Voice) -> Speech:
     samples = np.frombuffer(b"".join(said.chunks), dtype=np.int16)
     return Speech(Audio(samples.astype(np.float32) / 32768, rate),
                   words(text, said.marks, len(samples), rate))
+
+
+def phonemes(text: str, accent: str = "gmw/en-US") -> str:
+    """How the voice file ``accent`` pronounces ``text``, in the International Phonetic Alphabet."""
+    said, rest = [], ctypes.c_char_p(text.encode())
+    with _library() as (library, _, _):
+        library.espeak_SetVoiceByName(accent.encode())
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        while rest.value:
+            said.append(library.espeak_TextToPhonemes(ctypes.byref(rest), _CHARS_UTF8, _IPA))
+    return b" ".join(said).decode()
 
 
 def version() -> str:

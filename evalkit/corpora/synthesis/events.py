@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from evalkit.core.types import Word
@@ -63,20 +63,25 @@ def words(text: str, said: Sequence[Mark], samples: int, rate: int) -> tuple[Wor
     of the ``samples`` at ``rate`` Hz, to the millisecond. A word lasts until the pause behind it,
     or else until the next one begins."""
     tokens = list(re.finditer(r"\S+", text))
-    starts = [token.start() for token in tokens]
-    first: list[int] = []
-    times: list[list[int]] = []
-    for (begin, character), end in _spans(said, samples):
-        token = max(0, bisect_right(starts, character) - 1)
-        if first and token <= first[-1]:  # "25" is two words, and one between blanks
-            times[-1][1] = end
-        else:
-            first.append(token if first else 0)
-            times.append([begin, end])
-    return tuple(Word(" ".join(token[0] for token in tokens[one:following]),
+    groups = _groups([token.start() for token in tokens], _spans(said, samples))
+    behind = [*(token for token, _, _ in groups), len(tokens)][1:]
+    return tuple(Word(" ".join(token[0] for token in tokens[first:following]),
                       round(begin / rate, _DIGITS), round(end / rate, _DIGITS))
-                 for one, following, (begin, end) in zip(
-                     first, [*first, len(tokens)][1:], times, strict=True))
+                 for (first, begin, end), following in zip(groups, behind, strict=True))
+
+
+def _groups(starts: Sequence[int], spans: Iterable[tuple[tuple[int, int], int]]
+            ) -> list[tuple[int, int, int]]:
+    """The first token, which ``starts`` at a character, of every span of samples, and the span.
+    Spans of one token, of "25" for instance, are one."""
+    groups: list[tuple[int, int, int]] = []
+    for (begin, character), end in spans:
+        token = max(0, bisect_right(starts, character) - 1)
+        if groups and token <= groups[-1][0]:
+            groups[-1] = (*groups[-1][:2], end)
+        else:
+            groups.append((token if groups else 0, begin, end))
+    return groups
 
 
 def _spans(said: Sequence[Mark], samples: int) -> Iterator[tuple[tuple[int, int], int]]:

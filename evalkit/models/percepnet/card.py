@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from evalkit.core.files import digest
+from evalkit.models.onnx_cost import weights_in
 from evalkit.models.percepnet.training import Check, EnhancerTraining
 
 _CARD = """\
 # PercepNet
 
-An enhancer of speech ({parameters:,} weights, 8-bit integers) after Valin et al. 2020
+An enhancer of speech ({counted}, 8-bit integers) after Valin et al. 2020
 (arXiv:2008.04259), for evalkit's plug-in `percepnet`. It knows nothing of sound above \
 {bandwidth:,.0f} Hz.
 
@@ -58,7 +59,6 @@ class EnhancerCard:
     noise: Mapping[str, float]
     rooms: bool
     curve: Sequence[Check]
-    parameters: int
     trained_too: Sequence[str] = ()
     """Sources of speech of which nothing was kept out."""
 
@@ -96,7 +96,7 @@ class EnhancerCard:
         config, step = self.config, max(1, len(self.curve) // ROWS)
         shown = [*self.curve[:-1:step], *self.curve[-1:]]
         return _CARD.format(
-            parameters=self.parameters, bandwidth=config.mixing.rate / 2, weights=weights.name,
+            counted=_counted(weights), bandwidth=config.mixing.rate / 2, weights=weights.name,
             digest=digest(weights), seed=config.seed, updates=config.updates, batch=config.batch,
             seconds=config.mixing.seconds, hearings=config.hearings, time=self._time,
             lost=_LOST.format(lost=self.lost, checks=len(self._due)) if self.lost else "",
@@ -106,6 +106,12 @@ class EnhancerCard:
             curve="\n".join(f"| {check.updates:,} | {check.kept_out:.4f} | {check.trained:.4f} |"
                             for check in shown),
             recipe=config.model_dump_json(indent=1, exclude={"updates", "seed"}))
+
+
+def _counted(file: Path) -> str:
+    """How many weights are in it: the same as in every run of it."""
+    cost = weights_in([file], file.stat().st_size)
+    return f"weights {cost.unknown}" if cost.weights is None else f"{cost.weights:,} weights"
 
 
 def _hours(sources: Mapping[str, float]) -> str:

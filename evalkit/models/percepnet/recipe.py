@@ -93,8 +93,7 @@ def train_enhancer(recipe: EnhancerRecipe, out: Path, *, workers: int = 1, devic
     network = train(trained, kept_out, out, config=recipe.training, workers=workers,
                     device=device, progress=_progress(recipe.training, say)).cpu()
     card = EnhancerCard(recipe.training, _lengths(speech), _lengths(noise), recipe.rooms,
-                        read_curve(out), sum(p.numel() for p in network.parameters()),
-                        _all_trained(speech))
+                        read_curve(out), _all_trained(speech))
     for name, integers in ((WEIGHTS, True), (FLOATS, False)):
         write_graph(network, out / name, card.description, integers=integers)
     write(out / CARD, card.markdown(out / WEIGHTS))

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.models.percepnet.arrays import real
 from evalkit.models.percepnet.bands import BANDS
 from evalkit.models.percepnet.features import FEATURES
 
@@ -58,21 +59,32 @@ def _place(array: np.ndarray) -> tuple[Any, ...]:
 
 
 class Runtime:
-    """A file that ``graph.write`` wrote. Raises ConfigError where it is something else."""
+    """A file that ``graph.write`` wrote. Raises ConfigError where it is something else, or holds
+    NaN or infinite numbers."""
 
     def __init__(self, path: Path) -> None:
         try:
             file = path.read_bytes()
             self._one = _session(file)
             self._many = _session(_many(file, self._one.get_modelmeta().custom_metadata_map))
+            fault = self._fault(file)
         except Exception as error:  # ONNX Runtime's errors have no common class of their own.
-            raise ConfigError(f"{path}: no network of PercepNet: {one_line(error)}; give the file "
-                              "of a trained one") from error
-        if not (_is_percepnet(self._one, 1) and _is_percepnet(self._many, "frames")):
-            raise ConfigError(f"{path}: no network of PercepNet; give the file of a "
-                              "trained one")
+            fault = f"no network of PercepNet: {one_line(error)}"
+        if fault:
+            raise ConfigError(f"{path}: {fault}; give the file of a trained one")
         self.bandwidth = self._described("bandwidth", path)
         """Hz above which the network has learnt nothing."""
+
+    def _fault(self, file: bytes) -> str:
+        """What is wrong with the network, if anything. Raises what running it does."""
+        if not (_is_percepnet(self._one, 1) and _is_percepnet(self._many, "frames")):
+            return "no network of PercepNet"
+        for name, array in real(file):
+            if not np.isfinite(array).all():
+                return f"NaN or infinite numbers in its array {one_line(name)!r}"
+        listener = self.start()
+        said = [listener(np.zeros((frames, FEATURES), np.float32)) for frames in (2, 1)]
+        return "" if np.isfinite(np.concatenate(said)).all() else "its network says no numbers"
 
     def _described(self, name: str, path: Path) -> float:
         """A number above 0 in the file's description; infinite where that has none."""
@@ -94,9 +106,10 @@ class Runtime:
 def _session(file: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # What is an error is raised.
     options.enable_mem_reuse = False  # What a frame needs is small; to share it takes time.
-    return onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"],
+                                        enable_fallback=False)
 
 
 def _many(file: bytes, description: Mapping[str, str]) -> bytes:

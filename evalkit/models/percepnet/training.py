@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from time import perf_counter
 
@@ -19,8 +18,8 @@ from torch import Tensor
 
 from evalkit.core.errors import RunError
 from evalkit.core.files import write
+from evalkit.core.processes import WorkerPool
 from evalkit.core.strict import Strict
-from evalkit.core.worker import end_with_parent
 from evalkit.models.percepnet.features import Lesson, lesson
 from evalkit.models.percepnet.frames import Framing
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
@@ -91,8 +90,9 @@ def train(material: Material, kept_out: Material, out: Path, *, config: Enhancer
         network = placed(PercepNet(config.sizes, mean, spread), device)
         optimiser = torch.optim.Adam(parameters(network).values(), lr=config.learning_rate)
         done = resume(out / CHECKPOINT, network, optimiser)
-        with _Batches(Mixer(material, config.mixing), config, done, workers) as batches:
-            for updates, trained in _learn(network, optimiser, batches, config, done):
+        with WorkerPool(workers) as pool:
+            batches = _Batches(pool, Mixer(material, config.mixing), config, done)
+            for updates, trained in _learn(network, optimiser, batches.in_order(), config, done):
                 check = Check(updates, _mean_loss(network, watched, config.batch), trained,
                               perf_counter() - start)
                 _check_finite(network, check, config)
@@ -192,21 +192,14 @@ def _lesson(mixer: Mixer, rng: np.random.Generator) -> Lesson:
 
 
 class _Batches:
-    """Batches of the updates from ``done`` on, in order, drawn by ``workers`` processes a block
-    ahead."""
+    """Batches of the updates from ``done`` on, drawn by the processes of ``pool`` a block ahead."""
 
-    def __init__(self, mixer: Mixer, config: EnhancerTraining, done: int, workers: int) -> None:
-        self._config, self._done = config, done
+    def __init__(self, pool: WorkerPool, mixer: Mixer, config: EnhancerTraining, done: int
+                 ) -> None:
+        self._pool, self._config, self._done = pool, config, done
         self._draw = partial(_drawn, mixer, config.seed)
-        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent)
 
-    def __enter__(self) -> Iterator[list[Lesson]]:
-        return self._in_order()
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def _in_order(self) -> Iterator[list[Lesson]]:
+    def in_order(self) -> Iterator[list[Lesson]]:
         updates = self._config.block * self._config.hearings
         block, begun = divmod(self._done, updates)
         ahead = self._asked(block)
@@ -232,13 +225,6 @@ class _Batches:
             order = rng.permutation(len(lessons)).reshape(-1, self._config.batch)
             for batch in order:
                 yield [lessons[number] for number in batch]
-
-
-def _end_with_parent() -> None:
-    """A process that draws ends when the training is killed."""
-    parent = parent_process()
-    if parent is not None:
-        end_with_parent(parent.sentinel)
 
 
 def read_curve(out: Path) -> list[Check]:

@@ -72,7 +72,7 @@ def _priced(each: Priced, costs: Costs) -> dict[str, Cell]:
         "pipeline": Cell(each.pipeline, also),
         "enhancer": Cell(each.system.name, _streamed(each.system)),
         "factor": measured(each.time.factor, FACTOR, undefined=UNTIMED),
-        "delay": networks.known(each.system.delay_ms, "the run does not say"),
+        "delay": _delay(each.system),
         **networks.cells(each.cost)}
 
 
@@ -88,7 +88,14 @@ def _against(each: Priced, costs: Costs) -> str:
 
 
 def _streamed(system: System) -> str:
-    return "" if system.stream_ms is None else f"streamed, {system.stream_ms:g} ms at a time"
+    return "" if system.stream_ms is None else f"streamed, {text.pace(system.stream_ms)}"
+
+
+def _delay(system: System) -> Cell:
+    """What is stated; of one that was streamed, beside it how long a sample may wait before."""
+    waits = "" if system.stream_ms is None else (
+        f"and up to {system.stream_ms:g} until a piece is whole")
+    return networks.known(system.delay_ms, "the run does not say", detail=waits)
 
 
 def _gain(each: Priced, metric: str, fact: Fact, over_nothing: bool) -> Cell:
@@ -161,7 +168,8 @@ def _finding(each: Priced) -> dict[str, Any]:
 
     return {"pipeline": each.pipeline, "others": list(each.others),
             "enhancer": each.system.name, "identity": each.system.identity,
-            "delay_ms": each.system.delay_ms, "cost": asdict(each.cost),
+            "delay_ms": each.system.delay_ms, "stream_ms": each.system.stream_ms,
+            "cost": asdict(each.cost),
             "real_time_factor": known(each.time.factor),
             "elapsed_real_time_factor": known(each.time.elapsed_factor),
             "against": dict(each.against), "failed": dict(each.failed),

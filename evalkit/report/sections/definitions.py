@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from evalkit.core import text
 from evalkit.core.types import Fact
 from evalkit.report import networks
 from evalkit.report.reported import ReportedRun
@@ -41,7 +42,7 @@ def _system(system: System | None) -> Cell:
     if not system:
         return Cell("none")
     delay = f", delay {system.delay_ms:g} ms" if system.delay_ms else ""
-    stream = f", given {system.stream_ms:g} ms at a time" if system.stream_ms else ""
+    stream = f", given {text.pace(system.stream_ms)}" if system.stream_ms else ""
     return Cell(f"{system.name}{delay}{stream}", system.identity)
 
 

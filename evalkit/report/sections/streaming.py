@@ -23,7 +23,7 @@ from evalkit.report.table import Cell, Column, Row, Table, counted, measured, st
 from evalkit.report.text import say
 from evalkit.report.timelines import MOST_LANES, Timeline, timelines
 from evalkit.statistics.groups import labelled
-from evalkit.statistics.latency import LatencyReport, LatencyRow, latency_table
+from evalkit.statistics.latency import LatencyReport, LatencyRow, latency_table, words_sources
 from evalkit.store.events import EMISSIONS_TABLE, EVENTS_TABLE
 
 MILLISECONDS = Fact("ms", False, "", decimals=0)
@@ -35,12 +35,13 @@ MOST_FIGURES = 4
 @dataclass(frozen=True)
 class Streaming:
     """``figures`` are of latencies, one a pipeline and condition, ``stability`` of revoked words by
-    group, one a condition."""
+    group, one a condition; ``words_source`` is who gave the times of the words."""
 
     column: str | None
     figures: list[tuple[str, Markup]]
     stability: list[tuple[str, Markup]]
     timelines: list[Timeline]
+    words_source: list[str]
     most_lanes: int = MOST_LANES
 
 
@@ -98,7 +99,7 @@ def build(run: ReportedRun) -> Content | None:
     stability = streamed.stability
     shown = Streaming(run.column, list(_curves(streamed)),
                       values_by_group(stability, run.headline.conditions, "stability")
-                      if stability else [], timelines(run))
+                      if stability else [], timelines(run), words_sources(run.utterances))
     return Content(shown, [latencies(streamed.latencies), streaming(streamed)],
                    sentences=list(_sentences(streamed)),
                    findings={"latencies": [each.to_dict() for each in streamed.latencies]},

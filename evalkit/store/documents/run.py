@@ -20,6 +20,8 @@ UNCHANGED = "unchanged"
 def _showable(fact: Fact) -> Fact:
     if not 0 <= fact.decimals <= MOST_DECIMALS:
         raise ValueError(f"decimals: {fact.decimals} is not from 0 to {MOST_DECIMALS}")
+    if fact.bounds is not None and not fact.bounds[0] < fact.bounds[1]:
+        raise ValueError("bounds: must be the lower and the upper end of a scale")
     return fact
 
 

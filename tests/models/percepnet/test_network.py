@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from evalkit.models.percepnet.bands import BANDS
 from evalkit.models.percepnet.features import FEATURES
 from evalkit.models.percepnet.network import SHIPPED_SIZES, Filters, PercepNet, Sizes, loss
 from evalkit.models.percepnet.runtime import Listener, Runtime
+from evalkit.systems.percepnet import PercepNet as Enhancer
 
 pytest.importorskip("onnx")
 import onnx
@@ -134,6 +138,55 @@ def test_another_file_is_refused_in_one_line(content: bytes, tmp_path: Path) -> 
     with pytest.raises(ConfigError, match=r"weights\.onnx: .*file of a trained one") as refused:
         Runtime(path)
     assert "\n" not in str(refused.value)
+
+
+def respelt(file: bytes, change: Callable[[Any], None]) -> bytes:
+    """``file`` with its initializers changed, for both graphs."""
+    whole = onnx.load_model_from_string(file)
+    size = int({each.key: each.value for each in whole.metadata_props}["weights"])
+    ahead, rest = onnx.ModelProto(), onnx.ModelProto()
+    ahead.ParseFromString(file[:size])
+    rest.ParseFromString(file[size:])
+    change(ahead.graph.initializer)
+    (place,) = (each for each in rest.metadata_props if each.key == "weights")
+    place.value = str(ahead.ByteSize())
+    return b"".join(part.SerializeToString(deterministic=True) for part in (ahead, rest))
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_an_array_that_holds_no_number_is_named(integers: bool, network: PercepNet, tmp_path: Path,
+                                                capfd: pytest.CaptureFixture[str]) -> None:
+    """Of either graph, also one that the first frames do not need; and one of another shape."""
+    path, refused = tmp_path / "weights.onnx", []
+    write(network, path, {}, integers=integers)
+    file = path.read_bytes()
+    arrays = [(tensor.name, onnx.numpy_helper.to_array(tensor))
+              for tensor in onnx.load_model_from_string(file).graph.initializer]
+    assert respelt(file, lambda _: None) == file
+    for number, (name, array) in enumerate(arrays):
+        if array.dtype == np.float32:
+            refused.append((number, np.where(np.arange(array.size).reshape(array.shape) == 0,
+                                             np.array(np.nan if number % 2 else np.inf, np.float32),
+                                             array), f"numbers in its array '{name}'; give the"))
+        if array.ndim == 2 and array.shape[0] != array.shape[1]:
+            refused.append((number, array.T, "no network of PercepNet: "))
+    assert len(refused) > 15
+    for number, spoilt, message in refused:
+        path.write_bytes(respelt(file, lambda given, at=number, new=spoilt: given[at].CopyFrom(
+            onnx.numpy_helper.from_array(new, given[at].name))))
+        with pytest.raises(ConfigError) as error:
+            Runtime(path)
+        assert str(path) in str(error.value) and message in str(error.value)
+        assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 33])
+def test_a_file_that_can_be_no_network_is_refused_unread(size: int, tmp_path: Path) -> None:
+    (tmp_path / "weights.onnx").write_bytes(b"")
+    os.truncate(tmp_path / "weights.onnx", size)
+    with pytest.raises(ConfigError, match=r"weights\.onnx: no network of PercepNet; give the"):
+        Enhancer(tmp_path / "weights.onnx")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

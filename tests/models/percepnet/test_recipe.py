@@ -19,6 +19,7 @@ from evalkit.core.files import is_alive
 from evalkit.core.types import Audio
 from evalkit.models.percepnet.recipe import EnhancerRecipe, read_recipe, train_enhancer
 from evalkit.models.percepnet.training import EnhancerTraining, read_curve
+from evalkit.systems.percepnet import PercepNet
 from evalkit.training.mixing import MixingConfig
 from evalkit.training.sources import Source, cleaned, find, split
 from tests.conftest import evalkit, tone
@@ -104,6 +105,8 @@ def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
     assert 0 <= filters.min() <= filters.max() <= 1
     card = (folder / "out" / "percepnet.md").read_text()
     assert "4 updates of 2 mixtures of 0.3 s" in card
+    of_run = PercepNet(folder / "out" / "percepnet.onnx").cost.weights
+    assert f"An enhancer of speech ({of_run:,} weights, 8-bit integers)" in card
     assert "| 4 | " in card
     assert len(list((folder / "out" / "cleaned").rglob("*.flac"))) == 3
 

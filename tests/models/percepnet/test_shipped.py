@@ -33,6 +33,7 @@ def test_the_card_is_of_the_file() -> None:
     card = (SHIPPED / "percepnet.md").read_text(encoding="utf-8")
     assert digest(SHIPPED / "percepnet.onnx") in card
     assert (SHIPPED / "percepnet.onnx").stat().st_size <= 2.5e6
+    assert f"({PercepNet().cost.weights:,} weights, " in card
 
 
 def test_hiss_around_a_voice_is_taken_away_and_silence_stays() -> None:
