@@ -22,9 +22,9 @@ settings.register_profile("busy machine", deadline=None,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
-LONGEST = ("test_real.py", "test_workers.py", "test_outputs.py", "test_readme.py", "test_recipe.py",
-           "test_light_core.py", "test_cli_compare.py", "test_real_compare.py",
-           "test_public_sets.py", "test_verification_experiment.py", "test_quality.py")
+LONGEST = ("test_real.py", "test_workers.py", "test_readme.py", "test_outputs.py", "test_recipe.py",
+           "test_light_core.py", "test_public_sets.py", "test_verification_experiment.py",
+           "test_cli_compare.py", "test_quality.py", "test_training.py", "test_runner.py")
 """Files of tests that take longest."""
 
 

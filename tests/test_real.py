@@ -84,7 +84,7 @@ def test_children_are_found_by_their_voices(real_data: Path, tmp_path: Path) -> 
     write_manifest(manifest, [{key: row[key] for key in ("id", "audio", "text", "speaker")}
                               for row in rows])
     (tmp_path / "eval.yaml").write_text(json.dumps({
-        "corpus": str(manifest), "outside": True, "metrics": ["wer"],
+        "corpus": str(manifest), "outside": True, "per_speaker": 9, "metrics": ["wer"],
         "pipelines": [{"name": "encoder", "encoder": "resemblyzer"}]}))
     run_cli("run", tmp_path / "eval.yaml", "--out", tmp_path / "run")
     run_cli("cohorts", tmp_path / "run", "--metric", "false_rejects", "--finder", "clusters")

@@ -12,5 +12,4 @@ from evalkit.models.percepnet import training
 @pytest.fixture
 def drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mixtures are drawn in a thread of this process: a process needs seconds to begin."""
-    monkeypatch.setattr(training, "ProcessPoolExecutor",
-                        lambda workers, *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(training, "WorkerPool", ThreadPoolExecutor)

@@ -194,6 +194,7 @@ def children(pid: int) -> list[int]:
             for word in (task / "children").read_text().split()]
 
 
+@pytest.mark.usefixtures("drawn_here")
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> None:
     (folder / "enhancer.yaml").write_text(RECIPE % 60)
