@@ -153,7 +153,9 @@ def test_its_streamed_run_runs(real_data: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     for corpus in ("read", "learners"):
         page = (tmp_path / "reports" / "live" / corpus / "index.html").read_text()
-        assert "When do words come?" in page and "forced alignment" in page
+        assert "When do words come?" in page and 'svg class="timeline"' in page
+    for name in ("librispeech_timed.jsonl", "speechocean762_timed.jsonl"):
+        assert "forced alignment" in json.loads((tmp_path / name).read_text())["words_source"]
 
 
 def first_of(text: str) -> int:
