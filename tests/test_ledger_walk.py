@@ -213,6 +213,7 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
+        report.endpoint_figures:_curves report.sections.endpoints:_worst
         report.sections.streaming:_behind
         report.sections.streaming:_sentences
         report.sections.streaming:metrics
@@ -330,7 +331,9 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session
-        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.sherpa_onnx:file systems.sherpa_onnx:files_of systems.sherpa_onnx:cost
+        systems.onnx_asr:cost
+        systems.sherpa_onnx_streaming:cost
         systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """

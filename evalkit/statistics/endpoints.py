@@ -13,7 +13,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.types import Interval
-from evalkit.statistics.bootstrap import Contrast, Resampling, intervals
+from evalkit.statistics.bootstrap import Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.cells import of_cells
 from evalkit.statistics.grouping import refuse_outcomes
 from evalkit.statistics.groups import (
@@ -161,7 +161,7 @@ def _rate(part: pd.DataFrame, resampling: Resampling) -> Interval:
     if part.empty:
         return NOTHING
     sums = speaker_sums(part.assign(amount=part[EARLY], weight=1.0, error=None))
-    return intervals(sums, [Contrast((0, 0))], resampling)[0]
+    return on_scale(intervals(sums, [Contrast((0, 0))], resampling)[0], (0.0, 1.0))
 
 
 def _waits(part: pd.DataFrame, name: str, resampling: Resampling, *, enough: bool
