@@ -75,12 +75,17 @@ def _cells(row: EndpointRow, *, guesses: bool, perceived: bool) -> list[str]:
 
 
 def _waits(found: Sequence[Quantile]) -> list[str]:
-    """Value and bounds of the two quantiles; what is beyond the recordings is said to be so."""
-    from evalkit.core.text import bracketed, number
-    from evalkit.terminal import MILLISECONDS
-
+    """Value and bounds of the two quantiles."""
     if not found:
         return [""] * 4
     return [cell for each in found for cell in (
-        "beyond" if math.isinf(each.value) else number(each.value, MILLISECONDS),
-        bracketed(each.low, each.high, MILLISECONDS))]
+        _wait(each.value),
+        "" if math.isnan(each.low) else f"[{_wait(each.low)}, {_wait(each.high)}]")]
+
+
+def _wait(milliseconds: float) -> str:
+    """What is beyond the recordings is said to be so."""
+    from evalkit.core.text import number
+    from evalkit.terminal import MILLISECONDS
+
+    return "beyond" if math.isinf(milliseconds) else number(milliseconds, MILLISECONDS)
