@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import numpy as np
 
 from evalkit.core.types import Audio, Cost, Hypothesis, Shown
 from evalkit.systems.identity import bytes_in, model_files, require, stamp
+
+STEP = 160
+"""Samples, 10 ms: a frame of the decoder's."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,20 @@ class PocketSphinx:
 
 @dataclass
 class _Listening:
-    """An utterance on its way through a decoder (TextStream)."""
+    """An utterance on its way through a decoder (TextStream). The decoder moves its estimate of the
+    channel between what it is given at a time, so that is always STEP samples: what is heard must
+    not depend on how the audio was cut."""
 
     decoder: Any
     shown: str = ""
+    waiting: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def push(self, samples: np.ndarray) -> list[Shown]:
-        self.decoder.process_raw(_pcm(samples), full_utt=False)
+        waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
+        whole = len(waiting) - len(waiting) % STEP
+        self.waiting = waiting[whole:].copy()
+        for step in waiting[:whole].reshape(-1, STEP):
+            self.decoder.process_raw(_pcm(step), full_utt=False)
         text = _best(self.decoder)
         if text == self.shown:
             return []
@@ -73,6 +83,8 @@ class _Listening:
         return [Shown(text)]
 
     def finish(self) -> Hypothesis:
+        if len(self.waiting):
+            self.decoder.process_raw(_pcm(self.waiting), full_utt=False)
         self.decoder.end_utt()
         return Hypothesis(_best(self.decoder))
 

@@ -222,3 +222,34 @@ def test_pocketsphinx_shows_what_it_hears(tiny_corpus: Path, tmp_path: Path) -> 
     assert without[:2] == without[2:4] and without[1] == without[4]
     assert all(events[-1][2] == "final" for events in without)
     assert all(e.clock >= e.audio for heard in one for e in heard.events)
+
+
+def test_pocketsphinx_hears_the_same_steps_however_they_come(monkeypatch: pytest.MonkeyPatch
+                                                             ) -> None:
+    """Its estimate of the channel moves between them, on real speech after some 3 s, and what it
+    showed then was another of pieces of another length."""
+    from evalkit.systems import pocketsphinx
+
+    class Decoder:
+        def __init__(self) -> None:
+            self.heard: list[bytes] = []
+
+        def process_raw(self, pcm: bytes, full_utt: bool) -> None:
+            self.heard.append(pcm)
+
+        def hyp(self) -> None: ...
+
+        def end_utt(self) -> None: ...
+
+    monkeypatch.setattr(pocketsphinx, "_begun", lambda _: Decoder())
+    samples = np.linspace(-1, 1, 16_100, dtype=np.float32)
+    steps = []
+    for size in (1600, 400, 37, 16_100):
+        stream = pocketsphinx._Listening(pocketsphinx._begun(1))
+        for first in range(0, len(samples), size):
+            stream.push(samples[first:first + size])
+        stream.finish()
+        steps.append(stream.decoder.heard)
+    assert all(each == steps[0] for each in steps)
+    assert {len(each) for each in steps[0][:-1]} == {320}
+    assert b"".join(steps[0]) == pocketsphinx._pcm(samples)
