@@ -30,6 +30,8 @@ from evalkit.systems.transcripts.file import text_lines
 
 BAD = "BadEvents"
 """The kind of the failure of an utterance whose events cannot be read."""
+BEHIND = 10.0
+"""Seconds of silence, at most, that a recognizer was given behind an utterance."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class EventLog:
             raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has no events of it")
         events = _events(self._rows[utterance.id])
         last = events[-1]
+        _check_length(last.audio, utterance)
         return Hypothesis(last.text, last.words, events=events)
 
 
@@ -130,6 +133,14 @@ def _events(items: Any) -> tuple[Event, ...]:
     if not isinstance(items, list) or not items:
         raise UtteranceError(BAD, "'events' must be a list of one or more objects")
     return tuple(_event(item, number) for number, item in enumerate(items))
+
+
+def _check_length(audio: Any, utterance: Utterance) -> None:
+    """Raises UtteranceError where more ``audio`` was given than the utterance can have."""
+    lasts = utterance.duration
+    if lasts is not None and isinstance(audio, int | float) and audio > lasts + BEHIND:
+        raise UtteranceError("BadTime", f"its last event is at audio {audio:g}, and the utterance "
+                             f"lasts {lasts:g} s; audio must be seconds of the utterance")
 
 
 def _event(item: Any, number: int) -> Event:

@@ -143,9 +143,11 @@ def test_files_of_word_times_are_joined_by_id_and_by_recording(tmp_path: Path) -
 
 
 def test_a_folder_of_textgrids_is_joined_and_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    source = manifest(tmp_path, line("u1", "turn on it"), line("u2"), line("u3"), line("u4"))
+    source = manifest(tmp_path, line("u1", "turn on it"), line("u2"), line("u3"), line("u4"),
+                      line("u5", "turn on it"))
     for name, text in {"a/u1": LONG, "a/u2": SHORT[:-6], "a/u3": LONG, "b/u3": LONG,
-                       "b/u4": LONG.replace("phones", "words")}.items():
+                       "b/u4": LONG.replace("phones", "words"),
+                       "a/u5": LONG.replace("xmin = 0.5", "xmin = -1")}.items():
         path = tmp_path / "grids" / f"{name}.TextGrid"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -154,7 +156,9 @@ def test_a_folder_of_textgrids_is_joined_and_what_cannot_be_read_is_named(tmp_pa
     assert left_out(found) == {
         "u2": "the TextGrid ends too early", "u3": "several TextGrids have its name",
         "u4": "the TextGrid has 2 tiers of intervals called words (there: 'ann - words', 'words'); "
-              "name one with --tier"}
+              "name one with --tier",
+        "u5": "words there: item 0 is from -1.0 to 0.7 s, after a word from 0.0 s; times must not go "
+              "backwards"}
     with pytest.raises(ManifestError, match="has the times of no utterance"):
         joined(source, tmp_path / "grids" / "b", tmp_path / "x.jsonl")
     for wrong, why in ((tmp_path / "m.jsonl", "is no CTM"), (tmp_path / "gone", "no such file")):

@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 
 import evalkit
 from evalkit.report.timelines import MOST_LANES, outline, spans
+from evalkit.run.runner import run
+from evalkit.store.events import EVENTS_TABLE
 from tests.conftest import tone
 from tests.report.conftest import Page
-from tests.streaming.logs import ENDS, SAID, event, lines
+from tests.run.runs import config
+from tests.streaming.logs import ENDS, SAID, event, lines, spoken
 from tests.streaming.test_endpoint_curve import corpus as cut_off
 from tests.streaming.test_planted import LATER, corpus
 
@@ -90,9 +93,9 @@ def test_a_run_that_streamed_nothing_has_no_such_section(written: tuple[object, 
 
 def test_who_is_cut_off_stands_by_group(tmp_path: Path) -> None:
     manifest, log = cut_off(tmp_path, 2.0)
-    run = evalkit.score(manifest, {"live": log}, tmp_path / "run", metrics=["endpoint_delay"])
-    page = Page(evalkit.report(run.path, tmp_path / "page", by="place"))
-    (report,) = evalkit.endpoints(run.path, ["place"])
+    scored = evalkit.score(manifest, {"live": log}, tmp_path / "run", metrics=["endpoint_delay"])
+    page = Page(evalkit.report(scored.path, tmp_path / "page", by="place"))
+    (report,) = evalkit.endpoints(scored.path, ["place"])
     rows = list(csv.DictReader((tmp_path / "page/tables/endpoints.csv").open(encoding="utf-8")))
     assert [row["place"] for row in rows] == [row.group for row in report.rows]
     for row, known in zip(rows, report.rows, strict=True):
@@ -100,3 +103,11 @@ def test_who_is_cut_off_stands_by_group(tmp_path: Path) -> None:
         assert float(row["Delay, P90, ms"]) == known.delay[1].value
     assert "of those of place east" in page.text and "Who is cut off?" in page.text
     assert sum(tag.get("aria-labelledby") == "endpoints-1-title" for tag in page.of("svg")) == 1
+
+
+def test_end_pointers_alone_show_no_words(tmp_path: Path) -> None:
+    folder = run(config(spoken(tmp_path, (2, 1)), conditions=["clean"], metrics=["endpoint_delay"],
+                        pipelines=[{"name": "alone", "endpointer": "energy"}]), tmp_path / "run")
+    assert not folder.streamed(EVENTS_TABLE).empty
+    page = Page(evalkit.report(folder.path, tmp_path / "page"))
+    assert "Who is cut off?" in page.text and "When do words come?" not in page.text

@@ -22,7 +22,7 @@ GOOD = [event(0.6, "turn", clock=0.61, words=[["turn", 0.1, 0.5]]),
 
 def manifest(folder: Path, n: int = 2) -> Path:
     return lines(folder / "m.jsonl", [{"id": f"u{i}", "text": SAID, "speaker": f"s{i}",
-                                       "words": ENDS} for i in range(n)])
+                                       "words": ENDS, "duration": 2.0} for i in range(n)])
 
 
 def log(folder: Path, *events: Any, first: int = 0) -> Path:
@@ -90,6 +90,8 @@ BAD = {
                            "BadTime: event 1: audio goes back from 1 to 0.5 s"),
     "clocks that go back": ([event(1.0, "a", clock=3), event(1.5, SAID, "final", clock=2)],
                             "BadTime: event 1: clock goes back from 3 to 2 s"),
+    "milliseconds": ([event(600, "turn"), event(1800, SAID, "final")],
+                     "BadTime: its last event is at audio 1800, and the utterance lasts 2 s"),
     "NaN": ([event(float("nan"), SAID, "final")], "NotFinite: audio of event 0 is nan"),
     "before the beginning": ([event(-0.1, SAID, "final")], "BadTime: event 0 is at audio -0.1"),
     "infinite clock": ([event(1.0, SAID, "final", clock=float("inf"))], "NotFinite: clock of"),

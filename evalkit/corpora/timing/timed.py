@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.core.errors import ManifestError, UtteranceError
+from evalkit.core.errors import FieldError, ManifestError, UtteranceError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance, Word
 from evalkit.corpora.prepare import Prepared, write
 from evalkit.corpora.timing.files import Times, times_of
 from evalkit.metrics.comparison import normalised
 from evalkit.store.manifest import Manifest, read_manifest
-from evalkit.store.word_times import SOURCE
+from evalkit.store.word_times import SOURCE, WORDS, word_times
 
 ROUNDED = 0.05
 """Seconds by which a word may end after the utterance does: durations may be rounded."""
@@ -91,10 +91,17 @@ def _fitting(utterance: Utterance, times: Times) -> tuple[Word, ...]:
     said = normalised("basic", " ".join(word.text for word in words))
     if said != normalised("basic", utterance.text or ""):
         raise UtteranceError("OtherWords", "its text has other words than there")
+    _check_order(words)
     _check_end(words, utterance)
     return words
 
 
+def _check_order(words: Sequence[Word]) -> None:
+    """Raises UtteranceError for times that no manifest may have."""
+    try:
+        word_times({WORDS: [[word.text, word.start, word.end] for word in words]})
+    except FieldError as error:
+        raise UtteranceError("BadTimes", f"words there: {error}") from error
 
 
 def _check_end(words: Sequence[Word], utterance: Utterance) -> None:

@@ -53,8 +53,11 @@ class Streamed:
 
     @cached_property
     def events(self) -> pd.DataFrame:
-        """The table of events."""
-        return self.run.folder.streamed(EVENTS_TABLE)
+        """The table of events, but for those of end-pointers alone, which show no words."""
+        events = self.run.folder.streamed(EVENTS_TABLE)
+        shown = [each.name for each in self.run.record.config.pipelines
+                 if each.endpointer is None or (each.recognizer and each.stream)]
+        return events[events["pipeline"].isin(shown)]
 
     @cached_property
     def words(self) -> list[pd.DataFrame]:
