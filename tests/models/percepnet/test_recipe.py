@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -243,15 +244,19 @@ def test_what_a_training_left_and_was_damaged_is_named(folder: Path, name: str) 
         train_enhancer(recipe, folder / "out")
 
 
-def test_recordings_that_end_too_early_are_left_out(folder: Path) -> None:
+def test_recordings_that_end_too_early_or_are_not_there_are_left_out(folder: Path) -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, 32_000)
     soundfile.write(folder / "cut.flac", noise, 16_000)
     (folder / "voices" / "cut.flac").write_bytes((folder / "cut.flac").read_bytes()[:20_000])
     soundfile.write(folder / "voices" / "none.wav", noise[:0], 16_000)
+    (folder / "voices" / "link.wav").symlink_to(folder / "gone.wav")
+    os.mkfifo(folder / "voices" / "pipe.wav")
     found = find(Source(folder=folder / "voices", files=["*.*"], without=["*.txt"]))
     assert [path.name for path in found.paths] == ["0.wav", "1.wav", "2.wav"]
     assert sorted(name for item in found.left_out for name in item.names) == [
-        "cut.flac", "none.wav"]
+        "cut.flac", "link.wav", "none.wav", "pipe.wav"]
+    with pytest.raises(ConfigError, match=r"matches \['\*\.txt'\] and none of \['r\*'\]; correct"):
+        find(Source(folder=folder / "voices", files=["*.txt"], without=["r*"]))
 
 
 def test_recordings_of_one_stem_are_cleaned_apart(folder: Path) -> None:
