@@ -27,8 +27,10 @@ mitigate: $(STAMP)
 corpus: $(STAMP)
 	@$(BIN)/evalkit corpus synth datasets/accents >/dev/null
 
+# A file's tests run in one process, which makes its fixtures once, and numerical libraries have one
+# thread in each, since the processes take the cores.
 test: $(STAMP) browser
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The report's pages are tested in a real browser; without one those tests are skipped.
 browser:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from evalkit.api import (
         cohorts,
         compare,
+        endpoints,
         freeze,
         gains,
         groups,
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
-__all__ = ["cohorts", "compare", "freeze", "gains", "groups", "history", "latencies", "mitigate",
-           "read_run", "report", "rescore", "run", "run_corpora", "run_folders", "score",
-           "score_tables", "score_trials", "systems", "verification"]
+__all__ = ["cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history", "latencies",
+           "mitigate", "read_run", "report", "rescore", "run", "run_corpora", "run_folders",
+           "score", "score_tables", "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

@@ -294,6 +294,8 @@ KNOWN_BY_NAME = {
     "arw_pw": "the arm that is tried unless others are asked for",
     "precomputed": "what `evalkit score` makes of hypotheses",
     "event_log": "what `evalkit score` makes of logs of events",
+    "endpoint_delay": "what `evalkit endpoints` shows",
+    "perceived_latency": "shown beside it",
     "common_voice": "told by its layout", "librispeech": "told by its layout",
     "fsdd": "told by its layout", "nemo": "JSON lines that are no manifest",
     "audio_folder": "recordings in no known layout",
@@ -302,7 +304,9 @@ KNOWN_BY_NAME = {
 }
 """Built-in plug-ins that other modules know by name, and why: they are defaults."""
 DEFAULTS_OF = {"tree": {"mitigation"}, "plain": {"mitigation"}, "arw_pw": {"mitigation"},
-               "precomputed": {"run"}, "event_log": {"run"}, "common_voice": {"store"},
+               "precomputed": {"run"}, "event_log": {"run"},
+               "endpoint_delay": {"statistics"}, "perceived_latency": {"statistics"},
+               "common_voice": {"store"},
                "librispeech": {"store"}, "fsdd": {"store"}, "nemo": {"corpora"},
                "audio_folder": {"corpora"}, "chain": {"core"}, "impulse_responses": {"core"}}
 """The only packages that know them."""

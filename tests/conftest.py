@@ -22,6 +22,17 @@ settings.register_profile("busy machine", deadline=None,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
 
+LONGEST = ("test_real.py", "test_workers.py", "test_readme.py", "test_outputs.py", "test_recipe.py",
+           "test_light_core.py", "test_public_sets.py", "test_verification_experiment.py",
+           "test_cli_compare.py", "test_quality.py", "test_training.py", "test_runner.py")
+"""Files of tests that take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those begin first, so that no process works on one while the others have nothing left."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

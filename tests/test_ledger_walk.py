@@ -33,6 +33,7 @@ WRITTEN = {
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
+    "metrics.score_files:_most_frequent": "metrics.score_files:_malformed",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
@@ -45,6 +46,7 @@ WRITTEN = {
     "results.metadata:by_utterance": "results.metadata:_values",
     "results.join:_rows": "results.join:_unmatched",
     "results.join:join": "results.join:_known",
+    "results.join:_used": "results.metadata:_values",
     "run.given_tables:_write": "results.labels:only",
     "run.tables:_scores": "run.unchanged:_gone",
     "run.unchanged:_always": "run.unchanged:_gone",
@@ -52,6 +54,8 @@ WRITTEN = {
     "run.unchanged:not_compared": "run.unchanged:_gone",
     "run.record:_failures_in": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
+    "statistics.endpoints:_by_utterance": "statistics.endpoints:_failed",
+    "statistics.endpoints:endpoint_table": "statistics.groups:groups_left_out",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
     "statistics.enhancement:gain_reports": "statistics.enhancement:common_conditions",
     "statistics.gains:_report": "statistics.groups:groups_left_out",
@@ -111,6 +115,7 @@ PROVED = {
     "report.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "metrics.score_files:_malformed": "metrics/test_score_files.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
     "metrics.score_files:read_score_file": "metrics/test_score_files.py",
     "results.canonical:_unresolved": "results/test_canonical.py",
@@ -134,6 +139,7 @@ PROVED = {
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
     "statistics.enhancement:common_conditions": "statistics/test_gains.py",
+    "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
@@ -158,6 +164,7 @@ NOTHING_LOST = {
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
         report.costs:_systems
+        core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
@@ -176,6 +183,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         systems.staying:_answers store.events:unfolded""",
     "it picks the rows of one name, and the others are picked by their own": """
+        statistics.endpoints:endpoint_reports
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
@@ -191,6 +199,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        statistics.endpoints:_waits
         conditions.pauses:bind
         report.costs:_interval report.costs:of
         report.sections.examples:rank report.sections.versions:_rows
@@ -207,6 +216,7 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
+        report.endpoint_figures:_curves report.sections.endpoints:_worst
         report.sections.streaming:_behind
         report.sections.streaming:_sentences
         report.sections.streaming:metrics
@@ -263,10 +273,11 @@ NOTHING_LOST = {
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
-        report.page:_others report.page:_check_replaceable run.corpora:_no_longer_there
+        report.place:_others report.place:check_replaceable run.corpora:_no_longer_there
         store.other_layouts:_of_folder results.columns:_counts core.corpora:_check_keys
-        cli.next_steps:_grouping cli.named:_heads statistics.speaker_labels:_of_speakers
-        results.unscored:unscored statistics.speaker_labels:speaker_labels
+        cli.next_steps:_grouping cli.named:_before statistics.speaker_labels:_of_speakers
+        cli.next_steps:next_steps corpora.starting:_others
+        results.unscored:unscored results.unscored:_counts statistics.speaker_labels:speaker_labels
         results.columns:known results.columns:system_column
         metrics.score_files:_form statistics.run_statistics:_threshold_in
         results.canonical:_free results.canonical:of results.gazetteer:plain
@@ -310,7 +321,8 @@ NOTHING_LOST = {
     "no words: pauses, signs, and those of other segments of a recording": """
         corpora.timing.textgrid:words_in corpora.timing.files:_within""",
     "files, options and warnings of the program itself": """
-        core.config:_as_plugin core.mistakes:_fields core.requirements:_definitions
+        core.config:_as_plugin core.config:parse_config
+        core.mistakes:_fields core.requirements:_definitions
         core.requirements:_imported_with core.requirements:_reached
         corpora.synthesis.corpus:synthesise mitigation.recognition.trials:run_trials
         run.batches:ask run.endpointed:taken_endpoints run.events:taken_shown
@@ -322,7 +334,9 @@ NOTHING_LOST = {
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session
-        systems.sherpa_onnx:_file systems.sherpa_onnx:cost systems.onnx_asr:cost
+        systems.sherpa_onnx:file systems.sherpa_onnx:files_of systems.sherpa_onnx:cost
+        systems.onnx_asr:cost
+        systems.sherpa_onnx_streaming:cost
         systems.deepfilternet:_networks systems.rnnoise:identity
         systems.speechbrain:output""",
     "a corpus that one version has is named as gone or new": """

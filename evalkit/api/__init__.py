@@ -21,7 +21,15 @@ from evalkit.api.folders import (
     read_run,
     run_folders,
 )
-from evalkit.api.questions import cohorts, gains, groups, latencies, systems, verification
+from evalkit.api.questions import (
+    cohorts,
+    endpoints,
+    gains,
+    groups,
+    latencies,
+    systems,
+    verification,
+)
 from evalkit.api.tables import labels, score_tables, score_trials
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
@@ -34,9 +42,9 @@ if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
     from evalkit.store.runfolder import RunFolder
 
-__all__ = ["History", "cohorts", "compare", "freeze", "gains", "groups", "history", "latencies",
-           "mitigate", "read_run", "report", "rescore", "run", "run_corpora", "run_folders",
-           "score", "score_tables", "score_trials", "systems", "verification"]
+__all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
+           "latencies", "mitigate", "read_run", "report", "rescore", "run", "run_corpora",
+           "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 

@@ -11,6 +11,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
 
 if TYPE_CHECKING:
+    from evalkit.statistics.endpoints import EndpointReport
     from evalkit.statistics.gains import GainReport
     from evalkit.statistics.groups import GroupReport
     from evalkit.statistics.latency import LatencyReport
@@ -82,6 +83,20 @@ def latencies(run: AnyPath, by: Sequence[str] = (), *, pipeline: str | None = No
     return latency_reports(folder, _crossed(by) or [[]], pipeline=pipeline, condition=condition,
                            until="settled" if settled else "shown", seed=seed,
                            allowed=allow_outcomes)
+
+
+@in_one_line
+def endpoints(run: AnyPath, by: Sequence[str] = (), *, pipeline: str | None = None,
+              condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+              ) -> list[EndpointReport]:
+    """Who is cut off, and how late it is seen that a speaker has ended: a report for every
+    condition and set of columns, with a row for every pipeline, the curve of early cuts against
+    delay (docs/streaming.md). ``by`` and ``allow_outcomes`` as for ``groups``."""
+    folder = read_run(run)
+    from evalkit.statistics.endpoints import endpoint_reports
+
+    return endpoint_reports(folder, _crossed(by) or [[]], pipeline=pipeline, condition=condition,
+                            seed=seed, allowed=allow_outcomes)
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:

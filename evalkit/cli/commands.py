@@ -11,6 +11,7 @@ import typer
 from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting, trials
 from evalkit.cli.doctor import doctor
+from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.stopping import is_stopped, stopping
@@ -28,6 +29,7 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (trials.trials, GoesOn),
                       (questions.report, Command),
                       (questions.groups, Command), (questions.latency, Command),
+                      (endpoints, Command),
                       (questions.systems, Command), (questions.cohorts, Command),
                       (learning.mitigate, GoesOn),
                       (releases.compare, releases.Compare), (releases.history, Command),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from evalkit.core.errors import ConfigError
@@ -55,7 +55,7 @@ def _short(paths: Sequence[Path]) -> list[str]:
         return [f"{path.absolute().parent.name}-{path.stem}" for path in paths]
     if len(stems) == 1:
         return stems
-    same = [len(set(letters)) == 1 for letters in zip(*stems, strict=False)]
+    same = [a == b for a, b in zip(min(stems), max(stems), strict=False)]
     common = stems[0][:[*same, False].index(False)]
     cut = max(common.rfind(mark) for mark in "-_. ") + 1
     return _heads([stem[cut:] or stem for stem in stems])
@@ -64,11 +64,15 @@ def _short(paths: Sequence[Path]) -> list[str]:
 def _heads(names: Sequence[str]) -> list[str]:
     """What stands before the first word that all ``names`` have; the names where that does not tell
     them apart, or some begin with such a word."""
-    words = [[(found.start(), found[0]) for found in _WORD.finditer(name)] for name in names]
-    shared = set.intersection(*({word for _, word in each} for each in words))
-    heads = [name[:next((start for start, word in each if word in shared), None)].rstrip("-_. ")
-             for name, each in zip(names, words, strict=True)]
-    return heads if all(heads) and len(set(heads)) == len(heads) else list(names)
+    shared = set.intersection(*({found[0] for found in _WORD.finditer(name)} for name in names))
+    heads = [_before(name, shared) for name in names]
+    return heads if len(set(heads) - {""}) == len(heads) else list(names)
+
+
+def _before(name: str, words: Set[str]) -> str:
+    """What of ``name`` stands before the first of ``words``."""
+    starts = [found.start() for found in _WORD.finditer(name) if found[0] in words]
+    return name[:min(starts, default=len(name))].rstrip("-_. ")
 
 
 def hypotheses_of(hypotheses: Sequence[str]) -> dict[str, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 FEW = 3
 """Columns that the example names."""
+MOST = 10
+"""Columns that are named at all."""
 YOURS = "YOUR_SPEAKERS.csv"
 """What stands for a file of the user's."""
 
@@ -36,19 +39,20 @@ class Hints:
 def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     """Commands, a line each, with what they are for; of several corpora those that are for all, and
     where these have no labels in common one for each."""
-    from evalkit.statistics.grouping import usual_columns
+    from evalkit.statistics.grouping import has_usual
     from evalkit.statistics.speaker_labels import speaker_labels
 
     records = {folder.path: folder.record() for folder in folders.values()}
     tables = {folder.path: folder.utterances() for folder in folders.values()}
-    columns = {path: speaker_labels(table, records[path].metrics)
-               for path, table in tables.items()}
     first, record = next(iter(records.items()))
+    metrics = list(record.metrics)
+    columns = {path: list(islice(speaker_labels(table, metrics), MOST))
+               for path, table in tables.items()}
     whole = first if None in folders else first.parent
     yield "next:"
     yield from _grouping(whole, columns, heard=record.command == "run")
     run = shlex.quote(str(whole))
-    if all(usual_columns(table, records[path].metrics) for path, table in tables.items()):
+    if all(has_usual(table, metrics) for table in tables.values()):
         yield f"  evalkit cohorts {run}"
     if len(record.pipelines) > 1:
         yield f"  evalkit systems {run}"
@@ -78,5 +82,5 @@ def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
         return (f"  evalkit score {run} --join {YOURS}  # a table of yours: there are no labels of "
                 "speakers to group by yet")
     by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
-    more = f"  # there are also {', '.join(columns[FEW:10])}" if len(columns) > FEW else ""
+    more = f"  # there are also {', '.join(columns[FEW:])}" if len(columns) > FEW else ""
     return f"  evalkit groups {run} {by}{more}"

@@ -45,12 +45,23 @@ def _run_of(path: Path) -> str | None:
     return None
 
 
+def for_a_report(path: Path | None) -> Path | None:
+    """The folder of a page, before the work begins that it is of. Raises ConfigError where it
+    cannot be written."""
+    from evalkit.report.place import check_replaceable
+
+    if path is not None:
+        check_replaceable(path.resolve())
+    return path
+
+
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
                                            "time. Default: one a core.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
-Report = Annotated[Path | None, typer.Option(help="Folder to write the page into.")]
+Report = Annotated[Path | None, typer.Option(
+    callback=for_a_report, help="Folder to write the page into.")]
 Overwrite = Annotated[bool, typer.Option(
     "--overwrite", help="Let the run of another corpus or command in the folder give way.")]
 MOST_FAILED = 0.25

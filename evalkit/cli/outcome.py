@@ -10,6 +10,7 @@ import typer
 
 from evalkit.cli.options import INCOMPLETE, say
 from evalkit.core.errors import IDENTICAL
+from evalkit.core.text import count
 
 if TYPE_CHECKING:
     from evalkit.store.documents.run import Failure, RunRecord, Score, Summary
@@ -104,9 +105,12 @@ def _faultless(record: RunRecord) -> set[str]:
 
 
 def _reason(summary: Summary, row: Score) -> str:
-    """The most frequent reason for the failures of a score."""
+    """The most frequent reason for the failures of a score, and how many other kinds there are."""
     found = _failures(summary, row)
-    return f"most often {max(found, key=lambda each: each.n)}" if found else "no reason is known"
+    if not found:
+        return "no reason is known"
+    others = f"; {count(len(found) - 1, 'other kind')} of failure beside it"
+    return f"most often {max(found, key=lambda each: each.n)}" + (others if found[1:] else "")
 
 
 def _failures(summary: Summary, row: Score) -> list[Failure]:

@@ -31,38 +31,42 @@ def init(source: Annotated[Path, typer.Argument(
         evalkit init results.csv
     """
     say(f"looking at {source}")
-    command = _score_command(source) if source.is_file() else None
+    command, why = _score_command(source) if source.is_file() else (None, "")
     if command is not None:
         print(command)
         return
     if out.exists():
         raise ConfigError(f"{out}: is there already; give another name with --out")
     from evalkit.core.files import write
-    from evalkit.corpora.starting import starting_config
+    from evalkit.corpora.starting import starting_config, typed
 
-    write(out, starting_config(source, str(out)))
-    say(f"next: evalkit run {shlex.quote(str(out))} --out runs/first")
+    written = starting_config(source, str(out), why)
+    write(out, written)
+    say(written.splitlines()[0].removeprefix("# "))
+    say(f"next: evalkit run {typed(str(out))} --out runs/first")
     print(out)
 
 
-def _score_command(source: Path) -> str | None:
-    """How the table of results ``source`` is scored; None where it is none."""
+def _score_command(source: Path) -> tuple[str | None, str]:
+    """How the table of results ``source`` is scored; None where it is none, and why."""
     from evalkit.results.cells import read_cells
     from evalkit.results.columns import Columns, choose, system_column
 
     try:
         cells = read_cells(source, Columns().known)
         chosen = choose(source.name, cells.columns, Columns(), hypotheses=True, named=cells.named)
-    except EvalkitError:  # a corpus, or nothing; who reads it next says why it cannot be used
-        return None
-    return _command(source, chosen, system_column(cells.columns, chosen.used))
+    except EvalkitError as error:  # a corpus, or nothing
+        return None, str(error)
+    return _command(source, chosen, system_column(cells.columns, chosen.used)), ""
 
 
 def _command(source: Path, chosen: Chosen, system: str | None) -> str:
+    from evalkit.corpora.starting import typed
+
     options = {"--id": chosen.id, "--ref": next(iter(chosen.references), None),
                "--speaker": chosen.speaker, "--system": system}
     pairs = [*options.items(), *(("--hyp", column) for column in chosen.hypotheses.values()),
              *(("--count", f"{kind}={column}") for kind, column in chosen.counts.items()),
              ("--out", f"runs/{source.stem}"), ("--report", f"reports/{source.stem}")]
     words = [word for option, value in pairs if value is not None for word in (option, value)]
-    return shlex.join(["evalkit", "score", str(source), *words])
+    return f"evalkit score {typed(str(source))} {shlex.join(words)}"

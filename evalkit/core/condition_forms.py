@@ -14,7 +14,7 @@ from evalkit.core.names import nearest, offer
 from evalkit.core.plugins import available
 
 MOST = 1_000
-"""Conditions that one grid may make."""
+"""Conditions or pipelines that one grid may make."""
 CHAIN = "chain"
 """The key of a list of steps, and the condition that they are."""
 MAIN_OPTION = {"noise": "kind", "impulse_responses": "folder"}
@@ -93,16 +93,23 @@ def _grid(name: Any, keys: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     axes, others = keys["grid"], [key for key in keys if key != "grid"]
     if others:
         raise ConfigError(f"{others[0]!r} beside 'grid'; put it into the grid")
+    for point in points(name, axes, "conditions", "{noise: [babble], snr_db: [0, 5]}"):
+        yield _named(filled(name, point), _steps(point))
+
+
+def points(name: Any, axes: Any, what: str, example: str) -> Iterator[dict[str, Any]]:
+    """The value of every key in each combination of the lists of ``axes``, the last list changing
+    fastest. Raises ConfigError for what is no grid, such as ``example`` is, of ``what`` it makes,
+    and for a ``name`` that does not tell them apart."""
     if not isinstance(axes, Mapping) or not axes:
-        raise ConfigError("grid must be keys with lists, such as {noise: [babble], snr_db: [0, 5]}")
+        raise ConfigError(f"grid must be keys with lists, such as {example}")
     lists = [value if isinstance(value, list) else [value] for value in axes.values()]
-    _check_grid(name, dict(zip(axes, lists, strict=True)))
+    _check_grid(name, dict(zip(axes, lists, strict=True)), what)
     for values in product(*lists):
-        point = dict(zip(axes, values, strict=True))
-        yield _named(_filled(name, point), _steps(point))
+        yield dict(zip(axes, values, strict=True))
 
 
-def _check_grid(name: Any, axes: Mapping[str, Sequence[Any]]) -> None:
+def _check_grid(name: Any, axes: Mapping[str, Sequence[Any]], what: str) -> None:
     for key, values in axes.items():
         if not values:
             raise ConfigError(f"grid: {key} has an empty list; name what is to be tried")
@@ -110,10 +117,10 @@ def _check_grid(name: Any, axes: Mapping[str, Sequence[Any]]) -> None:
             raise ConfigError(f"grid: the name must hold {{{key}}}, in quotes, to tell its "
                               f"{len(values)} values apart")
     if (number := prod(map(len, axes.values()))) > MOST:
-        raise ConfigError(f"grid: makes {number:,} conditions; at most {MOST:,} are taken")
+        raise ConfigError(f"grid: makes {number:,} {what}; at most {MOST:,} are taken")
 
 
-def _filled(name: Any, point: Mapping[str, Any]) -> Any:
+def filled(name: Any, point: Mapping[str, Any]) -> Any:
     """``name`` with values in place of their keys in braces."""
     if not isinstance(name, str):
         return name

@@ -17,6 +17,7 @@ from evalkit.core.mistakes import NAME
 from evalkit.core.names import listed
 from evalkit.core.overrides import set_key
 from evalkit.core.pace import SHORTEST, check_pace
+from evalkit.core.pipeline_forms import pipelines_written_out
 from evalkit.core.strict import Strict
 from evalkit.core.trials import TrialsConfig
 from evalkit.core.yaml_files import read_yaml
@@ -235,13 +236,16 @@ def _named(config: EvalConfig, name: str | None, path: Path) -> EvalConfig:
     return config
 
 
+_FORMS = {"conditions": written_out, "pipelines": pipelines_written_out}
+
+
 def parse_config(tree: Mapping[str, Any], path: Path, where: Callable[[str], str] = str
                  ) -> EvalConfig:
     """Validates a configuration and makes its paths relative to ``path``'s folder absolute. A
     mistake is told as ``where`` says it of the file."""
     folder = path.parent.resolve()
     try:
-        tree = {**tree, **{key: written_out(tree[key]) for key in tree if key == "conditions"}}
+        tree = {**tree, **{key: write(tree[key]) for key, write in _FORMS.items() if key in tree}}
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     config = checked(EvalConfig, absolute_paths(tree, folder), path, where)

@@ -19,6 +19,10 @@ _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u
                      "\U000e0000-\U000e007f]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~&$])")
 _MOST_DECIMALS = 6
+UNKNOWN = "unknown"
+"""The label of the group of those that have none."""
+MISSING = frozenset({"", UNKNOWN, "n/a", "#n/a", "<na>", "nan", "nat", "null"})
+"""What tables hold where nothing is known, in lower case. "None" and "NA" (Namibia) are labels."""
 HINT = "hint: "
 """How a line for a person begins that is of use once the results are seen."""
 

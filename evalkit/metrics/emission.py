@@ -177,8 +177,8 @@ class EmissionLatency(TextOptions):
     facts: ClassVar[Mapping[str, Fact]] = _mean_facts() | {
         f"late_words_{ms}ms": Fact(
             "%", False, f"Share {_OF_WORDS}were first shown more than {ms} ms after their end",
-            title=f"Words later than {ms:,} ms", is_count=True, streamed=True)
-        for ms in LATE_MS}
+            title=f"Words later than {ms:,} ms", is_count=True, streamed=True,
+            bounds=(0.0, 1.0)) for ms in LATE_MS}
 
     @property
     def version(self) -> str:

@@ -119,14 +119,14 @@ class EndpointDelay:
     facts: ClassVar[Mapping[str, Fact]] = {
         "early_cut": Fact(
             "%", False, "Share of the utterances whose first final end-point came before the end "
-            "of the last word", title="Early cuts", is_count=True),
+            "of the last word", title="Early cuts", is_count=True, bounds=(0.0, 1.0)),
         "endpoint_delay": Fact(
             "ms", False, "Mean, of the utterances that were not cut early, from the end of the "
             f"last word until the first final end-point{_NONE}", decimals=0,
             title="End-point delay", sometimes=True),
         "no_endpoint": Fact(
             "%", False, "Share of the utterances without a final end-point before the recording "
-            "ended", title="No end-point", is_count=True),
+            "ended", title="No end-point", is_count=True, bounds=(0.0, 1.0)),
         "resets": Fact(
             "", False, "End-points of an utterance, speculative or final, that were taken back: "
             "another end-point followed, other than the final one of a speculative one, or words "

@@ -54,7 +54,9 @@ FORMS: Mapping[str, Mapping[str, _Test]] = {
                                   "score": _is_number},
     "Kaldi": {"enroll": _is_anything, "test": _is_anything, "score": _is_number},
     "VoxSRC": {"score": _is_number, "enroll": _is_anything, "test": _is_anything}}
-"""What stands in the fields of a line, in the order of trying; all lines must fit."""
+"""What stands in the fields of a line, in the order of trying."""
+Line = tuple[int, list[str]]
+"""Its number, and its fields."""
 
 
 @dataclass(frozen=True)
@@ -73,27 +75,28 @@ class ScoreFile:
 
 
 def read_score_file(path: Path) -> ScoreFile:
-    """Reads the file ``path``. Raises ManifestError for one of no known form, and naming the first
-    line that differs from those before."""
+    """Reads the file ``path``; lines of another form than most are left out. Raises ManifestError
+    for one of no known form, and where half of the lines or more are of another."""
     lines = numbered_fields(path)
     if not lines:
         raise ManifestError(f"{path}: no scores in it")
-    form = _form(path, lines)
+    form, kept = _form(path, lines)
     names = [*FORMS[form]]
-    table = pd.DataFrame([fields for _, fields in lines], columns=names,
-                         index=[number for number, _ in lines])
+    table = pd.DataFrame([fields for _, fields in kept], columns=names,
+                         index=[number for number, _ in kept])
     scores = table["score"].astype(float)
     found = pd.DataFrame({"enroll_id": table["enroll"], "test_id": table["test"],
                           "score": scores.where(scores.map(math.isfinite))})
     if "label" in table:
         found["label"] = table["label"].map(ANY_LABEL).astype(bool)
     both, again = _of_both_labels(found), found.duplicated(["enroll_id", "test_id"])
-    left_out = tuple(
-        LeftOut("trial", path.name, why, int(rows.sum()), tuple(_names(found[rows])))
-        for rows, why in ((both, "one pair with both labels, in one order or two"),
-                          (again & ~both, "the same pair again, of which the first score counts"))
-        if rows.any())
-    return ScoreFile(found[~(again | both)], form, left_out)
+    twice = [LeftOut("trial", path.name, why, int(rows.sum()), tuple(_names(found[rows])))
+             for rows, why in (
+                 (both, "one pair with both labels, in one order or two"),
+                 (again & ~both, "the same pair again, of which the first score counts"))
+             if rows.any()]
+    return ScoreFile(found[~(again | both)], form,
+                     (*_malformed(path.name, form, lines, kept), *twice))
 
 
 def _of_both_labels(trials: pd.DataFrame) -> pd.Series:
@@ -104,20 +107,39 @@ def _of_both_labels(trials: pd.DataFrame) -> pd.Series:
     return trials.groupby([ids.min(axis=1), ids.max(axis=1)])["label"].transform("nunique") > 1
 
 
-def _form(path: Path, lines: Sequence[tuple[int, list[str]]]) -> str:
-    """The first form that all lines have."""
-    fitting = [form for form in FORMS if _fits(form, lines[0][1])]
-    if not fitting:
+def _form(path: Path, lines: Sequence[Line]) -> tuple[str, list[Line]]:
+    """The first form that all lines have, or else the one that most have; and those that have it.
+    Raises ManifestError where half of them have not."""
+    fitting = [*FORMS]
+    for _, fields in lines:
+        remaining = [form for form in fitting if _fits(form, fields)]
+        if not remaining:
+            return _most_frequent(path, lines)
+        fitting = remaining
+    return fitting[0], [*lines]
+
+
+def _most_frequent(path: Path, lines: Sequence[Line]) -> tuple[str, list[Line]]:
+    """As ``_form``, of lines that have not all one form."""
+    times = {form: sum(_fits(form, fields) for _, fields in lines) for form in FORMS}
+    form = max(times, key=times.__getitem__)
+    if not times[form]:
         raise ManifestError(f"{path}:{lines[0][0]}: expected `enrol test score`, with `target` or "
                             "`nontarget`, or 1 or 0, before or behind the score where labels are "
                             "there, or `score enrol test`")
-    for number, fields in lines:
-        remaining = [form for form in fitting if _fits(form, fields)]
-        if not remaining:
-            raise ManifestError(f"{path}:{number}: is no score in the {fitting[0]} form of the "
-                                f"lines before: {' '.join(fields)[:100]!r}")
-        fitting = remaining
-    return fitting[0]
+    if 2 * times[form] <= len(lines):
+        number, strange = next(line for line in lines if not _fits(form, line[1]))
+        raise ManifestError(f"{path}:{number}: is no score in the {form} form of the other lines, "
+                            f"which are no more than half: {' '.join(strange)[:100]!r}")
+    return form, [line for line in lines if _fits(form, line[1])]
+
+
+def _malformed(where: str, form: str, lines: Sequence[Line], kept: Sequence[Line]
+               ) -> list[LeftOut]:
+    """The lines that are no scores."""
+    lost = sorted({number for number, _ in lines} - {number for number, _ in kept})
+    return [LeftOut("row", where, f"no score in the {form} form of the other lines", len(lost),
+                    tuple(f"line {number}" for number in lost[:NAMED]))] if lost else []
 
 
 def _fits(form: str, fields: Sequence[str]) -> bool:

@@ -99,7 +99,9 @@ def _opened(path: Path) -> Iterator[_Recording]:
     """The recording, its bounds and its pages looked at. Errors of opening and of reading within
     the block become UtteranceError."""
     try:
-        found = container(regular(path))
+        if regular(path).stat().st_size == 0:
+            raise UtteranceError("EmptyAudio", f"{path}: is an empty file")
+        found = container(path)
         with path.open("rb") as file, _Forward(_source(file, found), closefd=False) as sound:
             recording = _Recording(path, sound, found)
             recording.check()

@@ -16,7 +16,8 @@ from evalkit.core.names import listed
 from evalkit.report.exports import write_tables
 from evalkit.report.headline import Headline, Matrix, matrices, ordered
 from evalkit.report.markdown import in_brief
-from evalkit.report.page import PAGE, render, report_folder, write_page
+from evalkit.report.page import render, report_folder, write_page
+from evalkit.report.place import PAGE
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Filled, Section
 from evalkit.report.sections import groups, left_out, results

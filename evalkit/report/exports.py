@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evalkit.core.text import printable
+from evalkit.report.place import FINDINGS, TABLES
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Filled
 from evalkit.report.table import Table, to_csv
 from evalkit.store.documents.report import ReportFindings
-
-TABLES = "tables"
-FINDINGS = "findings.json"
 
 
 def write_tables(folder: Path, tables: Iterable[Table]) -> None:

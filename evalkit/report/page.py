@@ -15,20 +15,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
 from evalkit.report import text
-from evalkit.report.exports import FINDINGS, TABLES, write_findings, write_tables
+from evalkit.report.exports import write_findings, write_tables
 from evalkit.report.markdown import in_brief
-from evalkit.report.recordings import COPIES
+from evalkit.report.place import PAGE, check_replaceable
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Filled
 from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.store.runfolder import RunFolder
-
-PAGE = "index.html"
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
@@ -69,30 +66,9 @@ def report_folder(out: Path) -> Iterator[Path]:
     """A folder that takes the place of ``out`` once all is in it. Raises ConfigError where ``out``
     holds something else than a report."""
     out = Path(os.path.realpath(out))
-    _check_replaceable(out)
+    check_replaceable(out)
     with replacing_folder(out) as unfinished:
         yield unfinished
-
-
-def _check_replaceable(out: Path) -> None:
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise ConfigError(f"{out}: is a file; give the name of a folder to write")
-    others = {path.name for path in _others(out) if not _is_report(path)}
-    if others:
-        raise ConfigError(f"{out}: holds {sorted(others)[0]!r}, which no report does; give a new "
-                          "folder, since a report replaces the whole folder")
-
-
-def _others(folder: Path) -> Iterator[Path]:
-    """What is in a folder and in no report of one run."""
-    return (path for path in folder.iterdir() if path.name not in {PAGE, COPIES, TABLES, FINDINGS})
-
-
-def _is_report(path: Path) -> bool:
-    """Whether it is the report of a corpus, beside those of others."""
-    return (path / PAGE).is_file() and not any(_others(path))
 
 
 @dataclass(frozen=True)

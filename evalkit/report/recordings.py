@@ -11,12 +11,12 @@ from typing import Any
 
 from evalkit.core.errors import RunError
 from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.report.place import COPIES
 from evalkit.report.spectrograms import spectrogram
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import AUDIO_SUFFIXES, RunFolder
 from evalkit.store.sealed import DamageError
 
-COPIES = "audio"
 """Where the copies are, beside the page."""
 
 

@@ -49,7 +49,13 @@ def join(utterances: Sequence[Utterance], path: Path, column: str | None = None)
     found = [KEYS[what](utterance) in rows for utterance in utterances].count(True)
     return Joined(added, left_out, f"{path}: joined by its column {chosen} to the {what}: "
                   f"{found:,} of {count(len(utterances), 'utterance')} found; adds "
-                  f"{', '.join(new) or 'nothing'}")
+                  f"{', '.join(_used(new, more)) or 'nothing'}")
+
+
+def _used(columns: Sequence[str], left_out: Sequence[LeftOut]) -> list[str]:
+    """The ``columns`` that became metadata."""
+    unused = {name for item in left_out if item.what == "column" for name in item.names}
+    return [column for column in columns if column not in unused]
 
 
 def _known(where: str, cells: Cells, known: Collection[str]) -> list[LeftOut]:

@@ -12,6 +12,7 @@ from typing import Any
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.names import offer
+from evalkit.core.text import MISSING, UNKNOWN
 from evalkit.core.types import Utterance
 from evalkit.results.canonical import Canonical, canonical, places
 from evalkit.results.join import join
@@ -43,12 +44,13 @@ class Where:
         return cls(found[1], found[2], found[3])
 
     def holds(self, utterance: Utterance) -> bool:
-        """Of what has no label or no number, only != does."""
+        """Of what has no number, only != does; what has no label has the label ``unknown``."""
         value = value_of(utterance, self.column)
         if self.relation in _ORDER:
             ours, bound = _number(value), _number(self.value)
             return ours is not None and bound is not None and _ORDER[self.relation](ours, bound)
-        return _same(value, self.value) == (self.relation == "=")
+        neither = _is_missing(value) and _is_missing(self.value)
+        return (neither or _same(value, self.value)) == (self.relation == "=")
 
     def __str__(self) -> str:
         return f"{self.column}{self.relation}{self.value}"
@@ -153,7 +155,8 @@ def only(utterances: Sequence[Utterance], conditions: Sequence[Where], where: st
 
 def _labels(column: str, label: str, utterances: Sequence[Utterance]) -> str:
     """Which labels there are, and the nearest to ``label``."""
-    labels = sorted({str(value_of(u, column)) for u in utterances})
+    values = {value_of(u, column) for u in utterances}
+    labels = sorted({UNKNOWN if _is_missing(each) else str(each) for each in values})
     return offer(label, labels, "the labels are")
 
 
@@ -180,6 +183,10 @@ def _relabelled(utterance: Utterance, column: str, old: str, new: str) -> Uttera
     if column not in utterance.metadata or not _same(utterance.metadata[column], old):
         return utterance
     return replace(utterance, metadata={**utterance.metadata, column: new})
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or str(value).strip().casefold() in MISSING
 
 
 def _same(value: Any, label: str) -> bool:

@@ -39,9 +39,10 @@ def _normalised(columns: Sequence[str], usual: Sequence[str]) -> str | None:
 
 
 def _counts(columns: Sequence[str], chosen: Chosen) -> str | None:
-    found = {kind: usual_column(columns, names) for kind, names in COUNTS.items()}
-    whole = next((kind for kind in ("hits", "words") if found[kind]), None)
-    if chosen.counts or whole is None or not all(found[kind] for kind in ERRORS):
+    found = {kind: column for kind, names in COUNTS.items()
+             if (column := usual_column(columns, names))}
+    whole = found.get("hits") or found.get("words")
+    if chosen.counts or not whole or not found.keys() >= {*ERRORS}:
         return None
-    return (f"counts of errors (--count {whole}={quote(str(found[whole]))} takes them in place of "
-            "the texts)")
+    kind = "hits" if "hits" in found else "words"
+    return f"counts of errors (--count {kind}={quote(whole)} takes them in place of the texts)"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalkit.core.config import EvalConfig
+from evalkit.core.errors import ConfigError
 from evalkit.core.processes import WorkerPool, cores
 from evalkit.run import ended
 from evalkit.run.halving import minded, process_minded
@@ -47,7 +48,11 @@ class Work:
               scheduler: str | None = None) -> Work:
         """What is not given: a worker a graphics processor, and a scorer for each core that is
         left, where a system of ``config`` has the option ``device`` and works on one; a worker a
-        core, which scores too, elsewhere."""
+        core, which scores too, elsewhere. Raises ConfigError for ``scorers`` of no processes."""
+        if scorers and (scheduler or workers == 0):
+            raise ConfigError("--scorers: they score what processes of --workers make, and there "
+                              f"are none with {'--scheduler' if scheduler else '--workers 0'}; "
+                              "leave one of them away")
         graphics = _on_graphics(config)
         if workers is None:
             workers = max(1, len(graphics_processors())) if graphics else cores()

@@ -139,7 +139,8 @@ def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[
             pipeline=pipeline, condition=condition, metrics=metrics, kind=kind, n=len(names),
             of=int(rows[rows["metric"].isin(metrics)].groupby("metric")["utterance_id"]
                    .nunique().max()),
-            why=short(min(reasons.index[reasons == reasons.max()]), LINE),
+            why=short(min(reasons.index[reasons == reasons.max()]), LINE) + (
+                f"; one of {len(reasons):,} different reasons" if len(reasons) > 1 else ""),
             names=[short(name, LINE) for name in names[:NAMED]])
 
 

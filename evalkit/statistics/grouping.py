@@ -58,6 +58,13 @@ def usual_columns(utterances: pd.DataFrame, metrics: Iterable[str] = (),
             if not unusual(utterances, column, metrics, allowed)]
 
 
+def has_usual(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> bool:
+    """Whether there is any of ``usual_columns``."""
+    names = list(metrics)
+    return any(not unusual(utterances, column, names, ())
+               for column in metadata_columns(utterances))
+
+
 def not_usual(utterances: pd.DataFrame, metrics: Iterable[str] = (),
               allowed: Collection[str] = ()) -> Iterator[LeftOut]:
     """The other metadata columns, for the ledger."""

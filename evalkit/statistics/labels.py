@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-UNKNOWN = "unknown"
-MISSING = frozenset({"", UNKNOWN, "n/a", "#n/a", "<na>", "nan", "nat", "null"})
-"""What tables hold where nothing is known, in lower case. "None" and "NA" (Namibia) are labels."""
+from evalkit.core import text as of_people
 
+UNKNOWN = of_people.UNKNOWN
+"""The group of those whose label is missing (evalkit.core.text.MISSING)."""
 _TRUTH = {"true": "True", "false": "False"}
 _LIKE_ASCII = {ord(c): "'" for c in "\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u2032\u00b4\u0060"}
 _LIKE_ASCII |= {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63"}
@@ -44,7 +44,7 @@ def labels_of(column: pd.Series) -> pd.Series:
 
 
 def label(value: Any) -> str:
-    """A value as the label of a group, UNKNOWN where it is missing (MISSING)."""
+    """A value as the label of a group, UNKNOWN where it is missing."""
     if isinstance(value, np.floating):
         value = float(str(value))  # of 32 bits too: 0.1, not 0.10000000149
     if value is None or (isinstance(value, float) and isnan(value)):
@@ -80,11 +80,11 @@ def alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 @lru_cache(1 << 16)
 def _text_label(value: str) -> str:
-    text = _one_form(value)
-    small = text.lower()
-    if small in MISSING:
+    seen = _one_form(value)
+    small = seen.lower()
+    if small in of_people.MISSING:
         return UNKNOWN
-    return _TRUTH.get(small) or _plain_number(text) or text
+    return _TRUTH.get(small) or _plain_number(seen) or seen
 
 
 def _one_form(value: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from evalkit.statistics.grouping import grouped, usual_columns
+from evalkit.statistics.grouping import grouped, metadata_columns, unusual
 from evalkit.statistics.labels import UNKNOWN, labels_of, number_of
 
 KINDS = (("gender", "genders", "sex"), ("age", "ages"),
@@ -15,23 +15,24 @@ KINDS = (("gender", "genders", "sex"), ("age", "ages"),
          ("language", "languages"), ("country", "countries"),
          ("region", "regions", "origin", "ethnicity", "race", "nationality"))
 """Words of the names of columns that people are usually grouped by, the first first."""
+MOST_COLUMNS = 200
 _WORD = re.compile(r"[^\W_]+")
 _ONE_LABEL = 0.9
 """Share of the speakers that have one label in a column that is of speakers."""
 
 
-def speaker_labels(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> list[str]:
+def speaker_labels(utterances: pd.DataFrame, metrics: Sequence[str] = ()) -> Iterator[str]:
     """Of the usual columns (evalkit.statistics.grouping) those with several labels that several
     speakers share, KINDS first. A column of no kind has one label a speaker, and is not of numbers.
-    Where no speaker is known every utterance stands for one."""
+    Where no speaker is known every utterance stands for one. At most MOST_COLUMNS are looked at."""
     speakers = utterances["speaker_id"]
     if speakers.isna().all():
         speakers = utterances["utterance_id"]
-    kinds = {column: _kind(column) for column in usual_columns(utterances, metrics)}
-    return sorted((column for column, kind in kinds.items()
-                   if _shared(grouped(utterances, column), speakers)
-                   and (kind < len(KINDS) or _of_speakers(utterances[column], speakers))),
-                  key=kinds.__getitem__)
+    columns = sorted(metadata_columns(utterances), key=_kind)[:MOST_COLUMNS]
+    return (column for column in columns
+            if _of_speakers(utterances[column], speakers, known=_kind(column) < len(KINDS))
+            and not unusual(utterances, column, metrics, ())
+            and _shared(grouped(utterances, column), speakers))
 
 
 def _kind(column: str) -> int:
@@ -46,10 +47,11 @@ def _shared(labels: pd.Series, speakers: pd.Series) -> bool:
     return bool((sizes > 1).sum() > 1)
 
 
-def _of_speakers(column: pd.Series, speakers: pd.Series) -> bool:
-    """Whether nearly every speaker has one label, and some label is no number."""
+def _of_speakers(column: pd.Series, speakers: pd.Series, *, known: bool) -> bool:
+    """Whether a column is of a ``known`` kind, or nearly every speaker has one label in it, and
+    some label is no number."""
     labels = labels_of(column)
-    known = labels[labels != UNKNOWN]
-    if all(number_of(label) is not None for label in known.unique()):
-        return False
-    return bool((known.groupby(speakers).nunique() == 1).mean() >= _ONE_LABEL)
+    labels = labels[labels != UNKNOWN]
+    if known or all(number_of(label) is not None for label in labels.unique()):
+        return known
+    return bool((labels.groupby(speakers).nunique() == 1).mean() >= _ONE_LABEL)

@@ -65,20 +65,8 @@ class SherpaOnnx:
     @property
     def _files(self) -> dict[str, str]:
         """By sherpa-onnx's option. Raises ConfigError where there is not one."""
-        asked = FILES.get(self.kind, {"model": "model"})
-        return {"tokens": self._file("tokens", ".txt")} | {
-            option: self._file(part, ".onnx") for option, part in asked.items()}
-
-    def _file(self, part: str, suffix: str) -> str:
-        wanted = self.quantization if suffix == ".onnx" else None
-        names = [path.name for path in sorted(Path(self.path).glob(f"*{part}*{suffix}"))
-                 if (wanted in path.name if wanted else ".int8." not in path.name)]
-        if len(names) != 1:
-            raise ConfigError(
-                f"{self.path}: has {', '.join(names) or 'no file'} for the {part} of a {self.kind} "
-                f"({wanted or 'not quantized'}); put one file {part}{suffix} there, or give the "
-                "right `kind` and `quantization`")
-        return str(Path(self.path, names[0]))
+        return files_of(Path(self.path), self.kind, self.quantization,
+                        FILES.get(self.kind, {"model": "model"}))
 
     @cached_property
     def _model(self) -> Any:
@@ -112,10 +100,10 @@ class SherpaOnnx:
 
 def _hypothesis(found: Any) -> Hypothesis:
     surety = float(np.mean(found.ys_log_probs)) if len(found.ys_log_probs) else None
-    return Hypothesis(" ".join(found.text.split()), _words(found), surety)
+    return Hypothesis(" ".join(found.text.split()), words_of(found), surety)
 
 
-def _words(found: Any) -> tuple[Word, ...]:
+def words_of(found: Any) -> tuple[Word, ...]:
     """Of tokens with times, of which the first of a word begins with a space; none where they are
     not the text."""
     words: list[tuple[str, float]] = []
@@ -128,3 +116,21 @@ def _words(found: Any) -> tuple[Word, ...]:
     kept = [(text, start) for text, start in words if text]
     same = [text for text, _ in kept] == found.text.split()
     return tuple(Word(text, start) for text, start in kept) if same else ()
+
+
+def files_of(folder: Path, kind: str, quantization: str | None, asked: Mapping[str, str]
+             ) -> dict[str, str]:
+    """By sherpa-onnx's option, the file of tokens and those whose names have in them what is
+    ``asked``. Raises ConfigError where there is not one of each."""
+    def file(part: str, suffix: str) -> str:
+        wanted = quantization if suffix == ".onnx" else None
+        names = [path.name for path in sorted(folder.glob(f"*{part}*{suffix}"))
+                 if (wanted in path.name if wanted else ".int8." not in path.name)]
+        if len(names) != 1:
+            raise ConfigError(
+                f"{folder}: has {', '.join(names) or 'no file'} for the {part} of a {kind} "
+                f"({wanted or 'not quantized'}); put one file {part}{suffix} there, or give the "
+                "right `kind` and `quantization`")
+        return str(folder / names[0])
+    return {"tokens": file("tokens", ".txt")} | {
+        option: file(part, ".onnx") for option, part in asked.items()}

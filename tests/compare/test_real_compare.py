@@ -16,11 +16,16 @@ from evalkit.store.documents.comparison import Tolerance
 from evalkit.store.manifest import write_manifest
 from tests.conftest import evalkit
 from tests.test_alignment import read_tsv
-from tests.test_real import run_cli
+
+
+def run_cli(*words: object) -> None:
+    result = evalkit(*words)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def score(manifest: Path, hypotheses: Path, out: Path) -> Path:
-    run_cli("score", "-m", manifest, "-y", f"asr={hypotheses}", "-o", out, "--normaliser", "none")
+    run_cli("score", "-m", manifest, "-y", f"asr={hypotheses}", "-o", out, "--normaliser", "none",
+            "--workers", "0")
     return out
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from evalkit.core.errors import ManifestError
+from evalkit.core.errors import ManifestError, UtteranceError
 from evalkit.corpora.readers import webdataset
 from evalkit.recordings.reading import load
 from tests.conftest import evalkit
@@ -151,6 +151,14 @@ def test_the_text_file_is_before_a_text_in_json_and_a_difference_is_said(tmp_pat
     assert by_id(found)["c"].metadata == {"cls": "f"}
     assert reasons(found) == {("cell", "a.json"): "its text is another than that of the .txt, "
                                                   "which is used"}
+
+
+def test_an_empty_recording_is_called_so(tmp_path: Path) -> None:
+    tar = write_tar(tmp_path / "a.tar", {"a.mp3": b"", "a.txt": b"one"})
+    found = by_id(read("webdataset", tar, audio=tmp_path / "audio"))["a"].audio
+    assert found is not None and found.suffix == ""
+    with pytest.raises(UtteranceError, match=r"EmptyAudio: .*is an empty file"):
+        load(found)
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

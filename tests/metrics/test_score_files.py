@@ -58,6 +58,19 @@ def test_what_is_no_file_of_scores_is_refused(tmp_path: Path, content: str, said
         read_score_file(tmp_path / "s.txt")
 
 
+def test_a_malformed_line_is_left_out_and_counted(tmp_path: Path) -> None:
+    path = written(tmp_path / "s.txt", LAYOUTS["wespeaker"])
+    path.write_text("enrol test score label\n" + path.read_text() + "a b .1 impostor\na b\n")
+    read = read_score_file(path)
+    assert (read.form, len(read.table), read.table.index[0]) == ("wespeaker", len(TABLE), 2)
+    lost, = read.left_out
+    n = len(TABLE)
+    assert (lost.what, lost.n, lost.names) == (
+        "row", 3, ("line 1", f"line {n + 2}", f"line {n + 3}"))
+    run = evalkit.score_trials([("a", path)], tmp_path / "run", speaker_pattern="[^/]+")
+    assert lost in run.record().left_out and run.record().trials.targets == TABLE["same"].sum()
+
+
 def test_a_pair_with_both_labels_is_left_out_whatever_its_order(tmp_path: Path) -> None:
     (tmp_path / "s.txt").write_text("a b .9 target\na b .8 nontarget\nc d .7 target\n"
                                     "d c .6 nontarget\na c .5 target\na c .4 target\n")

@@ -18,7 +18,6 @@ from tests.worlds import FakeRun, hostile_run
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 
-pytestmark = pytest.mark.xdist_group("browser")
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files and says nothing of it."""
 

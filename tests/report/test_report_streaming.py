@@ -16,6 +16,7 @@ from evalkit.report.timelines import MOST_LANES, outline, spans
 from tests.conftest import tone
 from tests.report.conftest import Page
 from tests.streaming.logs import ENDS, SAID, event, lines
+from tests.streaming.test_endpoint_curve import corpus as cut_off
 from tests.streaming.test_planted import LATER, corpus
 
 texts = st.lists(st.lists(st.sampled_from("abc"), max_size=4).map(" ".join), min_size=1, max_size=8)
@@ -85,3 +86,17 @@ def test_an_utterance_is_shown_word_by_word(tmp_path: Path) -> None:
 
 def test_a_run_that_streamed_nothing_has_no_such_section(written: tuple[object, Path]) -> None:
     assert "When do words come?" not in Page(written[1]).text
+
+
+def test_who_is_cut_off_stands_by_group(tmp_path: Path) -> None:
+    manifest, log = cut_off(tmp_path, 2.0)
+    run = evalkit.score(manifest, {"live": log}, tmp_path / "run", metrics=["endpoint_delay"])
+    page = Page(evalkit.report(run.path, tmp_path / "page", by="place"))
+    (report,) = evalkit.endpoints(run.path, ["place"])
+    rows = list(csv.DictReader((tmp_path / "page/tables/endpoints.csv").open(encoding="utf-8")))
+    assert [row["place"] for row in rows] == [row.group for row in report.rows]
+    for row, known in zip(rows, report.rows, strict=True):
+        assert float(row["Cut off early, %"]) == pytest.approx(100 * known.early_cut.value)
+        assert float(row["Delay, P90, ms"]) == known.delay[1].value
+    assert "of those of place east" in page.text and "Who is cut off?" in page.text
+    assert sum(tag.get("aria-labelledby") == "endpoints-1-title" for tag in page.of("svg")) == 1

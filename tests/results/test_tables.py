@@ -108,6 +108,18 @@ def test_every_form_of_a_long_table_says_the_same(tmp_path: Path, form: str) -> 
     assert "note: the system 'org/a' is called org-a" in found.notes
 
 
+@pytest.mark.parametrize(("place", "why"), [
+    ("full", "full: holds 'mine', which no report does"), ("full/mine", "mine: is a file"),
+    ("full/mine/x/y", "mine: Not a directory); give a place")])
+def test_a_page_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path, place: str,
+                                                                      why: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    write_csv(tmp_path / "wide.csv", ROWS)
+    done = command("score", "wide.csv", "--hyp", "a", "-o", "run", "--report", place, cwd=tmp_path)
+    assert done.returncode == 2 and why in done.stderr and not (tmp_path / "run").exists()
+
+
 def hints(**cells: str) -> list[str]:
     """What is said at the end of a table with further columns, every row alike."""
     columns = ["id", "text", "hyp", *cells]
@@ -146,9 +158,9 @@ def test_labels_of_speakers_are_suggested_and_no_other_columns() -> None:
         "take": ["first", "second"] * 6 + ["second", "first"] * 6, "accent": ["x", "y"] * 12,
         "own": [f"p{i % 12}" for i in range(24)], "Age": [20 + i % 12 for i in range(24)],
         "SEX": ["F", "M", "M"] * 8})
-    assert speaker_labels(table) == ["SEX", "Age", "accent", "city"]
+    assert list(speaker_labels(table)) == ["SEX", "Age", "accent", "city"]
     nobody = table.assign(speaker_id=None)
-    assert speaker_labels(nobody) == ["SEX", "Age", "accent", "city", "take", "own"]
+    assert list(speaker_labels(nobody)) == ["SEX", "Age", "accent", "city", "take", "own"]
 
 
 def test_several_tables_are_several_systems(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from unittest import mock
 import pytest
 
 from evalkit.core.config import EvalConfig
+from evalkit.core.errors import ConfigError
 from evalkit.core.processes import DeadWorkerError
 from evalkit.core.protocols import Metric
 from evalkit.core.worker import Note, ParentLink
@@ -144,6 +145,9 @@ def test_a_worker_for_each_graphics_processor(tiny_corpus: Path) -> None:
               mock.patch.object(overlap, "cores", lambda: 8)):
             work = Work.usual(known, None, None)
             assert Work.usual(known, 3, 2) == Work(3, scorers=2)
+            for alone in ({"workers": 0}, {"workers": 2, "scheduler": "tcp://there:1"}):
+                with pytest.raises(ConfigError, match="--scorers: they score what processes of"):
+                    Work.usual(known, **alone, scorers=2)
         return work.workers, work.scorers
 
     assert usual("cuda", "0") == usual("cuda:0", "0") == usual("auto", "3") == (1, 7)

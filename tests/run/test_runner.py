@@ -116,8 +116,10 @@ def test_bad_audio_costs_its_own_rows(tiny_corpus: Path, tmp_path: Path) -> None
     outputs = folder.outputs().query("pipeline == 'plain' and condition == 'clean'")
     kinds = outputs.set_index("utterance_id")["error"].str.split(":").str[0]
     assert kinds[["u0", "u1", "u2", "u3", "u4", "u5"]].tolist() == [
-        "MissingAudio", "CorruptAudio", "EmptyAudio", "NotFinite", "CorruptAudio", "NoSpeech"]
+        "MissingAudio", "CorruptAudio", "EmptyAudio", "NotFinite", "EmptyAudio", "NoSpeech"]
     assert kinds[[f"u{i}" for i in range(6, 12)]].isna().all()
+    empty = [f for f in folder.summary().failures if f.kind == "EmptyAudio"]
+    assert empty and all(f.n == 2 and f.why.endswith("; one of 2 different reasons") for f in empty)
     trials = next(row for row in folder.summary().trials if row.metric == "eer")
     assert trials.n + trials.n_failed == 12 * 11 // 2 and trials.n == 6 * 5 // 2
 

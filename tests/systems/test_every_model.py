@@ -55,6 +55,8 @@ BROUGHT = [
     Brought("recognizers", "faster_whisper", ("model.bin", "config.json", "tokenizer.json")),
     Brought("recognizers", "onnx_asr", ("vocab.txt",), "model.onnx"),
     Brought("recognizers", "sherpa_onnx", ("tokens.txt",), "model.onnx", {"kind": "nemo_ctc"}),
+    Brought("recognizers", "sherpa_onnx_streaming", ("tokens.txt",), "model.onnx",
+            {"kind": "nemo_ctc"}),
     Brought("encoders", "speechbrain", SPEECHBRAIN),
     Brought("encoders", "transformers", CONFIG),
     Brought("encoders", "onnx", (), "encoder.onnx", {"rate": 16_000}),

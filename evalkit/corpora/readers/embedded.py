@@ -17,7 +17,8 @@ def written(data: bytes, folder: Path | None, source: Path) -> Path:
     if folder is None:
         raise ManifestError(f"{source}: its recordings are within it; name a folder that they are "
                             "to be written into: the reader's option audio")
-    path = folder / (hashlib.sha256(data).hexdigest()[:32] + _SIGNS.get(data[:4], ".mp3"))
+    suffix = _SIGNS.get(data[:4], ".mp3") if data else ""
+    path = folder / (hashlib.sha256(data).hexdigest()[:32] + suffix)
     if not path.exists():
         write(path, data)
     return path

@@ -12,6 +12,7 @@ from evalkit.report.section import Filled, Section, checked, fill
 from evalkit.report.sections import (
     cost,
     definitions,
+    endpoints,
     enhancement,
     examples,
     groups,
@@ -25,9 +26,9 @@ from evalkit.report.sections import (
 )
 
 SECTIONS: Sequence[Section] = (
-    versions.SECTION, results.SECTION, groups.SECTION, streaming.SECTION, enhancement.SECTION,
-    cost.SECTION, recognizer_cost.SECTION, significance.SECTION, examples.SECTION,
-    mitigation.SECTION, definitions.SECTION)
+    versions.SECTION, results.SECTION, groups.SECTION, streaming.SECTION, endpoints.SECTION,
+    enhancement.SECTION, cost.SECTION, recognizer_cost.SECTION, significance.SECTION,
+    examples.SECTION, mitigation.SECTION, definitions.SECTION)
 
 
 def all_sections() -> list[Section]:

@@ -171,7 +171,8 @@ class TrialScore(Score):
 
 class Failure(Part):
     """``n`` utterances ``of`` all (or of the trials) that have no value of any of ``metrics``, for
-    one ``kind`` of reason; ``why`` is the most frequent one in full, ``names`` a few of them."""
+    one ``kind`` of reason; ``why`` is the most frequent one in full, and of how many, ``names`` a
+    few of them."""
 
     pipeline: str
     condition: str

@@ -77,6 +77,7 @@ def spoil(folder: Path) -> None:
     soundfile.write(folder / "noisy" / "short.wav", wave[:9], 16_000)
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_what_is_too_little_to_keep_any_out_is_said(folder: Path) -> None:
     done = trained(folder, 2, RECIPE.replace("watched: 2\ntraining", "watched: 9\ntraining"))
     assert done.returncode == 0, done.stderr
@@ -85,6 +86,7 @@ def test_what_is_too_little_to_keep_any_out_is_said(folder: Path) -> None:
         folder / "out" / "percepnet.md").read_text()
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_a_recipe_gives_weights_that_run_and_a_card(folder: Path) -> None:
     from evalkit.models.percepnet.features import FEATURES
     from evalkit.models.percepnet.runtime import Runtime
@@ -133,6 +135,7 @@ class StoppedError(Exception):
     pass
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_a_prolonged_training_ends_as_one_that_was_long_from_the_start(folder: Path) -> None:
     def stop(line: str) -> None:
         if line.startswith("update"):
@@ -192,6 +195,7 @@ def children(pid: int) -> list[int]:
             for word in (task / "children").read_text().split()]
 
 
+@pytest.mark.usefixtures("drawn_here")
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> None:
     (folder / "enhancer.yaml").write_text(RECIPE % 60)
@@ -232,6 +236,7 @@ def test_what_no_mixture_can_be_drawn_by_is_refused_at_once(folder: Path, line: 
     assert f"enhancer.yaml: {said}" in str(refused.value)
 
 
+@pytest.mark.usefixtures("drawn_here")
 @pytest.mark.parametrize("name", ["recipe.json", "curve.jsonl", "checkpoint.safetensors"])
 def test_what_a_training_left_and_was_damaged_is_named(folder: Path, name: str) -> None:
     (folder / "enhancer.yaml").write_text(RECIPE.replace("warm_up", "cool_down: 0\n  warm_up") % 2)

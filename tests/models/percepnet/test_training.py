@@ -61,6 +61,7 @@ def test_stopped_and_shared_out_it_ends_at_the_same_weights(material: Material, 
         assert torch.equal(one, other)
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_another_seed_gives_other_weights(material: Material, tmp_path: Path) -> None:
     short = CONFIG.model_copy(update={"updates": 1})
     for seed in (0, 1):
@@ -69,6 +70,7 @@ def test_another_seed_gives_other_weights(material: Material, tmp_path: Path) ->
     assert weights(tmp_path / "0") != weights(tmp_path / "1")
 
 
+@pytest.mark.usefixtures("drawn_here")
 def test_a_training_that_diverges_stops_and_its_checkpoint_stays(
         material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(check: Check) -> None:
