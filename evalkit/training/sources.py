@@ -45,6 +45,9 @@ class Source(Strict):
     @classmethod
     def _within(cls, patterns: list[str]) -> list[str]:
         for pattern in patterns:
+            if ".." in Path(pattern).parts:
+                raise ValueError(f"{pattern!r} leads out of the folder; name the other folder as a "
+                                 "source of its own")
             try:
                 next(iter(Path().glob(pattern)), None)
             except (ValueError, NotImplementedError) as error:

@@ -219,6 +219,7 @@ def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> Non
 
 @pytest.mark.parametrize(("line", "wrong", "said"), [
     ('"*.wav"', '"/etc/*.wav"', "noise.0.files: '/etc/*.wav' is no pattern of files"),
+    ('"*.wav"', '"../*.wav"', "noise.0.files: '../*.wav' leads out of the folder"),
     ('"*.wav"', '""', "noise.0.files: '' is no pattern of files"),
     ('"*.wav"', '"**.wav"', "noise.0.files: '**.wav' is no pattern of files"),
     ("seconds: 0.3", "snr_db: [45, -5]", "training.mixing.snr_db: must be the lower and the"),
@@ -226,6 +227,7 @@ def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> Non
     ("seconds: 0.3", "skew: [0, 1]", "training.mixing.skew.0: must be greater than 0"),
     ("seconds: 0.3", "level_db: [.nan, 1]", "training.mixing.level_db"),
     ("seconds: 0.3", "rate: 44100", "training.mixing.rate: must be 16000 or 48000"),
+    ("batch: 2", "batch: 1000000000", "training.batch: must be at most 4096"),
     ("batch: 2", "learning_rate: .inf", "training.learning_rate: must be at most 1"),
 ])
 def test_what_no_mixture_can_be_drawn_by_is_refused_at_once(folder: Path, line: str, wrong: str,
