@@ -217,7 +217,7 @@ NOTHING_LOST = {
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
         report.endpoint_figures:_curves report.sections.endpoints:_worst
-        report.sections.streaming:_behind
+        report.sections.streaming:_behind report.sections.streaming:events
         report.sections.streaming:_sentences
         report.sections.streaming:metrics
         report.sections.streaming:revoked

@@ -101,9 +101,10 @@ def summary(run: RunFolder, plan: Plan) -> Summary:
 def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
     """The headline scores that were measured and have no value, since there is nothing to divide
     by."""
-    why = {name: ("every reference that was measured is empty once it is normalised"
-                  if "text" in each.metric.needs and "events" not in each.metric.needs
-                  else "all weights are 0") + "; there is nothing to divide by" for each in plan.metrics for name, fact in each.facts.items()
+    empty = "every reference that was measured is empty once it is normalised"
+    why = {name: (empty if "text" in each.metric.needs and "events" not in each.metric.needs
+                  else "all weights are 0") + "; there is nothing to divide by"
+           for each in plan.metrics for name, fact in each.facts.items()
            if fact.is_headline and not fact.derived}
     return [LeftOut("metric", f"{score.pipeline} {score.condition}", why[score.metric],
                     names=(score.metric,))

@@ -157,8 +157,8 @@ def test_a_folder_of_textgrids_is_joined_and_what_cannot_be_read_is_named(tmp_pa
         "u2": "the TextGrid ends too early", "u3": "several TextGrids have its name",
         "u4": "the TextGrid has 2 tiers of intervals called words (there: 'ann - words', 'words'); "
               "name one with --tier",
-        "u5": "words there: item 0 is from -1.0 to 0.7 s, after a word from 0.0 s; times must not go "
-              "backwards"}
+        "u5": "words there: item 0 is from -1.0 to 0.7 s, after a word from 0.0 s; times must "
+              "not go backwards"}
     with pytest.raises(ManifestError, match="has the times of no utterance"):
         joined(source, tmp_path / "grids" / "b", tmp_path / "x.jsonl")
     for wrong, why in ((tmp_path / "m.jsonl", "is no CTM"), (tmp_path / "gone", "no such file")):
