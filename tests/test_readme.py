@@ -132,7 +132,7 @@ def test_its_real_run_runs(real_data: Path, tmp_path: Path) -> None:
     """On two children of the corpus, with a kitchen's noise."""
     (tmp_path / "noise").mkdir()
     shutil.copy(real_data / "noise" / "kitchen.wav", tmp_path / "noise")
-    (line,) = (line for line in CONSOLE if "speechocean762" in line)
+    (line,) = (line for line in CONSOLE if "speechocean762/eval.yaml" in line)
     small = {"corpus.path": real_data / "speechocean762", "where": "[age=8]", "per_speaker": 1,
              "conditions.kitchen_10db.folder": tmp_path / "noise"}
     words = shlex.split(line.replace("datasets/", f"{ROOT}/datasets/", 1))[1:]
@@ -141,3 +141,43 @@ def test_its_real_run_runs(real_data: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "reports" / "learners" / "index.html").read_text()
     assert all(text in page for text in ("percepnet", "kitchen_10db", "unprocessed-accent"))
+
+
+def test_its_streamed_run_runs(real_data: Path, tmp_path: Path) -> None:
+    """On the shortest utterance of a reader, and one of a learner."""
+    _one_of_each(real_data, tmp_path)
+    shutil.copy(ROOT / "datasets" / "streaming.yaml", tmp_path)
+    for line in CONSOLE[first_of("corpus prepare librispeech"):first_of("streaming.yaml") + 1]:
+        more = ["--workers", "0"] if " run " in line else []
+        done = evalkit(*shlex.split(line)[1:], *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for corpus in ("read", "learners"):
+        page = (tmp_path / "reports" / "live" / corpus / "index.html").read_text()
+        assert "When do words come?" in page and 'svg class="timeline"' in page
+    for name in ("librispeech_timed.jsonl", "speechocean762_timed.jsonl"):
+        assert "forced alignment" in json.loads((tmp_path / name).read_text())["words_source"]
+
+
+def first_of(text: str) -> int:
+    """The place among CONSOLE of the first line with ``text``."""
+    return next(i for i, line in enumerate(CONSOLE) if text in line)
+
+
+def _one_of_each(real_data: Path, folder: Path) -> None:
+    """LibriSpeech and speechocean762 of one utterance each, in ``folder``."""
+    chapter = real_data / "librispeech_test-other" / "test-other" / "1688" / "142285"
+    shortest = min(chapter.glob("*.flac"), key=lambda path: path.stat().st_size)
+    copy = folder / "LibriSpeech" / "test-other" / "1688" / "142285"
+    copy.mkdir(parents=True)
+    shutil.copy(shortest, copy)
+    texts = (chapter / "1688-142285.trans.txt").read_text().splitlines(keepends=True)
+    (copy / "1688-142285.trans.txt").write_text(
+        "".join(line for line in texts if line.startswith(shortest.stem)))
+    shutil.copy(real_data / "librispeech_test-other" / "SPEAKERS.TXT", folder / "LibriSpeech")
+    source, learner = real_data / "speechocean762", folder / "speechocean762"
+    (learner / "wav" / "0001").mkdir(parents=True)
+    for name in ("text", "utt2spk", "wav.scp", "spk2age", "spk2gender"):
+        with (source / name).open() as file:
+            (learner / name).write_text(next(file))
+    where = (learner / "wav.scp").read_text().split()[1]
+    shutil.copy(source / "wav" / where.partition("wav/")[2], learner / "wav" / "0001")

@@ -73,7 +73,10 @@ class PercepNet:
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """What comes out of a stream each, later than its input by ``delay`` at any rate, and so
         much longer. Raises UtteranceError and ConfigError as ``open`` does."""
-        return [self._enhance(speech) for speech in batch]
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):  # products this small only wait for further threads
+            return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
         stream = self.open(speech.rate)

@@ -45,6 +45,9 @@ class Source(Strict):
     @classmethod
     def _within(cls, patterns: list[str]) -> list[str]:
         for pattern in patterns:
+            if ".." in Path(pattern).parts:
+                raise ValueError(f"{pattern!r} leads out of the folder; name the other folder as a "
+                                 "source of its own")
             try:
                 next(iter(Path().glob(pattern)), None)
             except (ValueError, NotImplementedError) as error:
@@ -111,12 +114,13 @@ def _some(source: Source, found: Recordings) -> Recordings:
     if found.lengths:
         return found
     why = "".join(f"; {item}" for item in found.left_out)
-    raise ConfigError(f"{source.folder}: no recording that can be used matches {source.files}{why}"
-                      "; correct folder or files in the recipe")
+    but = f" and none of {source.without}" if source.without else ""
+    raise ConfigError(f"{source.folder}: no recording that can be used matches {source.files}{but}"
+                      f"{why}; correct folder or files in the recipe")
 
 
 def _matching(folder: Path, patterns: Sequence[str]) -> set[Path]:
-    return {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    return {path for pattern in patterns for path in folder.glob(pattern) if not path.is_dir()}
 
 
 def split(paths: Sequence[Path], every: int, *, by_folder: bool = False

@@ -78,7 +78,7 @@ class Runtime:
     def _fault(self, file: bytes) -> str:
         """What is wrong with the network, if anything. Raises what running it does."""
         if not (_is_percepnet(self._one, 1) and _is_percepnet(self._many, "frames")):
-            return "no network of PercepNet"
+            return "no network of PercepNet, or saved again by another tool"
         for name, array in real(file):
             if not np.isfinite(array).all():
                 return f"NaN or infinite numbers in its array {one_line(name)!r}"

@@ -47,15 +47,15 @@ class EnhancerTraining(Strict):
     sizes: Sizes = SHIPPED_SIZES
     mixing: MixingConfig = MixingConfig()
     updates: int = Field(30_000, gt=0)
-    batch: int = Field(8, gt=0)
+    batch: int = Field(8, gt=0, le=4096)
     learning_rate: float = Field(1e-3, gt=0, le=1)
     warm_up: int = Field(500, gt=0)
     cool_down: float = Field(0.2, ge=0, le=1)
-    block: int = Field(64, gt=0)
-    hearings: int = Field(4, gt=0)
+    block: int = Field(64, gt=0, le=4096)
+    hearings: int = Field(4, gt=0, le=1000)
     gradient_norm: float = Field(1.0, gt=0)
     check_every: int = Field(500, gt=0)
-    watched: int = Field(64, gt=0)
+    watched: int = Field(64, gt=0, le=100_000)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -218,6 +219,7 @@ def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> Non
 
 @pytest.mark.parametrize(("line", "wrong", "said"), [
     ('"*.wav"', '"/etc/*.wav"', "noise.0.files: '/etc/*.wav' is no pattern of files"),
+    ('"*.wav"', '"../*.wav"', "noise.0.files: '../*.wav' leads out of the folder"),
     ('"*.wav"', '""', "noise.0.files: '' is no pattern of files"),
     ('"*.wav"', '"**.wav"', "noise.0.files: '**.wav' is no pattern of files"),
     ("seconds: 0.3", "snr_db: [45, -5]", "training.mixing.snr_db: must be the lower and the"),
@@ -225,6 +227,7 @@ def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> Non
     ("seconds: 0.3", "skew: [0, 1]", "training.mixing.skew.0: must be greater than 0"),
     ("seconds: 0.3", "level_db: [.nan, 1]", "training.mixing.level_db"),
     ("seconds: 0.3", "rate: 44100", "training.mixing.rate: must be 16000 or 48000"),
+    ("batch: 2", "batch: 1000000000", "training.batch: must be at most 4096"),
     ("batch: 2", "learning_rate: .inf", "training.learning_rate: must be at most 1"),
 ])
 def test_what_no_mixture_can_be_drawn_by_is_refused_at_once(folder: Path, line: str, wrong: str,
@@ -248,15 +251,19 @@ def test_what_a_training_left_and_was_damaged_is_named(folder: Path, name: str) 
         train_enhancer(recipe, folder / "out")
 
 
-def test_recordings_that_end_too_early_are_left_out(folder: Path) -> None:
+def test_recordings_that_end_too_early_or_are_not_there_are_left_out(folder: Path) -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, 32_000)
     soundfile.write(folder / "cut.flac", noise, 16_000)
     (folder / "voices" / "cut.flac").write_bytes((folder / "cut.flac").read_bytes()[:20_000])
     soundfile.write(folder / "voices" / "none.wav", noise[:0], 16_000)
+    (folder / "voices" / "link.wav").symlink_to(folder / "gone.wav")
+    os.mkfifo(folder / "voices" / "pipe.wav")
     found = find(Source(folder=folder / "voices", files=["*.*"], without=["*.txt"]))
     assert [path.name for path in found.paths] == ["0.wav", "1.wav", "2.wav"]
     assert sorted(name for item in found.left_out for name in item.names) == [
-        "cut.flac", "none.wav"]
+        "cut.flac", "link.wav", "none.wav", "pipe.wav"]
+    with pytest.raises(ConfigError, match=r"matches \['\*\.txt'\] and none of \['r\*'\]; correct"):
+        find(Source(folder=folder / "voices", files=["*.txt"], without=["r*"]))
 
 
 def test_recordings_of_one_stem_are_cleaned_apart(folder: Path) -> None:
