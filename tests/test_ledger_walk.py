@@ -271,6 +271,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        results.labels:parsed
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link
