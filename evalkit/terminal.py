@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.core.ledger import LINE, LeftOut, lines, merged
-from evalkit.core.text import bracketed, heading, number, p_is, p_value, printed
+from evalkit.core.text import bracketed, count, heading, number, p_is, p_value, printed
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def print_batching(effects: Sequence[BatchEffect]) -> None:
                    f"{said(each)}"))
     if others := len(effects) - len(shown):
         what = "embedding" if all(each.otherwise is None for each in effects) else "transcript"
-        print(f"in batches, no {what} of {others} other pipelines and conditions changed"
+        print(f"in batches, no {what} of {count(others, 'other pipeline')} and "
+              f"condition{'s' * (others > 1)} changed"
               f"{' more' if what == 'embedding' else ''}")
 
 

@@ -153,6 +153,7 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
+    "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
@@ -270,6 +271,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        results.labels:parsed
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
         metrics.slf:_link

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from evalkit.core.errors import UtteranceError
-from evalkit.core.folders import without_folders
+from evalkit.core.folders import from_here, without_folders
 from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.comparison import Comparison
 from tests.conftest import evalkit
@@ -77,3 +77,20 @@ def test_nothing_that_is_published_says_where_things_are(
     needed = json.dumps([kept.pop("config"), kept["corpus"].pop("root")])
     assert str(home) in needed  # to go on, to score anew and to play recordings
     assert str(tmp_path) not in json.dumps(kept)
+
+
+def test_a_line_in_a_terminal_names_what_is_in_the_working_folder_from_there(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text, shown in ((f"{tmp_path}/a/b.wav: no; {tmp_path}/c", "a/b.wav: no; c"),
+                        (f"'{tmp_path}/a b.csv'", "'a b.csv'"), (f"{tmp_path}/ is", None),
+                        (f"/x{tmp_path}/a", None), (f"file://{tmp_path}/a", None),
+                        (f"{tmp_path}s/a", None), (f"{tmp_path}: full", None)):
+        assert from_here(text) == (text if shown is None else shown)
+    monkeypatch.chdir("/")
+    assert from_here("/a/b") == "/a/b"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert from_here(f"{gone}/a") == f"{gone}/a"

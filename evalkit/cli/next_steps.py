@@ -76,11 +76,11 @@ def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
     """Labels are added to a run that ``heard`` audio by its configuration."""
     run = shlex.quote(str(path))
     if not columns and heard:
-        return (f"  # labels of speakers to group by: there are none yet in {run}; "
-                f"`join: [{YOURS}]` in the configuration adds those of your table")
+        return (f"  # labels to group by that several speakers share: there are none yet in "
+                f"{run}; `join: [{YOURS}]` in the configuration adds those of your table")
     if not columns:
-        return (f"  evalkit score {run} --join {YOURS}  # a table of yours: there are no labels of "
-                "speakers to group by yet")
+        return (f"  evalkit score {run} --join {YOURS}  # a table of yours: no labels yet that "
+                "several speakers share, to group by")
     by = " ".join(f"--by {shlex.quote(column)}" for column in columns[:FEW])
     more = f"  # there are also {', '.join(columns[FEW:])}" if len(columns) > FEW else ""
     return f"  evalkit groups {run} {by}{more}"

@@ -1,9 +1,11 @@
-"""Texts that others will read, on a page or in a document: without the folders of this machine."""
+"""Texts without the folders of this machine: on a page or in a document that others will read, and
+in a terminal."""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 _FOLDERS = re.compile(r"(?<![\w.~…/+-])(?:[A-Za-z]:)?/(?:[^\s/'\"`(),;<>|]+/)+(?=\w)")
 """Those of an absolute path."""
@@ -16,6 +18,17 @@ def without_folders(text: str) -> str:
         return text
     home = _home()
     return _FOLDERS.sub("…/", text.replace(f"{home}/", "/home/user/") if home else text)
+
+
+def from_here(text: str) -> str:
+    """``text`` without the working folder in front of what is in it."""
+    try:
+        here = f"{Path.cwd()}/"
+    except OSError:  # it was removed
+        return text
+    if here not in text or here == "//":
+        return text
+    return re.sub(rf"(?<![\w.~…/+-]){re.escape(here)}(?=[^\s/])", "", text)
 
 
 def _home() -> str:

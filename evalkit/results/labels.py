@@ -71,7 +71,11 @@ class Merge:
         if not separator or not column.strip() or any(not all(pair) for pair in pairs):
             raise ConfigError(f"--merge {text!r}: expected 'COLUMN: LABEL=LABEL', with commas "
                               "between several")
-        return cls(column.strip(), {old.strip(): new.strip() for old, _, new in pairs})
+        labels = {old.strip(): new.strip() for old, _, new in pairs}
+        if both := sorted({old for old, new in labels.items() if old != new} & {*labels.values()}):
+            raise ConfigError(f"--merge {text!r}: {both[0]!r} is both merged and merged into; say "
+                              "which label stays")
+        return cls(column.strip(), labels)
 
 
 @dataclass(frozen=True)

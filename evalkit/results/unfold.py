@@ -92,7 +92,7 @@ def _described(table: Table) -> str:
     if others:
         parts.append(f"metadata: {', '.join(others[:12])}"
                      + (f" and {len(others) - 12} more" if len(others) > 12 else ""))
-    return f"{cells.path}: {count(len(cells.rows), 'row')}; {', '.join(parts)}"
+    return f"{cells.path.name}: {count(len(cells.rows), 'row')}; {', '.join(parts)}"
 
 
 def _blank(found: Found, *, counted: bool) -> Iterator[str]:

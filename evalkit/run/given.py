@@ -145,7 +145,7 @@ def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[s
     """What of a file takes no part. Raises ManifestError where nothing of it does."""
     plugin = reading.plugin(path)
     file: Hypotheses | EventLog = create("recognizers", plugin.name, plugin.options)
-    say(f"{path}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
+    say(f"{path.name}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
     known = set(ids)
     strangers = [identifier for identifier in file.ids if identifier not in known]
     if len(strangers) == len(file.ids):

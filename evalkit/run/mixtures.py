@@ -4,7 +4,6 @@ condition with its options and seed, and the recording."""
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from evalkit.audio import RESAMPLER
 from evalkit.conditions.drawn import files_drawn
 from evalkit.core.config import ConditionConfig, EvalConfig
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
-from evalkit.core.files import replacing, write
+from evalkit.core.files import replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.types import Audio, Utterance
@@ -29,11 +28,10 @@ from evalkit.run.stages import UtteranceWork, hear
 from evalkit.run.utterances import read_corpus
 from evalkit.run.word_times import as_heard
 from evalkit.store.documents.run import UNCHANGED
+from evalkit.store.mixtures import earlier_recipes, write_recipes
 from evalkit.store.outputs import OutputStore, audio_name
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.word_times import written
-
-RECIPES = "recipes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,13 @@ class Mixtures:
 def export_mixtures(run: Path, out: Path, *, conditions: Sequence[str] = (),
                     utterances: Sequence[str] = ()) -> Mixtures:
     """Writes what was heard of ``utterances`` under ``conditions``, all where none are named, into
-    the folder ``out``: WAV files of 32-bit floats, the samples that the systems were given.
+    the folder ``out``: WAV files of 32-bit floats, the samples that the systems were given. Those
+    of an earlier export there stay, with their recipes, unless they are made anew.
 
-    Raises ConfigError for a condition that the run has not, RunError where one of the same name
-    would not be the same here, or there is no such utterance."""
+    Raises ConfigError for a condition that the run has not, or where ``out`` holds anything but an
+    earlier export, RunError where a condition of the same name would not be the same here, or there
+    is no such utterance."""
+    before = earlier_recipes(out)
     folder = RunFolder(run)
     config = folder.record().config
     corpus, _ = same_utterances(read_corpus(config), folder)
@@ -70,8 +71,7 @@ def export_mixtures(run: Path, out: Path, *, conditions: Sequence[str] = (),
                     left_out.append(made)
                 else:
                     rows.append(made)
-    write(out / RECIPES, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    return Mixtures(len(rows), out / RECIPES, tuple(merged(left_out)))
+    return Mixtures(len(rows), write_recipes(out, [*before, *rows]), tuple(merged(left_out)))
 
 
 def _wanted(spoken: Sequence[Utterance], names: Sequence[str]) -> list[Utterance]:

@@ -58,7 +58,7 @@ def adjusted_gaps(rows: pd.DataFrame, covariates: Sequence[str], level: float = 
     errors = rows.groupby("group")["amount"].sum()
     rows = rows[rows["group"].isin(errors.index[errors > 0])]
     if rows["group"].nunique() < 2:
-        raise ConfigError("fewer than two groups have errors")
+        raise ConfigError("fewer than two groups that can be compared have errors")
     words = rows["weight"]
     rows = rows.assign(**{WORDS: np.log(words.where(words > 0)),
                           "speaker_id": rows["speaker_id"].fillna(rows["utterance_id"])})

@@ -4,6 +4,7 @@ name people one by one nor made of what was measured."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ from evalkit.statistics.labels import UNKNOWN, alike, labels_of
 from evalkit.statistics.outcome_columns import named_outcome
 from evalkit.store.manifest import FIELDS
 
+MOST_COLUMNS = 200
+"""Columns that are looked at for a hint."""
 MOST_GROUPS = 50
 """A column with more of them is no grouping of speakers."""
 ALLOW = "--allow-outcome"
@@ -59,10 +62,10 @@ def usual_columns(utterances: pd.DataFrame, metrics: Iterable[str] = (),
 
 
 def has_usual(utterances: pd.DataFrame, metrics: Iterable[str] = ()) -> bool:
-    """Whether there is any of ``usual_columns``."""
+    """Whether there is any of ``usual_columns`` among the first MOST_COLUMNS."""
     names = list(metrics)
     return any(not unusual(utterances, column, names, ())
-               for column in metadata_columns(utterances))
+               for column in islice(metadata_columns(utterances), MOST_COLUMNS))
 
 
 def not_usual(utterances: pd.DataFrame, metrics: Iterable[str] = (),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from evalkit.statistics.grouping import grouped, metadata_columns, unusual
+from evalkit.statistics.grouping import MOST_COLUMNS, grouped, metadata_columns, unusual
 from evalkit.statistics.labels import UNKNOWN, labels_of, number_of
 
 KINDS = (("gender", "genders", "sex"), ("age", "ages"),
@@ -15,7 +15,6 @@ KINDS = (("gender", "genders", "sex"), ("age", "ages"),
          ("language", "languages"), ("country", "countries"),
          ("region", "regions", "origin", "ethnicity", "race", "nationality"))
 """Words of the names of columns that people are usually grouped by, the first first."""
-MOST_COLUMNS = 200
 _WORD = re.compile(r"[^\W_]+")
 _ONE_LABEL = 0.9
 """Share of the speakers that have one label in a column that is of speakers."""

@@ -133,7 +133,16 @@ def test_other_recordings_and_names_that_there_are_not_are_refused(tiny_corpus: 
     (folder / "audio/5.wav").unlink()
     done = evalkit("run", folder / "eval.yaml", "--out", folder / "run", "--workers", 0)
     assert done.returncode == 0
+    assert export_mixtures(folder / "run", folder / "some", utterances=["u3"]).written == 1
     made = export_mixtures(folder / "run", folder / "some", utterances=["u4", "u5"])
+    kept = [json.loads(line)["file"] for line in made.recipes.read_text().splitlines()]
+    assert [Path(name).parent for name in kept] == 2 * [Path("low")]
+    (folder / "some" / "low" / "mine.wav").touch()
+    for out in (folder / "run", folder / "audio", folder / "some"):
+        there = sorted(out.rglob("*"))
+        refused = evalkit("export", "audio", folder / "run", "--id", "u4", "--out", out)
+        assert refused.returncode == 2 and "is no part of an earlier export" in refused.stderr
+        assert sorted(out.rglob("*")) == there
     (lost,) = made.left_out
     assert (made.written, lost.names) == (1, ("u5",)) and "MissingAudio" in lost.why
     for words, said in ((("--condition", "lo"), "no condition 'lo' in the run; there are low"),

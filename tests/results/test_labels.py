@@ -108,3 +108,8 @@ def test_a_run_that_heard_audio_takes_its_labels_from_its_manifest(tmp_path: Pat
     (run.path / "run.json").write_text(text)
     with pytest.raises(ConfigError, match="are for runs of `evalkit score`"):
         relabelled(run, None, Labels([(tmp_path / "x.csv", None)]), print)
+
+
+def test_a_label_that_is_merged_is_none_that_others_become() -> None:
+    with pytest.raises(ConfigError, match="'isizulu' is both merged and merged into"):
+        Merge.parsed("accent: zulu=isizulu, isizulu=zulu")

@@ -216,8 +216,8 @@ def test_what_to_type_next_fits_every_corpus(read: Path) -> None:
     ended = evalkit("score", "runs/strange", "-j", 0, cwd=read)
     assert ended.stderr.split("next:\n")[1].splitlines()[:3] == [
         "  evalkit groups runs/strange/a --by sex", "  evalkit groups runs/strange/b --by dialect",
-        "  # labels of speakers to group by: there are none yet in runs/strange/c; `join: "
-        "[YOUR_SPEAKERS.csv]` in the configuration adds those of your table"]
+        "  # labels to group by that several speakers share: there are none yet in runs/strange/c; "
+        "`join: [YOUR_SPEAKERS.csv]` in the configuration adds those of your table"]
 
 
 def test_the_page_sets_them_side_by_side_and_leads_to_each(read: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_sentence_says_how_many_and_how_much(capsys: pytest.CaptureFixture[str
     print_batching([same, bad])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"asr clean, in batches of up to 8: {line(said(bad))}"
-    assert lines[1:] == ["in batches, no transcript of 1 other pipelines and conditions changed"]
+    assert lines[1:] == ["in batches, no transcript of 1 other pipeline and condition changed"]
     print_batching([])
     assert not capsys.readouterr().out
     row = changes([bad]).rows[0].cells
