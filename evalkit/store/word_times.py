@@ -21,7 +21,9 @@ SOURCE = "words_source"
 MOST = 200_000
 """Words of an utterance."""
 LATEST = 1e9
-"""Seconds: no word ends later."""
+"""Seconds: no word ends later …"""
+SLACK = 0.5
+"""… nor by so many seconds behind the utterance, where the line has its ``duration``."""
 
 
 def has_word_times(key: str, value: Any) -> bool:
@@ -38,15 +40,25 @@ def word_times(row: Mapping[str, Any]) -> tuple[Word, ...]:
         return ()
     if len(items) > MOST:
         raise FieldError(WORDS, f"has {len(items):,} words; at most {MOST:,} are taken")
-    words, before = [], 0.0
+    words, before, latest = [], 0.0, _latest(row)
     for number, item in enumerate(items):
         word, start, end = _parts(item, number)
         if not before <= start <= end < LATEST:
             raise FieldError(WORDS, f"item {number} is from {start!r} to {end!r} s, after a word "
                                     f"from {before!r} s; times must not go backwards")
+        if end > latest:
+            raise FieldError(WORDS, f"item {number} ends at {end!r} s, behind the utterance's "
+                                    f"duration of {row['duration']!r} s")
         before = start
         words.append(Word(word, float(start), float(end)))
     return tuple(words)
+
+
+def _latest(row: Mapping[str, Any]) -> float:
+    """What no word may end behind."""
+    duration = row.get("duration")
+    known = isinstance(duration, int | float) and duration > 0
+    return float(duration) + SLACK if known and duration is not None else LATEST
 
 
 def written(words: Iterable[Word]) -> list[list[Any]]:

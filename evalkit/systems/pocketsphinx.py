@@ -37,7 +37,7 @@ class PocketSphinx:
 
     @property
     def identity(self) -> str:
-        return f"{self!r} {stamp('pocketsphinx', model_files(_models()))}"
+        return f"{self!r} streamed by {STEP} {stamp('pocketsphinx', model_files(_models()))}"
 
     @property
     def cost(self) -> Cost:

@@ -165,12 +165,14 @@ def test_what_takes_no_part_is_named(tmp_path: Path) -> None:
     ([["turn", 0.5, 0.1]], "item 0 is from 0.5 to 0.1 s"), ([["a", 1, 2], ["b", 0.5, 3]], "item 1"),
     ([["turn", 0.1, float("nan")]], "item 0"), ([["turn", 0.1]], "item 0 must be [word, start, en"),
     (["turn", 1], "item 0 must be"), ([["turn", "0", 1]], "item 0 must be"),
-    ([["\ud800", 0, 1]], "item 0 holds half a character"), ([["x", 0, 1e10]], "item 0")])
+    ([["\ud800", 0, 1]], "item 0 holds half a character"), ([["x", 0, 1e10]], "item 0"),
+    ([["x", 0, 2.6]], "item 0 ends at 2.6 s, behind the utterance's duration of 2.0 s")])
 def test_times_of_words_that_cannot_be_used_cost_their_line(words: Any, why: str, tmp_path: Path
                                                             ) -> None:
     from evalkit.store.manifest import read_manifest
 
-    path = lines(tmp_path / "m.jsonl", [{"id": "u0", "words": words}, {"id": "u1", "words": ENDS},
+    path = lines(tmp_path / "m.jsonl", [{"id": "u0", "words": words, "duration": 2.0},
+                                        {"id": "u1", "words": ENDS},
                                         {"id": "u2", "words": 12}])
     found = read_manifest(path)
     assert [u.id for u in found.utterances] == ["u1", "u2"]
