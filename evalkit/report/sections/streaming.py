@@ -23,7 +23,13 @@ from evalkit.report.table import Cell, Column, Row, Table, counted, measured, st
 from evalkit.report.text import say
 from evalkit.report.timelines import MOST_LANES, Timeline, timelines
 from evalkit.statistics.groups import labelled
-from evalkit.statistics.latency import LatencyReport, LatencyRow, latency_table, words_sources
+from evalkit.statistics.latency import (
+    LatencyReport,
+    LatencyRow,
+    Quantile,
+    latency_table,
+    words_sources,
+)
 from evalkit.store.events import EMISSIONS_TABLE, EVENTS_TABLE
 
 MILLISECONDS = Fact("ms", False, "", decimals=0)
@@ -204,7 +210,14 @@ def _lateness(report: LatencyReport) -> Markup:
     ok = [row for row in report.rows if row.status == "ok"]
     if len(ok) < 2:
         return sentence + "."
-    last = ok[0].quantiles[-1]
-    return sentence + say("; latest by {} come those of <b>{}</b>, within {} ms ({}).",
-                          " x ".join(report.by), ok[0].group, number(last.value, MILLISECONDS),
-                          span(last.low, last.high, MILLISECONDS))
+    (last, *_, first), by = [row.quantiles[-1] for row in ok], " x ".join(report.by)
+    clear = "" if last.low > first.high else "; their intervals overlap"
+    return sentence + say(
+        f"; latest by {{}} come those of <b>{{}}</b>, within {{}} ms ({{}}), earliest those of "
+        f"<b>{{}}</b>, within {{}} ({{}}){clear}.", by, ok[0].group, *_within(last), ok[-1].group,
+        *_within(first))
+
+
+def _within(found: Quantile) -> tuple[str, str]:
+    """Value and interval."""
+    return (number(found.value, MILLISECONDS), span(found.low, found.high, MILLISECONDS))
