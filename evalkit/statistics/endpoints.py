@@ -25,7 +25,7 @@ from evalkit.statistics.groups import (
     plain_data,
     without_bounds,
 )
-from evalkit.statistics.latency import DRAWS, EVERYBODY, Quantile, quantiles
+from evalkit.statistics.latency import DRAWS, EVERYBODY, Quantile, quantiles, words_sources
 from evalkit.statistics.sums import speaker_sums
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import KEYS
@@ -108,6 +108,7 @@ def endpoint_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[
     nameless = scores.loc[scores["speaker_id"].isna(), "utterance_id"].nunique()
     notes = [f"{nameless} utterances have no speaker id: intervals are too narrow where they share "
              "speakers"] if nameless else []
+    notes += [f"word times: {source}" for source in words_sources(utterances)]
     where = f"end-points by {', '.join(by)}, {condition}"
     return EndpointReport(tuple(by), condition, rows, notes, merged([
         *groups_left_out(rows, where, FLOORS), *_failed(scores)]))

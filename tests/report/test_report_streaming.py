@@ -93,6 +93,8 @@ def test_a_run_that_streamed_nothing_has_no_such_section(written: tuple[object, 
 
 def test_who_is_cut_off_stands_by_group(tmp_path: Path) -> None:
     manifest, log = cut_off(tmp_path, 2.0)
+    lines(manifest, [json.loads(line) | {"words_source": "an aligner, median error 8 ms"}
+                     for line in manifest.read_text().splitlines()])
     scored = evalkit.score(manifest, {"live": log}, tmp_path / "run", metrics=["endpoint_delay"])
     page = Page(evalkit.report(scored.path, tmp_path / "page", by="place"))
     (report,) = evalkit.endpoints(scored.path, ["place"])
@@ -101,6 +103,8 @@ def test_who_is_cut_off_stands_by_group(tmp_path: Path) -> None:
     for row, known in zip(rows, report.rows, strict=True):
         assert float(row["Cut off early, %"]) == pytest.approx(100 * known.early_cut.value)
         assert float(row["Delay, P90, ms"]) == known.delay[1].value
+    assert "word times: an aligner, median error 8 ms" in page.text
+    assert report.warnings == ["word times: an aligner, median error 8 ms"]
     assert "of those of place east" in page.text and "Who is cut off?" in page.text
     assert sum(tag.get("aria-labelledby") == "endpoints-1-title" for tag in page.of("svg")) == 1
 

@@ -27,10 +27,12 @@ BEYOND = "most have none before the recording ends"
 
 @dataclass(frozen=True)
 class Endpoints:
-    """``figures`` are one a condition."""
+    """``figures`` are one a condition; ``notes`` say whose times of words these are, and of whom
+    no speaker is known."""
 
     column: str | None
     figures: list[tuple[str, Markup]]
+    notes: list[str]
 
 
 def build(run: ReportedRun) -> Content | None:
@@ -42,7 +44,8 @@ def build(run: ReportedRun) -> Content | None:
     systems = {each.name: _endpointer(each) for each in run.record.config.pipelines}
     drawn = [(report.condition, endpoint_curves(report, systems, f"endpoints-{i}"))
              for i, report in enumerate(reports, 1)]
-    shown = Endpoints(run.column, [(name, figure) for name, figure in drawn if figure])
+    shown = Endpoints(run.column, [(name, figure) for name, figure in drawn if figure],
+                      list(dict.fromkeys(note for each in reports for note in each.warnings)))
     return Content(shown, [endpoints(reports)], sentences=[_worst(reports)],
                    findings={"endpoints": [each.to_dict() for each in reports]},
                    left_out=[item for each in reports for item in each.left_out])
