@@ -72,7 +72,7 @@ class PipelineConfig(Strict):
     stream: float | None = Field(None, ge=SHORTEST, le=60, allow_inf_nan=False)
     """Seconds of audio that the enhancer, or where there is none the recognizer, is given at a
     time, as if they came in just then; the whole utterance at once where None."""
-    show: float | None = Field(None, gt=0, allow_inf_nan=False,
+    show: float | None = Field(None, gt=0, le=60, allow_inf_nan=False,
                                exclude_if=lambda given: given is None)
     """Seconds of audio between two looks at what a streamed recognizer shows, a whole multiple of
     ``stream``; after every piece where None."""

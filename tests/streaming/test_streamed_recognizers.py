@@ -193,6 +193,7 @@ def test_what_a_stream_shows_is_looked_at(shows: str, error: str, tmp_path: Path
      "these do: "),
     ({"recognizer": "repeating", "stream": 0.1, "show": 0.15}, "the pipeline 'p' cannot show every "
      "0.15 s what it hears 0.1 s at a time; make 'show' a whole multiple of 'stream'"),
+    ({"recognizer": "repeating", "stream": 1.0, "show": 1e9}, "must be at most 60"),
     ({"recognizer": "repeating", "show": 0.15}, "the pipeline 'p' streams no recognizer"),
     ({"recognizer": "repeating"}, "nothing could be measured; no metric of the run is one of its "
      "pipelines: emission_latency needs a recognizer that is streamed (stream: SECONDS), or")])
