@@ -48,12 +48,13 @@ class Timeline:
     """What was shown of one utterance under one pipeline and condition, in seconds of audio.
     ``shown`` are texts and when each was there first, ``ends`` the correct words, when each ended
     and its lane, ``results`` the times of speculative and final results and which they were;
-    ``cut`` counts the spans that are left out. ``waveform`` is between 0 and 1, empty where there
+    ``cut`` counts the spans that are left out, ``unlisted`` the texts. ``waveform`` is between 0 and 1, empty where there
     is no recording."""
 
     cell: Mapping[str, str]
     why: str
     shown: list[tuple[float, str]]
+    unlisted: int
     spans: list[Span]
     cut: int
     ends: list[tuple[str, float, int]]
@@ -128,8 +129,10 @@ def _timeline(run: ReportedRun, key: tuple[str, ...], why: str, events: pd.DataF
                if kind != "partial"]
     words = _of(run.folder.streamed(EMISSIONS_TABLE), cell)
     said = list(zip(words["word"], words["end"], strict=True))
-    return Timeline(cell, why, _changed(shown)[:MOST_TEXTS], kept, len(everything) - len(kept),
-                    _ends(said, kept), results, _waveform(run, players), players)
+    texts = _changed(shown)
+    return Timeline(cell, why, texts[:MOST_TEXTS], len(texts[MOST_TEXTS:]), kept,
+                    len(everything) - len(kept), _ends(said, kept), results,
+                    _waveform(run, players), players)
 
 
 def _shown(events: pd.DataFrame) -> list[tuple[float, str]]:

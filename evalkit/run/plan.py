@@ -122,13 +122,7 @@ class _Parts(NamedTuple):
 
 def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     check_texts(config)
-    conditions, pipelines = {}, {}
-    for condition in config.conditions:
-        with at(config, f"conditions.{condition.name}"):
-            conditions[condition.name] = build_condition(condition.plugin, utterances)
-    for pipeline in config.pipelines:
-        with at(config, f"pipelines.{pipeline.name}"):
-            pipelines[pipeline.name] = build_pipeline(pipeline)
+    conditions, pipelines = _conditions(config, utterances), _pipelines(config)
     measures = measures_by_cell(config, utterances)
     check_measures(config, measures)
     hears = any(p.hearing for p in pipelines.values())
@@ -141,6 +135,25 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
                          for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
                 corpus_digest(utterances, root, files if hears else {}), alone)
+
+
+def _conditions(config: EvalConfig, utterances: tuple[Utterance, ...]
+                ) -> dict[str, Condition | None]:
+    """By name."""
+    made = {}
+    for condition in config.conditions:
+        with at(config, f"conditions.{condition.name}"):
+            made[condition.name] = build_condition(condition.plugin, utterances)
+    return made
+
+
+def _pipelines(config: EvalConfig) -> dict[str, Pipeline]:
+    """By name."""
+    made = {}
+    for pipeline in config.pipelines:
+        with at(config, f"pipelines.{pipeline.name}"):
+            made[pipeline.name] = build_pipeline(pipeline)
+    return made
 
 
 def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...],

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evalkit.core.config import PipelineConfig
 from evalkit.core.text import number, span
 from evalkit.core.types import PERCENT, Fact
-from evalkit.report.endpoint_figures import endpoint_curves
+from evalkit.report.endpoint_figures import MOST_CURVES, endpoint_curves
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, status, texts
@@ -33,6 +33,7 @@ class Endpoints:
     column: str | None
     figures: list[tuple[str, Markup]]
     notes: list[str]
+    most_curves: int = MOST_CURVES
 
 
 def build(run: ReportedRun) -> Content | None:

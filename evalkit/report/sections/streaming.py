@@ -16,7 +16,7 @@ from evalkit.core.types import Fact
 from evalkit.report.figures import values_by_group
 from evalkit.report.groups import Groups, compare_groups
 from evalkit.report.headline import Value, cell
-from evalkit.report.latency_figures import latency_curves
+from evalkit.report.latency_figures import MOST_CURVES, latency_curves
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, status, texts
@@ -49,6 +49,8 @@ class Streaming:
     timelines: list[Timeline]
     words_source: list[str]
     most_lanes: int = MOST_LANES
+    most_curves: int = MOST_CURVES
+    most_figures: int = MOST_FIGURES
 
 
 @dataclass(frozen=True)
