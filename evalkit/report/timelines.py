@@ -48,8 +48,8 @@ class Timeline:
     """What was shown of one utterance under one pipeline and condition, in seconds of audio.
     ``shown`` are texts and when each was there first, ``ends`` the correct words, when each ended
     and its lane, ``results`` the times of speculative and final results and which they were;
-    ``cut`` counts the spans that are left out, ``unlisted`` the texts. ``waveform`` is between 0 and 1, empty where there
-    is no recording."""
+    ``cut`` counts the spans that are left out, ``unlisted`` the texts. ``waveform`` is between 0
+    and 1, empty where there is no recording."""
 
     cell: Mapping[str, str]
     why: str
