@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,7 @@ class Stack(nn.Module):
 
     def begin(self, n: int) -> Memory:
         """What was heard before the beginning of ``n`` utterances."""
-        return tuple(layer.begin(n) for layer in self.layers)
+        return tuple(cast(Causal, layer).begin(n) for layer in self.layers)
 
     def forward(self, x: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """What the last layer makes of (n, steps, channels), and what is kept for the next."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from evalkit.models.transducer.causal import CausalConv, Memory
 from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.convolutions import ConvolutionalFront
 from evalkit.models.transducer.features import HOP
 
 STRIDE = 3
@@ -38,7 +39,8 @@ class Encoder(nn.Module):
         c = config
         self.convolution = CausalConv(c.mels, c.channels, c.kernel, stride=STRIDE)
         self.normalise = nn.Sequential(nn.LayerNorm(c.channels), nn.GELU())
-        self.front = _front(c)
+        self.front = None if c.front == "plain" else ConvolutionalFront(
+            c.channels, c.front_kernel, c.front_layers)
         self.lower = nn.LSTM(c.channels, c.hidden, batch_first=True)
         self.upper = nn.LSTM(STEPS * c.hidden, c.hidden, batch_first=True)
         self.dropout = nn.Dropout(c.dropout)
@@ -60,11 +62,3 @@ class Encoder(nn.Module):
         pairs = self.dropout(steps).reshape(len(steps), -1, STEPS * steps.shape[2])
         blocks, upper = self.upper(pairs, state.upper)
         return blocks, steps, State(frames, lower, upper, front)
-
-
-def _front(config: NetworkConfig) -> nn.Module | None:
-    if config.front == "plain":
-        return None
-    from evalkit.models.transducer.convolutions import ConvolutionalFront
-
-    return ConvolutionalFront(config.channels, config.front_kernel, config.front_layers)

@@ -34,29 +34,33 @@ def transducer_losses(logits: Tensor, targets: Tensor, frames: Tensor, lengths: 
         3, targets[:, None, :, None].expand(-1, scores.shape[1], -1, 1))[..., 0]
     if lateness is not None:
         spoken = spoken - lateness
-    losses: Tensor = _Likelihood.apply(silent, spoken, frames, lengths, fast_emit)
+    spoken = spoken + fast_emit * (spoken - spoken.detach())
+    losses: Tensor = _Likelihood.apply(silent, spoken, frames, lengths)
     return losses
 
 
 class _Likelihood(torch.autograd.Function):
     """Negative log-likelihoods (n,) of ``silent`` (n, T, U + 1), log-probabilities of a blank,
-    and ``spoken`` (n, T, U), those of the next label."""
+    and ``spoken`` (n, T, U), those of the next label. Their gradient is the share of the
+    probability that goes by each blank and by each label."""
 
     @staticmethod
     def forward(ctx: Any, silent: Tensor, spoken: Tensor, frames: Tensor, lengths: Tensor,
-                fast_emit: float) -> Tensor:
+                ) -> Tensor:
         spoken = nn.functional.pad(spoken, (0, 1), value=NEVER)
         from_start, to_end = _sums(silent, spoken, frames, lengths)
-        total = to_end[:, 0, 0]
-        ctx.save_for_backward(*_shares(silent, spoken, from_start, to_end, frames, lengths))
-        ctx.fast_emit = fast_emit
-        return -total
+        after_blank = _after_blank(to_end, frames, lengths)
+        total = to_end[:, :1, :1]
+        ctx.save_for_backward(
+            (from_start + silent + after_blank - total).exp(),
+            (from_start[..., :-1] + spoken[..., :-1] + to_end[..., 1:] - total).exp())
+        return -total[:, 0, 0]
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        silent, spoken = ctx.saved_tensors
+        by_blanks, by_labels = ctx.saved_tensors
         scale = -upstream[0][:, None, None]
-        return scale * silent, scale * spoken * (1 + ctx.fast_emit), None, None, None
+        return scale * by_blanks, scale * by_labels, None, None
 
 
 def _sums(silent: Tensor, spoken: Tensor, frames: Tensor, lengths: Tensor
@@ -83,15 +87,11 @@ def _recursion(arriving: Tensor, sideways: Tensor, first: Tensor) -> Tensor:
     return _straight(sums[..., 1:], arriving.shape[1])
 
 
-def _shares(silent: Tensor, spoken: Tensor, from_start: Tensor, to_end: Tensor, frames: Tensor,
-            lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The share of the probability that goes by each node's blank (n, T, U + 1), and by each
-    node's label (n, T, U)."""
-    total = to_end[:, :1, :1]
+def _after_blank(to_end: Tensor, frames: Tensor, lengths: Tensor) -> Tensor:
+    """For every node, the sum to the end from where its blank leads: the last one's is the end."""
     after = nn.functional.pad(to_end, (0, 0, 0, 1), value=NEVER)
     after[torch.arange(len(frames), device=frames.device), frames, lengths] = 0.0
-    return ((from_start + silent + after[:, 1:] - total).exp(),
-            (from_start[..., :-1] + spoken[..., :-1] + to_end[..., 1:] - total).exp())
+    return after[:, 1:]
 
 
 class _Turn:
