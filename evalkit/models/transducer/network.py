@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors
 from evalkit.models.torchaudio_standin import ensure_speechbrain
+from evalkit.models.transducer.biasing import Biasing, Listed
 from evalkit.models.transducer.config import BLANK, NetworkConfig
 from evalkit.models.transducer.encoder import BLOCK, STEPS, Encoder, Recurrent
 from evalkit.models.transducer.features import BEFORE, LogMel
@@ -29,9 +30,6 @@ from speechbrain.augment.freq_domain import SpectrogramDrop  # noqa: E402
 FORMAT = "evalkit transducer 1"
 TAIL = 2
 """Blocks of silence behind an utterance that has ended, in which its last labels may be said."""
-STEPWISE = 0.3
-"""Weight of the connectionist temporal classification of the lower layer's steps, by which an
-encoder learns sooner what it hears (Graves 2012 began with such an encoder)."""
 
 
 class Predictor(nn.Module):
@@ -80,6 +78,22 @@ class Transducer(nn.Module):
         self.predictor = Predictor(c)
         self.joint = Joint(c)
         self.stepwise = nn.Linear(c.hidden, c.labels)
+        self.biasing = Biasing(c) if c.bias else None
+
+    def listed(self, phrases: Sequence[str]) -> Listed | None:
+        """A list of phrases that the network attends to, None where it has no such part. Raises
+        UtteranceError of kind BadText for one that the alphabet cannot spell."""
+        if self.biasing is None:
+            return None
+        labels = [self.config.encode(" ".join(phrase.split())) for phrase in phrases]
+        return self.biasing.listed([each for each in labels if each], self.config.encode(" ")[0])
+
+    def said(self, said: Tensor, listed: Listed | None) -> Tensor:
+        """The joint network's input of what was ``said`` (…, prediction), given a list."""
+        joined: Tensor = self.joint.said(said)
+        if listed is None or self.biasing is None:
+            return joined
+        return joined + self.biasing(said, listed)
 
     def encoded(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the encoder makes of ``waves`` (n, longest), of which the first ``samples`` (n,) are
@@ -93,11 +107,11 @@ class Transducer(nn.Module):
         heard, steps, _ = self.encoder(spectra, self.encoder.begin(len(waves)))
         return heard, steps, blocks
 
-    def logits(self, heard: Tensor, targets: Tensor) -> Tensor:
+    def logits(self, heard: Tensor, targets: Tensor, listed: Listed | None = None) -> Tensor:
         """The whole lattice (n, blocks, U + 1, labels) of ``targets`` (n, U)."""
         said, _ = self.predictor(nn.functional.pad(targets, (1, 0), value=BLANK))
         joined: Tensor = self.joint(self.joint.heard(heard)[:, :, None],
-                                    self.joint.said(said)[:, None])
+                                    self.said(said, listed)[:, None])
         return joined
 
     def loss(self, waves: Sequence[np.ndarray], texts: Sequence[str]) -> Tensor:
@@ -118,15 +132,6 @@ class Transducer(nn.Module):
                  for each, frames, length in zip(scores, blocks, lengths, strict=True)]
         return (nn.utils.rnn.pad_sequence(nodes, batch_first=True),
                 blocks * (lengths + 1))
-
-    def objective(self, waves: Sequence[np.ndarray], texts: Sequence[str], *,
-                  fast_emit: float = 0.0) -> Tensor:
-        """What training makes small: ``loss``, and STEPWISE times that of the lower layer."""
-        targets, lengths = self.targets(texts)
-        heard, steps, blocks = self.encoded(*padded(waves, device_of(self)))
-        losses = transducer_losses(self.logits(heard, targets), targets, blocks, lengths,
-                                   fast_emit=fast_emit)
-        return losses + STEPWISE * self.stepwise_losses(steps, blocks, targets, lengths)
 
     def stepwise_losses(self, steps: Tensor, blocks: Tensor, targets: Tensor, lengths: Tensor
                         ) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from evalkit.core.types import Hypothesis, Shown, Word
 from evalkit.models.tensors import threads
+from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.config import BLANK
 from evalkit.models.transducer.encoder import BLOCK, Recurrent, State
 from evalkit.models.transducer.features import BEFORE, RATE
@@ -52,8 +53,8 @@ class Blocks:
 class Greedy:
     """The best label at every node on the way through the lattice."""
 
-    def __init__(self, model: Transducer) -> None:
-        self.model = model
+    def __init__(self, model: Transducer, listed: Listed | None = None) -> None:
+        self.model, self.listed = model, listed
         self.said: list[Said] = []
         self.blocks = 0
         self._state: Recurrent | None = None
@@ -71,7 +72,7 @@ class Greedy:
 
     def _read(self, label: int) -> None:
         said, self._state = self.model.predictor(torch.tensor([[label]]), self._state)
-        self.next = self.model.joint.said(said)[0, 0]
+        self.next = self.model.said(said, self.listed)[0, 0]
 
 
 @dataclass
