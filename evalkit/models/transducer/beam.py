@@ -1,7 +1,7 @@
 """Beam search through a transducer's lattice, block by block (time-synchronous decoding, Saon et
 al. 2020, ICASSP).
-Texts compete when all have heard the same blocks. A text that is reached in several ways has the
 
+Texts compete when all have heard the same blocks. A text that is reached in several ways has the
 sum of their probabilities, in a block as well as over blocks; without that, or where texts of
 different blocks compete, short texts win.
 """
