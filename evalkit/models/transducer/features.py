@@ -19,8 +19,9 @@ BEFORE = WINDOW - HOP
 """Samples before a hop that its window hears too."""
 _FLOOR = 1e-5
 """Of a band's energy: about -60 dB of full scale, below which there is nothing to hear."""
-_MIDDLE, _SPREAD = 0.0, 20.0
-"""In dB. Nothing is normalised by what an utterance has later."""
+_MIDDLE, _SPREAD = -30.0, 18.0
+"""In dB, of speech: nothing is normalised by what an utterance has later, and what SpecAugment
+hides is 0, neither loud nor silent."""
 
 
 class LogMel(nn.Module):

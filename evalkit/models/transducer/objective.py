@@ -30,7 +30,7 @@ class ObjectiveConfig(Strict):
     4). A network that attends to phrases hears each batch with the names of its utterances and
     ``distractors`` drawn from those of others; a share ``unlisted`` of batches without a list."""
 
-    stepwise: float = Field(0.3, ge=0)
+    stepwise: float = Field(0.5, ge=0)
     fast_emit: float = Field(0.0, ge=0, le=1)
     early: float = Field(50.0, ge=0)
     late: float = Field(10.0, ge=0)
