@@ -15,7 +15,8 @@ from __future__ import annotations
 import gzip
 import math
 import re
-from collections.abc import Iterator
+import zlib
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from evalkit.models.language.ngrams import LN_10, Gram, Ngrams
 _COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
 _SECTION = re.compile(r"\\(\d+)-grams:")
 _LONGEST = 2**20
-"""Characters of a line."""
+"""Bytes of a line that are looked at at a time."""
 
 
 def write_arpa(model: Ngrams, path: Path) -> None:
@@ -50,24 +51,19 @@ def _line(model: Ngrams, gram: Gram) -> str:
 def read_arpa(path: Path) -> Ngrams:
     """Of a file that may be packed (.gz). Raises ConfigError naming the first bad line."""
     reader = _Reader()
-    number = 0
     try:
         opened = gzip.open if path.suffix == ".gz" else open
-        with opened(regular(path), "rt", encoding="utf-8") as file:
-            for number, line in enumerate(_lines(file), 1):
-                reader.take(line.strip())
+        with opened(regular(path), "rb") as file:
+            for line in iter(partial(file.readline, _LONGEST), b""):
+                reader.take(line.decode().strip())
         reader.check()
-    except (ValueError, EOFError) as error:
-        raise ConfigError(f"{path}:{number}: is no ARPA language model that can be read: {error}"
-                          ) from error
+    except (ValueError, EOFError, zlib.error) as error:
+        raise ConfigError(f"{path}:{reader.number}: is no ARPA language model that can be read: "
+                          f"{error}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot read it: {error.strerror or error}{instead(path)}"
                           ) from error
     return Ngrams(reader.probabilities, reader.backoffs)
-
-
-def _lines(file: gzip.GzipFile | object) -> Iterator[str]:
-    yield from iter(lambda: file.readline(_LONGEST), "")  # type: ignore[attr-defined]
 
 
 class _Reader:
@@ -80,9 +76,12 @@ class _Reader:
         self._n: int | None = None
         """The length of the section's n-grams, 0 in the head; None before and behind all."""
         self._ended = False
+        self.number = 0
+        """Of the line that was taken last."""
 
     def take(self, line: str) -> None:
         """Raises ValueError."""
+        self.number += 1
         if line == "\\data\\":
             self._n = 0
         elif line == "\\end\\":
@@ -115,7 +114,7 @@ class _Reader:
 
     def check(self) -> None:
         """Raises ValueError for a file that was cut off, or holds no model."""
-        found = {n: 0 for n in self._counts}
+        found = dict.fromkeys(self._counts, 0)
         for gram in self.probabilities:
             found[len(gram)] = found.get(len(gram), 0) + 1
         if not self.probabilities:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from evalkit.models.language.ngrams import (
@@ -53,7 +54,7 @@ def adjusted_counts(sentences: Iterable[Sequence[str]], order: int) -> list[Coun
     for words in sentences:
         for n, level in enumerate(counts, 1):
             level.update(ngrams_in(words, n))
-    for lower, higher in zip(counts, counts[1:], strict=False):
+    for lower, higher in pairwise(counts):
         before = Counter(gram[1:] for gram in higher)
         lower.update({gram: before[gram] - lower[gram] for gram in before})
     counts[0].pop((START,), None)
