@@ -93,8 +93,8 @@ def _read(lm: Path, source: Path, symbols: Path | None) -> tuple[Ngrams, Source]
     unknown, total = unknown_words(read, model)
     if unknown:
         (word, _), = unknown.most_common(1)
-        say(f"{unknown.total():,} of {total:,} words of the first utterances in {source} are unknown "
-            f"to {lm.name}, most often {word!r}; both should write words in one way")
+        say(f"{unknown.total():,} of {total:,} words of the first utterances in {source} are "
+            f"unknown to {lm.name}, most often {word!r}; both should write words in one way")
     return model, read
 
 
