@@ -31,7 +31,7 @@ _CARD = """\
 - weights: `{weights}`, SHA-256 `{digest}`
 - trained by `evalkit train {name}`, seed {seed}, on {utterances} utterances; \
 the accents beside the most frequent one are scarce on purpose
-- took {wall:.0f} s and {cpu:.0f} s of processor time on {workers} threads, \
+- took {wall:.0f} s and {cpu:.0f} s of processor time on {workers} threads{since}, \
 and ended at {loss:.3f} nats a character on dev
 - word error rates on the speakers and sentences of test, neither of which is in train: errors \
 divided by words, both pooled
@@ -47,7 +47,7 @@ divided by words, both pooled
 @dataclass(frozen=True)
 class RecognizerCard:
     """What is known of a file of weights; ``about`` says what they are of, with a place for the
-    number of ``parameters``.
+    number of ``parameters``. Where the training ``went_on``, the seconds are those since.
 
     ``word_errors`` has a row per accent, and ``all``, and the columns ``train`` (utterances),
     ``words`` of test, and errors in each of CONDITIONS."""
@@ -61,6 +61,7 @@ class RecognizerCard:
     wall_seconds: float
     cpu_seconds: float
     workers: int
+    went_on: bool = False
 
     def markdown(self) -> str:
         """The card, to be read."""
@@ -69,6 +70,7 @@ class RecognizerCard:
             weights=self.weights.name, digest=digest(self.weights),
             seed=self.config.seed, utterances=self.word_errors.loc["all", "train"],
             wall=self.wall_seconds, cpu=self.cpu_seconds, workers=self.workers, loss=self.loss,
+            since=" since it was last stopped" if self.went_on else "",
             table=_table(self.word_errors), recipe=_recipe(self.config.model_dump()))
 
 
@@ -84,13 +86,14 @@ def make(kind: Kind[Model], about: str, corpus: Path, weights: Path, *, config: 
         losses.append(loss)
         progress(epoch, epochs, loss, seconds)
 
+    went_on = checkpoint is not None and checkpoint.is_file()
     wall, cpu = perf_counter(), process_time()
     model = train_from_scratch(kind, corpus, config=config, workers=workers, device=device,
                                checkpoint=checkpoint, progress=watch)
     kind.save(model, weights)
     wall, cpu = perf_counter() - wall, process_time() - cpu
     card = RecognizerCard(about, weights, config, sum(p.numel() for p in model.parameters()),
-                          _word_errors(kind, model, corpus), losses[-1], wall, cpu, workers)
+                          _word_errors(kind, model, corpus), losses[-1], wall, cpu, workers, went_on)
     write(weights.parent / "card.md", card.markdown())
     return card
 

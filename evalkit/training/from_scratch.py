@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from evalkit.training.loop import deterministic, train_steps
 from evalkit.training.takes import take
 
 Model = TypeVar("Model", bound=nn.Module)
+Losses: TypeAlias = Callable[[Model, Sequence[np.ndarray], Sequence[str]], Tensor]
 Progress = Callable[[int, int, float, float], None]
 """Called after each epoch with its number from 1, how many there are, the loss on dev in nats a
 character, and seconds since the start."""
@@ -64,11 +65,13 @@ class FromScratch(Strict):
 class Kind(Generic[Model]):
     """A kind of recognizer. ``make`` makes an untrained one, drawing from torch's global
     generator; ``loss`` is the negative log-likelihood in nats of each text given its waveform at
-    ``rate`` Hz, (n,); ``transcribe`` gives a text each, in evaluation mode; ``save`` writes
-    its weights; ``spell`` raises UtteranceError for a text that it cannot spell."""
+    ``rate`` Hz, (n,), and ``objective`` what training makes small, in its place or with more in
+    it; ``transcribe`` gives a text each, in evaluation mode; ``save`` writes its weights;
+    ``spell`` raises UtteranceError for a text that it cannot spell."""
 
     make: Callable[[], Model]
-    loss: Callable[[Model, Sequence[np.ndarray], Sequence[str]], Tensor]
+    objective: Losses[Model]
+    loss: Losses[Model]
     transcribe: Callable[[Model, Sequence[np.ndarray]], list[str]]
     save: Callable[[Model, Path], None]
     rate: int
@@ -78,10 +81,6 @@ class Kind(Generic[Model]):
         """Every utterance of ``manifest`` with its waveform. Raises ManifestError, naming the
         utterance, where one has no audio, or no text that can be spelt."""
         return recordings(manifest, self.rate, self.spell)
-
-    def losses(self, model: Model, batch: Sequence[Recording]) -> Tensor:
-        """In nats, (len(batch),)."""
-        return self.loss(model, [r.wave for r in batch], [r.text for r in batch])
 
 
 def train_from_scratch(kind: Kind[Model], corpus: Path, *, config: FromScratch, workers: int = 1,
@@ -111,9 +110,13 @@ def mean_loss(kind: Kind[Model], model: Model, speech: Sequence[Recording], batc
     """Negative log-likelihood in nats a character, in evaluation mode, over batches of
     ``batch`` recordings."""
     model.eval()
-    total = sum(float(kind.losses(model, part).sum())
+    total = sum(float(_summed(kind.loss, model, part))
                 for part in (speech[i:i + batch] for i in range(0, len(speech), batch)))
     return total / sum(len(r.text) for r in speech)
+
+
+def _summed(losses: Losses[Model], model: Model, batch: Sequence[Recording]) -> Tensor:
+    return losses(model, [r.wave for r in batch], [r.text for r in batch]).sum()
 
 
 def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config: FromScratch,
@@ -129,7 +132,7 @@ def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config
         yield config.epochs
 
     def loss(batch: Sequence[Recording]) -> Tensor:
-        return kind.losses(model, batch).sum() / sum(len(r.text) for r in batch)
+        return _summed(kind.objective, model, batch) / sum(len(r.text) for r in batch)
 
     # What was drawn for the epochs that are done is drawn again, since the later follow from it.
     for taken in train_steps(model, islice(batches, done, None), loss, optimiser,

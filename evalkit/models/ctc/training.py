@@ -18,8 +18,9 @@ class TrainingConfig(FromScratch):
 
 def kind(config: NetworkConfig | None = None) -> Kind[CtcRecognizer]:
     """Recognizers of this size."""
-    return Kind(partial(CtcRecognizer, config), CtcRecognizer.loss, CtcRecognizer.transcribe,
-                CtcRecognizer.save, RATE, encode)
+    return Kind(make=partial(CtcRecognizer, config), objective=CtcRecognizer.loss,
+                loss=CtcRecognizer.loss, transcribe=CtcRecognizer.transcribe,
+                save=CtcRecognizer.save, rate=RATE, spell=encode)
 
 
 def reference_recordings(manifest: Path) -> list[Recording]:
