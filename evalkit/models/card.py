@@ -93,7 +93,8 @@ def make(kind: Kind[Model], about: str, corpus: Path, weights: Path, *, config: 
     kind.save(model, weights)
     wall, cpu = perf_counter() - wall, process_time() - cpu
     card = RecognizerCard(about, weights, config, sum(p.numel() for p in model.parameters()),
-                          _word_errors(kind, model, corpus), losses[-1], wall, cpu, workers, went_on)
+                          _word_errors(kind, model, corpus), losses[-1], wall, cpu, workers,
+                          went_on)
     write(weights.parent / "card.md", card.markdown())
     return card
 

@@ -32,7 +32,10 @@ def spell(text: str, rng: np.random.Generator) -> Audio:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def write_corpus(folder):
     rng = np.random.default_rng(5)
     for split, count in (("train", 24), ("dev", 6), ("test", 6)):
         rows = []
