@@ -186,7 +186,7 @@ NOTHING_LOST = {
         models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make
-        systems.staying:_answers store.events:unfolded""",
+        systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
         statistics.endpoints:endpoint_reports
         report.costs:_priced

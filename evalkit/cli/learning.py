@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -58,13 +59,44 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
     say(f"training the reference recognizer on {corpus_folder}")
     from evalkit.models.ctc.card import train_reference
 
-    def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
-        say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
-            f"{seconds / epoch * (epochs - epoch):.0f} s left")
-
     card = train_reference(corpus_folder, out, seed=seed, workers=min(2, processes(None)),
-                           progress=show)
+                           progress=_say_epochs())
     print(card.markdown())
+
+
+@train.command(cls=GoesOn, epilog=EXIT_CODES)
+def transducer(corpus_folder: Annotated[Path, typer.Argument(
+                   metavar="CORPUS", help="Folder with train.jsonl, dev.jsonl and test.jsonl.")],
+               out: Out, seed: Seed = 0) -> None:
+    """Train the reference streaming recognizer, a transducer; write its weights and card.
+
+    A training that was stopped goes on where it was when it is started again.
+
+    Example:
+
+        evalkit train transducer datasets/accents --out runs/transducer
+    """
+    say(f"training the reference transducer on {corpus_folder}")
+    from evalkit.models.transducer.card import train_transducer
+    from evalkit.store.lock import locked
+
+    with locked(out, "train"):
+        card = train_transducer(corpus_folder, out, seed=seed, workers=min(2, processes(None)),
+                                progress=_say_epochs())
+    print(card.markdown())
+
+
+def _say_epochs() -> Callable[[int, int, float, float], None]:
+    """Says of each epoch what it came to, and how long the others will take."""
+    first: list[int] = []  # not 1 where a training goes on
+
+    def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
+        first.append(epoch)
+        since = epoch - first[0] + 1
+        say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
+            f"{seconds / since * (epochs - epoch):.0f} s left")
+
+    return show
 
 
 @train.command(cls=GoesOn, epilog=EXIT_CODES)
