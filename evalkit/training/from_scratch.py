@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
@@ -40,8 +40,9 @@ class FromScratch(Strict):
     Every utterance is rendered in ``takes`` versions, of which an epoch uses one: at a speed
     drawn from ``speeds`` in percent (Ko et al. 2015), for a share ``noisy`` of them in noise
     at a ratio drawn from ``snr_db``, and where ``gain_db`` is given at a level drawn from so many
-    decibels below its own to as many above. The loss is watched on about ``watched`` utterances
-    of dev. What is None is not done."""
+    decibels below its own to as many above. ``silence`` is how many seconds of it, at least and at
+    most, come behind the speech, in the same noise. The loss is watched on about ``watched``
+    utterances of dev. What is None is not done."""
 
     seed: int = Field(0, ge=0)
     epochs: int = Field(16, gt=0)
@@ -54,6 +55,7 @@ class FromScratch(Strict):
     noisy: float = Field(0.5, ge=0, le=1)
     snr_db: tuple[float, ...] = (0.0, 5.0, 10.0, 15.0, 20.0)
     gain_db: float | None = Field(None, gt=0, le=60)
+    silence: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
     watched: int = Field(80, gt=0)
 
     def schedule(self, optimiser: AdamW, updates: int) -> LRScheduler:
@@ -65,12 +67,11 @@ class FromScratch(Strict):
 class Kind(Generic[Model]):
     """A kind of recognizer. ``make`` makes an untrained one, drawing from torch's global
     generator; ``loss`` is the negative log-likelihood in nats of each text given its waveform at
-    ``rate`` Hz, (n,), and ``objective`` what training makes small, in its place or with more in
-    it; ``transcribe`` gives a text each, in evaluation mode; ``save`` writes its weights;
-    ``spell`` raises UtteranceError for a text that it cannot spell."""
+    ``rate`` Hz, (n,), and ``objective`` what training makes small, of recordings (n,);
+    ``transcribe`` gives a text each, in evaluation mode; ``save`` writes its weights; ``spell`` raises UtteranceError for a text that it cannot spell."""
 
     make: Callable[[], Model]
-    objective: Losses[Model]
+    objective: Callable[[Model, Sequence[Recording]], Tensor]
     loss: Losses[Model]
     transcribe: Callable[[Model, Sequence[np.ndarray]], list[str]]
     save: Callable[[Model, Path], None]
@@ -132,7 +133,7 @@ def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config
         yield config.epochs
 
     def loss(batch: Sequence[Recording]) -> Tensor:
-        return _summed(kind.objective, model, batch) / sum(len(r.text) for r in batch)
+        return kind.objective(model, batch).sum() / sum(len(r.text) for r in batch)
 
     # What was drawn for the epochs that are done is drawn again, since the later follow from it.
     for taken in train_steps(model, islice(batches, done, None), loss, optimiser,

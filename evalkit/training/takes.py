@@ -17,7 +17,8 @@ NOISES = ("babble", "stationary", "modulated")
 
 class Drawing(Protocol):
     """What is drawn from: speeds in percent, a share of noisy takes, ratios of speech to noise
-    in decibels, and, unless it is None, a level up to so many decibels from a recording's own."""
+    in decibels, and, unless they are None, a level up to so many decibels from a recording's own,
+    and seconds of silence behind it, at least and at most."""
 
     @property
     def seed(self) -> int: ...
@@ -29,12 +30,15 @@ class Drawing(Protocol):
     def snr_db(self) -> Sequence[float]: ...
     @property
     def gain_db(self) -> float | None: ...
+    @property
+    def silence(self) -> tuple[float, float] | None: ...
 
 
 def take(speech: Sequence[Recording], rate: int, drawing: Drawing, number: int,
          rng: np.random.Generator) -> list[Recording]:
-    """The take ``number`` of every recording, of which the waveforms are at ``rate`` Hz. The
-    voices of babble are those of ``speech``."""
+    """The take ``number`` of every recording, of which the waveforms are at ``rate`` Hz; the
+    ``duration`` of its utterance is until where speech ends. The voices of babble are those of
+    ``speech``."""
     utterances = [r.utterance for r in speech]
     noises = [Noise(kind, ratio, seed=drawing.seed).bind(utterances)
               for kind in NOISES for ratio in drawing.snr_db]
@@ -42,12 +46,15 @@ def take(speech: Sequence[Recording], rate: int, drawing: Drawing, number: int,
     for recording in speech:
         speed = int(rng.choice(drawing.speeds))
         audio = resample(Audio(recording.wave, rate * speed // 100), rate)
+        ended = audio.duration
+        audio = _with_silence(audio, drawing.silence, rng)
         if rng.random() < drawing.noisy:
             noise = noises[rng.integers(len(noises))]
             # Noise follows from the utterance's id: another id for another noise.
             other = replace(recording.utterance, id=f"{recording.utterance.id} take {number}")
             audio = noise.apply(audio, other)
-        rendered.append(replace(recording, wave=_at_a_level(audio.samples, drawing.gain_db, rng)))
+        rendered.append(Recording(replace(recording.utterance, duration=ended), recording.text,
+                                  _at_a_level(audio.samples, drawing.gain_db, rng)))
     return rendered
 
 
@@ -57,3 +64,12 @@ def _at_a_level(wave: np.ndarray, gain_db: float | None, rng: np.random.Generato
         return wave
     louder: np.ndarray = wave * np.float32(10 ** (rng.uniform(-gain_db, gain_db) / 20))
     return louder
+
+
+def _with_silence(audio: Audio, silence: tuple[float, float] | None, rng: np.random.Generator
+                  ) -> Audio:
+    """``audio`` and silence behind it; no number is drawn for None."""
+    if silence is None:
+        return audio
+    behind = np.zeros(round(rng.uniform(*silence) * audio.rate), np.float32)
+    return Audio(np.concatenate([audio.samples, behind]), audio.rate)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+
+from torch import Tensor
 
 from evalkit.core.types import Recording
 from evalkit.models.ctc.network import RATE, CtcRecognizer, NetworkConfig, encode
@@ -18,7 +21,7 @@ class TrainingConfig(FromScratch):
 
 def kind(config: NetworkConfig | None = None) -> Kind[CtcRecognizer]:
     """Recognizers of this size."""
-    return Kind(make=partial(CtcRecognizer, config), objective=CtcRecognizer.loss,
+    return Kind(make=partial(CtcRecognizer, config), objective=_losses,
                 loss=CtcRecognizer.loss, transcribe=CtcRecognizer.transcribe,
                 save=CtcRecognizer.save, rate=RATE, spell=encode)
 
@@ -27,3 +30,7 @@ def reference_recordings(manifest: Path) -> list[Recording]:
     """Every utterance of ``manifest`` with its waveform at RATE. Raises ManifestError, naming the
     utterance, where one has no audio, or no text that the reference recognizer can spell."""
     return kind().recordings(manifest)
+
+
+def _losses(model: CtcRecognizer, batch: Sequence[Recording]) -> Tensor:
+    return model.loss([r.wave for r in batch], [r.text for r in batch])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -40,12 +39,11 @@ class ObjectiveConfig(Strict):
 
 
 class Objective:
-    """Nats of a batch, (n,), of which training takes the sum. ``names`` are those that distractors
-    are drawn from, by a generator of its own ``seed``."""
+    """Nats of a batch, (n,), of which training takes the sum. Distractors are drawn from ``names``
+    by torch's global generator."""
 
-    def __init__(self, config: ObjectiveConfig, names: Sequence[str] = (), seed: int = 0) -> None:
+    def __init__(self, config: ObjectiveConfig, names: Sequence[str] = ()) -> None:
         self.config, self.names = config, list(names)
-        self.rng = np.random.default_rng(seed)
 
     def __call__(self, model: Transducer, batch: Sequence[Recording]) -> Tensor:
         c = self.config
@@ -59,11 +57,10 @@ class Objective:
         return losses
 
     def _listed(self, model: Transducer, batch: Sequence[Recording]) -> Listed | None:
-        if model.biasing is None or self.rng.random() < self.config.unlisted:
+        if model.biasing is None or float(torch.rand(())) < self.config.unlisted:
             return None
         said = [name for r in batch for name in r.utterance.metadata.get(NAMES) or ()]
-        others = self.rng.choice(len(self.names), min(self.config.distractors, len(self.names)),
-                                 replace=False)
+        others = torch.randperm(len(self.names))[:self.config.distractors].tolist()
         return model.listed(sorted({*said, *(self.names[n] for n in others)}))
 
     def _lateness(self, model: Transducer, batch: Sequence[Recording], heard: Tensor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import Field
@@ -9,24 +10,25 @@ from pydantic import Field
 from evalkit.models.transducer.config import NetworkConfig
 from evalkit.models.transducer.features import RATE
 from evalkit.models.transducer.network import Transducer
+from evalkit.models.transducer.objective import Objective, ObjectiveConfig
 from evalkit.training.from_scratch import FromScratch, Kind
 
 
 class TransducerTraining(FromScratch):
-    """The shipped transducer's; ``fast_emit`` is the weight of FastEmit (Yu et al. 2021,
-    arXiv:2010.11148)."""
+    """The shipped transducer's."""
 
     epochs: int = Field(20, gt=0)
     peak_learning_rate: float = Field(4e-3, gt=0)
-    gain_db: float | None = Field(10.0, gt=0, le=60)
-    fast_emit: float = Field(0.0, ge=0, le=1)
+    gain_db: float | None = Field(6.0, gt=0, le=60)
     network: NetworkConfig = NetworkConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
 
 
-def kind(config: TransducerTraining | None = None) -> Kind[Transducer]:
-    """Transducers of this configuration."""
+def kind(config: TransducerTraining | None = None, names: Sequence[str] = ()) -> Kind[Transducer]:
+    """Transducers of this configuration, which are trained with distractors of ``names`` where
+    they attend to phrases."""
     config = config or TransducerTraining()
     return Kind(make=partial(Transducer, config.network),
-                objective=partial(Transducer.objective, fast_emit=config.fast_emit),
+                objective=Objective(config.objective, names),
                 loss=Transducer.loss, transcribe=Transducer.transcribe, save=Transducer.save,
                 rate=RATE, spell=config.network.encode)
