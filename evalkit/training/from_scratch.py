@@ -68,7 +68,8 @@ class Kind(Generic[Model]):
     """A kind of recognizer. ``make`` makes an untrained one, drawing from torch's global
     generator; ``loss`` is the negative log-likelihood in nats of each text given its waveform at
     ``rate`` Hz, (n,), and ``objective`` what training makes small, of recordings (n,);
-    ``transcribe`` gives a text each, in evaluation mode; ``save`` writes its weights; ``spell`` raises UtteranceError for a text that it cannot spell."""
+    ``transcribe`` gives a text each, in evaluation mode; ``save`` writes its weights; ``spell``
+    raises UtteranceError for a text that it cannot spell."""
 
     make: Callable[[], Model]
     objective: Callable[[Model, Sequence[Recording]], Tensor]
