@@ -35,10 +35,11 @@ def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml."
 
         evalkit corpus synth datasets/accents --split test
     """
-    from evalkit.corpora.synthesis.corpus import read_synth_config, synthesise
+    from evalkit.corpora.synthesis.config import CONFIG, read_synth_config
+    from evalkit.corpora.synthesis.corpus import synthesise
 
     say(f"synthesising {folder}")
-    manifests = synthesise(read_synth_config(folder / "corpus.yaml"), folder, splits=split or (),
+    manifests = synthesise(read_synth_config(folder / CONFIG), folder, splits=split or (),
                            workers=processes(workers))
     for path in manifests.values():
         print(path)
