@@ -15,7 +15,7 @@ from evalkit.core.yaml_files import read_yaml
 from evalkit.corpora.synthesis.places import City
 
 CONFIG = "corpus.yaml"
-LATER = frozenset({"grammar", "prefix", "besides"})
+LATER = ("grammar", "prefix", "besides")
 """Keys that came when there were corpora already: where they have their defaults, a corpus is the
 one that it was without them."""
 

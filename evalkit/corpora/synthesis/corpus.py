@@ -128,7 +128,8 @@ def _speak(line: Line, out: Path) -> Recorded:
 
 def _row(line: Line, recorded: Recorded) -> dict[str, Any]:
     return {"id": line.id, "audio": line.audio, "text": line.text, "speaker": line.speaker.id,
-            "duration": recorded.seconds, WORDS: written(recorded.words), **line.speaker.metadata, **line.labels}
+            "duration": recorded.seconds, WORDS: written(recorded.words),
+            **line.speaker.metadata, **line.labels}
 
 
 def _digest(config: SynthConfig) -> str:
@@ -140,8 +141,8 @@ def _digest(config: SynthConfig) -> str:
 
 def _written(config: SynthConfig) -> dict[str, Any]:
     """The configuration as it was before there were the LATER keys, where they say nothing."""
-    later = config.model_dump(mode="json", include=LATER - {"besides"}, exclude_defaults=True)
-    return config.model_dump(mode="json", exclude=LATER) | later
+    later = config.model_dump(mode="json", include={*LATER} - {"besides"}, exclude_defaults=True)
+    return config.model_dump(mode="json", exclude={*LATER}) | later
 
 
 def _is_locked(lock: Path, digest: str) -> bool:

@@ -97,5 +97,5 @@ def _fill(phrase: str, slots: Slots, rng: np.random.Generator) -> str:
     """``phrase`` with each slot filled by a phrase drawn uniformly."""
     def draw(slot: re.Match[str]) -> str:
         choices = slots[slot[1]]
-        return _fill(choices[rng.integers(len(choices))], slots, rng)
+        return _fill(choices[int(rng.integers(len(choices)))], slots, rng)
     return _SLOT.sub(draw, phrase)

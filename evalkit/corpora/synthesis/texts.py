@@ -8,6 +8,8 @@ from itertools import chain, zip_longest
 
 import numpy as np
 
+from evalkit.core.errors import ConfigError
+from evalkit.core.names import offer
 from evalkit.corpora.synthesis.config import SynthConfig, read_besides
 from evalkit.corpora.synthesis.grammars import GRAMMARS
 from evalkit.corpora.synthesis.sentences import Slots, distinct_sentences, plain
@@ -34,22 +36,27 @@ def sentences(config: SynthConfig) -> dict[str, list[str]]:
 
 
 def other_sentences(config: SynthConfig, count: int, seed: int,
-                    besides: Iterable[SynthConfig] = ()) -> list[str]:
+                    besides: Iterable[SynthConfig] = (), reuse: Collection[str] = ()) -> list[str]:
     """``count`` different sentences of the grammar of ``config``, as they are said, without names
     that are held out: for a language model, or another use as text. None is said in any split of
-    the corpus, of those that it is besides, or of those ``besides`` and that they are besides.
-    Raises ConfigError where the grammar seems to hold too few."""
+    the corpus, of those that it is besides, or of those ``besides`` and that they are besides,
+    but for the splits whose sentences may be had again, ``reuse``. Raises ConfigError where there
+    is no such split, or the grammar seems to hold too few."""
     corpora = [config, *besides]
-    taken = _said([*corpora, *chain.from_iterable(map(read_besides, corpora))])
+    corpora += chain.from_iterable(map(read_besides, tuple(corpora)))
+    splits = {split for each in corpora for split in each.splits}
+    if unknown := sorted(set(reuse) - splits):
+        raise ConfigError(f"no split {unknown[0]!r} to reuse; {offer(unknown[0], sorted(splits))}")
+    taken = _said(corpora, reuse)
     slots = GRAMMARS[config.grammar].with_names(held_out=False)
     return [plain(sentence) for sentence in distinct_sentences(
         slots, rng_of(seed, "other sentences"), count, taken, PATIENCE)]
 
 
-def _said(corpora: Iterable[SynthConfig]) -> set[str]:
-    """All sentences of the corpora."""
-    return {sentence for config in corpora for split in sentences(config).values()
-            for sentence in split}
+def _said(corpora: Iterable[SynthConfig], reuse: Collection[str] = ()) -> set[str]:
+    """All sentences of the corpora, without those of the splits ``reuse``."""
+    return {sentence for config in corpora for split, texts in sentences(config).items()
+            if split not in reuse for sentence in texts}
 
 
 def _drawn(slots: Slots, rng: np.random.Generator, asked: Mapping[str, int],

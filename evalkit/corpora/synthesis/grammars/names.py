@@ -11,7 +11,12 @@ from collections.abc import Iterator, Sequence
 from evalkit.corpora.synthesis.grammars import requests
 from evalkit.corpora.synthesis.sentences import Grammar, Name, phrases
 
-FIRST_NAMES = """
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+FIRST_NAMES = _words("""
     maria aaron abigail adele adrian agnes aidan alana albert alexis alfred amelia amina amos andre
     angela anton april arjun arlo arthur astrid aurora axel barbara basil beatrice benedict bernard
     bertha bianca bjorn bonnie boris brandon brenda bridget bruno byron caleb camilla carlos carmen
@@ -34,8 +39,8 @@ FIRST_NAMES = """
     pavel penelope percy petra philippa phoebe phyllis pierre priscilla quentin quincy rachel ramona
     rafael rajesh ralph raymond rebecca reginald renata ricardo rita roberta roderick rodrigo
     roland rosalind rowena roxanne rufus rupert sabrina samuel santiago sebastian
-    """.split()
-SURNAMES = """
+    """)
+SURNAMES = _words("""
     abbott abernathy ackerman acosta adeyemi aguilar ahmed albrecht alvarez anderson andersson
     archer armstrong ashworth atkinson avery babcock baldwin ballard banerjee barlow barrett
     bartlett bauer beaumont becker bellamy bennett bergstrom bianchi blackwell blanchard boateng
@@ -63,8 +68,8 @@ SURNAMES = """
     valdez valentine vandermeer vargas vasquez vaughan velasco vickers villanueva vogel
     waddington wagner wakefield wallace walsh watanabe watkins weaver webster weinberg
     whitaker whitfield wilkinson williams winslow wojcik woodward wyatt yamamoto yates yilmaz zapata
-    """.split()
-DEVICES = """
+    """)
+DEVICES = _words("""
     zolvex kavra brimo nemtron lumdex vexta quinlo drazen fenrix halvo jorpod melbo pavtor rinsa
     sorlux talvia ulnix wexlo yarga bolteno cromvi dakota denlo elzara fizbin flindo gavlex
     glenvo gorma hexbo hintra izmo jaxvor jembi kelvora kinlux kordo kripsa lazbo lendra lorvix
@@ -76,8 +81,8 @@ DEVICES = """
     zabbit zamvo zanlix zebdo zelmo zendra zilbo zimvex zondra zubnix abdo albrix andvo arbex
     baldra belmix bexo bindlo blivex bombra brondo bruvix calbo chimbra clendo covex crandix
     culvo dalbra delvix dimbo dolvex drimbo dunlix duvra elbo embrix enzor fabbix
-    """.split()
-TOWNS = """
+    """)
+TOWNS = _words("""
     alderbury amblecote appledore arkendale ashbourne aylesham balcombe bampton barnstaple bexhill
     bickleigh bideford birkdale bolsover bramcote bridlington brockenhurst burnham buxted caldicot
     camberley castleford chatteris cheddleton chippenham cirencester clitheroe coggeshall congleton
@@ -88,8 +93,8 @@ TOWNS = """
     hexham holmfirth honiton horncastle hungerford ilfracombe ilkeston kelmscott keswick
     kidderminster kirriemuir knaresborough ledbury leominster liskeard ludlow lyndhurst malmesbury
     melksham
-    """.split()
-STREETS = """
+    """)
+STREETS = _words("""
     abingdon acacia alcott alexandra almond anchor argyle aspen avondale balmoral bayswater
     beechcroft belgrave berwick bluebell bramble broughton brunswick burlington cadogan caledonia
     canterbury cathcart chestnut clarendon claremont clifton coburg collingwood cornwallis crabtree
@@ -99,7 +104,7 @@ STREETS = """
     laurel lavender linden lonsdale magnolia marlborough mayflower meadowbank melbourne montrose
     mulberry nightingale nutmeg oleander orchard palmerston partridge pembroke peregrine
     pinewood poplar primrose
-    """.split()
+    """)
 RESTAURANTS = phrases("""
     bella napoli | la cantina | sakura garden | golden lotus | zaytoun | morellis | el farol
     | chez colette | spice bazaar | rusty anvil | taverna kostas | banh mi saigon | casa lupita
@@ -164,13 +169,16 @@ SLOTS = {
         | send a message to {contact} | write an email to {contact} {when}
         | remind me to call {contact} {when} | move the meeting with {contact} to {time}
         | what is the phone number of {contact} | read me the last message from {contact}
-        | is {contact} coming {when} | invite {contact} to {event} | when is the birthday of {contact}
+        | is {contact} coming {when} | invite {contact} to {event}
+        | when is the birthday of {contact}
         | set up a meeting with {contact} {when} | add {contact} to my contacts
         | has {contact} answered my message | play the song that {contact} sent me"""),
     "of_device": phrases("""
         turn {on_off} the {named_device} | turn {on_off} the {named_device} in the {room}
-        | please switch {on_off} the {named_device} | is the {named_device} in the {room} still {on_off}
-        | start the {named_device} at {time} | stop the {named_device} | set the {named_device} to {number}
+        | please switch {on_off} the {named_device}
+        | is the {named_device} in the {room} still {on_off}
+        | start the {named_device} at {time} | stop the {named_device}
+        | set the {named_device} to {number}
         | pair the {named_device} with the {device} | connect my phone to the {named_device}
         | how much battery has the {named_device} left | where did i leave my {named_device}
         | play {genre} on the {named_device} | update the {named_device} {when}

@@ -64,7 +64,8 @@ SLOTS = {
         | los tomates | las manzanas | las piñas | los champiñones"""),
     "bare_food": phrases("arroz | queso | pan | azúcar | jamón | café"),
     "quantity": phrases("dos paquetes de | medio kilo de | un poco de | bastante | más"),
-    "genre": phrases("jazz | rock | flamenco | salsa | música clásica | música de los años ochenta"),
+    "genre": phrases("""jazz | rock | flamenco | salsa | música clásica
+        | música de los años ochenta"""),
     "music": phrases("""mi lista de la mañana | la siguiente canción | el último disco
         | algo tranquilo | la canción de ayer | la radio | mi canción favorita"""),
     "city": phrases("""madrid | sevilla | bogotá | lima | córdoba | parís | londres | málaga
