@@ -243,7 +243,7 @@ def name_tricks() -> list[str]:
 JSON_READERS = ("json.load", "json.loads")
 NO_DOCUMENTS = {
     "evalkit.core.alignment": "an alignment, one column of the outputs",
-    "evalkit.models.ctc.card": "counts that the module itself has made",
+    "evalkit.models.card": "counts that the module itself has made",
     "evalkit.models.tensors": "the header of a file of weights",
     "evalkit.run.shard": "rows of the outputs, by stage",
     "evalkit.run.stages": "rows of the outputs, by stage",

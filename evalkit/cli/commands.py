@@ -14,6 +14,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
+from evalkit.cli.rescoring import rescore
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import trouble
@@ -26,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.score, GoesOn),
-                      (trials.trials, GoesOn),
+                      (rescore, Command), (trials.trials, GoesOn),
                       (questions.report, Command),
                       (questions.groups, Command), (questions.latency, Command),
                       (endpoints, Command),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import EXIT_CODES, Command, GoesOn, Out, Seed, Workers, processes, say
+from evalkit.cli.options import (
+    EXIT_CODES,
+    Command,
+    GoesOn,
+    Out,
+    Seed,
+    Workers,
+    not_of_a_run,
+    processes,
+    say,
+)
 
 train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
 
@@ -48,13 +59,44 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
     say(f"training the reference recognizer on {corpus_folder}")
     from evalkit.models.ctc.card import train_reference
 
-    def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
-        say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
-            f"{seconds / epoch * (epochs - epoch):.0f} s left")
-
     card = train_reference(corpus_folder, out, seed=seed, workers=min(2, processes(None)),
-                           progress=show)
+                           progress=_say_epochs())
     print(card.markdown())
+
+
+@train.command(cls=GoesOn, epilog=EXIT_CODES)
+def transducer(corpus_folder: Annotated[Path, typer.Argument(
+                   metavar="CORPUS", help="Folder with train.jsonl, dev.jsonl and test.jsonl.")],
+               out: Out, seed: Seed = 0) -> None:
+    """Train the reference streaming recognizer, a transducer; write its weights and card.
+
+    A training that was stopped goes on where it was when it is started again.
+
+    Example:
+
+        evalkit train transducer datasets/accents --out runs/transducer
+    """
+    say(f"training the reference transducer on {corpus_folder}")
+    from evalkit.models.transducer.card import train_transducer
+    from evalkit.store.lock import locked
+
+    with locked(out, "train"):
+        card = train_transducer(corpus_folder, out, seed=seed, workers=min(2, processes(None)),
+                                progress=_say_epochs())
+    print(card.markdown())
+
+
+def _say_epochs() -> Callable[[int, int, float, float], None]:
+    """Says of each epoch what it came to, and how long the others will take."""
+    first: list[int] = []  # not 1 where a training goes on
+
+    def show(epoch: int, epochs: int, loss: float, seconds: float) -> None:
+        first.append(epoch)
+        since = epoch - first[0] + 1
+        say(f"epoch {epoch}/{epochs}: {loss:.3f} nats a character on dev, {seconds:.0f} s, "
+            f"{seconds / since * (epochs - epoch):.0f} s left")
+
+    return show
 
 
 @train.command(cls=GoesOn, epilog=EXIT_CODES)
@@ -104,3 +146,30 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
 
     waves = (recording.wave for recording in reference_recordings(manifest))
     fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)
+
+
+@train.command("language-model", cls=Command, epilog=EXIT_CODES)
+def language_model(text: Annotated[Path, typer.Argument(
+                       help="Sentences, one a line, words parted by spaces; UTF-8.")],
+                   out: Annotated[Path, typer.Option(
+                       "--out", "-o", callback=not_of_a_run, help="ARPA file to write.")],
+                   order: Annotated[int, typer.Option(
+                       min=1, max=9, help="The longest n-grams.")] = 3) -> None:
+    """Train an n-gram language model with modified Kneser-Ney smoothing, for `evalkit rescore`.
+
+    Example:
+
+        evalkit train language-model sentences.txt --out lm.arpa
+    """
+    from evalkit.models.language.arpa import write_arpa
+    from evalkit.models.language.kneser_ney import FALLBACK, train
+    from evalkit.models.language.sentences import read_sentences
+
+    say(f"counting the n-grams of {text}")
+    sentences = read_sentences(text)
+    model, undiscounted = train(sentences, order)
+    if undiscounted:
+        say(f"too few {', '.join(map(str, undiscounted))}-grams to estimate their discounts, which "
+            f"are {', '.join(f'{each:g}' for each in FALLBACK)}")
+    write_arpa(model, out)
+    print(f"{out}: {len(model.probabilities):,} n-grams of {len(sentences):,} sentences")

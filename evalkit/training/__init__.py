@@ -1,5 +1,5 @@
 """Training: one loop, the data it reads, penalties, and weightings of samples.
 
 ``fine_tuning`` adapts any trainable recognizer, ``verification`` trains speaker embeddings, and
-evalkit.models.ctc.training makes the reference recognizer; all three take their steps in ``loop``.
+``from_scratch`` makes the reference recognizers; all three take their steps in ``loop``.
 """

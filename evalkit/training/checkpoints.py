@@ -19,10 +19,14 @@ from evalkit.training.trainable import parameters
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def save_checkpoint(path: Path, done: int, module: nn.Module, optimiser: Adam) -> None:
+def save_checkpoint(path: Path, done: int, module: nn.Module, optimiser: Adam, *,
+                    draws: bool = False) -> None:
     """Writes what the step after the ``done`` ones starts from: weights, buffers of layers (the
-    means of batch normalisation), and the optimiser's moments."""
+    means of batch normalisation), the optimiser's moments, and where ``draws``, the state of
+    torch's global generators of random numbers (those of dropout)."""
     tensors = {"done": torch.tensor(done, device="cpu")}
+    for name, generator in _generators(module).items() if draws else ():
+        tensors[f"draws.{name}"] = generator.get_state()
     for name, buffer in module.named_buffers():
         tensors[f"buffer.{name}"] = buffer.clone()
     for name, weight in parameters(module).items():
@@ -68,4 +72,16 @@ def _restored(tensors: Mapping[str, torch.Tensor], module: nn.Module, optimiser:
         weight.copy_(tensors[f"weight.{name}"])
         optimiser.state[weight] = {"step": tensors["done"].float()} | {
             moment: tensors[f"{moment}.{name}"].to(weight.device) for moment in _MOMENTS}
+    for name, generator in _generators(module).items():
+        if f"draws.{name}" in tensors:
+            generator.set_state(tensors[f"draws.{name}"])
     return int(tensors["done"])
+
+
+def _generators(module: nn.Module) -> dict[str, torch.Generator]:
+    """Those that layers of ``module`` draw from, by the kind of device."""
+    found = {"cpu": torch.default_generator}
+    for weight in module.parameters():
+        if weight.device.type == "cuda":
+            found["cuda"] = torch.cuda.default_generators[weight.device.index]
+    return found

@@ -62,13 +62,14 @@ def _check_finite(value: Tensor, number: int, what: str) -> None:
 
 
 @contextmanager
-def deterministic(seed: int) -> Iterator[None]:
-    """torch draws from ``seed`` and refuses operations that give other results each time."""
-    strict = torch.are_deterministic_algorithms_enabled()
+def deterministic(seed: int, *, strict: bool = True) -> Iterator[None]:
+    """torch draws from ``seed`` and, where it is ``strict``, refuses operations that give other
+    results each time."""
+    before = torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(strict)
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(strict)
+            torch.use_deterministic_algorithms(before)

@@ -7,18 +7,15 @@ import pytest
 import torch
 
 from evalkit.audio import save
-from evalkit.core.errors import ManifestError
+from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.files import digest
 from evalkit.core.types import Audio
-from evalkit.models.ctc.card import CONDITIONS, count_errors, train_reference
+from evalkit.models.card import CONDITIONS, count_errors
+from evalkit.models.ctc.card import train_reference
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
-from evalkit.models.ctc.training import (
-    TrainingConfig,
-    mean_loss,
-    reference_recordings,
-    train,
-)
+from evalkit.models.ctc.training import TrainingConfig, kind, reference_recordings
 from evalkit.store.manifest import write_manifest
+from evalkit.training.from_scratch import mean_loss, train_from_scratch
 
 TINY = TrainingConfig(network=NetworkConfig(mels=20, channels=16, hidden=16, dropout=0.0),
                       epochs=6, batch=4, takes=2, snr_db=(10.0,), watched=4)
@@ -35,7 +32,10 @@ def spell(text: str, rng: np.random.Generator) -> Audio:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("corpus")
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def write_corpus(folder):
     rng = np.random.default_rng(5)
     for split, count in (("train", 24), ("dev", 6), ("test", 6)):
         rows = []
@@ -52,8 +52,8 @@ def corpus(tmp_path_factory):
 def fit(corpus, out, **options):
     losses = []
     config = TINY.model_copy(update=options)
-    train(corpus / "train.jsonl", corpus / "dev.jsonl", out, config=config, workers=1,
-          progress=lambda *report: losses.append(report))
+    train_from_scratch(kind(config.network), corpus, config=config, workers=1,
+                       progress=lambda *report: losses.append(report)).save(out)
     return losses
 
 
@@ -65,8 +65,8 @@ def test_the_loss_falls_and_is_reported(corpus, tmp_path):
     assert seconds == sorted(seconds)
     written = CtcRecognizer.load(tmp_path / "model.safetensors")
     dev = reference_recordings(corpus / "dev.jsonl")
-    assert mean_loss(written, dev, 4) == pytest.approx(losses[-1], rel=1e-5)
-    assert mean_loss(written, dev, 1) == pytest.approx(losses[-1], rel=1e-4)
+    assert mean_loss(kind(), written, dev, 4) == pytest.approx(losses[-1], rel=1e-5)
+    assert mean_loss(kind(), written, dev, 1) == pytest.approx(losses[-1], rel=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights(corpus, tmp_path):
@@ -76,6 +76,44 @@ def test_the_same_seed_gives_the_same_weights(corpus, tmp_path):
     assert digest(tmp_path / "one") == digest(tmp_path / "again") != digest(tmp_path / "other")
     assert torch.equal(torch.random.get_rng_state(), state)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+class Stopped(Exception):
+    """A training is interrupted."""
+
+
+@pytest.mark.parametrize("batch", [5, 24])  # 24: an epoch of one update
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(corpus, tmp_path, batch):
+    config = TINY.model_copy(update={"epochs": 3, "batch": batch, "gain_db": 10.0, "network":
+                                     TINY.network.model_copy(update={"dropout": 0.2})})
+    heard = []
+
+    def stop_at(last):
+        def report(epoch, epochs, loss, seconds):
+            heard.append((epoch, loss))
+            if epoch == last:
+                raise Stopped
+        return report
+
+    def run(checkpoint, progress=lambda *_: None, config=config):
+        return train_from_scratch(kind(config.network), corpus, config=config, progress=progress,
+                                  checkpoint=checkpoint)
+
+    run(None, stop_at(0)).save(tmp_path / "whole")
+    whole = heard.copy()
+    heard.clear()
+    checkpoint = tmp_path / "stopped" / "checkpoint.safetensors"
+    for last in (1, 2):
+        with pytest.raises(Stopped):
+            run(checkpoint, stop_at(last))
+    run(checkpoint, stop_at(0)).save(tmp_path / "on")
+    assert heard == whole
+    assert digest(tmp_path / "on") == digest(tmp_path / "whole")
+    run(checkpoint, stop_at(0)).save(tmp_path / "again")
+    assert heard[3:] == whole[-1:], "one that is complete is not made again"
+    assert digest(tmp_path / "again") == digest(tmp_path / "whole")
+    with pytest.raises(ConfigError, match="another recipe"):
+        run(checkpoint, config=config.model_copy(update={"seed": 1}))
 
 
 def test_the_reference_comes_with_a_card(corpus, tmp_path):
@@ -93,7 +131,7 @@ def test_the_reference_comes_with_a_card(corpus, tmp_path):
     model = CtcRecognizer.load(card.weights)
     test = reference_recordings(corpus / "test.jsonl")
     for name, noise in CONDITIONS.items():
-        assert count_errors(model, test, noise)["errors"].sum() == table.loc["all", name]
+        assert count_errors(kind(), model, test, noise)["errors"].sum() == table.loc["all", name]
     assert f"| all | 24 | 18 | {table.loc['all', 'clean'] / 18:.1%} |" in text
 
 

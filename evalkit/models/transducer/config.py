@@ -1,0 +1,72 @@
+"""Sizes and parts of a transducer's network, and its alphabet."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from evalkit.core.errors import UtteranceError
+from evalkit.core.strict import Strict
+
+ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
+BLANK = 0
+
+
+class NetworkConfig(Strict):
+    """``alphabet`` holds the characters that are labels 1, 2, …; with ``end_token`` the last label
+    says that the speaker has ended. ``front`` is what lies between the first convolution and the
+    recurrent layers: nothing ("plain"), or the convolutions of ConvRNN-T ("convolutional").
+    ``bias`` is the width of the network that attends to a list of phrases, 0 for none."""
+
+    alphabet: str = Field(ENGLISH, min_length=2, max_length=200)
+    end_token: bool = False
+    mels: int = Field(64, gt=0, le=128)
+    channels: int = Field(160, gt=0, le=1024)
+    kernel: int = Field(5, ge=3, le=31)
+    front: Literal["plain", "convolutional"] = "plain"
+    front_kernel: int = Field(5, ge=2, le=31)
+    front_layers: int = Field(3, gt=0, le=8)
+    hidden: int = Field(192, gt=0, le=2048)
+    embedding: int = Field(48, gt=0, le=512)
+    prediction: int = Field(128, gt=0, le=2048)
+    joint: int = Field(160, gt=0, le=1024)
+    bias: int = Field(0, ge=0, le=512)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    @field_validator("alphabet")
+    @classmethod
+    def _each_once(cls, alphabet: str) -> str:
+        if len(set(alphabet)) < len(alphabet) or " " not in alphabet:
+            raise ValueError("needs a space, and each character once")
+        return alphabet
+
+    @property
+    def labels(self) -> int:
+        """How many: the blank, the alphabet, and the end token where there is one."""
+        return 1 + len(self.alphabet) + self.end_token
+
+    @property
+    def end(self) -> int | None:
+        """The label that says that the speaker has ended."""
+        return self.labels - 1 if self.end_token else None
+
+    def encode(self, text: str) -> list[int]:
+        """The labels of ``text``, without the end token. Raises UtteranceError of kind BadText for
+        a character that is not of the alphabet."""
+        foreign = sorted(set(text) - set(self.alphabet))
+        if foreign:
+            raise UtteranceError("BadText", f"{text!r} holds {foreign[0]!r}; the recognizer spells "
+                                 f"with {_spelled(self.alphabet)}")
+        return [self.alphabet.index(character) + 1 for character in text]
+
+
+def _spelled(alphabet: str) -> str:
+    if alphabet == ENGLISH:
+        return "a to z, apostrophe and space"
+    return f"space and {' '.join(sorted(set(alphabet) - {' '}))}"
+
+
+def encode(text: str) -> list[int]:
+    """The labels of ``text`` in the English alphabet."""
+    return NetworkConfig().encode(text)

@@ -1,0 +1,64 @@
+"""The encoder: what was heard so far, once a block, of a past without end and no future."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from evalkit.models.transducer.causal import CausalConv, Memory
+from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.convolutions import ConvolutionalFront
+from evalkit.models.transducer.features import HOP
+
+STRIDE = 3
+"""Frames of 10 ms in one step of the first layers."""
+STEPS = 2
+"""Steps in a block."""
+BLOCK = STRIDE * STEPS * HOP
+"""Samples of a block, 60 ms, which is heard to its end before anything is said of it."""
+
+Recurrent = tuple[Tensor, Tensor]
+
+
+class State(NamedTuple):
+    """What an encoder keeps of the past: the last frames, and the memories of its layers."""
+
+    frames: Tensor
+    lower: Recurrent | None = None
+    upper: Recurrent | None = None
+    front: Memory = ()
+
+
+class Encoder(nn.Module):
+    """A strided convolution and two layers of LSTM, the upper one of two steps at a time (He et
+    al. 2019, arXiv:1811.06621, section 2.1)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        c = config
+        self.convolution = CausalConv(c.mels, c.channels, c.kernel, stride=STRIDE)
+        self.normalise = nn.Sequential(nn.LayerNorm(c.channels), nn.GELU())
+        self.front = None if c.front == "plain" else ConvolutionalFront(
+            c.channels, c.front_kernel, c.front_layers)
+        self.lower = nn.LSTM(c.channels, c.hidden, batch_first=True)
+        self.upper = nn.LSTM(STEPS * c.hidden, c.hidden, batch_first=True)
+        self.dropout = nn.Dropout(c.dropout)
+
+    def begin(self, n: int) -> State:
+        """The state before ``n`` utterances."""
+        front = () if self.front is None else self.front.begin(n)
+        return State(self.convolution.begin(n), front=front)
+
+    def forward(self, features: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Of ``features`` (n, blocks x STRIDE x STEPS, mels), what was heard at the end of every
+        block (n, blocks, hidden), the same of the lower layer's steps (n, blocks x STEPS, hidden),
+        and the state behind them. What comes out does not depend on how the blocks are given."""
+        x, frames = self.convolution(features, state.frames)
+        x, front = self.normalise(x), state.front
+        if self.front is not None:
+            x, front = self.front(x, front)
+        steps, lower = self.lower(self.dropout(x), state.lower)
+        pairs = self.dropout(steps).reshape(len(steps), -1, STEPS * steps.shape[2])
+        blocks, upper = self.upper(pairs, state.upper)
+        return blocks, steps, State(frames, lower, upper, front)

@@ -1,0 +1,94 @@
+"""The reference streaming recognizer, which comes with evalkit: evaluated, and taught further."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.core.errors import ConfigError
+from evalkit.core.files import digest
+from evalkit.core.types import Audio, Cost, Hypothesis, Recording
+from evalkit.models import SHIPPED
+from evalkit.systems.identity import bytes_in
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from evalkit.models.transducer.network import Transducer
+    from evalkit.models.transducer.stream import Hearing
+
+
+@dataclass(frozen=True)
+class TransducerRecognizer:
+    """The reference transducer (evalkit.models.transducer). ``weights`` is a file that `evalkit
+    train transducer` or `evalkit mitigate` wrote; the one that evalkit ships where it is None."""
+
+    weights: Path | str | None = None
+
+    rate = 16_000
+    batch = 1
+    needs_audio = True
+    output = ("joint.output.",)
+
+    def __post_init__(self) -> None:
+        if not self._path.is_file():
+            raise ConfigError(f"{self._path}: no such weights; `evalkit train transducer` makes "
+                              "some, and without the option the shipped ones are used")
+
+    @property
+    def identity(self) -> str:
+        return f"Transducer sha256:{digest(self._path)}"
+
+    @property
+    def cost(self) -> Cost:
+        from evalkit.models.torch_cost import cost_of, second
+
+        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]),
+                       bytes_in(self._path))
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.weights or SHIPPED / "transducer.safetensors")
+
+    @cached_property
+    def module(self) -> Transducer:
+        """The network, read when it is first asked for. Raises ConfigError where it cannot be."""
+        from evalkit.models.transducer.network import Transducer
+
+        return Transducer.load(self._path)
+
+    @property
+    def further_input(self) -> tuple[str, int]:
+        """What the encoder's recurrent layers hear."""
+        return "encoder.normalise", self.module.config.channels
+
+    def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
+        """One hypothesis each, of lower-case words with the times at which they were said."""
+        from evalkit.models.transducer.stream import heard
+
+        module = self.module.eval()
+        return [heard(module, audio.samples) for audio in batch]
+
+    def open(self, rate: int) -> Hearing:
+        """A stream at ``rate`` Hz, which is 16,000."""
+        from evalkit.models.transducer.stream import Hearing
+
+        return Hearing(self.module.eval())
+
+    def spell(self, text: str) -> list[int]:
+        return self.module.config.encode(text)
+
+    def losses(self, batch: Sequence[Recording]) -> Tensor:
+        return self.module.loss([r.wave for r in batch], [r.text for r in batch])
+
+    def posteriors(self, batch: Sequence[Recording]) -> tuple[Tensor, Tensor]:
+        """Log-posteriors at every node of each utterance's lattice, one after the other."""
+        return self.module.posteriors([r.wave for r in batch], [r.text for r in batch])
+
+    def save(self, path: Path) -> None:
+        """A file for the option ``weights``. One of a network with a cohort input, which this
+        class does not have, is refused there."""
+        self.module.save(path)
