@@ -1,21 +1,22 @@
 """Requests behind a keyword, with somebody else speaking: the same voice says the keyword and the
-request, and another voice is heard behind the request and goes on after it. Who is to be listened to
-can only be known from the keyword (the setting of Raju et al. 2020, arXiv:2011.10538)."""
+request, and another voice is heard behind the request and goes on after it. Who is to be listened
+to can only be known from the keyword (the setting of Raju et al. 2020, arXiv:2011.10538)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evalkit.audio import active_power, decibel, resample, save
-from evalkit.core.types import Audio, Utterance
+from evalkit.core.types import Audio, Recording, Utterance
 from evalkit.corpora.synthesis import espeak
-from evalkit.corpora.synthesis.corpus import RATE, Line
-from evalkit.recordings.reading import load
+from evalkit.corpora.synthesis.corpus import RATE
+from evalkit.corpora.synthesis.plan import Line
 from evalkit.store.manifest import write_manifest
 
 
@@ -31,45 +32,47 @@ class Scene:
     after: float = 0.5
 
 
-def compose(lines: Sequence[Line], utterances: Sequence[Utterance], out: Path, *,
+def compose(lines: Sequence[Line], requests: Sequence[Recording], out: Path, *,
             scene: Scene | None = None, seed: int = 0) -> None:
-    """Writes into ``out`` a recording for each of ``utterances``, said by the voices of ``lines``
-    of the same id, and two manifests of their requests: ``with/NAME.jsonl`` of the whole recordings
-    and ``without/NAME.jsonl`` of what is behind the keyword, NAME being the split."""
+    """Makes two corpora in ``out``: ``with`` has a recording for each of ``requests``, whose
+    waveforms are at RATE, said by the voices of ``lines`` of the same id, and ``without`` what of
+    it is behind the keyword. The text of both is the request."""
     scene, voices = scene or Scene(), {line.id: line.speaker.voice for line in lines}
     rng = np.random.default_rng(seed)
-    by_split: dict[str, list[tuple[Utterance, float, float]]] = {}
-    for utterance, other in zip(utterances, _others(utterances, rng), strict=True):
-        keyword = resample(espeak.speak(scene.keyword, voices[utterance.id]).audio, RATE)
-        audio, start = _composed(keyword, _speech(utterance), _speech(other), scene, rng)
-        save(out / "audio" / f"{utterance.id}.flac", audio)
-        split = str(utterance.metadata["split"])
-        by_split.setdefault(split, []).append((utterance, start, audio.duration))
-    for split, made in by_split.items():
-        write_manifest(out / "with" / f"{split}.jsonl",
-                       (_row(u, 0.0, seconds) for u, _, seconds in made))
-        write_manifest(out / "without" / f"{split}.jsonl",
-                       (_row(u, start, seconds) for u, start, seconds in made))
+    for name in ("with", "without"):
+        (out / name / "audio").mkdir(parents=True, exist_ok=True)
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for request, other in zip(requests, _others(requests, rng), strict=True):
+        utterance = request.utterance
+        keyword = _said(scene.keyword, voices[utterance.id])
+        whole, start = _composed(keyword, request.wave, other.wave, scene, rng)
+        for name, audio in (("with", whole), ("without", Audio(whole.samples[start:], RATE))):
+            row = _row(utterance, audio)
+            save(out / name / row["audio"], audio)
+            rows.setdefault((name, str(utterance.metadata["split"])), []).append(row)
+    for (name, split), made in rows.items():
+        write_manifest(out / name / f"{split}.jsonl", made)
 
 
-def _others(utterances: Sequence[Utterance], rng: np.random.Generator) -> Iterator[Utterance]:
-    """For each, one of another speaker of its split."""
-    for utterance in utterances:
-        other = utterance
-        while other.speaker == utterance.speaker:
-            other = utterances[int(rng.integers(len(utterances)))]
+@lru_cache
+def _said(keyword: str, voice: espeak.Voice) -> Audio:
+    return resample(espeak.speak(keyword, voice).audio, RATE)
+
+
+def _others(requests: Sequence[Recording], rng: np.random.Generator) -> Iterator[Recording]:
+    """For each, one of another speaker. Raises ValueError where there is only one."""
+    if len({request.utterance.speaker for request in requests}) < 2:
+        raise ValueError("needs requests of two speakers at least")
+    for request in requests:
+        other = request
+        while other.utterance.speaker == request.utterance.speaker:
+            other = requests[int(rng.integers(len(requests)))]
         yield other
 
 
-def _speech(utterance: Utterance) -> np.ndarray:
-    assert utterance.audio is not None
-    audio = load(utterance.audio, offset=utterance.offset, duration=utterance.duration)
-    return resample(audio, RATE).samples
-
-
 def _composed(keyword: Audio, request: np.ndarray, other: np.ndarray, scene: Scene,
-              rng: np.random.Generator) -> tuple[Audio, float]:
-    """The recording, and the second at which the request begins."""
+              rng: np.random.Generator) -> tuple[Audio, int]:
+    """The recording, and the sample at which the request begins."""
     level = active_power(Audio(request, RATE), centred=False)
     called = _at(keyword.samples, level)
     start = len(called) + round(scene.gap * RATE)
@@ -80,7 +83,7 @@ def _composed(keyword: Audio, request: np.ndarray, other: np.ndarray, scene: Sce
     voice = np.resize(np.roll(_at(other, level * fainter), -int(rng.integers(len(other)))),
                       len(made) - start)
     made[start:] += voice
-    return Audio(made / max(1.0, float(np.abs(made).max())), RATE), start / RATE
+    return Audio(made / max(1.0, float(np.abs(made).max())), RATE), start
 
 
 def _at(samples: np.ndarray, power: float) -> np.ndarray:
@@ -90,7 +93,6 @@ def _at(samples: np.ndarray, power: float) -> np.ndarray:
     return louder
 
 
-def _row(utterance: Utterance, offset: float, end: float) -> dict[str, Any]:
-    return {"id": utterance.id, "audio": f"../audio/{utterance.id}.flac", "text": utterance.text,
-            "speaker": utterance.speaker, "offset": offset, "duration": end - offset,
-            **utterance.metadata}
+def _row(utterance: Utterance, audio: Audio) -> dict[str, Any]:
+    return {"id": utterance.id, "audio": f"audio/{utterance.id}.flac", "text": utterance.text,
+            "speaker": utterance.speaker, "duration": audio.duration, **utterance.metadata}

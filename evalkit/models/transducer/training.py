@@ -17,7 +17,8 @@ from evalkit.training.from_scratch import FromScratch, Kind
 class TransducerTraining(FromScratch):
     """The shipped transducer's."""
 
-    epochs: int = Field(20, gt=0)
+    epochs: int = Field(60, gt=0)
+    takes: int = Field(8, gt=0)
     peak_learning_rate: float = Field(4e-3, gt=0)
     gain_db: float | None = Field(6.0, gt=0, le=60)
     network: NetworkConfig = NetworkConfig()
