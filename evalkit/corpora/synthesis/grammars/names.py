@@ -41,7 +41,7 @@ FIRST_NAMES = _words("""
     roland rosalind rowena roxanne rufus rupert sabrina samuel santiago sebastian
     """)
 SURNAMES = _words("""
-    abbott abernathy ackerman acosta adeyemi aguilar ahmed albrecht alvarez anderson andersson
+    abbott abernathy ackerman acosta adeyemi aguilar ahmed albrecht alvarez anderson aldridge
     archer armstrong ashworth atkinson avery babcock baldwin ballard banerjee barlow barrett
     bartlett bauer beaumont becker bellamy bennett bergstrom bianchi blackwell blanchard boateng
     bowman bradshaw brennan briggs brooks buchanan burgess butler cabrera calloway cameron
