@@ -10,6 +10,7 @@ from torch import Tensor
 
 from evalkit.core.strict import Strict
 from evalkit.core.types import Recording
+from evalkit.metrics.word_lists import listed_in
 from evalkit.models.tensors import device_of, padded
 from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.encoder import BLOCK, STEPS
@@ -59,7 +60,7 @@ class Objective:
     def _listed(self, model: Transducer, batch: Sequence[Recording]) -> Listed | None:
         if model.biasing is None or float(torch.rand(())) < self.config.unlisted:
             return None
-        said = [name for r in batch for name in r.utterance.metadata.get(NAMES) or ()]
+        said = [name for r in batch for name in listed_in(r.utterance.metadata.get(NAMES) or "")]
         others = torch.randperm(len(self.names))[:self.config.distractors].tolist()
         return model.listed(sorted({*said, *(self.names[n] for n in others)}))
 
