@@ -20,6 +20,7 @@ from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.config import BLANK
 from evalkit.models.transducer.encoder import Recurrent
 from evalkit.models.transducer.network import Transducer
+from evalkit.models.transducer.stream import Said
 
 MOST_LABELS = 4
 """In one block."""
@@ -43,6 +44,11 @@ class Guess(NamedTuple):
     def total(self) -> float:
         """What texts compete with."""
         return self.score + self.bonus
+
+    @property
+    def said(self) -> list[Said]:
+        """The labels and their blocks."""
+        return list(zip(self.labels, self.blocks, strict=True))
 
 
 class Phrases(Protocol):
