@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--arm", choices=ARMS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e6)
@@ -120,7 +121,7 @@ def _make(options: argparse.Namespace) -> None:
 def _train_all(options: argparse.Namespace) -> None:
     """Arm by arm and seed by seed, so many at once, until the minutes are over."""
     ends = time.monotonic() + 60 * options.minutes
-    to_do = [(arm, seed) for seed in range(3) for arm in options.only or ARMS
+    to_do = [(arm, seed) for seed in range(options.seeds) for arm in options.only or ARMS
              if seed in SEEDS.get(arm, (0, 1, 2))]
     running: list[subprocess.Popen[bytes]] = []
     while (to_do or running) and time.monotonic() < ends:
