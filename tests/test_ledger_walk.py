@@ -188,6 +188,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
+        cli.causality:_chosen
         statistics.endpoints:endpoint_reports
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
@@ -293,6 +294,7 @@ NOTHING_LOST = {
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
+        run.causality:_leaked
         core.names:_files
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
