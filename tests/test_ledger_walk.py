@@ -186,6 +186,9 @@ NOTHING_LOST = {
         models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make
+        corpora.synthesis.sentences:with_names
+        corpora.synthesis.grammars.names:_others corpora.synthesis.grammars.names:_slot
+        corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
         cli.causality:_chosen
