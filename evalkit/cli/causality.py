@@ -79,10 +79,11 @@ def _print(found: list[Examined]) -> None:
     """A table, then a line a system."""
     from evalkit.terminal import line, print_table
 
-    print_table(["pipeline", "system", "looks ahead ms", "looks back ms", "states ms", "streams",
-                 "sound"],
-                [[each.pipeline, each.system, _ms(each.ahead), _ms(each.behind), _ms(each.states),
-                  "yes" if each.streams else "no", "no" if each.faults else "yes"]
+    print_table(["pipeline", "system", "looks ahead ms", "looks back ms", "outputs ms",
+                 "states ms", "streams", "sound"],
+                [[each.pipeline, each.system, _ms(each.ahead), _ms(each.behind), _ms(each.step),
+                  _ms(each.states), "yes" if each.streams else "no",
+                  "no" if each.faults else "yes"]
                  for each in found])
     for each in found:
         print(line(f"{each.pipeline}: {each.system}: {each.verdict}"))

@@ -45,13 +45,15 @@ STREAMING: Mapping[str, tuple[str, Watch]] = {
 @dataclass(frozen=True)
 class Examined:
     """What was found of a ``system``; seconds, None where nothing could be measured. ``ahead`` and
-    ``behind`` are infinite where it looks to the end or the beginning of the audio. ``faults`` are
-    what is wrong, the worst first; ``unknown`` is what could not be measured."""
+    ``behind`` are infinite where it looks to the end or the beginning of the audio, ``step`` is how
+    long an output is of which they are said. ``faults`` are what is wrong, the worst first;
+    ``unknown`` is what could not be measured."""
 
     pipeline: str
     system: str
     ahead: float | None = None
     behind: float | None = None
+    step: float | None = None
     states: float | None = None
     streams: bool = False
     faults: tuple[str, ...] = ()
@@ -68,10 +70,11 @@ class Examined:
 
 
 class _Found(NamedTuple):
-    """Of one question: the reach in seconds, or a fault."""
+    """Of one question: the reach and an output's length in seconds, or a fault."""
 
     ahead: float | None = None
     behind: float | None = None
+    step: float | None = None
     fault: str = ""
 
 
@@ -95,7 +98,7 @@ def _examined(pipeline: str, stage: str, plugin: Plugin, audio: Audio) -> Examin
     streams = plugin.name in available(f"streaming_{group}")
     part = build_part(f"streaming_{group}" if streams else group, plugin)
     reach, unknown = _reach_of(stage, plugin, part, audio)
-    examined = Examined(pipeline, plugin.name, reach.ahead, reach.behind,
+    examined = Examined(pipeline, plugin.name, reach.ahead, reach.behind, reach.step,
                         part.delay if stage == "enhanced" else None, streams,
                         tuple(filter(None, [reach.fault])), unknown)
     return _of_stream(examined, watch, part, audio, whole=True) if streams else examined
@@ -164,10 +167,10 @@ def _of_posteriors(part: TrainableRecognizer, audio: Audio) -> _Found:
 def _told(perturbed: Perturbed, rate: int) -> _Found:
     ahead, behind, at = perturbed.reach()
     if ahead is None:
-        return _Found(np.inf, _seconds(behind, rate),
+        return _Found(np.inf, _seconds(behind, rate), perturbed.step / rate,
                       f"not causal: what it gives at {at / rate:.2f} s depends on the audio to its "
                       f"end at {len(perturbed.signal) / rate:.2f} s")
-    return _Found(ahead / rate, _seconds(behind, rate))
+    return _Found(ahead / rate, _seconds(behind, rate), perturbed.step / rate)
 
 
 def _seconds(reach: int | None, rate: int) -> float:

@@ -251,7 +251,7 @@ def test_the_command_says_what_is_causal(tmp_path: Path) -> None:
     assert "a: rnnoise: causal, looks ahead 20 ms, the same for any cut" in done.stdout
     # the last millisecond of its window weighs next to nothing
     assert re.search("b: percepnet: causal, looks ahead (29|30) ms, the same for", done.stdout)
-    assert "words: reference: not causal: what it gives at 0.3 on" in done.stdout
+    assert "words: reference: not causal: what it gives at 0." in done.stdout
     assert "ends: energy: " in done.stdout and "nothing: precomputed: hears no audio" in done.stdout
     one = evalkit("causality", "e.yaml", "--pipeline", "ends", "--audio", "a.wav", cwd=tmp_path)
     assert one.returncode == 0 and "words" not in one.stdout
