@@ -109,7 +109,8 @@ def _tuned(dev: Source, references: Path, model: Ngrams, base: Weights) -> Tuned
     tuned = tune(dev, texts, model, base, say)
     none, *others = (f"{100 * each.errors / each.words:.2f}" for each in tuned.tried)
     n = len(BONUS)
-    print_table(["weight", *(f"insertion {bonus:+g} x weight" for bonus in BONUS)],
+    print("word error rate in % by weight, and by insertion as a multiple of it")
+    print_table(["weight", *(f"{bonus:+g}" if bonus else "0" for bonus in BONUS)],
                 [["0", none, *[""] * (n - 1)],
                  *([f"{weight:g}", *others[row * n:row * n + n]]
                    for row, weight in enumerate(LANGUAGE))])
