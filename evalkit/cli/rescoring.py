@@ -52,6 +52,7 @@ def rescore(source: Annotated[Path, typer.Argument(
     """
     _check(weight, insertion, dev, references)
     from evalkit.core.files import write
+    from evalkit.core.ledger import plural
     from evalkit.models.language import rescoring
     from evalkit.models.language.search import Weights
     from evalkit.terminal import print_left_out
@@ -65,7 +66,7 @@ def rescore(source: Annotated[Path, typer.Argument(
     made = rescoring.rescore(read, model, weights, say)
     write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows()))
     print_left_out([*left_out, *made.left_out])
-    print(f"{out}: {len(made.lists):,} hypotheses, weight {weights.language:g}, insertion "
+    print(f"{out}: {plural('hypothesis', len(made.lists))}, weight {weights.language:g}, insertion "
           f"{weights.insertion:g}")
     if made.left_out:
         raise typer.Exit(INCOMPLETE)
