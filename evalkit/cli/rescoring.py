@@ -66,8 +66,8 @@ def rescore(source: Annotated[Path, typer.Argument(
     made = rescoring.rescore(read, model, weights, say)
     write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows()))
     print_left_out([*left_out, *made.left_out])
-    print(f"{out}: {plural('hypothesis', len(made.lists))}, weight {weights.language:g}, insertion "
-          f"{weights.insertion:g}")
+    print(f"{out}: {plural('hypothesis', len(made.lists))}, weight {weights.language:g}, "
+          f"insertion {weights.insertion:g}")
     if made.left_out:
         raise typer.Exit(INCOMPLETE)
 
