@@ -440,7 +440,8 @@ def test_help_of_every_command_has_examples() -> None:
     for command in ("run", "score", "report", "groups", "systems", "cohorts", "mitigate", "compare",
                     "history", "doctor", "corpus synth", "corpus sentences", "corpus validate",
                     "corpus prepare", "train recognizer", "train transducer", "train pronunciation",
-                    "train language-model", "rescore", "causality", "baseline freeze", "export mlflow"):
+                    "train language-model", "rescore", "causality", "baseline freeze",
+                    "export mlflow"):
         shown = evalkit(*command.split(), "--help")
         assert shown.returncode == 0 and "Example" in shown.stdout, command
         assert "Exit code" in shown.stdout, command
