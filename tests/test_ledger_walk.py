@@ -39,6 +39,7 @@ WRITTEN = {
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
     "metrics.score_files:_most_frequent": "metrics.score_files:_malformed",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
+    "models.language.tuning:tune": "models.language.tuning:_without",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:embedded": "mitigation.verification.left_out:left_out",
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
@@ -113,6 +114,8 @@ PROVED = {
     "corpora.readers.jsonl:utterances": "corpora/test_readers.py",
     "corpora.readers.speech_accent_archive:speech_accent_archive": "corpora/test_readers.py",
     "corpora.readers.table:_utterances": "corpora/test_prepare.py",
+    "models.language.rescoring:left_out": "models/test_rescoring.py",
+    "models.language.tuning:_without": "models/test_rescoring.py",
     "mitigation.verification.left_out:_untrained":
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
@@ -166,6 +169,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        models.language.rescoring:ways
         metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
@@ -187,8 +191,12 @@ NOTHING_LOST = {
         models.percepnet.recipe:_material
         mitigation.recognition.trials:adaptation_data mitigation.recognition.trials:selection
         run.executors:_as_they_come corpora.synthesis.corpus:_make
+        corpora.synthesis.sentences:with_names
+        corpora.synthesis.grammars.names:_others corpora.synthesis.grammars.names:_slot
+        corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
+        cli.causality:_chosen
         statistics.endpoints:endpoint_reports
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
@@ -257,6 +265,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        models.language.sentences:read_sentences
         results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
         results.canonical:text_of corpora.readers.audio_folder:audio_folder
         cohorts.finders.declared:prepare corpora.gathering:row_of corpora.readers.lhotse:_lines
@@ -293,6 +302,7 @@ NOTHING_LOST = {
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
+        run.causality:_leaked
         core.names:_files
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
@@ -302,12 +312,14 @@ NOTHING_LOST = {
         statistics.labels:alike statistics.outcome_columns:determines
         store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.gathering:nothing
+        models.language.rescoring:unknown_words models.language.sentences:_words
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
         statistics.usual_metric:usual_metric statistics.enhancement:_outcomes
         statistics.latency:_notes""",
     "what a metric, a model or a search is made of, as its documentation says": """
-        metrics.word_graphs:_network metrics.word_graphs:word_graph
+        metrics.word_graphs:_network metrics.word_graphs:_ways
+        metrics.word_graphs:word_lattice
         cohorts.finders.clusters:_honest_gap cohorts.finders.clusters:prepare
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
         cohorts.search.partition:_reach cohorts.search.partition:_threshold

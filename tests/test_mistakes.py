@@ -439,8 +439,8 @@ def test_a_run_of_which_too_much_failed_is_incomplete(
 
 def test_help_of_every_command_has_examples() -> None:
     for command in ("run", "score", "report", "groups", "systems", "cohorts", "mitigate", "compare",
-                    "history", "doctor", "corpus synth", "corpus validate", "corpus prepare",
-                    "train recognizer", "train transducer", "train pronunciation",
+                    "history", "doctor", "corpus synth", "corpus sentences", "corpus validate",
+                    "corpus prepare", "train recognizer", "train transducer", "train pronunciation",
                     "baseline freeze", "export mlflow"):
         shown = evalkit(*command.split(), "--help")
         assert shown.returncode == 0 and "Example" in shown.stdout, command

@@ -10,10 +10,12 @@ import typer
 
 from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting, trials
+from evalkit.cli.causality import causality
 from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
+from evalkit.cli.rescoring import rescore
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import trouble
@@ -26,14 +28,14 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.score, GoesOn),
-                      (trials.trials, GoesOn),
+                      (rescore, Command), (trials.trials, GoesOn),
                       (questions.report, Command),
                       (questions.groups, Command), (questions.latency, Command),
                       (endpoints, Command),
                       (questions.systems, Command), (questions.cohorts, Command),
                       (learning.mitigate, GoesOn),
                       (releases.compare, releases.Compare), (releases.history, Command),
-                      (doctor, Command)):
+                      (causality, Command), (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
                     ("baseline", releases.baseline), ("export", releases.export)):

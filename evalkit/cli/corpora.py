@@ -1,4 +1,4 @@
-"""Commands that make, import and check corpora: ``corpus synth``, ``validate``,
+"""Commands that make, import and check corpora: ``corpus synth``, ``sentences``, ``validate``,
 ``prepare``, ``words``, ``align``, ``sessions``."""
 
 from __future__ import annotations
@@ -36,13 +36,42 @@ def synth(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml."
 
         evalkit corpus synth datasets/accents --split test
     """
-    from evalkit.corpora.synthesis.corpus import read_synth_config, synthesise
+    from evalkit.corpora.synthesis.config import CONFIG, read_synth_config
+    from evalkit.corpora.synthesis.corpus import synthesise
 
     say(f"synthesising {folder}")
-    manifests = synthesise(read_synth_config(folder / "corpus.yaml"), folder, splits=split or (),
+    manifests = synthesise(read_synth_config(folder / CONFIG), folder, splits=split or (),
                            workers=processes(workers))
     for path in manifests.values():
         print(path)
+
+
+@corpus.command(cls=Command, epilog=EXIT_CODES)
+def sentences(folder: Annotated[Path, typer.Argument(help="Folder with corpus.yaml.")],
+              count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")],
+              out: Annotated[Path, typer.Option(
+                  "--out", "-o", callback=not_of_a_run, help="File to write, a sentence a line.")],
+              besides: Annotated[list[Path] | None, typer.Option(
+                  help="Folder of a corpus that is not to say them either. Repeatable.")] = None,
+              reuse: Annotated[list[str] | None, typer.Option(
+                  metavar="SPLIT", help="Split that may say them. Repeatable.")] = None,
+              seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0) -> None:
+    """Write sentences of a synthetic corpus's grammar that it does not say, in any of its splits:
+    text for a language model.
+
+    Names that the corpus holds out are in none of them.
+
+    Example:
+
+        evalkit corpus sentences datasets/requests --count 9000 --reuse survey -o sentences.txt
+    """
+    from evalkit.core.files import write
+    from evalkit.corpora.synthesis.config import CONFIG, read_synth_config
+    from evalkit.corpora.synthesis.texts import other_sentences
+
+    config, *others = (read_synth_config(each / CONFIG) for each in (folder, *(besides or ())))
+    texts = other_sentences(config, count, seed, others, reuse or ())
+    write(out, "".join(f"{text}\n" for text in texts))
 
 
 @corpus.command(cls=Command, epilog=EXIT_CODES)

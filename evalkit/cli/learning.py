@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
-from evalkit.cli.options import EXIT_CODES, Command, GoesOn, Out, Seed, Workers, processes, say
+from evalkit.cli.options import (
+    EXIT_CODES,
+    Command,
+    GoesOn,
+    Out,
+    Seed,
+    Workers,
+    not_of_a_run,
+    processes,
+    say,
+)
 
 train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
 
@@ -136,3 +146,30 @@ def pronunciation(manifest: Annotated[Path, typer.Argument(help="Speech to fit i
 
     waves = (recording.wave for recording in reference_recordings(manifest))
     fit(CtcRecognizer.load(folder / RECOGNIZER), waves).save(folder)
+
+
+@train.command("language-model", cls=Command, epilog=EXIT_CODES)
+def language_model(text: Annotated[Path, typer.Argument(
+                       help="Sentences, one a line, words parted by spaces; UTF-8.")],
+                   out: Annotated[Path, typer.Option(
+                       "--out", "-o", callback=not_of_a_run, help="ARPA file to write.")],
+                   order: Annotated[int, typer.Option(
+                       min=1, max=9, help="The longest n-grams.")] = 3) -> None:
+    """Train an n-gram language model with modified Kneser-Ney smoothing, for `evalkit rescore`.
+
+    Example:
+
+        evalkit train language-model sentences.txt --out lm.arpa
+    """
+    from evalkit.models.language.arpa import write_arpa
+    from evalkit.models.language.kneser_ney import FALLBACK, train
+    from evalkit.models.language.sentences import read_sentences
+
+    say(f"counting the n-grams of {text}")
+    sentences = read_sentences(text)
+    model, undiscounted = train(sentences, order)
+    if undiscounted:
+        say(f"too few {', '.join(map(str, undiscounted))}-grams to estimate their discounts, which "
+            f"are {', '.join(f'{each:g}' for each in FALLBACK)}")
+    write_arpa(model, out)
+    print(f"{out}: {len(model.probabilities):,} n-grams of {len(sentences):,} sentences")

@@ -6,18 +6,22 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.files import digest, regular
+from evalkit.core.lattices import WordLattice
 from evalkit.core.names import instead
 from evalkit.core.networks import Network
 from evalkit.metrics.kaldi_lattices import read_kaldi_lattice
 from evalkit.metrics.slf import read_slf
+from evalkit.metrics.word_graphs import WordGraph, word_lattice, word_network
+
+T = TypeVar("T")
 
 SUFFIXES = (".slf", ".lat", ".htk", ".slf.gz", ".lat.gz", ".htk.gz")
 """Of files in HTK's format; what stands before is the utterance's id."""
@@ -54,27 +58,41 @@ class Lattices:
     places: Mapping[str, Place]
     symbols: Mapping[str, str]
 
+    @property
+    def utterances(self) -> list[str]:
+        """All that have one, in the order of their names or of the file."""
+        return [*self.files, *self.places]
+
     def of(self, utterance: str) -> Stored:
-        """Raises UtteranceError of kind NoLattice or BadLattice."""
+        """Its words alone. Raises UtteranceError of kind NoLattice or BadLattice."""
+        return self._read(utterance, lambda graph, size: Stored(word_network(graph), size))
+
+    def scored(self, utterance: str) -> WordLattice:
+        """With scores and times. Raises UtteranceError as ``of`` does, also where the file has no
+        numbers for them."""
+        return self._read(utterance, lambda graph, _: word_lattice(graph))
+
+    def _read(self, utterance: str, made: Callable[[WordGraph, int], T]) -> T:
+        """What is ``made`` of the graph and the bytes that it takes."""
         if utterance not in self.files and utterance not in self.places:
             raise UtteranceError("NoLattice", f"{self.path.name} has none")
         file = self.files.get(utterance, self.path)
         try:
-            return (self._of_file(file) if utterance in self.files else
-                    self._of_place(self.places[utterance]))
+            return made(*(self._of_file(file) if utterance in self.files else
+                          self._of_place(self.places[utterance])))
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise UtteranceError("BadLattice", f"{file.name}: {error}") from error
 
-    def _of_file(self, file: Path) -> Stored:
+    def _of_file(self, file: Path) -> tuple[WordGraph, int]:
         with (gzip.open if file.suffix == ".gz" else open)(regular(file), "rb") as stream:
             content = stream.read(LARGEST + 1)
-        return Stored(read_slf(_lines(content)), file.stat().st_size)
+        return read_slf(_lines(content)), file.stat().st_size
 
-    def _of_place(self, place: Place) -> Stored:
+    def _of_place(self, place: Place) -> tuple[WordGraph, int]:
         with self.path.open("rb") as stream:
             stream.seek(place.first)
             content = stream.read(min(place.size, LARGEST + 1))
-        return Stored(read_kaldi_lattice(_lines(content), self.symbols, place.line), place.size)
+        return read_kaldi_lattice(_lines(content), self.symbols, place.line), place.size
 
 
 def _lines(content: bytes) -> list[str]:

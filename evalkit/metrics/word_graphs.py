@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
+from evalkit.core.lattices import ScoredLink, WordLattice
 from evalkit.core.networks import Arc, Network
 
 MOST_ARCS = 1_000_000
@@ -18,11 +19,24 @@ _VARIANT = re.compile(r"(?<=.)\(\d+\)")
 
 
 class Link(NamedTuple):
-    """From one node to another; None is no word."""
+    """From one node to another; None is no word. The scores are natural logarithms, NaN where the
+    file has no number."""
 
     start: str
     end: str
     word: str | None
+    acoustic: float = 0.0
+    language: float = 0.0
+
+
+class WordGraph(NamedTuple):
+    """What a file says: all that leads from one of ``starts`` to one of ``ends``, of which each has
+    an acoustic and a language score; and times of nodes in seconds where it has them."""
+
+    links: Sequence[Link]
+    starts: Collection[str]
+    ends: Mapping[str, tuple[float, float]]
+    times: Mapping[str, float]
 
 
 def spoken(label: str) -> str | None:
@@ -30,9 +44,30 @@ def spoken(label: str) -> str | None:
     return None if _NO_WORD.fullmatch(label) else _VARIANT.sub("", label)
 
 
-def word_graph(links: Sequence[Link], starts: Collection[str], ends: Collection[str]) -> Network:
-    """All that leads from one of ``starts`` to one of ``ends``. Raises ValueError where nothing
-    does, for links that lead in a circle, and for more than MOST_ARCS."""
+def word_network(graph: WordGraph) -> Network:
+    """The words alone. Raises ValueError as ``_ways`` does."""
+    return _network(_ways(graph.links, graph.starts, graph.ends), graph.starts, graph.ends)
+
+
+def word_lattice(graph: WordGraph) -> WordLattice:
+    """The words with their scores; one node before all starts, and one behind all ends. Raises
+    ValueError as ``_ways`` and WordLattice do."""
+    ways = _ways(graph.links, graph.starts, graph.ends)
+    number = {node: n for n, node in enumerate(ways, 1)}
+    last = len(number) + 1
+    links = [ScoredLink(0, number[node], None, 0.0) for node in ways if node in graph.starts]
+    links += [ScoredLink(number[link.start], number[node], link.word, link.acoustic, link.language)
+              for node, into in ways.items() for link in into]
+    links += [ScoredLink(number[node], last, None, *graph.ends[node])
+              for node in ways if node in graph.ends]
+    return WordLattice((0.0, *map(graph.times.get, ways), None), tuple(links))
+
+
+def _ways(links: Sequence[Link], starts: Collection[str], ends: Collection[str]
+          ) -> dict[str, Sequence[Link]]:
+    """By node, each behind all before it, the links that lead to it on a way from one of ``starts``
+    to one of ``ends``. Raises ValueError where there is none, for links that lead in a circle, and
+    for more than MOST_ARCS."""
     if len(links) > MOST_ARCS:
         raise ValueError(f"has {len(links):,} links; at most {MOST_ARCS:,} are read")
     into: dict[str, list[Link]] = defaultdict(list)
@@ -44,9 +79,8 @@ def word_graph(links: Sequence[Link], starts: Collection[str], ends: Collection[
               & _reached(ends, lambda node: [link.start for link in into.get(node, ())]))
     if not within:
         raise ValueError("has no way from its beginning to its end")
-    order = _in_order({node: [link for link in into.get(node, ()) if link.start in within]
-                       for node in sorted(within)})
-    return _network(order, starts, ends)
+    return _in_order({node: [link for link in into.get(node, ()) if link.start in within]
+                      for node in sorted(within)})
 
 
 def _reached(nodes: Iterable[str], beside: Callable[[str], Iterable[str]]) -> set[str]:

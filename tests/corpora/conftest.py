@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.corpora.synthesis.corpus import SynthConfig, synthesise
+from evalkit.corpora.synthesis.config import SynthConfig
+from evalkit.corpora.synthesis.corpus import synthesise
 
 
 def tiny_config(**changes: object) -> SynthConfig:

@@ -14,8 +14,11 @@ from evalkit.audio import active_power, decibel
 from evalkit.core.errors import ConfigError
 from evalkit.corpora.synthesis import corpus as synth
 from evalkit.corpora.synthesis import espeak, places
-from evalkit.corpora.synthesis.corpus import plan, read_synth_config, synthesise
-from evalkit.corpora.synthesis.sentences import FEWEST_WORDS, MOST_WORDS, SLOTS, distinct_sentences
+from evalkit.corpora.synthesis.config import read_synth_config
+from evalkit.corpora.synthesis.corpus import synthesise
+from evalkit.corpora.synthesis.grammars.requests import SLOTS
+from evalkit.corpora.synthesis.plan import Speaker, plan
+from evalkit.corpora.synthesis.sentences import FEWEST_WORDS, MOST_WORDS, distinct_sentences
 from evalkit.recordings.reading import load
 from evalkit.store.manifest import read_manifest
 
@@ -106,7 +109,7 @@ def test_the_default_corpus_is_as_its_card_says() -> None:
 
 
 def test_test_speakers_do_not_change_with_the_train_split() -> None:
-    def said(speakers: int) -> list[synth.Speaker]:
+    def said(speakers: int) -> list[Speaker]:
         splits = {"train": {"speakers": speakers, "utterances": 1},
                   "test": {"speakers": 2, "utterances": 1}}
         return [line.speaker for line in plan(tiny_config(splits=splits)) if line.split == "test"]
@@ -132,7 +135,7 @@ def test_homes_lie_in_their_postcode(tiny_corpus: Path) -> None:
 
 
 def test_sentences_are_different_and_of_the_stated_length() -> None:
-    sentences = distinct_sentences(np.random.default_rng(0), 3000)
+    sentences = distinct_sentences(SLOTS, np.random.default_rng(0), 3000)
     assert len(set(sentences)) == 3000
     lengths = [len(sentence.split()) for sentence in sentences]
     assert min(lengths) == FEWEST_WORDS
@@ -140,10 +143,10 @@ def test_sentences_are_different_and_of_the_stated_length() -> None:
     assert set("".join(sentences)) <= set("abcdefghijklmnopqrstuvwxyz '")
 
 
-def test_a_grammar_that_is_too_small_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SLOTS, "request", ["turn {on_off} the light"])
+def test_a_grammar_that_is_too_small_says_so() -> None:
+    slots = {**SLOTS, "request": ["turn {on_off} the light"]}
     with pytest.raises(ConfigError, match="after 2 different sentences of the 3"):
-        distinct_sentences(np.random.default_rng(0), 3)
+        distinct_sentences(slots, np.random.default_rng(0), 3)
 
 
 def test_made_again_only_when_it_would_differ(tiny_corpus: Path, tmp_path: Path,

@@ -56,12 +56,14 @@ _BINARY = {
 @dataclass(frozen=True)
 class Transcripts:
     """Texts by id, in the file's order, the ``format`` they were read in, the lines that say
-    again what an earlier one said, and the next best guesses by id."""
+    again what an earlier one said, the next best guesses by id, and the recognizer's own scores of
+    the texts where it gave them."""
 
     texts: Mapping[str, str]
     format: str
     left_out: tuple[LeftOut, ...]
     others: Mapping[str, tuple[Hypothesis, ...]]
+    scores: Mapping[str, float | None]
 
 
 def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: bool = False
@@ -177,7 +179,8 @@ def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
     if not texts:
         raise ManifestError(f"{path}: holds no hypothesis")
     _check_writable(first.values())
-    return Transcripts(texts, form, left_out, {item.id: item.others for item in first.values()})
+    return Transcripts(texts, form, left_out, {item.id: item.others for item in first.values()},
+                       {item.id: item.score for item in first.values()})
 
 
 def _without_alternatives(item: Transcript) -> Transcript:

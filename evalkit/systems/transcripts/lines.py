@@ -25,12 +25,14 @@ GUESSES = ("nbest", "alternatives")
 
 @dataclass(frozen=True)
 class Transcript:
-    """The text of an utterance, the line it is from, and its next best guesses."""
+    """The text of an utterance, the line it is from, its next best guesses, and the recognizer's
+    own score where the line has one."""
 
     id: str
     text: str
     line: int
     others: tuple[Hypothesis, ...] = ()
+    score: float | None = None
 
 
 class BadLineError(ValueError):
@@ -71,8 +73,9 @@ def parse_json(line: str, keys: Keys, number: int) -> Transcript:
     if not isinstance(text, str):
         raise ValueError(f"{of_text!r} must be text, not {text!r}; leave the line out where there "
                          "is no hypothesis")
-    others = guesses[1:] if guesses and guesses[0].text == text else guesses
-    return Transcript(keys.identifier(of_id, _id(of_id, row[of_id])), text, number, tuple(others))
+    is_first = bool(guesses) and guesses[0].text == text
+    return Transcript(keys.identifier(of_id, _id(of_id, row[of_id])), text, number,
+                      tuple(guesses[is_first:]), guesses[0].confidence if is_first else None)
 
 
 def _id(key: str, value: Any) -> str:
