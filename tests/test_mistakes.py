@@ -156,6 +156,7 @@ OF_WORDS = [
     ("corpus prepare nemo absent.jsonl -o x.jsonl", "absent.jsonl"),
     ("train recognizer absent -o x", "absent"),
     ("train transducer absent -o x", "absent"),
+    ("corpus sessions absent.jsonl -o x", "absent.jsonl"),
     ("train pronunciation absent.jsonl empty", "absent.jsonl"),
     ("corpus synth h.tsv", "h.tsv is a file: give the folder that it is in"),
     ("corpus synth v1/run.json", "run.json is a file: give the folder that it is in"),
