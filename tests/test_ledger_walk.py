@@ -29,6 +29,10 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "corpora.companies:_silent": "corpora.companies:record",
+    "corpora.companies:voices_of": "corpora.companies:record",
+    "corpora.sessions:_differing": "corpora.companies:record",
+    "corpora.sessions:_unlike": "corpora.companies:record",
     "corpora.timing.files:_text_grids": "corpora.timing.timed:_written",
     "corpora.readers.clean_noisy:voicebank_demand": "corpora.readers.clean_noisy:clean_noisy",
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
@@ -77,6 +81,7 @@ WRITTEN = {
 PROVED = {
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "corpora.companies:record": "corpora/test_sessions.py",
     "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
     "corpora.timing.timed:_written": "corpora/test_word_times.py",
     "corpora.readers.webdataset:_grouped": "corpora/test_webdataset.py",
@@ -191,6 +196,7 @@ NOTHING_LOST = {
         corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
+        cli.causality:_chosen
         statistics.endpoints:endpoint_reports
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
@@ -296,6 +302,7 @@ NOTHING_LOST = {
         compare.renaming:_check_known compare.outcomes:determined_by_blocks
         corpora.gathering:_folders training.mixing:_known core.config:_unique_names
         core.corpus:located core.plugins:path_options core.names:instead
+        run.causality:_leaked
         core.names:_files
         core.plugins:create core.yaml_files:_plain metrics.verification:_unit_vectors
         mitigation.recognition.experiment:_reporter mitigation.verification.data:_with_speakers
@@ -329,7 +336,9 @@ NOTHING_LOST = {
         cohorts.confirm:confirm cohorts.loading:speaker_vectors models.onnx_cost:_weights
         models.onnx_cost:_given models.onnx_cost:_tensors models.onnx_cost:_within
         models.percepnet.arrays:_fields models.percepnet.arrays:_messages
-        metrics.endpoints:endpoints_of metrics.revocation:_kept""",
+        metrics.endpoints:endpoints_of metrics.revocation:_kept
+        metrics.languages:_confusions metrics.languages:_directions
+        metrics.languages:language_of""",
     "no words: pauses, signs, and those of other segments of a recording": """
         corpora.timing.textgrid:words_in corpora.timing.files:_within""",
     "files, options and warnings of the program itself": """

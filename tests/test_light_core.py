@@ -51,6 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i, text in enumerate(texts)))
         scored = light(folder, "score", "-m", "m.jsonl", "-y", f"asr={version}.tsv", "-o", version)
         assert scored.returncode == 0, scored.stderr
+    (folder / "said.txt").write_text("\n".join(texts) + "\n")
+    (folder / "nbest.jsonl").write_text(
+        '{"id": "u", "nbest": [{"text": "turn", "score": -1}, {"text": "on", "score": -2}]}\n')
     return folder
 
 
@@ -60,6 +63,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (["report", "v1", "v2", "--out", "page"], 0, "index.html"),
     (["compare", "v1", "v2"], 1, "regression"),
     (["history", "v1", "v2"], 0, "wer"),
+    (["train", "language-model", "said.txt", "-o", "lm.arpa"], 0, "lm.arpa: "),
+    (["rescore", "nbest.jsonl", "--lm", "lm.arpa", "--weight", "1", "-o", "h.jsonl"], 0,
+     "h.jsonl: 1 hypothesis,"),
     (["doctor"], 0, "reference"),
 ])
 def test_texts_need_no_audio_package(folder: Path, words: list[str], code: int,
@@ -74,7 +80,8 @@ def test_what_needs_audio_says_what_to_install(folder: Path) -> None:
         "corpus": "heard.jsonl", "metrics": ["wer"],
         "pipelines": [{"name": "a", "recognizer": "reference"}]}))
     for words in (["run", "eval.yaml", "--out", "x", "-j", "0"],
-                  ["corpus", "validate", "m.jsonl"], ["train", "recognizer", ".", "-o", "y"]):
+                  ["corpus", "validate", "m.jsonl"], ["train", "recognizer", ".", "-o", "y"],
+                  ["causality", "eval.yaml"]):
         result = light(folder, *words)
         assert result.returncode == 2, words
         assert "pip install 'evalkit[audio]'" in result.stderr.splitlines()[-1], result.stderr

@@ -156,6 +156,7 @@ OF_WORDS = [
     ("corpus prepare nemo absent.jsonl -o x.jsonl", "absent.jsonl"),
     ("train recognizer absent -o x", "absent"),
     ("train transducer absent -o x", "absent"),
+    ("corpus sessions absent.jsonl -o x", "absent.jsonl"),
     ("train pronunciation absent.jsonl empty", "absent.jsonl"),
     ("corpus synth h.tsv", "h.tsv is a file: give the folder that it is in"),
     ("corpus synth v1/run.json", "run.json is a file: give the folder that it is in"),
@@ -440,7 +441,8 @@ def test_help_of_every_command_has_examples() -> None:
     for command in ("run", "score", "report", "groups", "systems", "cohorts", "mitigate", "compare",
                     "history", "doctor", "corpus synth", "corpus sentences", "corpus validate",
                     "corpus prepare", "train recognizer", "train transducer", "train pronunciation",
-                    "baseline freeze", "export mlflow"):
+                    "train language-model", "rescore", "causality", "baseline freeze",
+                    "export mlflow"):
         shown = evalkit(*command.split(), "--help")
         assert shown.returncode == 0 and "Example" in shown.stdout, command
         assert "Exit code" in shown.stdout, command

@@ -52,8 +52,11 @@ def test_an_option_of_the_wrong_type_is_refused() -> None:
 
 def test_every_builtin_metric_says_what_it_measures(tmp_path: Path) -> None:
     (tmp_path / "lattices").write_text("u1\n0 1 turn\n1\n")
+    for language in ("en", "es"):
+        (tmp_path / f"{language}.txt").write_text("no\n")
     needed: dict[str, dict[str, object]] = {
-        "b_wer": {"key": "names"}, "lattice_wer": {"lattices": tmp_path / "lattices"}}
+        "language_wer": {"lists": tmp_path}, "b_wer": {"key": "names"},
+        "lattice_wer": {"lattices": tmp_path / "lattices"}}
     for name in plugins.available("metrics"):
         metric = plugins.create("metrics", name, needed.get(name))
         assert metric.facts and metric.version

@@ -10,6 +10,7 @@ import typer
 
 from evalkit import __version__
 from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting, trials
+from evalkit.cli.causality import causality
 from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
@@ -34,7 +35,7 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (questions.systems, Command), (questions.cohorts, Command),
                       (learning.mitigate, GoesOn),
                       (releases.compare, releases.Compare), (releases.history, Command),
-                      (doctor, Command)):
+                      (causality, Command), (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
                     ("baseline", releases.baseline), ("export", releases.export)):

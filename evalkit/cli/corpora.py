@@ -1,5 +1,5 @@
 """Commands that make, import and check corpora: ``corpus synth``, ``sentences``, ``validate``,
-``prepare``, ``words``, ``align``."""
+``prepare``, ``words``, ``align``, ``sessions``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from evalkit.cli.options import (
     EXIT_CODES,
     INCOMPLETE,
     Command,
+    Seed,
     Workers,
     not_of_a_run,
     pair,
@@ -173,3 +174,33 @@ def align(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL, of E
 
     say(f"aligning {manifest}")
     print(aligned(manifest, out, outside=outside, say=say).describe())
+
+
+@corpus.command(cls=Command, epilog=EXIT_CODES)
+def sessions(manifests: Annotated[list[Path], typer.Argument(
+                 metavar="MANIFEST...", help="Manifests, such as one a language.")],
+             out: Annotated[Path, typer.Option(
+                 "--out", "-o", callback=not_of_a_run,
+                 help="Folder to write sessions.jsonl and audio/ into.")],
+             per_session: Annotated[int, typer.Option(
+                 help="Utterances of a session, of one speaker each.")] = 2,
+             pause: Annotated[float, typer.Option(
+                 min=0, max=60, help="Seconds between two utterances.")] = 0.5,
+             language: Annotated[list[str] | None, typer.Option(
+                 help="The language of a manifest, one for each, in their order; by default each "
+                      "utterance's own, under the key language. Repeatable.")] = None,
+             seed: Seed = 0,
+             outside: Annotated[bool, typer.Option(
+                 help="Allow audio outside the manifests' folders.")] = False) -> None:
+    """Join utterances of several speakers, or in several languages, into one recording each.
+
+    The manifests take turns. Word times are carried over, and the language of every word.
+
+    Example:
+
+        evalkit corpus sessions en/test.jsonl es/test.jsonl --language en --language es --out both
+    """
+    from evalkit.corpora.sessions import make_sessions
+
+    print(make_sessions(manifests, out, per_session=per_session, pause=pause, seed=seed,
+                        languages=language or (), outside=outside).describe())

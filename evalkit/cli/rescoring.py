@@ -52,6 +52,7 @@ def rescore(source: Annotated[Path, typer.Argument(
     """
     _check(weight, insertion, dev, references)
     from evalkit.core.files import write
+    from evalkit.core.ledger import plural
     from evalkit.models.language import rescoring
     from evalkit.models.language.search import Weights
     from evalkit.terminal import print_left_out
@@ -65,8 +66,8 @@ def rescore(source: Annotated[Path, typer.Argument(
     made = rescoring.rescore(read, model, weights, say)
     write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows()))
     print_left_out([*left_out, *made.left_out])
-    print(f"{out}: {len(made.lists):,} hypotheses, weight {weights.language:g}, insertion "
-          f"{weights.insertion:g}")
+    print(f"{out}: {plural('hypothesis', len(made.lists))}, weight {weights.language:g}, "
+          f"insertion {weights.insertion:g}")
     if made.left_out:
         raise typer.Exit(INCOMPLETE)
 
@@ -109,7 +110,8 @@ def _tuned(dev: Source, references: Path, model: Ngrams, base: Weights) -> Tuned
     tuned = tune(dev, texts, model, base, say)
     none, *others = (f"{100 * each.errors / each.words:.2f}" for each in tuned.tried)
     n = len(BONUS)
-    print_table(["weight", *(f"insertion {bonus:+g} x weight" for bonus in BONUS)],
+    print("word error rate in % by weight, and by insertion as a multiple of it")
+    print_table(["weight", *(f"{bonus:+g}" if bonus else "0" for bonus in BONUS)],
                 [["0", none, *[""] * (n - 1)],
                  *([f"{weight:g}", *others[row * n:row * n + n]]
                    for row, weight in enumerate(LANGUAGE))])

@@ -11,7 +11,7 @@ import numpy as np
 
 from evalkit.core.alignment import Costs, align
 from evalkit.core.errors import UtteranceError
-from evalkit.core.types import Event, Fact, Measurement, Output, Utterance
+from evalkit.core.types import Event, Fact, Measurement, Output, Utterance, Word
 from evalkit.metrics.comparison import TextOptions, normalised
 from evalkit.metrics.tokens import mixed, unparted, words
 
@@ -60,15 +60,11 @@ def timeline(utterance: Utterance, events: Sequence[Event], options: TextOptions
     unit = mixed if unparted(normalised(options.normaliser, utterance.text)) else words
     shown = shown_tokens(events, options, unit)
     reference, final = options.tokens(utterance.text, events[-1].text, unit)
-    timed = _timed(utterance, options, unit)
-    if len(reference) and not timed:
-        raise UtteranceError("NoWordTimes", "nobody knows when its words were said: the manifest "
-                             "does not give it (words: [[word, start, end], ...]), or the "
-                             "condition changed how long it lasts")
-    ends = _ends(reference, timed)
-    first, since = _appeared(final, shown, [event.audio for event in events])
+    ends = [None if word is None else word.end
+            for word in said_words(utterance, reference, options, unit)]
+    first, since = appeared(final, shown, [event.audio for event in events])
     emissions = [Emission(final[j], end, first[j], since[j])
-                 for i, j in _equal(reference, final, options.costs)
+                 for i, j in equal(reference, final, options.costs)
                  if (end := ends[i]) is not None]
     some = next((event.audio for event, tokens in zip(events, shown, strict=True) if tokens), None)
     said, ended = (ends[0], ends[-1]) if ends else (None, None)
@@ -84,23 +80,25 @@ def shown_tokens(events: Sequence[Event], options: TextOptions,
     return [list(options.tokens("", event.text, unit)[1]) for event in events]
 
 
-def _timed(utterance: Utterance, options: TextOptions, unit: Callable[[str], Sequence[str]]
-           ) -> list[tuple[str, float]]:
-    """Every token of the timed words, and when its word ended."""
-    return [(token, word.end) for word in utterance.words if word.end is not None
-            for token in options.tokens("", word.text, unit)[1]]
+def said_words(utterance: Utterance, reference: Sequence[str], options: TextOptions,
+               unit: Callable[[str], Sequence[str]]) -> list[Word | None]:
+    """Of each token of the ``reference`` the word of known time that it is of; None for one that
+    the timed words do not have. Raises UtteranceError of kind NoWordTimes where no time is
+    known."""
+    timed = [(token, word) for word in utterance.words if word.end is not None
+             for token in options.tokens("", word.text, unit)[1]]
+    if len(reference) and not timed:
+        raise UtteranceError("NoWordTimes", "nobody knows when its words were said: the manifest "
+                             "does not give it (words: [[word, start, end], ...]), or the "
+                             "condition changed how long it lasts")
+    found: list[Word | None] = [None] * len(reference)
+    for i, j in equal(reference, [token for token, _ in timed]):
+        found[i] = timed[j][1]
+    return found
 
 
-def _ends(reference: Sequence[str], timed: Sequence[tuple[str, float]]) -> list[float | None]:
-    """When each token of the reference ended; None for one that the timed words do not have."""
-    ends: list[float | None] = [None] * len(reference)
-    for i, j in _equal(reference, [token for token, _ in timed]):
-        ends[i] = timed[j][1]
-    return ends
-
-
-def _equal(one: Sequence[str], other: Sequence[str], costs: Costs = "levenshtein"
-           ) -> list[tuple[int, int]]:
+def equal(one: Sequence[str], other: Sequence[str], costs: Costs = "levenshtein"
+          ) -> list[tuple[int, int]]:
     """Places of the tokens that the alignment of two sequences pairs as the same."""
     places, i, j = [], 0, 0
     for operation, _, _ in align(one, other, costs).pairs:
@@ -111,8 +109,8 @@ def _equal(one: Sequence[str], other: Sequence[str], costs: Costs = "levenshtein
     return places
 
 
-def _appeared(final: Sequence[str], shown: Sequence[Sequence[str]], times: Sequence[float]
-              ) -> tuple[list[float], list[float]]:
+def appeared(final: Sequence[str], shown: Sequence[Sequence[str]], times: Sequence[float]
+             ) -> tuple[list[float], list[float]]:
     """When each token of the final result was first shown, and since when it stayed: what is shown
     is aligned with the final result at every event."""
     first, since = np.full(len(final), np.nan), np.full(len(final), np.nan)
@@ -130,7 +128,7 @@ def _places(tokens: Sequence[str], final: Sequence[str]) -> list[int]:
     """Which tokens of the final result are among ``tokens``."""
     if list(tokens) == list(final[:len(tokens)]):
         return list(range(len(tokens)))
-    return [j for _, j in _equal(tokens, final)]
+    return [j for _, j in equal(tokens, final)]
 
 
 def _final(events: Sequence[Event], shown: Sequence[Sequence[str]]) -> float:
