@@ -284,7 +284,7 @@ def entry_points() -> Iterator[tuple[str, str, str]]:
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",
          "pocketsphinx", "resemblyzer", "dnsmos", "transformers", "worker", "http", "lhotse",
          "faster_whisper", "onnx", "onnx_asr", "sherpa_onnx", "jsonl", "ctm", "stm", "clipping",
-         "room", "webrtcvad"}
+         "room", "transducer", "webrtcvad"}
 """Plug-ins whose names are also the names of columns, packages and formats."""
 KNOWN_BY_NAME = {
     "wer": "the score that is looked at unless another is asked for",

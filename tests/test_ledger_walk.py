@@ -169,7 +169,8 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
-        models.language.rescoring:ways
+        models.language.rescoring:ways models.transducer.beam:_predict
+        models.transducer.biasing:forward
         metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items

@@ -28,7 +28,7 @@ WITHIN = 10.0
 """Nats below the best text at which one is dropped."""
 
 
-class Guess(NamedTuple):
+class Prefix(NamedTuple):
     """A text on its way: its ``labels``, each with the block that it was said in and the score
     behind it; the ``score``, the log-probability of text and audio so far, and the ``bonus`` that
     listed phrases gave on top, in the state ``phrase`` of their list."""
@@ -100,14 +100,14 @@ class Beam:
                  listed: Listed | None = None) -> None:
         self.model, self.width, self.listed = model, width, listed
         self.phrases = phrases or NoPhrases(model.config.labels)
-        self.guesses = [Guess((), (), (), 0.0, 0.0, 0)]
+        self.guesses = [Prefix((), (), (), 0.0, 0.0, 0)]
         self.blocks = 0
         said, state = model.predictor(torch.tensor([[BLANK]]))
         self._read = _Read({(): model.said(said, listed)[0, 0]}, {(): state})
 
     def hear(self, heard: Tensor) -> None:
         """The next block's (joint,)."""
-        going, done = self.guesses, dict[tuple[int, ...], Guess]()
+        going, done = self.guesses, dict[tuple[int, ...], Prefix]()
         for _ in range(MOST_LABELS):
             scores = self._scores(heard, going)
             _end_block(done, going, scores[:, BLANK])
@@ -120,20 +120,20 @@ class Beam:
         self._forget()
         self.blocks += 1
 
-    def finish(self) -> list[Guess]:
+    def finish(self) -> list[Prefix]:
         """The best texts of an utterance that has ended, best first: what unfinished phrases gained
         is taken back."""
         ended = [guess._replace(bonus=guess.bonus + self.phrases.finish(guess.phrase))
                  for guess in self.guesses]
         return _best(ended, self.width)
 
-    def _scores(self, heard: Tensor, guesses: Sequence[Guess]) -> np.ndarray:
+    def _scores(self, heard: Tensor, guesses: Sequence[Prefix]) -> np.ndarray:
         """Log-probabilities (guesses, labels) of the next label."""
         said = torch.stack([self._read.said[guess.labels] for guess in guesses])
         scores: np.ndarray = self.model.joint(heard, said).log_softmax(-1).double().numpy()
         return scores
 
-    def _longer(self, guesses: Sequence[Guess], scores: np.ndarray, bar: float) -> list[Guess]:
+    def _longer(self, guesses: Sequence[Prefix], scores: np.ndarray, bar: float) -> list[Prefix]:
         """The best texts with one more label, of those whose total is above the ``bar``."""
         bonuses = np.stack([self.phrases.bonuses(guess.phrase) for guess in guesses])
         totals = np.array([guess.total for guess in guesses])[:, None] + scores + bonuses
@@ -143,12 +143,12 @@ class Beam:
         self._predict(kept)
         return kept
 
-    def _with(self, guess: Guess, label: int, score: float, bonus: float) -> Guess:
+    def _with(self, guess: Prefix, label: int, score: float, bonus: float) -> Prefix:
         score = guess.score + float(score)
-        return Guess((*guess.labels, label), (*guess.blocks, self.blocks), (*guess.scores, score),
+        return Prefix((*guess.labels, label), (*guess.blocks, self.blocks), (*guess.scores, score),
                      score, guess.bonus + float(bonus), self.phrases.step(guess.phrase, label))
 
-    def _predict(self, guesses: Sequence[Guess]) -> None:
+    def _predict(self, guesses: Sequence[Prefix]) -> None:
         """Reads the last label of each text that was not read before."""
         new = [guess.labels for guess in guesses if guess.labels not in self._read.said]
         if not new:
@@ -168,7 +168,7 @@ class Beam:
                            {labels: self._read.states[labels] for labels in kept})
 
 
-def _end_block(done: dict[tuple[int, ...], Guess], guesses: Iterable[Guess], blanks: np.ndarray
+def _end_block(done: dict[tuple[int, ...], Prefix], guesses: Iterable[Prefix], blanks: np.ndarray
                ) -> None:
     """Ends the block for ``guesses``; ways to one text are summed, and of their times those of the
     likeliest are kept."""
@@ -181,11 +181,11 @@ def _end_block(done: dict[tuple[int, ...], Guess], guesses: Iterable[Guess], bla
         done[ended.labels] = ended
 
 
-def _best(guesses: Iterable[Guess], width: int) -> list[Guess]:
+def _best(guesses: Iterable[Prefix], width: int) -> list[Prefix]:
     return sorted(guesses, key=lambda each: (-each.total, each.labels))[:width]
 
 
-def _bar(done: Iterable[Guess], width: int) -> float:
+def _bar(done: Iterable[Prefix], width: int) -> float:
     """What a text must be better than to be of use."""
     best = _best(done, width)
     return max(best[0].total - WITHIN, best[-1].total if len(best) == width else -np.inf)

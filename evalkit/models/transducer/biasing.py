@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.config import TransducerConfig
 
 HEADS = 2
 
@@ -30,7 +30,7 @@ class Listed:
 class Biasing(nn.Module):
     """From what was said, and a list, to what is added to the joint network's input."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: TransducerConfig) -> None:
         super().__init__()
         width = config.bias
         self.embedding = nn.Embedding(config.labels, width)

@@ -13,10 +13,10 @@ ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 BLANK = 0
 
 
-class NetworkConfig(Strict):
+class TransducerConfig(Strict):
     """``alphabet`` holds the characters that are labels 1, 2, …; with ``end_token`` the last label
     says that the speaker has ended. ``front`` is what lies between the first convolution and the
-    recurrent layers: nothing ("plain"), or the convolutions of ConvRNN-T ("convolutional").
+    recurrent layers: nothing ("direct"), or the convolutions of ConvRNN-T ("convolutional").
     ``bias`` is the width of the network that attends to a list of phrases, 0 for none."""
 
     alphabet: str = Field(ENGLISH, min_length=2, max_length=200)
@@ -24,7 +24,7 @@ class NetworkConfig(Strict):
     mels: int = Field(64, gt=0, le=128)
     channels: int = Field(160, gt=0, le=1024)
     kernel: int = Field(5, ge=3, le=31)
-    front: Literal["plain", "convolutional"] = "plain"
+    front: Literal["direct", "convolutional"] = "direct"
     front_kernel: int = Field(5, ge=2, le=31)
     front_layers: int = Field(3, gt=0, le=8)
     hidden: int = Field(192, gt=0, le=2048)
@@ -69,4 +69,4 @@ def _spelled(alphabet: str) -> str:
 
 def encode(text: str) -> list[int]:
     """The labels of ``text`` in the English alphabet."""
-    return NetworkConfig().encode(text)
+    return TransducerConfig().encode(text)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from evalkit.models.transducer.causal import CausalConv, Memory
-from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.convolutions import ConvolutionalFront
 from evalkit.models.transducer.features import HOP
 
@@ -34,12 +34,12 @@ class Encoder(nn.Module):
     """A strided convolution and two layers of LSTM, the upper one of two steps at a time (He et
     al. 2019, arXiv:1811.06621, section 2.1)."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: TransducerConfig) -> None:
         super().__init__()
         c = config
         self.convolution = CausalConv(c.mels, c.channels, c.kernel, stride=STRIDE)
         self.normalise = nn.Sequential(nn.LayerNorm(c.channels), nn.GELU())
-        self.front = None if c.front == "plain" else ConvolutionalFront(
+        self.front = None if c.front == "direct" else ConvolutionalFront(
             c.channels, c.front_kernel, c.front_layers)
         self.lower = nn.LSTM(c.channels, c.hidden, batch_first=True)
         self.upper = nn.LSTM(STEPS * c.hidden, c.hidden, batch_first=True)

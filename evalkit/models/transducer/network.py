@@ -6,7 +6,7 @@ which gives for every block of audio and every text so far the probabilities of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from evalkit.core.errors import ConfigError, one_line
 from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors
 from evalkit.models.torchaudio_standin import ensure_speechbrain
 from evalkit.models.transducer.biasing import Biasing, Listed
-from evalkit.models.transducer.config import BLANK, NetworkConfig
+from evalkit.models.transducer.config import BLANK, TransducerConfig
 from evalkit.models.transducer.encoder import BLOCK, STEPS, Encoder, Recurrent
 from evalkit.models.transducer.features import BEFORE, LogMel
 from evalkit.models.transducer.loss import transducer_losses
@@ -35,7 +35,7 @@ TAIL = 2
 class Predictor(nn.Module):
     """What was said so far, one LSTM."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: TransducerConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.labels, config.embedding)
         self.recurrent = nn.LSTM(config.embedding, config.prediction, batch_first=True)
@@ -50,7 +50,7 @@ class Predictor(nn.Module):
 class Joint(nn.Module):
     """Logits of the next label: a linear layer of the tanh of a sum."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: TransducerConfig) -> None:
         super().__init__()
         self.heard = nn.Linear(config.hidden, config.joint)
         self.said = nn.Linear(config.prediction, config.joint, bias=False)
@@ -67,9 +67,9 @@ class Transducer(nn.Module):
     """Waveforms at 16 kHz to the characters of its alphabet. In training mode, dropout and
     SpecAugment (Park et al. 2019, arXiv:1904.08779) are on and draw from torch's generator."""
 
-    def __init__(self, config: NetworkConfig | None = None) -> None:
+    def __init__(self, config: TransducerConfig | None = None) -> None:
         super().__init__()
-        self.config = c = config or NetworkConfig()
+        self.config = c = config or TransducerConfig()
         self.features = LogMel(c.mels)
         self.masking = nn.Sequential(
             SpectrogramDrop(drop_length_low=5, drop_length_high=20, drop_count_high=2, dim=1),
@@ -153,13 +153,6 @@ class Transducer(nn.Module):
         return (nn.utils.rnn.pad_sequence(labels, batch_first=True).to(device),
                 torch.tensor([len(each) for each in labels], device=device))
 
-    def transcribe(self, waves: Iterable[np.ndarray]) -> list[str]:
-        """What is heard of each, as a stream of it gives (evalkit.models.transducer.stream). To be
-        called in evaluation mode."""
-        from evalkit.models.transducer.stream import heard
-
-        return [heard(self, wave).text for wave in waves]
-
     def save(self, path: Path) -> None:
         """Writes weights and configuration as safetensors, by way of a temporary file."""
         save_tensors(path, self.state_dict(),
@@ -174,7 +167,7 @@ class Transducer(nn.Module):
             if described.get("format") != FORMAT:
                 raise ValueError(f"it is not an {FORMAT}")
             with torch.device("cpu"):
-                model = cls(NetworkConfig.model_validate(described["config"]))
+                model = cls(TransducerConfig.model_validate(described["config"]))
             model.load_state_dict(tensors)
         except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
                 RuntimeError) as error:

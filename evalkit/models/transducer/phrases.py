@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.config import TransducerConfig
 
 _ELSEWHERE, _WORD_BEGINS = 0, 1
 """States in which no phrase has begun: inside a word, and where one may begin."""
@@ -29,7 +29,7 @@ class Trie:
     """The ``phrases``, each of whose labels is worth ``boost`` nats. A phrase begins and ends with
     a word. Raises UtteranceError of kind BadText for one that the alphabet cannot spell."""
 
-    def __init__(self, phrases: Iterable[str], config: NetworkConfig, boost: float) -> None:
+    def __init__(self, phrases: Iterable[str], config: TransducerConfig, boost: float) -> None:
         self.config, self.boost = config, boost
         self.space = config.encode(" ")[0]
         self.nodes = [_Node(), _Node()]

@@ -6,7 +6,7 @@ nothing but the samples: the same to the last bit however they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,6 +113,11 @@ def heard(model: Transducer, wave: np.ndarray) -> Hypothesis:
     stream = Hearing(model)
     stream.push(wave)
     return stream.finish()
+
+
+def texts(model: Transducer, waves: Iterable[np.ndarray]) -> list[str]:
+    """What is heard of each of ``waves``."""
+    return [heard(model, wave).text for wave in waves]
 
 
 def hypothesis(model: Transducer, said: list[Said]) -> Hypothesis:

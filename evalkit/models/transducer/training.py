@@ -7,10 +7,11 @@ from functools import partial
 
 from pydantic import Field
 
-from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.features import RATE
 from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.objective import Objective, ObjectiveConfig
+from evalkit.models.transducer.stream import texts
 from evalkit.training.from_scratch import FromScratch, Kind
 
 
@@ -21,7 +22,7 @@ class TransducerTraining(FromScratch):
     takes: int = Field(8, gt=0)
     peak_learning_rate: float = Field(4e-3, gt=0)
     gain_db: float | None = Field(6.0, gt=0, le=60)
-    network: NetworkConfig = NetworkConfig()
+    network: TransducerConfig = TransducerConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
 
 
@@ -31,5 +32,5 @@ def kind(config: TransducerTraining | None = None, names: Sequence[str] = ()) ->
     config = config or TransducerTraining()
     return Kind(make=partial(Transducer, config.network),
                 objective=Objective(config.objective, names),
-                loss=Transducer.loss, transcribe=Transducer.transcribe, save=Transducer.save,
+                loss=Transducer.loss, transcribe=texts, save=Transducer.save,
                 rate=RATE, spell=config.network.encode)

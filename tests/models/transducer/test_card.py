@@ -8,13 +8,13 @@ import pytest
 
 from evalkit.core.files import digest
 from evalkit.models.transducer.card import WEIGHTS, train_transducer
-from evalkit.models.transducer.config import NetworkConfig
+from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.training import TransducerTraining
 from tests.models.test_training import Stopped, write_corpus
 
 TINY = TransducerTraining(
-    network=NetworkConfig(mels=20, channels=16, hidden=16, embedding=8, prediction=16, joint=16),
+    network=TransducerConfig(mels=20, channels=16, hidden=16, embedding=8, prediction=16, joint=16),
     epochs=3, batch=5, takes=2, snr_db=(10.0,), watched=4, gain_db=6.0)
 
 
