@@ -20,10 +20,8 @@ from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.config import BLANK
 from evalkit.models.transducer.encoder import Recurrent
 from evalkit.models.transducer.network import Transducer
-from evalkit.models.transducer.stream import Said
+from evalkit.models.transducer.stream import MOST_LABELS, Said
 
-MOST_LABELS = 4
-"""In one block."""
 WITHIN = 10.0
 """Nats below the best text at which one is dropped."""
 

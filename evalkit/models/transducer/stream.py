@@ -21,8 +21,9 @@ from evalkit.models.transducer.encoder import BLOCK, Recurrent, State
 from evalkit.models.transducer.features import BEFORE, RATE
 from evalkit.models.transducer.network import TAIL, Transducer
 
-MOST_LABELS = 6
-"""In one block of 60 ms, so that no audio can make it speak without end."""
+MOST_LABELS = 24
+"""In one block, so that no audio can make it speak without end. Long words may be said at once,
+where what they are is heard at their end."""
 Said = tuple[int, int]
 """A label, and the block that it was said in."""
 
