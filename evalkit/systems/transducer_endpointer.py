@@ -12,7 +12,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
 
 if TYPE_CHECKING:
-    from evalkit.models.transducer.ending import Ending, Kind
+    from evalkit.models.transducer.ending import Bars, Ending, Kind
     from evalkit.models.transducer.network import Transducer
 
 LONGEST = 60.0
@@ -44,8 +44,8 @@ class TransducerEndpointer:
         if not 0 <= self.hold <= LONGEST:
             raise ValueError(f"hold must be from 0 to {LONGEST:g} s, not {self.hold!r}")
         if self.module.config.end is None:
-            raise ConfigError(f"{self.weights}: this transducer has no end token, so that it cannot "
-                              "tell when the speaker has ended; train one with `evalkit train "
+            raise ConfigError(f"{self.weights}: this transducer has no end token and cannot tell "
+                              "when the speaker has ended; train one with `evalkit train "
                               "transducer --recipe` and network: {end_token: true}")
 
     @property
@@ -64,8 +64,14 @@ class TransducerEndpointer:
         """A stream at ``rate`` Hz, which is 16,000."""
         from evalkit.models.transducer.ending import Ending
 
+        return Ending(self.module, self.bars())
+
+    def bars(self) -> Bars:
+        """What the probability must pass."""
+        from evalkit.models.transducer.ending import Bars
+
         held = 1 + math.ceil(self.hold / BLOCK - 1e-6)  # a hair beyond a whole number is rounding
-        bars: dict[Kind, tuple[float, int]] = {"final": (math.log(self.threshold), held)}
-        if self.speculative is not None:
-            bars = {"speculative": (math.log(self.speculative), 1), **bars}
-        return Ending(self.module, bars)
+        final: dict[Kind, tuple[float, int]] = {"final": (math.log(self.threshold), held)}
+        if self.speculative is None:
+            return Bars(final)
+        return Bars({"speculative": (math.log(self.speculative), 1), **final})

@@ -39,20 +39,38 @@ class Ends:
 
 
 @dataclass
-class Ending:
-    """An utterance on its way through an end-pointer (EndpointStream). An end-point of a kind comes
-    when the log-probability has been at or above its bar, ``bars[kind][0]``, for ``bars[kind][1]``
-    blocks in a row since the last letter; once, until more is said. Before anything was said nobody
-    ends."""
+class Bars:
+    """Where end-points are. One of a kind comes when the log-probability has been at or above its
+    bar, ``bars[kind][0]``, for ``bars[kind][1]`` blocks in a row since the last letter; once, until
+    more is said. Before anything was said nobody ends."""
 
-    model: Transducer
     bars: Mapping[Kind, tuple[float, int]]
     blocks: int = 0
     """That were heard."""
     letters: int = 0
     """That were said."""
     rows: dict[Kind, int] = field(default_factory=dict)
-    """Blocks in a row that are above each bar; those of a bar that was passed do not end."""
+    """Blocks in a row at or above each bar; that of a bar that was passed stays."""
+
+    def passed(self, score: float, letters: int) -> Iterator[Endpoint]:
+        """The end-points behind the next block, its log-probability, and the letters so far."""
+        self.blocks += 1
+        if letters > self.letters:
+            self.letters, self.rows = letters, dict.fromkeys(self.bars, 0)
+        for kind, row in self.rows.items():
+            bar, needed = self.bars[kind]
+            if row < needed:
+                self.rows[kind] = row + 1 if score >= bar else 0
+                if self.rows[kind] == needed:
+                    yield Endpoint(self.blocks * BLOCK / RATE, kind)
+
+
+@dataclass
+class Ending:
+    """An utterance on its way through an end-pointer (EndpointStream), on one thread."""
+
+    model: Transducer
+    bars: Bars
     ends: Ends = field(init=False)
 
     @torch.inference_mode()
@@ -64,16 +82,4 @@ class Ending:
     def push(self, samples: np.ndarray) -> list[Endpoint]:
         with threads(1):
             return [each for score, letters in self.ends.push(samples)
-                    for each in self._behind(score, letters)]
-
-    def _behind(self, score: float, letters: int) -> Iterator[Endpoint]:
-        """The end-points behind the next block."""
-        self.blocks += 1
-        if letters > self.letters:
-            self.letters, self.rows = letters, dict.fromkeys(self.bars, 0)
-        for kind, row in self.rows.items():
-            bar, needed = self.bars[kind]
-            if row < needed:
-                self.rows[kind] = row + 1 if score >= bar else 0
-                if self.rows[kind] == needed:
-                    yield Endpoint(self.blocks * BLOCK / RATE, kind)
+                    for each in self.bars.passed(score, letters)]
