@@ -1,26 +1,30 @@
 """Who is cut off, and how long the others wait: end-points by silence against those of a
 transducer with an end token (arm `end` of benchmarks/transducer_arms.py).
 
-    python -m benchmarks.transducer_ends WEIGHTS MANIFEST [--by accent]
+    python -m benchmarks.transducer_ends MANIFEST [--weights WEIGHTS] [--by accent]
 
 Each utterance of the MANIFEST has 1.5 s of silence behind it, and under "halting" pauses of 0.2 to
-0.9 s at a fifth of the borders of its words.
+0.9 s at a fifth of the borders of its words. Without WEIGHTS the end-pointers are those by silence,
+else those of the transducer.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, starmap
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 import torch
 
 from evalkit.conditions.pauses import Pauses
 from evalkit.core.plugins import create
-from evalkit.core.types import Endpoint, Event, Hypothesis, Output, Recording, Utterance
+from evalkit.core.types import Audio, Endpoint, Event, Hypothesis, Output, Recording, Utterance
 from evalkit.metrics.endpoints import EndpointDelay
 from evalkit.models.transducer.ending import Ends
 from evalkit.models.transducer.features import RATE
@@ -30,10 +34,14 @@ from evalkit.training.data import recordings
 
 CONDITIONS = {"silence behind": Pauses(0.0, trailing=1.5, filled="silence"),
               "halting": Pauses(0.2, trailing=1.5, filled="silence")}
-HANGOVERS = (0.2, 0.3, 0.5, 0.8)
+HANGOVERS = (0.2, 0.5, 0.8)
 BARS: tuple[Mapping[str, float], ...] = (
     {"threshold": 0.1}, {"threshold": 0.5}, {"threshold": 0.9}, {"threshold": 0.5, "hold": 0.3},
     {"threshold": 0.5, "hold": 0.6}, {"threshold": 0.9, "speculative": 0.1})
+
+
+Pointing: TypeAlias = Callable[[np.ndarray], Mapping[str, Sequence[Endpoint]]]
+"""What is heard of a wave, by end-pointer."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,8 @@ class Turned:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weights", type=Path)
     parser.add_argument("manifest", type=Path)
+    parser.add_argument("--weights", type=Path)
     parser.add_argument("--by", default="accent")
     options = parser.parse_args(arguments)
     speech = recordings(options.manifest, RATE)
@@ -64,27 +72,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(_line(row))
 
 
-def _turned(speech: Sequence[Recording], pauses: Pauses, weights: Path) -> Iterator[Turned]:
+def _turned(speech: Sequence[Recording], pauses: Pauses, weights: Path | None) -> Iterator[Turned]:
     pauses = pauses.bind([r.utterance for r in speech])
-    silent = {f"{name} {h:g} s": create("endpointers", name, {"hangover": h})
-              for name in ("energy", "webrtcvad", "silero") for h in HANGOVERS}
-    own = {"transducer " + ", ".join(f"{k} {v:g}" for k, v in bars.items()):
-           TransducerEndpointer(weights, **bars) for bars in BARS}
-    model = next(iter(own.values())).module
+    found = _by_silence() if weights is None else _by_token(weights)
     for each in speech:
         heard, utterance = _paused(each, pauses)
-        with torch.inference_mode():
-            scores = list(Ends(model).push(heard))
-        yield Turned(utterance, {
-            **{name: pointer.open(RATE).push(heard) for name, pointer in silent.items()},
-            **{name: [e for passed in map(pointer.bars().passed, *zip(*scores, strict=True))
-                      for e in passed] for name, pointer in own.items()}})
+        yield Turned(utterance, found(heard))
 
 
-def _paused(recording: Recording, pauses: Pauses) -> tuple[Any, Utterance]:
+def _by_silence() -> Pointing:
+    pointers = {f"{name} {h:g} s": create("endpointers", name, {"hangover": h})
+                for name in ("energy", "webrtcvad", "silero") for h in HANGOVERS}
+    return lambda heard: {name: pointer.open(RATE).push(heard)
+                          for name, pointer in pointers.items()}
+
+
+def _by_token(weights: Path) -> Pointing:
+    """Of one hearing for all bars."""
+    pointers = {", ".join(f"{k} {v:g}" for k, v in bars.items()):
+                TransducerEndpointer(weights, **bars) for bars in BARS}
+    model = next(iter(pointers.values())).module
+
+    @torch.inference_mode()
+    def found(heard: np.ndarray) -> dict[str, list[Endpoint]]:
+        scores = list(Ends(model).push(heard))
+        return {f"transducer {name}": list(chain.from_iterable(
+            starmap(pointer.bars().passed, scores))) for name, pointer in pointers.items()}
+
+    return found
+
+
+def _paused(recording: Recording, pauses: Pauses) -> tuple[np.ndarray, Utterance]:
     """What is heard, and the utterance with the time of its last word in it."""
-    from evalkit.core.types import Audio
-
     made = pauses.apply(Audio(recording.wave, RATE), recording.utterance)
     last = recording.utterance.words[-1]
     moved = sum(seconds for at, seconds in made.inserted if at < (last.end or 0.0))
@@ -108,9 +127,10 @@ def _scores(condition: str, turned: Sequence[Turned]) -> pd.DataFrame:
 
 def _line(row: EndpointRow) -> str:
     early = row.early_cut
+    bounds = "" if isnan(early.low) else f" [{100 * early.low:.1f}, {100 * early.high:.1f}]"
     waits = [f"{q.value:.0f} [{q.low:.0f}, {q.high:.0f}]" for q in row.delay] or ["", ""]
-    return (f"| {row.pipeline} | {row.group} | {row.n} | {100 * early.value:.1f} "
-            f"[{100 * early.low:.1f}, {100 * early.high:.1f}] | {100 * row.no_endpoint:.1f} | "
+    return (f"| {row.pipeline} | {row.group} | {row.n} | {100 * early.value:.1f}{bounds}"
+            f" | {100 * row.no_endpoint:.1f} | "
             f"{' | '.join(waits)} | {row.resets:.0f} |")
 
 
