@@ -4,12 +4,15 @@ network that attends to the list, and both, over lists with distractors.
     python -m benchmarks.transducer_context hear CORPORA names_0.safetensors OUT --fusion 0 1
     python -m benchmarks.transducer_context hear CORPORA attention_0.safetensors OUT --attend \
         --fusion 0 1
+    python -m benchmarks.transducer_context hear CORPORA attention_0.safetensors OUT --attend \
+        --greedy --each 10
     python -m benchmarks.transducer_context report CORPORA OUT
 
 `hear` keeps in OUT what a beam hears of the corpus of names, an utterance with each list: its own
 name and others of names.json, drawn by its id, the smaller list in the larger one. ``--fusion`` are
-nats a label, 0 for no trie; without a list at all an utterance is heard once. `report` gives B-WER
-(the words of the utterance's own name) and U-WER (all others).
+nats a label, 0 for no trie; without a list at all an utterance is heard once. ``--greedy`` takes
+the best label each time, in batches that share a list, of all their names and others. `report`
+gives B-WER (the words of the utterance's own name) and U-WER (all others).
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from evalkit.models.transducer.features import RATE
 from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.phrases import Trie
 from evalkit.models.transducer.stream import hypothesis
-from evalkit.models.transducer.whole import encoded, in_batches
+from evalkit.models.transducer.whole import encoded, greedy, in_batches
 from evalkit.statistics.bootstrap import Contrast, intervals
 from evalkit.statistics.sums import speaker_sums
 from evalkit.store.manifest import read_manifest
@@ -43,6 +46,7 @@ from evalkit.training.data import recordings
 
 SIZES = (10, 100, 1_000)
 WIDTH = 8
+BATCH = 32
 HELD_OUT = "names_held_out"
 DRAWS = 2_000
 
@@ -59,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hear.add_argument("--fusion", type=float, nargs="+", default=[0.0])
     hear.add_argument("--sizes", type=int, nargs="+", default=[0, *SIZES])
     hear.add_argument("--attend", action="store_true", help="the network hears of the list")
+    hear.add_argument("--greedy", action="store_true")
     report = commands.add_parser("report")
     report.add_argument("corpora", type=Path)
     report.add_argument("out", type=Path)
@@ -74,17 +79,20 @@ def _hear(options: argparse.Namespace) -> None:
         (options.corpora / "names" / "names.json").read_text(encoding="utf-8"))]
     said = _chosen(recordings(options.corpora / "names" / f"{options.split}.jsonl", RATE),
                    options.each)
-    heard = _encoded(model, [each.wave for each in said])
     options.out.mkdir(parents=True, exist_ok=True)
     ways = [(size, boost) for size in options.sizes
             for boost in (options.fusion if size else [0.0]) if not size or boost or options.attend]
+    heard = [] if options.greedy else _encoded(model, [each.wave for each in said])
     for size, boost in ways:
-        way = f"{'attend' * bool(options.attend and size)} {boost:g} {size}".strip()
+        words = ("greedy" * options.greedy, "attend" * bool(options.attend and size),
+                 f"{boost:g} {size}")
+        way = " ".join(word for word in words if word)
         path = options.out / f"{options.split} {options.weights.stem} {way}.json"
         if not path.exists():
-            texts = {each.utterance.id: _text(model, blocks, _listed(each.utterance, names, size),
-                                              boost, options.attend)
-                     for each, blocks in zip(said, heard, strict=True)}
+            texts = _greedily(model, said, names, size) if options.greedy else {
+                each.utterance.id: _text(model, blocks, _listed(each.utterance, names, size),
+                                         boost, options.attend)
+                for each, blocks in zip(said, heard, strict=True)}
             path.write_text(json.dumps(texts), encoding="utf-8")
             print(path.name, flush=True)
 
@@ -102,16 +110,19 @@ def _chosen(said: Sequence[Any], each: int) -> list[Any]:
 
 
 def _encoded(model: Transducer, waves: Sequence[np.ndarray]) -> list[Tensor]:
-    rows = [row for batch in in_batches(waves, 32) for row in batch]
-    heard = [each for batch in in_batches(waves, 32)
+    rows = [row for batch in in_batches(waves, BATCH) for row in batch]
+    heard = [each for batch in in_batches(waves, BATCH)
              for each in encoded(model, [waves[row] for row in batch])]
     return [each for _, each in sorted(zip(rows, heard, strict=True), key=lambda pair: pair[0])]
 
 
 def _listed(utterance: Utterance, names: Sequence[str], size: int) -> list[str]:
     """The utterance's own names and others, ``size`` in all."""
-    own = listed_in(utterance.metadata["names"])
-    order = np.random.default_rng(crc32(utterance.id.encode())).permutation(len(names))
+    return _with_others(listed_in(utterance.metadata["names"]), names, size, utterance.id)
+
+
+def _with_others(own: Sequence[str], names: Sequence[str], size: int, drawn_by: str) -> list[str]:
+    order = np.random.default_rng(crc32(drawn_by.encode())).permutation(len(names))
     others = [names[n] for n in order if names[n] not in own]
     return [*own, *others][:size]
 
@@ -124,6 +135,21 @@ def _text(model: Transducer, blocks: Tensor, listed: Sequence[str], boost: float
     for block in blocks:
         beam.hear(block)
     return hypothesis(model, beam.finish()[0].said).text
+
+
+@torch.inference_mode()
+def _greedily(model: Transducer, said: Sequence[Any], names: Sequence[str], size: int
+              ) -> dict[str, str]:
+    texts = {}
+    for rows in in_batches([each.wave for each in said], min(size, BATCH) or BATCH):
+        batch = [said[row] for row in rows]
+        own = {name for each in batch for name in listed_in(each.utterance.metadata["names"])}
+        listed = _with_others(sorted(own), names, size, batch[0].utterance.id)
+        found = greedy(model, [each.wave for each in batch],
+                       model.listed(listed) if size else None)
+        texts |= {each.utterance.id: hypothesis(model, labels).text
+                  for each, labels in zip(batch, found, strict=True)}
+    return texts
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -158,9 +184,10 @@ def _cell(scores: pd.DataFrame, way: str, metric: str, held_out: str | None) -> 
     """The rate, its interval, and the relative change from no list."""
     rows = scores[(scores["metric"] == metric)
                   & ((scores["held_out"] == held_out) | (held_out is None))]
-    model = way.split(" ", maxsplit=1)[0]
+    words = way.split()
+    none = " ".join([words[0], *(["greedy"] if "greedy" in words else []), "0 0"])
     with_list, without = (rows[rows["way"] == each].set_index("utterance")
-                          for each in (way, f"{model} 0 0"))
+                          for each in (way, none))
     one = intervals(speaker_sums(rows[rows["way"] == way]), [Contrast((0, 0))])[0]
     change = "" if with_list.index.symmetric_difference(without.index).size else _change(
         with_list, without)
