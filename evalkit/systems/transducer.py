@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from evalkit.models.transducer.network import Transducer
-    from evalkit.models.transducer.stream import Hearing
+    from evalkit.models.transducer.stream import Hearing, Search
+
+WIDEST = 32
 
 
 @dataclass(frozen=True)
 class TransducerRecognizer:
     """The reference transducer (evalkit.models.transducer). ``weights`` is a file that `evalkit
-    train transducer` or `evalkit mitigate` wrote; the one that evalkit ships where it is None."""
+    train transducer` or `evalkit mitigate` wrote; the one that evalkit ships where it is None.
+    ``beam`` is how many texts are followed at a time: 1 takes the best label each time, and
+    more, up to WIDEST, give the others as alternatives, with log-probabilities as confidence."""
 
     weights: Path | str | None = None
+    beam: int = 1
 
     rate = 16_000
     batch = 1
@@ -34,13 +39,16 @@ class TransducerRecognizer:
     output = ("joint.output.",)
 
     def __post_init__(self) -> None:
+        if not 1 <= self.beam <= WIDEST:
+            raise ConfigError(f"transducer: beam {self.beam}: must be from 1 to {WIDEST}")
         if not self._path.is_file():
             raise ConfigError(f"{self._path}: no such weights; `evalkit train transducer` makes "
                               "some, and without the option the shipped ones are used")
 
     @property
     def identity(self) -> str:
-        return f"Transducer sha256:{digest(self._path)}"
+        beam = f", beam {self.beam}" if self.beam > 1 else ""
+        return f"Transducer sha256:{digest(self._path)}{beam}"
 
     @property
     def cost(self) -> Cost:
@@ -69,14 +77,21 @@ class TransducerRecognizer:
         """One hypothesis each, of lower-case words with the times at which they were said."""
         from evalkit.models.transducer.stream import heard
 
-        module = self.module.eval()
-        return [heard(module, audio.samples) for audio in batch]
+        module, begin = self.module.eval(), self._search
+        return [heard(module, audio.samples, begin) for audio in batch]
 
     def open(self, rate: int) -> Hearing:
         """A stream at ``rate`` Hz, which is 16,000."""
         from evalkit.models.transducer.stream import Hearing
 
-        return Hearing(self.module.eval())
+        return Hearing(self.module.eval(), self._search)
+
+    @property
+    def _search(self) -> Callable[[Transducer], Search]:
+        from evalkit.models.transducer.beam import Beam
+        from evalkit.models.transducer.stream import Greedy
+
+        return Greedy if self.beam == 1 else partial(Beam, width=self.beam)
 
     def spell(self, text: str) -> list[int]:
         return self.module.config.encode(text)
