@@ -21,8 +21,6 @@ import numpy as np
 from evalkit.core.errors import ConfigError, UtteranceError, one_line
 from evalkit.models.transducer.config import TransducerConfig
 
-BOOST = 1.0
-"""Nats a label, chosen on the dev split of the corpus of names (docs/transducer.md)."""
 _ELSEWHERE, _WORD_BEGINS = 0, 1
 """States in which no phrase has begun: inside a word, and where one may begin."""
 
@@ -44,14 +42,13 @@ class Trie:
     """The ``phrases``, each of whose labels is worth ``boost`` nats. A phrase begins and ends with
     a word. Raises UtteranceError of kind BadText for one that the alphabet cannot spell."""
 
-    def __init__(self, phrases: Iterable[str], config: TransducerConfig, boost: float = BOOST
-                 ) -> None:
-        self.config, self.boost = config, boost
+    def __init__(self, phrases: Iterable[str], config: TransducerConfig, boost: float) -> None:
+        self.phrases, self.config, self.boost = list(phrases), config, boost
         self.space = config.encode(" ")[0]
         self.boundaries = [self.space] + ([] if config.end is None else [config.end])
         self.nodes = [_Node(), _Node()]
         self._bonuses: dict[int, np.ndarray] = {}
-        for phrase in phrases:
+        for phrase in self.phrases:
             self._add(config.encode(" ".join(phrase.split())))
         self._link()
 

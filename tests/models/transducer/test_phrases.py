@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.types import Audio
 from evalkit.models.transducer.beam import Beam
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.phrases import Trie, read_phrases
 from evalkit.models.transducer.stream import Blocks, Greedy
 from evalkit.models.transducer.whole import greedy
+from evalkit.systems.transducer import TransducerRecognizer
 
 from .tiny import tiny, wave
 
@@ -44,7 +46,7 @@ def gained(trie, labels):
     return bonus + trie.finish(state)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PHRASES, TEXTS, st.booleans())
 def test_a_text_gains_by_the_phrases_that_it_holds_and_nothing_else(phrases, text, ended):
     trie = Trie(phrases, CONFIG, BOOST)
@@ -133,3 +135,24 @@ def test_phrases_are_read_and_what_cannot_be_spelled_is_named(tmp_path, attends)
     for build in (lambda: Trie(["zoë"], config, 1.0), lambda: attends.listed(["zoë"])):
         with pytest.raises(UtteranceError, match="holds 'ë'"):
             build()
+
+
+def test_a_recognizer_listens_for_the_phrases_of_a_file(tmp_path, attends):
+    attends.save(tmp_path / "weights.safetensors")
+    files = {name: tmp_path / f"{name}.txt" for name in ("none", "some", "more")}
+    for name, text in (("none", "\n"), ("some", "anna\nbob by\n"), ("more", "anna\nbob\n")):
+        files[name].write_text(text, encoding="utf-8")
+    options = {"weights": tmp_path / "weights.safetensors", "beam": 4, "boost": 3.0}
+    without, none, some, more = (TransducerRecognizer(**options, phrases=each)
+                                 for each in (None, *files.values()))
+    audio = Audio(wave(16_000), 16_000)
+    assert none.transcribe([audio]) == without.transcribe([audio]) != some.transcribe([audio])
+    stream = some.open(16_000)
+    for piece in np.split(audio.samples, [7, 960, 5_000]):
+        stream.push(piece)
+    assert [stream.finish()] == some.transcribe([audio])
+    assert len({each.identity for each in (without, none, some, more)}) == 4
+    for wrong, said in (({"beam": 1}, "phrases need a beam"), ({"boost": -1.0}, "boost -1.0: must"),
+                        ({"phrases": tmp_path / "gone.txt"}, "no such file of phrases")):
+        with pytest.raises(ConfigError, match=said):
+            TransducerRecognizer(**{**options, "phrases": files["some"], **wrong})
