@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Audio
+from evalkit.models.tensors import threads
 from evalkit.models.transducer.beam import Beam
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.phrases import Trie, read_phrases
@@ -68,6 +69,7 @@ def attends():
     return model
 
 
+@threads(1)
 @torch.inference_mode()
 def found(model, samples, cut=(), search=Beam, **options):
     """What is found by a search with ``options``."""
