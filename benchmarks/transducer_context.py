@@ -173,8 +173,8 @@ def _scores(path: Path, utterances: dict[str, Utterance]) -> Iterator[dict[str, 
         one = utterances[name]
         measured = metric.measure(one, Output(hypothesis=Hypothesis(text)))
         for rate in ("b_wer", "u_wer"):
-            yield {"way": path.stem.split(" ", 1)[1], "metric": rate, "utterance": name,
-                   "speaker": one.speaker,
+            yield {"way": path.stem.split(" ", 1)[1], "metric": rate, "utterance_id": name,
+                   "speaker_id": one.speaker,
                    "accent": one.metadata["accent"],
                    "held_out": str(one.metadata[HELD_OUT]), "amount": measured[rate].amount,
                    "weight": measured[rate].weight, "error": None}
@@ -186,7 +186,7 @@ def _cell(scores: pd.DataFrame, way: str, metric: str, held_out: str | None) -> 
                   & ((scores["held_out"] == held_out) | (held_out is None))]
     words = way.split()
     none = " ".join([words[0], *(["greedy"] if "greedy" in words else []), "0 0"])
-    with_list, without = (rows[rows["way"] == each].set_index("utterance")
+    with_list, without = (rows[rows["way"] == each].set_index("utterance_id")
                           for each in (way, none))
     one = intervals(speaker_sums(rows[rows["way"] == way]), [Contrast((0, 0))])[0]
     change = "" if with_list.index.symmetric_difference(without.index).size else _change(
@@ -196,7 +196,7 @@ def _cell(scores: pd.DataFrame, way: str, metric: str, held_out: str | None) -> 
 
 def _change(new: pd.DataFrame, old: pd.DataFrame) -> str:
     """Relative change of a rate, and what 95 % of draws of speakers give."""
-    errors = pd.DataFrame({"speaker": old["speaker"], "old": old["amount"], "new": new["amount"]}
+    errors = pd.DataFrame({"speaker": old["speaker_id"], "old": old["amount"], "new": new["amount"]}
                           ).groupby("speaker")[["old", "new"]].sum().to_numpy()
     rng = np.random.default_rng(0)
     drawn = errors[rng.integers(len(errors), size=(DRAWS, len(errors)))].sum(1)
