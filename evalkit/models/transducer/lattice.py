@@ -61,11 +61,10 @@ class _Text:
         """Its way through the lattice; the last link leads to the end, and has the rest of the
         score."""
         nodes = [_START, *(_Node(*place, self.words[0 if apart else max(0, n - HISTORY):n], apart)
-                           for n, place in enumerate(self.places[:-1], 1)), None]
-        said = self.words or (None,)
-        for (start, end), word, (before, behind) in zip(
-                pairwise(nodes), said, pairwise((0.0, *self.scores)), strict=True):
-            assert start is not None
+                           for n, place in enumerate(self.places[:-1], 1))]
+        for start, end, word, (before, behind) in zip(
+                nodes, [*nodes[1:], None], self.words or (None,), pairwise((0.0, *self.scores)),
+                strict=True):
             yield _Step(start, end, word), behind - before
 
 
