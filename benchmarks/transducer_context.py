@@ -184,6 +184,8 @@ def _cell(scores: pd.DataFrame, way: str, metric: str, held_out: str | None) -> 
     """The rate, its interval, and the relative change from no list."""
     rows = scores[(scores["metric"] == metric)
                   & ((scores["held_out"] == held_out) | (held_out is None))]
+    if rows.empty:
+        return "–"
     words = way.split()
     none = " ".join([words[0], *(["greedy"] if "greedy" in words else []), "0 0"])
     with_list, without = (rows[rows["way"] == each].set_index("utterance_id")

@@ -26,7 +26,7 @@ _ELSEWHERE, _WORD_BEGINS = 0, 1
 
 
 @dataclass
-class _Node:
+class _Beginning:
     """A beginning of phrases, of so many labels (``depth``), all of which have gained. ``ends``
     says that a phrase ends here, if the word does. Where it is left, what counts is ``kept``, the
     labels of phrases that ended on the way, and the search is in the state ``instead``."""
@@ -46,7 +46,7 @@ class Trie:
         self.phrases, self.config, self.boost = list(phrases), config, boost
         self.space = config.encode(" ")[0]
         self.boundaries = [self.space] + ([] if config.end is None else [config.end])
-        self.nodes = [_Node(), _Node()]
+        self.nodes = [_Beginning(), _Beginning()]
         self._bonuses: dict[int, np.ndarray] = {}
         for phrase in self.phrases:
             self._add(config.encode(" ".join(phrase.split())))
@@ -90,7 +90,7 @@ class Trie:
             node = self.nodes[state]
             if label not in node.next:
                 node.next[label] = len(self.nodes)
-                self.nodes.append(_Node(node.depth + 1))
+                self.nodes.append(_Beginning(node.depth + 1))
             state = node.next[label]
         self.nodes[state].ends = bool(labels)
 
@@ -103,7 +103,7 @@ class Trie:
                 to_do.append(further)
                 self._link_one(node, label, self.nodes[further])
 
-    def _link_one(self, node: _Node, label: int, further: _Node) -> None:
+    def _link_one(self, node: _Beginning, label: int, further: _Beginning) -> None:
         """Of the node ``further`` behind ``node``."""
         if node.ends and label == self.space:
             further.kept, further.instead = node.depth, _WORD_BEGINS
