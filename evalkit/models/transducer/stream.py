@@ -53,7 +53,7 @@ class Blocks:
         yield from self.push(np.zeros(-rest % BLOCK + TAIL * BLOCK, np.float32))
 
 
-class Guess(Protocol):
+class Ended(Protocol):
     """A text that a search ended with. ``total`` is the logarithm of its probability, with what
     listed phrases gave on top; None where the search does not sum it."""
 
@@ -74,7 +74,7 @@ class Search(Protocol):
         """The next block's (joint,)."""
         ...
 
-    def finish(self) -> Sequence[Guess]:
+    def finish(self) -> Sequence[Ended]:
         """What was found of an utterance that has ended, one guess or more, the best one first."""
         ...
 
@@ -140,7 +140,7 @@ class Hearing:
         return best_of(self.model, self.guesses())
 
     @torch.inference_mode()
-    def guesses(self) -> Sequence[Guess]:
+    def guesses(self) -> Sequence[Ended]:
         """What was found of an utterance that has ended, the best guess first."""
         with threads(1):
             for heard in self.blocks.finish():
@@ -161,7 +161,7 @@ def texts(model: Transducer, waves: Iterable[np.ndarray]) -> list[str]:
     return [heard(model, wave).text for wave in waves]
 
 
-def best_of(model: Transducer, guesses: Iterable[Guess]) -> Hypothesis:
+def best_of(model: Transducer, guesses: Iterable[Ended]) -> Hypothesis:
     """The first of ``guesses``, the others as its alternatives; of those of one text the first
     stands for all."""
     texts: dict[str, Hypothesis] = {}
