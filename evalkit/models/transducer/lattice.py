@@ -60,8 +60,9 @@ class _Text:
     def links(self, *, apart: bool) -> Iterator[tuple[_WordLink, float]]:
         """Its way through the lattice; the last link leads to the end, and has the rest of the
         score."""
-        nodes = [_START, *(_WordEnd(*place, self.words[0 if apart else max(0, n - HISTORY):n], apart)
-                           for n, place in enumerate(self.places[:-1], 1))]
+        nodes = [_START, *(
+            _WordEnd(*place, self.words[0 if apart else max(0, n - HISTORY):n], apart)
+            for n, place in enumerate(self.places[:-1], 1))]
         for start, end, word, (before, behind) in zip(
                 nodes, [*nodes[1:], None], self.words or (None,), pairwise((0.0, *self.scores)),
                 strict=True):

@@ -80,7 +80,8 @@ class Search(Protocol):
 
 
 class Greedy:
-    """The best label at every node on the way through the lattice. It is its only guess."""
+    """The best label at every node on the way through the lattice; the end token is none. It is
+    its only guess."""
 
     total = None
 
@@ -94,7 +95,7 @@ class Greedy:
     def hear(self, heard: Tensor) -> None:
         """The next block's (joint,)."""
         for _ in range(MOST_LABELS):
-            label = int(self.model.joint(heard, self.next).argmax())
+            label = int(self.model.joint(heard, self.next)[:self.model.config.spoken].argmax())
             if label == BLANK:
                 break
             self.said.append((label, self.blocks))
@@ -191,9 +192,7 @@ class Spelled(NamedTuple):
 
 
 def words_in(config: TransducerConfig, labels: Sequence[int]) -> list[Spelled]:
-    """The words that ``labels`` spell; an end token spells nothing."""
-    spelled = "".join("\0" if label == config.end else config.alphabet[label - 1]
-                      for label in labels)
-    return [Spelled(found[0].replace("\0", ""), found.start(),
-                    found.start() + len(found[0].rstrip("\0")) - 1)
-            for found in re.finditer(r"[^ \0][^ ]*", spelled)]
+    """The words that ``labels`` spell."""
+    spelled = "".join(config.alphabet[label - 1] for label in labels)
+    return [Spelled(found[0], found.start(), found.end() - 1)
+            for found in re.finditer("[^ ]+", spelled)]
