@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def by_nodes(posteriors: torch.Tensor, labels: list[int]) -> torch.Tensor:
     row = [torch.zeros((), dtype=torch.double)]
     for said, label in enumerate(labels):
         row.append(row[-1] + nodes[0, said, label])
-    for before, here in zip(nodes, nodes[1:], strict=False):
+    for before, here in pairwise(nodes):
         row = [way + node[0] for way, node in zip(row, before, strict=True)]
         for said, label in enumerate(labels):
             row[said + 1] = torch.logaddexp(row[said + 1], row[said] + here[said, label])
