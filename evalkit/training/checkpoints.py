@@ -31,9 +31,10 @@ def save_checkpoint(path: Path, done: int, module: nn.Module, optimiser: Adam, *
         tensors[f"buffer.{name}"] = buffer.clone()
     for name, weight in parameters(module).items():
         tensors[f"weight.{name}"] = weight.detach()
-        if weight in optimiser.state:  # not what the loss does not depend on
-            for moment in _MOMENTS:
-                tensors[f"{moment}.{name}"] = optimiser.state[weight][moment]
+        for moment in _MOMENTS:
+            # None of a weight that the loss does not depend on.
+            tensors[f"{moment}.{name}"] = optimiser.state[weight].get(
+                moment, torch.zeros_like(weight))
     with replacing(path) as temporary:
         save_file(tensors, temporary)
 
@@ -71,9 +72,8 @@ def _restored(tensors: Mapping[str, torch.Tensor], module: nn.Module, optimiser:
         buffer.copy_(tensors[f"buffer.{name}"])
     for name, weight in parameters(module).items():
         weight.copy_(tensors[f"weight.{name}"])
-        if any(f"{moment}.{name}" in tensors for moment in _MOMENTS):
-            optimiser.state[weight] = {"step": tensors["done"].float()} | {
-                moment: tensors[f"{moment}.{name}"].to(weight.device) for moment in _MOMENTS}
+        optimiser.state[weight] = {"step": tensors["done"].float()} | {
+            moment: tensors[f"{moment}.{name}"].to(weight.device) for moment in _MOMENTS}
     for name, generator in _generators(module).items():
         if f"draws.{name}" in tensors:
             generator.set_state(tensors[f"draws.{name}"])
