@@ -52,7 +52,7 @@ class Blocks:
 
 
 class Greedy:
-    """The best label at every node on the way through the lattice."""
+    """The best label at every node on the way through the lattice; the end token is none."""
 
     def __init__(self, model: Transducer, listed: Listed | None = None) -> None:
         self.model, self.listed = model, listed
@@ -65,7 +65,7 @@ class Greedy:
     def hear(self, heard: Tensor) -> None:
         """The next block's (joint,)."""
         for _ in range(MOST_LABELS):
-            label = int(self.model.joint(heard, self.next).argmax())
+            label = int(self.model.joint(heard, self.next)[:self.model.config.spoken].argmax())
             if label == BLANK:
                 break
             self.said.append((label, self.blocks))
@@ -128,7 +128,7 @@ def hypothesis(model: Transducer, said: list[Said]) -> Hypothesis:
     words: list[Word] = []
     letters: list[tuple[str, int]] = []
     for label, block in [*said, (1 + model.config.alphabet.index(" "), 0)]:
-        character = model.config.alphabet[label - 1] if label != model.config.end else ""
+        character = model.config.alphabet[label - 1]
         if character == " " and letters:
             words.append(_word(letters))
             letters = []
