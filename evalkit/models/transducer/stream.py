@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from evalkit.core.types import Hypothesis, Shown, Word
-from evalkit.models.tensors import threads
+from evalkit.models.tensors import device_of, threads
 from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.config import BLANK, TransducerConfig
 from evalkit.models.transducer.encoder import BLOCK, Recurrent, State
@@ -34,7 +34,7 @@ class Blocks:
     """What the encoder hears of samples, block by block."""
 
     def __init__(self, model: Transducer) -> None:
-        self.model = model
+        self.model, self.device = model, device_of(model)
         self.state: State = model.encoder.begin(1)
         self.waiting = np.zeros(BEFORE, np.float32)
 
@@ -42,7 +42,7 @@ class Blocks:
         """The joint network's input (joint,) of every block that is complete with ``samples``."""
         self.waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
         while len(self.waiting) >= BEFORE + BLOCK:
-            block = torch.from_numpy(self.waiting[None, :BEFORE + BLOCK].copy())
+            block = torch.tensor(self.waiting[None, :BEFORE + BLOCK], device=self.device)
             self.waiting = self.waiting[BLOCK:]
             heard, _, self.state = self.model.encoder(self.model.features(block), self.state)
             yield self.model.joint.heard(heard)[0, 0]
@@ -90,6 +90,7 @@ class Greedy:
         self.said: list[Said] = []
         self.blocks = 0
         self._state: Recurrent | None = None
+        self.label = torch.zeros(1, 1, dtype=torch.long, device=device_of(model))
         self._read(BLANK)
 
     def hear(self, heard: Tensor) -> None:
@@ -106,7 +107,7 @@ class Greedy:
         return [self]
 
     def _read(self, label: int) -> None:
-        said, self._state = self.model.predictor(torch.tensor([[label]]), self._state)
+        said, self._state = self.model.predictor(self.label.fill_(label), self._state)
         self.next = self.model.said(said, self.listed)[0, 0]
 
 
