@@ -67,7 +67,11 @@ def recognizer(corpus_folder: Annotated[Path, typer.Argument(
 @train.command(cls=GoesOn, epilog=EXIT_CODES)
 def transducer(corpus_folder: Annotated[Path, typer.Argument(
                    metavar="CORPUS", help="Folder with train.jsonl, dev.jsonl and test.jsonl.")],
-               out: Out, seed: Seed = 0) -> None:
+               out: Out, recipe: Annotated[Path | None, typer.Option(
+                   help="transducer.yaml: what differs from the shipped one.")] = None,
+               seed: Annotated[int | None, typer.Option(
+                   min=0, help="Seed of everything random. Default: the recipe's, or 0.")] = None,
+               ) -> None:
     """Train the reference streaming recognizer, a transducer; write its weights and card.
 
     A training that was stopped goes on where it was when it is started again.
@@ -78,11 +82,13 @@ def transducer(corpus_folder: Annotated[Path, typer.Argument(
     """
     say(f"training the reference transducer on {corpus_folder}")
     from evalkit.models.transducer.card import train_transducer
+    from evalkit.models.transducer.training import read_recipe
     from evalkit.store.lock import locked
 
+    config = read_recipe(recipe) if recipe else None
     with locked(out, "train"):
         card = train_transducer(corpus_folder, out, seed=seed, workers=min(2, processes(None)),
-                                progress=_say_epochs())
+                                config=config, progress=_say_epochs())
     print(card.markdown())
 
 

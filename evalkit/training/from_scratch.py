@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, field_validator
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
@@ -57,6 +57,13 @@ class FromScratch(Strict):
     gain_db: float | None = Field(None, gt=0, le=60)
     silence: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
     watched: int = Field(80, gt=0)
+
+    @field_validator("silence")
+    @classmethod
+    def _least_first(cls, silence: tuple[float, float] | None) -> tuple[float, float] | None:
+        if silence and silence[0] > silence[1]:
+            raise ValueError("must be the least and the most seconds, in this order")
+        return silence
 
     def schedule(self, optimiser: AdamW, updates: int) -> LRScheduler:
         """The learning rates of a training of so many ``updates``."""

@@ -131,9 +131,11 @@ class Beam:
         return _best(ended, self.width)
 
     def _scores(self, heard: Tensor, guesses: Sequence[Prefix]) -> np.ndarray:
-        """Log-probabilities (guesses, labels) of the next label."""
+        """Log-probabilities (guesses, labels) of the next label; the end token is never
+        said."""
         said = torch.stack([self._read.said[guess.labels] for guess in guesses])
         scores: np.ndarray = self.model.joint(heard, said).log_softmax(-1).double().numpy()
+        scores[:, self.model.config.spoken:] = -np.inf
         return scores
 
     def _longer(self, guesses: Sequence[Prefix], scores: np.ndarray, bar: float) -> list[Prefix]:

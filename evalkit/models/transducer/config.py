@@ -44,7 +44,12 @@ class TransducerConfig(Strict):
     @property
     def labels(self) -> int:
         """How many: the blank, the alphabet, and the end token where there is one."""
-        return 1 + len(self.alphabet) + self.end_token
+        return self.spoken + self.end_token
+
+    @property
+    def spoken(self) -> int:
+        """Labels before the end token, which a search that listens on never says."""
+        return 1 + len(self.alphabet)
 
     @property
     def end(self) -> int | None:

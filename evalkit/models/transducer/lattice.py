@@ -25,7 +25,7 @@ DECIMALS = 2
 """Of scores, as they are written: rounding them later could change what is best."""
 
 
-class _Node(NamedTuple):
+class _WordEnd(NamedTuple):
     """``block`` and ``place`` order nodes; of a text that stands ``apart`` all words that were said
     before are of the ``history``."""
 
@@ -35,18 +35,18 @@ class _Node(NamedTuple):
     apart: bool = False
 
 
-_START = _Node(-1, 0, ())
+_START = _WordEnd(-1, 0, ())
 
 
-class _Step(NamedTuple):
+class _WordLink(NamedTuple):
     """From one node to the next, by a word."""
 
-    start: _Node
-    end: _Node | None
+    start: _WordEnd
+    end: _WordEnd | None
     word: str | None
 
 
-_Links = Mapping[_Step, float]
+_Links = Mapping[_WordLink, float]
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,23 @@ class _Text:
     places: tuple[tuple[int, int], ...]
     scores: tuple[float, ...]
 
-    def links(self, *, apart: bool) -> Iterator[tuple[_Step, float]]:
+    def links(self, *, apart: bool) -> Iterator[tuple[_WordLink, float]]:
         """Its way through the lattice; the last link leads to the end, and has the rest of the
         score."""
-        nodes = [_START, *(_Node(*place, self.words[0 if apart else max(0, n - HISTORY):n], apart)
-                           for n, place in enumerate(self.places[:-1], 1))]
+        nodes = [_START, *(
+            _WordEnd(*place, self.words[0 if apart else max(0, n - HISTORY):n], apart)
+            for n, place in enumerate(self.places[:-1], 1))]
         for start, end, word, (before, behind) in zip(
                 nodes, [*nodes[1:], None], self.words or (None,), pairwise((0.0, *self.scores)),
                 strict=True):
-            yield _Step(start, end, word), behind - before
+            yield _WordLink(start, end, word), behind - before
 
 
 @dataclass
 class _Growing:
     """Links on their way to a lattice."""
 
-    links: dict[_Step, float] = field(default_factory=dict)
+    links: dict[_WordLink, float] = field(default_factory=dict)
 
     def add(self, text: _Text, best: float) -> None:
         """Adds a text: apart from all others, where its nodes would make a way better than the
@@ -81,7 +82,7 @@ class _Growing:
         self.links = (together if _best(together) <= best + 0.5 * 10 ** -DECIMALS
                       else self._with(text, apart=True))
 
-    def _with(self, text: _Text, *, apart: bool) -> dict[_Step, float]:
+    def _with(self, text: _Text, *, apart: bool) -> dict[_WordLink, float]:
         links = dict(self.links)
         for step, score in text.links(apart=apart):
             links[step] = max(score, links.get(step, score))
@@ -90,13 +91,13 @@ class _Growing:
 
 def _best(links: _Links) -> float:
     """The score of the best way to the end."""
-    ways: dict[_Node | None, float] = {_START: 0.0}
+    ways: dict[_WordEnd | None, float] = {_START: 0.0}
     for step, score in _ordered(links):
         ways[step.end] = max(ways[step.start] + score, ways.get(step.end, float("-inf")))
     return ways[None]
 
 
-def _ordered(links: _Links) -> list[tuple[_Step, float]]:
+def _ordered(links: _Links) -> list[tuple[_WordLink, float]]:
     """Links by the nodes that they begin in, those to the end last."""
     return sorted(links.items(), key=lambda item: (
         item[0].start, item[0].end is None, item[0].end or _START, item[0].word or ""))
@@ -130,7 +131,7 @@ def _text(config: TransducerConfig, guess: Prefix) -> _Text:
 def _numbered(links: _Links, last: int) -> WordLattice:
     """``last`` is the block in which the last word ends."""
     nodes = sorted({step.start for step in links})
-    numbers: dict[_Node | None, int] = {node: n for n, node in enumerate(nodes)}
+    numbers: dict[_WordEnd | None, int] = {node: n for n, node in enumerate(nodes)}
     numbers[None] = len(nodes)
     times = [(node.block + 1) * BLOCK / RATE for node in nodes]
     return WordLattice((*times, (last + 1) * BLOCK / RATE), tuple(

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from evalkit.core.types import Hypothesis, Shown, Word
-from evalkit.models.tensors import threads
+from evalkit.models.tensors import device_of, threads
 from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.config import BLANK, TransducerConfig
 from evalkit.models.transducer.encoder import BLOCK, Recurrent, State
@@ -34,7 +34,7 @@ class Blocks:
     """What the encoder hears of samples, block by block."""
 
     def __init__(self, model: Transducer) -> None:
-        self.model = model
+        self.model, self.device = model, device_of(model)
         self.state: State = model.encoder.begin(1)
         self.waiting = np.zeros(BEFORE, np.float32)
 
@@ -42,7 +42,7 @@ class Blocks:
         """The joint network's input (joint,) of every block that is complete with ``samples``."""
         self.waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
         while len(self.waiting) >= BEFORE + BLOCK:
-            block = torch.from_numpy(self.waiting[None, :BEFORE + BLOCK].copy())
+            block = torch.tensor(self.waiting[None, :BEFORE + BLOCK], device=self.device)
             self.waiting = self.waiting[BLOCK:]
             heard, _, self.state = self.model.encoder(self.model.features(block), self.state)
             yield self.model.joint.heard(heard)[0, 0]
@@ -53,7 +53,7 @@ class Blocks:
         yield from self.push(np.zeros(-rest % BLOCK + TAIL * BLOCK, np.float32))
 
 
-class Guess(Protocol):
+class Ended(Protocol):
     """A text that a search ended with. ``total`` is the logarithm of its probability, with what
     listed phrases gave on top; None where the search does not sum it."""
 
@@ -74,13 +74,14 @@ class Search(Protocol):
         """The next block's (joint,)."""
         ...
 
-    def finish(self) -> Sequence[Guess]:
+    def finish(self) -> Sequence[Ended]:
         """What was found of an utterance that has ended, one guess or more, the best one first."""
         ...
 
 
 class Greedy:
-    """The best label at every node on the way through the lattice. It is its only guess."""
+    """The best label at every node on the way through the lattice; the end token is none. It is
+    its only guess."""
 
     total = None
 
@@ -89,12 +90,13 @@ class Greedy:
         self.said: list[Said] = []
         self.blocks = 0
         self._state: Recurrent | None = None
+        self.label = torch.zeros(1, 1, dtype=torch.long, device=device_of(model))
         self._read(BLANK)
 
     def hear(self, heard: Tensor) -> None:
         """The next block's (joint,)."""
         for _ in range(MOST_LABELS):
-            label = int(self.model.joint(heard, self.next).argmax())
+            label = int(self.model.joint(heard, self.next)[:self.model.config.spoken].argmax())
             if label == BLANK:
                 break
             self.said.append((label, self.blocks))
@@ -105,7 +107,7 @@ class Greedy:
         return [self]
 
     def _read(self, label: int) -> None:
-        said, self._state = self.model.predictor(torch.tensor([[label]]), self._state)
+        said, self._state = self.model.predictor(self.label.fill_(label), self._state)
         self.next = self.model.said(said, self.listed)[0, 0]
 
 
@@ -140,7 +142,7 @@ class Hearing:
         return best_of(self.model, self.guesses())
 
     @torch.inference_mode()
-    def guesses(self) -> Sequence[Guess]:
+    def guesses(self) -> Sequence[Ended]:
         """What was found of an utterance that has ended, the best guess first."""
         with threads(1):
             for heard in self.blocks.finish():
@@ -161,7 +163,7 @@ def texts(model: Transducer, waves: Iterable[np.ndarray]) -> list[str]:
     return [heard(model, wave).text for wave in waves]
 
 
-def best_of(model: Transducer, guesses: Iterable[Guess]) -> Hypothesis:
+def best_of(model: Transducer, guesses: Iterable[Ended]) -> Hypothesis:
     """The first of ``guesses``, the others as its alternatives; of those of one text the first
     stands for all."""
     texts: dict[str, Hypothesis] = {}
@@ -191,9 +193,7 @@ class Spelled(NamedTuple):
 
 
 def words_in(config: TransducerConfig, labels: Sequence[int]) -> list[Spelled]:
-    """The words that ``labels`` spell; an end token spells nothing."""
-    spelled = "".join("\0" if label == config.end else config.alphabet[label - 1]
-                      for label in labels)
-    return [Spelled(found[0].replace("\0", ""), found.start(),
-                    found.start() + len(found[0].rstrip("\0")) - 1)
-            for found in re.finditer(r"[^ \0][^ ]*", spelled)]
+    """The words that ``labels`` spell."""
+    spelled = "".join(config.alphabet[label - 1] for label in labels)
+    return [Spelled(found[0], found.start(), found.end() - 1)
+            for found in re.finditer("[^ ]+", spelled)]

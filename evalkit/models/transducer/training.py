@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from pydantic import Field
 
+from evalkit.core.checked import checked
+from evalkit.core.yaml_files import read_yaml
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.features import RATE
 from evalkit.models.transducer.network import Transducer
@@ -24,6 +27,13 @@ class TransducerTraining(FromScratch):
     gain_db: float | None = Field(6.0, gt=0, le=60)
     network: TransducerConfig = TransducerConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
+
+
+def read_recipe(path: Path) -> TransducerTraining:
+    """The training that a YAML file describes, by the names of TransducerTraining; what it leaves
+    out is as in the shipped one's. Raises ConfigError naming the file and the first key that is
+    wrong."""
+    return checked(TransducerTraining, read_yaml(path), path)
 
 
 def kind(config: TransducerTraining | None = None, names: Sequence[str] = ()) -> Kind[Transducer]:

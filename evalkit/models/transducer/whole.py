@@ -44,7 +44,7 @@ class _Search:
     """Where each utterance is, and what it said."""
 
     def __init__(self, model: Transducer, n: int, listed: Listed | None) -> None:
-        self.model, self.listed = model, listed
+        self.model, self.listed, self.spoken = model, listed, model.config.spoken
         self.said: list[list[Said]] = [[] for _ in range(n)]
         read, self.state = model.predictor(
             torch.full((n, 1), BLANK, device=device_of(model)))
@@ -54,7 +54,7 @@ class _Search:
         """What is said (n,) next, blank for those that are done with the block (n, joint)."""
         active = active.to(block.device)
         for _ in range(MOST_LABELS):
-            labels = self.model.joint(block, self.next).argmax(-1) * active
+            labels = self.model.joint(block, self.next)[:, :self.spoken].argmax(-1) * active
             active = labels != BLANK
             if not active.any():
                 return
