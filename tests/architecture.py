@@ -244,6 +244,7 @@ JSON_READERS = ("json.load", "json.loads")
 NO_DOCUMENTS = {
     "evalkit.core.alignment": "an alignment, one column of the outputs",
     "evalkit.models.card": "counts that the module itself has made",
+    "evalkit.models.transducer.phrases": "a user's list of names",
     "evalkit.models.tensors": "the header of a file of weights",
     "evalkit.run.shard": "rows of the outputs, by stage",
     "evalkit.run.stages": "rows of the outputs, by stage",

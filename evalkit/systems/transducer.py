@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from evalkit.models.transducer.network import Transducer
-    from evalkit.models.transducer.stream import Hearing
+    from evalkit.models.transducer.phrases import Trie
+    from evalkit.models.transducer.stream import Hearing, Search
+
+WIDEST = 32
+MOST_BOOST = 20.0
 
 
 @dataclass(frozen=True)
 class TransducerRecognizer:
     """The reference transducer (evalkit.models.transducer). ``weights`` is a file that `evalkit
-    train transducer` or `evalkit mitigate` wrote; the one that evalkit ships where it is None."""
+    train transducer` or `evalkit mitigate` wrote; the one that evalkit ships where it is None.
+    ``beam`` is how many texts are followed at a time: 1 takes the best label each time, and
+    more, up to WIDEST, give the others as alternatives, with log-probabilities as confidence.
+    ``phrases`` is a file of phrases that are listened for (evalkit.models.transducer.phrases), each
+    of whose labels is raised by ``boost`` nats; a network that attends to phrases has the list,
+    too."""
 
     weights: Path | str | None = None
+    beam: int = 1
+    phrases: Path | None = None
+    boost: float = 0.5
 
     rate = 16_000
     batch = 1
@@ -34,13 +46,25 @@ class TransducerRecognizer:
     output = ("joint.output.",)
 
     def __post_init__(self) -> None:
+        if not 1 <= self.beam <= WIDEST:
+            raise ConfigError(f"transducer: beam {self.beam}: must be from 1 to {WIDEST}")
+        if not 0 <= self.boost <= MOST_BOOST:
+            raise ConfigError(f"transducer: boost {self.boost}: must be from 0 to "
+                              f"{MOST_BOOST:g} nats a label")
+        if self.phrases and self.beam == 1:
+            raise ConfigError("transducer: phrases need a beam, such as beam: 8")
+        if self.phrases and not Path(self.phrases).is_file():
+            raise ConfigError(f"{self.phrases}: no such file of phrases; write one a line")
         if not self._path.is_file():
             raise ConfigError(f"{self._path}: no such weights; `evalkit train transducer` makes "
                               "some, and without the option the shipped ones are used")
 
     @property
     def identity(self) -> str:
-        return f"Transducer sha256:{digest(self._path)}"
+        beam = f", beam {self.beam}" if self.beam > 1 else ""
+        phrases = "" if self.phrases is None else (
+            f", phrases sha256:{digest(Path(self.phrases))}, boost {self.boost:g}")
+        return f"Transducer sha256:{digest(self._path)}{beam}{phrases}"
 
     @property
     def cost(self) -> Cost:
@@ -69,14 +93,37 @@ class TransducerRecognizer:
         """One hypothesis each, of lower-case words with the times at which they were said."""
         from evalkit.models.transducer.stream import heard
 
-        module = self.module.eval()
-        return [heard(module, audio.samples) for audio in batch]
+        module, begin = self.module.eval(), self._search
+        return [heard(module, audio.samples, begin) for audio in batch]
 
     def open(self, rate: int) -> Hearing:
         """A stream at ``rate`` Hz, which is 16,000."""
         from evalkit.models.transducer.stream import Hearing
 
-        return Hearing(self.module.eval())
+        return Hearing(self.module.eval(), self._search)
+
+    @property
+    def _search(self) -> Callable[[Transducer], Search]:
+        from torch import inference_mode
+
+        from evalkit.models.transducer.beam import Beam
+        from evalkit.models.transducer.stream import Greedy
+
+        if self._trie is None:
+            return Greedy if self.beam == 1 else partial(Beam, width=self.beam)
+        with inference_mode():
+            listed = self.module.eval().listed(self._trie.phrases)
+        return partial(Beam, width=self.beam, phrases=self._trie, listed=listed)
+
+    @cached_property
+    def _trie(self) -> Trie | None:
+        """The phrases. Raises ConfigError where the file cannot be read."""
+        from evalkit.models.transducer.phrases import Trie, read_phrases
+
+        if self.phrases is None:
+            return None
+        config = self.module.config
+        return Trie(read_phrases(Path(self.phrases), config), config, self.boost)
 
     def spell(self, text: str) -> list[int]:
         return self.module.config.encode(text)

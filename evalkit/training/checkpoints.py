@@ -32,7 +32,9 @@ def save_checkpoint(path: Path, done: int, module: nn.Module, optimiser: Adam, *
     for name, weight in parameters(module).items():
         tensors[f"weight.{name}"] = weight.detach()
         for moment in _MOMENTS:
-            tensors[f"{moment}.{name}"] = optimiser.state[weight][moment]
+            # None of a weight that the loss does not depend on.
+            tensors[f"{moment}.{name}"] = optimiser.state[weight].get(
+                moment, torch.zeros_like(weight))
     with replacing(path) as temporary:
         save_file(tensors, temporary)
 

@@ -27,10 +27,12 @@ Example = TypeVar("Example")
 def diagonal_fisher(weights: Mapping[str, Tensor], loss: Callable[[Example], Tensor],
                     examples: Sequence[Example]) -> dict[str, Tensor]:
     """Mean over ``examples`` of the squared gradient of ``loss``, the negative log-likelihood in
-    nats of one example; tensors of the shapes of ``weights``."""
+    nats of one example; tensors of the shapes of ``weights``, 0 for those that it does not depend
+    on."""
     total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     for example in examples:
-        gradients = torch.autograd.grad(loss(example), list(weights.values()))
+        gradients = torch.autograd.grad(loss(example), list(weights.values()),
+                                        allow_unused=True, materialize_grads=True)
         for square, gradient in zip(total.values(), gradients, strict=True):
             square.addcmul_(gradient, gradient)
     return {name: square / len(examples) for name, square in total.items()}

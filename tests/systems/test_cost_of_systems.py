@@ -22,6 +22,10 @@ def gru(inputs: int, hidden: int) -> int:
     return 3 * hidden * (inputs + hidden)
 
 
+def lstm(inputs: int, hidden: int) -> int:
+    return 4 * hidden * (inputs + hidden)
+
+
 def attention(frames: int, width: int) -> int:
     return 4 * frames * width**2 + 2 * frames**2 * width
 
@@ -44,6 +48,20 @@ def test_the_reference_recognizer_by_hand() -> None:
     heard = create("encoders", "pronunciation").cost
     assert (heard.weights, heard.macs_per_second) == (cost.weights, cost.macs_per_second)
     assert heard.bytes > cost.bytes
+
+
+def test_the_reference_transducer_by_hand() -> None:
+    made = create("recognizers", "transducer")
+    heard = made.transcribe([second(16_000)])[0].text
+    cost = made.cost
+    convolution, lower = 160 * 64 * 5, lstm(160, 192)
+    encoder = 6 * SPECTRUM * 64 + 2 * (convolution + lower) + lstm(2 * 192, 192) + 192 * 160
+    blocks = 17 + 2  # of 60 ms, the silence behind among them
+    reading, choosing = lstm(48, 128) + 128 * 160, 160 * 29
+    said = len(heard) + 1
+    assert cost.macs_per_second == (blocks * (encoder + choosing) + said * reading
+                                    + (said - 1) * choosing)
+    assert cost.weights == 921_610 and 4 * cost.weights < cost.bytes < 4.1 * cost.weights
 
 
 def test_a_ctc_recognizer_of_speechbrain_by_hand(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ BROUGHT = [
     Brought("enhancers", "onnx", (), "denoiser.onnx", {"rate": 16_000}),
     Brought("enhancers", "torchscript", (), "denoiser.pt", {"rate": 16_000})]
 OTHERS = {
-    "recognizers": {"reference", "pocketsphinx", "command", "worker", "http", "precomputed",
-                    "event_log"},
+    "recognizers": {"reference", "transducer", "pocketsphinx", "command", "worker", "http",
+                    "precomputed", "event_log"},
     "encoders": {"resemblyzer", "pronunciation", "worker", "precomputed"},
     "enhancers": {"spectral_gating", "rnnoise", "percepnet", "deepfilternet", "nsnet2", "command",
                   "worker"}}

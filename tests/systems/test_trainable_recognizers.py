@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from evalkit.core.types import Audio, Recording
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
 from evalkit.recordings.reading import load
 from evalkit.store.manifest import write_manifest
+from tests.mitigation.recognition import tones
 from tests.mitigation.recognition.tones import recordings
 from tests.systems.folders import ASR, speechbrain_recognizer, transformers_recognizer
 
@@ -31,15 +33,23 @@ def reference(folder: Path) -> Path:
     return folder / "model.safetensors"
 
 
-MAKERS = {"reference": reference, "speechbrain": speechbrain_recognizer,
+def transducer(folder: Path) -> Path:
+    folder.mkdir()
+    tones.transducer().save(folder / "model.safetensors")
+    return folder / "model.safetensors"
+
+
+MAKERS = {"reference": reference, "transducer": transducer, "speechbrain": speechbrain_recognizer,
           "transformers": transformers_recognizer}
+CTC = pytest.mark.parametrize("named", sorted({*MAKERS} - {"transducer"}), indirect=True)
+"""Those whose text is a path through frames: a transducer may say all of it in one."""
 
 
 @pytest.fixture(scope="module", params=MAKERS)
 def named(request, tmp_path_factory) -> tuple[str, dict[str, str]]:
     """A name and the options of a tiny model of a to c at least."""
     path = MAKERS[request.param](tmp_path_factory.mktemp("models") / "model")
-    option = "weights" if request.param == "reference" else "path"
+    option = "path" if request.param in ("speechbrain", "transformers") else "weights"
     return request.param, {option: str(path)}
 
 
@@ -85,12 +95,30 @@ def test_a_loss_is_that_of_the_labels_under_the_posteriors(named) -> None:
     posteriors, frames = model.posteriors(speech[:1])
     torch.testing.assert_close(posteriors.exp().sum(-1), torch.ones(posteriors.shape[:2]))
     assert int(frames[0]) == posteriors.shape[1]
-    likelihood = torch.nn.functional.ctc_loss(
-        posteriors.transpose(0, 1), torch.tensor(model.spell(speech[0].text)), frames,
-        torch.tensor([len(speech[0].text)]), reduction="sum")
-    torch.testing.assert_close(alone[0], likelihood)
+    likelihood = by_nodes if named[0] == "transducer" else by_frames
+    torch.testing.assert_close(alone[0], likelihood(posteriors, model.spell(speech[0].text)))
 
 
+def by_frames(posteriors: torch.Tensor, labels: list[int]) -> torch.Tensor:
+    return torch.nn.functional.ctc_loss(
+        posteriors.transpose(0, 1), torch.tensor(labels), torch.tensor([posteriors.shape[1]]),
+        torch.tensor([len(labels)]), reduction="sum")
+
+
+def by_nodes(posteriors: torch.Tensor, labels: list[int]) -> torch.Tensor:
+    """A transducer's, node after node."""
+    nodes = posteriors[0].unflatten(0, (-1, len(labels) + 1)).double()
+    row = [torch.zeros((), dtype=torch.double)]
+    for said, label in enumerate(labels):
+        row.append(row[-1] + nodes[0, said, label])
+    for before, here in pairwise(nodes):
+        row = [way + node[0] for way, node in zip(row, before, strict=True)]
+        for said, label in enumerate(labels):
+            row[said + 1] = torch.logaddexp(row[said + 1], row[said] + here[said, label])
+    return -(row[-1] + nodes[-1, -1, 0]).float()
+
+
+@CTC
 def test_a_text_that_does_not_fit_into_the_recording_is_refused(named) -> None:
     [recording] = recordings(1)
     with pytest.raises(UtteranceError, match="cannot hold a text") as refused:

@@ -17,7 +17,7 @@ from evalkit.training import loop
 from evalkit.training.fine_tuning import Phase, Schedule, fine_tune
 from evalkit.training.penalties import KlToStart
 from evalkit.training.trainable import parameters
-from tests.mitigation.recognition.tones import recordings, tiny
+from tests.mitigation.recognition.tones import recordings, tiny, tiny_transducer
 
 SCHEDULE = Schedule(steps=6, batch=2, learning_rate=1e-2, checkpoint_every=2)
 TARGETS = [recordings(4, seed=1, shift=1.5), recordings(4, seed=2, shift=2.0)]
@@ -103,11 +103,12 @@ def make_arm_named(name):
     return make_arm(Plugin(name=name))
 
 
-@pytest.mark.parametrize("arm", [Plain(), OnlineEwc()], ids=["plain", "online_ewc"])
-@pytest.mark.parametrize("stop", [1, 2, 3, 5])
-def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm, stop):
-    whole = trained(tmp_path / "whole", arm, 0.1, model=normalised())
-    assert whole["norm.num_batches_tracked"] > 0
+@pytest.mark.parametrize(("made", "arm", "stop"), [
+    *((normalised, arm, stop) for arm in (Plain(), OnlineEwc()) for stop in (1, 2, 3, 5)),
+    (tiny_transducer, Plain(), 3), (tiny_transducer, OnlineEwc(), 5)])
+def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, made, arm, stop):
+    whole = trained(tmp_path / "whole", arm, 0.1, model=made())
+    assert made is tiny_transducer or whole["norm.num_batches_tracked"] > 0
     steps = 0
 
     class Killed(Exception):
@@ -123,7 +124,7 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
     original = loop.step
     monkeypatch.setattr(loop, "step", dying)
     with pytest.raises(Killed):
-        trained(tmp_path / "killed", arm, 0.1, model=normalised())
+        trained(tmp_path / "killed", arm, 0.1, model=made())
     monkeypatch.undo()
     done = 0
 
@@ -133,7 +134,7 @@ def test_what_was_killed_goes_on_from_its_checkpoint(tmp_path, monkeypatch, arm,
         return original(*arguments)
 
     monkeypatch.setattr(loop, "step", counting)
-    assert distance(trained(tmp_path / "killed", arm, 0.1, model=normalised()), whole) == 0
+    assert distance(trained(tmp_path / "killed", arm, 0.1, model=made()), whole) == 0
     assert done < 6 or stop < 2
     assert not list((tmp_path / "killed").glob("*.tmp"))
 
@@ -208,7 +209,8 @@ def test_every_arm_is_a_plug_in_that_can_be_trained(tmp_path):
     names = set(available("recognition_arms"))
     assert {"plain", "l2", "kl", "mixture", "ewc", "online_ewc", "oversample", "cohort_embedding",
             "freeze_encoder", "freeze_output"} <= names
-    for name in ("kl", "oversample", "cohort_embedding"):
+    for name, made in (("kl", tiny), ("oversample", tiny), ("cohort_embedding", tiny),
+                       ("kl", tiny_transducer), ("cohort_embedding", tiny_transducer)):
         arm = make_arm_named(name)
-        weights = trained(tmp_path / name, arm, arm.strengths[0], model=tiny())
+        weights = trained(tmp_path / made.__name__ / name, arm, arm.strengths[0], model=made())
         assert all(bool(torch.isfinite(weight).all()) for weight in weights.values())

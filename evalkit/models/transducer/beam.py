@@ -103,6 +103,11 @@ class Beam:
         said, state = model.predictor(torch.tensor([[BLANK]]))
         self._read = _Read({(): model.said(said, listed)[0, 0]}, {(): state})
 
+    @property
+    def said(self) -> list[Said]:
+        """The labels of the best text so far, and their blocks."""
+        return self.guesses[0].said
+
     def hear(self, heard: Tensor) -> None:
         """The next block's (joint,)."""
         going, done = self.guesses, dict[tuple[int, ...], Prefix]()

@@ -147,10 +147,10 @@ class Transducer(nn.Module):
         """The labels of each text (n, most), with its end token where there is one, zeros behind;
         and how many they are (n,)."""
         end = [] if self.config.end is None else [self.config.end]
-        labels = [torch.tensor([*self.config.encode(text), *end], dtype=torch.long)
-                  for text in texts]
         device = device_of(self)
-        return (nn.utils.rnn.pad_sequence(labels, batch_first=True).to(device),
+        labels = [torch.tensor([*self.config.encode(text), *end], dtype=torch.long, device=device)
+                  for text in texts]
+        return (nn.utils.rnn.pad_sequence(labels, batch_first=True),
                 torch.tensor([len(each) for each in labels], device=device))
 
     def save(self, path: Path) -> None:

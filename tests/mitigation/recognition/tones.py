@@ -11,8 +11,11 @@ from evalkit.audio import save
 from evalkit.core.types import Audio, Recording, Utterance
 from evalkit.mitigation.adapted import AdaptedRecognizer
 from evalkit.models.ctc.network import CtcRecognizer, NetworkConfig
+from evalkit.models.transducer.config import TransducerConfig
+from evalkit.models.transducer.network import Transducer
 from evalkit.store.manifest import write_manifest
 from evalkit.systems.reference import Reference
+from evalkit.systems.transducer import TransducerRecognizer
 
 PITCH = {"a": 300.0, "b": 900.0, "c": 2000.0, "ä": 450.0, "ß": 1300.0}
 SHIFT = {"low": 1.0, "high": 1.5, "higher": 2.0}
@@ -47,6 +50,21 @@ def tiny(seed: int = 0, dropout: float = 0.0) -> AdaptedRecognizer:
         system = Reference()
         vars(system)["module"] = CtcRecognizer(network).eval()  # in place of the shipped one
         return AdaptedRecognizer(system)
+
+
+def transducer() -> Transducer:
+    """An untrained one, of a few thousand parameters."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Transducer(TransducerConfig(mels=20, channels=8, hidden=8, embedding=4,
+                                           prediction=8, joint=8)).eval()
+
+
+def tiny_transducer() -> AdaptedRecognizer:
+    """The same as a recognizer."""
+    system = TransducerRecognizer()
+    vars(system)["module"] = transducer()
+    return AdaptedRecognizer(system)
 
 
 def corpus(folder: Path, utterances: int = 2, letters: str = "abc") -> Path:
