@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from evalkit.models.transducer.network import Transducer
 
 LONGEST = 60.0
-BLOCK = 0.06
-"""Seconds between two looks."""
+"""Seconds that the token's probability can be waited for."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,10 @@ class TransducerEndpointer:
 
     def bars(self) -> Bars:
         """What the probability must pass."""
+        from evalkit.models.transducer.encoder import BLOCK
         from evalkit.models.transducer.ending import Bars
 
-        held = 1 + math.ceil(self.hold / BLOCK - 1e-6)  # a hair beyond a whole number is rounding
+        held = 1 + math.ceil(self.hold * self.rate / BLOCK - 1e-6)  # a hair beyond a whole number is rounding
         final: dict[Kind, tuple[float, int]] = {"final": (math.log(self.threshold), held)}
         if self.speculative is None:
             return Bars(final)

@@ -113,7 +113,7 @@ class Trie:
 
 
 def read_phrases(path: Path, config: TransducerConfig) -> list[str]:
-    """The phrases of a file: one a line, or as `evalkit synth` writes names.json, a list in JSON of
+    """The phrases of a file: one a line, or as `evalkit corpus synth` writes names.json, a list in JSON of
     objects with a ``name``. Lines without a word are none. Raises ConfigError naming the file, and
     the line or entry that the alphabet of ``config`` cannot spell."""
     try:
