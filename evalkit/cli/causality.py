@@ -34,11 +34,13 @@ def causality(config: Annotated[Path, typer.Argument(help="eval.yaml")],
         evalkit causality eval.yaml --pipeline live --audio speech.wav
     """
     from evalkit.core.config import read_config
-    from evalkit.run.causality import examine
+    from evalkit.run.causality import SECONDS, examine
 
     read = read_config(config)
     chosen = _chosen(read, pipeline)
     heard = _audio(read, audio)
+    if heard.duration > SECONDS:
+        say(f"of {heard.duration:.1f} s the first {SECONDS:g} are looked at")
     found: list[Examined] = []
     for each in chosen:
         say(f"looking at {each.name}")

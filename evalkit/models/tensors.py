@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,26 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with safe_open(path, framework="pt") as file:
         description = json.loads((file.metadata() or {}).get("evalkit", "{}"))
     return load_file(path), description
+
+
+def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: str, kind: str,
+                 command: str) -> Module:
+    """The network that ``make`` makes of the description in ``path``, with the weights in it, in
+    evaluation mode, on the CPU. Nothing in the file is run. Raises ConfigError, which names the
+    ``kind`` of network and the ``command`` that makes one, where the file cannot be read, is not of
+    the format ``form``, or holds something else."""
+    try:
+        tensors, described = load_tensors(path)
+        if described.get("format") != form:
+            raise ValueError(f"it is not an {form}")
+        with torch.device("cpu"):
+            network = make(described)
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
+            RuntimeError) as error:
+        raise ConfigError(f"{path}: cannot load the {kind}: {one_line(error)}; `{command}` makes "
+                          "one") from error
+    return network.eval()
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

@@ -70,7 +70,8 @@ class TransducerEndpointer:
         from evalkit.models.transducer.encoder import BLOCK
         from evalkit.models.transducer.ending import Bars
 
-        held = 1 + math.ceil(self.hold * self.rate / BLOCK - 1e-6)  # a hair beyond a whole number is rounding
+        # What is a hair beyond a whole number of blocks is rounding.
+        held = 1 + math.ceil(self.hold * self.rate / BLOCK - 1e-6)
         final: dict[Kind, tuple[float, int]] = {"final": (math.log(self.threshold), held)}
         if self.speculative is None:
             return Bars(final)

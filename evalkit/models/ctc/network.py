@@ -11,19 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from pydantic import Field
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from evalkit.core.errors import ConfigError, UtteranceError, one_line
+from evalkit.core.errors import UtteranceError
 from evalkit.core.strict import Strict
 from evalkit.models import SHIPPED
 from evalkit.models.ctc.loss import check_room, ctc_losses
-from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors, threads
+from evalkit.models.tensors import device_of, load_network, padded, save_tensors, threads
 from evalkit.models.torchaudio_standin import ensure_speechbrain
 
 ensure_speechbrain()
@@ -149,18 +148,14 @@ class CtcRecognizer(nn.Module):
     def load(cls, path: Path) -> CtcRecognizer:
         """The recognizer that ``save`` wrote, in evaluation mode, on the CPU. Nothing in the file
         is run. Raises ConfigError where the file cannot be read or holds something else."""
-        try:
-            tensors, described = load_tensors(path)
-            if (described.get("format"), described.get("labels")) != (FORMAT, [*LABELS]):
-                raise ValueError(f"it is not an {FORMAT}")
-            with torch.device("cpu"):
-                model = cls(NetworkConfig.model_validate(described["config"]))
-            model.load_state_dict(tensors)
-        except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
-                RuntimeError) as error:
-            raise ConfigError(f"{path}: cannot load the recognizer: {one_line(error)}; "
-                              "`evalkit train recognizer` makes one") from error
-        return model.eval()
+        return load_network(path, cls._described, form=FORMAT, kind="recognizer",
+                            command="evalkit train recognizer")
+
+    @classmethod
+    def _described(cls, description: dict[str, Any]) -> CtcRecognizer:
+        if description.get("labels") != [*LABELS]:
+            raise ValueError(f"it is not an {FORMAT}")
+        return cls(NetworkConfig.model_validate(description["config"]))
 
 
 class BidirectionalGRU(nn.Module):

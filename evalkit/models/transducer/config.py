@@ -70,8 +70,3 @@ def _spelled(alphabet: str) -> str:
     if alphabet == ENGLISH:
         return "a to z, apostrophe and space"
     return f"space and {' '.join(sorted(set(alphabet) - {' '}))}"
-
-
-def encode(text: str) -> list[int]:
-    """The labels of ``text`` in the English alphabet."""
-    return TransducerConfig().encode(text)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from evalkit.core.errors import ConfigError, one_line
-from evalkit.models.tensors import device_of, load_tensors, padded, save_tensors
+from evalkit.models.tensors import device_of, load_network, padded, save_tensors
 from evalkit.models.torchaudio_standin import ensure_speechbrain
 from evalkit.models.transducer.biasing import Biasing, Listed
 from evalkit.models.transducer.config import BLANK, TransducerConfig
@@ -162,18 +160,9 @@ class Transducer(nn.Module):
     def load(cls, path: Path) -> Transducer:
         """The transducer that ``save`` wrote, in evaluation mode, on the CPU. Nothing in the file
         is run. Raises ConfigError where the file cannot be read or holds something else."""
-        try:
-            tensors, described = load_tensors(path)
-            if described.get("format") != FORMAT:
-                raise ValueError(f"it is not an {FORMAT}")
-            with torch.device("cpu"):
-                model = cls(TransducerConfig.model_validate(described["config"]))
-            model.load_state_dict(tensors)
-        except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
-                RuntimeError) as error:
-            raise ConfigError(f"{path}: cannot load the transducer: {one_line(error)}; "
-                              "`evalkit train transducer` makes one") from error
-        return model.eval()
+        return load_network(
+            path, lambda described: cls(TransducerConfig.model_validate(described["config"])),
+            form=FORMAT, kind="transducer", command="evalkit train transducer")
 
 
 def blocks_of(samples: Tensor) -> Tensor:

@@ -113,9 +113,9 @@ class Trie:
 
 
 def read_phrases(path: Path, config: TransducerConfig) -> list[str]:
-    """The phrases of a file: one a line, or as `evalkit corpus synth` writes names.json, a list in JSON of
-    objects with a ``name``. Lines without a word are none. Raises ConfigError naming the file, and
-    the line or entry that the alphabet of ``config`` cannot spell."""
+    """The phrases of a file: one a line, or as `evalkit corpus synth` writes names.json, a list in
+    JSON of objects with a ``name``. Lines without a word are none. Raises ConfigError naming the
+    file, and the line or entry that the alphabet of ``config`` cannot spell."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         entries = _named(json.loads(text)) if path.suffix == ".json" else text.split("\n")
