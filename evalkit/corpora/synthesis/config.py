@@ -45,7 +45,7 @@ class SynthConfig(Strict):
     ``besides`` are folders of corpora whose sentences are not said again."""
 
     kind: Literal["synth"]
-    grammar: Literal["requests", "names", "spanish", "german"] = "requests"
+    grammar: Literal["requests", "names", "invented", "spanish", "german"] = "requests"
     seed: int = Field(ge=0)
     prefix: str = Field("", pattern="^[a-z0-9-]{0,32}$")
     besides: tuple[Path, ...] = ()
