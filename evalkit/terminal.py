@@ -233,6 +233,8 @@ def print_comparison(comparison: Comparison) -> None:
     for note in comparison.notes:
         print(line(f"note: {note}"))
     print_left_out(comparison.left_out)
+    for reason in formats.reasons(comparison):
+        print(line(reason))
     print(formats.headline(comparison))
 
 

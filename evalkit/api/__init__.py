@@ -206,7 +206,8 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too. Of two runs of
     several corpora each corpus is compared with its own, and its conditions are called
     CORPUS/CONDITION.
-    ``outcome`` is "pass", "regression" or "incomplete"."""
+    ``outcome`` is "pass", "regression", "inconclusive" where a gate is and may not be, or
+    "incomplete"."""
     after, (before,) = matched(candidate, [base], files=True)
     from evalkit.compare import comparison
     from evalkit.compare.gates import read_gates

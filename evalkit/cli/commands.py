@@ -52,7 +52,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Runs the command that sys.argv says. A mistake of the user's and a defect are one line and
-    exit code 2. Exit code 1 is a regression that `evalkit compare` found, and nothing else."""
+    exit code 2. Exit code 1 is a gate of `evalkit compare` that stops a release, and
+    nothing else."""
     with stopping():
         _main()
 

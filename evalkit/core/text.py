@@ -101,6 +101,14 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def settling(more_speakers: int | None) -> str:
+    """What an unsettled difference would take (evalkit.statistics.power), to two digits."""
+    if more_speakers is None:
+        return "no number of speakers within reach would settle it"
+    about = int(float(f"{more_speakers:.2g}"))
+    return f"about {count(about, 'more speaker')} would settle it"
+
+
 def one_of(texts: Sequence[str]) -> str:
     """One or more texts as one with alternatives, in sclite's notation: { a / b }. Those that are
     said twice, and blank ones beside others, add nothing."""
