@@ -94,7 +94,9 @@ def _why(comparison: Comparison, check: Check) -> str:
     fact = comparison.metrics[check.metric]
     shown = f"{number(check.detectable, fact)} {fact.difference_unit}".strip()
     beside = " more or less than is tolerated" if check.budget else ""
-    return f"{check.reason}; could have shown {shown}{beside}; {settling(check.more_speakers)}"
+    more = ("no number of speakers within reach" if check.more_speakers is None else
+            f"about {settling(check.more_speakers)} more speakers")
+    return f"{check.reason}; could have shown {shown}{beside}; {more} would settle it"
 
 
 def markdown(comparison: Comparison) -> str:

@@ -71,13 +71,13 @@ def _result(gate: Gate, checks: list[Check]) -> GateResult:
 def _check(gate: Gate, change: Change, test: _Test, level: float) -> Check:
     budget = gate.tolerance.budget(change.base)
     status, reason = _status(change, budget, test.p_value, level)
-    shown = more = None
-    if change.why is None:
-        shown = detectable(change.change, test.level)
-        if status == "inconclusive":
-            more = more_speakers(change.change, change.worsening - budget, test.level)
+    more: int | None = None if change.why else 0
+    if status == "inconclusive":
+        more = more_speakers(change.change, change.worsening - budget, test.level,
+                             of=change.change.n_speakers)
     return Check(**dict(change), budget=budget, p_beyond=test.p_value, status=status,
-                 reason=reason, detectable=np.nan if shown is None else shown, more_speakers=more)
+                 reason=reason, detectable=detectable(change.change, test.level),
+                 more_speakers=more)
 
 
 def _status(change: Change, budget: float, p_beyond: float, level: float) -> tuple[Status, str]:

@@ -102,11 +102,11 @@ def count(n: int, one: str, many: str = "") -> str:
 
 
 def settling(more_speakers: int | None) -> str:
-    """What an unsettled difference would take (evalkit.statistics.power), to two digits."""
+    """How many more speakers a difference would take (evalkit.statistics.power), to two digits;
+    "0" where it is settled, "out of reach" where no number would settle it."""
     if more_speakers is None:
-        return "no number of speakers within reach would settle it"
-    about = int(float(f"{more_speakers:.2g}"))
-    return f"about {count(about, 'more speaker')} would settle it"
+        return "out of reach"
+    return f"{int(float(f'{more_speakers:.2g}')):,}"
 
 
 def one_of(texts: Sequence[str]) -> str:

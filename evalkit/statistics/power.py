@@ -38,15 +38,15 @@ def detectable(difference: Interval, alpha: float, power: float = POWER) -> floa
     return multiplier(alpha, difference.df, power) * difference.se
 
 
-def more_speakers(difference: Interval, distance: float, alpha: float, power: float = POWER
-                  ) -> int | None:
-    """How many speakers beside its own ``difference`` needs for a true difference of ``distance``
-    to be shown with ``power`` in a test at ``alpha``: 0 where it has enough, None where
-    its spread is unknown or it would need MOST times as many."""
+def more_speakers(difference: Interval, distance: float, alpha: float, *, of: int,
+                  power: float = POWER) -> int | None:
+    """How many speakers beside ``of``, and beside all others in proportion, would show with
+    ``power`` a true difference of ``distance`` in a test at ``alpha``: 0 where there are enough,
+    None where the spread of ``difference`` is unknown or MOST times as many would not do."""
     seen, times = detectable(difference, alpha, power), 1.0
     if not seen > 0 or not abs(distance) > seen / math.sqrt(MOST):
         return None
     for _ in range(8):  # the quantiles of t depend on what is sought, and hardly
         reach = multiplier(alpha, difference.df * times, power) * difference.se
         times = max(1.0, (reach / distance) ** 2)
-    return math.ceil(difference.n_speakers * (times - 1))
+    return math.ceil(of * (times - 1))

@@ -79,15 +79,16 @@ def test_so_many_more_speakers_settle_it() -> None:
     seen = next(check for check in (compared(rng, 2 * ALLOWED / 3, 12) for _ in range(100))
                 if check.status == "inconclusive" and check.more_speakers
                 and check.worsening > ALLOWED)
-    wanted = np.mean([more_speakers(compared(rng, seen.worsening, 12).change,
-                                    seen.worsening - ALLOWED, LEVEL) or 0 for _ in range(40)])
+    again = [compared(rng, seen.worsening, 12).change for _ in range(40)]
+    wanted = np.mean([more_speakers(change, seen.worsening - ALLOWED, LEVEL, of=12) or 0
+                      for change in again])
     said = verdicts(seen.worsening, 150, 12 + round(float(wanted)))
     assert abs(said["failed"] - 0.8) < 0.1
 
 
 def test_nobody_varies_and_nothing_to_find_give_no_advice() -> None:
     check = compared(np.random.default_rng(0), 0.0)
-    assert more_speakers(check.change, 0.0, LEVEL) is None
-    assert more_speakers(check.change, 10 * check.detectable, LEVEL) == 0
+    assert more_speakers(check.change, 0.0, LEVEL, of=SPEAKERS) is None
+    assert more_speakers(check.change, 10 * check.detectable, LEVEL, of=SPEAKERS) == 0
     alike = check.change.__class__(0.0, 0.0, 0.0, 0.0, 39.0, 40, "t", "nothing changed")
-    assert np.isnan(detectable(alike, LEVEL)) and more_speakers(alike, 1.0, LEVEL) is None
+    assert np.isnan(detectable(alike, LEVEL)) and more_speakers(alike, 1.0, LEVEL, of=1) is None

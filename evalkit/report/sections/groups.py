@@ -32,14 +32,15 @@ from evalkit.statistics.groups import plain_data
 
 @dataclass(frozen=True)
 class GroupsContent:
-    """``figures`` are one a condition; the figures show at most ``most`` groups. What the run has
-    nothing of is None."""
+    """``figures`` are one a condition; the figures show at most ``most`` groups;
+    ``could_be_shown`` says how large a gap could have been. What the run has nothing of is None."""
 
     groups: Groups | None
     figures: list[tuple[str, Markup]]
     verification: VerificationByGroup | None
     discovery: Discovery | None
     other_columns: list[Extremes]
+    could_be_shown: Markup
     most: int = MOST_GROUPS
 
 
@@ -49,7 +50,8 @@ def build(run: ReportedRun) -> Content:
         run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
-        extremes.other_columns(run, run.groups) if run.groups else [])
+        extremes.other_columns(run, run.groups) if run.groups else [],
+        summary.what_could_be_shown(run.groups) if run.groups else Markup())
     return Content(
         shown, list(_tables(run, shown)),
         [shown.discovery.confirmed_table] if shown.discovery else [],

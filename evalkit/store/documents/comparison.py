@@ -86,7 +86,7 @@ class Check(Change):
     p-value of no more worsening than that, adjusted for all checks. ``detectable`` is by how much
     a true change has to lie on either side of the budget to be shown with 80 % power;
     ``more_speakers`` how many beside those at hand would settle an inconclusive one if it lies
-    where it seems to, None where it is settled or no number is within reach."""
+    where it seems to: 0 where it is settled, None where no number is within reach."""
 
     status: Status
     reason: str
