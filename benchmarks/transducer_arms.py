@@ -31,6 +31,8 @@ from evalkit.store.manifest import write_manifest
 from evalkit.training.data import recordings
 
 DATASETS = Path(__file__).parent.parent / "datasets"
+LANGUAGES = {"en": "accents", "es": "requests_es", "de": "requests_de"}
+"""The corpus of each."""
 LETTERS = "áéíóúüñäöß"
 NOISY = "babble 5 dB"
 
@@ -71,8 +73,8 @@ ARMS = {
     "further": Arm(further={"errors": False}),
     "continued": Arm(epochs=4),
     "fast_emit": Arm(epochs=4, objective={"fast_emit": 0.02}),
-    "languages": Arm(("accents", "requests_es", "requests_de", "sessions"),
-                     ("accents", "requests_es", "requests_de"), epochs=12, network=_languages()),
+    "languages": Arm((*LANGUAGES.values(), "sessions"), tuple(LANGUAGES.values()), epochs=12,
+                     network=_languages()),
 }
 COMMON = {"takes": 4, "batch": 16, "peak_learning_rate": 4e-3}
 """Of every arm from scratch: a third of the updates that the shipped recipe has."""
@@ -140,10 +142,11 @@ def _sessions(corpora: Path, split: str, seed: int) -> None:
     folder = corpora / "sessions"
     if not (folder / f"{split}.jsonl").exists():
         rows = []
-        for one, other in combinations(("accents", "requests_es", "requests_de"), 2):
+        for one, other in combinations(LANGUAGES, 2):
             part = f"{split} {one} {other}"
-            make_sessions([corpora / name / f"{split}.jsonl" for name in (one, other)],
-                          folder / part, per_session=2, pause=0.3, seed=seed)
+            make_sessions([corpora / LANGUAGES[name] / f"{split}.jsonl" for name in (one, other)],
+                          folder / part, per_session=2, pause=0.3, seed=seed,
+                          languages=(one, other))
             rows += [{**row, "id": f"{part} {row['id']}", "audio": f"{part}/{row['audio']}"}
                      for row in _read(folder / part / "sessions.jsonl")]
         write_manifest(folder / f"{split}.jsonl", rows)
