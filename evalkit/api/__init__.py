@@ -27,6 +27,7 @@ from evalkit.api.questions import (
     gains,
     groups,
     latencies,
+    plan,
     systems,
     verification,
 )
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "mitigate", "read_run", "report", "rescore", "run", "run_corpora",
+           "latencies", "mitigate", "plan", "read_run", "report", "rescore", "run", "run_corpora",
            "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 

@@ -15,6 +15,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
+from evalkit.cli.planning import plan
 from evalkit.cli.rescoring import rescore
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
@@ -33,7 +34,7 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (questions.groups, Command), (questions.latency, Command),
                       (endpoints, Command),
                       (questions.systems, Command), (questions.cohorts, Command),
-                      (learning.mitigate, GoesOn),
+                      (learning.mitigate, GoesOn), (plan, Command),
                       (releases.compare, releases.Compare), (releases.history, Command),
                       (causality, Command), (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)

@@ -64,13 +64,19 @@ def sentence(comparison: Comparison, check: Check) -> str:
 
 
 def reasons(comparison: Comparison) -> Iterator[str]:
-    """A line for every check that failed or is inconclusive: which, why, and what would settle it.
-    Of more than FEW inconclusive ones with one reason, which the table has all, one line."""
-    checks = [check for result in comparison.gates for check in result.checks]
-    for check in checks:
-        if check.status == "failed":
-            yield one_line(f"failed: {_place(check)}: {check.reason}")
-    yield from _open(comparison, [check for check in checks if check.status == "inconclusive"])
+    """A line for every check that failed, then those of ``unsettled``: which, and why."""
+    for result in comparison.gates:
+        for check in result.checks:
+            if check.status == "failed":
+                yield one_line(f"failed: {_place(check)}: {check.reason}")
+    yield from unsettled(comparison)
+
+
+def unsettled(comparison: Comparison) -> Iterator[str]:
+    """A line for every check that is inconclusive, with what would settle it. Of more than FEW with
+    one reason, all of which the table has, one line for the others."""
+    yield from _open(comparison, [check for result in comparison.gates for check in result.checks
+                                  if check.status == "inconclusive"])
 
 
 def _open(comparison: Comparison, checks: Sequence[Check]) -> Iterator[str]:
@@ -142,7 +148,7 @@ def _test_case(suite: ElementTree.Element, comparison: Comparison, result: GateR
         suite, "testcase", classname=one_line(f"evalkit.gates.{result.gate}"),
         name=one_line(f"{check.scope}, {check.pipeline}, {check.condition}"))
     if check.status != "passed":
-        tag = "failure" if _is_stopping(result, check) else "skipped"
+        tag = "failure" if is_stopping(result, check) else "skipped"
         ElementTree.SubElement(case, tag, message=sentence(comparison, check))
 
 
@@ -155,7 +161,7 @@ def github(comparison: Comparison) -> Iterator[str]:
     going_on = []
     for result in comparison.gates:
         for check in result.checks:
-            if check.status == "not judged" or _is_stopping(result, check):
+            if check.status == "not judged" or is_stopping(result, check):
                 level = "warning" if check.status == "not judged" else "error"
                 yield _command(level, f"evalkit: {result.gate}", sentence(comparison, check))
             elif check.status == "inconclusive":
@@ -167,7 +173,8 @@ def github(comparison: Comparison) -> Iterator[str]:
     yield _command("notice", "evalkit", headline(comparison))
 
 
-def _is_stopping(result: GateResult, check: Check) -> bool:
+def is_stopping(result: GateResult, check: Check) -> bool:
+    """Whether one check of a gate alone would not let the candidate pass."""
     return result.model_copy(update={"status": check.status}).is_stopping
 
 
