@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,7 +10,7 @@ from operator import attrgetter
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut, counted
-from evalkit.core.text import count, number, p_value, settling, span, with_unit
+from evalkit.core.text import count, number, p_value, span, with_unit
 from evalkit.report.discovery import Discovery, described
 from evalkit.report.groups import Groups, GroupValue
 from evalkit.report.headline import Headline
@@ -184,26 +183,3 @@ def what_was_left_out(missing: Sequence[LeftOut], others: Sequence[LeftOut]) -> 
                                   missing), ("<strong>Left out of some part</strong>: ", others))
              if items]
     return Markup(". ").join(parts) + say('; <a href="#left-out">what, where and why</a>.')
-
-
-def what_could_be_shown(groups: Groups) -> Markup:
-    """How large a gap of one group to all others the corpus could have shown, how many gaps are
-    open, and what would settle the widest of those; nothing where none was tested."""
-    tested = [(row, row.compared.gap) for row in groups.rows if row.compared and row.compared.gap]
-    reach = [gap.detectable for _, gap in tested if not math.isnan(gap.detectable)]
-    unsettled = [(row, gap) for row, gap in tested if gap.more_speakers != 0]
-    if not reach:
-        return Markup()
-    fact, unit = groups.fact, groups.fact.difference_unit
-    start = say("A gap of one group to all others would have been seen in 80 of 100 such corpora "
-                "from {} for the best known group and {} for the least", *(
-                    f"{number(end, fact)} {unit}".strip() for end in (min(reach), max(reach))))
-    if not unsettled:
-        return start + "; every gap is settled."
-    row, gap = max(unsettled, key=lambda each: abs(each[1].difference.value))
-    more = ("no number of speakers within reach" if gap.more_speakers is None else
-            f"about {settling(gap.more_speakers)} more speakers of it, and of the others in "
-            "proportion,")
-    return start + say(f"; {len(unsettled)} of {len(tested)} gaps are unclear, and {more} would "
-                       "settle the widest of these, that of {} with {}", row.group,
-                       row.pipeline) + _under(row.condition) + "."

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
 from evalkit.report import extremes, summary, verification
+from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.discovery import Discovery, discovery
 from evalkit.report.extremes import Extremes
 from evalkit.report.figures import MOST_GROUPS, values_by_group
@@ -32,16 +33,20 @@ from evalkit.statistics.groups import plain_data
 
 @dataclass(frozen=True)
 class GroupsContent:
-    """``figures`` are one a condition; the figures show at most ``most`` groups;
-    ``could_be_shown`` says how large a gap could have been. What the run has nothing of is None."""
+    """``figures`` are one a condition; the figures show at most ``most`` groups. What the run has
+    nothing of is None."""
 
     groups: Groups | None
     figures: list[tuple[str, Markup]]
     verification: VerificationByGroup | None
     discovery: Discovery | None
     other_columns: list[Extremes]
-    could_be_shown: Markup
     most: int = MOST_GROUPS
+
+    @property
+    def could_be_shown(self) -> Markup:
+        """How large a gap the corpus could have shown."""
+        return what_could_be_shown(self.groups) if self.groups else Markup()
 
 
 def build(run: ReportedRun) -> Content:
@@ -50,8 +55,7 @@ def build(run: ReportedRun) -> Content:
         run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
-        extremes.other_columns(run, run.groups) if run.groups else [],
-        summary.what_could_be_shown(run.groups) if run.groups else Markup())
+        extremes.other_columns(run, run.groups) if run.groups else [])
     return Content(
         shown, list(_tables(run, shown)),
         [shown.discovery.confirmed_table] if shown.discovery else [],
