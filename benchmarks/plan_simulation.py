@@ -21,8 +21,8 @@ from evalkit.statistics.planning import Question, Study, study_for
 from evalkit.statistics.spread import of_errors
 from evalkit.statistics.sums import SpeakerSums
 
-SCENES = ((0.10, 0.02, 10, 2, 0.5), (0.10, 0.05, 5, 3, 0.5), (0.20, 0.04, 20, 2, 0.25),
-          (0.05, 0.05, 10, 8, 0.8), (0.30, -0.10, 10, 2, 0.4))
+SCENES = ((0.10, 0.02, 10, 2, 0.5), (0.10, 0.03, 5, 3, 0.5), (0.20, 0.04, 20, 2, 0.25),
+          (0.10, 0.05, 5, 3, 0.5), (0.30, -0.10, 10, 2, 0.4))
 """Rate, gap, utterances, groups, and the standard deviation between speakers over the rate."""
 WORDS = 10.0
 

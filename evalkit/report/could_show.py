@@ -7,8 +7,9 @@ import math
 from markupsafe import Markup
 
 from evalkit.core.text import number, settling
-from evalkit.report.groups import Groups
+from evalkit.report.groups import Groups, GroupValue
 from evalkit.report.text import say
+from evalkit.statistics.contrasts import GroupContrast
 from evalkit.store.scores import GIVEN
 
 
@@ -26,11 +27,15 @@ def what_could_be_shown(groups: Groups) -> Markup:
                     f"{number(end, fact)} {unit}".strip() for end in (min(reach), max(reach))))
     if not unsettled:
         return start + "; every gap is settled."
-    row, gap = max(unsettled, key=lambda each: abs(each[1].difference.value))
+    return start + f"; {len(unsettled)} of {len(tested)} gaps are unclear, and " + _settled_by(
+        *max(unsettled, key=lambda each: abs(each[1].difference.value)))
+
+
+def _settled_by(row: GroupValue, gap: GroupContrast) -> Markup:
+    """What would settle the widest of those that are unclear."""
     more = ("no number of speakers within reach" if gap.more_speakers is None else
             f"about {settling(gap.more_speakers)} more speakers of it, and of the others in "
             "proportion,")
     under = say(" under {}", row.condition) if row.condition != GIVEN else Markup()
-    return start + say(f"; {len(unsettled)} of {len(tested)} gaps are unclear, and {more} would "
-                       "settle the widest of these, that of {} with {}", row.group,
-                       row.pipeline) + under + "."
+    return say(f"{more} would settle the widest of these, that of {{}} with {{}}", row.group,
+               row.pipeline) + under + "."

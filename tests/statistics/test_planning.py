@@ -20,7 +20,7 @@ ASKED = Question(of_errors(0.1).told(None, 10.0, 0.05), groups=3)
 
 
 def test_a_planned_study_has_the_power_that_was_planned() -> None:
-    study = study_for(0.05, 5, ASKED)
+    study = study_for(0.03, 5, ASKED)
     share = np.mean([*found(study, 0.1, 0.5, range(150), draws=400)])
     assert abs(share - 0.8) < 0.09
 
