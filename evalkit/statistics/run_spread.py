@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import listed
+from evalkit.core.text import count
 from evalkit.core.types import Fact
 from evalkit.statistics.groups import labelled, select
 from evalkit.statistics.run_statistics import usual
@@ -18,7 +19,7 @@ def run_spread(run: RunFolder, *, by: Sequence[str] = (), metric: str | None = N
                ) -> tuple[Spread, Fact, str]:
     """How ``metric`` (the most important one where it is None) of ``pipeline`` varies, around the
     rates of the groups of the crossed columns ``by``, or around the rate of all; what it means;
-    and what was read, such as "wer of asr, clean". ``condition`` None pools all. Raises
+    and what was read, such as "wer of asr, clean: 40 speakers". ``condition`` None pools all. Raises
     ConfigError as evalkit.statistics.groups.select does, for a metric that is no sum over
     utterances, and where the spread cannot be measured."""
     scores, facts = run.scores(), run.record().metrics
@@ -33,4 +34,7 @@ def run_spread(run: RunFolder, *, by: Sequence[str] = (), metric: str | None = N
         found = measured_spread(rows, is_count=facts[metric].is_count)
     except ConfigError as error:
         raise ConfigError(f"{run.path}: {where}: {error}") from error
-    return found, facts[metric], where
+    nameless = int(rows.loc[rows["speaker_id"].isna(), "utterance_id"].nunique())
+    without = f", without {count(nameless, 'utterance')} of nobody known" if nameless else ""
+    return found, facts[metric], (
+        f"{where}: {count(int(rows['speaker_id'].nunique()), 'speaker')}{without}")

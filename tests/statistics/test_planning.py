@@ -95,7 +95,7 @@ def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
     tree = json.loads(evalkit("plan", "--speakers", "40", "--from", run, "--by", "gender",
                               "--json").stdout)
     assert tree["study"]["speakers"] == 40 and 0.01 < tree["study"]["gap"] < 0.5
-    assert tree["source"] == "wer of given, all conditions"
+    assert tree["source"] == "wer of given, all conditions: 96 speakers"
 
 
 @pytest.mark.parametrize(("words", "message"), [
