@@ -9,7 +9,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from evalkit import __version__
-from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting, trials
+from evalkit.cli import (
+    corpora,
+    exports,
+    learning,
+    questions,
+    releases,
+    runs,
+    scoring,
+    starting,
+    trials,
+)
 from evalkit.cli.causality import causality
 from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
@@ -38,7 +48,7 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (causality, Command), (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
-                    ("baseline", releases.baseline), ("export", releases.export)):
+                    ("baseline", releases.baseline), ("export", exports.export)):
     app.add_typer(group, name=name)
 
 
