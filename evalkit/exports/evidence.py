@@ -6,8 +6,9 @@ those of ``evalkit groups``, cohorts those of ``findings.json``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePath
 
 import pandas as pd
@@ -84,25 +85,24 @@ def evidence(asked: Asked) -> Evidence:
     column that there is not, and for several pipelines and none named."""
     folder = RunFolder(asked.run)
     run = ReportedRun(folder, folder.path, allowed=asked.allowed)
-    record, summary = run.record, run.summary
-    pipeline = _pipeline(record, asked.pipeline)
+    record, pipeline = run.record, _pipeline(run.record, asked.pipeline)
     facts = {name: fact for name, fact in record.metrics.items() if fact.is_headline}
-    overall = [of_value(row) for row in run.headline.rows
-               if row.pipeline == pipeline and row.metric in facts]
     columns = [column.split(",") for column in asked.by] or _usual_columns(run)
     reports = list(_reports(run, columns, asked, pipeline))
-    failures = [failure for failure in summary.failures if failure.pipeline == pipeline]
-    findings = run.findings
+    of_reports = chain.from_iterable(report.left_out for report in reports)
     return Evidence(
-        asked.title or pipeline, pipeline, record.pipelines[pipeline], record, facts, overall,
-        [cell for report in reports for cell in _cells(report)],
-        findings if findings and findings.pipeline == pipeline else None,
-        [each for each in summary.efficiency if each.pipeline == pipeline],
-        merged([*record.left_out, *map(_failed, failures), *folder.stale(), *_unused(run, asked),
-                *_of_another(findings, pipeline),
-                *(item for report in reports for item in report.left_out)]),
-        list(dict.fromkeys(note for report in reports for note in report.warnings)),
+        asked.title or pipeline, pipeline, record.pipelines[pipeline], record, facts,
+        _overall(run, pipeline, facts), list(chain.from_iterable(map(_cells, reports))),
+        run.findings if run.findings and run.findings.pipeline == pipeline else None,
+        [each for each in run.summary.efficiency if each.pipeline == pipeline],
+        merged([*_of_run(run, pipeline), *_unused(run, asked), *of_reports]),
+        list(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
         _ids(run.utterances))
+
+
+def _overall(run: ReportedRun, pipeline: str, facts: Collection[str]) -> list[Cell]:
+    return [of_value(row) for row in run.headline.rows
+            if row.pipeline == pipeline and row.metric in facts]
 
 
 def _pipeline(record: RunRecord, named: str | None) -> str:
@@ -149,11 +149,15 @@ def _cells(report: GroupReport | VerificationReport) -> Iterator[Cell]:
         yield from (of_trials(report, row) for row in report.rows)
 
 
-def _of_another(findings: Findings | None, pipeline: str) -> list[LeftOut]:
-    """Cohorts of another pipeline say nothing of this one."""
-    return [] if findings is None or findings.pipeline == pipeline else [
-        LeftOut("document", "cohorts", f"is of the pipeline {findings.pipeline}",
-                names=("findings.json",))]
+def _of_run(run: ReportedRun, pipeline: str) -> Iterator[LeftOut]:
+    """What took no part in the run, failed with the pipeline, or is not of it."""
+    yield from run.record.left_out
+    yield from (_failed(failure) for failure in run.summary.failures
+                if failure.pipeline == pipeline)
+    yield from run.folder.stale()
+    if run.findings is not None and run.findings.pipeline != pipeline:
+        yield LeftOut("document", "cohorts", f"is of the pipeline {run.findings.pipeline}",
+                      names=("findings.json",))
 
 
 def _unused(run: ReportedRun, asked: Asked) -> list[LeftOut]:

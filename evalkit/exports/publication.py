@@ -5,7 +5,7 @@ groups of a column that are left out are one alone, or have together fewer peopl
 the next smallest is left out too, until neither holds: the values of everybody and of the groups
 that are shown must not give away those that are not (complementary suppression; Hundepool and
 others 2012, Statistical Disclosure Control). They are counted, and not named. Crossed columns,
-whose sums over either column may be shown too, are left out as a whole where one of their groups is.
+whose sums over either column may be shown too, are left out as a whole where one group of them is.
 
 **Names.** Ids of speakers, and of what can be traced to one, become HMAC-SHA256 digests (RFC 2104)
 under a secret of the user's own: without it nobody can try ids out.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,11 +25,14 @@ from evalkit.core.files import regular, write
 from evalkit.core.ledger import Kind, LeftOut
 from evalkit.exports.cells import Cell
 from evalkit.exports.evidence import Evidence
-from evalkit.store.documents.findings import Cohort, Finding, Findings
+from evalkit.store.documents.findings import Finding, Findings, Verdict
 
 FLOOR = 10
 """People of whom a value may be published: the threshold that research data centres usually set
 (Griffiths and others 2019, Handbook on Statistical Disclosure Control for Outputs)."""
+WITHHELD = ("For publication: values of fewer than {floor} speakers, and of groups from which "
+            "those could be worked out, are left out; names of speakers and of what they said are "
+            "salted digests.")
 SHORTEST = 16
 """Bytes of a secret that cannot be guessed."""
 DIGITS = 12
@@ -90,18 +93,30 @@ def published(evidence: Evidence, publication: Publication) -> Evidence:
                           "can be published of so few")
     small = {by: too_small([c for c in evidence.groups if c.by == by], floor)
              for by in evidence.columns}
-    gone = [LeftOut("group", f"groups by {by}", _why(floor), len(names))
-            for by, names in small.items() if names]
-    findings = evidence.findings and _cohorts(evidence.findings, floor)
     groups = [cell for cell in evidence.groups if cell.group not in small[cell.by]]
     shown = {cell.group for cell in groups}
-    return replace(
-        evidence, overall=overall, findings=findings, groups=groups, ids=frozenset(),
-        left_out=[*(_unnamed(item, publication, evidence.ids, shown)
-                    for item in evidence.left_out), *gone],
-        withheld=f"For publication: values of fewer than {floor} speakers, and of groups from "
-                 "which those could be worked out, are left out; names of speakers and of what "
-                 "they said are salted digests.")
+    findings = evidence.findings and _large_enough(evidence.findings, floor)
+    safe = replace(evidence, overall=overall, groups=groups, findings=findings, ids=frozenset(),
+                   withheld=WITHHELD.format(floor=floor))
+    unnamed = [_unnamed(item, publication, evidence.ids, shown) for item in evidence.left_out]
+    return replace(safe, left_out=[*unnamed, *_gone(evidence, safe, small, floor)])
+
+
+def _gone(evidence: Evidence, safe: Evidence, small: Mapping[str, Sequence[str]], floor: int
+          ) -> Iterator[LeftOut]:
+    """What of ``evidence`` is not in what is ``safe`` to publish, counted and not named."""
+    few = f"fewer than {floor} people"
+    yield from (LeftOut("group", f"groups by {by}",
+                        f"{few}, or the next smallest, from which those could be worked out",
+                        len(names)) for by, names in small.items() if names)
+    for kind, n in (("metric", len(evidence.overall) - len(safe.overall)),
+                    ("cohort", _verdicts(evidence.findings) - _verdicts(safe.findings))):
+        if n:
+            yield LeftOut(kind, "publication", few, n)
+
+
+def _verdicts(findings: Findings | None) -> int:
+    return sum(len(finding.verdicts) for finding in findings.finders) if findings else 0
 
 
 def too_small(cells: Sequence[Cell], floor: int) -> list[str]:
@@ -114,10 +129,6 @@ def too_small(cells: Sequence[Cell], floor: int) -> list[str]:
     while 0 < few < len(order) and (few == 1 or sum(people[g] for g in order[:few]) < floor):
         few += 1
     return order if few and "," in cells[0].by else order[:few]
-
-
-def _why(floor: int) -> str:
-    return f"fewer than {floor} people, or the next smallest, from which those could be worked out"
 
 
 def _unnamed(item: LeftOut, publication: Publication, ids: Collection[str],
@@ -138,18 +149,12 @@ def _hidden(word: str, publication: Publication, ids: Collection[str]) -> str:
     return publication.digest(stem if stem in ids else word) if word in ids or stem in ids else word
 
 
-def _cohorts(findings: Findings, floor: int) -> Findings:
-    """Without cohorts of too few people."""
-    return findings.model_copy(update={
-        "finders": [_large_enough(finding, floor) for finding in findings.finders]})
+def _large_enough(findings: Findings, floor: int) -> Findings:
+    """Without cohorts of too few people on either half."""
+    def kept(finding: Finding) -> list[Verdict]:
+        large = {cohort.name for cohort in finding.cohorts
+                 if min(cohort.discovery.n_speakers, cohort.confirmation.n_speakers) >= floor}
+        return [found for found in finding.verdicts if found.cohort in large]
 
-
-def _large_enough(finding: Finding, floor: int) -> Finding:
-    kept = {cohort.name for cohort in finding.cohorts if _people(cohort) >= floor}
-    return finding.model_copy(update={
-        "verdicts": [found for found in finding.verdicts if found.cohort in kept]})
-
-
-def _people(cohort: Cohort) -> int:
-    """Of the smaller half."""
-    return min(cohort.discovery.n_speakers, cohort.confirmation.n_speakers)
+    return findings.model_copy(update={"finders": [
+        finding.model_copy(update={"verdicts": kept(finding)}) for finding in findings.finders]})

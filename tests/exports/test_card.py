@@ -111,7 +111,7 @@ def test_the_card_has_the_numbers_of_the_documents(run: Path, found: Evidence) -
                      card, re.M)
     assert re.search(r"^- \*\*tree: old \\& far\*\*: Word error rate worse than elsewhere by "
                      r"10\.00 points \(95 % interval 5\.00 to 15\.00\)", card, re.M)
-    assert "2 utterances left out: no hypothesis" in card and "columns left out" not in card
+    assert "wer of asr, given: 2 utterances left out: NoHypothesis: h.jsonl has none" in card
     assert "1 column left out: more than 50 groups (home)" in card
 
 
@@ -161,6 +161,7 @@ def test_what_is_published_names_nobody_and_says_nothing_of_few(run: Path, found
         assert all(word in whole for word in ("spk-west1", "west", "east", "young"))
         assert not re.search("spk-|west|east|young", text)
         assert SALT.digest("spk-west1-2") in text and "2 groups left out: fewer than 10" in text
+        assert "publication: 1 cohort left out: fewer than 10 people" in text
         assert "old" in text and "south" in text
         assert make(published(given, SALT)) == text
     assert SALT.digest("a") != Publication(b"another secret of mine").digest("a")
