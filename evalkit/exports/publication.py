@@ -109,10 +109,10 @@ def _gone(evidence: Evidence, safe: Evidence, small: Mapping[str, Sequence[str]]
     yield from (LeftOut("group", f"groups by {by}",
                         f"{few}, or the next smallest, from which those could be worked out",
                         len(names)) for by, names in small.items() if names)
-    for kind, n in (("metric", len(evidence.overall) - len(safe.overall)),
-                    ("cohort", _verdicts(evidence.findings) - _verdicts(safe.findings))):
-        if n:
-            yield LeftOut(kind, "publication", few, n)
+    counts: dict[Kind, int] = {
+        "metric": len(evidence.overall) - len(safe.overall),
+        "cohort": _verdicts(evidence.findings) - _verdicts(safe.findings)}
+    yield from (LeftOut(kind, "publication", few, n) for kind, n in counts.items() if n)
 
 
 def _verdicts(findings: Findings | None) -> int:
