@@ -233,7 +233,9 @@ NOTHING_LOST = {
         run.vectors:of_one_length run.record:_timed statistics.detection:sorted_trials
         statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
-        statistics.sums:speaker_sums statistics.spread:measured_spread store.scores:summarise store.trials:_summary
+        statistics.sums:speaker_sums statistics.spread:measured_spread
+        statistics.run_spread:run_spread
+        store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
         statistics.outcome_columns:determined_metric report.headline:judged report.summary:_winners
         report.summary:_ends""",

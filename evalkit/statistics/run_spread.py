@@ -19,8 +19,8 @@ def run_spread(run: RunFolder, *, by: Sequence[str] = (), metric: str | None = N
                ) -> tuple[Spread, Fact, str]:
     """How ``metric`` (the most important one where it is None) of ``pipeline`` varies, around the
     rates of the groups of the crossed columns ``by``, or around the rate of all; what it means;
-    and what was read, such as "wer of asr, clean: 40 speakers". ``condition`` None pools all. Raises
-    ConfigError as evalkit.statistics.groups.select does, for a metric that is no sum over
+    and what was read, such as "wer of asr, clean: 40 speakers". ``condition`` None pools all.
+    Raises ConfigError as evalkit.statistics.groups.select does, for a metric that is no sum over
     utterances, and where the spread cannot be measured."""
     scores, facts = run.scores(), run.record().metrics
     metric = metric or usual(scores, facts)

@@ -75,8 +75,8 @@ def measured_spread(rows: pd.DataFrame, *, is_count: bool) -> Spread:
         raise ConfigError("its spread cannot be measured: that takes several speakers of a group, "
                           "and several utterances of a speaker; give --between-speakers")
     own = people["amount"] / people["weight"]
-    around = said["amount"] - said["weight"] * own.reindex(
-        said.index.droplevel("utterance_id")).to_numpy()
+    whose = pd.MultiIndex.from_arrays([said.index.get_level_values(i) for i in (0, 1)])
+    around = said["amount"] - said["weight"] * own.reindex(whose).to_numpy()
     within = float((around**2 / said["weight"]).sum()) / (n - k)
     theirs = groups["amount"] / groups["weight"]
     apart = own - theirs.reindex(people.index.get_level_values("group")).to_numpy()
