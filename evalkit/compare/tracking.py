@@ -45,8 +45,7 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit", report: Path
         # Newer versions of mlflow refuse a folder of files unless it is asked for.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     facts = read_baseline(run, []).facts
-    if report is not None:
-        _check_report(report, facts)
+    _check_report(report, facts)
     table, _ = history([run])
     values = {"/".join(map(_allowed, (row["metric"], row["pipeline"], row["condition"], part))):
               row[part] for row in table.to_dict("records") for part in PARTS
@@ -73,9 +72,9 @@ def _allowed(name: str) -> str:
     return f"{allowed[:LONGEST - 9]}_{digest[:8]}"
 
 
-def _check_report(report: Path, facts: Facts) -> None:
-    """Raises ConfigError where the page is of another run, RunError where there is none."""
-    if ReportFindings.read(report / FINDINGS).created != facts.created:
+def _check_report(report: Path | None, facts: Facts) -> None:
+    """Raises ConfigError where the page is of another run, RunError where ``report`` has none."""
+    if report and ReportFindings.read(report / FINDINGS).created != facts.created:
         raise ConfigError(f"--report {report}: is of another run; `evalkit report` makes it anew")
 
 
