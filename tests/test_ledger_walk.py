@@ -239,6 +239,7 @@ NOTHING_LOST = {
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
+        exports.sentences:worst_groups
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
         report.endpoint_figures:_curves report.sections.endpoints:_worst
