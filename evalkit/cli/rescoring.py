@@ -14,7 +14,6 @@ from evalkit.core.errors import ConfigError
 if TYPE_CHECKING:
     from evalkit.models.language.ngrams import Ngrams
     from evalkit.models.language.rescoring import Source
-    from evalkit.models.language.search import Weights
     from evalkit.models.language.tuning import Tuned
 
 
@@ -30,12 +29,13 @@ def rescore(source: Annotated[Path, typer.Argument(
             insertion: Annotated[float, typer.Option(
                 help="What every word adds to the score.")] = 0.0,
             dev: Annotated[Path | None, typer.Option(
-                help="Other lattices or lists of the same recognizer, which choose --weight and "
-                "--insertion.")] = None,
+                help="Other lattices or lists of the same recognizer, which choose --weight, "
+                "--insertion and --own.")] = None,
             references: Annotated[Path | None, typer.Option(
                 help="A manifest with the texts of --dev.")] = None,
-            own: Annotated[float, typer.Option(
-                help="What the lattices' own language scores weigh.")] = 1.0,
+            own: Annotated[float | None, typer.Option(
+                help="What the lattices' own language scores weigh; default: 1, or with --dev "
+                "what it chooses.")] = None,
             acoustic: Annotated[float, typer.Option(
                 min=0, help="What their acoustic scores weigh.")] = 1.0,
             symbols: Annotated[Path | None, typer.Option(
@@ -58,16 +58,17 @@ def rescore(source: Annotated[Path, typer.Argument(
     from evalkit.terminal import print_left_out
 
     model, read = _read(lm, source, symbols)
-    weights = Weights(weight or 0.0, insertion, own, acoustic)
+    weights = Weights(weight or 0.0, insertion, 1.0 if own is None else own, acoustic)
     left_out = []
     if dev is not None and references is not None:
-        tuned = _tuned(rescoring.source_at(dev, symbols), references, model, weights)
+        tuned = _tuned(rescoring.source_at(dev, symbols), references, model, acoustic, own)
         weights, left_out = tuned.best.weights, list(tuned.left_out)
     made = rescoring.rescore(read, model, weights, say)
     write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows()))
     print_left_out([*left_out, *made.left_out])
     print(f"{out}: {plural('hypothesis', len(made.lists))}, weight {weights.language:g}, "
-          f"insertion {weights.insertion:g}")
+          f"insertion {weights.insertion:g}" + (
+              "" if weights.own == 1 else f", own {weights.own:g}"))
     if made.left_out:
         raise typer.Exit(INCOMPLETE)
 
@@ -99,24 +100,32 @@ def _read(lm: Path, source: Path, symbols: Path | None) -> tuple[Ngrams, Source]
     return model, read
 
 
-def _tuned(dev: Source, references: Path, model: Ngrams, base: Weights) -> Tuned:
-    """The weights that were chosen; prints the word error rates of all."""
+def _tuned(dev: Source, references: Path, model: Ngrams, acoustic: float, own: float | None
+           ) -> Tuned:
+    """The weights that were chosen; prints the word error rates of those beside them."""
     from evalkit.models.language.tuning import BONUS, LANGUAGE, tune
     from evalkit.store.manifest import read_manifest
     from evalkit.terminal import print_table
 
     manifest = read_manifest(references, texts_only=True)
     texts = {each.id: each.text for each in manifest.utterances if each.text is not None}
-    tuned = tune(dev, texts, model, base, say)
-    none, *others = (f"{100 * each.errors / each.words:.2f}" for each in tuned.tried)
-    n = len(BONUS)
-    print("word error rate in % by weight, and by insertion as a multiple of it")
+    tuned = tune(dev, texts, model, say, acoustic=acoustic, own=own)
+    best, before, n = tuned.best, tuned.tried[0], len(BONUS)
+    none, *others = (f"{100 * each.errors / each.words:.2f}" for each in tuned.tried
+                     if each.weights.own == best.weights.own)
+    owns = dict.fromkeys(each.weights.own for each in tuned.tried)
+    if len(owns) > 1:
+        print("word error rate in % by the weight of the lattices' own language scores")
+        print_table([*(f"{each:g}" for each in owns)], [[
+            f"{100 * min(t.errors for t in tuned.tried if t.weights.own == each) / best.words:.2f}"
+            for each in owns]])
+    print("word error rate in % by weight, and by insertion as a multiple of it"
+          + (f"; own {best.weights.own:g}" if len(owns) > 1 else ""))
     print_table(["weight", *(f"{bonus:+g}" if bonus else "0" for bonus in BONUS)],
                 [["0", none, *[""] * (n - 1)],
                  *([f"{weight:g}", *others[row * n:row * n + n]]
                    for row, weight in enumerate(LANGUAGE))])
-    best, before = tuned.best, tuned.tried[0]
     print(f"chosen by the word errors of {best.words:,} words: {best.errors:,} "
           f"({100 * best.errors / best.words:.2f} %), without the model {before.errors:,} "
-          f"({none} %)")
+          f"({100 * before.errors / before.words:.2f} %)")
     return tuned
