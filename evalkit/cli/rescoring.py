@@ -103,29 +103,36 @@ def _read(lm: Path, source: Path, symbols: Path | None) -> tuple[Ngrams, Source]
 def _tuned(dev: Source, references: Path, model: Ngrams, acoustic: float, own: float | None
            ) -> Tuned:
     """The weights that were chosen; prints the word error rates of those beside them."""
-    from evalkit.models.language.tuning import BONUS, LANGUAGE, tune
+    from evalkit.models.language.tuning import tune
     from evalkit.store.manifest import read_manifest
-    from evalkit.terminal import print_table
 
     manifest = read_manifest(references, texts_only=True)
     texts = {each.id: each.text for each in manifest.utterances if each.text is not None}
     tuned = tune(dev, texts, model, say, acoustic=acoustic, own=own)
-    best, before, n = tuned.best, tuned.tried[0], len(BONUS)
-    none, *others = (f"{100 * each.errors / each.words:.2f}" for each in tuned.tried
-                     if each.weights.own == best.weights.own)
-    owns = dict.fromkeys(each.weights.own for each in tuned.tried)
-    if len(owns) > 1:
+    _print(tuned)
+    best, before = tuned.best, tuned.tried[0]
+    print(f"chosen by the word errors of {best.words:,} words: {best.errors:,} "
+          f"({best.percent} %), without the model {before.errors:,} ({before.percent} %)")
+    return tuned
+
+
+def _print(tuned: Tuned) -> None:
+    """The best of each weight of the lattices' own scores, and with the one that was chosen, all
+    others."""
+    from evalkit.models.language.tuning import BONUS, LANGUAGE
+    from evalkit.terminal import print_table
+
+    own = tuned.best.weights.own
+    by_own = tuned.by_own()
+    if len(by_own) > 1:
         print("word error rate in % by the weight of the lattices' own language scores")
-        print_table([*(f"{each:g}" for each in owns)], [[
-            f"{100 * min(t.errors for t in tuned.tried if t.weights.own == each) / best.words:.2f}"
-            for each in owns]])
+        print_table([f"{each:g}" for each in by_own], [[
+            min(tried, key=lambda each: each.errors).percent for tried in by_own.values()]])
     print("word error rate in % by weight, and by insertion as a multiple of it"
-          + (f"; own {best.weights.own:g}" if len(owns) > 1 else ""))
+          + (f"; own {own:g}" if len(by_own) > 1 else ""))
+    none, *others = (each.percent for each in by_own[own])
+    n = len(BONUS)
     print_table(["weight", *(f"{bonus:+g}" if bonus else "0" for bonus in BONUS)],
                 [["0", none, *[""] * (n - 1)],
                  *([f"{weight:g}", *others[row * n:row * n + n]]
                    for row, weight in enumerate(LANGUAGE))])
-    print(f"chosen by the word errors of {best.words:,} words: {best.errors:,} "
-          f"({100 * best.errors / best.words:.2f} %), without the model {before.errors:,} "
-          f"({100 * before.errors / before.words:.2f} %)")
-    return tuned

@@ -3,7 +3,7 @@ its recordings are heard again for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,18 +87,23 @@ def export_lattices(run: Path, out: Path, *, pipelines: Sequence[str] = (),
 
 
 def _chosen(pipelines: Sequence[PipelineConfig], names: Sequence[str]) -> list[PipelineConfig]:
-    known = {each.name: each for each in pipelines}
-    able = available(GROUP)
+    """Those of the names, or all whose recognizers give lattices."""
+    known, able = {each.name: each for each in pipelines}, available(GROUP)
     for name in names:
         if name not in known:
             raise ConfigError(f"no pipeline {name!r} in the run; {offer(name, known)}")
-    chosen = [known[name] for name in names or known]
-    giving = [each for each in chosen if each.recognizer and each.recognizer.name in able]
-    unable = [each.name for each in chosen if names and each not in giving]
-    if unable or not giving:
-        raise ConfigError(f"{unable[0] if unable else 'the run'}: no recognizer that gives "
-                          f"lattices; {offer('', able, 'these do:')}")
-    return giving
+        if not _gives(known[name], able):
+            raise ConfigError(f"{name}: no recognizer that gives lattices; "
+                              f"{offer('', able, 'these do:')}")
+    giving = [each for each in pipelines if _gives(each, able)]
+    if not giving:
+        raise ConfigError("no pipeline of the run has a recognizer that gives lattices; "
+                          f"{offer('', able, 'these do:')}")
+    return [known[name] for name in names] or giving
+
+
+def _gives(pipeline: PipelineConfig, able: Collection[str]) -> bool:
+    return pipeline.recognizer is not None and pipeline.recognizer.name in able
 
 
 def _hearing(again: HeardAgain, pipeline: PipelineConfig) -> _Hearing:

@@ -41,6 +41,11 @@ class Tried(NamedTuple):
     errors: int
     words: int
 
+    @property
+    def percent(self) -> str:
+        """The word error rate."""
+        return f"{100 * self.errors / self.words:.2f}"
+
 
 class Tuned(NamedTuple):
     """All weights that were tried, that of no model first, the ``best`` of them, and what took no
@@ -49,6 +54,13 @@ class Tuned(NamedTuple):
     tried: tuple[Tried, ...]
     best: Tried
     left_out: tuple[LeftOut, ...]
+
+    def by_own(self) -> dict[float, list[Tried]]:
+        """By the weight of the recognizer's own language model."""
+        found: dict[float, list[Tried]] = {}
+        for each in self.tried:
+            found.setdefault(each.weights.own, []).append(each)
+        return found
 
 
 def grid(base: Weights, own: Sequence[float]) -> list[Weights]:
