@@ -160,10 +160,12 @@ def _report(options: argparse.Namespace) -> None:
                     wide += count_edits(*near).errors
             total = sum(n for _, n in errors.values())
             tables[width] = errors
+            lattices = "" if width == "1" else (
+                f", oracle of the list {100 * oracle / total:.2f}, of the lattice "
+                f"{100 * wide / total:.2f}; {size / len(errors):.0f} bytes, at most {best_size}, "
+                f"{size / sum(each.seconds.values()):.0f} a second")
             print(f"width {width}: {100 * sum(e for e, _ in errors.values()) / total:.2f} % of "
-                  f"{total}, oracle of the list {100 * oracle / total:.2f}, of the lattice "
-                  f"{100 * wide / total:.2f}; {size / len(errors):.0f} bytes, at most {best_size}, "
-                  f"{size / sum(each.seconds.values()):.0f} a second; rtf {each.rtf[width]:.3f}")
+                  f"{total}{lattices}; rtf {each.rtf[width]:.3f}")
         for width in list(each.rtf)[1:]:
             for group, low, value, high in _by_accent(each, tables["1"], tables[width]):
                 print(f"  width {width} less greedy, {group}: {value:+.2f} "
