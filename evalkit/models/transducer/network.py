@@ -47,9 +47,8 @@ class Predictor(nn.Module):
     def step(self, labels: Tensor, state: Recurrent) -> Recurrent:
         """The states (n, prediction) behind one label more (n,), of which the first is what was
         said: as ``forward``, but for rounding, in half the time."""
-        layer = self.recurrent
-        h, c = torch.lstm_cell(self.embedding(labels), state, layer.weight_ih_l0,
-                               layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
+        (weights,) = self.recurrent.all_weights
+        h, c = torch.lstm_cell(self.embedding(labels), state, *weights)
         return h, c
 
 
