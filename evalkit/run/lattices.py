@@ -114,8 +114,8 @@ def _hearing(again: HeardAgain, pipeline: PipelineConfig) -> _Hearing:
     if then is None or then.identity != without_folders(now):
         raise RunError(f"{pipeline.name}: the recognizer is not the run's any more: its options, "
                        "weights or packages are others; `evalkit run` hears with these")
-    return _Hearing(enhancer and build_system("enhanced", enhancer, pace_of(pipeline, "enhanced")),
-                    build_part(GROUP, plugin))
+    made: Any = enhancer and build_system("enhanced", enhancer, pace_of(pipeline, "enhanced"))
+    return _Hearing(made, build_part(GROUP, plugin))
 
 
 def _check_free(folder: Path, utterances: Sequence[Utterance]) -> None:
