@@ -147,14 +147,17 @@ def lattices(run: Run,
 def mlflow(run: Run,
            uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
            experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
-           ) -> None:
-    """Log a run's headline values with MLflow (extra: mlflow).
+           report: Annotated[Path | None, typer.Option(
+               help="Folder of the run's page, which is logged with its tables.")] = None) -> None:
+    """Log a run's headline values with MLflow (extra: mlflow), and its page.
 
-    Example:
+    Examples:
 
         evalkit export mlflow runs/v2 --uri file:mlruns
+
+        evalkit export mlflow runs/v2 --uri file:mlruns --report reports/v2
     """
     from evalkit.compare.tracking import export_mlflow
 
     api.read_run(run)
-    print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")
+    print(f"MLflow run {export_mlflow(run, uri, experiment, report)} in {uri}")
