@@ -87,6 +87,7 @@ PROVED = {
     "exports.publication:_gone": "exports/test_card.py",
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "run.lattices:_written": "run/test_lattices.py",
     "corpora.companies:record": "corpora/test_sessions.py",
     "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
     "corpora.timing.timed:_written": "corpora/test_word_times.py",
@@ -297,6 +298,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        run.lattices:_check_free run.lattices:_chosen
         results.labels:parsed
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled
