@@ -87,6 +87,7 @@ PROVED = {
     "exports.publication:_gone": "exports/test_card.py",
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "run.lattices:_written": "run/test_lattices.py",
     "corpora.companies:record": "corpora/test_sessions.py",
     "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
     "corpora.timing.timed:_written": "corpora/test_word_times.py",
@@ -201,6 +202,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         corpora.synthesis.sentences:with_names
         corpora.synthesis.grammars.names:_others corpora.synthesis.grammars.names:_slot
+        corpora.synthesis.grammars.invented:_invented
         corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
@@ -241,6 +243,7 @@ NOTHING_LOST = {
         report.summary:_ends""",
     "it makes a part of a page or a table, beside which another has all": """
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
+        exports.sentences:worst_groups
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
         report.endpoint_figures:_curves report.sections.endpoints:_worst
@@ -299,6 +302,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        run.lattices:_check_free run.lattices:_chosen
         results.labels:parsed
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from evalkit import api
-from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run
+from evalkit.cli.options import (
+    EXIT_CODES,
+    INCOMPLETE,
+    AllowOutcome,
+    Command,
+    Run,
+    Seed,
+    not_of_a_run,
+    say,
+)
 from evalkit.core.errors import ConfigError
 from evalkit.core.text import count
 
@@ -105,17 +114,50 @@ def audio(run: Run,
 
 
 @export.command(cls=Command, epilog=EXIT_CODES)
-def mlflow(run: Run,
-           uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
-           experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
-           ) -> None:
-    """Log a run's headline values with MLflow (extra: mlflow).
+def lattices(run: Run,
+             out: Annotated[Path, typer.Option("--out", "-o", callback=not_of_a_run,
+                                               help="Folder to write into.")],
+             pipeline: Annotated[list[str] | None, typer.Option(
+                 help="Only this pipeline. Repeatable; default: all that give lattices.")] = None,
+             condition: Annotated[list[str] | None, typer.Option(
+                 help="Only this condition. Repeatable.")] = None) -> None:
+    """Write lattices of what recognizers took into account, hearing the run's recordings again.
+
+    HTK's form, a folder for every pipeline and condition, which `evalkit rescore` reads. Exit code
+    2 where an utterance has none.
 
     Example:
 
+        evalkit export lattices runs/v2 --pipeline beam --condition babble_5db --out lattices
+    """
+    from evalkit.core.plugins import packages_for
+    from evalkit.terminal import print_left_out
+
+    with packages_for("evalkit export lattices"):
+        from evalkit.run.lattices import export_lattices
+    made = export_lattices(run, out, pipelines=pipeline or (), conditions=condition or (), say=say)
+    for folder, written in made.written.items():
+        print(f"{folder}: {count(written, 'lattice')}")
+    print_left_out(made.left_out)
+    if made.left_out:
+        raise typer.Exit(INCOMPLETE)
+
+
+@export.command(cls=Command, epilog=EXIT_CODES)
+def mlflow(run: Run,
+           uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
+           experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
+           report: Annotated[Path | None, typer.Option(
+               help="Folder of the run's page, which is logged with its tables.")] = None) -> None:
+    """Log a run's headline values with MLflow (extra: mlflow), and its page.
+
+    Examples:
+
         evalkit export mlflow runs/v2 --uri file:mlruns
+
+        evalkit export mlflow runs/v2 --uri file:mlruns --report reports/v2
     """
     from evalkit.compare.tracking import export_mlflow
 
     api.read_run(run)
-    print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")
+    print(f"MLflow run {export_mlflow(run, uri, experiment, report)} in {uri}")
