@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import groupby
-from operator import attrgetter
 
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut, counted
-from evalkit.core.text import count, number, p_value, span, with_unit
+from evalkit.core.text import count, number, span, with_unit
 from evalkit.report.discovery import Discovery, described
-from evalkit.report.groups import Groups, GroupValue
+from evalkit.report.groups import Groups
 from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say
 from evalkit.statistics.groups import NOTHING
@@ -78,54 +76,6 @@ def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Mark
 def _under(condition: str) -> Markup:
     """Nothing for hypotheses that were made elsewhere: it is not known what was heard."""
     return Markup() if condition == GIVEN else say(" under {}", condition)
-
-
-def worst_group(groups: Groups) -> Markup:
-    """The group that is most often the worst, where its gap to the best is widest, and whether it
-    differs there from the others. Groups too small to compare have no part; every pipeline and
-    condition in which two groups can be compared is looked at."""
-    ends = _ends(groups)
-    if not ends:
-        return Markup()
-    name = Counter(worst.group for worst, _ in ends).most_common(1)[0][0]
-    cases = [(worst, best) for worst, best in ends if worst.group == name]
-    worst, best = max(cases, key=lambda pair: abs(pair[0].value - pair[1].value))
-    where = ("" if len(ends) == 1 else
-             f" in {len(cases)} of {len(ends)} combinations of pipeline and condition")
-    among = "" if all(row.large_enough for row in groups.rows) else (
-        " of the groups that can be compared")
-    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{among}{where}; the gap is widest "
-               "with {}", groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
-                   worst.condition) + say(": <b>{}</b> ({}) against {} for {} ({}), which {}.",
-               with_unit(worst.value, groups.fact), _of_whom(worst),
-               with_unit(best.value, groups.fact), best.group,
-               _of_whom(best), _beyond_chance(worst))
-
-
-def _of_whom(row: GroupValue) -> str:
-    """How many speakers a group has, or utterances where the corpus names no speakers."""
-    return count(row.n_speakers, "speaker") if row.n_speakers else count(row.n or 0, "utterance")
-
-
-def _ends(groups: Groups) -> list[tuple[GroupValue, GroupValue]]:
-    """The worst and the best group of every pipeline and condition where they differ."""
-    def badness(row: GroupValue) -> float:
-        return groups.fact.worse * row.value
-
-    rows = [row for row in groups.rows if not row.undefined and row.large_enough]
-    cells = [list(cell) for _, cell in groupby(rows, attrgetter("pipeline", "condition"))]
-    ends = [(max(cell, key=badness), min(cell, key=badness)) for cell in cells]
-    return [(worst, best) for worst, best in ends if worst.value != best.value]
-
-
-def _beyond_chance(row: GroupValue) -> str:
-    """Whether a group differs from all others together by more than chance."""
-    gap = row.compared and row.compared.gap
-    if not gap:
-        return "was not tested"
-    verdict = ("is more than chance would give" if gap.p_adjusted < ALPHA else "may be chance")
-    return f"{verdict} (against all others, p adjusted for the number of groups: " \
-           f"{p_value(gap.p_adjusted)})"
 
 
 def confirmed_cohorts(discovery: Discovery) -> Markup:

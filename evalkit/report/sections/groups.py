@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
-from evalkit.report import extremes, summary, verification
+from evalkit.report import extremes, lead, summary, verification
 from evalkit.report.discovery import Discovery, discovery
 from evalkit.report.extremes import Extremes
 from evalkit.report.figures import MOST_GROUPS, values_by_group
 from evalkit.report.groups import Groups
 from evalkit.report.headline import cell
+from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
+from evalkit.report.selection import Selection, selected
 from evalkit.report.sensitivity import normaliser_table
 from evalkit.report.table import (
     Column,
@@ -32,9 +34,10 @@ from evalkit.statistics.groups import plain_data
 
 @dataclass(frozen=True)
 class GroupsContent:
-    """``figures`` are one a condition; the figures show at most ``most`` groups. What the run has
-    nothing of is None."""
+    """``selection`` is what the first screen is about. ``figures`` are one a condition; the figures
+    show at most ``most`` groups. What the run has nothing of is None."""
 
+    selection: Selection | None
     groups: Groups | None
     figures: list[tuple[str, Markup]]
     verification: VerificationByGroup | None
@@ -46,7 +49,7 @@ class GroupsContent:
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
     shown = GroupsContent(
-        run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
+        selected(run), run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
         extremes.other_columns(run, run.groups) if run.groups else [])
@@ -56,7 +59,7 @@ def build(run: ReportedRun) -> Content:
         list(_sentences(shown)),
         {"groups": [plain_data(report) for report in run.groups.reports] if run.groups else [],
          "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None},
-        list(_left_out(run, shown)))
+        list(_left_out(run, shown)), list(_also(shown)))
 
 
 SECTION = Section("groups", "For whom is it worst?", build, "groups.html.j2")
@@ -87,13 +90,20 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
 
 
 def _sentences(shown: GroupsContent) -> Iterator[Markup]:
+    if shown.selection:
+        yield lead.served_worst(shown.selection, reality(shown.selection))
     if shown.groups:
-        yield summary.worst_group(shown.groups)
         yield extremes.sentence(shown.other_columns)
     if shown.discovery:
         yield summary.confirmed_cohorts(shown.discovery)
     elif shown.groups:
         yield summary.few_speakers(shown.groups)
+
+
+def _also(shown: GroupsContent) -> Iterator[Markup]:
+    yield extremes.sentence(shown.other_columns)
+    if shown.discovery:
+        yield summary.confirmed_cohorts(shown.discovery)
 
 
 def values(groups: Groups) -> Table:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from evalkit.report.table import (
     status,
     texts,
 )
-from evalkit.statistics.groups import GroupReport, GroupRow, group_table
+from evalkit.statistics.groups import GroupReport, GroupRow
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.systems import SystemComparison, compare_systems
@@ -54,25 +54,14 @@ def build(run: ReportedRun) -> Content:
     lost = [item for found in compared.values() for _, pair in found for item in pair.left_out]
     if run.groups is None:
         return Content(Significance(False, []), tables, left_out=lost)
-    pooled = _pooled(run.groups, run.utterances, run.scores)
-    reports = [*pooled, *run.groups.reports]
+    reports = [*run.pooled, *run.groups.reports]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
     return Content(Significance(run.groups.fact.is_count, list(notes)),
-                   [gaps(run.groups, reports), *differences(run.groups, pooled), *tables],
-                   left_out=[*(item for report in pooled for item in report.left_out), *lost])
+                   [gaps(run.groups, reports), *differences(run.groups, run.pooled), *tables],
+                   left_out=[*(item for report in run.pooled for item in report.left_out), *lost])
 
 
 SECTION = Section("significance", "Are the differences real?", build, "significance.html.j2")
-
-
-def _pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> list[GroupReport]:
-    """One report a pipeline over all conditions, where it has several: those are held equal."""
-    rows = scores[scores["metric"] == groups.metric]
-    names = [name for name, reports in groupby(groups.reports, lambda report: report.pipeline)
-             if len(list(reports)) > 1]
-    return [group_table(rows, utterances, [groups.column], metric=groups.metric,
-                        fact=groups.fact, pipeline=name, allowed=[groups.column])
-            for name in names]
 
 
 # Groups
