@@ -96,8 +96,9 @@ def _write_first(written: Mapping[str, tuple[ReportedRun, list[Filled]]],
                        SideBySide(matrices(headline), one_sided), [values]))
     sections = [first, *_of_each(written)]
     record = next(iter(written.values()))[0].record
-    (folder / PAGE).write_text(render("corpora.html.j2", sections, None, names=list(written),
-                                      record=record, title=title, sentences=[], first=None), encoding="utf-8")
+    (folder / PAGE).write_text(
+        render("corpora.html.j2", sections, None, names=list(written), record=record, title=title,
+               sentences=[], first=None), encoding="utf-8")
     write_tables(folder, [values])
 
 

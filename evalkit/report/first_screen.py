@@ -28,9 +28,9 @@ _SYNTHETIC = re.compile(r"(?<!no )(?<!not )\bsynthetic\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class FirstScreen:
-    """``badges`` say what the corpus is no evidence of; ``sub`` is what was tested on whom; ``also``
-    what sections found beside the selection; ``figures`` are the same for two widths, none where
-    there are no groups, and ``caption`` is theirs."""
+    """``badges`` say what the corpus is no evidence of; ``sub`` is what was tested on whom;
+    ``also`` what sections found beside the selection; ``figures`` are the same for two widths, none
+    where there are no groups, and ``caption`` is theirs."""
 
     badges: Sequence[str]
     sub: Sequence[str]
@@ -93,7 +93,8 @@ def _small(selection: Selection) -> list[str]:
     if min(sizes) >= FEW_SPEAKERS:
         return []
     low, high = min(sizes), max(sizes)
-    return [f"Small: {count(low, 'speaker') if low == high else f'{low} to {high} speakers'} a group"]
+    many = count(low, "speaker") if low == high else f"{low} to {high} speakers"
+    return [f"Small: {many} a group"]
 
 
 def _caption(selection: Selection | None) -> Markup:
@@ -101,11 +102,10 @@ def _caption(selection: Selection | None) -> Markup:
     if selection is None or selection.report is None:
         return Markup()
     unit = f", {selection.fact.unit}" if selection.fact.unit else ""
-    better = {True: "; farther to the right is better", False: "; farther to the left is better"}
     speakers = any(row.n_speakers for row in selection.report.rows)
     parts = [f"{selection.title}{unit} by {selection.by}, with 95 % intervals",
              f"; {selection.pipeline} {selection.where}".rstrip(),
-             better.get(selection.fact.higher_is_better, ""), ".",
+             f"; farther to the {'right' if selection.fact.worse < 0 else 'left'} is better.",
              " Beside a name: how many speakers." if speakers else ""]
     few = any(row.status != "ok" for row in selection.report.rows)
     parts += [" Hollow: too few to compare."] if few else []

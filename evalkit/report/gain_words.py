@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from markupsafe import Markup
@@ -103,6 +104,27 @@ def helps_or_harms(gains: Gains) -> Markup:
         return Markup()
     return (Markup("Does enhancement help or harm everybody, and groups by ")
             + listed([say("{}", column) for column in gains.columns]) + "? " + said[0])
+
+
+def in_brief(gains: Gains) -> list[Markup]:
+    """A sentence an enhancer: what it changes for everybody by the most important metric."""
+    metric = gains.found[0].metric if gains.found else ""
+    found = [gain for gain in gains.found if gain.metric == metric]
+    return [_changes([gain for gain in found if gain.enhanced == name])
+            for name in dict.fromkeys(gain.enhanced for gain in found)]
+
+
+def _changes(gains: Sequence[Gain]) -> Markup:
+    """ "rnnoise changes word error rate by +2.4 points in clean (unclear) and …"."""
+    words = {"helped": "better", "harmed": "worse", "unchanged": "no change", None: "not judged"}
+    said = []
+    for gain in gains:
+        fact = replace(gain.fact, decimals=min(gain.fact.decimals, 1))
+        change = shown(gain.everybody.change.value, fact, signed=True)
+        said.append(say("{} in {} (<b>{}</b>)", f"{change} {fact.difference_unit}".strip(),
+                        gain.condition, words.get(gain.everybody.effect, "unclear")))
+    return say("The enhancer of <b>{}</b> changes {} by ", gains[0].enhanced,
+               in_sentence(gains[0].title)) + listed(said) + "."
 
 
 def fares(gains: Gains) -> Markup:

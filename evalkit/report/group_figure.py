@@ -156,5 +156,5 @@ def _name(row: GroupRow, top: int, layout: Layout, kind: str) -> Markup:
 def _mark(x: float, y: int, kind: str) -> Markup:
     """A diamond for the worst, a disc for the others: the shape says what the colour does."""
     if kind == "worst":
-        return Markup('<path class="mark worst" d="M{0:.1f} {1}l8 8l-8 8l-8 -8z"/>').format(x, y - 8)
+        return Markup('<path class="mark worst" d="M{:.1f} {}l8 8l-8 8l-8 -8z"/>').format(x, y - 8)
     return Markup('<circle class="mark {}" cx="{:.1f}" cy="{}" r="6"/>').format(kind, x, y)

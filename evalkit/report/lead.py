@@ -25,17 +25,17 @@ def how_good(selection: Selection) -> Markup:
                    selection.everybody.value, selection.fact)) + where + "."
 
 
-def served_worst(selection: Selection, found: Reality) -> Markup:
-    """The group with the worst value, by how much, and whether that is real; empty where no two
-    groups can be compared."""
+def served_worst(selection: Selection, found: Reality, *, gap: bool = False) -> Markup:
+    """The group with the worst value, by how much where the ``gap`` is wanted, and whether that is
+    real; empty where no two groups can be compared."""
     if len(selection.compared) < 2:
         return Markup()
     worst, fact = selection.compared[0], selection.fact
     said = say("It serves {} <b>{}</b> worst, at <b>{}</b>", selection.by, worst.group,
                with_unit(worst.value.value, fact))
-    if worst.gap is not None:
-        gap = f"{number(fact.worse * worst.gap.difference.value, fact)} {fact.difference_unit}"
-        said += say(": {} worse than all others together", gap.strip())
+    if gap and worst.gap is not None:
+        by = f"{number(fact.worse * worst.gap.difference.value, fact)} {fact.difference_unit}"
+        said += say(": {} worse than all others together", by.strip())
     return said + Markup(", " + ENDINGS[found.answer]) + _of_how_many(selection, found) + "."  # noqa: S704
 
 

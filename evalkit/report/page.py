@@ -18,8 +18,8 @@ from markupsafe import Markup
 from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
 from evalkit.report import text
-from evalkit.report.first_screen import first_screen
 from evalkit.report.exports import write_findings, write_tables
+from evalkit.report.first_screen import first_screen
 from evalkit.report.markdown import in_brief
 from evalkit.report.place import PAGE, check_replaceable
 from evalkit.report.reported import ReportedRun
@@ -40,8 +40,9 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     first column of 2 to 12 values. The run folders ``earlier``, the oldest first, are set beside
     ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
     are outcomes; ``pipeline`` is the one that ships, which the first screen is about instead of the
-    best; ``title`` stands over the page instead of the corpus's name. Raises RunError for a run folder that cannot be
-    read, ConfigError where ``by`` is no metadata column, ``pipeline`` has no value or ``out``
+    best; ``title`` stands over the page instead of the corpus's name. Raises RunError for a run
+    folder that cannot be read, ConfigError where ``by`` is no metadata column, ``pipeline`` has no
+    value or ``out``
     holds something else.
     """
     with report_folder(out) as unfinished:

@@ -14,6 +14,8 @@ from evalkit.statistics.groups import GroupRow
 
 SMALL = 0.2
 """Of everybody's rate: a gap below this fraction of it is called none."""
+CERTAIN = 0.1
+"""From this p on two decimals say enough."""
 Answer = Literal["yes", "unclear", "no", "not tested"]
 
 
@@ -28,10 +30,11 @@ class Reality:
 def reality(selection: Selection) -> Reality:
     """Of the worst group against all others together.
 
-    *Yes*: the permutation test over speakers, adjusted for the number of groups (``GroupContrast.
-    p_adjusted``), gives p below ALPHA, and the 95 % interval of the gap is wholly on the worse side.
-    *No*: the intervals of the gaps of all groups end below SMALL of everybody's rate, so that no gap
-    worth the name is left; said of rates only, whose zero means no errors. *Unclear*: neither."""
+    *Yes*: the permutation test over speakers, adjusted for the number of groups
+    (``GroupContrast.p_adjusted``), gives p below ALPHA, and the 95 % interval of the gap is wholly
+    on the worse side. *No*: the intervals of the gaps of all groups end below SMALL of everybody's
+    rate, so that no gap worth the name is left; said of rates only, whose zero means no errors.
+    *Unclear*: neither."""
     rows = selection.compared
     if len(rows) < 2:
         return Reality("not tested", _untested(selection))
@@ -40,8 +43,8 @@ def reality(selection: Selection) -> Reality:
         return Reality("yes", f"Chance alone would seldom give such a gap: {_p(worst, rows)}.")
     if selection.fact.scale > 1 and all(_most(row, selection) < SMALL * selection.everybody.value
                                         for row in rows):
-        return Reality("no", "No group can be worse than the others by a fifth of everybody's rate: "
-                             "all 95 % intervals end below that.")
+        return Reality("no", "No group can be worse than the others by a fifth of everybody's "
+                             "rate: all 95 % intervals end below that.")
     return Reality("unclear", f"Chance alone often gives such a gap: {_p(worst, rows)}."
                    + _by_chance(selection) + _others(selection))
 
@@ -54,7 +57,8 @@ def _untested(selection: Selection) -> str:
 
 def _p(row: GroupRow, rows: Sequence[GroupRow]) -> str:
     p = row.gap.p_adjusted if row.gap else float("nan")
-    return f"{p_is(p)} after correction for {count(len(rows), 'group')}"
+    shown = f"p = {p:.2f}" if p >= CERTAIN else p_is(p)
+    return f"{shown} after correction for {count(len(rows), 'group')}"
 
 
 def _clear(row: GroupRow, selection: Selection) -> bool:
@@ -80,9 +84,8 @@ def _by_chance(selection: Selection) -> str:
         return ""
     gap, fact = fairness.tests["gap"], selection.fact
     unit = f" {fact.difference_unit}".rstrip()
-    return (f" The best and the worst of {count(len(selection.compared), 'group')} that are alike "
-            f"would lie {number(gap.expected, fact)}{unit} apart on average; these lie "
-            f"{number(gap.value, fact)} apart.")
+    return (f" Best and worst lie {number(gap.value, fact)}{unit} apart; of as many groups that "
+            f"are alike they would lie {number(gap.expected, fact)} apart.")
 
 
 def _others(selection: Selection) -> str:

@@ -3,11 +3,11 @@ all conditions together.
 
 - *Metric*: the most important that the run has scores of (``ReportedRun.scored_metrics``: error
   rates first, then in the order of the run). Without any, the most important one of trials.
-- *Pipeline*: the one that the user names as the one that ships (``--pipeline``), or else the best by
-  that metric, over the utterances and conditions that every pipeline has a value for: who fails
+- *Pipeline*: the one that the user names as the one that ships (``--pipeline``), or else the best
+  by that metric, over the utterances and conditions that every pipeline has a value for: who fails
   often is not better for it. Among equals the first of the run.
-- *Conditions*: all together, as sums of errors over sums of words, never a mean of rates. Trials are
-  no sums: of a metric of trials it is the first condition.
+- *Conditions*: all together, as sums of errors over sums of words, never a mean of rates. Trials
+  are no sums: of a metric of trials it is the first condition.
 - *Grouping*: the page's own column: ``--by``, or else "accent", or else the first usual one.
 
 It is never the worst of many combinations, which looks bad by chance alone. Everything that the
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -35,9 +35,9 @@ from evalkit.store.scores import GIVEN, ratio
 
 @dataclass(frozen=True)
 class Selection:
-    """``why`` says why it is this ``pipeline``; ``everybody`` is the value over all ``parts``, which
-    are the values under each condition; ``report`` are its groups over the same conditions, None
-    where there is nothing to group by."""
+    """``why`` says why it is this ``pipeline``; ``everybody`` is the value over all ``parts``,
+    which are the values under each condition; ``report`` are its groups over the same conditions,
+    None where there is nothing to group by."""
 
     pipeline: str
     why: str
@@ -72,8 +72,9 @@ class Selection:
 
 
 def selected(run: ReportedRun) -> Selection | None:
-    """What the first screen is about; None where nothing was measured that has a better side.
-    Raises ConfigError where the pipeline that ships has no value of the metric."""
+    """What the first screen is about; None where nothing was measured that has a better side. Its
+    rates have one decimal, as many as a reader remembers; the tables have them in full. Raises
+    ConfigError where the pipeline that ships has no value of the metric."""
     headline = run.headline
     if run.scored_metrics:
         return _of_scores(run, run.scored_metrics[0])
@@ -81,7 +82,7 @@ def selected(run: ReportedRun) -> Selection | None:
 
 
 def _of_scores(run: ReportedRun, metric: str) -> Selection:
-    fact = run.headline.facts[metric]
+    fact = _rounded(run.headline.facts[metric])
     rows = run.scores[run.scores["metric"] == metric]
     pipeline, why = _pipeline(run, rows, fact)
     parts = [value for value in run.headline.of(metric).values() if value.pipeline == pipeline]
@@ -91,13 +92,17 @@ def _of_scores(run: ReportedRun, metric: str) -> Selection:
 
 
 def _of_trials(run: ReportedRun, headline: Headline, metric: str) -> Selection:
-    fact = headline.facts[metric]
+    fact = _rounded(headline.facts[metric])
     known = [value for value in headline.of(metric).values() if not value.undefined]
     first = [value for value in known if value.condition == known[0].condition]
     named = [value for value in first if value.pipeline == run.pipeline]
     best = named[0] if named else min(first, key=lambda value: fact.worse * value.value)
     why = _why(run, len({value.pipeline for value in known}))
     return Selection(best.pipeline, why, metric, fact, best, [best], None)
+
+
+def _rounded(fact: Fact) -> Fact:
+    return replace(fact, decimals=min(fact.decimals, 1)) if fact.scale > 1 else fact
 
 
 def _pipeline(run: ReportedRun, rows: pd.DataFrame, fact: Fact) -> tuple[str, str]:

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut, counted
 from evalkit.core.text import count, number, span, with_unit
-from evalkit.report.discovery import Discovery, described
+from evalkit.report.cohort_words import described
+from evalkit.report.discovery import Discovery
 from evalkit.report.groups import Groups
 from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say

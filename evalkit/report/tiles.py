@@ -26,8 +26,8 @@ MOST_CONDITIONS = 4
 
 @dataclass(frozen=True)
 class Tile:
-    """A question, its answer in large type, and sentences of what stands behind it. ``tone`` colours
-    an answer that says the same without it."""
+    """A question, its answer in large type, and sentences of what stands behind it. ``tone``
+    colours an answer that says the same without it."""
 
     question: str
     answer: str
@@ -41,7 +41,7 @@ def how_good(selection: Selection | None) -> Tile:
         return Tile("How good is it?", "Not known", [
             say("Nothing was measured that has a better side.")])
     value, fact = selection.everybody, selection.fact
-    bounds = span(*value.interval, fact) if value.interval else ""
+    bounds = span(value.interval[0], value.interval[1], fact) if value.interval else ""
     parts = [say("{}", in_sentence(selection.title))]
     parts += [say(", 95 % interval {}", bounds)] if bounds else []
     parts += [say(", {}", selection.where)] if selection.where else []
@@ -81,8 +81,8 @@ def _gap(selection: Selection) -> Markup:
     gap, fact = selection.compared[0].gap, selection.fact
     if gap is None:
         return Markup()
-    ends = sorted(fact.worse * end for end in (gap.difference.low, gap.difference.high))
-    bounds = span(*ends, fact)
+    low, high = sorted(fact.worse * end for end in (gap.difference.low, gap.difference.high))
+    bounds = span(low, high, fact)
     return say(", {} worse than all others together",
                f"{number(fact.worse * gap.difference.value, fact)} {fact.difference_unit}".strip()
                ) + (say(" ({})", bounds) if bounds else Markup())
@@ -96,16 +96,16 @@ def is_it_real(found: Reality) -> Tile:
 
 def lost(selection: Selection | None, missing: Sequence[LeftOut], unvalued: Sequence[LeftOut],
          others: Sequence[LeftOut]) -> Tile:
-    """How many measurements are missing from the numbers, and how much takes no part in something."""
+    """How many measurements are missing from the numbers, and how much takes no part in
+    something."""
     n = sum(item.n for item in (*missing, *unvalued))
     said = [listed([say("{}", many) for many in counted([*missing, *unvalued])])
             + " missing from the numbers"] if n else [_of_all(selection)]
-    said += [say("Of a single table or test: ") + listed([say("{}", m) for m in counted(others)])
-             ] if others else []
-    link = Markup(' <a href="#left-out">What and why</a>')
+    said += [say("{} that take no part in a single table or test",
+                 count(len(others), "kind of thing", "kinds of things"))] if others else []
     sentences = [part + "." for part in said]
     if n or others:
-        sentences[-1] += link
+        sentences[-1] += Markup(' <a href="#left-out">What and why</a>')
     return Tile("What failed or was left out?", f"{n:,}" if n else "Nothing", sentences,
                 "bad" if n else "good")
 
@@ -120,8 +120,8 @@ def _of_all(selection: Selection | None) -> Markup:
 
 def may_it_ship(changes: Table | None) -> Tile:
     """No page decides: a gate does. Beside earlier runs what changed is counted."""
-    how = say("A version that shipped and a gate decide: <code>evalkit compare OLD NEW --gates "
-              "gates.yaml</code>.")
+    how = say("A gate against the version that shipped decides: <code>evalkit compare OLD NEW "
+              "--gates gates.yaml</code>.")
     if changes is None:
         return Tile("May it ship?", "No gate set", [how])
     verdicts = [row.cells["verdict"].text for row in changes.rows]

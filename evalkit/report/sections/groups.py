@@ -49,7 +49,8 @@ class GroupsContent:
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
     shown = GroupsContent(
-        selected(run), run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
+        selected(run), run.groups,
+        values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
         extremes.other_columns(run, run.groups) if run.groups else [])
@@ -91,7 +92,7 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
 
 def _sentences(shown: GroupsContent) -> Iterator[Markup]:
     if shown.selection:
-        yield lead.served_worst(shown.selection, reality(shown.selection))
+        yield lead.served_worst(shown.selection, reality(shown.selection), gap=True)
     if shown.groups:
         yield extremes.sentence(shown.other_columns)
     if shown.discovery:
