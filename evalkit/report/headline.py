@@ -111,9 +111,10 @@ def ordered(known: Iterable[str], present: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys([*known, *sorted(names)]) if name in names]
 
 
-def matrices(headline: Headline) -> list[Matrix]:
-    """One matrix for every main metric."""
-    return [_matrix(headline, metric) for metric in headline.main_metrics]
+def matrices(headline: Headline, metrics: Iterable[str] | None = None) -> list[Matrix]:
+    """One matrix for each of the ``metrics``, or every main metric; all have the same columns."""
+    return [_matrix(headline, metric)
+            for metric in (headline.main_metrics if metrics is None else metrics)]
 
 
 def _matrix(headline: Headline, metric: str) -> Matrix:

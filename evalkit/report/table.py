@@ -86,6 +86,14 @@ class Table:
         """How many rows, in words."""
         return text.count(len(self.rows), "row")
 
+    @property
+    def telling(self) -> list[Column]:
+        """The columns that the page shows: not those of which every cell is a dash, or says that a
+        group is compared."""
+        silent = ({"–"}, {"compared"})
+        return [column for column in self.columns if not self.rows or {
+            row.cells[column.key].text for row in self.rows} not in silent]
+
     def where(self, keep: Callable[[Row], bool]) -> Table:
         """The table with the rows that are to be kept."""
         return replace(self, rows=[row for row in self.rows if keep(row)])

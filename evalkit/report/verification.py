@@ -52,11 +52,12 @@ _ERRORS = (*_WHERE, Column("eer", "Equal error rate of its own, %", "number"),
            Column("n_targets", "Target trials", "number"),
            Column("n_nontargets", "Other trials", "number"),
            Column("n_failed", "Failed", "number"), Column("status", "Status"))
-_FAIRNESS = (*_WHERE, Column("fdr", "FDR", "number"),
+_FAIRNESS = (*_WHERE, Column("fdr", "Fairness discrepancy rate (FDR)", "number"),
              Column("expected_fdr", "FDR by chance alone", "number"),
-             Column("p_fdr", "p of FDR", "number"), Column("garbe", "GARBE", "number"),
+             Column("p_fdr", "FDR: p of no difference", "number"),
+             Column("garbe", "Gini of errors (GARBE)", "number"),
              Column("expected_garbe", "GARBE by chance alone", "number"),
-             Column("p_garbe", "p of GARBE", "number"))
+             Column("p_garbe", "GARBE: p of no difference", "number"))
 
 
 @dataclass(frozen=True)

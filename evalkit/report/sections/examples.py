@@ -19,6 +19,8 @@ from evalkit.report.table import Cell, measured
 from evalkit.store.scores import ratio
 
 SHOWN = 10
+OPEN = 3
+"""Of the worst, those that are not folded."""
 CHANGED = 3
 """Utterances that became worse, and as many that became better."""
 KEYS = ["utterance_id", "pipeline", "condition"]
@@ -60,6 +62,7 @@ class Examples:
     column: str | None
     worst: list[Example]
     changes: list[Change]
+    open: int = OPEN
 
     @property
     def title(self) -> str:
