@@ -7,6 +7,7 @@ import re
 from evalkit.store.documents.findings import Trait, Verdict
 
 _PREDICTED = re.compile(r"band (\d+) of (\d+) by predicted rate")
+PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}
 _CLUSTERS = re.compile(r"band (\d+) of (\d+): (clusters? .*)")
 
 
@@ -16,7 +17,7 @@ def plainly(name: str) -> str:
     if found := _PREDICTED.fullmatch(name):
         place, n = int(found[1]), int(found[2])
         which = "hardest" if place == 1 else f"{ordinal(place)} hardest"
-        return f"the {which} of {n} equal parts of the voices, as their embeddings predict"
+        return f"the {which} {PARTS.get(n, f'1/{n}')} of the voices by what embeddings predict"
     if found := _CLUSTERS.fullmatch(name):
         place, n = int(found[1]), int(found[2])
         which = "worst" if place == 1 else f"{ordinal(place)} worst"

@@ -31,6 +31,9 @@ _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
               **{colour: f"--heat-{i}" for i, colour in enumerate(HEAT, 1)},
               **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
 _COLOUR = re.compile("|".join(_VARIABLES))
+_OUTLINE = re.compile(r'\bd="[^"]*"')
+_LONG = re.compile(r"(\.\d\d)\d+")
+"""Hundredths of a point are enough for an outline."""
 _STYLE: Any = {
     "svg.hashsalt": "evalkit", "svg.fonttype": "none", "text.parse_math": False,
     "font.family": ["DejaVu Sans"], "font.size": 9.0,
@@ -191,4 +194,5 @@ def _inline(svg: str, name: str, title: str) -> Markup:
 
 def _adopt(tag: str, name: str) -> str:
     tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
+    tag = _OUTLINE.sub(lambda outline: _LONG.sub(r"\1", outline[0]), tag)
     return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", tag)

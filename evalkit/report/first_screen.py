@@ -23,6 +23,8 @@ from evalkit.store.documents.run import RunRecord
 from evalkit.store.scores import GIVEN
 
 MOST_SENTENCES = 5
+MOST_NAMED = 4
+"""Conditions that are named at the top."""
 _SYNTHETIC = re.compile(r"(?<!no )(?<!not )\bsynthetic\b", re.IGNORECASE)
 
 
@@ -52,7 +54,8 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
             ] if selection and real else []
     row = [tiles.how_good(selection), tiles.served_worst(selection),
            *([tiles.is_it_real(real)] if real else []),
-           tiles.lost(selection, lost.missing, lost.unvalued, lost.others),
+           tiles.lost(list(run.headline.of(selection.metric).values()) if selection else [],
+                      lost.missing, lost.unvalued, lost.others),
            tiles.may_it_ship(changes)]
     figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)] if selection else []
     also = [sentence for filled in sections for sentence in filled.also]
@@ -65,8 +68,9 @@ def what(run: ReportedRun) -> list[str]:
     """What was tested on whom, and when."""
     record, headline = run.record, run.headline
     of = f" of {count(record.corpus.speakers, 'speaker')}" if record.corpus.speakers else ""
+    names = ", ".join(headline.conditions) if len(headline.conditions) <= MOST_NAMED else ""
     conditions = [] if headline.conditions in ([], [GIVEN]) else [
-        count(len(headline.conditions), "condition")]
+        count(len(headline.conditions), "condition") + (names and f" ({names})")]
     return [count(len(headline.pipelines), "pipeline"), *conditions,
             count(record.corpus.utterances, "utterance") + of, str(record.created)[:10]]
 

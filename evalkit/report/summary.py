@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
@@ -15,6 +16,7 @@ from evalkit.report.groups import Groups
 from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say
 from evalkit.statistics.groups import NOTHING
+from evalkit.store.documents.findings import Verdict
 from evalkit.store.documents.run import Failure, RunRecord
 from evalkit.store.scores import GIVEN
 
@@ -94,6 +96,25 @@ def confirmed_cohorts(discovery: Discovery) -> Markup:
                in_sentence(fact.named(discovery.findings.metric)),
                f"{number(gap.value, fact)} {fact.difference_unit}".strip(),
                span(gap.low, gap.high, fact) or "unknown")
+
+
+def confirmed_in_brief(discovery: Discovery) -> Markup:
+    """The same for the first screen; empty where none was confirmed."""
+    if not discovery.confirmed:
+        return Markup()
+    return (say("Fresh speakers confirmed {} of {} that were searched for; the worst is ",
+                len(discovery.confirmed), count(discovery.tested, "cohort"))
+            + said_of(discovery, discovery.confirmed[0]) + ".")
+
+
+def said_of(discovery: Discovery, verdict: Verdict) -> Markup:
+    """A confirmed cohort and by how much it is worse on fresh speakers."""
+    gap, fact = verdict.gap or NOTHING, discovery.findings.fact
+    fact = replace(fact, decimals=min(fact.decimals, 1)) if fact.scale > 1 else fact
+    bounds = span(gap.low, gap.high, fact)
+    return say("<b>{}</b>, worse by {}", described(verdict), (
+        f"{number(gap.value, fact)} {fact.difference_unit}".strip()
+        + (f" ({bounds})" if bounds else "")))
 
 
 def few_speakers(groups: Groups) -> Markup:

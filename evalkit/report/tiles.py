@@ -62,7 +62,7 @@ def _under_each(selection: Selection) -> list[Markup]:
 
 def served_worst(selection: Selection | None) -> Tile:
     """The group with the worst value, and by how much it is worse than all others together."""
-    question = "Whom does it serve worst?"
+    question = "Served worst"
     if selection is None or selection.report is None:
         return Tile(question, "Not known", [say("The corpus has no label to group by.")])
     if len(selection.compared) < 2:
@@ -94,28 +94,28 @@ def is_it_real(found: Reality) -> Tile:
                 TONES[found.answer])
 
 
-def lost(selection: Selection | None, missing: Sequence[LeftOut], unvalued: Sequence[LeftOut],
+def lost(measured: Sequence[Value], missing: Sequence[LeftOut], unvalued: Sequence[LeftOut],
          others: Sequence[LeftOut]) -> Tile:
-    """How many measurements are missing from the numbers, and how much takes no part in
-    something."""
+    """How many measurements are missing from the numbers, and how much takes no part in something.
+    ``measured`` are all values of the selection's metric."""
     n = sum(item.n for item in (*missing, *unvalued))
     said = [listed([say("{}", many) for many in counted([*missing, *unvalued])])
-            + " missing from the numbers"] if n else [_of_all(selection)]
-    said += [say("{} that take no part in a single table or test",
-                 count(len(others), "kind of thing", "kinds of things"))] if others else []
+            + " missing from the numbers"] if n else [_of_all(measured)]
+    said += [say("{} on what single tables and tests leave out",
+                 count(len(others), "note"))] if others else []
     sentences = [part + "." for part in said]
     if n or others:
         sentences[-1] += Markup(' <a href="#left-out">What and why</a>')
-    return Tile("What failed or was left out?", f"{n:,}" if n else "Nothing", sentences,
+    return Tile("Failed or left out", f"{n:,}" if n else "Nothing", sentences,
                 "bad" if n else "good")
 
 
-def _of_all(selection: Selection | None) -> Markup:
-    """Of how many utterances nothing failed."""
-    value: Value | None = selection.everybody if selection else None
-    if value is None or not value.n:
+def _of_all(measured: Sequence[Value]) -> Markup:
+    """Of how many measurements none failed."""
+    n = sum(value.n or 0 for value in measured)
+    if not n:
         return say("Nothing of the corpus is missing from the numbers")
-    return say("All {} have their value", count(value.n, "measurement"))
+    return say("All {} of the metric succeeded, of all pipelines", count(n, "measurement"))
 
 
 def may_it_ship(changes: Table | None) -> Tile:

@@ -167,12 +167,12 @@ def test_the_lead_says_how_good_whom_worst_and_whether_that_is_real() -> None:
 def test_what_is_missing_is_an_alarm_and_what_takes_no_part_is_counted() -> None:
     rows = [LeftOut("row", "m.jsonl", "no id", 2)]
     others = [LeftOut("column", "groups", "an outcome"), LeftOut("label", "x", "y", 3)]
-    whole = tiles.lost(selection(group("x", 0.3)), [], [], others)
+    whole = tiles.lost([Value("a", "c", "wer", 0.1, 160)], [], [], others)
     assert (whole.answer, whole.tone) == ("Nothing", "good")
     assert plain(" ".join(whole.sentences)) == (
-        "All 160 measurements have their value. 2 kinds of things that take no part in a single "
-        "table or test. What and why")
-    lost = tiles.lost(None, rows, [LeftOut("utterance", "wer of a", "Crashed", 5)], [])
+        "All 160 measurements of the metric succeeded, of all pipelines. 2 notes on what single "
+        "tables and tests leave out. What and why")
+    lost = tiles.lost([], rows, [LeftOut("utterance", "wer of a", "Crashed", 5)], [])
     assert (lost.answer, lost.tone) == ("7", "bad")
     assert plain(lost.sentences[0]) == (
         "2 rows and 5 utterances missing from the numbers. What and why")
@@ -194,7 +194,7 @@ def test_a_synthetic_corpus_has_a_badge(fake_run: FakeRun, card: str | None, syn
 
 def test_names_of_cohorts_need_no_manual() -> None:
     assert plainly("band 2 of 10 by predicted rate") == (
-        "the 2nd hardest of 10 equal parts of the voices, as their embeddings predict")
+        "the 2nd hardest tenth of the voices by what embeddings predict")
     assert plainly("band 1 of 5: cluster 3") == "the worst of 5 groups of like voices (cluster 3)"
     assert plainly("accent = Scottish") == "accent = Scottish"
     assert [ordinal(n) for n in (1, 2, 3, 11, 23)] == ["1st", "2nd", "3rd", "11th", "23rd"]

@@ -45,6 +45,12 @@ class GroupsContent:
     other_columns: list[Extremes]
     most: int = MOST_GROUPS
 
+    @property
+    def confirmed(self) -> list[Markup]:
+        """The cohorts that fresh speakers confirmed, each with its gap."""
+        found = self.discovery
+        return [summary.said_of(found, verdict) for verdict in found.confirmed] if found else []
+
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
@@ -104,7 +110,7 @@ def _sentences(shown: GroupsContent) -> Iterator[Markup]:
 def _also(shown: GroupsContent) -> Iterator[Markup]:
     yield extremes.sentence(shown.other_columns)
     if shown.discovery:
-        yield summary.confirmed_cohorts(shown.discovery)
+        yield summary.confirmed_in_brief(shown.discovery)
 
 
 def values(groups: Groups) -> Table:
