@@ -68,7 +68,7 @@ def answers(gains: Gains) -> list[Markup]:
     sentences = []
     for _, of_metric in groupby(gains.found, lambda gain: gain.metric):
         cells = list(of_metric)
-        parts = [say("under {}, ", condition) + listed([_does(gain) for gain in under])
+        parts = [say("in {}, ", condition) + listed([_does(gain) for gain in under])
                  for condition, under in groupby(cells, lambda gain: gain.condition)]
         sentences.append(say("By {}: ", in_sentence(cells[0].title)) + Markup("; ").join(parts)
                          + ".")
@@ -139,7 +139,7 @@ def fares(gains: Gains) -> Markup:
                    "clear.", count(compared, "comparison"))
     cases.sort(key=lambda case: case[0].gap.p_adjusted if case[0].gap else 1.0)
     named = [say("<b>{}</b> ({}) with {} by {}", row.group, column, gain.enhanced,
-                 in_sentence(gain.title)) + say(" under {}", gain.condition)
+                 in_sentence(gain.title)) + say(" in {}", gain.condition)
              for row, column, gain in cases[:SAID]]
     more = say(" and {} more", len(cases) - SAID) if len(cases) > SAID else Markup()
     return (say("Does anybody fare worse by enhancement than the others? In {} of {}: ",

@@ -64,8 +64,8 @@ class Recordings:
     def left_out(self) -> list[LeftOut]:
         """The recordings that cannot be played because they are damaged."""
         names = tuple(dict.fromkeys(self.damaged))
-        return [LeftOut("recording", "the worst utterances", "missing or not as it was written; remove it, and "
-                        "run it again", len(names), names[:NAMED])] if names else []
+        return [LeftOut("recording", "the worst utterances", "missing or not as it was written; "
+                        "remove it, and run it again", len(names), names[:NAMED])] if names else []
 
     @property
     def _kept(self) -> bool:

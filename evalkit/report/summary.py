@@ -33,7 +33,7 @@ def what_was_run(record: RunRecord, headline: Headline) -> Markup:
                 "of speakers who are not named")
     scored = "scored" if headline.conditions == [GIVEN] else "run"
     conditions = "" if scored == "scored" else (
-        f", under {count(len(headline.conditions), 'condition')}")
+        f", in {count(len(headline.conditions), 'condition')}")
     return say(f"{{}} {verb} {scored} on {{}} {speakers} from the corpus <b>{{}}</b>{conditions}.",
                count(len(headline.pipelines), "pipeline"),
                count(corpus.utterances, "utterance"), corpus.name)
@@ -78,7 +78,7 @@ def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Mark
 
 def _under(condition: str) -> Markup:
     """Nothing for hypotheses that were made elsewhere: it is not known what was heard."""
-    return Markup() if condition == GIVEN else say(" under {}", condition)
+    return Markup() if condition == GIVEN else say(" in {}", condition)
 
 
 def confirmed_cohorts(discovery: Discovery) -> Markup:

@@ -38,14 +38,14 @@ class Tile:
 def how_good(selection: Selection | None) -> Tile:
     """The value of everybody, with its interval and what it is under each condition."""
     if selection is None:
-        return Tile("How good is it?", "Not known", [
+        return Tile("How good", "Not known", [
             say("Nothing was measured that has a better side.")])
     value, fact = selection.everybody, selection.fact
     bounds = span(value.interval[0], value.interval[1], fact) if value.interval else ""
     parts = [say("{}", in_sentence(selection.title))]
     parts += [say(", 95 % interval {}", bounds)] if bounds else []
     parts += [say(", {}", selection.where)] if selection.where else []
-    return Tile("How good is it?", with_unit(value.value, fact),
+    return Tile("How good", with_unit(value.value, fact),
                 [Markup("").join(parts) + ".", *_under_each(selection)])
 
 
@@ -90,7 +90,7 @@ def _gap(selection: Selection) -> Markup:
 
 def is_it_real(found: Reality) -> Tile:
     """Whether the gap is more than chance."""
-    return Tile("Is that real?", found.answer.capitalize(), [say("{}", found.because)],
+    return Tile("Is it real?", found.answer.capitalize(), [say("{}", found.because)],
                 TONES[found.answer])
 
 

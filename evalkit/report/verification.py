@@ -127,7 +127,7 @@ def _tradeoffs(trials: pd.DataFrame, headline: Headline) -> Iterator[tuple[str, 
                   for name in headline.pipelines
                   if (rows := under[under["pipeline"] == name])["label"].nunique() == 2}
         if curves:
-            title = f"Detection error trade-off under {condition}"
+            title = f"Detection error trade-off in {condition}"
             yield condition, drawn(partial(_tradeoff, curves=curves), (4.4, 4.6), f"det-{i}", title)
 
 

@@ -94,7 +94,7 @@ def _questions(gains: Gains) -> tuple[Table, Table]:
     effect, standing = [], []
     for gain in gains.found:
         where = {"pipeline": Cell(gain.enhanced, f"against {gain.baseline}"),
-                 "metric": Cell(gain.title, f"under {gain.condition}")}
+                 "metric": Cell(gain.title, f"in {gain.condition}")}
         effect.append(Row(where | {
             "change": replace(_change(gain.everybody.change, gain.fact, unit=True),
                               n_failed=gain.everybody.n_failed),

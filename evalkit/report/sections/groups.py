@@ -63,7 +63,7 @@ def build(run: ReportedRun) -> Content:
     return Content(
         shown, list(_tables(run, shown)),
         [shown.discovery.confirmed_table] if shown.discovery else [],
-        list(_sentences(shown)),
+        [summary.what_was_run(run.record, run.headline), *_sentences(shown)],
         {"groups": [plain_data(report) for report in run.groups.reports] if run.groups else [],
          "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None},
         list(_left_out(run, shown)), list(_also(shown)))
@@ -98,6 +98,7 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
 
 def _sentences(shown: GroupsContent) -> Iterator[Markup]:
     if shown.selection:
+        yield lead.how_good(shown.selection)
         yield lead.served_worst(shown.selection, reality(shown.selection), gap=True)
     if shown.groups:
         yield extremes.sentence(shown.other_columns)

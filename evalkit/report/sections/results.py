@@ -42,7 +42,7 @@ def build(run: ReportedRun) -> Content:
         shown, [failures(run.summary.failures), values(run.headline),
                 batching.changes(run.record.batching)],
         [matrix.table for matrix in shown.chief[:1]],
-        [summary.what_was_run(run.record, run.headline), summary.best_pipelines(run.headline)])
+        [summary.best_pipelines(run.headline)])
 
 
 def told_apart(run: ReportedRun) -> tuple[list[str], list[str]]:
