@@ -34,7 +34,8 @@ _COLOUR = re.compile("|".join(_VARIABLES))
 _OUTLINE = re.compile(r'\bd="[^"]*"')
 _LONG = re.compile(r"(\.\d\d)\d+")
 """Hundredths of a point are enough for an outline."""
-_NEEDLESS = (re.compile(r"font-family: 'DejaVu Sans'; "), re.compile(r' transform="rotate\(-0 [^"]*"'))
+_NEEDLESS = (re.compile(r"font-family: 'DejaVu Sans'; "),
+             re.compile(r' transform="rotate\(-0 [^"]*"'))
 """The page has a typeface of its own, and nothing is turned by nothing."""
 _STYLE: Any = {
     "svg.hashsalt": "evalkit", "svg.fonttype": "none", "text.parse_math": False,

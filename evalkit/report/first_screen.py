@@ -4,7 +4,7 @@ real, what failed, and whether it may ship, of the one Selection that the rule c
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -12,9 +12,10 @@ from markupsafe import Markup
 from evalkit.core.text import count
 from evalkit.report import lead, tiles
 from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
+from evalkit.report.headline import Value
 from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
-from evalkit.report.section import Filled
+from evalkit.report.section import Content, Filled
 from evalkit.report.sections import groups, left_out, versions
 from evalkit.report.selection import Selection
 from evalkit.report.summary import FEW_SPEAKERS
@@ -45,23 +46,36 @@ class FirstScreen:
 
 def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
     """Of the sections of a page."""
-    content = {filled.section.id: filled.content for filled in sections}
-    selection: Selection | None = content[groups.SECTION.id].shown.selection
-    lost: left_out.Lost = content[left_out.ID].shown
-    changes = content[versions.SECTION.id].named_tables["versions"] if run.earlier else None
-    real = reality(selection) if selection else None
-    said = [lead.how_good(selection), lead.served_worst(selection, real)
-            ] if selection and real else []
-    row = [tiles.how_good(selection), tiles.served_worst(selection),
-           *([tiles.is_it_real(real)] if real else []),
-           tiles.lost(list(run.headline.of(selection.metric).values()) if selection else [],
-                      lost.missing, lost.unvalued, lost.others),
-           tiles.may_it_ship(changes)]
+    by_id = {filled.section.id: filled.content for filled in sections}
+    selection: Selection | None = by_id[groups.SECTION.id].shown.selection
     figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)] if selection else []
     also = [sentence for filled in sections for sentence in filled.also]
-    return FirstScreen(badges(run.record, selection), what(run), [s for s in said if s], row,
-                       [figure for figure in figures if figure], _caption(selection),
-                       also[:MOST_SENTENCES])
+    return FirstScreen(badges(run.record, selection), what(run), _lead(selection),
+                       list(_tiles(run, selection, by_id)), list(filter(None, figures)),
+                       _caption(selection), also[:MOST_SENTENCES])
+
+
+def _lead(selection: Selection | None) -> list[Markup]:
+    """The sentences that say anything."""
+    if selection is None:
+        return []
+    said = lead.how_good(selection), lead.served_worst(selection, reality(selection))
+    return list(filter(None, said))
+
+
+def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str, Content]
+           ) -> Iterator[Tile]:
+    """In the order of the questions."""
+    lost: left_out.Lost = sections[left_out.ID].shown
+    yield tiles.how_good(selection)
+    yield tiles.served_worst(selection)
+    measured: list[Value] = []
+    if selection is not None:
+        yield tiles.is_it_real(reality(selection))
+        measured = list(run.headline.of(selection.metric).values())
+    yield tiles.lost(measured, lost.missing, lost.unvalued, lost.others)
+    yield tiles.may_it_ship(
+        sections[versions.SECTION.id].named_tables["versions"] if run.earlier else None)
 
 
 def what(run: ReportedRun) -> list[str]:
