@@ -64,7 +64,7 @@ def drawn(page: Page, kind: str) -> int:
 
 def test_every_header_has_a_scope_and_every_figure_a_title(written: tuple[FakeRun, Path]) -> None:
     page = Page(written[1])
-    assert all(th["scope"] in ("col", "row") for th in page.of("th"))
+    assert all(th["scope"] in ("col", "row", "rowgroup") for th in page.of("th"))
     figures = page.of("svg")
     assert (drawn(page, "figure"), drawn(page, "cost")) == (2, 2)
     assert len({svg["aria-labelledby"] for svg in figures}) == len(figures)
