@@ -75,7 +75,7 @@ def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str,
         measured = list(run.headline.of(selection.metric).values())
     yield tiles.lost(measured, lost.missing, lost.unvalued, lost.others)
     yield tiles.may_it_ship(
-        sections[versions.SECTION.id].named_tables["versions"] if run.earlier else None)
+        sections[versions.SECTION.id].named_tables.get("versions") if run.earlier else None)
 
 
 def what(run: ReportedRun) -> list[str]:

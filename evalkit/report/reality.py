@@ -84,8 +84,8 @@ def _by_chance(selection: Selection) -> str:
         return ""
     gap, fact = fairness.tests["gap"], selection.fact
     unit = f" {fact.difference_unit}".rstrip()
-    return (f" Best and worst lie {number(gap.value, fact)}{unit} apart; of as many groups that "
-            f"are alike they would lie {number(gap.expected, fact)} apart.")
+    return (f" Best and worst lie {number(gap.value, fact)}{unit} apart; if no group differed, "
+            f"chance alone would put them {number(gap.expected, fact)} apart.")
 
 
 def _others(selection: Selection) -> str:

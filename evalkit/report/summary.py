@@ -29,12 +29,11 @@ def what_was_run(record: RunRecord, headline: Headline) -> Markup:
     """How many pipelines, utterances, speakers and conditions."""
     corpus = record.corpus
     verb = "was" if len(headline.pipelines) == 1 else "were"
-    speakers = (f"of {count(corpus.speakers, 'speaker')}" if corpus.speakers else
-                "of speakers who are not named")
+    speakers = f" of {count(corpus.speakers, 'speaker')}" if corpus.speakers else ""
     scored = "scored" if headline.conditions == [GIVEN] else "run"
     conditions = "" if scored == "scored" else (
         f", in {count(len(headline.conditions), 'condition')}")
-    return say(f"{{}} {verb} {scored} on {{}} {speakers} from the corpus <b>{{}}</b>{conditions}.",
+    return say(f"{{}} {verb} {scored} on {{}}{speakers} from the corpus <b>{{}}</b>{conditions}.",
                count(len(headline.pipelines), "pipeline"),
                count(corpus.utterances, "utterance"), corpus.name)
 

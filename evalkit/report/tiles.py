@@ -54,7 +54,7 @@ def _under_each(selection: Selection) -> list[Markup]:
     parts = [part for part in selection.parts if part.condition != GIVEN]
     if len(parts) < 2:
         return []
-    said = [say("{} {}", with_unit(part.value, selection.fact), part.condition)
+    said = [say("{} in {}", with_unit(part.value, selection.fact), part.condition)
             for part in parts[:MOST_CONDITIONS]]
     more = count(len(parts) - MOST_CONDITIONS, "other condition")
     return [listed([*said, *([say("{}", more)] if len(parts) > MOST_CONDITIONS else [])]) + "."]
@@ -106,7 +106,7 @@ def lost(measured: Sequence[Value], missing: Sequence[LeftOut], unvalued: Sequen
     sentences = [part + "." for part in said]
     if n or others:
         sentences[-1] += Markup(' <a href="#left-out">What and why</a>')
-    return Tile("Failed or left out", f"{n:,}" if n else "Nothing", sentences,
+    return Tile("Failed or left out", f"{n:,} missing" if n else "0 failed", sentences,
                 "bad" if n else "good")
 
 

@@ -168,12 +168,12 @@ def test_what_is_missing_is_an_alarm_and_what_takes_no_part_is_counted() -> None
     rows = [LeftOut("row", "m.jsonl", "no id", 2)]
     others = [LeftOut("column", "groups", "an outcome"), LeftOut("label", "x", "y", 3)]
     whole = tiles.lost([Value("a", "c", "wer", 0.1, 160)], [], [], others)
-    assert (whole.answer, whole.tone) == ("Nothing", "good")
+    assert (whole.answer, whole.tone) == ("0 failed", "good")
     assert plain(" ".join(whole.sentences)) == (
         "All 160 measurements of the metric succeeded, of all pipelines. 2 notes on what single "
         "tables and tests leave out. What and why")
     lost = tiles.lost([], rows, [LeftOut("utterance", "wer of a", "Crashed", 5)], [])
-    assert (lost.answer, lost.tone) == ("7", "bad")
+    assert (lost.answer, lost.tone) == ("7 missing", "bad")
     assert plain(lost.sentences[0]) == (
         "2 rows and 5 utterances missing from the numbers. What and why")
 
