@@ -8,6 +8,8 @@ network that attends to the list, and both, over lists with distractors.
         --greedy --each 10
     python -m benchmarks.transducer_context report CORPORA OUT
 
+What a label is worth is chosen on ``--corpus invented_names``, whose names are others.
+
 `hear` keeps in OUT what a beam hears of the corpus of names, an utterance with each list: its own
 name and others of names.json, drawn by its id, the smaller list in the larger one. ``--fusion`` are
 nats a label, 0 for no trie; without a list at all an utterance is heard once. ``--greedy`` takes
@@ -58,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hear.add_argument("corpora", type=Path)
     hear.add_argument("weights", type=Path)
     hear.add_argument("out", type=Path)
+    hear.add_argument("--corpus", default="names", help="or invented_names, to choose on")
     hear.add_argument("--split", default="test")
     hear.add_argument("--each", type=int, default=5, help="a speaker's utterances of each kind")
     hear.add_argument("--fusion", type=float, nargs="+", default=[0.0])
@@ -67,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report = commands.add_parser("report")
     report.add_argument("corpora", type=Path)
     report.add_argument("out", type=Path)
+    report.add_argument("--corpus", default="names")
     report.add_argument("--split", default="test")
     options = parser.parse_args(arguments)
     {"hear": _hear, "report": _report}[options.command](options)
@@ -76,8 +80,8 @@ def _hear(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     model = Transducer.load(options.weights)
     names = [each["name"] for each in json.loads(
-        (options.corpora / "names" / "names.json").read_text(encoding="utf-8"))]
-    said = _chosen(recordings(options.corpora / "names" / f"{options.split}.jsonl", RATE),
+        (options.corpora / options.corpus / "names.json").read_text(encoding="utf-8"))]
+    said = _chosen(recordings(options.corpora / options.corpus / f"{options.split}.jsonl", RATE),
                    options.each)
     options.out.mkdir(parents=True, exist_ok=True)
     ways = [(size, boost) for size in options.sizes
@@ -87,7 +91,7 @@ def _hear(options: argparse.Namespace) -> None:
         words = ("greedy" * options.greedy, "attend" * bool(options.attend and size),
                  f"{boost:g} {size}")
         way = " ".join(word for word in words if word)
-        path = options.out / f"{options.split} {options.weights.stem} {way}.json"
+        path = options.out / f"{_part(options)} {options.weights.stem} {way}.json"
         if not path.exists():
             texts = _greedily(model, said, names, size) if options.greedy else {
                 each.utterance.id: _text(model, blocks, _listed(each.utterance, names, size),
@@ -95,6 +99,11 @@ def _hear(options: argparse.Namespace) -> None:
                 for each, blocks in zip(said, heard, strict=True)}
             path.write_text(json.dumps(texts), encoding="utf-8")
             print(path.name, flush=True)
+
+
+def _part(options: argparse.Namespace) -> str:
+    """One word, of which part of which corpus is heard."""
+    return f"{options.corpus}/{options.split}".replace("/", "-")
 
 
 def _chosen(said: Sequence[Any], each: int) -> list[Any]:
@@ -154,8 +163,8 @@ def _greedily(model: Transducer, said: Sequence[Any], names: Sequence[str], size
 
 def _report(options: argparse.Namespace) -> None:
     utterances = {each.id: each for each in read_manifest(
-        options.corpora / "names" / f"{options.split}.jsonl").utterances}
-    scores = pd.DataFrame([row for path in sorted(options.out.glob(f"{options.split} *.json"))
+        options.corpora / options.corpus / f"{options.split}.jsonl").utterances}
+    scores = pd.DataFrame([row for path in sorted(options.out.glob(f"{_part(options)} *.json"))
                            for row in _scores(path, utterances)])
     print("| way | B-WER, held out | B-WER, trained | U-WER |\n|---|---|---|---|")
     parts = (("b_wer", "True"), ("b_wer", "False"), ("u_wer", None))

@@ -34,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_one, of_other = ({path.name.rsplit(".")[0].rsplit("_", 1)[1]: _read(path)
                          for path in sorted(options.out.glob(f"{arm}_[0-9].json.gz"))}
                         for arm in (options.one, options.other))
-    for test in next(iter(of_one.values())):
+    seeds = [seed for seed in of_one if seed in of_other]
+    # Arms are tested on the same requests, though their recordings may differ.
+    for test, also in zip(of_one[seeds[0]], of_other[seeds[0]], strict=True):
         said = read_manifest(options.corpora / test.split(", ")[0] / "test.jsonl").utterances
-        tables = {seed: _errors(said, of_one[seed][test], of_other[seed][test])
-                  for seed in of_one if seed in of_other}
+        tables = {seed: _errors(said, of_one[seed][test], of_other[seed][also]) for seed in seeds}
         print(f"{test}: {options.other} against {options.one}")
         for seed, table in tables.items():
             print(f"  seed {seed}: {_line(table)}")

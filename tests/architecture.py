@@ -19,7 +19,7 @@ FOUNDATION = {"core", "store"}
 AUDIO = {"audio", "recordings", "corpora", "conditions", "systems", "models", "training", "metrics",
          "results", "run"}
 TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
-TOP = {"api", "cli", "mitigation", "__main__", ""}
+TOP = {"api", "cli", "mitigation", "pytest_plugin", "__main__", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
               **dict.fromkeys(AUDIO, FOUNDATION | AUDIO),
               **dict.fromkeys(TABLES, FOUNDATION | TABLES),
@@ -276,10 +276,11 @@ def is_keyed(node: ast.AST) -> bool:
 
 
 def entry_points() -> Iterator[tuple[str, str, str]]:
-    """(group, name, target) of the plug-ins in pyproject.toml."""
+    """(group, name, target) of evalkit's own plug-ins in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for group, entries in project["entry-points"].items():
-        yield from ((group, name, target) for name, target in entries.items())
+        if group.startswith("evalkit."):
+            yield from ((group, name, target) for name, target in entries.items())
 
 
 WORDS = {"cohort", "table", "reference", "noise", "kaldi", "command", "speechbrain",

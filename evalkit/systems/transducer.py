@@ -38,7 +38,7 @@ class TransducerRecognizer:
     weights: Path | str | None = None
     beam: int = 1
     phrases: Path | None = None
-    boost: float = 0.5
+    boost: float = 1.0
 
     rate = 16_000
     batch = 1

@@ -72,7 +72,8 @@ def test_new_keys_make_another_corpus_wherever_it_lies() -> None:
 
 
 def test_no_two_corpora_share_an_utterance_or_a_sentence() -> None:
-    lines = [line for name in ("accents", "requests", "names", "requests_es", "requests_de")
+    lines = [line for name in ("accents", "requests", "names", "invented_names", "requests_es",
+                                     "requests_de")
              for line in planned(name)]
     for values in ({line.id for line in lines}, {line.text for line in lines}):
         assert len(values) == len(lines)
@@ -93,25 +94,35 @@ def test_besides_goes_through_to_the_corpora_that_another_is_besides(tmp_path: P
         plan(tiny_config(besides=[tmp_path / "absent"]))
 
 
-def test_no_word_of_a_held_out_name_is_in_training() -> None:
-    names = {each.name: each for each in GRAMMARS["names"].names}
+@pytest.mark.parametrize(("corpus", "speakers", "held_out"), [("names", 160, 5),
+                                                              ("invented_names", 16, 10)])
+def test_no_word_of_a_held_out_name_is_in_training(corpus: str, speakers: int, held_out: int
+                                                   ) -> None:
+    names = {each.name: each for each in GRAMMARS[shipped(corpus).grammar].names}
     for kind, n in Counter(each.kind for each in names.values()).items():
-        held_out = sum(each.held_out for each in names.values() if each.kind == kind)
-        assert held_out / n == pytest.approx(1 / 3, abs=0.005)
+        strangers = sum(each.held_out for each in names.values() if each.kind == kind)
+        assert strangers / n == pytest.approx(1 / 3, abs=0.005)
     strange = {word for each in names.values() if each.held_out for word in each.name.split()}
     assert re.fullmatch("[a-z' ]+", "".join(names))
-    for line in planned("names"):
+    for line in planned(corpus):
         (name,) = line.labels["names"]
         assert f" {name} " in f" {line.text} "
         assert line.labels["names_kind"] == names[name].kind
         assert line.labels["names_held_out"] is names[name].held_out
         if line.split != "test":
             assert not strange & set(line.text.split())
-    test = [line for line in planned("names") if line.split == "test"]
-    by_speaker = Counter(line.speaker.id for line in test if line.labels["names_held_out"])
-    assert set(by_speaker.values()) == {5} and len(by_speaker) == 160
-    assert not strange & {word for text in other_sentences(shipped("names"), 1500, 1)
+    by_speaker = Counter(line.speaker.id for line in planned(corpus)
+                         if line.split == "test" and line.labels["names_held_out"])
+    assert set(by_speaker.values()) == {held_out} and len(by_speaker) == speakers
+    assert not strange & {word for text in other_sentences(shipped(corpus), 1500, 1)
                           for word in text.split()}
+
+
+def test_invented_names_have_no_word_of_a_real_one() -> None:
+    real, invented = ({word for each in GRAMMARS[grammar].names for word in each.name.split()}
+                      for grammar in ("names", "invented"))
+    assert len(invented) > 5_000
+    assert not real & invented
 
 
 def test_names_are_found_by_the_metric_of_listed_words(tmp_path: Path) -> None:

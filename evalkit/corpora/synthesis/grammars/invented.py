@@ -19,14 +19,13 @@ INVENTED = {"contact": 1500, "named_device": 900, "town": 450, "street": 450, "r
 """Names of each slot."""
 
 
-def _words(like: Sequence[str], rng: Random) -> Iterator[str]:
-    """Different words, none of a name of `names`, spelt as those of ``like``."""
+def _words(like: Sequence[str], taken: set[str], rng: Random) -> Iterator[str]:
+    """Words spelt as those of ``like``, none that is ``taken``; they are so then."""
     following = defaultdict(list)
     for word in like:
         spelt = "^" * KNOWN_BY + word + "$"
         for end in range(KNOWN_BY, len(spelt)):
             following[spelt[end - KNOWN_BY:end]].append(spelt[end])
-    taken = {word for each in names.NAMES for word in each.name.split()}
     while True:
         word = "^" * KNOWN_BY
         while word[-1] != "$":
@@ -39,13 +38,15 @@ def _words(like: Sequence[str], rng: Random) -> Iterator[str]:
 
 def _invented() -> Iterator[tuple[str, Name]]:
     """Names with the slot of each."""
-    rng = Random(0)
+    rng = Random(0)  # noqa: S311 -- no secret
+    taken = {word for filling in names.SLOTS.values() for phrase in filling
+             for word in phrase.strip("<>").split()}
     known = [each for each in names.NAMES if not each.held_out]
     for slot, count in INVENTED.items():
         kind = {"contact": "contact", "named_device": "device"}.get(slot, "place")
         like = sorted({word for each in known if f"<{each.name}>" in names.SLOTS[slot]
                        for word in each.name.split()})
-        words = _words(like, rng)
+        words = _words(like, taken, rng)
         for number in range(count):
             one = next(words) if slot in ("named_device", "town", "street") else (
                 f"{next(words)} {next(words)}")
