@@ -63,6 +63,14 @@ def test_csv_loses_nothing_that_the_page_shows() -> None:
                                "B, change, low": "-40", "B, change, high": ""}]
 
 
+def test_columns_that_say_nothing_are_in_the_csv_alone() -> None:
+    table = table_of({"n_speakers": "Speakers", "status": "Status", "p": "p", "q": "q"},
+                     *({"n_speakers": counted(0), "status": Cell("compared"), "p": Cell("–"),
+                        "q": Cell("–", undefined="too few")} for _ in range(2)))
+    assert [column.key for column in table.telling] == ["q"]
+    assert list(rows_of(table)[0]) == ["Speakers", "Status", "p", "q"]
+
+
 def test_a_row_that_does_not_fit_its_columns_is_refused() -> None:
     for cells in ({"a": Cell("1")}, {"a": Cell("1"), "b": Cell("2"), "c": Cell("3")}):
         with pytest.raises(ValueError, match=r"'t'.*\['a', 'b'\]"):
