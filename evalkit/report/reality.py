@@ -45,8 +45,10 @@ def reality(selection: Selection) -> Reality:
                                         for row in rows):
         return Reality("no", "No group can be worse than the others by a fifth of everybody's "
                              "rate: all 95 % intervals end below that.")
-    return Reality("unclear", f"Chance alone often gives such a gap: {_p(worst, rows)}."
-                   + _by_chance(selection) + _others(selection))
+    why = ("The test and the interval of the gap disagree"
+           if worst.gap and worst.gap.p_adjusted < ALPHA else "Chance alone may give such a gap")
+    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _by_chance(selection)
+                   + _others(selection))
 
 
 def _untested(selection: Selection) -> str:

@@ -125,7 +125,10 @@ CLEAR = (0.1, 0.02, 0.18)
     ([group("x", 0.3, CLEAR, 0.01), group("y", 0.5, status="insufficient")], "not tested"),
     ([], "not tested")])
 def test_a_gap_is_real_by_test_and_interval(rows: list[GroupRow], answer: str) -> None:
-    assert reality(selection(*rows)).answer == answer
+    found = reality(selection(*rows))
+    assert found.answer == answer
+    disagree = answer == "unclear" and rows[0].gap is not None and rows[0].gap.p_adjusted < 0.05
+    assert found.because.startswith("The test and the interval") == disagree
 
 
 def test_where_more_is_better_the_worse_side_is_the_other() -> None:
