@@ -127,12 +127,14 @@ def _sets(options: argparse.Namespace) -> Iterator[Set]:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from evalkit.models.transducer.config import TransducerConfig
+    from evalkit.models import SHIPPED
     from evalkit.models.transducer.lattice import lattice
+    from evalkit.models.transducer.network import Transducer
     from evalkit.models.transducer.stream import words_in
     from evalkit.store.slf import slf, write_slf
 
-    config = TransducerConfig()
+    model = Transducer.load(SHIPPED / "transducer.safetensors")
+    config = model.config
     for each in _sets(options):
         print(f"\n## {each.name}: {len(each.found)} utterances, "
               f"{sum(each.seconds.values()):.0f} s")
@@ -148,7 +150,7 @@ def _report(options: argparse.Namespace) -> None:
                 errors[name] = edits[0].errors, len(words)
                 oracle += min(e.errors for e in edits)
                 if width != "1":
-                    made = lattice(config, guesses)
+                    made = lattice(model, guesses)
                     if width == "16":
                         folder = each.name.replace("/", "_").replace(", ", "_")
                         write_slf(options.out / "slf" / folder / f"{name}.slf", made)
@@ -158,10 +160,12 @@ def _report(options: argparse.Namespace) -> None:
                     wide += count_edits(*near).errors
             total = sum(n for _, n in errors.values())
             tables[width] = errors
+            lattices = "" if width == "1" else (
+                f", oracle of the list {100 * oracle / total:.2f}, of the lattice "
+                f"{100 * wide / total:.2f}; {size / len(errors):.0f} bytes, at most {best_size}, "
+                f"{size / sum(each.seconds.values()):.0f} a second")
             print(f"width {width}: {100 * sum(e for e, _ in errors.values()) / total:.2f} % of "
-                  f"{total}, oracle of the list {100 * oracle / total:.2f}, of the lattice "
-                  f"{100 * wide / total:.2f}; {size / len(errors):.0f} bytes, at most {best_size}, "
-                  f"{size / sum(each.seconds.values()):.0f} a second; rtf {each.rtf[width]:.3f}")
+                  f"{total}{lattices}; rtf {each.rtf[width]:.3f}")
         for width in list(each.rtf)[1:]:
             for group, low, value, high in _by_accent(each, tables["1"], tables[width]):
                 print(f"  width {width} less greedy, {group}: {value:+.2f} "

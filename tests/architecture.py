@@ -18,7 +18,7 @@ PACKAGE = ROOT / "evalkit"
 FOUNDATION = {"core", "store"}
 AUDIO = {"audio", "recordings", "corpora", "conditions", "systems", "models", "training", "metrics",
          "results", "run"}
-TABLES = {"statistics", "cohorts", "report", "compare", "terminal"}
+TABLES = {"statistics", "cohorts", "report", "compare", "exports", "terminal"}
 TOP = {"api", "cli", "mitigation", "pytest_plugin", "__main__", ""}
 MAY_IMPORT = {**dict.fromkeys(FOUNDATION, FOUNDATION),
               **dict.fromkeys(AUDIO, FOUNDATION | AUDIO),

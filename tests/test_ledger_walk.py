@@ -20,6 +20,10 @@ WRITTEN = {
     "cohorts.postcodes:_homes": "cohorts.postcodes:_movers",
     "cohorts.speakers:_numbers": "cohorts.speakers:named_speakers",
     "compare.baseline:_cell": "compare.pairing:left_out",
+    "exports.publication:_large_enough": "exports.publication:_gone",
+    "exports.publication:kept": "exports.publication:_gone",
+    "exports.publication:published": "exports.publication:_gone",
+    "exports.publication:_unnamed": "exports.publication:_gone",
     "compare.baseline:_others": "compare.baseline:_unused",
     "compare.baseline:_scores": "compare.completeness:in_one_only",
     "compare.baseline:_trials": "compare.completeness:in_one_only",
@@ -79,8 +83,11 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
+    "exports.evidence:_of_run": "exports/test_card.py",
+    "exports.publication:_gone": "exports/test_card.py",
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
+    "run.lattices:_written": "run/test_lattices.py",
     "corpora.companies:record": "corpora/test_sessions.py",
     "corpora.timing.ctm:spoken": "corpora/test_word_times.py",
     "corpora.timing.timed:_written": "corpora/test_word_times.py",
@@ -197,6 +204,7 @@ NOTHING_LOST = {
         corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
+        exports.evidence:evidence exports.evidence:_overall exports.evidence:_reports
         cli.causality:_chosen
         statistics.endpoints:endpoint_reports
         report.costs:_priced
@@ -214,6 +222,7 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        exports.card:_metadata exports.card:_metric exports.cyclonedx:_card
         statistics.endpoints:_waits
         conditions.pauses:bind
         report.costs:_interval report.costs:of
@@ -234,6 +243,7 @@ NOTHING_LOST = {
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
         report.table:telling report.tiles:_under_each
+        exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
         report.endpoint_figures:_curves report.sections.endpoints:_worst
@@ -291,6 +301,7 @@ NOTHING_LOST = {
         run.assembled:_write_streamed store.seals:seals
         run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
+        run.lattices:_check_free run.lattices:_chosen
         results.labels:parsed
         corpora.timing.textgrid:_chosen statistics.latency:words_sources
         run.trial_labels:_wrong run.verification:_labelled

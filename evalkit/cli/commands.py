@@ -9,13 +9,24 @@ from typing import Annotated, NoReturn
 import typer
 
 from evalkit import __version__
-from evalkit.cli import corpora, learning, questions, releases, runs, scoring, starting, trials
+from evalkit.cli import (
+    corpora,
+    exports,
+    learning,
+    questions,
+    releases,
+    runs,
+    scoring,
+    starting,
+    trials,
+)
 from evalkit.cli.causality import causality
 from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.rescoring import rescore
+from evalkit.cli.schemas import schema
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import trouble
@@ -35,10 +46,10 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (questions.systems, Command), (questions.cohorts, Command),
                       (learning.mitigate, GoesOn),
                       (releases.compare, releases.Compare), (releases.history, Command),
-                      (causality, Command), (doctor, Command)):
+                      (causality, Command), (schema, Command), (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)
 for name, group in (("corpus", corpora.corpus), ("train", learning.train),
-                    ("baseline", releases.baseline), ("export", releases.export)):
+                    ("baseline", releases.baseline), ("export", exports.export)):
     app.add_typer(group, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Commands about versions: ``compare``, ``history``, ``baseline`` and ``export``."""
+"""Commands about versions: ``compare``, ``history`` and ``baseline``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from evalkit import api
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
 from evalkit.core.errors import one_line
-from evalkit.core.text import count
 
 if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
 
 baseline = typer.Typer(no_args_is_help=True, help="Keep what a later version is compared with.")
-export = typer.Typer(no_args_is_help=True, help="Hand results to other tools.")
 
 
 def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen baseline.")],
@@ -186,64 +184,3 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
     print_table(HEAD, cells(table, facts))
     if out is not None:
         print(out)
-
-
-@export.command(cls=Command, epilog=EXIT_CODES)
-def texts(run: Run,
-          out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")],
-          form: Annotated[str, typer.Option(
-              "--format", help="trn, as sclite reads it, or jsonl with text and pred_text, as NeMo "
-                               "has it.")] = "jsonl") -> None:
-    """Write references and hypotheses of a run, a file for every pipeline and condition.
-
-    Example:
-
-        evalkit export texts runs/v2 --format trn --out texts
-    """
-    from evalkit.compare.texts import export_texts
-    from evalkit.terminal import print_left_out
-
-    api.read_run(run)
-    written, left_out = export_texts(run, out, form)
-    print(*written, sep="\n")
-    print_left_out(left_out)
-
-
-@export.command(cls=Command, epilog=EXIT_CODES)
-def audio(run: Run,
-          out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")],
-          condition: Annotated[list[str] | None, typer.Option(
-              help="Only this condition. Repeatable.")] = None,
-          utterance: Annotated[list[str] | None, typer.Option(
-              "--id", help="Only the utterance of this id. Repeatable.")] = None) -> None:
-    """Write what the systems of a run heard, made again sample by sample, and its recipes.
-
-    Example:
-
-        evalkit export audio runs/v2 --condition babble_5db --id u17 --out heard
-    """
-    from evalkit.core.plugins import packages_for
-    from evalkit.terminal import print_left_out
-
-    with packages_for("evalkit export audio"):
-        from evalkit.run.mixtures import export_mixtures
-    made = export_mixtures(run, out, conditions=condition or (), utterances=utterance or ())
-    print(f"{count(made.written, 'recording')} and {made.recipes}")
-    print_left_out(made.left_out)
-
-
-@export.command(cls=Command, epilog=EXIT_CODES)
-def mlflow(run: Run,
-           uri: Annotated[str, typer.Option(help="Of the tracking store, such as file:mlruns.")],
-           experiment: Annotated[str, typer.Option(help="Name of the experiment.")] = "evalkit",
-           ) -> None:
-    """Log a run's headline values with MLflow (extra: mlflow).
-
-    Example:
-
-        evalkit export mlflow runs/v2 --uri file:mlruns
-    """
-    from evalkit.compare.tracking import export_mlflow
-
-    api.read_run(run)
-    print(f"MLflow run {export_mlflow(run, uri, experiment)} in {uri}")

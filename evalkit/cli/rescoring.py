@@ -14,7 +14,6 @@ from evalkit.core.errors import ConfigError
 if TYPE_CHECKING:
     from evalkit.models.language.ngrams import Ngrams
     from evalkit.models.language.rescoring import Source
-    from evalkit.models.language.search import Weights
     from evalkit.models.language.tuning import Tuned
 
 
@@ -30,12 +29,13 @@ def rescore(source: Annotated[Path, typer.Argument(
             insertion: Annotated[float, typer.Option(
                 help="What every word adds to the score.")] = 0.0,
             dev: Annotated[Path | None, typer.Option(
-                help="Other lattices or lists of the same recognizer, which choose --weight and "
-                "--insertion.")] = None,
+                help="Other lattices or lists of the same recognizer, which choose --weight, "
+                "--insertion and --own.")] = None,
             references: Annotated[Path | None, typer.Option(
                 help="A manifest with the texts of --dev.")] = None,
-            own: Annotated[float, typer.Option(
-                help="What the lattices' own language scores weigh.")] = 1.0,
+            own: Annotated[float | None, typer.Option(
+                help="What the lattices' own language scores weigh; default: 1, or with --dev "
+                "what it chooses.")] = None,
             acoustic: Annotated[float, typer.Option(
                 min=0, help="What their acoustic scores weigh.")] = 1.0,
             symbols: Annotated[Path | None, typer.Option(
@@ -58,16 +58,17 @@ def rescore(source: Annotated[Path, typer.Argument(
     from evalkit.terminal import print_left_out
 
     model, read = _read(lm, source, symbols)
-    weights = Weights(weight or 0.0, insertion, own, acoustic)
+    weights = Weights(weight or 0.0, insertion, 1.0 if own is None else own, acoustic)
     left_out = []
     if dev is not None and references is not None:
-        tuned = _tuned(rescoring.source_at(dev, symbols), references, model, weights)
+        tuned = _tuned(rescoring.source_at(dev, symbols), references, model, acoustic, own)
         weights, left_out = tuned.best.weights, list(tuned.left_out)
     made = rescoring.rescore(read, model, weights, say)
     write(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows()))
     print_left_out([*left_out, *made.left_out])
     print(f"{out}: {plural('hypothesis', len(made.lists))}, weight {weights.language:g}, "
-          f"insertion {weights.insertion:g}")
+          f"insertion {weights.insertion:g}" + (
+              "" if weights.own == 1 else f", own {weights.own:g}"))
     if made.left_out:
         raise typer.Exit(INCOMPLETE)
 
@@ -99,24 +100,39 @@ def _read(lm: Path, source: Path, symbols: Path | None) -> tuple[Ngrams, Source]
     return model, read
 
 
-def _tuned(dev: Source, references: Path, model: Ngrams, base: Weights) -> Tuned:
-    """The weights that were chosen; prints the word error rates of all."""
-    from evalkit.models.language.tuning import BONUS, LANGUAGE, tune
+def _tuned(dev: Source, references: Path, model: Ngrams, acoustic: float, own: float | None
+           ) -> Tuned:
+    """The weights that were chosen; prints the word error rates of those beside them."""
+    from evalkit.models.language.tuning import tune
     from evalkit.store.manifest import read_manifest
-    from evalkit.terminal import print_table
 
     manifest = read_manifest(references, texts_only=True)
     texts = {each.id: each.text for each in manifest.utterances if each.text is not None}
-    tuned = tune(dev, texts, model, base, say)
-    none, *others = (f"{100 * each.errors / each.words:.2f}" for each in tuned.tried)
+    tuned = tune(dev, texts, model, say, acoustic=acoustic, own=own)
+    _print(tuned)
+    best, before = tuned.best, tuned.tried[0]
+    print(f"chosen by the word errors of {best.words:,} words: {best.errors:,} "
+          f"({best.percent} %), without the model {before.errors:,} ({before.percent} %)")
+    return tuned
+
+
+def _print(tuned: Tuned) -> None:
+    """The best of each weight of the lattices' own scores, and with the one that was chosen, all
+    others."""
+    from evalkit.models.language.tuning import BONUS, LANGUAGE
+    from evalkit.terminal import print_table
+
+    own = tuned.best.weights.own
+    by_own = tuned.by_own()
+    if len(by_own) > 1:
+        print("word error rate in % by the weight of the lattices' own language scores")
+        print_table([f"{each:g}" for each in by_own], [[
+            min(tried, key=lambda each: each.errors).percent for tried in by_own.values()]])
+    print("word error rate in % by weight, and by insertion as a multiple of it"
+          + (f"; own {own:g}" if len(by_own) > 1 else ""))
+    none, *others = (each.percent for each in by_own[own])
     n = len(BONUS)
-    print("word error rate in % by weight, and by insertion as a multiple of it")
     print_table(["weight", *(f"{bonus:+g}" if bonus else "0" for bonus in BONUS)],
                 [["0", none, *[""] * (n - 1)],
                  *([f"{weight:g}", *others[row * n:row * n + n]]
                    for row, weight in enumerate(LANGUAGE))])
-    best, before = tuned.best, tuned.tried[0]
-    print(f"chosen by the word errors of {best.words:,} words: {best.errors:,} "
-          f"({100 * best.errors / best.words:.2f} %), without the model {before.errors:,} "
-          f"({none} %)")
-    return tuned

@@ -17,7 +17,8 @@ from evalkit.core.errors import ConfigError, PluginError, one_line
 from evalkit.core.names import listed, nearest, offer
 
 GROUPS = ("corpora", "conditions", "enhancers", "recognizers", "encoders",
-          "streaming_enhancers", "streaming_recognizers", "endpointers", "event_logs",
+          "streaming_enhancers", "streaming_recognizers", "lattice_recognizers",
+          "endpointers", "event_logs",
           "trainable_recognizers", "trainable_encoders", "metrics", "cohorts", "recognition_arms",
           "verification_arms", "sections")
 

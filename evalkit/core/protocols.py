@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from evalkit.core.errors import UtteranceError
+from evalkit.core.lattices import WordLattice
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import (
     Audio,
@@ -133,6 +134,17 @@ class StreamingRecognizer(Recognizer, Protocol):
     def open(self, rate: int) -> TextStream:
         """A stream at ``rate`` Hz, the recognizer's own where it has one. Streams know nothing of
         each other, and one is finished or dropped before the next is asked for."""
+        ...
+
+
+class LatticeRecognizer(Recognizer, Protocol):
+    """The face of a recognizer that tells all that it took into account.
+
+    One that has it is named in the entry-point group ``lattice_recognizers`` as well as among the
+    recognizers."""
+
+    def lattices(self, batch: Sequence[Audio]) -> Sequence[WordLattice | UtteranceError]:
+        """One each, whose best path is what ``transcribe`` gives."""
         ...
 
 

@@ -265,7 +265,8 @@ def by_importance(facts: Mapping[str, Fact]) -> list[str]:
 
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value),
-                   PlainSerializer(lambda value: value if math.isfinite(value) else None)]
+                   PlainSerializer(lambda value: value if math.isfinite(value) else None,
+                                   return_type=float | None)]
 """A float of a document: JSON has no NaN, what is undefined is null there."""
 
 Method = Literal["studentised", "bca", "percentile", "t"]

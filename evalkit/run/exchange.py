@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.core.errors import UtteranceError
+from evalkit.core.lattices import WordLattice
 from evalkit.core.protocols import Metric
 from evalkit.core.types import Audio, Heard, Hypothesis, Measurement, Utterance, Word
 from evalkit.run.events import taken_events
@@ -172,6 +173,16 @@ def taken_hypothesis(made: Any) -> Hypothesis:
         tuple(Hypothesis(taken_text(each.text, "an alternative"), confidence=checked_number(
             each.confidence, "an alternative's confidence")) for each in others),
         taken_events(made.events, text))
+
+
+def taken_lattice(made: Any) -> WordLattice:
+    """What a recognizer took into account, its words such as can be written in a line."""
+    lattice: WordLattice = _of_type(made, WordLattice, "the recognizer's lattice")
+    for link in lattice.links:
+        if link.word is not None and not taken_text(link.word, "a link").isprintable():
+            raise UtteranceError("BadText", f"a link has the word {link.word!r}, which cannot be "
+                                            "written in a line")
+    return lattice
 
 
 def taken_embedding(made: Any) -> np.ndarray:

@@ -18,6 +18,7 @@ from evalkit.core.protocols import (
     Condition,
     Endpointer,
     Enhancer,
+    LatticeRecognizer,
     Metric,
     Recalled,
     Recognizer,
@@ -41,7 +42,8 @@ GIVEN_PIECES = Streamed | StreamedRecognizer | Endpointed
 PROTOCOLS: Mapping[str, type] = {
     "conditions": Condition, "enhancers": Enhancer, "recognizers": Recognizer,
     "encoders": SpeakerEncoder, "endpointers": Endpointer, "streaming_enhancers": StreamingEnhancer,
-    "streaming_recognizers": StreamingRecognizer, "metrics": Metric}
+    "streaming_recognizers": StreamingRecognizer, "lattice_recognizers": LatticeRecognizer,
+    "metrics": Metric}
 """What plug-ins of each group are."""
 
 

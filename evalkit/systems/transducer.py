@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
@@ -17,6 +17,8 @@ from evalkit.systems.identity import bytes_in
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from evalkit.core.lattices import WordLattice
+    from evalkit.models.transducer.beam import Prefix
     from evalkit.models.transducer.network import Transducer
     from evalkit.models.transducer.phrases import Trie
     from evalkit.models.transducer.stream import Hearing, Search
@@ -95,6 +97,22 @@ class TransducerRecognizer:
 
         module, begin = self.module.eval(), self._search
         return [heard(module, audio.samples, begin) for audio in batch]
+
+    def lattices(self, batch: Sequence[Audio]) -> list[WordLattice]:
+        """Of the texts that the beam ended with (evalkit.models.transducer.lattice). Raises
+        ConfigError where there is none."""
+        if self.beam == 1:
+            raise ConfigError("transducer: lattices need a beam, such as beam: 16")
+        return [self._lattice(audio) for audio in batch]
+
+    def _lattice(self, audio: Audio) -> WordLattice:
+        from evalkit.models.transducer.lattice import lattice
+        from evalkit.models.transducer.stream import Hearing
+
+        module = self.module.eval()
+        stream = Hearing(module, self._search)
+        stream.push(audio.samples)
+        return lattice(module, cast("Sequence[Prefix]", stream.guesses()))
 
     def open(self, rate: int) -> Hearing:
         """A stream at ``rate`` Hz, which is 16,000."""

@@ -20,6 +20,7 @@ from evalkit.compare.history import history
 from evalkit.compare.history_page import write_history
 from evalkit.core.errors import RunError
 from evalkit.statistics.labels import label
+from evalkit.store.documents.report import ReportFindings
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit, installed
@@ -256,8 +257,19 @@ def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> N
 
 def test_mlflow_has_the_headline(runs: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
-    result = evalkit("export", "mlflow", runs / "v1", "--uri", f"file:{tmp_path / 'mlruns'}")
-    assert result.returncode == 0, result.stderr
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("the page")
+    created = RunFolder(runs / "v1").record().created
+    for made, code in (("long ago", 2), (created, 0)):
+        ReportFindings(corpus="c", created=made, evalkit="0", seed=0, summary=[], sections={}
+                       ).write(page / "findings.json")
+        result = evalkit("export", "mlflow", runs / "v1", "--uri", f"file:{tmp_path / 'mlruns'}",
+                         "--report", page)
+        assert result.returncode == code, result.stderr
+        assert ("is of another run" in result.stderr) == bool(code)
+    kept, = (tmp_path / "mlruns").glob("*/*/artifacts/report/index.html")
+    assert kept.read_text() == "the page"
     from mlflow.store.tracking.file_store import FileStore
 
     with pytest.MonkeyPatch.context() as patch:

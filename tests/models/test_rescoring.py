@@ -22,7 +22,7 @@ from evalkit.models.language.kneser_ney import train
 from evalkit.models.language.ngrams import Ngrams
 from evalkit.models.language.rescoring import source_at
 from evalkit.models.language.search import Weights, compose
-from evalkit.models.language.tuning import LANGUAGE, grid
+from evalkit.models.language.tuning import LANGUAGE, OWN, grid
 from evalkit.store.slf import slf, write_slf
 from evalkit.systems.precomputed import Hypotheses
 from tests.conftest import evalkit
@@ -201,6 +201,27 @@ def test_the_weight_is_chosen_on_dev_and_what_is_written_is_scored(desk: Path, n
     assert scored.returncode == 0, scored.stderr
 
 
+def test_what_the_recognizers_own_model_weighs_is_chosen_too(desk: Path) -> None:
+    """Without it, the right word is likelier; the other model is of no use."""
+    for split in ("dev", "test"):
+        (desk / f"own_{split}").mkdir()
+        write_slf(desk / f"own_{split}" / f"{split}0.slf", WordLattice(
+            (0.0, 0.5, 1.0), (ScoredLink(0, 1, "turn", -1.0, -1.0), ScoredLink(1, 2, "on", -2.0),
+                              ScoredLink(1, 2, "off", -1.4, -1.0))))
+    (desk / "own.jsonl").write_text('{"id": "dev0", "text": "turn off"}\n')
+    (desk / "even.arpa").write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-1 <unk>\n-99 <s>\n-1 "
+                                    "</s>\n\n\\end\\\n")
+    command = ["rescore", "own_test", "--lm", "even.arpa", "--dev", "own_dev", "--references",
+               "own.jsonl", "-o", "own_out.jsonl"]
+    done = evalkit(*command, cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert "weight 0, insertion 0, own 0.5" in done.stdout
+    assert "0.00 %), without the model 1 (50.00 %)" in done.stdout
+    assert json.loads((desk / "own_out.jsonl").read_text())["hypothesis"] == "turn off"
+    fixed = evalkit(*command, "--own", "1", cwd=desk)
+    assert "weight 0, insertion 0\n" in fixed.stdout and "own language" not in fixed.stdout
+
+
 def test_no_weight_leaves_all_as_it_was_and_failures_are_named(desk: Path) -> None:
     lattices = desk / "some"
     lattices.mkdir()
@@ -248,7 +269,8 @@ def test_a_guess_without_a_score_is_refused_and_a_single_one_needs_none(tmp_path
 
 
 def test_the_grid_begins_with_no_model(tmp_path: Path) -> None:
-    assert grid(Weights(own=0.5))[0] == Weights(0.0, 0.0, 0.5, 1.0)
-    assert len(set(grid(Weights()))) == len(grid(Weights())) == 109
+    assert grid(Weights(acoustic=0.1), (0.5,))[0] == Weights(0.0, 0.0, 0.5, 0.1)
+    for own in (OWN[:1], OWN):
+        assert len(set(grid(Weights(), own))) == len(grid(Weights(), own)) == 109 * len(own)
     with pytest.raises(ConfigError, match="holds no lattice"):
         source_at(tmp_path)

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from evalkit.core.errors import ConfigError, UtteranceError
+from evalkit.core.lattices import ScoredLink
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.names import instead
 from evalkit.metrics.lattice_files import Lattices, lattices_at
@@ -164,14 +165,27 @@ def unknown_words(source: Source, model: Ngrams) -> tuple[Counter[str], int]:
     return unknown, total
 
 
+def tells_own(source: Source) -> bool:
+    """Whether the first LOOKED_AT utterances have scores of the recognizer's own language model,
+    apart from the others."""
+    if not isinstance(source, Lattices):
+        return False
+    return any(link.language for utterance in source.utterances[:LOOKED_AT]
+               for link in _links(source, utterance))
+
+
 def _words(source: Source, utterance: str) -> Sequence[str]:
     if not isinstance(source, Lattices):
         texts = [source.texts[utterance], *(each.text for each in source.others[utterance])]
         return " ".join(texts).split()
+    return [link.word for link in _links(source, utterance) if link.word is not None]
+
+
+def _links(source: Lattices, utterance: str) -> Sequence[ScoredLink]:
     try:
-        return [link.word for link in source.scored(utterance).links if link.word is not None]
+        return source.scored(utterance).links
     except UtteranceError:  # which the search tells of
-        return []
+        return ()
 
 
 def told(items: Sequence[T], done: str, say: Say) -> Iterable[T]:

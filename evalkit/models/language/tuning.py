@@ -18,6 +18,7 @@ from evalkit.models.language.rescoring import (
     Failures,
     Say,
     Source,
+    tells_own,
     told,
     utterances_of,
     ways,
@@ -29,6 +30,8 @@ LANGUAGE = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7
 """Weights of the model that are tried beside 0."""
 BONUS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 """What a word adds, as a multiple of the model's weight."""
+OWN = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+"""Weights of the recognizer's own language model, where lattices tell its scores apart."""
 
 
 class Tried(NamedTuple):
@@ -37,6 +40,11 @@ class Tried(NamedTuple):
     weights: Weights
     errors: int
     words: int
+
+    @property
+    def percent(self) -> str:
+        """The word error rate."""
+        return f"{100 * self.errors / self.words:.2f}"
 
 
 class Tuned(NamedTuple):
@@ -47,20 +55,30 @@ class Tuned(NamedTuple):
     best: Tried
     left_out: tuple[LeftOut, ...]
 
+    def by_own(self) -> dict[float, list[Tried]]:
+        """By the weight of the recognizer's own language model."""
+        found: dict[float, list[Tried]] = {}
+        for each in self.tried:
+            found.setdefault(each.weights.own, []).append(each)
+        return found
 
-def grid(base: Weights) -> list[Weights]:
-    """All weights that are tried, those of no model first."""
-    return [base._replace(language=0.0, insertion=0.0),
-            *(base._replace(language=weight, insertion=bonus * weight)
-              for weight in LANGUAGE for bonus in BONUS)]
+
+def grid(base: Weights, own: Sequence[float]) -> list[Weights]:
+    """All weights that are tried, those of no model first, of each weight of the recognizer's
+    ``own``."""
+    return [base._replace(own=each, language=weight, insertion=insertion)
+            for each in own for weight, insertion in (
+                (0.0, 0.0), *((weight, bonus * weight) for weight in LANGUAGE for bonus in BONUS))]
 
 
-def tune(source: Source, references: Mapping[str, str], model: Ngrams, base: Weights, say: Say
-         ) -> Tuned:
-    """The weights with the fewest word errors, pooled, of several the smallest weight and then the
-    smallest bonus; ``references`` are texts by utterance. Raises ConfigError where no utterance
-    has one."""
-    tried, failures = grid(base), Failures()
+def tune(source: Source, references: Mapping[str, str], model: Ngrams, say: Say, *,
+         acoustic: float, own: float | None) -> Tuned:
+    """The weights with the fewest word errors, pooled; of several those that change least: the
+    smallest weight of the model, the smallest bonus, the largest weight of the recognizer's own
+    model. That is ``own``, or one of OWN where it is None and the source tells its scores apart;
+    ``references`` are texts by utterance. Raises ConfigError where no utterance has one."""
+    owns = (own,) if own is not None else OWN if tells_own(source) else OWN[:1]
+    tried, failures = grid(Weights(acoustic=acoustic), owns), Failures()
     columns = np.array([each.column for each in tried]).T
     known = [each for each in utterances_of(source) if each in references]
     errors, total = np.zeros(len(tried), int), 0
@@ -77,7 +95,8 @@ def tune(source: Source, references: Mapping[str, str], model: Ngrams, base: Wei
     results = tuple(Tried(weights, int(n), total)
                     for weights, n in zip(tried, errors, strict=True))
     return Tuned(results, min(results, key=lambda each: (
-        each.errors, each.weights.language, abs(each.weights.insertion))), left_out)
+        each.errors, each.weights.language, abs(each.weights.insertion), -each.weights.own)),
+        left_out)
 
 
 def _edits(reference: str, texts: Sequence[str]) -> list[Edits]:

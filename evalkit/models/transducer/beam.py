@@ -9,7 +9,7 @@ different blocks compete, short texts win.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -90,6 +90,31 @@ class _Read:
     states: dict[tuple[int, ...], Recurrent]
 
 
+@dataclass
+class _Ended:
+    """Texts that have heard a block to its end, and their totals."""
+
+    guesses: dict[tuple[int, ...], Prefix] = field(default_factory=dict)
+    totals: dict[tuple[int, ...], float] = field(default_factory=dict)
+
+    def add(self, guesses: Iterable[Prefix], blanks: np.ndarray) -> None:
+        """Ends the block for ``guesses``; ways to one text are summed, and of their times those of
+        the likeliest are kept."""
+        for guess, blank in zip(guesses, blanks.tolist(), strict=True):
+            labels, blocks, scores, score, bonus, phrase = guess
+            ended = Prefix(labels, blocks, scores, score + blank, bonus, phrase)
+            other = self.guesses.get(labels)
+            if other is not None:
+                likelier = max(ended, other, key=lambda each: each.score)
+                ended = likelier._replace(score=float(np.logaddexp(ended.score, other.score)))
+            self.guesses[labels], self.totals[labels] = ended, ended.total
+
+    def bar(self, width: int) -> float:
+        """What a text must be better than to be of use."""
+        best = sorted(self.totals.values(), reverse=True)
+        return max(best[0] - WITHIN, best[width - 1] if len(best) >= width else -np.inf)
+
+
 class Beam:
     """The ``width`` best texts. Their sums are in double precision, and texts of equal score go
     by their labels."""
@@ -100,8 +125,9 @@ class Beam:
         self.phrases = phrases or NoPhrases(model.config.labels)
         self.guesses = [Prefix((), (), (), 0.0, 0.0, 0)]
         self.blocks = 0
-        said, state = model.predictor(torch.tensor([[BLANK]]))
-        self._read = _Read({(): model.said(said, listed)[0, 0]}, {(): state})
+        said, (h, c) = model.predictor(torch.tensor([[BLANK]]))
+        self._read = _Read({(): model.said(said, listed)[0, 0]}, {(): (h[0, 0], c[0, 0])})
+        self._looked = set[tuple[int, ...]]()
 
     @property
     def said(self) -> list[Said]:
@@ -110,16 +136,16 @@ class Beam:
 
     def hear(self, heard: Tensor) -> None:
         """The next block's (joint,)."""
-        going, done = self.guesses, dict[tuple[int, ...], Prefix]()
+        going, done = self.guesses, _Ended()
         for _ in range(MOST_LABELS):
             scores = self._scores(heard, going)
-            _end_block(done, going, scores[:, BLANK])
-            going = self._longer(going, scores, _bar(done.values(), self.width))
+            done.add(going, scores[:, BLANK])
+            going = self._longer(going, scores, done.bar(self.width))
             if not going:
                 break
         else:
-            _end_block(done, going, self._scores(heard, going)[:, BLANK])
-        self.guesses = _best(done.values(), self.width)
+            done.add(going, self._scores(heard, going)[:, BLANK])
+        self.guesses = _best(done.guesses.values(), self.width)
         self._forget()
         self.blocks += 1
 
@@ -155,42 +181,26 @@ class Beam:
 
     def _predict(self, guesses: Sequence[Prefix]) -> None:
         """Reads the last label of each text that was not read before."""
+        self._looked.update(guess.labels for guess in guesses)
         new = [guess.labels for guess in guesses if guess.labels not in self._read.said]
         if not new:
             return
         states = [self._read.states[labels[:-1]] for labels in new]
-        last = torch.tensor([[labels[-1]] for labels in new])
-        said, (h, c) = self.model.predictor(last, (torch.cat([s[0] for s in states], 1),
-                                                   torch.cat([s[1] for s in states], 1)))
-        for n, (labels, vector) in enumerate(zip(new, self.model.said(said[:, 0], self.listed),
-                                                 strict=True)):
-            self._read.said[labels] = vector
-            self._read.states[labels] = (h[:, n:n + 1], c[:, n:n + 1])
+        h, c = self.model.predictor.step(
+            torch.tensor([labels[-1] for labels in new]),
+            (torch.stack([h for h, _ in states]), torch.stack([c for _, c in states])))
+        self._read.said.update(zip(new, self.model.said(h, self.listed), strict=True))
+        self._read.states.update(zip(new, zip(h, c, strict=True), strict=True))
 
     def _forget(self) -> None:
-        kept = {guess.labels for guess in self.guesses}
+        """Keeps the best texts, and what else this block looked at: the next one mostly looks at it
+        again."""
+        kept = {guess.labels for guess in self.guesses} | self._looked
         self._read = _Read({labels: self._read.said[labels] for labels in kept},
                            {labels: self._read.states[labels] for labels in kept})
-
-
-def _end_block(done: dict[tuple[int, ...], Prefix], guesses: Iterable[Prefix], blanks: np.ndarray
-               ) -> None:
-    """Ends the block for ``guesses``; ways to one text are summed, and of their times those of the
-    likeliest are kept."""
-    for guess, blank in zip(guesses, blanks.tolist(), strict=True):
-        ended = guess._replace(score=guess.score + blank)
-        other = done.get(ended.labels)
-        if other is not None:
-            likelier = max(ended, other, key=lambda each: each.score)
-            ended = likelier._replace(score=float(np.logaddexp(ended.score, other.score)))
-        done[ended.labels] = ended
+        self._looked = set()
 
 
 def _best(guesses: Iterable[Prefix], width: int) -> list[Prefix]:
     return sorted(guesses, key=lambda each: (-each.total, each.labels))[:width]
 
-
-def _bar(done: Iterable[Prefix], width: int) -> float:
-    """What a text must be better than to be of use."""
-    best = _best(done, width)
-    return max(best[0].total - WITHIN, best[-1].total if len(best) == width else -np.inf)

@@ -3,6 +3,9 @@
 A node is where a word ends: the last two words, the block in which the last one was said, and its
 place among the words of that block. Texts that meet in a node share what lies behind, so that the
 lattice holds more texts than were found; but none that is better than the best one.
+
+A link has the score of its word in two parts, as HTK's format has them: what the language model
+inside the transducer says of it (evalkit.models.transducer.internal), and the rest.
 """
 
 from __future__ import annotations
@@ -12,17 +15,26 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+
 from evalkit.core.lattices import ScoredLink, WordLattice
 from evalkit.models.transducer.beam import Prefix
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.encoder import BLOCK
 from evalkit.models.transducer.features import RATE
+from evalkit.models.transducer.internal import internal
+from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.stream import words_in
+from evalkit.store.slf import slf
 
 HISTORY = 2
 """Words by which nodes of one block are told apart."""
 DECIMALS = 2
 """Of scores, as they are written: rounding them later could change what is best."""
+LANGUAGE_DECIMALS = 1
+"""Of the language model's part of them; it takes nothing from the precision of the sum."""
+MOST_BYTES = 2000
+"""Of a lattice that is written in HTK's format."""
 
 
 class _WordEnd(NamedTuple):
@@ -46,43 +58,57 @@ class _WordLink(NamedTuple):
     word: str | None
 
 
-_Links = Mapping[_WordLink, float]
+class _Score(NamedTuple):
+    """All of it, and the part that is the language model's."""
+
+    total: float
+    language: float
+
+
+_Links = Mapping[_WordLink, _Score]
 
 
 @dataclass(frozen=True)
 class _Text:
-    """The nodes of the ends of ``words``, without the last; ``scores`` behind each word."""
+    """The places of the ends of ``words``, and the scores behind each word."""
 
     words: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
-    scores: tuple[float, ...]
+    scores: tuple[_Score, ...]
 
-    def links(self, *, apart: bool) -> Iterator[tuple[_WordLink, float]]:
+    def links(self, *, apart: bool) -> Iterator[tuple[_WordLink, _Score]]:
         """Its way through the lattice; the last link leads to the end, and has the rest of the
         score."""
         nodes = [_START, *(
             _WordEnd(*place, self.words[0 if apart else max(0, n - HISTORY):n], apart)
             for n, place in enumerate(self.places[:-1], 1))]
         for start, end, word, (before, behind) in zip(
-                nodes, [*nodes[1:], None], self.words or (None,), pairwise((0.0, *self.scores)),
-                strict=True):
-            yield _WordLink(start, end, word), behind - before
+                nodes, [*nodes[1:], None], self.words or (None,),
+                pairwise((_Score(0.0, 0.0), *self.scores)), strict=True):
+            yield _WordLink(start, end, word), _Score(behind.total - before.total,
+                                                      behind.language - before.language)
 
 
 @dataclass
 class _Growing:
-    """Links on their way to a lattice."""
+    """Links on their way to a lattice of at most so many bytes, in which no way is better than the
+    ``best``; its end is that of the block ``last``."""
 
-    links: dict[_WordLink, float] = field(default_factory=dict)
+    best: float
+    last: int
+    most_bytes: int
+    links: _Links = field(default_factory=dict)
 
-    def add(self, text: _Text, best: float) -> None:
+    def add(self, text: _Text) -> None:
         """Adds a text: apart from all others, where its nodes would make a way better than the
-        ``best``."""
-        together = self._with(text, apart=False)
-        self.links = (together if _best(together) <= best + 0.5 * 10 ** -DECIMALS
-                      else self._with(text, apart=True))
+        best; and not at all where there is no room left, except for the first."""
+        links = self._with(text, apart=False)
+        if _best(links) > self.best + 0.5 * 10 ** -DECIMALS:
+            links = self._with(text, apart=True)
+        if not self.links or len(slf(_numbered(links, self.last)).encode()) <= self.most_bytes:
+            self.links = links
 
-    def _with(self, text: _Text, *, apart: bool) -> dict[_WordLink, float]:
+    def _with(self, text: _Text, *, apart: bool) -> _Links:
         links = dict(self.links)
         for step, score in text.links(apart=apart):
             links[step] = max(score, links.get(step, score))
@@ -93,39 +119,46 @@ def _best(links: _Links) -> float:
     """The score of the best way to the end."""
     ways: dict[_WordEnd | None, float] = {_START: 0.0}
     for step, score in _ordered(links):
-        ways[step.end] = max(ways[step.start] + score, ways.get(step.end, float("-inf")))
+        ways[step.end] = max(ways[step.start] + score.total, ways.get(step.end, float("-inf")))
     return ways[None]
 
 
-def _ordered(links: _Links) -> list[tuple[_WordLink, float]]:
+def _ordered(links: _Links) -> list[tuple[_WordLink, _Score]]:
     """Links by the nodes that they begin in, those to the end last."""
     return sorted(links.items(), key=lambda item: (
         item[0].start, item[0].end is None, item[0].end or _START, item[0].word or ""))
 
 
-def lattice(config: TransducerConfig, guesses: Sequence[Prefix]) -> WordLattice:
-    """The lattice of ``guesses``, best first, one or more, of a transducer of this ``config``. The
-    scores of links are natural logarithms, and those of each guess sum to its total; the best
-    path is the best guess. Where several guesses are of one text, the first stands for all."""
+def lattice(model: Transducer, guesses: Sequence[Prefix], most_bytes: int = MOST_BYTES
+            ) -> WordLattice:
+    """The lattice of what a beam search through ``model`` ended with, best first, one guess or
+    more. The scores of links are natural logarithms, and those of each guess sum to its total;
+    the best path is the best guess. Where several guesses are of one text, the first stands for
+    all. Guesses for which there is no room in ``most_bytes`` of HTK's format are left out, the
+    worst first; the best one is there however long it is."""
     texts: dict[tuple[str, ...], _Text] = {}
-    for guess in guesses:
-        text = _text(config, guess)
+    for guess, language in zip(guesses, internal(model, [each.labels for each in guesses]),
+                               strict=True):
+        text = _text(model.config, guess, language)
         texts.setdefault(text.words, text)
-    growing = _Growing()
-    best = max(text.scores[-1] for text in texts.values())
-    for text in texts.values():
-        growing.add(text, best)
     last = max((text.places[-1][0] for text in texts.values() if text.places), default=-1)
+    growing = _Growing(max(text.scores[-1].total for text in texts.values()), last, most_bytes)
+    for text in texts.values():
+        growing.add(text)
     return _numbered(growing.links, last)
 
 
-def _text(config: TransducerConfig, guess: Prefix) -> _Text:
+def _text(config: TransducerConfig, guess: Prefix, language: np.ndarray) -> _Text:
+    """``language`` as evalkit.models.transducer.internal has it."""
     spelled = words_in(config, guess.labels)
-    blocks = [guess.blocks[each.last] for each in spelled]
-    scores = [guess.scores[each.last] for each in spelled[:-1]]
+    ends = [each.last for each in spelled]
+    blocks = [guess.blocks[end] for end in ends]
+    totals = [*(guess.scores[end] for end in ends[:-1]), guess.total]
+    own = [float(language[end]) for end in ends] or [0.0]
     return _Text(tuple(each.text for each in spelled),
                  tuple((block, n - blocks.index(block)) for n, block in enumerate(blocks)),
-                 tuple(round(score, DECIMALS) for score in (*scores, guess.total)))
+                 tuple(_Score(round(total, DECIMALS), round(each, LANGUAGE_DECIMALS))
+                       for total, each in zip(totals, own, strict=True)))
 
 
 def _numbered(links: _Links, last: int) -> WordLattice:
@@ -135,5 +168,7 @@ def _numbered(links: _Links, last: int) -> WordLattice:
     numbers[None] = len(nodes)
     times = [(node.block + 1) * BLOCK / RATE for node in nodes]
     return WordLattice((*times, (last + 1) * BLOCK / RATE), tuple(
-        ScoredLink(numbers[step.start], numbers[step.end], step.word, round(score, DECIMALS))
+        ScoredLink(numbers[step.start], numbers[step.end], step.word,
+                   round(score.total - score.language, DECIMALS),
+                   round(score.language, LANGUAGE_DECIMALS))
         for step, score in _ordered(links)))

@@ -15,6 +15,7 @@ from evalkit.core.mistakes import explained
 from evalkit.core.names import instead
 
 GZIP = b"\x1f\x8b"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class Part(BaseModel):
@@ -36,6 +37,14 @@ class Document(Part):
     def to_dict(self) -> dict[str, Any]:
         """The document in JSON's types; an undefined number is None."""
         return {"schema": self.schema_number} | self.model_dump(mode="json")
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """What a file of this document holds, in JSON Schema (draft 2020-12)."""
+        tree = cls.model_json_schema(mode="serialization")
+        properties = {"schema": {"const": cls.schema_number}, **tree.pop("properties")}
+        return {"$schema": DIALECT, **tree, "properties": properties,
+                "required": ["schema", *tree["required"]]}
 
     def to_json(self) -> str:
         """JSON, indented where it is to be read."""

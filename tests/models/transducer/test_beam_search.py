@@ -17,10 +17,11 @@ from evalkit.models.tensors import padded, threads
 from evalkit.models.transducer import beam
 from evalkit.models.transducer.beam import Beam, Prefix
 from evalkit.models.transducer.config import BLANK
+from evalkit.models.transducer.internal import internal
 from evalkit.models.transducer.lattice import lattice
 from evalkit.models.transducer.loss import transducer_losses
 from evalkit.models.transducer.network import Transducer
-from evalkit.models.transducer.stream import best_of
+from evalkit.models.transducer.stream import best_of, words_in
 from evalkit.models.transducer.whole import encoded
 from evalkit.store.slf import slf
 from evalkit.systems.transducer import TransducerRecognizer
@@ -121,7 +122,7 @@ def test_the_best_path_of_a_lattice_is_the_best_text_and_all_texts_are_paths(
     """So that the oracle of a lattice is never worse than that of the list, nor this than the first
     text."""
     for guesses in found:
-        made, best = lattice(shipped.config, guesses), best_of(shipped, guesses)
+        made, best = lattice(shipped, guesses), best_of(shipped, guesses)
         paths = all_paths(made)
         text, score = max(paths.items(), key=lambda item: item[1])
         assert (text, pytest.approx(score, abs=0.006)) == (best.text, best.confidence)
@@ -132,6 +133,44 @@ def test_the_best_path_of_a_lattice_is_the_best_text_and_all_texts_are_paths(
         assert len(slf(made)) < 2_000
 
 
+def test_what_has_no_room_in_a_lattice_is_left_out_but_for_the_best(
+        shipped: Transducer, found: list[list[Prefix]]) -> None:
+    """As many long texts as the widest beam has, which agree on nothing."""
+    texts = [" ".join(each * 6 for each in "abcdefghijklmnop"[n:] + "abcdefghijklmnop"[:n])
+             for n in range(16)]
+    guesses = [Prefix(tuple(shipped.config.encode(text)), tuple(range(len(text))),
+                      tuple(-0.05 * k - n for k in range(1, len(text) + 1)),
+                      -0.05 * len(text) - n, 0.0, 0) for n, text in enumerate(texts)]
+    assert len(slf(lattice(shipped, guesses, 100_000))) > 6_000
+    for many, most in ((guesses, 2_000), (guesses, 10), *((each, 500) for each in found)):
+        made, best = lattice(shipped, many, most), best_of(shipped, many).text
+        paths = all_paths(made)
+        assert max(paths, key=paths.__getitem__) == best
+        assert len(slf(made)) <= most or set(paths) == {best}
+    assert len(all_paths(lattice(shipped, guesses))) > 1  # by default at most 2 kB
+
+
+@torch.inference_mode()
+def test_a_lattice_tells_the_inner_language_model_apart(
+        shipped: Transducer, found: list[list[Prefix]]) -> None:
+    """Against the joint network given an encoder's output of zeros, label by label."""
+    guess = max(found[0], key=lambda each: len(each.labels))
+    nothing, state, sum_ = shipped.joint.heard(torch.zeros(shipped.config.hidden)), None, 0.0
+    steps, last = internal(shipped, [guess.labels, (), guess.labels[:3]]), BLANK
+    for label, step in zip(guess.labels, steps[0], strict=True):
+        said, state = shipped.predictor(torch.tensor([[last]]), state)
+        odds = shipped.joint(nothing, shipped.joint.said(said))[0, 0].exp()
+        assert odds[1:].sum() > 0
+        sum_, last = sum_ + math.log(odds[label] / odds[1:].sum()), label
+        assert step == pytest.approx(sum_, abs=1e-4)
+    assert [len(each) for each in steps] == [len(guess.labels), 0, 3]
+    assert steps[2] == pytest.approx(steps[0][:3], abs=1e-5)
+    alone = lattice(shipped, [guess])
+    ends = [each.last for each in words_in(shipped.config, guess.labels)]
+    assert sum(link.language for link in alone.links) == pytest.approx(steps[0][ends[-1]], abs=.051)
+    assert alone.links[0].language == pytest.approx(steps[0][ends[0]], abs=.051)
+
+
 def all_paths(made) -> dict[str, float]:
     """By text, the best of the scores of its paths."""
     ways: list[dict[tuple[str, ...], float]] = [{} for _ in made.times]
@@ -139,24 +178,26 @@ def all_paths(made) -> dict[str, float]:
     for link in sorted(made.links):
         for words, score in ways[link.start].items():
             longer = words if link.word is None else (*words, link.word)
-            ways[link.end][longer] = max(score + link.score, ways[link.end].get(longer, -math.inf))
+            ways[link.end][longer] = max(score + link.score + link.language,
+                                         ways[link.end].get(longer, -math.inf))
     return {" ".join(words): score for words, score in ways[-1].items()}
 
 
 def test_a_way_that_would_be_better_than_the_best_text_is_kept_apart() -> None:
     """After "a b" the second text goes on better than the first, but began worse."""
-    config = tiny().config
+    model = tiny(1)
+    config = model.config
     labels = {text: tuple(config.encode(text)) for text in ("x a b c", "y a b d")}
     blocks = (0, 1, 1, 2, 2, 3, 3)
     first = Prefix(labels["x a b c"], blocks, (-1.0,) * 5 + (-9.0, -9.0), -9.0, 0.0, 0)
     second = Prefix(labels["y a b d"], blocks, (-8.0,) * 5 + (-10.0, -10.0), -10.0, 0.0, 0)
-    paths = all_paths(lattice(config, [first, second]))
-    assert paths == {"x a b c": -9.0, "y a b d": -10.0}
+    paths = all_paths(lattice(model, [first, second]))
+    assert paths == pytest.approx({"x a b c": -9.0, "y a b d": -10.0})
     better = second._replace(scores=(-1.5,) * 5 + (-10.0, -10.0))
-    assert all_paths(lattice(config, [first, better])) == pytest.approx(
+    assert all_paths(lattice(model, [first, better])) == pytest.approx(
         {"x a b c": -9.0, "y a b d": -10.0, "x a b d": -9.5, "y a b c": -9.5})
     nothing = Prefix((), (), (), -0.5, 0.0, 0)
-    assert all_paths(lattice(config, [nothing])) == {"": -0.5}
+    assert all_paths(lattice(model, [nothing])) == {"": -0.5}
 
 
 def test_lists_have_every_text_once_the_best_first(shipped: Transducer) -> None:

@@ -1,0 +1,210 @@
+"""What is handed on: the model card, the bill of materials and the skeleton of technical
+documentation of one run, and what may be published of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evalkit.core.errors import ConfigError
+from evalkit.core.ledger import LeftOut
+from evalkit.core.types import Interval
+from evalkit.exports.annex_iv import POINTS, technical_documentation
+from evalkit.exports.card import model_card
+from evalkit.exports.cells import Cell
+from evalkit.exports.cyclonedx import bill_of_materials
+from evalkit.exports.evidence import Asked, Evidence, evidence
+from evalkit.exports.publication import Publication, published, read_salt, too_small
+from evalkit.store.documents.findings import Chance, Cohort, Finding, Findings, OnHalf, Verdict
+from evalkit.store.manifest import write_manifest
+from tests.conftest import evalkit
+
+PARTS_OF_SCHEMA = Path(__file__).parent / "cyclonedx_1_6.json"
+SALT = Publication(b"a secret of nobody's")
+SIDES = {"south": 25, "north": 25, "east": 12, "west": 8}
+"""Speakers by accent: too few of the west to publish, and so few of the others that theirs could
+be worked out from the rest."""
+SAID = "turn on the light"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scored run in which the south is heard worst and two utterances failed."""
+    folder = tmp_path_factory.mktemp("handed")
+    rows, heard = [], []
+    for side, many in SIDES.items():
+        for speaker in range(many):
+            for take in range(4):
+                name = f"spk-{side}{speaker}-{take}"
+                rows.append({"id": name, "speaker": f"spk-{side}{speaker}", "text": SAID,
+                             "accent": side, "home": f"town of {side}{speaker}"})
+                wrong = (speaker + take) % 3 == 0 or (side == "south" and take)
+                heard.append({"id": name, "hypothesis": "turn a light" if wrong else SAID})
+    write_manifest(folder / "m.jsonl", rows)
+    write_manifest(folder / "h.jsonl", heard[2:])
+    made = evalkit("score", "-m", "m.jsonl", "-y", "asr=h.jsonl", "-o", "run", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def found(run: Path) -> Evidence:
+    """Its evidence, with two cohorts that were confirmed, one of them of few speakers."""
+    evident = evidence(Asked(run, title="Our | system"))
+    return replace(evident, findings=findings(evident))
+
+
+def findings(evident: Evidence) -> Findings:
+    value = Interval(0.1, 0.05, 0.15, 0.02, 20, 30, "t")
+    half = OnHalf(value=value, n=80, n_failed=0, n_speakers=30, share=0.5, weight=1.0,
+                  sufficient=True)
+    few = half.model_copy(update={"n_speakers": 9})
+    cohorts = [Cohort(name="old & far", discovery=half, confirmation=half),
+               Cohort(name="young", discovery=half, confirmation=few)]
+    verdicts = [Verdict(cohort=each.name, status="confirmed", discovered_gap=0.1, gap=value,
+                        relative_gap=0.3, p_value=0.01, p_adjusted=0.02, who=[])
+                for each in cohorts]
+    chance = Chance(gap=0.1, shuffles=9, low=0.0, median=0.0, high=0.1, p_value=0.1)
+    finder = Finding(finder="tree", unit="speaker", projected=False, status="confirmed", options={},
+                     rule={}, chance=chance, verdicts=verdicts, extremes=None, cohorts=cohorts,
+                     regions=None)
+    return Findings(metric="wer", fact=evident.facts["wer"], pipeline="asr", condition=None,
+                    n_discovery=35, n_confirmation=35, overall=half, level=0.95, seed=0,
+                    finders=[finder], columns={}, left_out=[], warnings=[])
+
+
+def metadata(card: str) -> dict[str, Any]:
+    return yaml.safe_load(card.split("---\n")[1])
+
+
+def test_the_card_has_the_numbers_of_the_documents(run: Path, found: Evidence) -> None:
+    """Those of summary.json, and of ``evalkit groups``."""
+    card = model_card(found)
+    model, = metadata(card)["model-index"]
+    assert model["name"] == "Our | system"
+    everybody, *groups = model["results"]
+    summary = json.loads((run / "summary.json").read_text())
+    known = {score["metric"]: score for score in summary["scores"]}
+    for metric in everybody["metrics"]:
+        score = known[metric["type"]]
+        assert metric["value"] == round(100 * score["value"], 2)
+        assert metric["args"]["speakers"] == score["n_speakers"] == 70
+        assert metric["args"]["utterances"] == score["n"] == 278 and metric["args"]["failed"] == 2
+    assert everybody["task"] == {"type": "automatic-speech-recognition"}
+    report, = json.loads(evalkit("groups", run, "--by", "accent", "--json").stdout)
+    assert len(groups) == len(report["rows"]) == 4
+    for row, group in zip(report["rows"], groups, strict=True):
+        assert group["dataset"]["args"] == {"accent": row["group"]}
+        metric, = group["metrics"]
+        assert metric["value"] == round(100 * row["value"]["value"], 2)
+        assert metric["args"]["confidence_interval"] == [
+            round(100 * row["value"][end], 2) for end in ("low", "high")]
+        assert f"| {row['group']} | given | {metric['value']:.2f} |" in card
+    assert "# Our \\| system" in card
+    assert re.search(r"^- \*\*accent=south, given\*\*: Word error rate .* more than chance \(p ",
+                     card, re.M)
+    assert re.search(r"^- \*\*tree: old \\& far\*\*: Word error rate worse than elsewhere by "
+                     r"10\.00 points \(95 % interval 5\.00 to 15\.00\)", card, re.M)
+    assert "wer of asr, given: 2 utterances left out: NoHypothesis: h.jsonl has none" in card
+    assert "1 column left out: more than 50 groups (home)" in card
+
+
+def test_the_bill_of_materials_keeps_the_schema(found: Evidence) -> None:
+    """Of every part of CycloneDX 1.6 that is written."""
+    validator = pytest.importorskip("jsonschema").Draft7Validator(
+        json.loads(PARTS_OF_SCHEMA.read_text()))
+    text = bill_of_materials(found)
+    assert text == bill_of_materials(found)
+    bom = json.loads(text)
+    assert not [error.message for error in validator.iter_errors(bom)]
+    card = bom["components"][0]["modelCard"]
+    south, = (metric for metric in card["quantitativeAnalysis"]["performanceMetrics"]
+              if metric["slice"] == "condition=given, accent=south")
+    cell, = (cell for cell in found.groups if cell.group == "south")
+    assert south == {"type": "wer %", "value": f"{100 * cell.value:.2f}",
+                     "slice": "condition=given, accent=south", "confidenceInterval": {
+                         "lowerBound": f"{100 * cell.low:.2f}",
+                         "upperBound": f"{100 * cell.high:.2f}"}}
+    assert [each["groupAtRisk"] for each in card["considerations"]["fairnessAssessments"]] == [
+        "condition=given, accent=south", "tree: old & far", "tree: young"]
+    wrong = {**bom, "components": [{**bom["components"][0], "modelCard": {"metrics": []}}]}
+    assert list(validator.iter_errors(wrong))
+
+
+def test_the_skeleton_has_every_point_of_the_annex(found: Evidence) -> None:
+    skeleton = technical_documentation(found)
+    points = re.findall(r"^##+ (\d(?: \([a-h]\))?) ", skeleton, re.M)
+    assert points == [point for point, *_ in POINTS]
+    assert points == ["1", *(f"1 ({letter})" for letter in "abcdefgh"), "2",
+                      *(f"2 ({letter})" for letter in "abcdefgh"), *"3456789"]
+    for point, _, fill in POINTS:
+        part = re.split(r"^##+ ", skeleton, flags=re.M)[1 + points.index(point)]
+        assert ("To be filled in" in part) == (point not in {"1", "2"})
+        assert (len(part.strip().splitlines()) > 3) == (fill is not None and point != "2 (c)")
+    assert "| south | given |" in skeleton
+
+
+def test_what_is_published_names_nobody_and_says_nothing_of_few(run: Path, found: Evidence) -> None:
+    given = replace(found, left_out=[*found.left_out, LeftOut(
+        "utterance", "cer of asr, given", "cannot read audio/spk-west1-2.wav: spk-west1", 1,
+        ("spk-west1-2",))])
+    safe = published(given, SALT)
+    assert {cell.group for cell in safe.groups} == {"south", "north"}
+    for make in (model_card, bill_of_materials, technical_documentation):
+        whole, text = make(given), make(safe)
+        assert all(word in whole for word in ("spk-west1", "west", "east", "young"))
+        assert not re.search("spk-|west|east|young", text)
+        assert SALT.digest("spk-west1-2") in text and "2 groups left out: fewer than 10" in text
+        assert "publication: 1 cohort left out: fewer than 10 people" in text
+        assert "old" in text and "south" in text
+        assert make(published(given, SALT)) == text
+    assert SALT.digest("a") != Publication(b"another secret of mine").digest("a")
+    with pytest.raises(ConfigError, match="nothing was measured of 71 speakers or more"):
+        published(found, Publication(SALT.salt, 71))
+
+
+@pytest.mark.parametrize(("people", "by", "gone"), [
+    ({"a": 30, "b": 12}, "x", []),
+    ({"a": 30, "b": 12, "c": 9}, "x", ["c", "b"]),
+    ({"a": 30, "b": 12, "c": 1, "d": 2}, "x", ["c", "d", "b"]),
+    ({"a": 30, "b": 12, "c": 6, "d": 5}, "x", ["d", "c"]),
+    ({"a": 30, "b": 12, "c": 6, "d": 5}, "x, y", ["d", "c", "b", "a"])])
+def test_what_is_left_out_cannot_be_worked_out(
+        people: dict[str, int], by: str, gone: list[str]) -> None:
+    """Of two groups or more, that have together as many people as one that is shown."""
+    cells = [Cell("wer", condition, 0.1, 0.0, 0.2, 99, 0, n, by=by, group=group)
+             for condition, more in (("clean", 3), ("noisy", 0))
+             for group, n in ((name, many + more) for name, many in people.items())]
+    assert too_small(cells, 10) == gone
+
+
+def test_the_command(run: Path, tmp_path: Path) -> None:
+    def export(*words: object) -> tuple[int, str]:
+        done = evalkit("export", "card", run, *words, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    assert export("-o", "open.md") == (0, "open.md\n")
+    assert export("-o", "shut.md", "--publish", "--salt", "salt") == (0, "shut.md\n")
+    assert "west" in (tmp_path / "open.md").read_text()
+    assert "west" not in (tmp_path / "shut.md").read_text()
+    assert read_salt(tmp_path / "salt") == read_salt(tmp_path / "salt")
+    assert (tmp_path / "salt").stat().st_mode & 0o77 == 0
+    assert export("-o", "few.md", "--publish", "--salt", "salt", "--min-speakers", 5, "--by",
+                  "accent")[0] == 0
+    assert "west" in (tmp_path / "few.md").read_text()
+    (tmp_path / "short").write_text("abc")
+    for words, why in ((["--publish"], "add --salt FILE"),
+                       (["--salt", "salt"], "are of --publish; add it"),
+                       (["--publish", "--salt", "short"], "which can be guessed"),
+                       (["--format", "html"], "--format html"),
+                       (["--pipeline", "asd"], "--pipeline asd: there are asr"),
+                       (["--by", "acent"], "did you mean 'accent'?")):
+        code, said = export("-o", "no.md", *words)
+        assert code == 2 and why in said and said.count("\n") == 1, said
+    assert not (tmp_path / "no.md").exists()
