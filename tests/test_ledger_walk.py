@@ -201,6 +201,7 @@ NOTHING_LOST = {
         run.executors:_as_they_come corpora.synthesis.corpus:_make
         corpora.synthesis.sentences:with_names
         corpora.synthesis.grammars.names:_others corpora.synthesis.grammars.names:_slot
+        corpora.synthesis.grammars.invented:_invented
         corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
