@@ -245,6 +245,7 @@ NOTHING_LOST = {
         report.selection:_of_trials report.selection:_pipeline report.selection:best
         report.table:telling report.tiles:_under_each
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
+        exports.sentences:worst_groups
         report.cost_figures:quality_against_cost report.sections.cost:dearest
         report.latency_figures:latency_curves
         report.endpoint_figures:_curves report.sections.endpoints:_worst

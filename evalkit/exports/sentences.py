@@ -14,23 +14,26 @@ ALPHA = 0.05
 
 
 def worst_groups(evidence: Evidence) -> list[Cell]:
-    """Of every score, column and condition the worst of the groups that are compared."""
-    worst: dict[tuple[str, str, str], Cell] = {}
+    """Of every score, column and condition the worst of the groups that are compared, where there
+    are two."""
+    alike: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in evidence.groups:
-        key, known = (cell.metric, cell.by, cell.condition), math.isfinite(cell.gap)
-        fact = evidence.facts[cell.metric]
-        if known and (key not in worst or fact.worse * (cell.value - worst[key].value) > 0):
-            worst[key] = cell
-    return list(worst.values())
+        if cell.status == "ok" and math.isfinite(cell.value):
+            alike.setdefault((cell.metric, cell.by, cell.condition), []).append(cell)
+    return [max(cells, key=lambda cell: evidence.facts[cell.metric].worse * cell.value)
+            for cells in alike.values() if len(cells) > 1]
 
 
 def of_gap(cell: Cell, fact: Fact) -> str:
     """By how much a group is worse than all others together, and whether that is chance."""
     people = count(cell.people, "speaker" if cell.n_speakers else "utterance")
+    value = f"{fact.named(cell.metric)} {with_unit(cell.value, fact)} of {people}"
+    if not math.isfinite(cell.gap):
+        return f"{value}: the worst of the groups, and not tested against the others"
     low, high = sorted((fact.worse * cell.gap_low, fact.worse * cell.gap_high))
-    return (f"{fact.named(cell.metric)} {with_unit(cell.value, fact)} of {people}: worse than all "
-            f"others together by {_worse_by(fact.worse * cell.gap, low, high, fact)}; "
-            f"{verdict(cell)} ({p_is(cell.p_adjusted)}, adjusted for the number of groups)")
+    return (f"{value}: worse than all others together by "
+            f"{_worse_by(fact.worse * cell.gap, low, high, fact)}; {verdict(cell)} "
+            f"({p_is(cell.p_adjusted)}, adjusted for the number of groups)")
 
 
 def _worse_by(value: float, low: float, high: float, fact: Fact) -> str:

@@ -21,6 +21,7 @@ from evalkit.exports.cells import Cell
 from evalkit.exports.cyclonedx import bill_of_materials
 from evalkit.exports.evidence import Asked, Evidence, evidence
 from evalkit.exports.publication import Publication, published, read_salt, too_small
+from evalkit.exports.sentences import of_gap, worst_groups
 from evalkit.store.documents.findings import Chance, Cohort, Finding, Findings, OnHalf, Verdict
 from evalkit.store.manifest import write_manifest
 from tests.conftest import evalkit
@@ -167,6 +168,19 @@ def test_what_is_published_names_nobody_and_says_nothing_of_few(run: Path, found
     assert SALT.digest("a") != Publication(b"another secret of mine").digest("a")
     with pytest.raises(ConfigError, match="nothing was measured of 71 speakers or more"):
         published(found, Publication(SALT.salt, 71))
+
+
+def test_the_worst_group_is_the_worst_that_is_compared(found: Evidence) -> None:
+    """Also of trials, whose groups are not tested against one another."""
+    cells = [Cell("eer", "clean", value, 0.0, 0.5, 99, 0, 9, "trials", by, group, status)
+             for by, group, value, status in (
+                 ("sex", "f", 0.1, "ok"), ("sex", "m", 0.2, "ok"),
+                 ("sex", "x", 0.4, "insufficient"), ("age", "old", 0.3, "ok"))]
+    worst, = worst_groups(replace(found, groups=cells, facts={"eer": found.facts["wer"]}))
+    assert worst.group == "m"
+    assert of_gap(worst, found.facts["wer"]) == (
+        "Word error rate 20.00\u00a0% of 9 speakers: the worst of the groups, and not tested "
+        "against the others")
 
 
 @pytest.mark.parametrize(("people", "by", "gone"), [
