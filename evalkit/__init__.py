@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         history,
         latencies,
         mitigate,
+        plan,
         read_run,
         report,
         rescore,
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history", "latencies",
-           "mitigate", "read_run", "report", "rescore", "run", "run_corpora", "run_folders",
-           "score", "score_tables", "score_trials", "systems", "verification"]
+           "mitigate", "plan", "read_run", "report", "rescore", "run", "run_corpora",
+           "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

@@ -68,21 +68,22 @@ def _judged(base: Path, candidate: Path, gates: Path, options: dict[str, Any]) -
 
 def _reasons(comparison: Comparison) -> Iterator[str]:
     """Why the comparison does not pass."""
-    from evalkit.compare.formats import sentence
+    from evalkit.compare.formats import is_stopping, sentence
 
     yield from comparison.problems
     for result in comparison.gates:
-        if result.status == "failed":
-            yield from (f"{check.status}: {sentence(comparison, check)}"
-                        for check in result.checks if check.status == "failed")
+        yield from (f"{check.status}: {sentence(comparison, check)}"
+                    for check in result.checks if is_stopping(result, check))
 
 
 def _remarks(comparison: Comparison) -> Iterator[str]:
     """What to know of it, pass or not."""
+    from evalkit.compare.formats import unsettled
     from evalkit.core.ledger import lines
 
     yield from comparison.notes
     yield from lines(comparison.left_out)
+    yield from unsettled(comparison)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.core.ledger import LINE, LeftOut, lines, merged
-from evalkit.core.text import bracketed, count, heading, number, p_is, p_value, printed
+from evalkit.core.text import bracketed, count, heading, number, p_is, p_value, printed, settling
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -85,13 +85,15 @@ def _print_groups(report: GroupReport, fact: Fact) -> None:
     print(line(f"{heading(report.metric, fact)} of {report.pipeline}{where} by "
                f"{' x '.join(report.by)}"))
     columns = ["group", "status", "n", "failed", "speakers", "weight", report.metric, "95 %",
-               "gap to rest", "95 %", "p", f"p {report.adjustment}", "rate ratio", "95 %"]
+               "gap to rest", "95 %", "p", f"p {report.adjustment}", "could show", "more speakers",
+               "rate ratio", "95 %"]
     print_table(columns, [_group_row(row, fact) for row in report.rows])
     if report.fairness is not None:
         tests = report.fairness.tests
         print(f"any gap: {p_is(tests['welch'].p_value)}; largest minus smallest "
               f"{number(tests['gap'].value, fact)}, chance alone gives "
-              f"{number(tests['gap'].expected, fact)} ({p_is(tests['gap'].p_value)})")
+              f"{number(tests['gap'].expected, fact)} ({p_is(tests['gap'].p_value)}); could have "
+              f"shown {number(report.fairness.detectable, fact)} between two such groups")
     if report.adjusted is not None:
         held = ", ".join(report.adjusted.covariates) or "nothing"
         print(line(f"rate ratios hold equal: {held}; groups "
@@ -105,8 +107,8 @@ def _group_row(row: GroupRow, fact: Fact) -> list[str]:
     cells = [row.group, row.status, str(row.n), str(row.n_failed), str(row.n_speakers),
              f"{row.weight:g}", *_interval(row.value, fact)]
     gap = row.gap
-    cells += ([*_interval(gap.difference, fact), p_value(gap.p_value), p_value(gap.p_adjusted)]
-              if gap else [""] * 4)
+    cells += ([*_interval(gap.difference, fact), p_value(gap.p_value), p_value(gap.p_adjusted),
+               number(gap.detectable, fact), settling(gap.more_speakers)] if gap else [""] * 6)
     ratio = row.adjusted
     return cells + ([f"{ratio.value:.2f}", f"[{ratio.low:.2f}, {ratio.high:.2f}]"]
                     if ratio else [""] * 2)
@@ -233,7 +235,7 @@ def print_comparison(comparison: Comparison) -> None:
     for note in comparison.notes:
         print(line(f"note: {note}"))
     print_left_out(comparison.left_out)
-    print(formats.headline(comparison))
+    print(*map(line, formats.reasons(comparison)), formats.headline(comparison), sep="\n")
 
 
 def print_mitigation(name: str, results: RecognitionResults | VerificationResults) -> None:

@@ -234,7 +234,9 @@ NOTHING_LOST = {
         run.vectors:of_one_length run.record:_timed statistics.detection:sorted_trials
         statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
-        statistics.sums:speaker_sums store.scores:summarise store.trials:_summary
+        statistics.sums:speaker_sums statistics.spread:measured_spread
+        statistics.run_spread:run_spread
+        store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
@@ -265,6 +267,7 @@ NOTHING_LOST = {
         report.timelines:timelines
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:_decided compare.formats:rows compare.history:history
+        pytest_plugin:_reasons report.could_show:what_could_be_shown
         report.corpora:_of_each
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
         report.cohort_figures:_maps report.cohort_figures:_projections

@@ -27,6 +27,7 @@ from evalkit.api.questions import (
     gains,
     groups,
     latencies,
+    plan,
     systems,
     verification,
 )
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "mitigate", "read_run", "report", "rescore", "run", "run_corpora",
+           "latencies", "mitigate", "plan", "read_run", "report", "rescore", "run", "run_corpora",
            "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
@@ -209,7 +210,8 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too. Of two runs of
     several corpora each corpus is compared with its own, and its conditions are called
     CORPUS/CONDITION.
-    ``outcome`` is "pass", "regression" or "incomplete"."""
+    ``outcome`` is "pass", "regression", "inconclusive" where a gate is and may not be, or
+    "incomplete"."""
     after, (before,) = matched(candidate, [base], files=True)
     from evalkit.compare import comparison
     from evalkit.compare.gates import read_gates

@@ -25,6 +25,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
+from evalkit.cli.planning import plan
 from evalkit.cli.rescoring import rescore
 from evalkit.cli.schemas import schema
 from evalkit.cli.stopping import is_stopped, stopping
@@ -44,7 +45,7 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (questions.groups, Command), (questions.latency, Command),
                       (endpoints, Command),
                       (questions.systems, Command), (questions.cohorts, Command),
-                      (learning.mitigate, GoesOn),
+                      (learning.mitigate, GoesOn), (plan, Command),
                       (releases.compare, releases.Compare), (releases.history, Command),
                       (causality, Command), (schema, Command), (doctor, Command)):
     app.command(cls=kind, epilog=EXIT_CODES)(command)
@@ -63,7 +64,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 
 def main() -> None:
     """Runs the command that sys.argv says. A mistake of the user's and a defect are one line and
-    exit code 2. Exit code 1 is a regression that `evalkit compare` found, and nothing else."""
+    exit code 2. Exit code 1 is a gate of `evalkit compare` that stops a release, and
+    nothing else."""
     with stopping():
         _main()
 

@@ -39,7 +39,8 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
         github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
             seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
-    """Compare a version with an older one. Exit code 0: pass, 1: regression, 2: incomplete.
+    """Compare a version with an older one. Exit code 0: pass, 1: regression, or a gate that is
+    inconclusive and may not be, 2: incomplete.
 
     The files that are asked for are written whatever the outcome, also where the two cannot be
     compared at all.

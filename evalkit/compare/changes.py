@@ -22,11 +22,16 @@ Cell = tuple[Key, Scope]
 
 @dataclass(frozen=True)
 class Untested:
-    """A change without p-values, and what every speaker contributes to it, NaN for those who have
-    no part in it."""
+    """A change without p-values; what every speaker contributes to its worsening, NaN for those who
+    have no part in it; and the speakers' shares of what it is divided by."""
 
     change: Change
     contributions: np.ndarray
+    shares: np.ndarray
+
+    def beyond(self, budget: float) -> np.ndarray:
+        """What every speaker contributes to being worse by more than ``budget``."""
+        return self.contributions - budget * self.shares
 
 
 def measure_change(pairing: Pairing, cell: Cell, level: float, resampling: Resampling = DEFAULT
@@ -39,7 +44,8 @@ def measure_change(pairing: Pairing, cell: Cell, level: float, resampling: Resam
     if has_part.sum() > 1 and not estimate.contributions[has_part].any():
         interval = replace(interval, low=0.0, high=0.0, warning="nothing changed")
     change = _change(cell, estimate._replace(interval=interval), level)
-    return Untested(change, np.where(has_part, estimate.contributions, np.nan))
+    return Untested(change, np.where(has_part, estimate.sign * estimate.contributions, np.nan),
+                    np.where(has_part, np.nan_to_num(estimate.shares), 0.0))
 
 
 def tested(untested: Sequence[Untested], level: float, resampling: Resampling = DEFAULT

@@ -9,12 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
-from evalkit.compare.changes import Cell, tested
+from evalkit.compare.changes import Cell, Untested, tested
 from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairings import Pairings
 from evalkit.compare.renaming import renamed
 from evalkit.compare.scopes import Scope
 from evalkit.compare.unmatched import check_common, why_nothing
+from evalkit.compare.verdicts import gate_results
 from evalkit.core.errors import ConfigError, RunError, one_line
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import LeftOut, merged
@@ -24,15 +25,13 @@ from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.store.documents.baseline import Baseline, Key
 from evalkit.store.documents.comparison import (
     Change,
-    Check,
     Comparison,
     GateResult,
     Outcome,
-    Status,
 )
 from evalkit.store.runfolder import RunFolder
 
-EXIT_CODES: dict[Outcome, int] = {"pass": 0, "regression": 1, "incomplete": 2}
+EXIT_CODES: dict[Outcome, int] = {"pass": 0, "regression": 1, "inconclusive": 1, "incomplete": 2}
 LARGEST_SHARE = 0.1
 """An absolute tolerance of a rate that is as large was meant in per cent."""
 
@@ -121,10 +120,12 @@ def _decided(pairing: Pairings, sides: _Sides, gates: Gates | None, by: Sequence
     _check_metrics(facts, gates)
     asked = [_asked(pairing, gate) for gate in gates.gates]
     beside = _cells(pairing, headline, [Scope("overall"), *(Scope("every", c) for c in by)])
-    table = _changes(pairing, list(dict.fromkeys(chain(*asked))), list(beside), gates.level,
-                     resampling)
-    results = [_result(gate, [table[cell] for cell in cells], gates.level)
-               for gate, cells in zip(gates.gates, asked, strict=True)]
+    gated, resampling = list(dict.fromkeys(chain(*asked))), replace(
+        resampling, level=1 - gates.level)
+    untested = {cell: pairing.measured(cell, gates.level, resampling)
+                for cell in dict.fromkeys([*gated, *beside])}
+    table = _changes(untested, gated, gates.level, resampling)
+    results = gate_results(gates, asked, table, untested, resampling)
     problems = [*sides.problems, *pairing.problems, *_undecided(pairing, gates, results)]
     return _comparison(pairing, replace(sides, problems=problems), gates.level, results,
                        list(table.values()))
@@ -147,12 +148,9 @@ def _cells(pairing: Pairings, keys: Iterable[Key], scopes: Sequence[Scope]) -> I
         yield from pairing.cells(key, scope)
 
 
-def _changes(pairing: Pairings, gated: Sequence[Cell], beside: Sequence[Cell], level: float,
+def _changes(untested: Mapping[Cell, Untested], gated: Sequence[Cell], level: float,
              resampling: Resampling) -> dict[Cell, Change]:
     """The gated changes, adjusted over themselves, then the others, adjusted over all."""
-    resampling = replace(resampling, level=1 - level)
-    untested = {cell: pairing.measured(cell, level, resampling)
-                for cell in dict.fromkeys([*gated, *beside])}
     table = dict(zip(untested, tested(list(untested.values()), level, resampling), strict=True))
     under_gates = tested([untested[cell] for cell in gated], level, resampling)
     return table | {cell: change.model_copy(update={"gated": True})
@@ -176,7 +174,9 @@ def _outcome(problems: Sequence[str], results: Sequence[GateResult]) -> Outcome:
     """Where something is missing, what is there cannot answer for it."""
     if problems:
         return "incomplete"
-    return "regression" if any(result.status == "failed" for result in results) else "pass"
+    if any(result.status == "failed" for result in results):
+        return "regression"
+    return "inconclusive" if any(result.is_stopping for result in results) else "pass"
 
 
 def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
@@ -195,36 +195,6 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
             raise ConfigError(
                 f"gate {gate}: absolute: {gate.tolerance.absolute:g} of {gate.metric} is "
                 f"{fact.scale * gate.tolerance.absolute:g} points; write 0.005 for half a point")
-
-
-def _result(gate: Gate, changes: Sequence[Change], level: float) -> GateResult:
-    checks = [_check(gate, change, level) for change in changes]
-    statuses = {check.status for check in checks}
-    status: Status = ("failed" if "failed" in statuses else
-                      "passed" if "passed" in statuses else "not judged")
-    return GateResult(gate=gate.terms, status=status, checks=checks)
-
-
-def _check(gate: Gate, change: Change, level: float) -> Check:
-    budget = gate.tolerance.budget(change.base)
-    certain = change.why is None and change.most_worsening <= budget
-    status, reason = _status(gate, change, budget, certain, level)
-    return Check(**dict(change), budget=budget, certain=certain, status=status, reason=reason)
-
-
-def _status(gate: Gate, change: Change, budget: float, certain: bool, level: float
-            ) -> tuple[Status, str]:
-    """What the gate says of the change, and why."""
-    if change.why is not None:
-        return "not judged", change.why
-    if gate.require == "certain":
-        return (("passed", "certainly within the tolerance") if certain else
-                ("failed", "not certain to be within the tolerance"))
-    if change.worsening <= budget:
-        return "passed", "within the tolerance"
-    if change.verdict == "worse":
-        return "failed", "worse by more than the tolerance, and not by chance"
-    return "passed", f"worse by more than the tolerance, as chance may have it (p > {level:g})"
 
 
 def _not_judged(results: Sequence[GateResult], changes: Sequence[Change]) -> Iterator[LeftOut]:

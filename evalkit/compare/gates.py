@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from evalkit.compare.scopes import Scope, parse_scope
 from evalkit.core.checked import checked
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.store.documents.baseline import Key
-from evalkit.store.documents.comparison import GateTerms, Terms
+from evalkit.store.documents.comparison import GateTerms, OnInconclusive, Terms
 
 
 class Gate(Terms):
@@ -44,10 +44,22 @@ def names_of(condition: str) -> list[str]:
 
 class Gates(Strict):
     """The whole of ``gates.yaml``. ``level`` is the chance that any gate fails on a candidate
-    that differs from the base by noise alone."""
+    that is nowhere worse by more than is tolerated, and that all pass on one that is;
+    ``on_inconclusive`` is that of the gates that do not say their own."""
 
     gates: list[Gate] = Field(min_length=1)
     level: float = Field(0.05, gt=0, lt=0.5)
+    on_inconclusive: OnInconclusive = "pass"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_once(cls, data: Any) -> Any:
+        if not (isinstance(data, Mapping) and "on_inconclusive" in data
+                and isinstance(data.get("gates"), list)):
+            return data
+        said = {"on_inconclusive": data["on_inconclusive"]}
+        return {**data, "gates": [said | gate if isinstance(gate, dict) else gate
+                                  for gate in data["gates"]]}
 
     def columns_of(self, strangers: Collection[str] = ()) -> list[str]:
         """The columns that the scopes name, without those of gates on the corpora

@@ -51,15 +51,17 @@ class Pairings:
 
     def measured(self, cell: Cell, level: float, resampling: Resampling) -> Untested:
         """The change of a cell; speakers of the other corpora have no part in it."""
-        (key, scope), before = cell, 0
+        key, scope = cell
         name, own = self._of(key)
         found = measure_change(self._parts[name], (own, scope), level, resampling)
         everybody = [(each, len(part.speakers)) for each, part in self._parts.items()]
         contributions = np.full(sum(n for _, n in everybody), np.nan)
+        shares = np.zeros(len(contributions))
         before = sum(n for each, n in everybody[:list(self._parts).index(name)])
-        contributions[before:before + len(found.contributions)] = found.contributions
+        own_rows = slice(before, before + len(found.contributions))
+        contributions[own_rows], shares[own_rows] = found.contributions, found.shares
         change = found.change.model_copy(update={"condition": key[1]})
-        return Untested(change, contributions)
+        return Untested(change, contributions, shares)
 
     def groups(self, column: str) -> list[str]:
         """The groups of a column, of all corpora."""

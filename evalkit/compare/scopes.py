@@ -35,10 +35,12 @@ class Scope(NamedTuple):
 
 class Estimate(NamedTuple):
     """A change: the rates of base and candidate (2,); every speaker's contribution to the change
-    (speakers,); its interval; 1 where more is worse, else -1; and the sums that it is of."""
+    (speakers,), and share of what it is divided by, which sum to 1; its interval; 1 where more is
+    worse, else -1; and the sums that it is of."""
 
     rates: np.ndarray
     contributions: np.ndarray
+    shares: np.ndarray
     interval: Interval
     sign: int
     paired: Paired
@@ -80,8 +82,9 @@ class _Rate:
         amount, weight = paired.difference()
         interval = _interval(paired.amount[:, None], paired.weight[:, None],
                              Contrast((0, 1), (0, 0)), resampling)
-        contributions = ratio(amount, np.full_like(amount, weight.sum()))
-        return Estimate(paired.rates, contributions, interval, pairing.sign(key[2]), paired)
+        whole = np.full_like(amount, weight.sum())
+        return Estimate(paired.rates, ratio(amount, whole), ratio(weight, whole), interval,
+                        pairing.sign(key[2]), paired)
 
 
 class Overall(_Rate):
@@ -178,9 +181,10 @@ class Gap(_OfColumn):
         amount, weight = (np.stack([d[i] for d in differences], axis=1) for i in (0, 1))
         interval = _interval(sign * amount[..., None], weight[..., None],
                              Contrast((0, 0), (1, 0)), resampling)
-        shares = ratio(amount, np.broadcast_to(weight.sum(axis=0), amount.shape))
-        return Estimate(sign * (worst.rates - best.rates), sign * (shares[:, 0] - shares[:, 1]),
-                        interval, 1, worst.with_group(best))
+        parts, shares = (ratio(x, np.broadcast_to(weight.sum(axis=0), x.shape))
+                         for x in (amount, weight))
+        return Estimate(sign * (worst.rates - best.rates), sign * (parts[:, 0] - parts[:, 1]),
+                        shares[:, 0], interval, 1, worst.with_group(best))
 
 
 KINDS: dict[str, Kind] = {"overall": Overall(), "every": Every(), "worst": Worst(), "gap": Gap(),

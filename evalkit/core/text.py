@@ -101,6 +101,14 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def settling(more_speakers: int | None) -> str:
+    """How many more speakers a difference would take (evalkit.statistics.power), to two digits;
+    "0" where it is settled, "out of reach" where no number would settle it."""
+    if more_speakers is None:
+        return "out of reach"
+    return f"{int(float(f'{more_speakers:.2g}')):,}"
+
+
 def one_of(texts: Sequence[str]) -> str:
     """One or more texts as one with alternatives, in sclite's notation: { a / b }. Those that are
     said twice, and blank ones beside others, add nothing."""

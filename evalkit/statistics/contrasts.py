@@ -8,7 +8,8 @@ they differ in spread or size but not in rate (Chung & Romano 2013, Annals of St
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -25,6 +26,7 @@ from evalkit.statistics.permutation import (
     relabelled,
     studentised,
 )
+from evalkit.statistics.power import detectable, more_speakers
 from evalkit.statistics.sums import SpeakerSums, only, with_rest
 from evalkit.store.scores import ratio
 
@@ -34,13 +36,21 @@ REST = "the rest"
 @dataclass(frozen=True)
 class GroupContrast:
     """Rate of ``group`` minus rate of ``other``, two-sided p-value, and that adjusted for the
-    number of contrasts made together."""
+    number of contrasts made together.
+
+    ``detectable`` is the smallest true difference that these speakers would have shown with 80 %
+    power (evalkit.statistics.power), in a test at the level over the number of contrasts;
+    ``more_speakers`` how many more of the group, and of the others in proportion, would settle
+    this one if it is as large as it seems: 0 where it is settled, None where no number within reach
+    would."""
 
     group: str
     other: str
     difference: Interval
     p_value: float
     p_adjusted: float
+    detectable: float = math.nan
+    more_speakers: int | None = None
 
 
 def against_rest(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT, *,
@@ -53,7 +63,8 @@ def against_rest(sums: SpeakerSums, system: int = 0, resampling: Resampling = DE
     wanted = [Contrast((i, system), (c + i, system)) for i in range(c)]
     differences = intervals(with_rest(sums), wanted, resampling)
     p = _permuted(parts(sums, system), resampling)
-    return _contrasts([(name, REST) for name in sums.cohorts], differences, p, adjustment)
+    found = _contrasts([(name, REST) for name in sums.cohorts], differences, p, adjustment)
+    return _with_power(found, sums, resampling)
 
 
 def pairwise(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT, *,
@@ -64,7 +75,7 @@ def pairwise(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAUL
     differences = intervals(sums, wanted, resampling)
     p = np.array([_permuted(parts(only(sums, pair), system), resampling)[0] for pair in pairs])
     names = [(sums.cohorts[i], sums.cohorts[j]) for i, j in pairs]
-    return _contrasts(names, differences, p, adjustment)
+    return _with_power(_contrasts(names, differences, p, adjustment), sums, resampling)
 
 
 def _contrasts(names: list[tuple[str, str]], differences: list[Interval], p: np.ndarray,
@@ -72,6 +83,16 @@ def _contrasts(names: list[tuple[str, str]], differences: list[Interval], p: np.
     adjusted = adjust(p, adjustment)
     return [GroupContrast(*name, difference, float(p[i]), float(adjusted[i]))
             for i, (name, difference) in enumerate(zip(names, differences, strict=True))]
+
+
+def _with_power(contrasts: list[GroupContrast], sums: SpeakerSums, resampling: Resampling
+                ) -> list[GroupContrast]:
+    alpha, level = (1 - resampling.level) / max(len(contrasts), 1), 1 - resampling.level
+    size = dict(zip(sums.cohorts, sums.members.sum(axis=0), strict=True))
+    return [replace(each, detectable=detectable(each.difference, alpha),
+                    more_speakers=0 if each.p_adjusted < level else more_speakers(
+                        each.difference, each.difference.value, alpha, of=int(size[each.group])))
+            for each in contrasts]
 
 
 def _permuted(cells: Parts, resampling: Resampling) -> np.ndarray:

@@ -64,6 +64,13 @@ def step_down(flips: SignFlips) -> np.ndarray:
     return adjusted
 
 
+def alone(flips: SignFlips, level: float) -> float:
+    """The p-value that a hypothesis needs by itself for its adjusted one to be at most ``level``,
+    however the others turn out: the quantile of the smallest p-value of a flip. It is ``level``
+    where there is one hypothesis or all say the same, and at least ``level`` over their number."""
+    return float(np.quantile(flips.null.min(axis=1), level))
+
+
 def fewest_speakers(level: float) -> int:
     """With fewer, no flip is rare enough to be significant: 2 of their 2^n flips always reach
     the observed change."""

@@ -43,7 +43,7 @@ def test_a_change_confined_to_one_group_is_found_there() -> None:
     base, candidate = planted(worse=(1, 1, 1.3), sizes=(60, 60, 20))
     found = gated(base, candidate, {"tolerance": {"relative": 0.1}}, {"scope": "every place"},
                   {"scope": "place=g0"}, {"scope": "worst place"}, {"scope": "gap place"})
-    assert statuses(found) == ["passed", "failed", "passed", "failed", "failed"]
+    assert statuses(found) == ["inconclusive", "failed", "inconclusive", "failed", "failed"]
     assert found.outcome == "regression" and found.exit_code == 1
     assert [check.verdict for check in found.gates[1].checks] == [
         "no change found", "no change found", "worse"]
@@ -68,27 +68,48 @@ def test_the_change_is_the_difference_of_the_rates() -> None:
     assert [gap.base, gap.candidate, gap.change.value] == pytest.approx([*gaps, gaps[1] - gaps[0]])
 
 
-@pytest.mark.parametrize(("tolerance", "status"), [
-    ({}, "failed"), ({"relative": 0.05}, "failed"), ({"relative": 0.5}, "passed"),
-    ({"absolute": 0.09}, "passed"), ({"absolute": 0.001, "relative": 0.5}, "passed")])
-def test_what_is_tolerated_does_not_fail(tolerance: dict[str, float], status: str) -> None:
-    assert statuses(gated(*planted(worse=(1.2,) * 3), {"tolerance": tolerance})) == [status]
+@pytest.mark.parametrize(("tolerance", "status", "reason"), [
+    ({}, "failed", "worse by more than the tolerance, and not by chance"),
+    ({"relative": 0.05}, "failed", "worse by more than the tolerance, and not by chance"),
+    ({"relative": 0.2}, "inconclusive",
+     "worse, and not certain to be within the tolerance or beyond it"),
+    ({"relative": 0.5}, "passed", "certainly within the tolerance"),
+    ({"absolute": 0.09}, "passed", "certainly within the tolerance"),
+    ({"absolute": 0.001, "relative": 0.5}, "passed", "certainly within the tolerance")])
+def test_what_is_tolerated_does_not_fail(tolerance: dict[str, float], status: str, reason: str
+                                         ) -> None:
+    (result,) = gated(*planted(worse=(1.2,) * 3), {"tolerance": tolerance}).gates
+    assert (result.status, result.checks[0].reason) == (status, reason)
 
 
-def test_certain_asks_for_proof() -> None:
+def test_a_gate_may_ask_for_proof() -> None:
     noise = planted(sizes=(10, 10, 10))
     change = gated(*noise, {}).gates[0].checks[0]
-    above, below = change.most_worsening * 1.01, change.most_worsening * 0.99
-    asked = [{"require": "certain", "tolerance": {"absolute": budget}} for budget in (above, below)]
-    found = gated(*noise, {}, *asked)
-    assert statuses(found) == ["passed", "passed", "failed"]
-    assert [result.checks[0].certain for result in found.gates[1:]] == [True, False]
+    assert change.reason == "no change found, and without a tolerance none can be ruled out"
+    above, below = ({"tolerance": {"absolute": change.most_worsening * by}} for by in (1.01, .99))
+    strict = {"on_inconclusive": "fail"}
+    assert statuses(gated(*noise, {}, above, below)) == ["inconclusive", "passed", "inconclusive"]
+    outcomes = [(found.outcome, found.exit_code) for found in (
+        gated(*noise, {}, below), gated(*noise, {}, above | strict),
+        gated(*noise, {}, below | strict))]
+    assert outcomes == [("pass", 0), ("pass", 0), ("inconclusive", 1)]
+    both = Gates.model_validate({"on_inconclusive": "fail", "gates": [
+        {"metric": "wer"}, {"metric": "wer", "on_inconclusive": "pass"}]})
+    assert [gate.on_inconclusive for gate in both.gates] == ["fail", "pass"]
+
+
+def test_a_worse_group_is_a_regression_whatever_else_is_inconclusive() -> None:
+    sides = planted(worse=(1, 1, 1.3), sizes=(60, 60, 20))
+    found = gated(*sides, {"scope": "place=g0", "on_inconclusive": "fail"}, {"scope": "place=g2"})
+    assert statuses(found) == ["inconclusive", "failed"]
+    assert (found.outcome, found.exit_code) == ("regression", 1)
 
 
 def test_nothing_changed_is_certain() -> None:
     base, candidate = planted()
     same = candidate._replace(scores=base.scores)
-    found = gated(base, same, {"require": "certain"}, {"scope": "gap place", "require": "certain"})
+    found = gated(base, same, {"on_inconclusive": "fail"},
+                  {"scope": "gap place", "on_inconclusive": "fail"})
     assert statuses(found) == ["passed", "passed"] and found.exit_code == 0
 
 
@@ -96,7 +117,7 @@ def test_higher_may_be_better() -> None:
     base, candidate = planted(worse=(1, 1, 1.3), metric="pesq_wb")
     found = gated(base, candidate, *({"metric": "pesq_wb", "scope": scope} for scope in (
         "overall", "place=g2", "worst place", "gap place")))
-    assert statuses(found) == ["passed", "passed", "passed", "failed"]
+    assert statuses(found) == ["passed", "passed", "inconclusive", "failed"]
     assert found.gates[1].checks[0].verdict == "better"
     assert found.gates[2].checks[0].scope == "worst place: g0"
     assert found.gates[3].checks[0].base > 0
@@ -132,8 +153,9 @@ def test_versions_that_weigh_differently_mirror_too() -> None:
 def test_a_group_of_few_is_named_and_not_passed() -> None:
     sides = planted(sizes=(20, 20, 5), worse=(1, 1, 2))
     found = gated(*sides, {"scope": "every place"}, {"scope": "place=g2"})
-    assert statuses(found) == ["passed", "not judged"]
-    assert [check.status for check in found.gates[0].checks] == ["passed", "passed", "not judged"]
+    assert statuses(found) == ["inconclusive", "not judged"]
+    assert [check.status for check in found.gates[0].checks] == [
+        "inconclusive", "inconclusive", "not judged"]
     assert found.exit_code == 2
     assert found.problems == ["gate wer place=g2 cannot be judged: 5 speakers: fewer than 6 "
                               "cannot be judged"]

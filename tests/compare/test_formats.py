@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +16,7 @@ from evalkit.compare import formats
 from evalkit.compare.comparison import decide
 from evalkit.compare.gates import Gate, Gates
 from evalkit.core.errors import RunError
+from evalkit.core.text import in_markdown
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.comparison import Comparison
 from tests.worlds import planted
@@ -36,7 +39,7 @@ def test_all_say_the_same() -> None:
     found = compared()
     assert found.outcome == "regression"
     tree = json.loads(found.to_json())
-    assert tree["schema"] == 3 and tree["exit_code"] == 1
+    assert tree["schema"] == 4 and tree["exit_code"] == 1
     failed = [check["scope"] for gate in tree["gates"] for check in gate["checks"]
               if check["status"] == "failed"]
     assert failed == ["place=g2"]
@@ -44,11 +47,37 @@ def test_all_say_the_same() -> None:
     assert [case.get("name") for case in suite if case.find("failure") is not None] == [
         "place=g2, asr, given"]
     assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "4", "failures": "1", "errors": "0", "skipped": "0"}
+        "tests": "4", "failures": "1", "errors": "0", "skipped": "2"}
     assert [row[2] for row in formats.rows(found) if row[0] == "failed"] == failed
     errors = [line for line in formats.github(found) if line.startswith("::error")]
     assert len(errors) == 1 and "place=g2" in errors[0]
     assert formats.markdown(found).startswith("### ❌ evalkit: regression: 1 of 2 gates failed")
+    told = list(formats.reasons(found))
+    assert told[0] == ("failed: wer place=g2, asr, given: worse by more than the tolerance, and "
+                       "not by chance")
+    settled = r"; could have shown \d\.\d\d points; (about \d+ more speakers|no number of speakers)"
+    assert len(told) == 3 and all(re.search(settled, line) for line in told[1:])
+    for text in told[1:]:
+        assert sum(text in line for line in formats.github(found)) == 1
+        assert in_markdown(text) in formats.markdown(found)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_an_inconclusive_gate_is_shown_in_all(stops: bool) -> None:
+    gates = [Gate(metric="wer", scope=scope, on_inconclusive="fail" if stops else "pass")
+             for scope in ("every place", "overall")]
+    found = decide(*planted(1), Gates(gates=gates), resampling=Resampling(draws=300))
+    assert (found.outcome, found.exit_code) == (("inconclusive", 1) if stops else ("pass", 0))
+    assert formats.headline(found) == (
+        "inconclusive: 2 of 2 gates neither passed nor failed, and may not be open" if stops else
+        "pass: no gate failed, 2 of 2 inconclusive")
+    suite = ElementTree.fromstring(formats.junit(found))[0]
+    assert [suite.get(name) for name in ("failures", "skipped")] == (
+        ["4", "0"] if stops else ["0", "4"])
+    levels = Counter(line.split(" ")[0] for line in formats.github(found))
+    assert levels == ({"::error": 4, "::notice": 1} if stops else {"::notice": 5})
+    told = list(formats.reasons(found))
+    assert len(told) == 4 and told[-1].startswith("inconclusive: 1 more like the last: no change")
 
 
 @pytest.mark.parametrize("label", HOSTILE)
@@ -63,7 +92,7 @@ def test_hostile_names_are_inert(label: str) -> None:
     assert "@everybody" not in text
     lines = list(formats.github(found))
     assert all(line.startswith("::") and "\n" not in line and "\r" not in line for line in lines)
-    assert [line.split(" ")[0] for line in lines] == ["::error", "::notice"]
+    assert [line.split(" ")[0] for line in lines] == ["::error", *["::notice"] * 3]
     for row in formats.rows(found):
         assert all(cell.isprintable() for cell in row)
     json.loads(found.to_json())
@@ -95,7 +124,7 @@ def test_another_schema_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(json.dumps(tree))
     with pytest.raises(RunError) as caught:
         Comparison.read(tmp_path / "c.json")
-    assert str(caught.value) == (f"{tmp_path / 'c.json'}: schema 1, this evalkit reads 3; make it "
+    assert str(caught.value) == (f"{tmp_path / 'c.json'}: schema 1, this evalkit reads 4; make it "
                                  "again with `evalkit compare --json`")
 
 

@@ -53,8 +53,8 @@ def test_the_larger_tolerance_counts() -> None:
      "gates.0.tolerance.relative: must be at least 0, not -1"),
     ("gates: [{metric: wer, tolerance: {absolute: .inf}}]",
      "gates.0.tolerance.absolute: must be a finite number"),
-    ("gates: [{metric: wer, require: maybe}]",
-     "gates.0.require: must be 'no regression' or 'certain', not 'maybe'"),
+    ("gates: [{metric: wer, on_inconclusive: maybe}]",
+     "gates.0.on_inconclusive: must be 'pass' or 'fail', not 'maybe'"),
     ("gates: [{metric: wer}]\nlevel: 5", "level: must be less than 0.5, not 5"),
     ("- wer", "expected `key: value` lines"), ("gates: [", "not YAML"),
 ])

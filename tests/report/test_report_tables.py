@@ -17,12 +17,13 @@ from PIL import Image
 
 from evalkit.core.errors import RunError
 from evalkit.core.text import in_markdown
-from evalkit.core.types import Fact
+from evalkit.core.types import Fact, Interval
 from evalkit.report.page import write_report
 from evalkit.report.sections.examples import changed_rows, rank
 from evalkit.report.sections.significance import comparisons, pairs
-from evalkit.report.sections.versions import versions
+from evalkit.report.sections.versions import _verdict, versions
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
+from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts, to_csv
 from evalkit.statistics.systems import compare_systems
 from evalkit.store.runfolder import RunFolder
@@ -187,7 +188,10 @@ def test_versions_stand_side_by_side(two_versions: tuple[Path, Path]) -> None:
     assert (worse["run 1"].value or 0) - (worse["run 0"].value or 0) == pytest.approx(10)
     same = rows["Word error rate", "plain", "clean"]
     assert same["change"].value == 0 and same["n"].text == "48"
-    assert same["verdict"].text == "may be chance"
+    assert same["verdict"].text == "may be chance" and same["verdict"].detail == ""
+    noise = Interval(0.004, -0.002, 0.01, 0.003, 39.0, 40, "t")
+    assert _verdict(noise, 0.2, Fact("%", False, ""), ALPHA / 4).detail == (
+        "could have shown 1.04 points; about 210 more speakers would settle it")
     assert rows["Equal error rate", "plain", "clean"]["verdict"].text == "not compared"
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
 from evalkit.report import extremes, lead, summary, verification
+from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.discovery import Discovery, discovery
 from evalkit.report.extremes import Extremes
 from evalkit.report.figures import MOST_GROUPS, values_by_group
@@ -50,6 +51,11 @@ class GroupsContent:
         """The cohorts that fresh speakers confirmed, each with its gap."""
         found = self.discovery
         return [summary.said_of(found, verdict) for verdict in found.confirmed] if found else []
+
+    @property
+    def could_be_shown(self) -> Markup:
+        """How large a gap the corpus could have shown."""
+        return what_could_be_shown(self.groups) if self.groups else Markup()
 
 
 def build(run: ReportedRun) -> Content:

@@ -10,13 +10,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from evalkit.core.types import Fact
+from evalkit.core.text import number, settling
+from evalkit.core.types import Fact, Interval
 from evalkit.report.headline import Headline, cell, ordered, read_headline
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
 from evalkit.statistics.multiple import adjust
+from evalkit.statistics.power import detectable, more_speakers
 from evalkit.statistics.systems import SystemComparison, compare_systems
 from evalkit.store.runfolder import RunFolder
 
@@ -54,8 +56,10 @@ def _table(names: Sequence[str], headlines: Sequence[Headline], changes: Changes
                *(Column(f"run {i}", name, "number") for i, name in enumerate(names)),
                Column("change", "Change", "number"), Column("unit", "Unit"),
                Column("n", "Utterances in common", "number"), Column("verdict", "Verdict")]
-    rows = [Row(_values(key, headlines) | _change(changes.get(key), _fact(key, headlines)),
-                f"change-{i}") for i, key in enumerate(_keys(headlines), 1)]
+    tested = Counter(metric for metric, *_ in changes)
+    rows = [Row(_values(key, headlines) | _change(changes.get(key), _fact(key, headlines),
+                                                  tested[key[0]]), f"change-{i}")
+            for i, key in enumerate(_keys(headlines), 1)]
     return Table("versions", f"{names[-1]} beside what was before it", columns, rows)
 
 
@@ -110,8 +114,10 @@ def _values(key: Key, headlines: Sequence[Headline]) -> dict[str, Cell]:
         for i, (value, headline) in enumerate(zip(values, headlines, strict=True))}
 
 
-def _change(change: tuple[SystemComparison, float] | None, fact: Fact) -> dict[str, Cell]:
-    """The change, its unit, what it rests on, and what it says."""
+def _change(change: tuple[SystemComparison, float] | None, fact: Fact, tested: int
+            ) -> dict[str, Cell]:
+    """The change, one of so many that were ``tested`` together, its unit, what it rests on, and
+    what it says."""
     unit = texts(unit=fact.difference_unit)
     if change is None:
         return unit | {
@@ -120,15 +126,25 @@ def _change(change: tuple[SystemComparison, float] | None, fact: Fact) -> dict[s
     pair, p = change
     by = pair.difference
     return unit | {"change": measured(by.value, fact, by.low, by.high), "n": counted(pair.n),
-                   "verdict": _verdict(by.low, by.high, p, fact)}
+                   "verdict": _verdict(by, p, fact, ALPHA / tested)}
 
 
-def _verdict(low: float, high: float, p: float, fact: Fact) -> Cell:
-    """Better or worse where both the interval of the change and the adjusted ``p`` say so."""
-    if fact.higher_is_better is None or not p < ALPHA or not (low > 0 or high < 0):
-        return Cell("may be chance", mark="◇")
-    better = (low > 0) == fact.higher_is_better
-    return Cell("better" if better else "worse", mark="▲" if low > 0 else "▼")
+def _verdict(by: Interval, p: float, fact: Fact, alpha: float) -> Cell:
+    """Better or worse where both the interval of the change and the adjusted ``p`` say so; else
+    what a test at ``alpha`` could have shown and what would settle it."""
+    if fact.higher_is_better is None or not p < ALPHA or not (by.low > 0 or by.high < 0):
+        return Cell("may be chance", detail=_could_show(by, fact, alpha), mark="◇")
+    better = (by.low > 0) == fact.higher_is_better
+    return Cell("better" if better else "worse", mark="▲" if by.low > 0 else "▼")
+
+
+def _could_show(by: Interval, fact: Fact, alpha: float) -> str:
+    shown = detectable(by, alpha)
+    if math.isnan(shown):
+        return ""
+    more = more_speakers(by, by.value, alpha, of=by.n_speakers)
+    return (f"could have shown {number(shown, fact)} {fact.difference_unit}".rstrip() + (
+        f"; about {settling(more)} more speakers would settle it" if more else ""))
 
 
 def _rows(scores: pd.DataFrame, key: Key) -> pd.DataFrame:

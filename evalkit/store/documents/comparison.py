@@ -14,8 +14,9 @@ from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import ShownFact
 
 Verdict = Literal["worse", "better", "no change found", "insufficient"]
-Status = Literal["passed", "failed", "not judged"]
-Outcome = Literal["pass", "regression", "incomplete"]
+Status = Literal["passed", "failed", "inconclusive", "not judged"]
+Outcome = Literal["pass", "regression", "inconclusive", "incomplete"]
+OnInconclusive = Literal["pass", "fail"]
 
 
 class Tolerance(Part):
@@ -32,12 +33,12 @@ class Tolerance(Part):
 
 class Terms(Part):
     """What a gate asks, but for whom it speaks of: every pipeline and condition that it does not
-    name. With ``require: certain`` it passes only where the whole interval of the change is
-    within the tolerance."""
+    name. ``on_inconclusive`` says whether a candidate may go on of which it is not certain that it
+    is within the tolerance, nor that it is beyond it."""
 
     metric: str
     tolerance: Tolerance = Tolerance()
-    require: Literal["no regression", "certain"] = "no regression"
+    on_inconclusive: OnInconclusive = "pass"
     pipeline: str | None = None
     condition: str | None = None
 
@@ -49,7 +50,7 @@ class GateTerms(Terms):
 
     def __str__(self) -> str:
         where = [name for name in (self.pipeline, self.condition) if name is not None]
-        certain = ["certain"] if self.require == "certain" else []
+        certain = ["inconclusive fails"] if self.on_inconclusive == "fail" else []
         return ", ".join([f"{self.metric} {self.scope}", *where, *certain])
 
 
@@ -81,22 +82,33 @@ class Change(Part):
 
 
 class Check(Change):
-    """A change under a gate. ``budget`` is the tolerance in the metric's unit; ``certain`` says
-    whether the whole interval is within it."""
+    """A change under a gate. ``budget`` is the tolerance in the metric's unit, ``p_beyond`` the
+    p-value of no more worsening than that, adjusted for all checks. ``detectable`` is by how much
+    a true change has to lie on either side of the budget to be shown with 80 % power;
+    ``more_speakers`` how many beside those at hand would settle an inconclusive one if it lies
+    where it seems to: 0 where it is settled, None where no number is within reach."""
 
     status: Status
     reason: str
-    certain: bool
     budget: Number
+    p_beyond: Number
+    detectable: Number
+    more_speakers: int | None
 
 
 class GateResult(Part):
-    """A gate with every change that it speaks of. It fails where one of them does, and is not
-    judged where none of them could be."""
+    """A gate with every change that it speaks of. It fails where one of them does, is inconclusive
+    where one of the others is, and not judged where none of them could be."""
 
     gate: GateTerms
     status: Status
     checks: list[Check]
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a candidate may not go on."""
+        return self.status == "failed" or (
+            self.status == "inconclusive" and self.gate.on_inconclusive == "fail")
 
 
 class Comparison(Document):
@@ -104,9 +116,9 @@ class Comparison(Document):
     ``left_out`` are the gates and groups that could not be judged, and what is in one version
     only or has a value in one only.
     ``changes`` are all that is shown, the gated ones first; ``metrics`` has the facts of them.
-    ``exit_code`` is 0 for pass, 1 for regression, 2 for incomplete."""
+    ``exit_code`` is 0 for pass, 1 for regression and inconclusive, 2 for incomplete."""
 
-    schema_number: ClassVar[int] = 3
+    schema_number: ClassVar[int] = 4
     made_by: ClassVar[str] = "evalkit compare --json"
 
     outcome: Outcome

@@ -1,0 +1,95 @@
+"""What a gate says of a change: passed, failed, or inconclusive.
+
+A change for the worse is shown to be within the tolerance (its whole interval is), or shown to be
+beyond it (a test, adjusted for all that is gated), or neither. Both are asked of the same true
+change and at the same level, so that of candidates that are worse by exactly what is tolerated
+no more pass, and no more fail, than the level allows; all others are inconclusive.
+
+The test is that of no change (evalkit.statistics.paired_permutation) after every speaker's base
+has been made worse by what is tolerated: swaps within speakers are then chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evalkit.compare.changes import Cell, Untested
+from evalkit.compare.gates import Gate, Gates
+from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.paired_permutation import alone, flip_signs, step_down
+from evalkit.statistics.power import detectable, more_speakers
+from evalkit.store.documents.comparison import Change, Check, GateResult, Status
+
+BY_WEIGHT: tuple[Status, ...] = ("failed", "inconclusive", "passed", "not judged")
+"""A gate says what the first of these is that any of its checks says."""
+
+
+class _Test(NamedTuple):
+    """Of one check: the adjusted p-value of no more than is tolerated, and the level that it has
+    alone among all that are gated."""
+
+    p_value: float
+    level: float
+
+
+UNTESTED = _Test(np.nan, np.nan)
+
+
+def gate_results(gates: Gates, asked: Sequence[Sequence[Cell]], changes: Mapping[Cell, Change],
+                 untested: Mapping[Cell, Untested], resampling: Resampling) -> list[GateResult]:
+    """What every gate says of the cells that it asks for, which are all in ``changes``."""
+    pairs = [(gate, cell) for gate, cells in zip(gates.gates, asked, strict=True)
+             for cell in cells]
+    judged = [(gate, cell) for gate, cell in pairs if changes[cell].why is None]
+    parts = [untested[cell].beyond(gate.tolerance.budget(changes[cell].base))
+             for gate, cell in judged]
+    tests = iter(_tests(parts, gates.level, resampling))
+    checks = iter([_check(gate, changes[cell], UNTESTED if changes[cell].why else next(tests),
+                          gates.level) for gate, cell in pairs])
+    return [_result(gate, [next(checks) for _ in cells])
+            for gate, cells in zip(gates.gates, asked, strict=True)]
+
+
+def _tests(parts: Sequence[np.ndarray], level: float, resampling: Resampling) -> list[_Test]:
+    """From what every speaker contributes to being worse by more than is tolerated."""
+    if not parts:
+        return []
+    flips = flip_signs(np.stack(parts, axis=1), resampling)
+    own = alone(flips, level)
+    return [_Test(float(p), own) for p in step_down(flips)]
+
+
+def _result(gate: Gate, checks: list[Check]) -> GateResult:
+    statuses = {check.status for check in checks}
+    status = next((each for each in BY_WEIGHT if each in statuses), "not judged")
+    return GateResult(gate=gate.terms, status=status, checks=checks)
+
+
+def _check(gate: Gate, change: Change, test: _Test, level: float) -> Check:
+    budget = gate.tolerance.budget(change.base)
+    status, reason = _status(change, budget, test.p_value, level)
+    more: int | None = None if change.why else 0
+    if status == "inconclusive":
+        more = more_speakers(change.change, change.worsening - budget, test.level,
+                             of=change.change.n_speakers)
+    return Check(**dict(change), budget=budget, p_beyond=test.p_value, status=status,
+                 reason=reason, detectable=detectable(change.change, test.level),
+                 more_speakers=more)
+
+
+def _status(change: Change, budget: float, p_beyond: float, level: float) -> tuple[Status, str]:
+    """What the gate says of the change, and why."""
+    if change.why is not None:
+        return "not judged", change.why
+    if change.most_worsening <= budget:
+        return "passed", "certainly within the tolerance" if budget else "certainly no worse"
+    if change.worsening > budget and p_beyond <= level:
+        return "failed", "worse by more than the tolerance, and not by chance"
+    if change.verdict == "worse":
+        return "inconclusive", "worse, and not certain to be within the tolerance or beyond it"
+    if not budget:
+        return "inconclusive", "no change found, and without a tolerance none can be ruled out"
+    return "inconclusive", "neither certain to be within the tolerance nor beyond it"

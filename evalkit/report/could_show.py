@@ -1,0 +1,41 @@
+"""What gaps between groups a corpus could have shown, in one sentence of the page."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+
+from evalkit.core.text import number, settling
+from evalkit.report.groups import Groups, GroupValue
+from evalkit.report.text import say
+from evalkit.statistics.contrasts import GroupContrast
+from evalkit.store.scores import GIVEN
+
+
+def what_could_be_shown(groups: Groups) -> Markup:
+    """How large a gap of one group to all others the corpus could have shown, how many gaps are
+    open, and what would settle the widest of those; nothing where none was tested."""
+    tested = [(row, row.compared.gap) for row in groups.rows if row.compared and row.compared.gap]
+    reach = [gap.detectable for _, gap in tested if not math.isnan(gap.detectable)]
+    unsettled = [(row, gap) for row, gap in tested if gap.more_speakers != 0]
+    if not reach:
+        return Markup()
+    fact, unit = groups.fact, groups.fact.difference_unit
+    start = say("A gap of one group to all others would have been seen in 80 of 100 such corpora "
+                "from {} for the best known group and {} for the least", *(
+                    f"{number(end, fact)} {unit}".strip() for end in (min(reach), max(reach))))
+    if not unsettled:
+        return start + "; every gap is settled."
+    return start + f"; {len(unsettled)} of {len(tested)} gaps are unclear, and " + _settled_by(
+        *max(unsettled, key=lambda each: abs(each[1].difference.value)))
+
+
+def _settled_by(row: GroupValue, gap: GroupContrast) -> Markup:
+    """What would settle the widest of those that are unclear."""
+    more = ("no number of speakers within reach" if gap.more_speakers is None else
+            f"about {settling(gap.more_speakers)} more speakers of it, and of the others in "
+            "proportion,")
+    under = say(" under {}", row.condition) if row.condition != GIVEN else Markup()
+    return say(f"{more} would settle the widest of these, that of {{}} with {{}}", row.group,
+               row.pipeline) + under + "."

@@ -1,0 +1,108 @@
+"""A planned study finds what it was planned for."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.plan_simulation import found
+from evalkit.core.errors import ConfigError
+from evalkit.statistics.planning import MOST_SPEAKERS, Question, gap_for, study_for, trades
+from evalkit.statistics.spread import measured_spread, of_errors
+from tests.conftest import evalkit
+from tests.worlds import make_run, make_world
+
+ASKED = Question(of_errors(0.1).told(None, 10.0, 0.05), groups=3)
+
+
+def test_a_planned_study_has_the_power_that_was_planned() -> None:
+    study = study_for(0.03, 5, ASKED)
+    share = np.mean([*found(study, 0.1, 0.5, range(150), draws=400)])
+    assert abs(share - 0.8) < 0.09
+
+
+def test_the_textbook() -> None:
+    """Two groups of one rate each: n = 2 (z + z)^2 variance / gap^2, and a little for t."""
+    asked = Question(of_errors(0.1).told(None, 10.0, 0.0), groups=2)
+    study = study_for(0.01, 10, asked)
+    variance = (0.1 + 0.11) / (10.0 * 10)
+    assert study.speakers == pytest.approx((2.2414 + 0.8416)**2 * variance / 0.01**2, rel=0.02)
+    assert study.recordings == 2 * 10 * study.speakers
+
+
+def test_a_gap_and_the_speakers_for_it_are_each_others_answer() -> None:
+    study = study_for(0.03, 10, ASKED)
+    assert gap_for(study.speakers, 10, ASKED).gap <= 0.03 < gap_for(study.speakers - 1, 10,
+                                                                    ASKED).gap
+    sizes = [each.speakers for each in trades(0.03, ASKED)]
+    assert sizes == sorted(sizes, reverse=True)
+    more = Question(ASKED.spread, 3, power=0.9)
+    assert study_for(0.03, 10, more).speakers > study.speakers
+    alike = Question(of_errors(0.1).told(None, 10.0, 0.0))
+    assert [study_for(0.9, utterances, alike).speakers for utterances in (1, 50)] == [30, 5]
+
+
+@pytest.mark.parametrize(("gap", "message"), [
+    (0.0, "a gap of 0"), (-0.2, "cannot be lower"), (math.nan, "a gap of 0"),
+    (1e-6, f"more than {MOST_SPEAKERS:,} speakers")])
+def test_what_no_study_shows_is_said(gap: float, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        study_for(gap, 10, ASKED)
+    with pytest.raises(ConfigError, match="compared with no other"):
+        gap_for(4, 100, ASKED)
+
+
+def planted(groups: int = 2, speakers: int = 400, utterances: int = 8) -> pd.DataFrame:
+    """Own rates of 0.1 and 0.2 with standard deviations of 0.03; the conditions of an utterance
+    are its halves."""
+    rng = np.random.default_rng(5)
+    group = np.arange(speakers) % groups
+    own = np.clip(rng.normal(0.1 * (group + 1), 0.03), 0.01, None)
+    owner = np.repeat(np.arange(speakers), 2 * utterances)
+    words = rng.integers(3, 18, len(owner)).astype(float)
+    return pd.DataFrame({
+        "utterance_id": np.repeat(np.arange(speakers * utterances), 2), "speaker_id": owner,
+        "group": group[owner], "amount": rng.poisson(own[owner] * words).astype(float),
+        "weight": words, "error": None})
+
+
+def test_the_spread_of_a_corpus_is_found() -> None:
+    spread = measured_spread(planted(speakers=2000), is_count=True)
+    assert spread.rate == pytest.approx(0.15, rel=0.03)
+    assert math.sqrt(spread.between) == pytest.approx(0.03, rel=0.1)
+    assert spread.within == pytest.approx(0.15, rel=0.05)
+    assert spread.weight == pytest.approx(2 * 10, rel=0.02)
+    apart = measured_spread(planted(speakers=2000).assign(group="all"), is_count=True)
+    assert math.sqrt(apart.between) == pytest.approx(math.hypot(0.03, 0.05), rel=0.1)
+    with pytest.raises(ConfigError, match="several utterances of a speaker"):
+        measured_spread(planted(utterances=1), is_count=True)
+
+
+def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    said = evalkit("plan", "--gap", "5", "--rate", "10", "--utterances", "5", "--groups", "3",
+                   "--between-speakers", "5")
+    study = study_for(0.05, 5, ASKED)
+    assert said.returncode == 0 and said.stdout.startswith(
+        f"{study.speakers} speakers of each of 3 groups with 5 utterances each "
+        f"({study.recordings} utterances) show a gap of 5.00 points, 15.00 % against 10.00 %, "
+        "with 80 % power\n"), said.stdout + said.stderr
+    run = tmp_path_factory.mktemp("run")
+    make_run(run, make_world())
+    tree = json.loads(evalkit("plan", "--speakers", "40", "--from", run, "--by", "gender",
+                              "--json").stdout)
+    assert tree["study"]["speakers"] == 40 and 0.01 < tree["study"]["gap"] < 0.5
+    assert tree["source"] == "wer of given, all conditions: 96 speakers"
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--rate", "10"], "give a gap, to be told how many speakers, or speakers"),
+    (["--gap", "2"], "give the error rate that is expected"),
+    (["--gap", "2", "--from", "absent"], "absent/run.json: cannot be read"),
+    (["--gap", "2", "--rate", "10", "--power", "100"], "--power")])
+def test_misuse_is_one_line(words: list[str], message: str) -> None:
+    said = evalkit("plan", *words)
+    assert said.returncode == 2 and message in said.stderr and said.stderr.count("\n") == 1
