@@ -188,7 +188,6 @@ NOTHING_LOST = {
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
-        report.sections.significance:differences
         report.verification:by_group
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
@@ -219,7 +218,7 @@ NOTHING_LOST = {
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
         report.groups:compare_groups report.headline:_column report.sections.examples:_examples
         report.sections.significance:_compare
-        report.sections.significance:_pooled report.sections.versions:_keys run.made:part
+        report.sections.versions:_keys run.made:part
         store.scores:_derived store.scores:with_derived run.rescore:cell
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
@@ -239,9 +238,14 @@ NOTHING_LOST = {
         statistics.run_spread:run_spread
         store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
-        statistics.outcome_columns:determined_metric report.headline:judged report.summary:_winners
-        report.summary:_ends""",
+        statistics.outcome_columns:determined_metric report.headline:judged
+        report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        report.group_figure:shown report.group_figure:axis_of report.groups:pooled
+        report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
+        report.sections.significance:build report.sections.significance:_told_apart
+        report.selection:_of_trials report.selection:_pipeline report.selection:best
+        report.table:telling report.tiles:_under_each
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
         exports.sentences:worst_groups
         report.cost_figures:quality_against_cost report.sections.cost:dearest

@@ -178,23 +178,26 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 
 @in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
-           markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = ()) -> Path:
+           markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = (),
+           pipeline: str | None = None, title: str = "") -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
     to group speakers by; ``earlier`` are runs to set beside it, the oldest first; ``markdown`` is a
-    file for a summary; ``allow_outcomes`` as for ``groups``."""
+    file for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
+    which the first screen is about, without it the best; ``title`` stands over the page, without it
+    the corpus's name."""
     folders, before = matched(run, earlier)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
         from evalkit.report.page import write_report
 
         return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
-                            markdown=brief, allowed=allow_outcomes)
+                            markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title)
     from evalkit.report.corpora import write_reports
 
     named, *others = map(names_only, [folders, *before])
     return write_reports(named, Path(out), by=by, earlier=others, markdown=brief,
-                         allowed=allow_outcomes)
+                         allowed=allow_outcomes, pipeline=pipeline, title=title)
 
 
 @in_one_line

@@ -38,6 +38,11 @@ def report(runs: Annotated[list[Path], typer.Argument(
            out: Out,
            by: Annotated[str | None, typer.Option(
                help="Metadata column to group speakers by; one.")] = None,
+           pipeline: Annotated[str | None, typer.Option(
+               help="The pipeline that ships: the first screen is about it; without it, about "
+                    "the best.")] = None,
+           title: Annotated[str, typer.Option(
+               help="What stands over the page; without it the corpus's name.")] = "",
            markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
@@ -51,7 +56,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
     """
     say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
-                     allow_outcomes=allow_outcome or ()))
+                     allow_outcomes=allow_outcome or (), pipeline=pipeline, title=title))
 
 
 def groups(run: Run,

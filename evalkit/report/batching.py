@@ -22,7 +22,7 @@ def sentence(effects: Sequence[BatchEffect]) -> Markup:
         return Markup()
     most = largest(effects)
     whole = f" (the most of {len(effects)} such pairs)" if len(effects) > 1 else ""
-    return say(f"In batches of up to {most.batch}, pipeline <b>{{}}</b> under {{}}{whole}: {{}}.",
+    return say(f"In batches of up to {most.batch}, pipeline <b>{{}}</b> in {{}}{whole}: {{}}.",
                most.pipeline, most.condition, said(most))
 
 

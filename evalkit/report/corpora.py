@@ -51,16 +51,17 @@ class OneCorpus:
 
 def write_reports(runs: Mapping[str, Path], out: Path, *, by: str | None = None,
                   earlier: Sequence[Mapping[str, Path]] = (), markdown: Path | None = None,
-                  allowed: Sequence[str] = ()) -> Path:
+                  allowed: Sequence[str] = (), pipeline: str | None = None, title: str = ""
+                  ) -> Path:
     """Writes the page of every corpus into the folder of its name in ``out``, and beside them one
     of all of them, whose path it returns. ``earlier`` are runs of several corpora too; the rest is
     as for evalkit.report.page.write_report."""
     with report_folder(out) as unfinished:
         written = {name: _written(name, ReportedRun(
             RunFolder(path), unfinished / name, by,
-            [RunFolder(each[name]) for each in earlier if name in each], allowed))
-            for name, path in runs.items()}
-        _write_first(written, list(_one_sided(runs, earlier)), unfinished)
+            [RunFolder(each[name]) for each in earlier if name in each], allowed,
+            pipeline)) for name, path in runs.items()}
+        _write_first(written, list(_one_sided(runs, earlier)), unfinished, title)
     if markdown is not None:
         write(markdown, "\n".join(in_brief(run, sections) for run, sections in written.values()))
     return Path(os.path.realpath(out)) / PAGE
@@ -86,7 +87,7 @@ def _one_sided(runs: Mapping[str, Path], earlier: Sequence[Mapping[str, Path]]) 
 
 
 def _write_first(written: Mapping[str, tuple[ReportedRun, list[Filled]]],
-                 one_sided: Sequence[str], folder: Path) -> None:
+                 one_sided: Sequence[str], folder: Path, title: str) -> None:
     """The page that leads to the others."""
     headline = side_by_side({name: run.headline for name, (run, _) in written.items()})
     values = results.values(headline)
@@ -95,8 +96,9 @@ def _write_first(written: Mapping[str, tuple[ReportedRun, list[Filled]]],
                        SideBySide(matrices(headline), one_sided), [values]))
     sections = [first, *_of_each(written)]
     record = next(iter(written.values()))[0].record
-    (folder / PAGE).write_text(render("corpora.html.j2", sections, None, names=list(written),
-                                      record=record, sentences=[]), encoding="utf-8")
+    (folder / PAGE).write_text(
+        render("corpora.html.j2", sections, None, names=list(written), record=record, title=title,
+               sentences=[], first=None), encoding="utf-8")
     write_tables(folder, [values])
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from evalkit.core.types import Fact, Interval
 from evalkit.report.cohort_figures import column_of, people_figures, ranking
+from evalkit.report.cohort_words import labelled
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_value, texts
 from evalkit.store.documents.findings import Cohort, Feature, Finding, Findings, Verdict
 from evalkit.store.runfolder import RunFolder
@@ -82,7 +83,7 @@ def people_of(run: RunFolder, findings: Findings) -> pd.DataFrame:
 
 def who(verdict: Verdict) -> str:
     """Such as "Scottish 83 % (elsewhere 9 %)": what the cohort's name does not say by itself."""
-    return ", ".join(f"{trait.label} {_percent(trait.share)} (elsewhere "
+    return ", ".join(f"{labelled(trait)} {_percent(trait.share)} (elsewhere "
                      f"{_percent(trait.elsewhere)})" for trait in verdict.who
                      if trait.label not in verdict.cohort)
 
@@ -166,9 +167,3 @@ def _region(n: int, cohort: Cohort, verdict: str | None, fact: Fact) -> dict[str
             "discovery": interval(cohort.discovery.value, fact),
             "confirmation": interval(cohort.confirmation.value, fact),
             "verdict": status(verdict) if verdict else Cell("not tested")}
-
-
-def described(verdict: Verdict) -> str:
-    """The cohort's name, and what most of it has in common where the name does not say it."""
-    trait = next((t for t in verdict.who[:1] if t.label not in verdict.cohort), None)
-    return f"{verdict.cohort} ({trait.label} {_percent(trait.share)})" if trait else verdict.cohort

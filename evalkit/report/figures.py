@@ -31,6 +31,12 @@ _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
               **{colour: f"--heat-{i}" for i, colour in enumerate(HEAT, 1)},
               **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
 _COLOUR = re.compile("|".join(_VARIABLES))
+_OUTLINE = re.compile(r'\bd="[^"]*"')
+_LONG = re.compile(r"(\.\d\d)\d+")
+"""Hundredths of a point are enough for an outline."""
+_NEEDLESS = (re.compile(r"font-family: 'DejaVu Sans'; "),
+             re.compile(r' transform="rotate\(-0 [^"]*"'))
+"""The page has a typeface of its own, and nothing is turned by nothing."""
 _STYLE: Any = {
     "svg.hashsalt": "evalkit", "svg.fonttype": "none", "text.parse_math": False,
     "font.family": ["DejaVu Sans"], "font.size": 9.0,
@@ -58,7 +64,7 @@ def values_by_group(groups: Groups, conditions: Sequence[str], name: str = "figu
         rows = [row for row in groups.rows if row.condition == condition and row.group in shown]
         if not rows:
             continue
-        title = f"{groups.title} by {groups.column} under {condition}"
+        title = f"{groups.title} by {groups.column} in {condition}"
         draw = partial(_panel, rows=rows, groups=groups, order=order, pipelines=pipelines,
                        limits=_limits(groups, known))
         figures.append((condition, drawn(draw, (5.2, height), f"{name}-{i}", title)))
@@ -183,12 +189,21 @@ def _inline(svg: str, name: str, title: str) -> Markup:
     box = re.search(r'viewBox="([\d. ]+)"', svg)
     body = svg[svg.index(">", svg.index("<svg")) + 1:]
     body = re.sub("<[^>]*>", lambda tag: _adopt(tag[0], name), body)  # never the labels
+    body = re.sub(r">\s+<", "><", body)
     opening = Markup('<svg viewBox="{}" role="img" aria-labelledby="{}-title">'
                      '<title id="{}-title">{}</title>')
     return opening.format(box and box[1], name, name, printable(title)) + Markup(  # noqa: S704
         body)
 
 
+def _short(outline: str) -> str:
+    """The same outline in fewer characters."""
+    return re.sub(r"\s*([A-Za-z])\s+", r"\1", _LONG.sub(r"\1", outline))
+
+
 def _adopt(tag: str, name: str) -> str:
     tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
+    tag = _OUTLINE.sub(lambda outline: _short(outline[0]), tag)
+    for needless in _NEEDLESS:
+        tag = needless.sub("", tag)
     return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", tag)

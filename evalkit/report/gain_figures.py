@@ -41,7 +41,7 @@ def gains_by_group(found: Sequence[Gain], pipelines: Sequence[str]) -> list[tupl
         gains = list(cells)
         if not any(gain.judged for gain in gains):
             continue
-        caption = f"{gains[0].title} under {gains[0].condition}"
+        caption = f"{gains[0].title} in {gains[0].condition}"
         lines = _lines(gains)
         draw = partial(_panel, lines=lines, fact=gains[0].fact, title=gains[0].title,
                        pipelines=pipelines, shown=[gain.enhanced for gain in gains])

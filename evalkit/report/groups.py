@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,16 @@ def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Hea
                   [_value(report, row) for report in reports
                    for row in sorted(report.rows, key=lambda row: order.index(row.group))],
                   reports)
+
+
+def pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> list[GroupReport]:
+    """One report a pipeline over all conditions, where it has several: those are held equal."""
+    rows = scores[scores["metric"] == groups.metric]
+    names = [name for name, reports in groupby(groups.reports, lambda report: report.pipeline)
+             if len(list(reports)) > 1]
+    return [group_table(rows, utterances, [groups.column], metric=groups.metric,
+                        fact=groups.fact, pipeline=name, allowed=[groups.column])
+            for name in names]
 
 
 def _worst_first(rows: pd.DataFrame, group: Mapping[str, str], fact: Fact) -> list[str]:

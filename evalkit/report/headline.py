@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from evalkit.core.types import Fact, by_importance
 from evalkit.report.table import Cell, Column, Row, Table, measured, texts
 from evalkit.store.documents.run import RunRecord, Score, Summary
+from evalkit.store.scores import GIVEN
 
 UNKNOWN = Fact("", None, "")
 """Of a name that the run does not define."""
@@ -111,9 +112,10 @@ def ordered(known: Iterable[str], present: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys([*known, *sorted(names)]) if name in names]
 
 
-def matrices(headline: Headline) -> list[Matrix]:
-    """One matrix for every main metric."""
-    return [_matrix(headline, metric) for metric in headline.main_metrics]
+def matrices(headline: Headline, metrics: Iterable[str] | None = None) -> list[Matrix]:
+    """One matrix for each of the ``metrics``, or every main metric; all have the same columns."""
+    return [_matrix(headline, metric)
+            for metric in (headline.main_metrics if metrics is None else metrics)]
 
 
 def _matrix(headline: Headline, metric: str) -> Matrix:
@@ -122,12 +124,19 @@ def _matrix(headline: Headline, metric: str) -> Matrix:
     columns = {f"under {condition}": _column([values.get((p, condition)) for p in pipelines], fact)
                for condition in headline.conditions}
     title = fact.named(metric)
+    heads = map(heard, headline.conditions)
     table = Table("headline", f"{title}, {fact.unit}" if fact.unit else title,
-                  [Column("pipeline", ""), *(Column(key, condition, "number") for key, condition
-                                             in zip(columns, headline.conditions, strict=True))],
+                  [Column("pipeline", ""), *(Column(key, head, "number") for key, head
+                                             in zip(columns, heads, strict=True))],
                   [Row(texts(pipeline=pipeline) | {key: cells[i] for key, cells in columns.items()})
                    for i, pipeline in enumerate(pipelines)])
     return Matrix(title, fact, table, _basis(list(values.values())))
+
+
+def heard(condition: str) -> str:
+    """A condition as the head of a column: of hypotheses that were made elsewhere it is not known
+    what was heard."""
+    return "as transcribed elsewhere" if condition == GIVEN else condition
 
 
 def _column(rows: Sequence[Value | None], fact: Fact) -> list[Cell]:

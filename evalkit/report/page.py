@@ -19,6 +19,7 @@ from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
 from evalkit.report import text
 from evalkit.report.exports import write_findings, write_tables
+from evalkit.report.first_screen import first_screen
 from evalkit.report.markdown import in_brief
 from evalkit.report.place import PAGE, check_replaceable
 from evalkit.report.reported import ReportedRun
@@ -29,7 +30,8 @@ from evalkit.store.runfolder import RunFolder
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
-                 markdown: Path | None = None, allowed: Sequence[str] = ()) -> Path:
+                 markdown: Path | None = None, allowed: Sequence[str] = (),
+                 pipeline: str | None = None, title: str = "") -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
@@ -37,12 +39,15 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     ``by`` names the metadata column that results are grouped by; without it, "accent" or else the
     first column of 2 to 12 values. The run folders ``earlier``, the oldest first, are set beside
     ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
-    are outcomes. Raises RunError for a run folder that cannot be
-    read, ConfigError where ``by`` is no metadata column or ``out`` holds something else.
+    are outcomes; ``pipeline`` is the one that ships, which the first screen is about instead of the
+    best; ``title`` stands over the page instead of the corpus's name. Raises RunError for a run
+    folder that cannot be read, ConfigError where ``by`` is no metadata column, ``pipeline`` has no
+    value or ``out``
+    holds something else.
     """
     with report_folder(out) as unfinished:
         subject = ReportedRun(RunFolder(Path(run)), unfinished, by,
-                              [RunFolder(Path(path)) for path in earlier], allowed)
+                              [RunFolder(Path(path)) for path in earlier], allowed, pipeline, title)
         sections = write_page(subject)
     if markdown is not None:
         write(markdown, in_brief(subject, sections))
@@ -52,8 +57,9 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
 def write_page(run: ReportedRun) -> list[Filled]:
     """Writes the page and what stands beside it, and returns its sections."""
     sections, folder = filled_sections(run), run.page_folder
-    page = render("page.html.j2", sections, run, record=run.record, sentences=[
-        sentence for filled in sections for sentence in filled.sentences])
+    page = render("page.html.j2", sections, run, record=run.record,
+                  title=run.title or run.record.corpus.name, first=first_screen(run, sections),
+                  sentences=[sentence for filled in sections for sentence in filled.sentences])
     (folder / PAGE).write_text(page, encoding="utf-8")
     write_tables(folder, [table for filled in sections
                           for table in filled.content.named_tables.values()])

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 from evalkit.core.errors import ConfigError
 
-PAGE, COPIES, TABLES, FINDINGS = "index.html", "audio", "tables", "findings.json"
+PAGE, COPIES, PICTURES, TABLES, FINDINGS = (
+    "index.html", "audio", "pictures", "tables", "findings.json")
 """What a report is made of."""
 
 
@@ -38,7 +39,8 @@ def _check_room(out: Path) -> None:
 
 def _others(folder: Path) -> Iterator[Path]:
     """What is in a folder and in no report of one run."""
-    return (path for path in folder.iterdir() if path.name not in {PAGE, COPIES, TABLES, FINDINGS})
+    known = {PAGE, COPIES, PICTURES, TABLES, FINDINGS}
+    return (path for path in folder.iterdir() if path.name not in known)
 
 
 def _is_report(path: Path) -> bool:

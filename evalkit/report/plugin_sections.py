@@ -49,4 +49,5 @@ def _as_text(content: Content) -> Content:
     json.dumps(findings, allow_nan=False)
     return replace(content, shown=[str(paragraph) for paragraph in content.shown or ()],
                    sentences=[str(sentence) for sentence in content.sentences],
+                   also=[str(sentence) for sentence in content.also],
                    findings=findings)

@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.core.errors import RunError
 from evalkit.core.ledger import NAMED, LeftOut
-from evalkit.report.place import COPIES
+from evalkit.report.place import COPIES, PICTURES
 from evalkit.report.spectrograms import spectrogram
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import AUDIO_SUFFIXES, RunFolder
@@ -64,8 +64,8 @@ class Recordings:
     def left_out(self) -> list[LeftOut]:
         """The recordings that cannot be played because they are damaged."""
         names = tuple(dict.fromkeys(self.damaged))
-        return [LeftOut("recording", "Listen", "missing or not as it was written; remove it, and "
-                        "run it again", len(names), names[:NAMED])] if names else []
+        return [LeftOut("recording", "the worst utterances", "missing or not as it was written; "
+                        "remove it, and run it again", len(names), names[:NAMED])] if names else []
 
     @property
     def _kept(self) -> bool:
@@ -82,12 +82,21 @@ class Recordings:
         try:
             address = self._copy(find(name))
             return Player(label, address + _fragment(*part),
-                          picture=spectrogram(self.folder / address, *part))
+                          picture=self._picture(spectrogram(self.folder / address, *part)))
         except DamageError:
             self.damaged.append(name)
             return Player(label, note=f"damaged: {name} is missing or not as it was written")
         except (RunError, OSError, ValueError):
             return Player(label, note=f"missing: {name} cannot be read")
+
+    def _picture(self, png: bytes) -> str:
+        """Its address from the page, under a name made of its content."""
+        if not png:
+            return ""
+        address = f"{PICTURES}/{hashlib.sha256(png).hexdigest()[:20]}.png"
+        (self.folder / PICTURES).mkdir(exist_ok=True)
+        (self.folder / address).write_bytes(png)
+        return address
 
     def _copy(self, path: Path) -> str:
         if not path.is_file():

@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from evalkit.report.group_columns import GroupColumns, group_columns
-from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by
+from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.recordings import Recordings
 from evalkit.statistics.grouping import is_outcome
+from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord, Summary
@@ -24,14 +25,17 @@ from evalkit.store.runfolder import RunFolder
 class ReportedRun:
     """``folder`` is the run's, ``page_folder`` where the page and its recordings go; ``by`` is the
     metadata column that the user groups by, ``earlier`` the runs to set beside it, the oldest
-    first, ``allowed`` are columns although they are outcomes. Everything raises RunError where the
-    run folder cannot be read."""
+    first, ``allowed`` are columns although they are outcomes, ``pipeline`` the
+    one that ships, None for the best, ``title`` the page's, "" for the corpus's name. Everything
+    raises RunError where the run folder cannot be read."""
 
     folder: RunFolder
     page_folder: Path
     by: str | None = None
     earlier: Sequence[RunFolder] = ()
     allowed: Sequence[str] = ()
+    pipeline: str | None = None
+    title: str = ""
 
     @cached_property
     def record(self) -> RunRecord:
@@ -115,3 +119,8 @@ class ReportedRun:
             return None
         return compare_groups(self.utterances, self.scores, self.headline, self.column,
                               self.scored_metrics[0])
+
+    @cached_property
+    def pooled(self) -> list[GroupReport]:
+        """``groups`` over all conditions together, a report a pipeline that has several."""
+        return pooled(self.groups, self.utterances, self.scores) if self.groups else []

@@ -26,8 +26,9 @@ class Content:
     names, and the run; text is escaped there.
 
     ``tables`` without rows are dropped; the others are written as CSV too. ``in_brief`` are those
-    of the Markdown summary, ``sentences`` those at the top of the page, escaped unless they are
-    Markup. ``findings``, in JSON's types, stand in findings.json under the section's id.
+    of the Markdown summary, ``sentences`` say what was found, escaped unless they are Markup, and
+    ``also`` are those of them, in brief, that stand on the first screen beside what it says
+    itself. ``findings``, in JSON's types, stand in findings.json under the section's id.
     ``left_out`` is what takes no part in the section: the page shows it with that of all others,
     in one place."""
 
@@ -37,6 +38,7 @@ class Content:
     sentences: Sequence[str] = ()
     findings: Mapping[str, Any] = field(default_factory=dict)
     left_out: Sequence[LeftOut] = ()
+    also: Sequence[str] = ()
 
     @property
     def named_tables(self) -> dict[str, Table]:
@@ -71,6 +73,11 @@ class Filled:
     def sentences(self) -> list[Markup]:
         """Those of the summary that say anything, escaped."""
         return [escape(sentence) for sentence in self.content.sentences if sentence]
+
+    @property
+    def also(self) -> list[Markup]:
+        """Those of the first screen, escaped."""
+        return [escape(sentence) for sentence in self.content.also if sentence]
 
 
 def fill(sections: Sequence[Section], run: ReportedRun) -> list[Filled]:

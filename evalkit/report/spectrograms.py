@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 
@@ -24,12 +23,12 @@ _WINDOW = 0.025
 _SHADES = 24
 
 
-def spectrogram(path: Path, offset: float = 0.0, duration: float | None = None) -> str:
-    """The address of the picture, a PNG within itself, of ``duration`` seconds (all, where None)
-    from ``offset`` on; "" where the recording cannot be read."""
+def spectrogram(path: Path, offset: float = 0.0, duration: float | None = None) -> bytes:
+    """The picture, a PNG, of ``duration`` seconds (all, where None) from ``offset`` on; empty
+    where the recording cannot be read."""
     samples, rate = excerpt(path, offset, duration)
     found = picture(samples, rate) if len(samples) else None
-    return "" if found is None else _address(found)
+    return b"" if found is None else _png(found)
 
 
 def excerpt(path: Path, offset: float = 0.0, duration: float | None = None
@@ -67,9 +66,9 @@ def picture(samples: np.ndarray, rate: int) -> np.ndarray | None:
     return (255 - np.rint(share * _SHADES) * (255 / _SHADES)).astype(np.uint8)
 
 
-def _address(shades: np.ndarray) -> str:
+def _png(shades: np.ndarray) -> bytes:
     from PIL import Image
 
     file = BytesIO()
     Image.fromarray(shades).quantize(_SHADES + 1).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + b64encode(file.getvalue()).decode()
+    return file.getvalue()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import groupby
-from operator import attrgetter
+from dataclasses import replace
 
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut, counted
-from evalkit.core.text import count, number, p_value, span, with_unit
-from evalkit.report.discovery import Discovery, described
-from evalkit.report.groups import Groups, GroupValue
+from evalkit.core.text import count, number, span, with_unit
+from evalkit.report.cohort_words import described
+from evalkit.report.discovery import Discovery
+from evalkit.report.groups import Groups
 from evalkit.report.headline import Headline
 from evalkit.report.text import in_sentence, listed, say
 from evalkit.statistics.groups import NOTHING
+from evalkit.store.documents.findings import Verdict
 from evalkit.store.documents.run import Failure, RunRecord
 from evalkit.store.scores import GIVEN
 
@@ -28,12 +29,11 @@ def what_was_run(record: RunRecord, headline: Headline) -> Markup:
     """How many pipelines, utterances, speakers and conditions."""
     corpus = record.corpus
     verb = "was" if len(headline.pipelines) == 1 else "were"
-    speakers = (f"of {count(corpus.speakers, 'speaker')}" if corpus.speakers else
-                "of speakers who are not named")
+    speakers = f" of {count(corpus.speakers, 'speaker')}" if corpus.speakers else ""
     scored = "scored" if headline.conditions == [GIVEN] else "run"
     conditions = "" if scored == "scored" else (
-        f", under {count(len(headline.conditions), 'condition')}")
-    return say(f"{{}} {verb} {scored} on {{}} {speakers} from the corpus <b>{{}}</b>{conditions}.",
+        f", in {count(len(headline.conditions), 'condition')}")
+    return say(f"{{}} {verb} {scored} on {{}}{speakers} from the corpus <b>{{}}</b>{conditions}.",
                count(len(headline.pipelines), "pipeline"),
                count(corpus.utterances, "utterance"), corpus.name)
 
@@ -77,55 +77,7 @@ def _winners(headline: Headline, metric: str) -> dict[tuple[str, ...], list[Mark
 
 def _under(condition: str) -> Markup:
     """Nothing for hypotheses that were made elsewhere: it is not known what was heard."""
-    return Markup() if condition == GIVEN else say(" under {}", condition)
-
-
-def worst_group(groups: Groups) -> Markup:
-    """The group that is most often the worst, where its gap to the best is widest, and whether it
-    differs there from the others. Groups too small to compare have no part; every pipeline and
-    condition in which two groups can be compared is looked at."""
-    ends = _ends(groups)
-    if not ends:
-        return Markup()
-    name = Counter(worst.group for worst, _ in ends).most_common(1)[0][0]
-    cases = [(worst, best) for worst, best in ends if worst.group == name]
-    worst, best = max(cases, key=lambda pair: abs(pair[0].value - pair[1].value))
-    where = ("" if len(ends) == 1 else
-             f" in {len(cases)} of {len(ends)} combinations of pipeline and condition")
-    among = "" if all(row.large_enough for row in groups.rows) else (
-        " of the groups that can be compared")
-    return say(f"By {{}}, <b>{{}}</b> has the worst {{}}{among}{where}; the gap is widest "
-               "with {}", groups.column, name, in_sentence(groups.title), worst.pipeline) + _under(
-                   worst.condition) + say(": <b>{}</b> ({}) against {} for {} ({}), which {}.",
-               with_unit(worst.value, groups.fact), _of_whom(worst),
-               with_unit(best.value, groups.fact), best.group,
-               _of_whom(best), _beyond_chance(worst))
-
-
-def _of_whom(row: GroupValue) -> str:
-    """How many speakers a group has, or utterances where the corpus names no speakers."""
-    return count(row.n_speakers, "speaker") if row.n_speakers else count(row.n or 0, "utterance")
-
-
-def _ends(groups: Groups) -> list[tuple[GroupValue, GroupValue]]:
-    """The worst and the best group of every pipeline and condition where they differ."""
-    def badness(row: GroupValue) -> float:
-        return groups.fact.worse * row.value
-
-    rows = [row for row in groups.rows if not row.undefined and row.large_enough]
-    cells = [list(cell) for _, cell in groupby(rows, attrgetter("pipeline", "condition"))]
-    ends = [(max(cell, key=badness), min(cell, key=badness)) for cell in cells]
-    return [(worst, best) for worst, best in ends if worst.value != best.value]
-
-
-def _beyond_chance(row: GroupValue) -> str:
-    """Whether a group differs from all others together by more than chance."""
-    gap = row.compared and row.compared.gap
-    if not gap:
-        return "was not tested"
-    verdict = ("is more than chance would give" if gap.p_adjusted < ALPHA else "may be chance")
-    return f"{verdict} (against all others, p adjusted for the number of groups: " \
-           f"{p_value(gap.p_adjusted)})"
+    return Markup() if condition == GIVEN else say(" in {}", condition)
 
 
 def confirmed_cohorts(discovery: Discovery) -> Markup:
@@ -143,6 +95,25 @@ def confirmed_cohorts(discovery: Discovery) -> Markup:
                in_sentence(fact.named(discovery.findings.metric)),
                f"{number(gap.value, fact)} {fact.difference_unit}".strip(),
                span(gap.low, gap.high, fact) or "unknown")
+
+
+def confirmed_in_brief(discovery: Discovery) -> Markup:
+    """The same for the first screen; empty where none was confirmed."""
+    if not discovery.confirmed:
+        return Markup()
+    return (say("Fresh speakers confirmed {} of {} that were searched for; the worst is ",
+                len(discovery.confirmed), count(discovery.tested, "cohort"))
+            + said_of(discovery, discovery.confirmed[0]) + ".")
+
+
+def said_of(discovery: Discovery, verdict: Verdict) -> Markup:
+    """A confirmed cohort and by how much it is worse on fresh speakers."""
+    gap, fact = verdict.gap or NOTHING, discovery.findings.fact
+    fact = replace(fact, decimals=min(fact.decimals, 1)) if fact.scale > 1 else fact
+    bounds = span(gap.low, gap.high, fact)
+    return say("<b>{}</b>, worse by {}", described(verdict), (
+        f"{number(gap.value, fact)} {fact.difference_unit}".strip()
+        + (f" ({bounds})" if bounds else "")))
 
 
 def few_speakers(groups: Groups) -> Markup:

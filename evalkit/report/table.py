@@ -17,6 +17,10 @@ _FORMULA = re.compile("((?:^|[;\t\n])\\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
 """What stands before that which a spreadsheet would take for a formula: the beginning of a cell, or
 what parts cells where the comma is a decimal sign, whatever quotes are around it."""
 _NAME = re.compile(r"\w[\w.-]*")
+SILENT = ({"–"}, {"compared"})
+"""What says nothing where it stands in every row."""
+NOBODY = ("n_speakers", {"0"})
+"""A column of a corpus that names no speakers."""
 STATUS_MARKS: Mapping[str, str] = {"compared": "●", "insufficient": "○", "unknown": "○"}
 
 
@@ -85,6 +89,15 @@ class Table:
     def size(self) -> str:
         """How many rows, in words."""
         return text.count(len(self.rows), "row")
+
+    @property
+    def telling(self) -> list[Column]:
+        """The columns that the page shows: not those of which every cell is a dash without a
+        reason, or says that a group is compared, or that nobody is known to speak."""
+        said = {column.key: {row.cells[column.key].undefined or row.cells[column.key].text
+                             for row in self.rows} for column in self.columns}
+        return [column for column in self.columns
+                if said[column.key] not in SILENT and (column.key, said[column.key]) != NOBODY]
 
     def where(self, keep: Callable[[Row], bool]) -> Table:
         """The table with the rows that are to be kept."""

@@ -3,6 +3,7 @@ untrusted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -24,6 +25,11 @@ def listed(parts: list[Markup]) -> Markup:
     if len(parts) < 2:
         return Markup("").join(parts)
     return Markup(", ").join(parts[:-1]) + " and " + parts[-1]
+
+
+def listed_words(names: Sequence[str]) -> str:
+    """``listed`` of plain text."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def in_sentence(title: str) -> str:

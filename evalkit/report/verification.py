@@ -52,11 +52,12 @@ _ERRORS = (*_WHERE, Column("eer", "Equal error rate of its own, %", "number"),
            Column("n_targets", "Target trials", "number"),
            Column("n_nontargets", "Other trials", "number"),
            Column("n_failed", "Failed", "number"), Column("status", "Status"))
-_FAIRNESS = (*_WHERE, Column("fdr", "FDR", "number"),
+_FAIRNESS = (*_WHERE, Column("fdr", "Fairness discrepancy rate (FDR)", "number"),
              Column("expected_fdr", "FDR by chance alone", "number"),
-             Column("p_fdr", "p of FDR", "number"), Column("garbe", "GARBE", "number"),
+             Column("p_fdr", "FDR: p of no difference", "number"),
+             Column("garbe", "Gini of errors (GARBE)", "number"),
              Column("expected_garbe", "GARBE by chance alone", "number"),
-             Column("p_garbe", "p of GARBE", "number"))
+             Column("p_garbe", "GARBE: p of no difference", "number"))
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _tradeoffs(trials: pd.DataFrame, headline: Headline) -> Iterator[tuple[str, 
                   for name in headline.pipelines
                   if (rows := under[under["pipeline"] == name])["label"].nunique() == 2}
         if curves:
-            title = f"Detection error trade-off under {condition}"
+            title = f"Detection error trade-off in {condition}"
             yield condition, drawn(partial(_tradeoff, curves=curves), (4.4, 4.6), f"det-{i}", title)
 
 

@@ -70,7 +70,7 @@ def test_the_findings_and_tables_stand_beside_the_page(discovered: tuple[FakeRun
     run, index = discovered
     kept = json.loads((index.parent / "findings.json").read_text())
     assert kept["sections"]["groups"]["cohorts"] == findings_of(run)
-    assert len(kept["summary"]) == 5 and kept["sections"]["groups"]["groups"]
+    assert len(kept["summary"]) == 6 and kept["sections"]["groups"]["groups"]
     table = pd.read_csv(index.parent / "tables" / "cohorts.csv")
     verdicts = [v for f in findings_of(run)["finders"] for v in f["verdicts"]]
     assert table["Gap on discovery, points"].to_list() == pytest.approx(
@@ -86,7 +86,7 @@ def verdict(cohort: str, traits: list[Trait]) -> Verdict:
 
 def test_who_is_in_a_cohort_is_said_once() -> None:
     scots = Trait(column="accent", label="Scottish", share=0.833, elsewhere=0.09)
-    assert who(verdict("cluster 2", [scots])) == "Scottish 83 % (elsewhere 9 %)"
+    assert who(verdict("cluster 2", [scots])) == "accent Scottish 83 % (elsewhere 9 %)"
     assert who(verdict("accent = Scottish", [scots])) == ""
     assert who(verdict("cluster 2", [])) == ""
 

@@ -123,7 +123,7 @@ def test_the_sentence_names_the_best_and_the_cheapest(tmp_path: Path) -> None:
 @pytest.fixture
 def of_two_recognizers(tmp_path: Path) -> FakeRun:
     """Pipelines of the recognizers a, b and c: b's plain one has no PESQ, c has none, nothing
-    changed what is heard under clean, and one utterance failed with b's enhancer alone."""
+    changed what is heard in clean, and one utterance failed with b's enhancer alone."""
     run = FakeRun(tmp_path / "run", tmp_path / "corpus", ["a", "a+", "b", "b+", "c+"])
     run.info["conditions"]["clean"] = {"identity": "unchanged"}
     enhancer = run.info["pipelines"]["a+"]["enhancer"]
@@ -159,7 +159,7 @@ def test_what_is_not_in_a_change_is_said(of_two_recognizers: FakeRun, tmp_path: 
     row = next(cells for cells in page.cells if cells[0] == "b+" and len(cells) == 10)
     assert row[3].endswith("1 failed") and row[4].endswith("1 failed")
     effect = next(cells for cells in page.cells if cells[0].startswith("b+ ")
-                  and "under babble_5db" in cells[1])
+                  and "in babble_5db" in cells[1])
     assert effect[2].endswith("1 failed")
     records = json.loads((tmp_path / "out" / "findings.json").read_text())["sections"]["left-out"]
     same = [item for item in records["records"] if item["where"] == "gains of a+ over a, clean"]

@@ -63,16 +63,16 @@ def table(page: Path, name: str) -> list[dict[str, str]]:
 
 def test_harm_is_said_and_who_is_harmed(shown: Path) -> None:
     text = " ".join(Page(shown).text.split())
-    assert ("By word error rate: under clean, rnnoise changes nothing (+0.00 points; 5 of 5 groups "
-            "unchanged); under babble_5db, rnnoise harms (+") in text
+    assert ("By word error rate: in clean, rnnoise changes nothing (+0.00 points; 5 of 5 groups "
+            "unchanged); in babble_5db, rnnoise harms (+") in text
     rows = {row["Metric"]: row for row in table(shown, "enhancement-effect")}
-    assert rows["Word error rate [under babble_5db]"]["By accent"] == (
+    assert rows["Word error rate [in babble_5db]"]["By accent"] == (
         "harmed: Scottish; unchanged: 2; 1 not judged")
-    assert rows["Word error rate [under clean]"]["By gender"] == "all 2 unchanged"
+    assert rows["Word error rate [in clean]"]["By gender"] == "all 2 unchanged"
     fares = {row["Metric"]: row for row in table(shown, "enhancement-standing")}
-    assert fares["Word error rate [under babble_5db]"]["By accent"].startswith(
+    assert fares["Word error rate [in babble_5db]"]["By accent"].startswith(
         "worse than the others: Scottish; better than the others: ")
-    assert fares["Word error rate [under babble_5db]"]["By gender"].startswith(
+    assert fares["Word error rate [in babble_5db]"]["By gender"].startswith(
         "no clear difference [any difference: p = ")
     brief = (shown.parents[1] / "brief.md").read_text()
     assert "Does anybody fare worse by enhancement than the others? In 1 of " in brief
@@ -112,9 +112,9 @@ def test_what_is_not_compared_is_said(harmed: FakeRun, shown: Path) -> None:
 def test_a_figure_a_metric_and_condition_with_a_line_at_nothing(shown: Path) -> None:
     page = Page(shown)
     titles = re.findall(r"<title id=\"gain-\d-title\">(.*?)</title>", page.source)
-    assert titles == ["Change of word error rate under clean by group",
-                      "Change of word error rate under babble_5db by group",
-                      "Change of PESQ, wideband under babble_5db by group"]
+    assert titles == ["Change of word error rate in clean by group",
+                      "Change of word error rate in babble_5db by group",
+                      "Change of PESQ, wideband in babble_5db by group"]
     for side in ("← help", "harm →", "Scottish (15)", "unknown (2)", "everybody (48)"):
         assert side in page.text
 

@@ -26,9 +26,10 @@ from evalkit.report.sections import (
 )
 
 SECTIONS: Sequence[Section] = (
-    versions.SECTION, results.SECTION, groups.SECTION, streaming.SECTION, endpoints.SECTION,
-    enhancement.SECTION, cost.SECTION, recognizer_cost.SECTION, significance.SECTION,
-    examples.SECTION, mitigation.SECTION, definitions.SECTION)
+    versions.SECTION, groups.SECTION, results.SECTION, streaming.SECTION, endpoints.SECTION,
+    significance.SECTION, enhancement.SECTION, examples.SECTION, mitigation.SECTION, cost.SECTION,
+    recognizer_cost.SECTION, definitions.SECTION)
+"""What changed, whom first, then how good, then why, then what it costs."""
 
 
 def all_sections() -> list[Section]:

@@ -107,5 +107,5 @@ def _worst(reports: Sequence[EndpointReport]) -> Markup:
     early = row.early_cut
     who = ("of all utterances" if row.group == EVERYBODY else
            say("of those of {} <b>{}</b>", " x ".join(report.by), row.group))
-    return say("<b>{}</b> under {} cuts off {} % ({}) ", row.pipeline, report.condition,
+    return say("<b>{}</b> in {} cuts off {} % ({}) ", row.pipeline, report.condition,
                number(early.value, SHARE), span(early.low, early.high, SHARE)) + who + "."

@@ -14,7 +14,14 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.types import Fact, Interval
 from evalkit.report.figures import MOST_GROUPS
 from evalkit.report.gain_figures import gains_by_group
-from evalkit.report.gain_words import answers, effects, fares, helps_or_harms, standings
+from evalkit.report.gain_words import (
+    answers,
+    effects,
+    fares,
+    helps_or_harms,
+    in_brief,
+    standings,
+)
 from evalkit.report.gains import Gain, Gains, gains_of
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -32,6 +39,8 @@ from evalkit.report.table import (
 )
 from evalkit.statistics.gains import GainRow
 
+MOST_SAID = 3
+"""Enhancers that the first screen names."""
 MARKS = {"helped": "▲", "harmed": "▼", "better": "▲", "worse": "▼"}
 
 
@@ -70,7 +79,8 @@ def build(run: ReportedRun) -> Content | None:
     return Content(shown, [effect, standing, every_group(gains)], [effect, standing],
                    [helps_or_harms(gains), shown.fares],
                    {"pairs": gains.pairs, "columns": gains.columns,
-                    "gains": [report.to_dict() for report in reports]}, gains.left_out)
+                    "gains": [report.to_dict() for report in reports]}, gains.left_out,
+                   in_brief(gains)[:MOST_SAID])
 
 
 SECTION = Section("enhancement", "Whom does enhancement help, whom does it harm?", build,
@@ -84,7 +94,7 @@ def _questions(gains: Gains) -> tuple[Table, Table]:
     effect, standing = [], []
     for gain in gains.found:
         where = {"pipeline": Cell(gain.enhanced, f"against {gain.baseline}"),
-                 "metric": Cell(gain.title, f"under {gain.condition}")}
+                 "metric": Cell(gain.title, f"in {gain.condition}")}
         effect.append(Row(where | {
             "change": replace(_change(gain.everybody.change, gain.fact, unit=True),
                               n_failed=gain.everybody.n_failed),

@@ -19,6 +19,8 @@ from evalkit.report.table import Cell, measured
 from evalkit.store.scores import ratio
 
 SHOWN = 10
+OPEN = 2
+"""Of the worst, those that are not folded."""
 CHANGED = 3
 """Utterances that became worse, and as many that became better."""
 KEYS = ["utterance_id", "pipeline", "condition"]
@@ -60,6 +62,7 @@ class Examples:
     column: str | None
     worst: list[Example]
     changes: list[Change]
+    open: int = OPEN
 
     @property
     def title(self) -> str:
@@ -70,6 +73,12 @@ class Examples:
     def aligned(self) -> bool:
         """Whether there is a word alignment to explain."""
         return any(example.pairs for example in self.worst)
+
+    @property
+    def players(self) -> list[Player]:
+        """Of all of its utterances; none where there is no sound."""
+        shown = [*self.worst, *(change.after for change in self.changes)]
+        return [player for example in shown for player in example.players]
 
 
 def build(run: ReportedRun) -> Content:
@@ -85,7 +94,7 @@ def build(run: ReportedRun) -> Content:
     return Content(shown, left_out=run.recordings.left_out)
 
 
-SECTION = Section("examples", "Listen", build, "examples.html.j2")
+SECTION = Section("examples", "Which utterances are worst?", build, "examples.html.j2")
 
 
 def rank(scores: pd.DataFrame, fact: Fact) -> pd.DataFrame:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
-from evalkit.report import extremes, summary, verification
+from evalkit.report import extremes, lead, summary, verification
 from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.discovery import Discovery, discovery
 from evalkit.report.extremes import Extremes
 from evalkit.report.figures import MOST_GROUPS, values_by_group
 from evalkit.report.groups import Groups
 from evalkit.report.headline import cell
+from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
+from evalkit.report.selection import Selection, selected
 from evalkit.report.sensitivity import normaliser_table
 from evalkit.report.table import (
     Column,
@@ -33,15 +35,22 @@ from evalkit.statistics.groups import plain_data
 
 @dataclass(frozen=True)
 class GroupsContent:
-    """``figures`` are one a condition; the figures show at most ``most`` groups. What the run has
-    nothing of is None."""
+    """``selection`` is what the first screen is about. ``figures`` are one a condition; the figures
+    show at most ``most`` groups. What the run has nothing of is None."""
 
+    selection: Selection | None
     groups: Groups | None
     figures: list[tuple[str, Markup]]
     verification: VerificationByGroup | None
     discovery: Discovery | None
     other_columns: list[Extremes]
     most: int = MOST_GROUPS
+
+    @property
+    def confirmed(self) -> list[Markup]:
+        """The cohorts that fresh speakers confirmed, each with its gap."""
+        found = self.discovery
+        return [summary.said_of(found, verdict) for verdict in found.confirmed] if found else []
 
     @property
     def could_be_shown(self) -> Markup:
@@ -52,17 +61,18 @@ class GroupsContent:
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
     shown = GroupsContent(
-        run.groups, values_by_group(run.groups, run.headline.conditions) if run.groups else [],
+        selected(run), run.groups,
+        values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
         extremes.other_columns(run, run.groups) if run.groups else [])
     return Content(
         shown, list(_tables(run, shown)),
         [shown.discovery.confirmed_table] if shown.discovery else [],
-        list(_sentences(shown)),
+        [summary.what_was_run(run.record, run.headline), *_sentences(shown)],
         {"groups": [plain_data(report) for report in run.groups.reports] if run.groups else [],
          "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None},
-        list(_left_out(run, shown)))
+        list(_left_out(run, shown)), list(_also(shown)))
 
 
 SECTION = Section("groups", "For whom is it worst?", build, "groups.html.j2")
@@ -93,13 +103,21 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
 
 
 def _sentences(shown: GroupsContent) -> Iterator[Markup]:
+    if shown.selection:
+        yield lead.how_good(shown.selection)
+        yield lead.served_worst(shown.selection, reality(shown.selection), gap=True)
     if shown.groups:
-        yield summary.worst_group(shown.groups)
         yield extremes.sentence(shown.other_columns)
     if shown.discovery:
         yield summary.confirmed_cohorts(shown.discovery)
     elif shown.groups:
         yield summary.few_speakers(shown.groups)
+
+
+def _also(shown: GroupsContent) -> Iterator[Markup]:
+    yield extremes.sentence(shown.other_columns)
+    if shown.discovery:
+        yield summary.confirmed_in_brief(shown.discovery)
 
 
 def values(groups: Groups) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from evalkit.core.ledger import Kind, LeftOut, merged
 from evalkit.report import summary
@@ -18,6 +19,21 @@ MEASURED: frozenset[Kind] = frozenset({"row", "recording", "utterance", "hypothe
 """Kinds without which a run's numbers are of less than its files hold."""
 
 
+@dataclass(frozen=True)
+class Lost:
+    """What is ``missing`` from every number, what has no value (``unvalued``), and what takes no
+    part in something."""
+
+    missing: list[LeftOut]
+    unvalued: list[LeftOut]
+    others: list[LeftOut]
+
+    @property
+    def items(self) -> list[LeftOut]:
+        """All of it."""
+        return [*self.missing, *self.unvalued, *self.others]
+
+
 def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
     """The section of a page whose ``others`` say what they leave out. It is shown for every
     run."""
@@ -27,11 +43,11 @@ def left_out(run: ReportedRun, others: Sequence[Filled]) -> Filled:
                    *run.folder.stale(),
                    *_said(others)])
     ledger = records([*missing, *unvalued], rest)
-    items = [*missing, *unvalued, *rest]
-    content = Content(items, [ledger, failed_by_group(run.groups)], [ledger],
+    lost = Lost(missing, unvalued, rest)
+    content = Content(lost, [ledger, failed_by_group(run.groups)], [ledger],
                       [summary.what_failed(run.summary.failures),
                        summary.what_was_left_out(missing, [*unvalued, *rest])],
-                      {"records": plain_data(items)})
+                      {"records": plain_data(lost.items)})
     return Filled(Section(ID, "What was left out?", lambda _: content, "left_out.html.j2"),
                   content)
 

@@ -18,23 +18,45 @@ from evalkit.store.documents.run import Failure
 
 @dataclass(frozen=True)
 class Results:
-    """``tradeoffs`` are a figure for each condition that has trials, ``batching`` says what batches
-    changed."""
+    """``chief`` are the metrics that tell something of their own, ``like`` those that say much the
+    same as one of them. ``tradeoffs`` are a figure for each condition that has trials, ``batching``
+    says what batches changed."""
 
-    matrices: list[Matrix]
+    chief: list[Matrix]
+    like: list[Matrix]
     tradeoffs: list[tuple[str, Markup]]
     batching: Markup
+
+    @property
+    def like_title(self) -> str:
+        """Which metrics are folded."""
+        return "Much the same in other numbers: " + ", ".join(each.title for each in self.like)
 
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
-    shown = Results(matrices(run.headline), tradeoffs(run.folder, run.headline),
-                    batching.sentence(run.record.batching))
+    chief, like = told_apart(run)
+    shown = Results(matrices(run.headline, chief), matrices(run.headline, like),
+                    tradeoffs(run.folder, run.headline), batching.sentence(run.record.batching))
     return Content(
         shown, [failures(run.summary.failures), values(run.headline),
                 batching.changes(run.record.batching)],
-        [matrix.table for matrix in shown.matrices[:1]],
-        [summary.what_was_run(run.record, run.headline), summary.best_pipelines(run.headline)])
+        [matrix.table for matrix in shown.chief[:1]],
+        [summary.best_pipelines(run.headline)])
+
+
+def told_apart(run: ReportedRun) -> tuple[list[str], list[str]]:
+    """The main metrics, the most important first, and apart from them those that say much the same
+    as one of these: other error rates, what is derived from them, other numbers of the same
+    trials."""
+    headline = run.headline
+    of_trials = [name for name in headline.main_metrics
+                 if any(value.counted == "trials" for value in headline.of(name).values())]
+    like = {*run.scored_metrics, *of_trials} - {*run.chief_metrics, *of_trials[:1]}
+    like |= {name for name in headline.main_metrics if headline.facts[name].derived}
+    first = [name for name in run.chief_metrics[:1] if name not in like]
+    order = list(dict.fromkeys([*first, *headline.main_metrics]))
+    return [name for name in order if name not in like], [n for n in order if n in like]
 
 
 SECTION = Section("results", "How good is it?", build, "results.html.j2")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,9 @@ from evalkit.report.table import (
     counted,
     measured,
     p_value,
-    status,
     texts,
 )
-from evalkit.statistics.groups import GroupReport, GroupRow, group_table
+from evalkit.statistics.groups import GroupReport, GroupRow
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.systems import SystemComparison, compare_systems
@@ -41,10 +40,12 @@ _WHERE = (Column("pipeline", "Pipeline"), Column("condition", "Condition"))
 @dataclass(frozen=True)
 class Significance:
     """``adjusted`` says whether gaps were adjusted for what else differs, which error counts
-    allow; ``notes`` are what statistics warn of."""
+    allow; ``notes`` are what statistics warn of; ``few`` are groups that are compared with no
+    other."""
 
     adjusted: bool
     notes: list[str]
+    few: list[str]
 
 
 def build(run: ReportedRun) -> Content:
@@ -53,40 +54,46 @@ def build(run: ReportedRun) -> Content:
     tables = [pairs(compared, run.headline)]
     lost = [item for found in compared.values() for _, pair in found for item in pair.left_out]
     if run.groups is None:
-        return Content(Significance(False, []), tables, left_out=lost)
-    pooled = _pooled(run.groups, run.utterances, run.scores)
-    reports = [*pooled, *run.groups.reports]
+        return Content(Significance(False, [], []), tables, left_out=lost)
+    reports = [*run.pooled, *run.groups.reports]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
-    return Content(Significance(run.groups.fact.is_count, list(notes)),
-                   [gaps(run.groups, reports), *differences(run.groups, pooled), *tables],
-                   left_out=[*(item for report in pooled for item in report.left_out), *lost])
+    few = dict.fromkeys(row.group for report in reports for row in report.rows
+                        if row.status != "ok")
+    return Content(Significance(run.groups.fact.is_count, list(notes), list(few)),
+                   [*gaps(run.groups, run.pooled), *differences(run.groups, run.pooled), *tables],
+                   left_out=[*(item for report in run.pooled for item in report.left_out), *lost])
 
 
 SECTION = Section("significance", "Are the differences real?", build, "significance.html.j2")
 
 
-def _pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> list[GroupReport]:
-    """One report a pipeline over all conditions, where it has several: those are held equal."""
-    rows = scores[scores["metric"] == groups.metric]
-    names = [name for name, reports in groupby(groups.reports, lambda report: report.pipeline)
-             if len(list(reports)) > 1]
-    return [group_table(rows, utterances, [groups.column], metric=groups.metric,
-                        fact=groups.fact, pipeline=name, allowed=[groups.column])
-            for name in names]
-
-
 # Groups
 
-def gaps(groups: Groups, reports: Sequence[GroupReport]) -> Table:
-    """Whether groups differ at all, by pipeline and condition."""
+def gaps(groups: Groups, pooled: Sequence[GroupReport]) -> list[Table]:
+    """Whether groups differ at all: over all conditions together, where a pipeline has several,
+    and then under each."""
+    together, parts = _told_apart(groups, pooled)
+    return [_gaps("gaps", "Is there any gap between the groups?", groups, together),
+            _gaps("gaps-by-condition", "Is there any gap under each condition?", groups, parts)]
+
+
+def _told_apart(groups: Groups, pooled: Sequence[GroupReport]
+                ) -> tuple[list[GroupReport], list[GroupReport]]:
+    """The reports over all conditions of a pipeline, and those of one condition of several."""
+    several = {report.pipeline for report in pooled}
+    single = [report for report in groups.reports if report.pipeline not in several]
+    parts = [report for report in groups.reports if report.pipeline in several]
+    return [*pooled, *single], parts
+
+
+def _gaps(name: str, caption: str, groups: Groups, reports: Sequence[GroupReport]) -> Table:
     columns = [*_WHERE, Column("gap", _in_unit("Widest gap", groups.fact), "number"),
                Column("expected", _in_unit("By chance alone", groups.fact), "number"),
                Column("p", "Any gap, p", "number")]
     if groups.fact.is_count:
         columns += [Column("p_adjusted", "Any gap with the rest held equal, p", "number"),
                     Column("covariates", "Held equal")]
-    return Table("gaps", "Is there any gap between the groups?", columns,
-                 [Row(_gap(report, groups.fact)) for report in reports])
+    return Table(name, caption, columns, [Row(_gap(report, groups.fact)) for report in reports])
 
 
 def _in_unit(title: str, fact: Fact) -> str:
@@ -118,11 +125,8 @@ def _regression(report: GroupReport) -> dict[str, Cell]:
 def differences(groups: Groups, pooled: Sequence[GroupReport]) -> list[Table]:
     """Each group against all others: over all conditions together, where a pipeline has several,
     and then under each."""
-    several = {report.pipeline for report in pooled}
-    single = [report for report in groups.reports if report.pipeline not in several]
-    parts = [report for report in groups.reports if report.pipeline in several]
-    return [_differences("differences", "Each group against all others", groups,
-                         [*pooled, *single]),
+    together, parts = _told_apart(groups, pooled)
+    return [_differences("differences", "Each group against all others", groups, together),
             _differences("differences-by-condition",
                          "Each group against all others under each condition", groups, parts)]
 
@@ -130,22 +134,22 @@ def differences(groups: Groups, pooled: Sequence[GroupReport]) -> list[Table]:
 def _differences(name: str, caption: str, groups: Groups, reports: Sequence[GroupReport]) -> Table:
     columns = [Column("group", groups.column), *_WHERE,
                Column("gap", _in_unit("Gap to the others", groups.fact), "number"),
-               Column("p", "p (Holm)", "number"), Column("n_speakers", "Speakers", "number"),
-               Column("status", "Status")]
+               Column("p", "p (Holm)", "number"), Column("n_speakers", "Speakers", "number")]
     if groups.fact.is_count:
         columns.insert(5, Column("ratio", "Adjusted rate ratio", "number"))
     return Table(name, caption, columns, [
         Row(texts(group=row.group, pipeline=report.pipeline, condition=report.condition or ALL)
             | _compared(row, groups.fact), f"{name}-{i}-{j}")
-        for i, report in enumerate(reports, 1) for j, row in enumerate(report.rows, 1)])
+        for i, report in enumerate(reports, 1) for j, row in enumerate(report.rows, 1)
+        if row.status == "ok"])
 
 
 def _compared(row: GroupRow, fact: Fact) -> dict[str, Cell]:
-    too_few = "" if row.status == "ok" else f"the group is {row.status}"
-    cells = {"gap": _ranged(row.gap.difference if row.gap else None, fact, too_few),
+    alone = "there is no other group"
+    cells = {"gap": _ranged(row.gap.difference if row.gap else None, fact, alone),
              "p": p_value(row.gap.p_adjusted if row.gap else math.nan),
-             "n_speakers": counted(row.n_speakers), "status": status(row.status)}
-    return cells | ({"ratio": _ranged(row.adjusted, RATIO, too_few)} if fact.is_count else {})
+             "n_speakers": counted(row.n_speakers)}
+    return cells | ({"ratio": _ranged(row.adjusted, RATIO, "")} if fact.is_count else {})
 
 
 def _ranged(estimate: Interval | RateRatio | None, fact: Fact, undefined: str) -> Cell:

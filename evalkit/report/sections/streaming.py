@@ -199,14 +199,14 @@ def _sentences(streamed: Streamed) -> Iterator[Markup]:
         yield _lateness(worst)
     if streamed.revoked:
         most = max(streamed.revoked, key=lambda value: value.value)
-        yield say("For every word of its results, <b>{}</b> under {} takes back {}.",
+        yield say("For every word of its results, <b>{}</b> in {} takes back {}.",
                   most.pipeline, most.condition,
                   number(most.value, streamed.run.headline.facts[most.metric]))
 
 
 def _lateness(report: LatencyReport) -> Markup:
     half, most = (number(each.value, MILLISECONDS) for each in report.everybody.quantiles)
-    sentence = say("Half of the correct words of <b>{}</b> under {} are shown within {} ms of "
+    sentence = say("Half of the correct words of <b>{}</b> in {} are shown within {} ms of "
                    "their end, nine of ten within {} ms", report.pipeline, report.condition, half,
                    most)
     ok = [row for row in report.rows if row.status == "ok"]

@@ -1,0 +1,96 @@
+"""Whether the group that is served worst is served worse at all: yes, unclear or no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evalkit.core.text import count, number, p_is
+from evalkit.report.selection import Selection
+from evalkit.report.summary import ALPHA
+from evalkit.report.text import listed_words
+from evalkit.statistics.groups import GroupRow
+
+SMALL = 0.2
+"""Of everybody's rate: a gap below this fraction of it is called none."""
+CERTAIN = 0.1
+"""From this p on two decimals say enough."""
+Answer = Literal["yes", "unclear", "no", "not tested"]
+
+
+@dataclass(frozen=True)
+class Reality:
+    """The ``answer``, and ``because`` of what, in a sentence or two of plain words."""
+
+    answer: Answer
+    because: str
+
+
+def reality(selection: Selection) -> Reality:
+    """Of the worst group against all others together.
+
+    *Yes*: the permutation test over speakers, adjusted for the number of groups
+    (``GroupContrast.p_adjusted``), gives p below ALPHA, and the 95 % interval of the gap is wholly
+    on the worse side. *No*: the intervals of the gaps of all groups end below SMALL of everybody's
+    rate, so that no gap worth the name is left; said of rates only, whose zero means no errors.
+    *Unclear*: neither."""
+    rows = selection.compared
+    if len(rows) < 2:
+        return Reality("not tested", _untested(selection))
+    worst = rows[0]
+    if _clear(worst, selection):
+        return Reality("yes", f"Chance alone would seldom give such a gap: {_p(worst, rows)}.")
+    if selection.fact.scale > 1 and all(_most(row, selection) < SMALL * selection.everybody.value
+                                        for row in rows):
+        return Reality("no", "No group can be worse than the others by a fifth of everybody's "
+                             "rate: all 95 % intervals end below that.")
+    why = ("The test and the interval of the gap disagree"
+           if worst.gap and worst.gap.p_adjusted < ALPHA else "Chance alone may give such a gap")
+    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _by_chance(selection)
+                   + _others(selection))
+
+
+def _untested(selection: Selection) -> str:
+    if selection.report is None:
+        return "There are no groups to compare."
+    return "Fewer than two groups are large enough to compare."
+
+
+def _p(row: GroupRow, rows: Sequence[GroupRow]) -> str:
+    p = row.gap.p_adjusted if row.gap else float("nan")
+    shown = f"p = {p:.2f}" if p >= CERTAIN else p_is(p)
+    return f"{shown} after correction for {count(len(rows), 'group')}"
+
+
+def _clear(row: GroupRow, selection: Selection) -> bool:
+    """Whether the group is worse than the others by test and by interval."""
+    if row.gap is None or not row.gap.p_adjusted < ALPHA:
+        return False
+    low, high = row.gap.difference.low, row.gap.difference.high
+    return (low > 0) if selection.fact.worse > 0 else (high < 0)
+
+
+def _most(row: GroupRow, selection: Selection) -> float:
+    """By how much worse the group may be at most, infinite where nobody knows."""
+    if row.gap is None:
+        return float("inf")
+    ends = [selection.fact.worse * end for end in (row.gap.difference.low, row.gap.difference.high)]
+    return max(ends) if ends[0] == ends[0] and ends[1] == ends[1] else float("inf")
+
+
+def _by_chance(selection: Selection) -> str:
+    """What the widest gap would be of groups that do not differ."""
+    fairness = selection.report.fairness if selection.report else None
+    if fairness is None:
+        return ""
+    gap, fact = fairness.tests["gap"], selection.fact
+    unit = f" {fact.difference_unit}".rstrip()
+    return (f" Best and worst lie {number(gap.value, fact)}{unit} apart; if no group differed, "
+            f"chance alone would put them {number(gap.expected, fact)} apart.")
+
+
+def _others(selection: Selection) -> str:
+    """Groups that are clearly worse than the others although another has the worst value."""
+    names = [row.group for row in selection.compared[1:] if _clear(row, selection)]
+    return f" Clearly worse than the others: {listed_words(names)}." if names else ""
