@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evalkit.core.text import count, number, p_is
+from evalkit.core.text import count, p_is, settling
 from evalkit.report.selection import Selection
 from evalkit.report.summary import ALPHA
 from evalkit.report.text import listed_words
+from evalkit.statistics.contrasts import GroupContrast
 from evalkit.statistics.groups import GroupRow
 
 SMALL = 0.2
@@ -47,7 +49,7 @@ def reality(selection: Selection) -> Reality:
                              "rate: all 95 % intervals end below that.")
     why = ("The test and the interval of the gap disagree"
            if worst.gap and worst.gap.p_adjusted < ALPHA else "Chance alone may give such a gap")
-    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _by_chance(selection)
+    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _settled_by(worst.gap)
                    + _others(selection))
 
 
@@ -79,15 +81,14 @@ def _most(row: GroupRow, selection: Selection) -> float:
     return max(ends) if ends[0] == ends[0] and ends[1] == ends[1] else float("inf")
 
 
-def _by_chance(selection: Selection) -> str:
-    """What the widest gap would be of groups that do not differ."""
-    fairness = selection.report.fairness if selection.report else None
-    if fairness is None:
+def _settled_by(gap: GroupContrast | None) -> str:
+    """How many more speakers would settle the gap of the worst group."""
+    if gap is None or math.isnan(gap.detectable) or gap.more_speakers == 0:
         return ""
-    gap, fact = fairness.tests["gap"], selection.fact
-    unit = f" {fact.difference_unit}".rstrip()
-    return (f" Best and worst lie {number(gap.value, fact)}{unit} apart; if no group differed, "
-            f"chance alone would put them {number(gap.expected, fact)} apart.")
+    if gap.more_speakers is None:
+        return " No number of speakers within reach would settle it."
+    return (f" About {settling(gap.more_speakers)} more speakers of this group, and of the others "
+            "in proportion, would settle it.")
 
 
 def _others(selection: Selection) -> str:
