@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.findings import Findings
 
+LARGEST = 1_000_000
+"""Points, or words, that somebody may plan with."""
+NO_RATE = "give the error rate that is expected, above 0, or a run that tells it"
+
 
 @in_one_line
 def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
@@ -118,17 +122,27 @@ def plan(*, gap: float | None = None, speakers: int | None = None, utterances: i
     if (gap is None) == (speakers is None):
         raise ConfigError("give a gap, to be told how many speakers, or speakers, to be told which "
                           "gap: one of the two")
-    if run is None and (rate is None or not rate > 0):
-        raise ConfigError("give the error rate that is expected, above 0, or a run that tells it")
+    _check_sizes(gap=gap, rate=rate, words=words, between_speakers=between_speakers)
+    if run is None and rate is None:
+        raise ConfigError(NO_RATE)
     from evalkit.statistics.planning import Plan, Question, gap_for, study_for, trades
 
     spread, fact, source = _known(run, by, metric, pipeline, condition)
+    if fact.is_count and rate is not None and not rate > 1 / LARGEST:
+        raise ConfigError(NO_RATE)
     stored = [None if value is None else value / fact.scale for value in (rate, between_speakers)]
     asked = Question(spread.told(stored[0], words, stored[1]), groups, power=power)
     if gap is None:
         return Plan(asked, gap_for(speakers or 0, utterances, asked), [], fact, source)
     wanted = gap / fact.scale
     return Plan(asked, study_for(wanted, utterances, asked), trades(wanted, asked), fact, source)
+
+
+def _check_sizes(**values: float | None) -> None:
+    """Raises ConfigError for a number that is none, or so large that nothing can be said of it."""
+    for name, value in values.items():
+        if value is not None and not abs(value) <= LARGEST:
+            raise ConfigError(f"{name.replace('_', ' ')}: must be at most {LARGEST:,}, not {value}")
 
 
 def _known(run: AnyPath | None, by: str | None, metric: str | None, pipeline: str | None,

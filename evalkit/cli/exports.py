@@ -61,6 +61,8 @@ def card(run: Run,
     api.read_run(run)
     if not publish and (salt is not None or min_speakers is not None):
         raise ConfigError("--salt and --min-speakers are of --publish; add it")
+    if salt is not None and salt.absolute() == out.absolute():
+        raise ConfigError(f"--salt {salt}: would be overwritten by --out; give another file")
     from evalkit.exports.evidence import Asked
     from evalkit.exports.forms import export_card
     from evalkit.exports.publication import to_publish

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalkit import api
-from evalkit.cli.options import ConditionName, Json, Pipeline
+from evalkit.cli.options import ConditionName, Json
 from evalkit.core.text import count, number, with_unit
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def plan(gap: Annotated[float | None, typer.Option(
              help="Of --from: the column whose groups' own rates speakers vary around.")] = None,
          metric: Annotated[str | None, typer.Option(
              help="Of --from: any additive metric. Default: as for `evalkit groups`.")] = None,
-         pipeline: Pipeline = None, condition: ConditionName = None,
+         pipeline: Annotated[str | None, typer.Option(
+             help="Of --from: which one; may be left out where there is one.")] = None,
+         condition: ConditionName = None,
          groups: Annotated[int, typer.Option(min=2, help="That are compared.")] = 2,
          power: Annotated[float, typer.Option(
              min=50, max=99.9, help="Chance that the gap is found, in per cent.")] = 80.0,

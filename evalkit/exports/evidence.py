@@ -19,6 +19,7 @@ from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.exports.cells import Cell, of_group, of_trials, of_value
 from evalkit.report.reported import ReportedRun
+from evalkit.statistics.grouping import grouped
 from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import group_reports, verification_reports
 from evalkit.statistics.verification import VerificationReport
@@ -47,7 +48,8 @@ class Evidence:
     error rate, where there are trials) of every group, under each condition.
     ``findings`` are None where nobody looked for cohorts of this pipeline. ``notes`` are what to
     know of the values, ``withheld`` what is not said since it would say too much of few people;
-    ``ids`` are those of speakers and utterances, and stems of the names of recordings."""
+    ``ids`` are those of speakers and utterances, and stems of the names of recordings; ``labels``
+    has a row an utterance: ``who`` speaks, and the group by each of ``columns``."""
 
     name: str
     pipeline: str
@@ -61,6 +63,7 @@ class Evidence:
     left_out: list[LeftOut]
     notes: list[str]
     ids: frozenset[str]
+    labels: pd.DataFrame
     withheld: str = ""
 
     @property
@@ -97,7 +100,7 @@ def evidence(asked: Asked) -> Evidence:
         [each for each in run.summary.efficiency if each.pipeline == pipeline],
         merged([*_of_run(run, pipeline), *_unused(run, asked), *of_reports]),
         list(dict.fromkeys(chain.from_iterable(report.warnings for report in reports))),
-        _ids(run.utterances))
+        _ids(run.utterances), _labels(run.utterances, columns))
 
 
 def _overall(run: ReportedRun, pipeline: str, facts: Collection[str]) -> list[Cell]:
@@ -117,6 +120,14 @@ def _pipeline(record: RunRecord, named: str | None) -> str:
 def _ids(utterances: pd.DataFrame) -> frozenset[str]:
     stems = (PurePath(name).stem for name in utterances["audio"].dropna().astype(str))
     return frozenset([*utterances["utterance_id"], *utterances["speaker_id"].dropna(), *stems])
+
+
+def _labels(utterances: pd.DataFrame, columns: list[list[str]]) -> pd.DataFrame:
+    """Who speaks an utterance, itself where nobody knows, and in which groups they are."""
+    groups = {", ".join(by): pd.concat([grouped(utterances, column) for column in by], axis=1).agg(
+        ", ".join, axis=1) for by in columns}
+    who = utterances["speaker_id"].fillna(utterances["utterance_id"])
+    return pd.DataFrame({**groups, "who": who}).set_axis(utterances["utterance_id"])
 
 
 def _usual_columns(run: ReportedRun) -> list[list[str]]:

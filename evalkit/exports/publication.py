@@ -6,6 +6,7 @@ the next smallest is left out too, until neither holds: the values of everybody 
 that are shown must not give away those that are not (complementary suppression; Hundepool and
 others 2012, Statistical Disclosure Control). They are counted, and not named. Crossed columns,
 whose sums over either column may be shown too, are left out as a whole where one group of them is.
+So are groups of one column less those of another (``subtraction.py``).
 
 **Names.** Ids of speakers, and of what can be traced to one, become HMAC-SHA256 digests (RFC 2104)
 under a secret of the user's own: without it nobody can try ids out.
@@ -25,6 +26,7 @@ from evalkit.core.files import regular, write
 from evalkit.core.ledger import Kind, LeftOut
 from evalkit.exports.cells import Cell
 from evalkit.exports.evidence import Evidence
+from evalkit.exports.subtraction import not_apart
 from evalkit.store.documents.findings import Finding, Findings, Verdict
 
 FLOOR = 10
@@ -91,12 +93,14 @@ def published(evidence: Evidence, publication: Publication) -> Evidence:
     if not overall:
         raise ConfigError(f"--publish: nothing was measured of {floor} speakers or more; nothing "
                           "can be published of so few")
-    small = {by: too_small([c for c in evidence.groups if c.by == by], floor)
-             for by in evidence.columns}
+    small = not_apart(evidence.labels, {
+        by: too_small([c for c in evidence.groups if c.by == by], floor)
+        for by in evidence.columns}, floor)
     groups = [cell for cell in evidence.groups if cell.group not in small[cell.by]]
     shown = {cell.group for cell in groups}
     findings = evidence.findings and _large_enough(evidence.findings, floor)
     safe = replace(evidence, overall=overall, groups=groups, findings=findings, ids=frozenset(),
+                   labels=evidence.labels.iloc[:0],
                    withheld=WITHHELD.format(floor=floor))
     unnamed = [_unnamed(item, publication, evidence.ids, shown) for item in evidence.left_out]
     return replace(safe, left_out=[*unnamed, *_gone(evidence, safe, small, floor)])

@@ -31,6 +31,8 @@ def of_gap(cell: Cell, fact: Fact) -> str:
     if not math.isfinite(cell.gap):
         return f"{value}: the worst of the groups, and not tested against the others"
     low, high = sorted((fact.worse * cell.gap_low, fact.worse * cell.gap_high))
+    if not fact.worse * cell.gap > 0:
+        return f"{value}: the worst of the groups that are shown, and no worse than all others"
     return (f"{value}: worse than all others together by "
             f"{_worse_by(fact.worse * cell.gap, low, high, fact)}; {verdict(cell)} "
             f"({p_is(cell.p_adjusted)}, adjusted for the number of groups)")

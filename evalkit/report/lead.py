@@ -31,6 +31,9 @@ def served_worst(selection: Selection, found: Reality, *, gap: bool = False) -> 
     if len(selection.compared) < 2:
         return Markup()
     worst, fact = selection.compared[0], selection.fact
+    if selection.alike:
+        return say("It serves every {} alike, at <b>{}</b>.", selection.by,
+                   with_unit(worst.value.value, fact))
     said = say("It serves {} <b>{}</b> worst, at <b>{}</b>", selection.by, worst.group,
                with_unit(worst.value.value, fact))
     if gap and worst.gap is not None:

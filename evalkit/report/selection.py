@@ -63,6 +63,11 @@ class Selection:
         return [row for row in self.report.rows if row.status == "ok"] if self.report else []
 
     @property
+    def alike(self) -> bool:
+        """Whether all of them have the same value, so that none is the worst."""
+        return len({row.value.value for row in self.compared}) == 1
+
+    @property
     def where(self) -> str:
         """The conditions, for running text; "" where it is not known what was heard."""
         names = [part.condition for part in self.parts]

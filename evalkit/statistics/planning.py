@@ -96,7 +96,9 @@ def trades(gap: float, asked: Question, choices: Sequence[int] = UTTERANCES) -> 
 
 
 def _check(gap: float, asked: Question) -> None:
-    if gap == 0 or not math.isfinite(gap):
+    if not math.isfinite(gap):
+        raise ConfigError(f"a gap of {gap} is no number of points; give the smallest that matters")
+    if gap == 0:
         raise ConfigError("a gap of 0 is shown by no number of speakers; give the smallest that "
                           "matters")
     if asked.spread.is_count and asked.spread.rate + gap <= 0:

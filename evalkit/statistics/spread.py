@@ -73,7 +73,11 @@ def measured_spread(rows: pd.DataFrame, *, is_count: bool) -> Spread:
     n, k, g = len(said), len(people), len(groups)
     if k <= g or n <= k:
         raise ConfigError("its spread cannot be measured: that takes several speakers of a group, "
-                          "and several utterances of a speaker; give --between-speakers")
+                          "and several utterances of a speaker; give --rate and "
+                          "--between-speakers without --from")
+    if is_count and not said["amount"].any():
+        raise ConfigError("its spread cannot be measured: there are no errors; give --rate without "
+                          "--from")
     own = people["amount"] / people["weight"]
     whose = pd.MultiIndex.from_arrays([said.index.get_level_values(i) for i in (0, 1)])
     around = said["amount"] - said["weight"] * own.reindex(whose).to_numpy()

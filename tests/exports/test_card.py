@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
-from evalkit.core.types import Interval
+from evalkit.core.types import Fact, Interval
 from evalkit.exports.annex_iv import POINTS, technical_documentation
 from evalkit.exports.card import model_card
 from evalkit.exports.cells import Cell
@@ -22,6 +23,7 @@ from evalkit.exports.cyclonedx import bill_of_materials
 from evalkit.exports.evidence import Asked, Evidence, evidence
 from evalkit.exports.publication import Publication, published, read_salt, too_small
 from evalkit.exports.sentences import of_gap, worst_groups
+from evalkit.exports.subtraction import not_apart
 from evalkit.store.documents.findings import Chance, Cohort, Finding, Findings, OnHalf, Verdict
 from evalkit.store.manifest import write_manifest
 from tests.conftest import evalkit
@@ -198,6 +200,39 @@ def test_what_is_left_out_cannot_be_worked_out(
     assert too_small(cells, 10) == gone
 
 
+@pytest.mark.parametrize(("people", "small", "gone"), [
+    # the United Kingdom less England is the few from Scotland
+    ({("uk", "english"): 20, ("uk", "scottish"): 3, ("ie", "irish"): 12, ("us", "us"): 20},
+     ["scottish", "irish"], {"scottish", "irish", "english"}),
+    # as many from Scotland that their sum may be known
+    ({("uk", "english"): 20, ("uk", "scottish"): 6, ("uk", "welsh"): 6, ("us", "us"): 20},
+     ["scottish", "welsh"], {"scottish", "welsh"}),
+    # columns that cut across one another
+    ({("x", "a"): 20, ("y", "a"): 20, ("x", "b"): 4, ("y", "b"): 4, ("x", "c"): 12, ("y", "c"): 1},
+     ["b", "c"], {"b", "c"})])
+def test_columns_do_not_give_one_another_away(
+        people: dict[tuple[str, str], int], small: list[str], gone: set[str]) -> None:
+    rows = [(country, accent, f"{country}-{accent}-{i}") for (country, accent), n in people.items()
+            for i in range(n) for _ in range(2)]
+    labels = pd.DataFrame(rows, columns=["country", "accent", "who"])
+    labels.index = labels.index.map(str)
+    found = not_apart(labels, {"accent": small, "country": []}, 10)
+    assert set(found["accent"]) == gone
+    known = {by: [set(part["who"]) for name, part in labels.groupby(by) if name not in found[by]]
+             for by in found}
+    for one, other in (("accent", "country"), ("country", "accent")):
+        for whole in known[one]:
+            inside = [part for part in known[other] if part <= whole]
+            assert not inside or len(whole.difference(*inside)) not in range(1, 10)
+
+
+def test_the_worst_that_is_shown_may_be_no_worse_than_the_others() -> None:
+    """Where those that are worse may not be shown."""
+    cell = Cell("wer", "clean", 0.1, 0.0, 0.2, 99, 0, 12, gap=-0.02, gap_low=-0.04, gap_high=0.01,
+                p_adjusted=0.3)
+    assert of_gap(cell, Fact("%", False, "", is_count=True)).endswith("no worse than all others")
+
+
 def test_the_command(run: Path, tmp_path: Path) -> None:
     def export(*words: object) -> tuple[int, str]:
         done = evalkit("export", "card", run, *words, cwd=tmp_path)
@@ -216,6 +251,7 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
     for words, why in ((["--publish"], "add --salt FILE"),
                        (["--salt", "salt"], "are of --publish; add it"),
                        (["--publish", "--salt", "short"], "which can be guessed"),
+                       (["--publish", "--salt", "no.md"], "would be overwritten by --out"),
                        (["--format", "html"], "--format html"),
                        (["--pipeline", "asd"], "--pipeline asd: there are asr"),
                        (["--by", "acent"], "did you mean 'accent'?")):

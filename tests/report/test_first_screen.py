@@ -228,3 +228,11 @@ def test_a_figure_of_quality_need_not_begin_at_zero() -> None:
     ticks = re.findall(r'class="tick"[^>]*>([\d.]+)<', svg)
     assert float(ticks[0]) > 1.5 and float(ticks[-1]) < 2.6 and len(ticks) > 3
     assert group_figure(selection(), WIDE) == ""
+
+
+def test_nobody_is_served_worst_where_all_are_alike() -> None:
+    """As where nothing was recognized, or everything."""
+    asked = selection(group("old", 1.0), group("young", 1.0), everybody=1.0)
+    assert tiles.served_worst(asked).answer == "Nobody"
+    assert plain(lead.served_worst(asked, reality(asked), gap=True)) == (
+        "It serves every accent alike, at 100.0 %.")

@@ -47,7 +47,7 @@ def test_a_gap_and_the_speakers_for_it_are_each_others_answer() -> None:
 
 
 @pytest.mark.parametrize(("gap", "message"), [
-    (0.0, "a gap of 0"), (-0.2, "cannot be lower"), (math.nan, "a gap of 0"),
+    (0.0, "a gap of 0"), (-0.2, "cannot be lower"), (math.nan, "no number of points"),
     (1e-6, f"more than {MOST_SPEAKERS:,} speakers")])
 def test_what_no_study_shows_is_said(gap: float, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -99,6 +99,8 @@ def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.mark.parametrize(("words", "message"), [
+    (["--gap", "1e300", "--rate", "10"], "gap: must be at most 1,000,000"),
+    (["--gap", "2", "--rate", "1e-300"], "give the error rate that is expected"),
     (["--rate", "10"], "give a gap, to be told how many speakers, or speakers"),
     (["--gap", "2"], "give the error rate that is expected"),
     (["--gap", "2", "--from", "absent"], "absent/run.json: cannot be read"),
