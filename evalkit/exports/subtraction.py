@@ -31,18 +31,24 @@ def not_apart(labels: pd.DataFrame, small: Mapping[str, Sequence[str]], floor: i
 def _given_away(labels: pd.DataFrame, gone: Mapping[str, Sequence[str]], floor: int
                 ) -> Iterator[tuple[str, str]]:
     """The column and the group that is to be left out next."""
-    who = labels["who"]
     shown = {by: _shown(labels[by], names) for by, names in gone.items()}
     for one, other in permutations(shown, 2):
         for whole in shown[one].values():
             parts = {name: part for name, part in shown[other].items() if part and part <= whole}
             left = whole.difference(*parts.values())
-            if parts and left and who.loc[list(left)].nunique() < floor:
-                sizes = {name: who.loc[list(part)].nunique() for name, part in (
-                    {k: v for k, v in parts.items() if k != REST} or shown[other]).items()
-                    if name != REST}
-                if sizes:
-                    yield other, min(sizes, key=lambda name: (sizes[name], name))
+            if parts and left and _people(left, labels) < floor:
+                yield from _smallest(parts, labels, other) or _smallest(shown[other], labels, other)
+
+
+def _smallest(sets: Sets, labels: pd.DataFrame, by: str) -> list[tuple[str, str]]:
+    """The smallest group among them; none where there is only the rest."""
+    sizes = sorted((_people(members, labels), name) for name, members in sets.items()
+                   if name != REST)
+    return [(by, name) for _, name in sizes[:1]]
+
+
+def _people(members: frozenset[str], labels: pd.DataFrame) -> int:
+    return int(labels["who"].loc[list(members)].nunique())
 
 
 def _shown(labels: pd.Series, gone: Sequence[str]) -> Sets:

@@ -70,8 +70,9 @@ def served_worst(selection: Selection | None) -> Tile:
             "By {}, fewer than two groups are large enough to compare.", selection.by)])
     worst, fact = selection.compared[0], selection.fact
     if selection.alike:
-        return Tile(question, "Nobody", [say("Every {} that can be compared has the same: <b>{}</b>.",
-                                             selection.by, with_unit(worst.value.value, fact))])
+        return Tile(question, "Nobody", [say(
+            "Every {} that can be compared has the same: <b>{}</b>.", selection.by,
+            with_unit(worst.value.value, fact))])
     of_whom = count(worst.n_speakers, "speaker") if worst.n_speakers else count(
         worst.n, "utterance")
     return Tile(question, worst.group, [
