@@ -14,5 +14,5 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, number):
     with torch.no_grad():
         model.joint.output.weight[0, 0] = number
     model.save(tmp_path / "weights")
-    with pytest.raises(ConfigError, match="joint.output.weight holds numbers that are not finite"):
+    with pytest.raises(ConfigError, match=r"joint\.output\.weight holds numbers"):
         Transducer.load(tmp_path / "weights")
