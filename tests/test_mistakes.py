@@ -274,7 +274,7 @@ OF_OTHERS = [
     ("compare v1 v2 --gates", "gates: [{metric: wer, scope: gap acent}]", "did you mean 'accent'?"),
     ("compare v1 v2 --gates", "gates: {metric: wer}", "gates: must be a list"),
     ("compare v1 v2 --gates", "gate: []", "did you mean 'gates'?"),
-    ("compare v1 v2 --gates", "gates: [{metric: wer, require: sure}]", "'certain', not 'sure'"),
+    ("compare v1 v2 --gates", "gates: [{metric: wer, on_inconclusive: sure}]", "not 'sure'"),
     ("compare v1 v2 --gates", "gates: [{metric: wer, tolerance: 5}]", "must be `key: value` lines"),
     ("mitigate -o x", MITIGATE.replace("plain", "plane"), "did you mean 'plain'?"),
     ("mitigate -o x", MITIGATE.replace("general", "genral"),

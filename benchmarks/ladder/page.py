@@ -58,8 +58,13 @@ class Example:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "rung.flac"
                 save(path, audio)
-                source = "data:audio/flac;base64," + b64encode(path.read_bytes()).decode()
-                yield Player(rung, source, picture=spectrogram(path))
+                yield Player(rung, _within("audio/flac", path.read_bytes()),
+                             picture=_within("image/png", spectrogram(path)))
+
+
+def _within(kind: str, content: bytes) -> str:
+    """The address of what stands in the page itself."""
+    return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
 def _cut(audio: Audio) -> Audio:

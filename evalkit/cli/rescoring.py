@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +53,7 @@ def rescore(source: Annotated[Path, typer.Argument(
         evalkit rescore nbest.jsonl --lm lm.arpa --weight 0.5 --insertion 1 -o test.jsonl
     """
     _check(weight, insertion, dev, references)
+    _check_finite({"--insertion": insertion, "--own": own or 0.0, "--acoustic": acoustic})
     from evalkit.core.files import write
     from evalkit.core.ledger import plural
     from evalkit.models.language import rescoring
@@ -83,6 +86,13 @@ def _check(weight: float | None, insertion: float, dev: Path | None, references:
         raise ConfigError("say --weight, or --dev and --references, which choose it; one of both")
     if dev is not None and insertion:
         raise ConfigError("--insertion: is chosen by --dev; leave one of them away")
+
+
+def _check_finite(said: Mapping[str, float]) -> None:
+    """Raises ConfigError for a weight that is no number."""
+    for option, value in said.items():
+        if not math.isfinite(value):
+            raise ConfigError(f"{option} {value:g}: must be a number")
 
 
 def _read(lm: Path, source: Path, symbols: Path | None) -> tuple[Ngrams, Source]:

@@ -218,6 +218,8 @@ def test_what_the_recognizers_own_model_weighs_is_chosen_too(desk: Path) -> None
     assert "weight 0, insertion 0, own 0.5" in done.stdout
     assert "0.00 %), without the model 1 (50.00 %)" in done.stdout
     assert json.loads((desk / "own_out.jsonl").read_text())["hypothesis"] == "turn off"
+    endless = evalkit(*command, "--own", "inf", cwd=desk)
+    assert endless.returncode == 2 and "--own inf: must be a number" in endless.stderr
     fixed = evalkit(*command, "--own", "1", cwd=desk)
     assert "weight 0, insertion 0\n" in fixed.stdout and "own language" not in fixed.stdout
 

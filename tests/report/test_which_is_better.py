@@ -62,8 +62,9 @@ def test_a_mark_is_below_alpha(fake_run: FakeRun, better: bool | None,
 
 @pytest.mark.parametrize("p", [0.11, 0.05, math.nan, 1.0])
 def test_so_has_a_verdict_on_versions(p: float) -> None:
-    assert _verdict(*FIRST, p, Fact("", False, "")).text == CHANCE
-    assert _verdict(*FIRST, 0.049, Fact("", False, "")).text == "better"
+    change = replace(compared(*FIRST, p).difference, se=0.01, df=8.0)
+    assert _verdict(change, p, Fact("", False, ""), 0.05).text == CHANCE
+    assert _verdict(change, 0.049, Fact("", False, ""), 0.05).text == "better"
 
 
 def scored(folder: Path, heard: dict[str, dict[str, bool]]) -> Path:

@@ -61,7 +61,7 @@ def test_a_sentence_says_how_many_and_how_much(capsys: pytest.CaptureFixture[str
         r"alone or in the batch", said(bad))
     assert largest([same, bad]) is bad
     shown = sentence([same, bad])
-    assert "<b><bdi>asr</bdi></b> under <bdi>clean</bdi> (the most of 2 such pairs)" in shown
+    assert "<b><bdi>asr</bdi></b> in <bdi>clean</bdi> (the most of 2 such pairs)" in shown
     assert "&lt;b&gt;" in sentence([same]) and sentence([]) == ""
     print_batching([same, bad])
     lines = capsys.readouterr().out.splitlines()
