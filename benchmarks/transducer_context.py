@@ -103,7 +103,7 @@ def _hear(options: argparse.Namespace) -> None:
 
 def _part(options: argparse.Namespace) -> str:
     """One word, of which part of which corpus is heard."""
-    return f"{options.corpus}/{options.split}".replace("/", "-")
+    return f"{options.corpus}-{options.split}"
 
 
 def _chosen(said: Sequence[Any], each: int) -> list[Any]:

@@ -1,6 +1,7 @@
 """A skeleton of the technical documentation of a high-risk system, by the points of Annex IV to
 Regulation (EU) 2024/1689, the Artificial Intelligence Act: what evalkit knows, and what a person
-must fill in. The points are named in short; the Regulation has them in full."""
+must fill in. The points are named in short, and were not compared with the Regulation, which has
+them in full."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ Fill = Callable[[Evidence], Iterator[str]]
 
 
 def technical_documentation(evidence: Evidence) -> str:
-    """The skeleton, Markdown. Every point of the Annex is there."""
+    """The skeleton, Markdown, with every one of POINTS."""
     said = [f"# Technical documentation of {in_markdown(evidence.name)}",
-            "By the points of Annex IV to Regulation (EU) 2024/1689, named in short here. evalkit "
-            "filled in what one evaluation knows; whether it is enough is for a person to judge. "
+            "By the points of Annex IV to Regulation (EU) 2024/1689, named in short here; compare "
+            "them with the Regulation. evalkit filled in what one evaluation knows; whether it is enough is for a person to judge. "
             f"What it does not know is marked: {TO_FILL_IN}"]
     for point, title, fill in POINTS:
         level = "###" if "(" in point else "##"
