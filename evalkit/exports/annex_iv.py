@@ -19,7 +19,8 @@ def technical_documentation(evidence: Evidence) -> str:
     """The skeleton, Markdown, with every one of POINTS."""
     said = [f"# Technical documentation of {in_markdown(evidence.name)}",
             "By the points of Annex IV to Regulation (EU) 2024/1689, named in short here; compare "
-            "them with the Regulation. evalkit filled in what one evaluation knows; whether it is enough is for a person to judge. "
+            "them with the Regulation. evalkit filled in what one evaluation knows; whether it "
+            "is enough is for a person to judge. "
             f"What it does not know is marked: {TO_FILL_IN}"]
     for point, title, fill in POINTS:
         level = "###" if "(" in point else "##"
