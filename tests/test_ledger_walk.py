@@ -192,7 +192,8 @@ NOTHING_LOST = {
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
-        statistics.ranks:brackets cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
+        statistics.ranks:brackets
+        cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
         report.verification:by_group
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep

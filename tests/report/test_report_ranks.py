@@ -83,7 +83,7 @@ def test_what_not_all_systems_have_is_named() -> None:
         {"system": s, "condition": "clean", "utterance_id": u, "error": error}
         for s, u, error in (("a", "1", None), ("a", "2", None), ("b", "1", None),
                             ("b", "2", "crashed"), ("c", "1", "crashed"))])
-    common, lost = in_all(rows)
+    common, lost = in_all(rows)  # what is left out
     assert list(common["utterance_id"]) == ["1", "1"]
     assert [(item.what, item.names) for item in lost] == [("pipeline", ("c",)),
                                                           ("utterance", ("2",))]
