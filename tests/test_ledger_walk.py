@@ -398,7 +398,8 @@ NOTHING_LOST = {
         statistics.batching:noteworthy""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
-    "MLflow holds no undefined number; how many failed is logged": "compare.tracking:export_mlflow",
+    "trackers hold no undefined number; how many failed is logged": """
+        compare.tracking:headline_values""",
     "columns that are outcomes or have too many groups are recorded by not_usual": """
         statistics.grouping:usual_columns""",
 }

@@ -138,6 +138,7 @@ def _row(row: GroupRow, i: int, selection: Selection, axis: Axis, layout: Layout
     y = top + layout.line
     kind = ("worst" if i == 0 and len(selection.compared) > 1 else "group"
             ) if row.status == "ok" else "few"
+    yield Markup('<g data-group="{}">').format(printable(row.group))
     yield _name(row, top, layout, kind)
     yield Markup('<text class="value {}" x="{}" y="{}">{}</text>').format(
         kind, layout.width - 2, top + 16 if layout.above else y + 5,
@@ -146,7 +147,7 @@ def _row(row: GroupRow, i: int, selection: Selection, axis: Axis, layout: Layout
         low, high = (axis.at(scale * end, layout) for end in (row.value.low, row.value.high))
         yield Markup('<line class="interval {}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
             kind, low, high, y, y)
-    yield _mark(axis.at(scale * row.value.value, layout), y, kind)
+    yield _mark(axis.at(scale * row.value.value, layout), y, kind) + Markup("</g>")
 
 
 def _name(row: GroupRow, top: int, layout: Layout, kind: str) -> Markup:
