@@ -51,7 +51,8 @@ def releases(runs: Sequence[AnyPath], *, baseline: AnyPath, gates: AnyPath | Non
 
     folders = [matched(run, [baseline], files=True) for run in runs]
     notes = order_notes(folders[0][1][0], [newer for newer, _ in folders])
-    terms, judged = _gates(gates), list[Comparison]()
+    terms = _gates(gates)
+    judged: list[Comparison] = []
     for run, more in zip(runs, notes, strict=True):
         found = _compared(baseline, run, terms, (), seed=seed, mapping=mapping or {},
                           allowed=allow_outcomes, place=next_place(terms, judged))

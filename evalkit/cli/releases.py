@@ -226,7 +226,7 @@ def _show_series(judged: list[Comparison]) -> None:
           *(line(f"note: {note}") for note in newest.notes), sep="\n")
     print_left_out(newest.left_out)
     print(*map(line, formats.reasons(newest)),
-          f"{newest.candidate}: {formats.headline(newest)}", sep="\n")
+          line(f"{Path(newest.candidate).name}: {formats.headline(newest)}"), sep="\n")
 
 
 def _show_history(runs: list[Path], metric: list[str] | None, out: Path | None) -> None:

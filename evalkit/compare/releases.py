@@ -51,6 +51,6 @@ def _row(comparison: Comparison, gates: Sequence[str]) -> list[str]:
     place = comparison.series
     if place is None:
         raise ValueError(f"{comparison.candidate} stands in no series")
-    return [str(place.look), comparison.candidate, comparison.outcome,
+    return [str(place.look), Path(comparison.candidate).name, comparison.outcome,
             *(said.get(gate, "") for gate in gates), f"{place.level:.4f}",
             f"{100 * place.spent:.2f}", f"{100 * place.left:.2f}"]
