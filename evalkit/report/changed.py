@@ -13,6 +13,7 @@ from evalkit.compare.gates import Gates
 from evalkit.compare.renaming import renamed
 from evalkit.compare.together import Together, together
 from evalkit.compare.unmatched import check_common
+from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection
@@ -104,7 +105,11 @@ class Since:
         return Changed(self.name, selection, self.column, found) if found else None
 
     def judged(self, gates: Gates) -> Comparison:
-        """What the gates say. Raises ConfigError where the two have nothing in common."""
+        """What the gates say. Raises ConfigError where the two have nothing in common, and for gates
+        of a series, which one page does not know."""
+        if gates.series is not None:
+            raise ConfigError("--gates: they judge a series of releases, and a page knows of no "
+                              "other releases; `evalkit compare --after` says how this one stands")
         check_common(*self.sides)
         return decide(*self.sides, gates, [self.column] if self.column else [])
 

@@ -156,6 +156,10 @@ def test_what_is_missing_is_not_decided() -> None:
 def test_gates_need_an_earlier_version(versions: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="evalkit report OLD NEW"):
         write_report(versions[1], tmp_path / "out", gates=versions[0].parent / "gates.yaml")
+    (tmp_path / "s.yaml").write_text(GATES + "series: {}\n")
+    with pytest.raises(ConfigError, match="series of releases, and a page"):
+        Since(ReportedRun(RunFolder(versions[1]), tmp_path), versions[0]).judged(
+            read_gates(tmp_path / "s.yaml"))
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(ConfigError, match="name it first"):
         write_report(versions[1], tmp_path / "out", earlier=[versions[0], tmp_path / "b.json"])
