@@ -130,7 +130,7 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     return GroupReport(
         tuple(by), metric, name, condition, adjustment, table,
         fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better),
-                 bounds=fact.bounds),
+                 bounds=fact.bounds, contrasts=gaps),
         adjusted, [note for note in notes if note],
         merged([*groups_left_out(table, where, floors), *utterances_left_out(rows, where),
                 *(not_adjusted(adjusted, compared, where) if adjusted else ())]))

@@ -110,7 +110,7 @@ def _gap(report: GroupReport, fact: Fact) -> dict[str, Cell]:
     tests = report.fairness.tests
     return where | {"gap": measured(tests["gap"].value, fact),
                     "expected": measured(tests["gap"].expected, fact),
-                    "p": p_value(tests["welch"].p_value)} | (
+                    "p": p_value(report.fairness.p_value)} | (
         _regression(report) if fact.is_count else {})
 
 
