@@ -92,8 +92,9 @@ def _print_groups(report: GroupReport, fact: Fact) -> None:
         tests = report.fairness.tests
         print(f"any gap: {p_is(report.fairness.p_value)}; largest minus smallest "
               f"{number(tests['gap'].value, fact)}, chance alone gives "
-              f"{number(tests['gap'].expected, fact)} ({p_is(tests['gap'].p_value)}); could have "
-              f"shown {number(report.fairness.detectable, fact)} between two such groups")
+              f"{number(tests['gap'].expected, fact)}; could have shown "
+              f"{number(report.fairness.detectable, fact)} between two such groups; speakers vary "
+              f"up to {report.fairness.unequal_spread:.1f} times as much (variance)")
     if report.adjusted is not None:
         held = ", ".join(report.adjusted.covariates) or "nothing"
         print(line(f"rate ratios hold equal: {held}; groups "

@@ -26,12 +26,13 @@ from evalkit.store.scores import ratio
 @dataclass(frozen=True)
 class Fairness:
     """``p_value`` answers whether there is any gap at all: it is the smallest of every group
-    against the others, adjusted by Holm (evalkit.statistics.contrasts). ``tests`` are the statistics of
-    permutation.gap_statistics and "welch", each with its value, what relabelled speakers give on
-    average and the share of relabellings that reach it, which is no p-value of equal rates where
-    groups differ in spread: ``unequal_spread`` is the largest variance of a group's speakers over
-    the smallest. ``pooled`` is the rate of all groups together, ``speaker_averaged`` the
-    mean of the speakers' own rates: far apart, few talkative speakers make the pooled one.
+    against the others, adjusted by Holm (evalkit.statistics.contrasts). ``tests`` are the
+    statistics of permutation.gap_statistics and "welch", each with its value, what relabelled
+    speakers give on average and the share of relabellings that reach it, which is no p-value of
+    equal rates where groups differ in spread: ``unequal_spread`` is the largest variance of a
+    group's speakers, relative to its squared rate, over the smallest. ``pooled`` is the rate of all
+    groups together, ``speaker_averaged`` the mean of the speakers' own rates: far apart, few
+    talkative speakers make the pooled one.
 
     ``detectable`` is the smallest true difference between two groups such as the worst and the best
     that would have been shown with 80 % power (evalkit.statistics.power), at the level over the
