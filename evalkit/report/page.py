@@ -28,6 +28,9 @@ from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.store.runfolder import RunFolder
 
+SCRIPTS = ("page.js", "selection.js", "utterances.js")
+"""Of a page, in the order in which they run."""
+
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
                  markdown: Path | None = None, allowed: Sequence[str] = (),
@@ -90,7 +93,7 @@ def render(template: str, sections: Sequence[Filled], run: ReportedRun | None, *
            ) -> str:
     """A page of ``sections``, those of one ``run`` or none's; ``values`` are for its template."""
     environment = _environment()
-    style, script = (_template(name) for name in ("style.css", "page.js"))
+    style, script = _template("style.css"), _script()
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
         sections=[_section(environment, run, filled) for filled in sections],
@@ -118,6 +121,12 @@ def _environment() -> Environment:
 def _finalize(value: Any) -> Any:
     """What a page is given is printable, whoever wrote the template."""
     return value if isinstance(value, Markup) else printable(value)
+
+
+def _script() -> Markup:
+    """The scripts of a page as one, in the order in which they run."""
+    found = (name for name in SCRIPTS if (files("evalkit.report") / "templates" / name).is_file())
+    return Markup("\n").join(map(_template, found))
 
 
 def _template(name: str) -> Markup:

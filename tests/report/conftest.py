@@ -71,7 +71,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open_tags and self.open_tags[-1] == "script":
-            self.scripts.append(data)
+            if "type" not in self.of("script")[-1]:  # else it is data
+                self.scripts.append(data)
         elif "style" not in self.open_tags:
             self.text += data
             if {"td", "th"} & set(self.open_tags):
