@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
+from evalkit.core.loops import Loop
 from evalkit.core.text import printable
 from evalkit.core.types import Fact
 from evalkit.report.explorer import encoding
@@ -43,8 +44,8 @@ Node = dict[str, Any]
 class Utterances:
     """What a document is made of. ``rows`` are those of the page (Reading.rows with ``alignment``,
     ``amount``, ``weight`` and ``why`` it failed), ``described`` the manifest's of their utterances,
-    ``labels`` the groups by column and utterance_id; ``scores`` are those of ``facts``, the first of
-    which is the main one; ``players`` are by KEYS."""
+    ``labels`` the groups by column and utterance_id; ``scores`` are those of ``facts``, of which
+    the first is the main one; ``players`` are by KEYS."""
 
     rows: pd.DataFrame
     described: pd.DataFrame
@@ -61,7 +62,8 @@ def document(of: Utterances, pipelines: Sequence[str], conditions: Sequence[str]
     short = [None if each is None else encoding.shortened(each) for each in pairs]
     texts = _texts(of, short)
     metrics = _Metrics(of)
-    rows = of.rows.assign(pairs=pairs, short=short)
+    rows = of.rows.assign(pairs=pd.Series(pairs, of.rows.index, dtype=object),
+                          short=pd.Series(short, of.rows.index, dtype=object))
     reasons = {why: i for i, why in enumerate(dict.fromkeys(rows["why"].dropna()))}
     cells = [_Cell(cell, of, {name: i for i, name in enumerate(ids)}, texts).node(metrics, reasons)
              | {"p": pipelines.index(p), "c": conditions.index(c)}
@@ -87,7 +89,7 @@ def _texts(of: Utterances, pairs: Sequence[Sequence[Any] | None]) -> dict[str, l
     for name, each in zip(of.rows["utterance_id"], pairs, strict=True):
         if each is not None and name not in found:
             found[name] = encoding.reference(each)
-    every = {str(name): [] for name in of.described["utterance_id"]}
+    every: dict[str, list[str]] = {str(name): [] for name in of.described["utterance_id"]}
     return every | {name: words[:encoding.MOST_WORDS] for name, words in texts.items()} | found
 
 
@@ -126,7 +128,7 @@ class _Cell:
 
     def _loops(self) -> Node:
         return {str(i): [printable(" ".join(loop.words)), loop.times]
-                for i, loop in enumerate(self.rows["loop"]) if loop is not None and loop == loop}
+                for i, loop in enumerate(self.rows["loop"]) if isinstance(loop, Loop)}
 
     def _sounds(self) -> Node:
         keys = zip(*(self.rows[key] for key in KEYS), strict=True)

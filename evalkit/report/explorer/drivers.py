@@ -29,8 +29,8 @@ class Drivers:
 def drivers(scores: pd.DataFrame) -> list[Drivers]:
     """Of the rows of one metric that counts errors: for every pipeline all conditions together,
     where it has several, then each."""
-    return [each for pipeline, rows in scores.dropna(subset="amount").groupby("pipeline", sort=False)
-            for each in _of_pipeline(str(pipeline), rows)]
+    measured = scores.dropna(subset="amount").groupby("pipeline", sort=False)
+    return [each for pipeline, rows in measured for each in _of_pipeline(str(pipeline), rows)]
 
 
 def _of_pipeline(pipeline: str, rows: pd.DataFrame) -> Iterator[Drivers]:

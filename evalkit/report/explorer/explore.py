@@ -13,7 +13,7 @@ from evalkit.report.explorer.choice import BUDGET, chosen
 from evalkit.report.explorer.document import KEYS, Node, Utterances, document, in_page
 from evalkit.report.explorer.drivers import Drivers, drivers
 from evalkit.report.explorer.drivers import table as drivers_table
-from evalkit.report.explorer.reading import Reading, read
+from evalkit.report.explorer.reading import Reading, WordCounts, read
 from evalkit.report.explorer.words import (
     SHOWN,
     Confused,
@@ -74,7 +74,7 @@ class Explorer:
         return wrong_words(self._words)[:SHOWN]
 
     @property
-    def _words(self):  # type: ignore[no-untyped-def]
+    def _words(self) -> WordCounts:
         return together(counts for (pipeline, _), counts in self.reading.words.items()
                         if pipeline == self.pipeline)
 
@@ -145,9 +145,9 @@ def _joined(rows: pd.DataFrame, ranked: pd.DataFrame, fact: Fact) -> pd.DataFram
     joined = rows.merge(ranked[[*KEYS, "amount", "weight", "badness"]], on=KEYS, how="left")
     kind = joined["loop"].notna().map({True: "loop", False: ""})
     kind = kind.mask(joined["silence"], "silence").mask(joined["why"].notna(), "failed")
-    texts = joined["alignment"].fillna(joined["hypothesis"]).fillna("").astype(str)
+    texts = joined["alignment"].fillna(joined["hypothesis"]).fillna("")
     return joined.assign(kind=kind, errors=joined["amount"].fillna(0) if fact.is_count else 0,
-                         bytes=texts.str.encode("utf-8", "replace").str.len())
+                         bytes=[len(str(text).encode(errors="replace")) for text in texts])
 
 
 def _labels(run: ReportedRun) -> dict[str, pd.Series]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -62,9 +62,8 @@ def sounds(run: ReportedRun, kept: pd.DataFrame, pipeline: str,
     for unit in _worst(kept, pipeline):
         if beside.is_full:
             break
-        utterance = _record(utterances.loc[unit[0]])
-        for _, output in outputs.loc[[unit]].reset_index().iterrows():
-            heard = _record(output)
+        utterance = _records(utterances.loc[[unit[0]]])[0]
+        for heard in _records(outputs.loc[[unit]].reset_index()):
             if _fits(run, utterance, beside):
                 beside.add(tuple(str(heard[name]) for name in KEYS),  # type: ignore[arg-type]
                            run.recordings.players(utterance, heard, pictures=False))
@@ -97,7 +96,7 @@ def _fits(run: ReportedRun, utterance: Mapping[str, Any], beside: Beside) -> boo
         return True
 
 
-def _record(row: pd.Series) -> dict[str, Any]:
-    """A row with None for what is missing."""
-    return {str(name): None if pd.isna(value) is True else value
-            for name, value in row.items()}
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with None for what is missing."""
+    return cast("list[dict[str, Any]]",
+                rows.astype(object).where(rows.notna(), None).to_dict("records"))

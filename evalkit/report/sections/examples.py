@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
-
 from markupsafe import Markup
 
 from evalkit.core.alignment import Pair
@@ -80,7 +79,7 @@ class Examples:
     explorer: Explorer
     document: Markup
     shown: int
-    driving: Markup = Markup()
+    driving: Markup
     open: int = OPEN
 
     @property
