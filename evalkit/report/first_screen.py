@@ -3,13 +3,14 @@ real, what failed, and whether it may ship, of the one Selection that the rule c
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evalkit.core.text import count
+from evalkit.core.text import count, printable
 from evalkit.report import lead, tiles
 from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
 from evalkit.report.headline import Value
@@ -33,7 +34,8 @@ _SYNTHETIC = re.compile(r"(?<!no )(?<!not )\bsynthetic\b", re.IGNORECASE)
 class FirstScreen:
     """``badges`` say what the corpus is no evidence of; ``sub`` is what was tested on whom;
     ``also`` what sections found beside the selection; ``figures`` are the same for two widths, none
-    where there are no groups, and ``caption`` is theirs."""
+    where there are no groups, and ``caption`` is theirs; ``selections`` are what the page's script
+    chooses among, as JSON."""
 
     badges: Sequence[str]
     sub: Sequence[str]
@@ -41,6 +43,7 @@ class FirstScreen:
     tiles: Sequence[Tile]
     figures: Sequence[Markup]
     caption: Markup
+    selections: Markup
     also: Sequence[Markup]
 
 
@@ -52,7 +55,7 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
     also = [sentence for filled in sections for sentence in filled.also]
     return FirstScreen(badges(run.record, selection), what(run), _lead(selection),
                        list(_tiles(run, selection, by_id)), list(filter(None, figures)),
-                       _caption(selection), also[:MOST_SENTENCES])
+                       _caption(selection), _selections(selection), also[:MOST_SENTENCES])
 
 
 def _lead(selection: Selection | None) -> list[Markup]:
@@ -113,6 +116,17 @@ def _small(selection: Selection) -> list[str]:
     low, high = min(sizes), max(sizes)
     many = count(low, "speaker") if low == high else f"{low} to {high} speakers"
     return [f"Small: {many} a group"]
+
+
+def _selections(selection: Selection | None) -> Markup:
+    """As JSON that stands within HTML; empty where nothing is selected."""
+    if selection is None:
+        return Markup()
+    condition = selection.parts[0].condition if len(selection.parts) == 1 else ""
+    start = {"pipeline": selection.pipeline, "condition": condition, "metric": selection.metric,
+             "by": selection.by}
+    said = json.dumps({"start": {key: printable(name) for key, name in start.items()}})
+    return Markup(said.replace("<", "\\u003c"))  # noqa: S704 -- no tag can end it
 
 
 def _caption(selection: Selection | None) -> Markup:

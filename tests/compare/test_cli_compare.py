@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", [["compare"], ["baseline", "freeze"], ["history"],
-                                     ["export", "mlflow"]])
+                                     ["export", "mlflow"], ["export", "wandb"]])
 def test_help_has_examples(command: list[str]) -> None:
     result = evalkit(*command, "--help")
     assert result.returncode == 0 and "Example" in result.stdout
@@ -255,21 +256,49 @@ def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> N
     assert wrong.returncode == 2 and "ends in .svg or .html" in wrong.stderr
 
 
+def a_page(folder: Path, created: str) -> Path:
+    """Of a run made at ``created``."""
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text("<p>the page</p>")
+    (folder / "tables" / "groups.csv").write_text("group,errors\nNA,3\n,x\n")
+    ReportFindings(corpus="c", created=created, evalkit="0", seed=0, summary=[], sections={}
+                   ).write(folder / "findings.json")
+    return folder
+
+
+def test_wandb_has_the_headline_the_page_and_the_tables(
+        runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    run, words = RunFolder(runs / "v1"), ["export", "wandb", runs / "v1", "--out", tmp_path / "w"]
+    other = evalkit(*words, "--report", a_page(tmp_path / "page", "long ago"))
+    assert other.returncode == 2 and "is of another run" in other.stderr
+    page = a_page(tmp_path / "page", run.record().created)
+    result = installed(*words, "--report", page)
+    assert (result.returncode, result.stderr) == (0, "")
+    offline = Path(result.stdout.strip())
+    written = next(offline.glob("*.wandb")).read_bytes()
+    value = next(row.value for row in run.summary().scores if row.metric == "wer")
+    logged = re.search(rb"wer/asr/given/value.{0,4}?(0\.\d+)", written, re.DOTALL)
+    assert logged is not None and float(logged[1]) == pytest.approx(value)
+    assert run.record().corpus.digest.encode() in written
+    table, = offline.glob("files/media/table/tables/groups_*.table.json")
+    assert json.loads(table.read_text())["data"] == [["NA", "3"], [None, "x"]]
+    assert len(list(offline.glob("files/media/html/page_*.html"))) == 1
+    assert not (tmp_path / "home").exists()
+
+
 def test_mlflow_has_the_headline(runs: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
-    page = tmp_path / "page"
-    page.mkdir()
-    (page / "index.html").write_text("the page")
     created = RunFolder(runs / "v1").record().created
     for made, code in (("long ago", 2), (created, 0)):
-        ReportFindings(corpus="c", created=made, evalkit="0", seed=0, summary=[], sections={}
-                       ).write(page / "findings.json")
+        page = a_page(tmp_path / "page", made)
         result = evalkit("export", "mlflow", runs / "v1", "--uri", f"file:{tmp_path / 'mlruns'}",
                          "--report", page)
         assert result.returncode == code, result.stderr
         assert ("is of another run" in result.stderr) == bool(code)
     kept, = (tmp_path / "mlruns").glob("*/*/artifacts/report/index.html")
-    assert kept.read_text() == "the page"
+    assert kept.read_text() == "<p>the page</p>"
     from mlflow.store.tracking.file_store import FileStore
 
     with pytest.MonkeyPatch.context() as patch:

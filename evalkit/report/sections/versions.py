@@ -14,6 +14,7 @@ from evalkit.core.text import number, settling
 from evalkit.core.types import Fact, Interval
 from evalkit.report.headline import Headline, cell, ordered, read_headline
 from evalkit.report.reported import ReportedRun
+from evalkit.report.run_names import run_names
 from evalkit.report.section import Content, Section
 from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
@@ -44,7 +45,7 @@ def versions(runs: Sequence[RunFolder]) -> Content:
     read."""
     headlines = [read_headline(run.record(), run.summary(), {}) for run in runs]
     changes = _changes(headlines, runs[0].scores(), runs[-1].scores())
-    table = _table(_names(runs), headlines, changes)
+    table = _table(run_names([run.path for run in runs]), headlines, changes)
     return Content(tables=[table], in_brief=[table], left_out=[
         replace(item, where=f"{', '.join(key)}: {item.where}")
         for key, (pair, _) in changes.items() for item in pair.left_out])
@@ -81,13 +82,6 @@ def _adjusted(found: Mapping[Key, SystemComparison]
               ) -> Iterator[tuple[Key, SystemComparison, float]]:
     adjusted = adjust(np.array([pair.speakers.p_value for pair in found.values()]))
     return zip(found, found.values(), map(float, adjusted), strict=True)
-
-
-def _names(runs: Sequence[RunFolder]) -> list[str]:
-    """The folders' names, numbered, since two may have the same."""
-    names = [run.path.resolve().name for run in runs]
-    often = Counter(names)
-    return [f"{i}. {name}" if often[name] > 1 else name for i, name in enumerate(names, 1)]
 
 
 def _keys(headlines: Sequence[Headline]) -> list[Key]:
