@@ -66,17 +66,17 @@ class Explorer:
     @property
     def confused(self) -> list[Confused]:
         """With the page's pipeline over all conditions, the most frequent."""
-        return confused_words(self._words)[:SHOWN]
+        return confused_words(self._words(self.pipeline))[:SHOWN]
 
     @property
     def wrong(self) -> list[Wrong]:
         """With the page's pipeline over all conditions, those of the most errors."""
-        return wrong_words(self._words)[:SHOWN]
+        return wrong_words(self._words(self.pipeline))[:SHOWN]
 
-    @property
-    def _words(self) -> WordCounts:
-        return together(counts for (pipeline, _), counts in self.reading.words.items()
-                        if pipeline == self.pipeline)
+    def _words(self, pipeline: str) -> WordCounts:
+        """Over all conditions."""
+        return together(counts for (name, _), counts in self.reading.words.items()
+                        if name == pipeline)
 
     @property
     def tables(self) -> list[Table]:
@@ -115,8 +115,9 @@ class Explorer:
                 "halves": halves}
         if shown == self.total:
             return sums
-        keyed = {f"{pipelines.index(p)},{conditions.index(c)}": counts
+        keyed = {f"{pipelines.index(p)},{where[c]}": counts
                  for (p, c), counts in self.reading.words.items()}
+        keyed |= {f"{i},-1": self._words(name) for i, name in enumerate(pipelines)}
         return sums | {
             "confused": {key: confused_words(of)[:SHOWN] for key, of in keyed.items()},
             "wrong": {key: wrong_words(of)[:SHOWN] for key, of in keyed.items()}}

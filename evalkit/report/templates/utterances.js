@@ -82,7 +82,8 @@ function explore(data, root) {
   }
   // "a>b" is a word heard for another, "a>" one that is missing, ">b" one too many, "*" any.
   function confusedIn(row, query) {
-    const [ref, hyp] = query.split(">").map((part) => part.trim());
+    const middle = query.indexOf(">");
+    const ref = query.slice(0, middle).trim(), hyp = query.slice(middle + 1).trim();
     const like = (wanted, word) => wanted === "*" || wanted === word.toLowerCase();
     for (const [place, word] of changes(row)) {
       if (place < 0 ? ref === "" && like(hyp, word) : like(ref, said(row)[place]) && (
@@ -359,6 +360,7 @@ function explore(data, root) {
   const tools = text("div", "", "tools explore");
   function choose(name, label, options, read, write) {
     const select = document.createElement("select"), whole = text("label", `${label} `);
+    select.ariaLabel = label;
     for (const [value, title, parts] of options) {
       const parent = parts ? document.createElement("optgroup") : select;
       if (parts) select.append(Object.assign(parent, { label: title }));
@@ -389,7 +391,7 @@ function explore(data, root) {
     ([key]) => key !== "errors" || data.metrics[0].count),
   () => (state.sort === "bad" ? `m${state.metric}` : state.sort),
   (v) => (v[0] === "m" ? { sort: "bad", metric: +v.slice(1) } : { sort: v }));
-  const search = Object.assign(document.createElement("input"), { type: "search" });
+  const search = Object.assign(document.createElement("input"), { type: "search", ariaLabel: "Words or id" });
   const searched = text("label", "Words or id ");
   searched.append(search);
   search.addEventListener("input", () => show({ shown: STEP, words: search.value }));
@@ -433,7 +435,7 @@ function explore(data, root) {
     fillDriving();
   }
   function open(changed) {
-    show({ shown: STEP, ...changed });
+    show({ ...changed, shown: STEP });
     heading.focus({ preventScroll: true });
     heading.scrollIntoView();
   }
