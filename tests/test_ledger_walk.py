@@ -257,6 +257,7 @@ NOTHING_LOST = {
         report.explorer.explore:document report.explorer.sounds:_count
         report.explorer.sounds:_has_sound report.explorer.sounds:_worst
         report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
+        report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart

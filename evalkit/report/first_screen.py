@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from evalkit.core.text import count, printable
-from evalkit.report import lead, tiles
+from evalkit.report import change_words, gate_words, lead, tiles
 from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
 from evalkit.report.headline import Value
 from evalkit.report.reality import reality
@@ -53,23 +53,33 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
     selection: Selection | None = by_id[groups.SECTION.id].shown.selection
     figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)] if selection else []
     also = [sentence for filled in sections for sentence in filled.also]
-    return FirstScreen(badges(run.record, selection), what(run), _lead(selection),
+    changed = _changed(by_id)
+    return FirstScreen(badges(run.record, selection), what(run), _lead(selection, changed),
                        list(_tiles(run, selection, by_id)), list(filter(None, figures)),
                        _caption(selection), _selections(selection), also[:MOST_SENTENCES])
 
 
-def _lead(selection: Selection | None) -> list[Markup]:
-    """The sentences that say anything."""
+def _changed(sections: Mapping[str, Content]) -> versions.VersionsContent | None:
+    """What changed since an earlier version; None where there is none."""
+    content = sections.get(versions.SECTION.id)
+    return content.shown if content else None
+
+
+def _lead(selection: Selection | None, since: versions.VersionsContent | None) -> list[Markup]:
+    """The sentences that say anything: beside an earlier version first what changed, for whom."""
     if selection is None:
         return []
-    said = lead.how_good(selection), lead.served_worst(selection, reality(selection))
-    return list(filter(None, said))
+    first = (since.sentences if since else []) or [lead.how_good(selection)]
+    return list(filter(None, [*first, lead.served_worst(selection, reality(selection))]))
 
 
 def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str, Content]
            ) -> Iterator[Tile]:
     """In the order of the questions."""
     lost: left_out.Lost = sections[left_out.ID].shown
+    since = _changed(sections)
+    if since and since.changed:
+        yield change_words.tile(since.changed)
     yield tiles.how_good(selection)
     yield tiles.served_worst(selection)
     measured: list[Value] = []
@@ -77,8 +87,11 @@ def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str,
         yield tiles.is_it_real(reality(selection))
         measured = list(run.headline.of(selection.metric).values())
     yield tiles.lost(measured, lost.missing, lost.unvalued, lost.others)
-    yield tiles.may_it_ship(
-        sections[versions.SECTION.id].named_tables.get("versions") if run.earlier else None)
+    if since and since.comparison:
+        yield gate_words.tile(since.comparison)
+    else:
+        yield tiles.may_it_ship(sections[versions.SECTION.id].named_tables.get("versions")
+                                if since else None)
 
 
 def what(run: ReportedRun) -> list[str]:

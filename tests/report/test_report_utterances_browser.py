@@ -84,7 +84,7 @@ def test_a_group_of_the_page_opens_its_utterances(page: playwright.Page,
         row["pipeline"], row["condition"]) == ("rnnoise", "babble_5db")
         and row["utterance_id"] in items.locator("h4").all_inner_texts())
     cells = [line.split("\t") for line in
-             page.locator("#errors-by-word tbody tr").all_inner_texts()]
+             page.locator("#table-errors-by-word tbody tr").all_inner_texts()]
     assert sum(int(n) for line in cells for n in line[-3:]) == errors
     found = axe.Axe().run(page).response["violations"]
     assert [(v["id"], v["nodes"][0]["html"]) for v in found

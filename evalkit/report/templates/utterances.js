@@ -297,7 +297,7 @@ function explore(data, root) {
     };
   }
   function fill(id, list, cells, where) {
-    const table = document.getElementById(id);
+    const table = document.getElementById(`table-${id}`);
     if (!table) return;
     table.caption.textContent = list.length > MOST_WORDS
       ? `${where}: the ${MOST_WORDS} most frequent of ${number(list.length)}` : where;
