@@ -250,6 +250,7 @@ NOTHING_LOST = {
     "it makes a part of a page or a table, beside which another has all": """
         report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
         report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
+        compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
