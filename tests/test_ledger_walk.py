@@ -258,6 +258,7 @@ NOTHING_LOST = {
         report.explorer.sounds:_has_sound report.explorer.sounds:_worst
         report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
         report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
+        compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
