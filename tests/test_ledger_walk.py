@@ -369,6 +369,7 @@ NOTHING_LOST = {
         mitigation.verification.evaluation:_change
         mitigation.verification.evaluation:_errors_drawn statistics.adjusted:default_covariates
         statistics.bins:codes statistics.bootstrap:_resample statistics.bootstrap:jackknife
+        statistics.equal_rates:redrawn statistics.fairness:unequal_spread
         statistics.grouping:metadata_columns statistics.matched_pairs:segments
         statistics.matched_pairs:wilcoxon statistics.permutation:_test
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
