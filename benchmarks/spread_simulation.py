@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
+from evalkit.statistics.bootstrap import Contrast, Resampling, intervals
 from evalkit.statistics.equal_rates import STARTED, apart, by_redrawing
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.permutation import (
@@ -34,6 +35,7 @@ from evalkit.statistics.permutation import (
     p_value,
     studentised,
 )
+from evalkit.statistics.sums import SpeakerSums, with_rest
 from evalkit.store.scores import ratio
 
 DRAWS = 400
@@ -275,6 +277,22 @@ def judged(world: World, rng: np.random.Generator, repetitions: int) -> dict[str
     return {name: float(np.mean([part[name] <= LEVEL for part in parts])) for name in parts[0]}
 
 
+def covered(world: World, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Share of ``n`` tables in which the 95 % interval of each group's gap to the rest holds the
+    planted one, 0 where rates are equal; (groups,)."""
+    k, (a, w) = len(world.sizes), world.tables(rng, n)
+    inside = np.eye(k)[world.label]
+    hits = np.zeros(k)
+    for table in range(n):
+        sums = SpeakerSums(np.arange(len(a)), tuple(map(str, range(k))), ("",),
+                           (a[:, table, None] * inside)[..., None],
+                           (w[:, table, None] * inside)[..., None], np.zeros((3, k, 1)))
+        found = intervals(with_rest(sums), [Contrast((g, 0), (k + g, 0)) for g in range(k)],
+                          Resampling(DRAWS, table))
+        hits += [each.low <= 0 <= each.high for each in found]
+    return hits / n
+
+
 def told(found: dict[str, dict[str, float]]) -> str:
     """A table (Markdown) of every test: its largest size with its world, its mean size, its mean
     power, in per cent; those that keep to MOST first, the most powerful first."""
@@ -295,12 +313,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=2_000)
     parser.add_argument("--only", default="", help="part of a world's name")
+    parser.add_argument("--coverage", action="store_true",
+                        help="of the intervals of gaps, where rates are equal, in place of tests")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for i, world in enumerate(worlds()):
-        if options.only in world.name:
+        if options.coverage and options.only in world.name and set(world.worse) == {1.0}:
+            shares = covered(world, np.random.default_rng([options.seed, i]), options.repetitions)
+            print(f"{world.name}: " + ", ".join(f"{100 * share:.1f}" for share in shares))
+        elif options.only in world.name:
             start = time.perf_counter()
             found[world.name] = judged(world, np.random.default_rng([options.seed, i]),
                                        options.repetitions)
@@ -309,7 +332,8 @@ def main() -> None:
                 flush=True)
             if options.out:
                 options.out.write_text(json.dumps(found, indent=1))
-    print(told(found))
+    if found:
+        print(told(found))
 
 
 if __name__ == "__main__":

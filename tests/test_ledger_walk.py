@@ -196,7 +196,9 @@ NOTHING_LOST = {
         statistics.ranks:brackets
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
-        report.verification:by_group
+        report.verification:by_group report.verification:_ratios report.verification:_acquired
+        statistics.acquisition:_recordings statistics.acquisition:_missed
+        statistics.acquisition:_took statistics.verification:_with_ratios
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group

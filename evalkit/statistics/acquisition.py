@@ -54,8 +54,8 @@ def acquisition(trials: pd.DataFrame, people: People, threshold: float, *,
                 rates: Mapping[str, Mapping[str, DetectionInterval]],
                 times: pd.DataFrame | None = None,
                 resampling: Resampling = FEWER_DRAWS) -> dict[str, Acquisition]:
-    """Of every group of ``trials`` (evalkit.store.trials.SCHEMA) of one pipeline and condition, of
-    which ``rates`` are those of its comparisons at the ``threshold``. ``times`` has the
+    """Of every group of ``trials`` (evalkit.store.trials.SCHEMA) of one pipeline and condition.
+    ``rates`` are those of comparisons at the ``threshold``, of every group; ``times`` has the
     ``utterance_id``, the ``seconds`` of audio and the ``processing_seconds`` of recordings."""
     recordings = _recordings(trials, people)
     lost = _by_group(recordings, resampling)
@@ -63,9 +63,7 @@ def acquisition(trials: pd.DataFrame, people: People, threshold: float, *,
     missed = _missed(trials, people, threshold)
     found = {}
     for group, rows in recordings.groupby("group"):
-        name, own = str(group), rates.get(str(group))
-        if own is None:
-            continue
+        name, own = str(group), rates[str(group)]
         seconds, factor, n_timed = took.get(name, (None, None, 0))
         found[name] = Acquisition(
             len(rows), int(rows["amount"].sum()), on_scale(lost[name], (0.0, 1.0)),
@@ -99,7 +97,8 @@ def _by_group(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Interval]
 def _took(recordings: pd.DataFrame, times: pd.DataFrame, resampling: Resampling
           ) -> dict[str, tuple[Interval, Interval, int]]:
     """Seconds a recording, and a second of audio, and of how many recordings, of what was timed."""
-    timed = times[(times["processing_seconds"] > 0) & (times["seconds"] > 0)]
+    timed = times.loc[(times["processing_seconds"] > 0) & (times["seconds"] > 0),
+                      ["utterance_id", "seconds", "processing_seconds"]]
     both = recordings.drop(columns=["amount", "weight"]).merge(timed, on="utterance_id")
     if both.empty:
         return {}

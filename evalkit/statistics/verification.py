@@ -115,8 +115,7 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     fair = fairness(table, kept, threshold, rule, resampling=resampling) if len(ok) > 1 else None
     took = acquisition(trials, People(groups, people.speakers), threshold, times=times,
                        rates={row.group: row.rates for row in table_rows}, resampling=resampling)
-    table_rows = [_with_costs(row, took.get(row.group), floors) for row in _with_ratios(
-        table_rows, rule, resampling.level)]
+    table_rows = _with_costs(_with_ratios(table_rows, rule, resampling.level), took, floors)
     where = trials.iloc[0]
     return VerificationReport(
         tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold,
@@ -171,24 +170,31 @@ def _with_ratios(rows: Sequence[VerificationRow], rule: Rule, level: float
     rates = {name: [row.rates[name] for row in compared] for name in RATIOS}
     mean = {name: to_geometric_mean(of, level) for name, of in rates.items()}
     best = {name: to_best(of, level) for name, of in rates.items()}
-    place = {row.group: i for i, row in enumerate(compared)}
-    return [row if (i := place.get(row.group)) is None else replace(
-        row, to_mean={name: of[i] for name, of in mean.items()},
-        to_best={name: of[i] for name, of in best.items()}) for row in rows]
+    told = [replace(row, to_mean=_of(mean, i), to_best=_of(best, i))
+            for i, row in enumerate(compared)]
+    return [*told, *(row for row in rows if row.status != "ok")]
 
 
-def _with_costs(row: VerificationRow, found: Acquisition | None, floors: Floors
-                ) -> VerificationRow:
+def _of(ratios: Mapping[str, Sequence[Ratio]], i: int) -> dict[str, Ratio]:
+    return {name: of[i] for name, of in ratios.items()}
+
+
+def _with_costs(rows: Sequence[VerificationRow], took: Mapping[str, Acquisition], floors: Floors
+                ) -> list[VerificationRow]:
     """Without intervals where the group is too small."""
-    if found is None or large_enough(row.n_speakers, row.n_targets, floors):
-        return replace(row, acquisition=found)
-    named = {"rejection": found.false_rejection, "acceptance": found.false_acceptance}
-    few = if_large(named, floors)
-    return replace(row, acquisition=replace(
+    return [replace(row, acquisition=found if large_enough(row.n_speakers, row.n_targets, floors)
+                    or found is None else _in_short(found, floors))
+            for row, found in ((row, took.get(row.group)) for row in rows)]
+
+
+def _in_short(found: Acquisition, floors: Floors) -> Acquisition:
+    few = if_large({"rejection": found.false_rejection, "acceptance": found.false_acceptance},
+                   floors)
+    return replace(
         found, failure_to_acquire=without_bounds(found.failure_to_acquire),
         false_rejection=few["rejection"], false_acceptance=few["acceptance"],
         seconds=found.seconds and without_bounds(found.seconds),
-        real_time_factor=found.real_time_factor and without_bounds(found.real_time_factor)))
+        real_time_factor=found.real_time_factor and without_bounds(found.real_time_factor))
 
 
 def large_enough(n_speakers: int, n_targets: int, floors: Floors = FLOORS) -> bool:

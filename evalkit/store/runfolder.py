@@ -152,7 +152,8 @@ class RunFolder:
 
     def times(self) -> pd.DataFrame:
         """Of OUTPUTS the seconds of audio and of processing, and the cell."""
-        return self._table("outputs.parquet", (*CELL, "seconds", "processing_seconds"), CELL)
+        wanted = [*CELL, "seconds", "processing_seconds"]
+        return self._table("outputs.parquet", wanted, CELL)[wanted]
 
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
