@@ -251,6 +251,7 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
         core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
         report.explorer.document:_own_texts report.explorer.document:_sounds
         report.explorer.document:_texts report.explorer.encoding:shortened
