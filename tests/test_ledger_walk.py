@@ -73,6 +73,7 @@ WRITTEN = {
     "statistics.gains:_report": "statistics.groups:groups_left_out",
     "statistics.gains:paired": "statistics.gains:_one_sided",
     "statistics.groups:counted": "statistics.groups:utterances_left_out",
+    "statistics.groups:_compared": "statistics.groups:groups_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
     "statistics.systems:compare_systems": "statistics.systems:_one_sided",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
+from evalkit.core.plain import plain_data
 from evalkit.report import extremes, lead, summary, verification
 from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.discovery import Discovery, discovery
@@ -30,7 +31,6 @@ from evalkit.report.table import (
     texts,
 )
 from evalkit.report.verification import VerificationByGroup
-from evalkit.statistics.groups import plain_data
 
 
 @dataclass(frozen=True)
