@@ -161,6 +161,7 @@ PROVED = {
     "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
+    "report.selections:selections": "report/test_selections.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
@@ -249,6 +250,7 @@ NOTHING_LOST = {
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
+        report.selections:_of report.selections:_of_trials report.view:packed
         report.table:telling report.tiles:_under_each
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
         exports.sentences:worst_groups
