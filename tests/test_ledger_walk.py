@@ -52,6 +52,7 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "report.ranks:_by_group": "report.ranks:_too_few",
     "results.canonical:places": "results.canonical:_unresolved",
     "results.gazetteer:located": "results.canonical:_unresolved",
     "results.gazetteer:_largest": "results.canonical:_unresolved",
@@ -133,6 +134,8 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "report.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
+    "report.ranks:_too_few": "report/test_report_ranks.py",
+    "report.ranks:in_all": "report/test_report_ranks.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "metrics.score_files:_malformed": "metrics/test_score_files.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
@@ -191,6 +194,7 @@ NOTHING_LOST = {
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
+        statistics.ranks:brackets
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
         report.verification:by_group
@@ -246,6 +250,8 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
+        report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
@@ -397,7 +403,7 @@ NOTHING_LOST = {
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "trackers hold no undefined number; how many failed is logged": """
-        compare.tracking:headline_values""",
+        compare.tracking:export_mlflow compare.tracking:headline_values""",
     "columns that are outcomes or have too many groups are recorded by not_usual": """
         statistics.grouping:usual_columns""",
 }

@@ -66,7 +66,7 @@ def group_figure(selection: Selection, layout: Layout) -> Markup:
     axis = axis_of(selection, rows)
     bottom = HEAD + layout.row * len(rows)
     title = f"{selection.title} by {selection.by} with 95 % intervals"
-    parts = [*_grid(axis, layout, bottom), *_everybody(selection, axis, layout, bottom)]
+    parts = [*grid(axis, layout, bottom), *_everybody(selection, axis, layout, bottom)]
     parts += [part for i, row in enumerate(rows)
               for part in _row(row, i, selection, axis, layout)]
     return Markup('<svg class="groups {}" viewBox="0 0 {} {}" role="img" '
@@ -95,8 +95,16 @@ def axis_of(selection: Selection, rows: Sequence[GroupRow]) -> Axis:
     else:
         low = max(min([*ends, *values]), min(values) - reach)
         high = min(max([*ends, *values]), max(values) + reach)
+<<<<<<< HEAD
     if high - low <= ROUNDING * abs(high):
         low, high = low - reach / 2, high + reach / 2
+=======
+    return spanned(low, high)
+
+
+def spanned(low: float, high: float) -> Axis:
+    """An axis with some TICKS ticks at round numbers, which holds both."""
+>>>>>>> lead
     step = _step((high - low) / TICKS or 1.0)
     first, last = math.floor(low / step), math.ceil(high / step)
     ticks = [i * step for i in range(first, last + 1)]
@@ -109,7 +117,8 @@ def _step(least: float) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * 0.999)
 
 
-def _grid(axis: Axis, layout: Layout, bottom: int) -> Iterator[Markup]:
+def grid(axis: Axis, layout: Layout, bottom: int) -> Iterator[Markup]:
+    """Lines at the ticks, and the numbers under them."""
     decimals = max(0, -math.floor(math.log10(axis.ticks[1] - axis.ticks[0]) + 1e-9))
     for tick in axis.ticks:
         x = f"{axis.at(tick, layout):.1f}"

@@ -256,6 +256,44 @@ def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> N
     assert wrong.returncode == 2 and "ends in .svg or .html" in wrong.stderr
 
 
+def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: Path) -> None:
+    """From the folders alone, as step by step in CI; a later release changes nothing."""
+    (tmp_path / "gates.yaml").write_text(
+        "series: {first: 0.5, half: 20}\n" + (runs / "gates.yaml").read_text())
+    judge = ("--baseline", runs / "baseline.json.gz", "--gates", tmp_path / "gates.yaml")
+    three = evalkit("history", runs / "noise", runs / "worse", runs / "renamed", *judge)
+    two = evalkit("history", runs / "noise", runs / "worse", *judge)
+    table = three.stdout.splitlines()
+    assert table[0].split()[:3] == ["look", "release", "outcome"]
+    assert table[1].split()[:3] == ["1", "noise", "pass"] and "0.0500" in table[1]
+    assert table[2].split()[:3] == ["2", "worse", "regression"] and "0.0024" in table[2]
+    assert table[3].split()[:3] == ["3", "renamed", "pass"] and "0.0045" in table[3]
+    assert table[2].split()[-2:] == ["2.50", "2.50"] and table[3].split()[-2:] == ["2.73", "2.27"]
+    assert [" ".join(row.split()) for row in two.stdout.splitlines()[:3]] == [
+        " ".join(row.split()) for row in table[:3]]
+    assert (two.returncode, three.returncode) == (1, 0)
+    assert "worse: regression: 2 of 2 gates failed" in two.stdout
+    compare = ("compare", runs / "v1", "--gates", tmp_path / "gates.yaml")
+    unsaid = evalkit(*compare, runs / "noise")
+    assert unsaid.returncode == 2 and "say which this is, --look 1 or more" in unsaid.stderr
+    evalkit(*compare, runs / "noise", "--look", "1", "--json", tmp_path / "1.json")
+    second = evalkit(*compare, runs / "worse", "--after", tmp_path / "1.json", "--json",
+                     tmp_path / "2.json")
+    assert second.returncode == 1 and "note: look 2 of a series" in second.stdout
+    standing = json.loads((tmp_path / "2.json").read_text())["series"]
+    assert standing["level"] == pytest.approx(2 * 0.025 / 21)
+    assert standing["carried"] == pytest.approx(0.025 / 21)
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["v1", "noise"], "v1: is the baseline itself; leave it out of the releases"),
+    (["noise", "noise"], "noise: is listed twice; a release has one place in the series")])
+def test_a_list_that_is_no_series_is_refused(runs: Path, words: list[str], message: str) -> None:
+    result = evalkit("history", *words, "--baseline", "v1", "--gates", "gates.yaml", cwd=runs)
+    assert result.returncode == 2 and message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def a_page(folder: Path, created: str) -> Path:
     """Of a run made at ``created``."""
     (folder / "tables").mkdir(parents=True, exist_ok=True)
