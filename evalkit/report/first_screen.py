@@ -10,23 +10,16 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-<<<<<<< HEAD
 from evalkit.core.text import count
-from evalkit.report import tiles
-=======
-from evalkit.core.text import count, printable
-from evalkit.report import change_words, gate_words, lead, tiles
-from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
-from evalkit.report.headline import Value
-from evalkit.report.reality import reality
->>>>>>> lead
+from evalkit.report import change_words, gate_words, tiles
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Filled
 from evalkit.report.sections import groups, left_out, versions
 from evalkit.report.selection import Selection
 from evalkit.report.selections import Selections, selected_groups
 from evalkit.report.summary import FEW_SPEAKERS
-from evalkit.report.view import Control, View, controls, view_of
+from evalkit.report.tiles import Tile
+from evalkit.report.view import Beside, Control, View, controls, view_of
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.scores import GIVEN
 
@@ -56,7 +49,6 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
     selections: Selections | None = by_id[groups.SECTION.id].shown.selections
     views = list(_views(run, selections, by_id))
     also = [sentence for filled in sections for sentence in filled.also]
-<<<<<<< HEAD
     return FirstScreen(
         badges(run.record, selections.start if selections else None), what(run), views[0], views,
         controls(selections.every if selections else ()), also[:MOST_SENTENCES])
@@ -64,20 +56,18 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
 
 def _views(run: ReportedRun, selections: Selections | None, sections: Mapping[str, Content]
            ) -> Iterator[View]:
-    """The first is what is shown at first."""
+    """The first is what is shown at first: beside an earlier version it begins with what changed,
+    for whom."""
     found: left_out.Lost = sections[left_out.ID].shown
-    ships = tiles.may_it_ship(
-        sections[versions.SECTION.id].named_tables.get("versions") if run.earlier else None)
+    since = _changed(sections)
+    changed = [change_words.tile(since.changed)] if since and since.changed else []
+    ships, news = _ships(since, sections), since.sentences if since else []
     for each in selections.every if selections else [None]:
         measured = list(run.headline.of(each.metric).values()) if each else []
         table = selected_groups(each, run.headline.facts[each.metric]) if each else None
-        yield view_of(each, table, tiles.lost(
-            measured, found.missing, found.unvalued, found.others), ships)
-=======
-    changed = _changed(by_id)
-    return FirstScreen(badges(run.record, selection), what(run), _lead(selection, changed),
-                       list(_tiles(run, selection, by_id)), list(filter(None, figures)),
-                       _caption(selection), _selections(selection), also[:MOST_SENTENCES])
+        lost = tiles.lost(measured, found.missing, found.unvalued, found.others)
+        yield view_of(each, table, Beside(changed, [lost, ships], news))
+        news = []
 
 
 def _changed(sections: Mapping[str, Content]) -> versions.VersionsContent | None:
@@ -86,34 +76,12 @@ def _changed(sections: Mapping[str, Content]) -> versions.VersionsContent | None
     return content.shown if content else None
 
 
-def _lead(selection: Selection | None, since: versions.VersionsContent | None) -> list[Markup]:
-    """The sentences that say anything: beside an earlier version first what changed, for whom."""
-    if selection is None:
-        return []
-    first = (since.sentences if since else []) or [lead.how_good(selection)]
-    return list(filter(None, [*first, lead.served_worst(selection, reality(selection))]))
-
-
-def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str, Content]
-           ) -> Iterator[Tile]:
-    """In the order of the questions."""
-    lost: left_out.Lost = sections[left_out.ID].shown
-    since = _changed(sections)
-    if since and since.changed:
-        yield change_words.tile(since.changed)
-    yield tiles.how_good(selection)
-    yield tiles.served_worst(selection)
-    measured: list[Value] = []
-    if selection is not None:
-        yield tiles.is_it_real(reality(selection))
-        measured = list(run.headline.of(selection.metric).values())
-    yield tiles.lost(measured, lost.missing, lost.unvalued, lost.others)
+def _ships(since: versions.VersionsContent | None, sections: Mapping[str, Content]) -> Tile:
+    """Whether the version may ship."""
     if since and since.comparison:
-        yield gate_words.tile(since.comparison)
-    else:
-        yield tiles.may_it_ship(sections[versions.SECTION.id].named_tables.get("versions")
-                                if since else None)
->>>>>>> lead
+        return gate_words.tile(since.comparison)
+    return tiles.may_it_ship(sections[versions.SECTION.id].named_tables.get("versions")
+                             if since else None)
 
 
 def what(run: ReportedRun) -> list[str]:

@@ -95,16 +95,13 @@ def axis_of(selection: Selection, rows: Sequence[GroupRow]) -> Axis:
     else:
         low = max(min([*ends, *values]), min(values) - reach)
         high = min(max([*ends, *values]), max(values) + reach)
-<<<<<<< HEAD
     if high - low <= ROUNDING * abs(high):
         low, high = low - reach / 2, high + reach / 2
-=======
     return spanned(low, high)
 
 
 def spanned(low: float, high: float) -> Axis:
     """An axis with some TICKS ticks at round numbers, which holds both."""
->>>>>>> lead
     step = _step((high - low) / TICKS or 1.0)
     first, last = math.floor(low / step), math.ceil(high / step)
     ticks = [i * step for i in range(first, last + 1)]

@@ -40,30 +40,40 @@ class View:
     said: str
 
 
-def view_of(selection: Selection | None, table: Table | None, lost: Tile, ships: Tile) -> View:
-    """A view; ``lost`` and ``ships`` are the tiles that do not depend on groups."""
-    found = reality(selection) if selection else None
-    sentences = [lead.how_good(selection), lead.served_worst(selection, found)
-                 ] if selection and found else []
-    shown = [tiles.how_good(selection), tiles.served_worst(selection),
-             *([tiles.is_it_real(found)] if found else []), lost, ships]
-    figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)] if selection else []
+@dataclass(frozen=True)
+class Beside:
+    """What does not depend on groups: tiles that come ``before`` the others and ``after`` them, and
+    ``news``, sentences in place of how good it is."""
+
+    before: Sequence[Tile]
+    after: Sequence[Tile]
+    news: Sequence[Markup] = ()
+
+
+def view_of(selection: Selection | None, table: Table | None, beside: Beside) -> View:
+    """A view of ``selection``, whose groups are ``table``."""
+    if selection is None:
+        shown = [*beside.before, tiles.how_good(None), tiles.served_worst(None), *beside.after]
+        return View(None, [], shown, [], "", table, "")
+    found = reality(selection)
+    sentences = [*(beside.news or [lead.how_good(selection)]), lead.served_worst(selection, found)]
+    shown = [*beside.before, tiles.how_good(selection), tiles.served_worst(selection),
+             tiles.is_it_real(found), *beside.after]
+    figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)]
     return View(selection, list(filter(None, sentences)), shown, list(filter(None, figures)),
                 caption(selection), table, said(selection))
 
 
-def said(selection: Selection | None) -> str:
+def said(selection: Selection) -> str:
     """What is shown, in a sentence."""
-    if selection is None:
-        return ""
     by = f" by {selection.by}" if selection.by else ""
     what = f"{in_sentence(selection.title)}{by}"
     return f"Shown: {what}, {selection.pipeline} {selection.where}".rstrip()
 
 
-def caption(selection: Selection | None) -> str:
+def caption(selection: Selection) -> str:
     """What the figure shows."""
-    if selection is None or selection.report is None:
+    if selection.report is None:
         return ""
     unit = f", {selection.fact.unit}" if selection.fact.unit else ""
     speakers = any(row.n_speakers for row in selection.report.rows)
