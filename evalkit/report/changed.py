@@ -105,8 +105,8 @@ class Since:
         return Changed(self.name, selection, self.column, found) if found else None
 
     def judged(self, gates: Gates) -> Comparison:
-        """What the gates say. Raises ConfigError where the two have nothing in common, and for gates
-        of a series, which one page does not know."""
+        """What the gates say. Raises ConfigError where the two have nothing in common, and for
+        gates of a series, of which a page does not know the other releases."""
         if gates.series is not None:
             raise ConfigError("--gates: they judge a series of releases, and a page knows of no "
                               "other releases; `evalkit compare --after` says how this one stands")

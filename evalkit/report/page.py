@@ -31,7 +31,7 @@ from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.report.view import packed
 from evalkit.store.runfolder import RunFolder
 
-SCRIPTS = ("page.js", "selection.js", "save.js")
+SCRIPTS = ("page.js", "selection.js", "utterances.js", "save.js")
 """Of a page, in the order in which they run."""
 
 
