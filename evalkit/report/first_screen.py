@@ -19,7 +19,7 @@ from evalkit.report.selection import Selection
 from evalkit.report.selections import Selections, selected_groups
 from evalkit.report.summary import FEW_SPEAKERS
 from evalkit.report.tiles import Tile
-from evalkit.report.view import Beside, Control, View, controls, view_of
+from evalkit.report.view import Around, Control, View, controls, view_of
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.scores import GIVEN
 
@@ -66,7 +66,7 @@ def _views(run: ReportedRun, selections: Selections | None, sections: Mapping[st
         measured = list(run.headline.of(each.metric).values()) if each else []
         table = selected_groups(each, run.headline.facts[each.metric]) if each else None
         lost = tiles.lost(measured, found.missing, found.unvalued, found.others)
-        yield view_of(each, table, Beside(changed, [lost, ships], news))
+        yield view_of(each, table, Around(changed, [lost, ships], news))
         news = []
 
 

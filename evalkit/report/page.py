@@ -33,6 +33,7 @@ from evalkit.store.runfolder import RunFolder
 
 SCRIPTS = ("page.js", "selection.js", "utterances.js", "save.js")
 """Of a page, in the order in which they run."""
+NOTHING = Markup()
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
@@ -112,15 +113,16 @@ class Rendered:
 
 
 def render(template: str, sections: Sequence[Filled], run: ReportedRun | None,
-           first: FirstScreen | None, **values: Any) -> str:
+           first: FirstScreen | None, *, selections: Markup = NOTHING, **values: Any) -> str:
     """A page of ``sections``, those of one ``run`` or none's, with its ``first`` screen if it has
-    one; ``values`` are for its template."""
+    one, and the ``selections`` beside it, ``packed``; ``values`` are for its template."""
     environment = _environment()
     style, script = _template("style.css"), _script()
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
         sections=[_section(environment, run, filled, first) for filled in sections],
-        style=style, script=script, script_digest=digest, first=first, **values)
+        style=style, script=script, script_digest=digest, first=first,
+        selections=selections, **values)
 
 
 def _section(environment: Environment, run: ReportedRun | None, filled: Filled,

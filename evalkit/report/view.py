@@ -41,7 +41,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Beside:
+class Around:
     """What does not depend on groups: tiles that come ``before`` the others and ``after`` them, and
     ``news``, sentences in place of how good it is."""
 
@@ -50,15 +50,15 @@ class Beside:
     news: Sequence[Markup] = ()
 
 
-def view_of(selection: Selection | None, table: Table | None, beside: Beside) -> View:
+def view_of(selection: Selection | None, table: Table | None, around: Around) -> View:
     """A view of ``selection``, whose groups are ``table``."""
     if selection is None:
-        shown = [*beside.before, tiles.how_good(None), tiles.served_worst(None), *beside.after]
+        shown = [*around.before, tiles.how_good(None), tiles.served_worst(None), *around.after]
         return View(None, [], shown, [], "", table, "")
     found = reality(selection)
-    sentences = [*(beside.news or [lead.how_good(selection)]), lead.served_worst(selection, found)]
-    shown = [*beside.before, tiles.how_good(selection), tiles.served_worst(selection),
-             tiles.is_it_real(found), *beside.after]
+    sentences = [*(around.news or [lead.how_good(selection)]), lead.served_worst(selection, found)]
+    shown = [*around.before, tiles.how_good(selection), tiles.served_worst(selection),
+             tiles.is_it_real(found), *around.after]
     figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)]
     return View(selection, list(filter(None, sentences)), shown, list(filter(None, figures)),
                 caption(selection), table, said(selection))
@@ -80,7 +80,7 @@ def caption(selection: Selection) -> str:
     parts = [f"{selection.title}{unit} by {selection.by}, with 95 % intervals",
              f"; {selection.pipeline} {selection.where}".rstrip(),
              f"; farther to the {'right' if selection.fact.worse < 0 else 'left'} is better.",
-             " Beside a name: how many speakers." if speakers else ""]
+             " Around a name: how many speakers." if speakers else ""]
     few = any(row.status != "ok" for row in selection.report.rows)
     parts += [" Hollow: too few to compare."] if few else []
     more = len(selection.report.rows) - MOST

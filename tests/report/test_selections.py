@@ -99,7 +99,6 @@ def test_hostile_labels_stay_text_in_what_is_packed(
 
     hostile = hostile_run(tmp_path, "<b>by</b>", discovered[0].folder)
     index = write_report(hostile.write(), tmp_path / "out", by="<b>by</b>")
-    assert index.read_text(encoding="utf-8").count("<script") == 2
     found = views(index)
     assert any("<script>" in view["pipeline"] for view in found)
     for view in found:
