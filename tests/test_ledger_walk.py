@@ -183,6 +183,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        report.explorer.encoding:rebuilt report.explorer.reading:read
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward
         metrics.listed_words:_edits metrics.listed_words:_marks
@@ -230,6 +231,8 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        report.explorer.document:__init__ report.explorer.document:document
+        report.explorer.drivers:drivers report.explorer.explore:explore
         exports.card:_metadata exports.card:_metric exports.cyclonedx:_card
         statistics.endpoints:_waits
         conditions.pauses:bind
@@ -248,6 +251,11 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
+        report.explorer.document:_own_texts report.explorer.document:_sounds
+        report.explorer.document:_texts report.explorer.encoding:shortened
+        report.explorer.explore:document report.explorer.sounds:_count
+        report.explorer.sounds:_has_sound report.explorer.sounds:_worst
         report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
         report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
         compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order

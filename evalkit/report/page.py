@@ -30,7 +30,7 @@ from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.store.runfolder import RunFolder
 
-SCRIPTS = ("page.js", "selection.js")
+SCRIPTS = ("page.js", "selection.js", "utterances.js")
 """Of a page, in the order in which they run."""
 
 
