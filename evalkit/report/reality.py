@@ -36,10 +36,12 @@ def reality(selection: Selection) -> Reality:
     (``GroupContrast.p_adjusted``), gives p below ALPHA, and the 95 % interval of the gap is wholly
     on the worse side. *No*: the intervals of the gaps of all groups end below SMALL of everybody's
     rate, so that no gap worth the name is left; said of rates only, whose zero means no errors.
-    *Unclear*: neither."""
+    Nor is there any where all have the same value. *Unclear*: neither."""
     rows = selection.compared
     if len(rows) < 2:
         return Reality("not tested", _untested(selection))
+    if selection.alike:
+        return Reality("no", "There is no gap to test: all groups have the same value.")
     worst = rows[0]
     if _clear(worst, selection):
         return Reality("yes", f"Chance alone would seldom give such a gap: {_p(worst, rows)}.")

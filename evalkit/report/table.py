@@ -153,7 +153,7 @@ def to_csv(table: Table) -> str:
     parts = {column.key: list(dict.fromkeys(name for row in table.rows
                                             for name in row.cells[column.key].parts))
              for column in table.columns}
-    writer.writerow(_quoted(title) for column in table.columns
+    writer.writerow(quoted(title) for column in table.columns
                     for title in (column.title, *(f"{column.title}, {name}"
                                                   for name in parts[column.key])))
     writer.writerows([value for column in table.columns
@@ -164,16 +164,18 @@ def to_csv(table: Table) -> str:
 
 def _values(cell: Cell, parts: Sequence[str]) -> Iterable[str]:
     if cell.value is None:
-        yield _quoted(f"{cell.text} [{cell.detail}]" if cell.detail else cell.text)
+        yield quoted(f"{cell.text} [{cell.detail}]" if cell.detail else cell.text)
     else:
-        yield _full(cell.value)
+        yield full(cell.value)
     for name in parts:
-        yield _full(cell.parts.get(name, math.nan))
+        yield full(cell.parts.get(name, math.nan))
 
 
-def _full(value: float) -> str:
+def full(value: float) -> str:
+    """A number as CSV holds it, nothing where it is undefined."""
     return f"{value:.10g}" if math.isfinite(value) else ""
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text that a spreadsheet does not calculate."""
     return _FORMULA.sub(r"\1'", text.printable(value))

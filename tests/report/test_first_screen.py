@@ -138,7 +138,7 @@ def test_where_more_is_better_the_worse_side_is_the_other() -> None:
     tile = tiles.served_worst(selection(worse, group("y", 2.5), fact=quality))
     assert "2.00 MOS, 0.50 MOS worse than all others together (0.10 to 0.90)" in plain(
         tile.sentences[0])
-    small = selection(group("x", 2.0, (0.0, -0.01, 0.01)), group("y", 2.0), fact=quality)
+    small = selection(group("x", 2.0, (0.0, -0.01, 0.01)), group("y", 2.01), fact=quality)
     assert reality(small).answer == "unclear"  # a scale without a zero has no fifth
 
 

@@ -110,8 +110,10 @@ def test_hostile_text_stays_in_its_field() -> None:
 def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> None:
     page, folder = Page(written[1]), written[1].parent / "tables"
     names = {path.stem for path in folder.iterdir()}
-    assert names == {(attrs.get("id") or "")[6:] for attrs in page.of("table")
-                     if (attrs.get("id") or "").startswith("table-")}
+    assert names == {(attrs.get("href") or "")[len("tables/"):-len(".csv")]
+                     for attrs in page.of("a") if (attrs.get("href") or "").startswith("tables/")}
+    shown = {(attrs.get("id") or "")[6:] for attrs in page.of("table")}
+    assert names - shown == {"groups", "selections"}  # what is selected is shown of them
     table = pd.read_csv(folder / "groups.csv")
     scores = written[0].table().merge(written[0].utterances[["utterance_id", "accent"]])
     errors = scores[scores["metric"] == "wer"].groupby(["accent", "pipeline", "condition"])
