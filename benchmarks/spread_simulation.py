@@ -320,10 +320,13 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[str, dict[str, float]] = {}
     for i, world in enumerate(worlds()):
-        if options.coverage and options.only in world.name and set(world.worse) == {1.0}:
+        if options.only not in world.name or (
+                options.coverage and set(world.worse) != {1.0}):
+            continue
+        if options.coverage:
             shares = covered(world, np.random.default_rng([options.seed, i]), options.repetitions)
             print(f"{world.name}: " + ", ".join(f"{100 * share:.1f}" for share in shares))
-        elif options.only in world.name:
+        else:
             start = time.perf_counter()
             found[world.name] = judged(world, np.random.default_rng([options.seed, i]),
                                        options.repetitions)

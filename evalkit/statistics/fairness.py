@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import (
     DEFAULT,
     Contrast,
@@ -70,6 +72,22 @@ def fairness(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAUL
     p = any_difference(against_rest(sums, system, resampling) if contrasts is None else contrasts)
     return Fairness(worst, best, rate, mean, p, unequal_spread(sums, system), tests, *_power(
         sums, (worst, best), p, resampling, system))
+
+
+class Row(Protocol):
+    """Of a group that may have been compared with the others."""
+
+    @property
+    def gap(self) -> GroupContrast | None:
+        """With the others together."""
+        ...
+
+
+def fairness_of(rows: Sequence[Row], sums: SpeakerSums, fact: Fact, resampling: Resampling
+                ) -> Fairness | None:
+    """``fairness`` of groups whose ``rows`` are known, by a metric that means ``fact``."""
+    return fairness(sums, resampling=resampling, higher_is_better=bool(fact.higher_is_better),
+                    bounds=fact.bounds, contrasts=[row.gap for row in rows if row.gap is not None])
 
 
 def unequal_spread(sums: SpeakerSums, system: int = 0) -> float:
