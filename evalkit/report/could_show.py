@@ -34,8 +34,9 @@ def what_could_be_shown(groups: Groups) -> Markup:
 
 def _settled_by(column: str, row: GroupValue, gap: GroupContrast) -> Markup:
     """What would settle the widest of those that are unclear."""
-    more = ("no number of speakers within reach" if gap.more_speakers is None else
-            f"about {settling(gap.more_speakers)} more speakers of it, and of the others in "
+    people = "speakers" if row.n_speakers else "utterances"
+    more = (f"no number of {people} within reach" if gap.more_speakers is None else
+            f"about {settling(gap.more_speakers)} more {people} of it, and of the others in "
             "proportion,")
     where = say(" in {}", row.condition) if row.condition != GIVEN else Markup()
     return say(f"{more} would settle the widest of these, that of {{}} with {{}}",
