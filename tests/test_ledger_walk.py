@@ -89,6 +89,7 @@ WRITTEN = {
 
 PROVED = {
     "exports.evidence:_of_run": "exports/test_card.py",
+    "exports.utterances:_large": "report/test_utterances_exported.py",
     "exports.publication:_gone": "exports/test_card.py",
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
@@ -253,6 +254,7 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
         core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
         report.explorer.document:_own_texts report.explorer.document:_sounds
         report.explorer.document:_texts report.explorer.encoding:shortened

@@ -23,7 +23,7 @@ from evalkit.report import text
 from evalkit.report.exports import write_findings, write_tables
 from evalkit.report.first_screen import FirstScreen, first_screen
 from evalkit.report.markdown import in_brief
-from evalkit.report.place import PAGE, check_replaceable
+from evalkit.report.place import COPIES, PAGE, check_replaceable
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Filled
 from evalkit.report.sections import filled_sections
@@ -83,7 +83,7 @@ def write_page(run: ReportedRun) -> list[Filled]:
     sections, folder = filled_sections(run), run.page_folder
     first = first_screen(run, sections)
     page = render("page.html.j2", sections, run, first, record=run.record,
-                  title=run.title or run.record.corpus.name,
+                  sound=(folder / COPIES).is_dir(), title=run.title or run.record.corpus.name,
                   selections=packed(first.views, _environment()),
                   sentences=[sentence for filled in sections for sentence in filled.sentences])
     (folder / PAGE).write_text(page, encoding="utf-8")
@@ -129,8 +129,14 @@ def _section(environment: Environment, run: ReportedRun | None, filled: Filled,
              first: FirstScreen | None) -> Rendered:
     section, content = filled.section, filled.content
     html = environment.get_template(section.template).render(
-        run=run, content=content.shown, tables=content.named_tables, first=first)
+        run=run, content=content.shown, tables=content.named_tables, first=first,
+        people=_people(run))
     return Rendered(section.id, section.title, Markup(html))  # noqa: S704 -- escaped there
+
+
+def _people(run: ReportedRun | None) -> str:
+    """What is resampled and compared, for running text."""
+    return "speakers" if run is None or run.record.corpus.speakers else "utterances"
 
 
 def _environment() -> Environment:
