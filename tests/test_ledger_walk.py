@@ -309,6 +309,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        report.sections.definitions:conditions
         models.language.sentences:read_sentences
         results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
         results.canonical:text_of corpora.readers.audio_folder:audio_folder
