@@ -18,6 +18,7 @@ from evalkit.core.loops import loop
 from evalkit.report.explorer import encoding, explore
 from evalkit.report.explorer.choice import chosen
 from evalkit.report.explorer.drivers import fewest_for_half
+from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
 from evalkit.report.sections.examples import rank
 from evalkit.store.runfolder import RunFolder
@@ -146,3 +147,22 @@ def test_what_a_page_holds_follows_places() -> None:
     labels = {"accent": pd.Series(list("xxxyyy"), list("abcdef"))}
     assert list(chosen(rows, labels, 3 * 230)["utterance_id"]) == ["a", "d", "f"]
     assert len(chosen(rows, labels, 10**6)) == 6 and len(chosen(rows, {}, 0)) == 0
+
+
+def test_an_earlier_version_stands_beside(looked_into: tuple[FakeRun, Path], tmp_path: Path
+                                          ) -> None:
+    old = FakeRun(tmp_path / "v1", tmp_path / "corpus", speakers=2)
+    index = write_report(looked_into[0].folder, tmp_path / "page", earlier=[old.write()])
+    data = document(index)
+    assert data["pipelines"] == ["plain", "rnnoise", "plain of v1", "rnnoise of v1"]
+    assert data["earlier"] == [2, 3] and data["shown"] == data["total"] == 48
+    heard = {(row["pipeline"], row["condition"], row["utterance_id"]): row["hypothesis"]
+             for row in old.outputs}
+    cells = [cell for cell in data["cells"] if cell["p"] > 1]
+    for cell in cells:
+        for i, (place, differs) in enumerate(zip(cell["u"] or range(12), cell["d"], strict=True)):
+            words = cell.get("r", {}).get(str(i), data["text"][place])
+            key = (data["pipelines"][cell["p"] - 2], data["conditions"][cell["c"]],
+                   data["id"][place])
+            assert " ".join(encoding.rebuilt(words.split(), differs)) == heard[key]
+    assert len(cells) == 4

@@ -14,6 +14,7 @@
                [substitutions, deletions, insertions, length] where the difference is cut; a loop;
                why it failed, a place in ``reasons``; recordings [label, source, picture, note]
     shown, total                     how many rows of how many
+    earlier    the pipelines, by their places, that are of an earlier run; where there is one
     halves     pipeline, condition (-1: all), utterances, errors, and how many make half of them
     confused, wrong                  where not all rows are here: words of all, by "p,c"
 """

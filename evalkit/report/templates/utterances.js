@@ -19,7 +19,9 @@ function explore(data, root) {
         : data.metrics[j].count ? [part[0][i], part[1][i]] : part[i])) })));
   const at = new Map(rows.map((row) => [`${row.u},${row.p},${row.c}`, row]));
   const start = { p: data.main, c: -1, metric: 0, by: data.columns.length ? 0 : -1, group: -1,
-    kind: "", words: "", sort: "bad", beside: -1, half: false, shown: FIRST };
+    kind: "", words: "", sort: "bad", beside: data.earlier?.find((place) =>
+      data.pipelines[place].startsWith(`${data.pipelines[data.main]} of `)) ?? -1,
+    half: false, shown: FIRST };
   let state = { ...start };
   const number = (n) => n.toLocaleString("en");
   const plural = (n, one) => `${number(n)} ${one}${n === 1 ? "" : "s"}`;
