@@ -58,7 +58,8 @@ def _ranking(figure: Figure, finders: Sequence[Finding], fact: Fact) -> None:
     scale = fact.scale
     row, ticks = 0.0, []
     for finding in finders:
-        among = short(found_among(finding), 40)
+        among = found_among(finding)
+        among = short(f"{among} ({finding.finder})" if among != finding.finder else among, 40)
         ticks.append((row, f"{among}:" if finding.verdicts else f"{among}: nothing"))
         _null(axes, finding.chance, row, row + len(finding.verdicts), scale)
         for i, verdict in enumerate(finding.verdicts, 1):
@@ -68,7 +69,7 @@ def _ranking(figure: Figure, finders: Sequence[Finding], fact: Fact) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(*zip(*ticks, strict=True))
     axes.set(ylim=(row - 0.6, -0.7), xlim=_limits(finders, scale),
-             xlabel=f"by how much worse than the rest, {fact.difference_unit}".rstrip(", "))
+             xlabel=f"worse by, {fact.difference_unit}".rstrip(", "))
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(axis="x")

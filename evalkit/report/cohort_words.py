@@ -18,8 +18,10 @@ def found_among(finding: Finding) -> str:
     if finding.regions:
         return "parts of the map"
     if any(map(_PREDICTED.fullmatch, names)):
-        return "voices by the errors that embeddings predict"
-    return "groups of like voices" if any(map(_CLUSTERS.fullmatch, names)) else finding.finder
+        return "voices by predicted errors"
+    if any(map(_CLUSTERS.fullmatch, names)):
+        return "groups of like voices"
+    return "labels of the corpus" if any(" = " in name for name in names) else finding.finder
 
 
 def plainly(name: str) -> str:

@@ -113,7 +113,7 @@ def _verdict(finding: Finding, verdict: Verdict, fact: Fact) -> dict[str, Cell]:
     among = found_among(finding)
     return texts(who=who(verdict) or "–") | {
         "finder": Cell(among, finding.finder if among != finding.finder else ""),
-        "cohort": Cell(plainly(verdict.cohort), verdict.cohort if "band " in verdict.cohort
+        "cohort": Cell(plainly(verdict.cohort), verdict.cohort if verdict.cohort.startswith("band ")
                        else ""),
         "verdict": status(verdict.status), "n_speakers": _sizes(finding.cohort(verdict.cohort)),
         "discovered_gap": measured(verdict.discovered_gap, fact),
