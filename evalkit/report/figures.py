@@ -14,6 +14,7 @@ from markupsafe import Markup
 from evalkit.core.text import printable, short
 from evalkit.report.groups import Groups, GroupValue
 from evalkit.report.headline import heard
+from evalkit.report.outlines import shorter, without_names
 from evalkit.report.text import in_sentence
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
               **{colour: f"--heat-{i}" for i, colour in enumerate(HEAT, 1)},
               **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
 _COLOUR = re.compile("|".join(_VARIABLES))
-_OUTLINE = re.compile(r'\bd="[^"]*"')
-_LONG = re.compile(r"(\.\d\d)\d+")
-"""Hundredths of a point are enough for an outline."""
+_OUTLINE = re.compile(r'\bd="([^"]*)"')
+_STYLED = re.compile(r'style="[^"]*"')
 _NEEDLESS = (re.compile(r"font-family: 'DejaVu Sans'; "),
              re.compile(r' transform="rotate\(-0 [^"]*"'))
 """The page has a typeface of its own, and nothing is turned by nothing."""
@@ -190,21 +190,17 @@ def _inline(svg: str, name: str, title: str) -> Markup:
     box = re.search(r'viewBox="([\d. ]+)"', svg)
     body = svg[svg.index(">", svg.index("<svg")) + 1:]
     body = re.sub("<[^>]*>", lambda tag: _adopt(tag[0], name), body)  # never the labels
-    body = re.sub(r">\s+<", "><", body)
+    body = without_names(re.sub(r">\s+<", "><", body))
     opening = Markup('<svg viewBox="{}" role="img" aria-labelledby="{}-title">'
                      '<title id="{}-title">{}</title>')
     return opening.format(box and box[1], name, name, printable(title)) + Markup(  # noqa: S704
         body)
 
 
-def _short(outline: str) -> str:
-    """The same outline in fewer characters."""
-    return re.sub(r"\s*([A-Za-z])\s+", r"\1", _LONG.sub(r"\1", outline))
-
-
 def _adopt(tag: str, name: str) -> str:
     tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
-    tag = _OUTLINE.sub(lambda outline: _short(outline[0]), tag)
+    tag = _OUTLINE.sub(lambda outline: f'd="{shorter(outline[1])}"', tag)
     for needless in _NEEDLESS:
         tag = needless.sub("", tag)
+    tag = _STYLED.sub(lambda style: re.sub("([:;]) ", r"\1", style[0]), tag)
     return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", tag)

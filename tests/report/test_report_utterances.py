@@ -18,6 +18,7 @@ from evalkit.core.loops import loop
 from evalkit.report.explorer import encoding, explore
 from evalkit.report.explorer.choice import chosen
 from evalkit.report.explorer.drivers import fewest_for_half
+from evalkit.report.outlines import shorter
 from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
 from evalkit.report.sections.examples import rank
@@ -166,3 +167,10 @@ def test_an_earlier_version_stands_beside(looked_into: tuple[FakeRun, Path], tmp
                    data["id"][place])
             assert " ".join(encoding.rebuilt(words.split(), differs)) == heard[key]
     assert len(cells) == 4
+
+
+def test_an_outline_is_the_same_in_fewer_characters() -> None:
+    assert shorter("M 133.24 171.79 \nL 371.39 171.79 \nL 371.45 170.2 z\nL 0.04 -0.06") == (
+        "M133.2 171.8l238.2 0l0-1.6zl-133.2-171.9")
+    assert shorter("M 0 3 C 0.795609 3 1.55874 2.6 2.12132 2.1 z") == (
+        "M0 3C0.79 3 1.55 2.6 2.12 2.1 z")

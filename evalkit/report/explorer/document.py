@@ -12,7 +12,8 @@
                ``derived`` from the difference: errors and the words of the reference
         r, k, l, f, s   by the place of the row, of few rows: a reference of its own;
                [substitutions, deletions, insertions, length] where the difference is cut; a loop;
-               why it failed, a place in ``reasons``; recordings [label, source, picture, note]
+               why it failed, a place in ``reasons``; places in ``sounds``
+    sounds     recordings: label, source, picture, note
     shown, total                     how many rows of how many
     earlier    the pipelines, by their places, that are of an earlier run; where there is one
     halves     pipeline, condition (-1: all), utterances, errors, and how many make half of them
@@ -66,14 +67,17 @@ def document(of: Utterances, pipelines: Sequence[str], conditions: Sequence[str]
     rows = of.rows.assign(pairs=pd.Series(pairs, of.rows.index, dtype=object),
                           short=pd.Series(short, of.rows.index, dtype=object))
     reasons = {why: i for i, why in enumerate(dict.fromkeys(rows["why"].dropna()))}
-    cells = [_Cell(cell, of, {name: i for i, name in enumerate(ids)}, texts).node(metrics, reasons)
+    sounds: dict[Player, int] = {}
+    places = {name: i for i, name in enumerate(ids)}
+    cells = [_Cell(cell, of, places, texts, sounds).node(metrics, reasons)
              | {"p": pipelines.index(p), "c": conditions.index(c)}
              for (p, c), cell in rows.groupby(["pipeline", "condition"], sort=False)]
     return {"pipelines": _clean(pipelines), "conditions": _clean(conditions),
             "metrics": metrics.nodes(), "columns": _columns(of, ids),
             "id": _clean(ids), "text": [encoding.text(texts[name]) for name in ids],
             **_speakers(of.described), "groups": _groups(of, ids), "reasons": _clean(reasons),
-            "cells": cells}
+            "cells": cells, "sounds": [
+                [p.label, p.source, p.picture, printable(p.note)] for p in sounds]}
 
 
 def in_page(node: Node) -> Markup:
@@ -96,12 +100,14 @@ def _texts(of: Utterances, pairs: Sequence[Sequence[Any] | None]) -> dict[str, l
 
 @dataclass(frozen=True)
 class _Cell:
-    """The rows of one pipeline and condition; ``places`` are those of the utterances."""
+    """The rows of one pipeline and condition; ``places`` are those of the utterances, ``sounds``
+    those of the recordings, to which those of the rows are added."""
 
     rows: pd.DataFrame
     of: Utterances
     places: Mapping[str, int]
     texts: Mapping[str, list[str]]
+    sounds: dict[Player, int]
 
     def node(self, metrics: _Metrics, reasons: Mapping[str, int]) -> Node:
         at = [self.places[name] for name in self.rows["utterance_id"]]
@@ -133,7 +139,7 @@ class _Cell:
 
     def _sounds(self) -> Node:
         keys = zip(*(self.rows[key] for key in KEYS), strict=True)
-        return {str(i): [[p.label, p.source, p.picture, printable(p.note)] for p in players]
+        return {str(i): [self.sounds.setdefault(p, len(self.sounds)) for p in players]
                 for i, key in enumerate(keys) if (players := self.of.players.get(key))}
 
 

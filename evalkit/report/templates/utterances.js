@@ -14,7 +14,7 @@ function explore(data, root) {
   const rows = data.cells.flatMap(({ p, c, u, d, m, r = {}, k = {}, l = {}, f = {}, s = {} }) =>
     d.map((differs, i) => ({
       u: u ? u[i] : i, p, c, differs, own: r[i], cut: k[i], loop: l[i], failed: data.reasons[f[i]],
-      sounds: s[i] ?? [],
+      sounds: (s[i] ?? []).map((place) => data.sounds[place]),
       values: m.map((part, j) => (!part ? null
         : data.metrics[j].count ? [part[0][i], part[1][i]] : part[i])) })));
   const at = new Map(rows.map((row) => [`${row.u},${row.p},${row.c}`, row]));
