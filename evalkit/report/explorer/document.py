@@ -8,8 +8,9 @@
         u      places of the utterances; 0 where they are all, in their order
         d      per row: the difference from the reference (encoding.py), a text that was not
                aligned, or null where there is none
-        m      per metric: values in the unit shown; [amounts, weights] of a count; 0 where it is
-               ``derived`` from the difference: errors and the words of the reference
+        m      per metric: values in the unit shown; [amounts, weights] of a count, whose weights
+               are 0 where they are those of the first cell that has it; 0 where it is ``derived``
+               from the difference: errors and the words of the reference
         r, k, l, f, s   by the place of the row, of few rows: a reference of its own;
                [substitutions, deletions, insertions, length] where the difference is cut; a loop;
                why it failed, a place in ``reasons``; places in ``sounds``
@@ -154,6 +155,7 @@ class _Metrics:
 
     def __init__(self, of: Utterances) -> None:
         self.facts = of.facts
+        self.weights: dict[str, list[float | int | None]] = {}
         self.wide = {name: rows.set_index(KEYS)[["amount", "weight"]]
                      for name, rows in of.scores.groupby("metric", sort=False)}
         main = next(iter(of.facts))
@@ -181,7 +183,9 @@ class _Metrics:
         if found["amount"].isna().all():
             return 0
         if fact.is_count:
-            return [[_number(n, 3) for n in found[key]] for key in ("amount", "weight")]
+            amounts, weights = ([_number(n, 3) for n in found[key]] for key in ("amount", "weight"))
+            first = self.weights.setdefault(name, weights)
+            return [amounts, weights if first is weights or first != weights else 0]
         values = fact.scale * found["amount"] / found["weight"].where(found["weight"] != 0)
         return [_number(value, fact.decimals) for value in values]
 
