@@ -8,10 +8,6 @@ from collections.abc import Iterator
 _LONG = re.compile(r"(\.\d\d)\d+")
 """Hundredths of a point are enough for a curve."""
 _PART = re.compile(r"[A-Za-z]|-?[\d.]+(?:e-?\d+)?")
-_NAMED = re.compile(r'<g id="[^"]*-(?:line2d|patch|text|[xy]tick|axes|figure|matplotlib\.axis|'
-                    r'legend|\w+Collection|QuadMesh)_\d+"')
-"""Groups that matplotlib names, to which nothing refers."""
-_EMPTY = re.compile(r"<g/>|<g></g>")
 
 
 def shorter(outline: str) -> str:
@@ -20,11 +16,6 @@ def shorter(outline: str) -> str:
     if set(re.findall("[A-Za-z]", outline)) <= set("MLz") and outline.strip().startswith("M"):
         return "".join(_steps(outline))
     return re.sub(r"\s*([A-Za-z])\s+", r"\1", _LONG.sub(r"\1", outline)).strip()
-
-
-def without_names(drawing: str) -> str:
-    """The drawing without the names of its groups, and without groups that have nothing."""
-    return _EMPTY.sub("", _NAMED.sub("<g", drawing))
 
 
 def _steps(outline: str) -> Iterator[str]:
