@@ -74,11 +74,12 @@ def pair_weights(samples: Tensor, pairwise: bool) -> Tensor:
     return pairs / pairs.mean()
 
 
-def sample_weights(logits: Tensor) -> Tensor:
-    """1 + n sigma(a_i) / sum_j sigma(a_j) of n logits: mean 2, within [1, 1 + n] (Lahoti et al.
-    2020, section 3.2). Where the mean of sigma is below FLOOR, it is divided by FLOOR."""
+def sample_weights(logits: Tensor, strength: float = 1.0) -> Tensor:
+    """1 + s n sigma(a_i) / sum_j sigma(a_j) of n logits: mean 1 + s, within [1, 1 + s n]; the
+    ``strength`` s is 1 in Lahoti et al. 2020, section 3.2. Where the mean of sigma is below FLOOR,
+    it is divided by FLOOR."""
     shares = torch.sigmoid(logits)
-    return 1 + shares / shares.mean().clamp(min=FLOOR)
+    return 1 + strength * shares / shares.mean().clamp(min=FLOOR)
 
 
 class EvenWeights:
@@ -131,11 +132,14 @@ class GroupDroWeights(GroupBalancedWeights):
 class Adversary:
     """A linear adversary: one hidden layer of ``hidden`` units without a non-linearity, trained
     by Adagrad, as in the code of Lahoti et al. 2020; ``regions`` clusters of the embedding space.
-    A faster adversary ends up with a few samples that are hard by noise alone."""
+    A faster adversary ends up with a few samples that are hard by noise alone, and so does any
+    where training speakers are few: a ``strength`` below the 1 of the articles takes from the
+    adversary's say what such weights cost (docs/mitigation_verification.md)."""
 
     hidden: Annotated[int, Field(gt=0)] = 32
     regions: Annotated[int, Field(gt=1)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    strength: Annotated[float, Field(gt=0)] = 1.0
 
 
 class AdversarialWeights:
@@ -184,7 +188,8 @@ class AdversarialWeights:
         self._optimiser.step()
 
     def _weigh(self, embeddings: Tensor) -> Tensor:
-        return sample_weights(self.network(self._features(embeddings)).squeeze(1))
+        logits = self.network(self._features(embeddings)).squeeze(1)
+        return sample_weights(logits, self.config.strength)
 
     def _features(self, embeddings: Tensor) -> Tensor:
         """Embeddings, one-hot regions, or both side by side."""
