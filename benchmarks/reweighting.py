@@ -18,12 +18,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy import stats
+from torch import Tensor
 
 from evalkit.core.config import Plugin
-from evalkit.mitigation.arms.protocols import VerificationArm
-from evalkit.mitigation.verification.arm_training import Setup, make_arm, train_arm
-from evalkit.mitigation.verification.config import VerificationConfig
+from evalkit.mitigation.verification.arm_training import make_arm
 from evalkit.mitigation.verification.data import EncoderData, embedded
 from evalkit.mitigation.verification.evaluation import EvaluatedArm, evaluate
 from evalkit.mitigation.verification.splits import (
@@ -32,24 +32,26 @@ from evalkit.mitigation.verification.splits import (
     draw_trials,
     scored_trials,
 )
+from evalkit.models.tensors import threads
 from evalkit.run.runner import Work
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
-from evalkit.training.verification import LearningConfig, embed, fit
+from evalkit.training.verification import LearningConfig, SpeakerInputs, embed, fit
+from evalkit.training.weightings import EvenWeights, Weighting
 from tests.mitigation.verification.planted_voices import DIMENSION, planted
 from tests.training.test_weightings import errors
 
 BEFORE = LearningConfig(steps=300, anchor=0.03, look=25)
 """The learning of evalkit until this comparison."""
-FULL = {"strength": 1.0}
-ARMS: Mapping[str, tuple[str, Mapping[str, float], LearningConfig]] = {
-    "plain": ("plain", {}, LearningConfig()),
-    "arw_pw": ("arw_pw", {}, LearningConfig()),
-    "arw_pw 1": ("arw_pw", FULL, LearningConfig()),
-    "group_dro": ("group_dro", {}, LearningConfig()),
-    "plain before": ("plain", {}, BEFORE),
-    "arw_pw before": ("arw_pw", FULL, BEFORE)}
-"""By name: the arm, its options and how it learns."""
+ARTICLES = {"strength": 1.0, "targets": True}
+ARMS: Mapping[str, tuple[Plugin, LearningConfig]] = {
+    "plain": (Plugin(name="plain"), LearningConfig()),
+    "arw_pw": (Plugin(name="arw_pw"), LearningConfig()),
+    "plain before": (Plugin(name="plain"), BEFORE),
+    "arw_pw before": (Plugin(name="arw_pw", options=ARTICLES), BEFORE),
+    "children twice": (Plugin(name="children"), LearningConfig()),
+    "arw_pw of the articles": (Plugin(name="arw_pw", options=ARTICLES), LearningConfig())}
+"""By name: the arm with its options, and how it learns."""
 FOLDS, TESTED = 5, 10
 """Folds, and the utterances of a speaker that trials are made of."""
 MEASURES = ("overall", "age=adult", "age=child", "gap", "ratio")
@@ -70,19 +72,44 @@ def tested(data: EncoderData, splits: Sequence[Split]) -> list[Split]:
     return [replace(split, test=np.intersect1d(split.test, first)) for split in splits]
 
 
+class ChildrenTwice(EvenWeights):
+    """An oracle: pairs of two speakers weigh more by the children in them."""
+
+    targets = False
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.each = torch.where(torch.as_tensor(np.asarray(labels) == "child"), 2.0, 1.0)
+
+    def samples(self, rows: Tensor, embeddings: Tensor) -> Tensor:
+        return self.each[rows]
+
+
+def weighting_of(plugin: Plugin, labels: Sequence[str], dimension: int, seed: int) -> Weighting:
+    if plugin.name == "children":
+        return ChildrenTwice(labels)
+    return make_arm(plugin).weighting([], dimension, seed=seed, device=torch.device("cpu"))
+
+
+def trained(data: EncoderData, split: Split, name: str, seed: int) -> EmbeddingModel:
+    plugin, learning = ARMS[name]
+    train, dev = (SpeakerInputs(torch.as_tensor(data.x[rows]), data.speakers[rows])
+                  for rows in (split.train, split.dev))
+    dimension = data.x.shape[1]
+    model = EmbeddingModel(identity_head(dimension))
+    weighting = weighting_of(plugin, list(data.labels("age")[split.train]), dimension, seed)
+    with threads(1):
+        fit(model, train, dev, weighting, learning, seed=seed)
+    return model
+
+
 def run_arm(data: EncoderData, name: str, seed: int, draws: int) -> EvaluatedArm:
     """One arm, trained and tested on every fold of one cross-validation."""
-    arm, options, learning = ARMS[name]
     splits = tested(data, cross_validation(data, FOLDS, seed))
-    config = VerificationConfig(train=Path("speakers"), folds=FOLDS, groups=["age"],
-                                learning=learning, split_seed=seed)
-    setup = Setup(config, data, splits, EmbeddingModel(identity_head(data.x.shape[1])))
-    trained = train_arm(setup, Plugin(name=arm, options=dict(options)), seed)
-    vectors = [embed(model, setup.inputs(split.test).x).cpu().double().numpy()
-               for model, split in zip(trained.models, splits, strict=True)]
+    vectors = [embed(trained(data, split, name, seed), torch.as_tensor(data.x[split.test]))
+               for split in splits]
     trials = scored_trials(draw_trials(data, splits, 10**9, seed), data,
                            np.concatenate([split.test for split in splits]),
-                           np.concatenate(vectors))
+                           torch.cat(vectors).double().numpy())
     of = dict(zip(data.table["utterance_id"], data.speakers, strict=True))
     return evaluate(trials, of, {"age": data.groups("age")}, Resampling(draws=draws))
 
@@ -115,16 +142,15 @@ def speakers(options: argparse.Namespace) -> None:
 
 def planted_worlds(size: int, draws: int) -> Iterator[tuple[str, np.ndarray]]:
     """Equal error rates (draws, 3) of the hidden group, the others and all, by arm."""
-    arms = {"plain": {}, "arw_pw": {}, "arw_pw 1": FULL}
+    arms = ("plain", "arw_pw", "arw_pw of the articles")
     learning = LearningConfig(steps=200, learning_rate=3e-3)
     worlds = [[planted(n, 8, 1_000 * draw + i) for i, n in enumerate((size, 40, 100))]
               for draw in range(draws)]
-    for name, options in arms.items():
-        arm: VerificationArm = make_arm(Plugin(name=name.split()[0], options=dict(options)))
+    for name in arms:
         rates = []
         for seed, (train, dev, test) in enumerate(worlds):
             model = EmbeddingModel(identity_head(DIMENSION))
-            weighting = arm.weighting([], DIMENSION, seed=seed, device=train.voices.x.device)
+            weighting = weighting_of(ARMS[name][0], [], DIMENSION, seed)
             fit(model, train.voices, dev.voices, weighting, learning, seed=seed)
             rates.append(errors(model, test))
         yield name, 100 * np.array(rates)
