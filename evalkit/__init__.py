@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         mitigate,
         plan,
         read_run,
+        releases,
         report,
         rescore,
         run,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history", "latencies",
-           "mitigate", "plan", "read_run", "report", "rescore", "run", "run_corpora",
+           "mitigate", "plan", "read_run", "releases", "report", "rescore", "run", "run_corpora",
            "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
 
 

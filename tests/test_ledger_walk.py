@@ -52,6 +52,7 @@ WRITTEN = {
     "mitigation.verification.data:several": "mitigation.verification.left_out:left_out",
     "report.costs:_change": "statistics.enhancement:common_conditions",
     "report.gains:_of_pair": "statistics.enhancement:common_conditions",
+    "report.ranks:_by_group": "report.ranks:_too_few",
     "results.canonical:places": "results.canonical:_unresolved",
     "results.gazetteer:located": "results.canonical:_unresolved",
     "results.gazetteer:_largest": "results.canonical:_unresolved",
@@ -132,6 +133,8 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "report.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
+    "report.ranks:_too_few": "report/test_report_ranks.py",
+    "report.ranks:in_all": "report/test_report_ranks.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
     "metrics.score_files:_malformed": "metrics/test_score_files.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
@@ -180,6 +183,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        report.explorer.encoding:rebuilt report.explorer.reading:read
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward
         metrics.listed_words:_edits metrics.listed_words:_marks
@@ -189,6 +193,7 @@ NOTHING_LOST = {
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
+        statistics.ranks:brackets
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
         report.verification:by_group
@@ -226,6 +231,8 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        report.explorer.document:__init__ report.explorer.document:document
+        report.explorer.drivers:drivers report.explorer.explore:explore
         exports.card:_metadata exports.card:_metric exports.cyclonedx:_card
         statistics.endpoints:_waits
         conditions.pauses:bind
@@ -244,6 +251,14 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
+        report.explorer.document:_own_texts report.explorer.document:_sounds
+        report.explorer.document:_texts report.explorer.encoding:shortened
+        report.explorer.explore:document report.explorer.sounds:_count
+        report.explorer.sounds:_has_sound report.explorer.sounds:_worst
+        report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
+        report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
+        compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
@@ -393,7 +408,8 @@ NOTHING_LOST = {
         statistics.batching:noteworthy""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
-    "MLflow holds no undefined number; how many failed is logged": "compare.tracking:export_mlflow",
+    "trackers hold no undefined number; how many failed is logged": """
+        compare.tracking:export_mlflow compare.tracking:headline_values""",
     "columns that are outcomes or have too many groups are recorded by not_usual": """
         statistics.grouping:usual_columns""",
 }

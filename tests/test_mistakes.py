@@ -442,7 +442,7 @@ def test_help_of_every_command_has_examples() -> None:
                     "history", "doctor", "corpus synth", "corpus sentences", "corpus validate",
                     "corpus prepare", "train recognizer", "train transducer", "train pronunciation",
                     "train language-model", "rescore", "causality", "baseline freeze",
-                    "export mlflow", "export card", "schema", "plan"):
+                    "export mlflow", "export wandb", "export card", "schema", "plan"):
         shown = evalkit(*command.split(), "--help")
         assert shown.returncode == 0 and "Example" in shown.stdout, command
         assert "Exit code" in shown.stdout, command

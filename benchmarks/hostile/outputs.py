@@ -30,7 +30,8 @@ class _Tags(HTMLParser):
 def in_html(name: str, source: str, scripts: int = 0) -> Iterator[str]:
     """Elements and attributes that do or load anything, and characters that are not shown."""
     tags = _Tags(source).tags
-    if [tag for tag, _ in tags].count("script") != scripts:
+    if len([1 for tag, attributes in tags
+            if tag == "script" and attributes.get("type") != "application/json"]) != scripts:
         yield f"{name}: another script"
     for tag, attributes in tags:
         if tag in {"iframe", "object", "embed", "form", "link", "base"}:

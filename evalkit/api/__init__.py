@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from evalkit.api.folders import (
     AnyPath,
     check_one,
     check_run,
-    check_version,
     matched,
     names_only,
     read_run,
@@ -32,20 +31,18 @@ from evalkit.api.questions import (
     verification,
 )
 from evalkit.api.tables import labels, score_tables, score_trials
+from evalkit.api.versions import History, compare, freeze, history, releases
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from evalkit.core.types import Fact
-    from evalkit.store.documents.baseline import Baseline
-    from evalkit.store.documents.comparison import Comparison
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "mitigate", "plan", "read_run", "report", "rescore", "run", "run_corpora",
-           "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
+           "latencies", "mitigate", "plan", "read_run", "releases", "report", "rescore", "run",
+           "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
+           "verification"]
 Say = Callable[[str], None]
 
 
@@ -179,84 +176,27 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 @in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = (),
-           pipeline: str | None = None, title: str = "") -> Path:
+           pipeline: str | None = None, title: str = "", gates: AnyPath | None = None) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
-    to group speakers by; ``earlier`` are runs to set beside it, the oldest first; ``markdown`` is a
-    file for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
+    to group speakers by; ``earlier`` are runs to set beside it, the oldest first, which may be a
+    frozen baseline; the file ``gates`` judges what changed since the first; ``markdown`` is a file
+    for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
     which the first screen is about, without it the best; ``title`` stands over the page, without it
     the corpus's name."""
-    folders, before = matched(run, earlier)
+    folders, before = matched(run, earlier, files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
         from evalkit.report.page import write_report
 
         return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
-                            markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title)
+                            markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title,
+                            gates=None if gates is None else Path(gates))
+    if gates is not None:
+        raise ConfigError(f"--gates {gates}: a report of several corpora has none; `evalkit "
+                          "compare` judges them together")
     from evalkit.report.corpora import write_reports
 
     named, *others = map(names_only, [folders, *before])
     return write_reports(named, Path(out), by=by, earlier=others, markdown=brief,
                          allowed=allow_outcomes, pipeline=pipeline, title=title)
-
-
-@in_one_line
-def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
-            by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None,
-            allow_outcomes: Sequence[str] = ()) -> Comparison:
-    """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
-    the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
-    columns whose groups are compared too; ``mapping`` says by which name in the candidate a
-    pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too. Of two runs of
-    several corpora each corpus is compared with its own, and its conditions are called
-    CORPUS/CONDITION.
-    ``outcome`` is "pass", "regression", "inconclusive" where a gate is and may not be, or
-    "incomplete"."""
-    after, (before,) = matched(candidate, [base], files=True)
-    from evalkit.compare import comparison
-    from evalkit.compare.gates import read_gates
-
-    judged = None if gates is None else read_gates(Path(gates))
-    if None in after:
-        return comparison.compare(before[None], after[None], judged, by, seed,
-                                  mapping=mapping or {}, allowed=allow_outcomes)
-    return comparison.compare_corpora(names_only(before), names_only(after), judged, by, seed,
-                                      mapping=mapping or {}, allowed=allow_outcomes)
-
-
-@in_one_line
-def freeze(run: AnyPath, out: AnyPath, *, by: Sequence[str] = (),
-           allow_outcomes: Sequence[str] = ()) -> Baseline:
-    """Keeps a run's sums of every speaker in the small file ``out``, for ``compare``, without audio
-    and text. ``by`` are columns to keep the groups of too; ``allow_outcomes`` as for ``groups``."""
-    folder = read_run(run)
-    from evalkit.compare import baseline
-
-    frozen = baseline.freeze(folder, more=by, allowed=allow_outcomes)
-    baseline.write_baseline(frozen, Path(out))
-    return frozen
-
-
-class History(NamedTuple):
-    """Metrics over versions: one row a version, metric, pipeline and condition, and what the
-    metrics mean."""
-
-    table: pd.DataFrame
-    facts: dict[str, Fact]
-
-
-@in_one_line
-def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPath | None = None
-            ) -> History:
-    """Metrics (every headline metric where none is named) over run folders or baselines, old to
-    new, with intervals over speakers; ``out`` is a page (.html) or a figure (.svg) to write."""
-    for version in runs:
-        check_version(version)
-    from evalkit.compare import history as versions
-
-    table, facts = versions.history([Path(version) for version in runs], metrics)
-    if out is not None:
-        from evalkit.compare.history_page import write_history
-
-        write_history(table, facts, Path(out))
-    return History(table, facts)

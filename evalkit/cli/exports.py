@@ -163,3 +163,24 @@ def mlflow(run: Run,
 
     api.read_run(run)
     print(f"MLflow run {export_mlflow(run, uri, experiment, report)} in {uri}")
+
+
+@export.command(cls=Command, epilog=EXIT_CODES)
+def wandb(run: Run,
+          out: Annotated[Path, typer.Option("--out", "-o", callback=not_of_a_run,
+                                            help="Folder to write into.")],
+          project: Annotated[str, typer.Option(help="Name of the project.")] = "evalkit",
+          report: Annotated[Path | None, typer.Option(
+              help="Folder of the run's page, which goes along with its tables.")] = None) -> None:
+    """Write a run's headline values as an offline run of Weights & Biases (extra: wandb).
+
+    Nothing is sent; `wandb sync` sends the folder that is printed.
+
+    Example:
+
+        evalkit export wandb runs/v2 --out tracked --report reports/v2
+    """
+    from evalkit.compare.wandb_tracking import export_wandb
+
+    api.read_run(run)
+    print(export_wandb(run, out, project, report))

@@ -20,8 +20,8 @@ INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
 
 EXIT_CODES = ("Exit codes: 0 done; 1 a regression, or a gate that may not be inconclusive, of "
-              "`evalkit compare` alone; 2 a mistake, or a result that is incomplete; 130 and 143 "
-              "stopped by a signal.")
+              "`evalkit compare` and `evalkit history --baseline` alone; 2 a mistake, or a result "
+              "that is incomplete; 130 and 143 stopped by a signal.")
 """What every command's help ends with."""
 
 _OF_A_RUN = frozenset({CORPORA, "run.json", "summary.json", "findings.json", LOCK, HOLDER})

@@ -11,10 +11,14 @@ import typer
 from evalkit import api
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
-from evalkit.core.errors import one_line
+from evalkit.core.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
+
+Mapping = Annotated[list[str] | None, typer.Option(
+    "--map", metavar="BASE=CANDIDATE", help="A pipeline of the base goes by another name in the "
+    "candidate. Repeatable; not needed where each has one pipeline.")]
 
 baseline = typer.Typer(no_args_is_help=True, help="Keep what a later version is compared with.")
 
@@ -33,11 +37,15 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
                 callback=not_of_a_run, help="Write Markdown.")] = None,
             json: Annotated[Path | None, typer.Option(
                 callback=not_of_a_run, help="Write JSON.")] = None,
-            mapping: Annotated[list[str] | None, typer.Option(
-            "--map", metavar="BASE=CANDIDATE", help="A pipeline of the base goes by another name "
-            "in the candidate. Repeatable; not needed where each has one pipeline.")] = None,
-        github: Annotated[bool, typer.Option(
+            mapping: Mapping = None,
+            github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
+            look: Annotated[int | None, typer.Option(
+                min=1, help="This is that release of a series against one base, counted from 1: "
+                            "gates then fail at the level that the series gives it.")] = None,
+            after: Annotated[Path | None, typer.Option(
+                metavar="JSON", help="Instead: this is the release after the one whose comparison "
+                                     "is in that file.")] = None,
             seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Compare a version with an older one. Exit code 0: pass, 1: regression, or a gate that is
     inconclusive and may not be, 2: incomplete.
@@ -52,11 +60,14 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
         evalkit compare baseline.json.gz runs/v2 --gates gates.yaml --junit j.xml --github
 
         evalkit compare runs/v1 runs/v2 --map small=medium
+
+        evalkit compare runs/v1 runs/v3 --gates gates.yaml --after v2.json --json v3.json
     """
     wanted = _Wanted(junit, markdown, json, github)
     try:
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
                                  mapping=dict(pair("--map", text) for text in mapping or ()),
+                                 look=look, after=after,
                                  allow_outcomes=allow_outcome or ())
     except Exception as error:
         wanted.write_failure(base, candidate, one_line(error))
@@ -171,13 +182,54 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
                 help="Default: every headline metric. Repeatable.")] = None,
             out: Annotated[Path | None, typer.Option(
                 "--out", "-o", callback=not_of_a_run,
-                help="Write a page (.html) or its figure (.svg).")] = None) -> None:
-    """Show metrics over versions, old to new, with intervals over speakers.
+                help="Write a page (.html) or its figure (.svg).")] = None,
+            baseline: Annotated[Path | None, typer.Option(
+                help="Judge the runs as releases, in the order given, against this run or frozen "
+                     "baseline.")] = None,
+            gates: Annotated[Path | None, typer.Option(
+                help="Of --baseline: gates.yaml, whose `series` says how the chance of any false "
+                     "failure is spent.")] = None,
+            mapping: Mapping = None, seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
+    """Show metrics over versions, old to new, with intervals over speakers; or judge releases.
 
-    Example:
+    With --baseline it is a line for every release, with the verdict of each gate, and the exit code
+    is the newest release's, as of `evalkit compare`.
+
+    Examples:
 
         evalkit history runs/v1 runs/v2 --metric wer --out history.html
+
+        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --gates gates.yaml
     """
+    if baseline is not None:
+        judged = api.releases(runs, baseline=baseline, gates=gates, seed=seed,
+                              mapping=dict(pair("--map", text) for text in mapping or ()),
+                              allow_outcomes=allow_outcome or ())
+        _show_series(judged)
+    elif gates or mapping:
+        raise ConfigError("--gates and --map judge releases: say against what, --baseline RUN")
+    if baseline is None or metric or out is not None:
+        _show_history(runs, metric, out)
+    if baseline is not None:
+        raise typer.Exit(judged[-1].exit_code)
+
+
+def _show_series(judged: list[Comparison]) -> None:
+    """A line for every release, and of the newest one why."""
+    from evalkit.compare import formats
+    from evalkit.compare.releases import table
+    from evalkit.terminal import line, print_left_out, print_table
+
+    print_table(*table(judged))
+    newest = judged[-1]
+    print(*(line(f"problem: {problem}") for problem in newest.problems),
+          *(line(f"note: {note}") for note in newest.notes), sep="\n")
+    print_left_out(newest.left_out)
+    print(*map(line, formats.reasons(newest)),
+          line(f"{Path(newest.candidate).name}: {formats.headline(newest)}"), sep="\n")
+
+
+def _show_history(runs: list[Path], metric: list[str] | None, out: Path | None) -> None:
     table, facts = api.history(runs, metrics=metric or (), out=out)
     from evalkit.compare.history import HEAD, cells
     from evalkit.terminal import print_table

@@ -14,6 +14,7 @@ from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairings import Pairings
 from evalkit.compare.renaming import renamed
 from evalkit.compare.scopes import Scope
+from evalkit.compare.series import Place, told
 from evalkit.compare.unmatched import check_common, why_nothing
 from evalkit.compare.verdicts import gate_results
 from evalkit.core.errors import ConfigError, RunError, one_line
@@ -38,24 +39,25 @@ LARGEST_SHARE = 0.1
 
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
             seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({}),
-            allowed: Collection[str] = ()) -> Comparison:
+            allowed: Collection[str] = (), place: Place | None = None) -> Comparison:
     """Compares a run with a base, a run folder or a frozen baseline. Without ``gates`` there is
     one on the whole of every metric that the base has a value of, without tolerance. The groups of
     the columns ``by`` are shown beside what is gated; ``mapping`` says by which name in the
     candidate a pipeline of the base goes; ``allowed`` are columns to use although they are
-    outcomes.
+    outcomes; ``place`` is that in a series of releases.
 
     Raises RunError and ConfigError for what cannot be read, for two without a pipeline, condition
-    or metric in common, for columns that are outcomes of either, and for gates on metrics that the
-    base does not have, that are neither better high nor low, or whose tolerance is no rate."""
+    or metric in common, for columns that are outcomes of either, for gates on metrics that the
+    base does not have, that are neither better high nor low, or whose tolerance is no rate, and for
+    gates of a series without a ``place`` that is of this baseline."""
     return decide(*_read(base, candidate, _columns(gates, by), mapping, allowed), gates, by,
-                  Resampling(seed=seed))
+                  Resampling(seed=seed), place=place)
 
 
 def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
                     gates: Gates | None = None, by: Sequence[str] = (), seed: int = 0, *,
                     mapping: Mapping[str, str] = MappingProxyType({}),
-                    allowed: Collection[str] = ()) -> Comparison:
+                    allowed: Collection[str] = (), place: Place | None = None) -> Comparison:
     """``compare`` of the run folders of several corpora by their names. Each is compared with its
     own, and all changes are tested together, so that the level of the gates holds for all. Raises
     as ``compare`` does, naming the corpus."""
@@ -75,7 +77,7 @@ def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
                  for one, other in ((base, candidate), (candidate, base)))
     return _decided(Pairings(sides), _Sides(
         older, newer, [f"corpora gone: {listed(gone)}"] if gone else [],
-        [f"corpora that the base has not: {listed(new)}"] if new else []), gates, by,
+        [f"corpora that the base has not: {listed(new)}"] if new else [], place), gates, by,
         Resampling(seed=seed))
 
 
@@ -95,29 +97,32 @@ def _read(base: Path, candidate: Path, columns: Sequence[str], mapping: Mapping[
 
 @dataclass(frozen=True)
 class _Sides:
-    """The names of base and candidate, and what is missing or new beside what each corpus says."""
+    """The names of base and candidate, what is missing or new beside what each corpus says, and
+    where in a series they stand."""
 
     base: str
     candidate: str
     problems: Sequence[str] = ()
     notes: Sequence[str] = ()
+    place: Place | None = None
 
 
 def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
-           by: Sequence[str] = (), resampling: Resampling = DEFAULT) -> Comparison:
+           by: Sequence[str] = (), resampling: Resampling = DEFAULT, *,
+           place: Place | None = None) -> Comparison:
     """``compare`` of what was read. ``resampling`` is for intervals and tests; its level is the
     gates'."""
-    return _decided(Pairings({None: (base, candidate)}), _Sides(base.name, candidate.name), gates,
-                    by, resampling)
+    return _decided(Pairings({None: (base, candidate)}),
+                    _Sides(base.name, candidate.name, place=place), gates, by, resampling)
 
 
 def _decided(pairing: Pairings, sides: _Sides, gates: Gates | None, by: Sequence[str],
              resampling: Resampling) -> Comparison:
-    facts, measured = pairing.facts, pairing.defined
-    headline = [key for key in pairing.keys if is_headline(key[2], facts)]
+    headline = [key for key in pairing.keys if is_headline(key[2], pairing.facts)]
     gates = gates or usual_gates(dict.fromkeys(
-        key[2] for key in headline if key in measured))
-    _check_metrics(facts, gates)
+        key[2] for key in headline if key in pairing.defined))
+    _check_metrics(pairing.facts, gates)
+    place = _placed(gates, sides.place, pairing.made)
     asked = [_asked(pairing, gate) for gate in gates.gates]
     beside = _cells(pairing, headline, [Scope("overall"), *(Scope("every", c) for c in by)])
     gated, resampling = list(dict.fromkeys(chain(*asked))), replace(
@@ -125,7 +130,8 @@ def _decided(pairing: Pairings, sides: _Sides, gates: Gates | None, by: Sequence
     untested = {cell: pairing.measured(cell, gates.level, resampling)
                 for cell in dict.fromkeys([*gated, *beside])}
     table = _changes(untested, gated, gates.level, resampling)
-    results = gate_results(gates, asked, table, untested, resampling)
+    results = gate_results(gates, asked, table, untested, resampling,
+                           level=place.level if place else None)
     problems = [*sides.problems, *pairing.problems, *_undecided(pairing, gates, results)]
     return _comparison(pairing, replace(sides, problems=problems), gates.level, results,
                        list(table.values()))
@@ -157,14 +163,26 @@ def _changes(untested: Mapping[Cell, Untested], gated: Sequence[Cell], level: fl
                     for cell, change in zip(gated, under_gates, strict=True)}
 
 
+def _placed(gates: Gates, place: Place | None, made: str) -> Place | None:
+    """Where the comparison stands. Raises ConfigError for gates of a series where that is not
+    said, and for a place that is none of this baseline."""
+    if place is None and gates.series is not None:
+        raise ConfigError("the gates judge a series of releases: say which this is, --look 1 or "
+                          "more, or --after with the comparison of the release before (or judge "
+                          "all: `evalkit history --baseline --gates`)")
+    return place.on(made) if place else None
+
+
 def _comparison(pairing: Pairings, sides: _Sides, level: float, results: list[GateResult],
                 changes: list[Change]) -> Comparison:
     outcome = _outcome(sides.problems, results)
+    standing = sides.place.settled(pairing.made, outcome) if sides.place else None
     shown = {change.metric for change in changes}
     return Comparison(
         outcome=outcome, exit_code=EXIT_CODES[outcome], base=without_folders(sides.base),
-        candidate=without_folders(sides.candidate), level=level, problems=list(sides.problems),
-        notes=[*sides.notes, *pairing.notes],
+        candidate=without_folders(sides.candidate), level=level,
+        series=standing, problems=list(sides.problems),
+        notes=[*sides.notes, *pairing.notes, *([told(standing)] if standing else [])],
         left_out=merged([*_not_judged(results, changes), *pairing.left_out]),
         metrics={name: fact for name, fact in pairing.facts.items() if name in shown},
         gates=results, changes=changes)

@@ -199,8 +199,9 @@ def _legend(comparison: Comparison) -> str:
     return (f"Changes are candidate minus base, paired by speaker, with {level} intervals. A gate "
             "passes where the whole interval is within what is tolerated, fails where the change "
             "is worse than that and p beyond (that it is no worse, adjusted over all gates) is at "
-            f"most {comparison.level:g}, and is inconclusive elsewhere. Could show: how far from "
-            "what is tolerated a change has to be for these speakers to show it with 80 % power.")
+            f"most {comparison.fails_at:.2g}, and is inconclusive elsewhere. Could show: how far "
+            "from what is tolerated a change has to be for these speakers to show it with 80 % "
+            "power.")
 
 
 def _command(level: str, title: str, message: str) -> str:

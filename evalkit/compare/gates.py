@@ -14,6 +14,7 @@ from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.store.documents.baseline import Key
 from evalkit.store.documents.comparison import GateTerms, OnInconclusive, Terms
+from evalkit.store.documents.series import Schedule
 
 
 class Gate(Terms):
@@ -42,14 +43,34 @@ def names_of(condition: str) -> list[str]:
     return list(dict.fromkeys([condition, *condition.split("/")]))
 
 
+LEVEL = 0.05
+
+
+class SeriesTerms(Strict):
+    """How the chance of any false failure is spent over releases; without ``alpha`` it is the
+    ``level`` of the gates."""
+
+    alpha: float | None = Field(None, gt=0, lt=0.5)
+    first: float = Field(0.5, gt=0, lt=1)
+    half: int = Field(20, ge=1)
+
+
 class Gates(Strict):
     """The whole of ``gates.yaml``. ``level`` is the chance that any gate fails on a candidate
-    that is nowhere worse by more than is tolerated, and that all pass on one that is;
-    ``on_inconclusive`` is that of the gates that do not say their own."""
+    that is nowhere worse by more than is tolerated, or that all pass on one that is;
+    ``on_inconclusive`` is that of the gates that do not say their own; ``series`` says that these
+    gates judge one release after the other."""
 
     gates: list[Gate] = Field(min_length=1)
-    level: float = Field(0.05, gt=0, lt=0.5)
+    level: float = Field(LEVEL, gt=0, lt=0.5)
     on_inconclusive: OnInconclusive = "pass"
+    series: SeriesTerms | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        """How a series of releases is judged by these gates, also where they do not say."""
+        terms = self.series or SeriesTerms()
+        return Schedule(alpha=terms.alpha or self.level, first=terms.first, half=terms.half)
 
     @model_validator(mode="before")
     @classmethod

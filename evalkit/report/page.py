@@ -15,6 +15,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.compare.gates import read_gates
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
 from evalkit.report import text
@@ -28,10 +30,13 @@ from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.store.runfolder import RunFolder
 
+SCRIPTS = ("page.js", "selection.js", "utterances.js")
+"""Of a page, in the order in which they run."""
+
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
                  markdown: Path | None = None, allowed: Sequence[str] = (),
-                 pipeline: str | None = None, title: str = "") -> Path:
+                 pipeline: str | None = None, title: str = "", gates: Path | None = None) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
@@ -40,18 +45,35 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     first column of 2 to 12 values. The run folders ``earlier``, the oldest first, are set beside
     ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
     are outcomes; ``pipeline`` is the one that ships, which the first screen is about instead of the
-    best; ``title`` stands over the page instead of the corpus's name. Raises RunError for a run
-    folder that cannot be read, ConfigError where ``by`` is no metadata column, ``pipeline`` has no
-    value or ``out``
-    holds something else.
+    best; ``title`` stands over the page instead of the corpus's name. The first of ``earlier`` may
+    be a frozen baseline; what changed is said against it, and judged by the file ``gates``. Raises
+    RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata column,
+    ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something else.
     """
+    baseline, before = versions_beside(earlier, gates)
+    judging = read_gates(gates) if gates else None
     with report_folder(out) as unfinished:
-        subject = ReportedRun(RunFolder(Path(run)), unfinished, by,
-                              [RunFolder(Path(path)) for path in earlier], allowed, pipeline, title)
+        subject = ReportedRun(RunFolder(Path(run)), unfinished, by, before, allowed, pipeline,
+                              title, baseline, judging)
         sections = write_page(subject)
     if markdown is not None:
         write(markdown, in_brief(subject, sections))
     return Path(os.path.realpath(out)) / PAGE
+
+
+def versions_beside(earlier: Sequence[Path], gates: Path | None
+                    ) -> tuple[Path | None, list[RunFolder]]:
+    """The frozen baseline among the ``earlier`` versions, and the run folders. Raises ConfigError
+    for a file that is not the first, and for ``gates`` without an earlier version."""
+    if gates and not earlier:
+        raise ConfigError(f"--gates {gates}: judges a version against an earlier one; name both: "
+                          "evalkit report OLD NEW")
+    later = [path for path in earlier[1:] if Path(path).is_file()]
+    if later:
+        raise ConfigError(f"{later[0]}: a frozen baseline is what changes are said against: name "
+                          "it first")
+    frozen = Path(earlier[0]) if earlier and Path(earlier[0]).is_file() else None
+    return frozen, [RunFolder(Path(path)) for path in earlier[frozen is not None:]]
 
 
 def write_page(run: ReportedRun) -> list[Filled]:
@@ -90,7 +112,7 @@ def render(template: str, sections: Sequence[Filled], run: ReportedRun | None, *
            ) -> str:
     """A page of ``sections``, those of one ``run`` or none's; ``values`` are for its template."""
     environment = _environment()
-    style, script = (_template(name) for name in ("style.css", "page.js"))
+    style, script = _template("style.css"), _script()
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
         sections=[_section(environment, run, filled) for filled in sections],
@@ -118,6 +140,11 @@ def _environment() -> Environment:
 def _finalize(value: Any) -> Any:
     """What a page is given is printable, whoever wrote the template."""
     return value if isinstance(value, Markup) else printable(value)
+
+
+def _script() -> Markup:
+    """The scripts of a page as one, in the order in which they run."""
+    return Markup("\n").join(map(_template, SCRIPTS))
 
 
 def _template(name: str) -> Markup:

@@ -29,15 +29,18 @@ TIES = 1 + 1e-9
 class SignFlips(NamedTuple):
     """How extreme every hypothesis's change is, as the two-sided tail of Student's t, which
     makes changes in few and in many speakers comparable: ``observed`` (hypotheses,) and in
-    random flips ``null`` (draws, hypotheses)."""
+    random flips ``null`` (draws, hypotheses). Of a one-sided test those that are not above 0 have
+    a tail of 1."""
 
     observed: np.ndarray
     null: np.ndarray
 
 
-def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> SignFlips:
+def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT, *,
+               one_sided: bool = False) -> SignFlips:
     """Random exchanges of the two versions within speakers. ``contributions`` (speakers,
-    hypotheses) sum to the changes; a speaker that has no part in a hypothesis is NaN there."""
+    hypotheses) sum to the changes; a speaker that has no part in a hypothesis is NaN there.
+    ``one_sided`` is a change extreme only above 0."""
     has_part = ~np.isnan(contributions)
     parts = np.where(has_part, contributions, 0.0)
     # Under the null the mean is 0: the scale does not depend on the signs.
@@ -45,8 +48,8 @@ def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT) -> S
                                * np.ones_like(parts)))
     n = has_part.sum(axis=0)
     with one_thread():
-        null = [_tails(signs @ unit, n) for signs in _signs(len(parts), resampling)]
-    return SignFlips(_tails(unit.sum(axis=0), n), np.concatenate(null))
+        null = [_tails(signs @ unit, n, one_sided) for signs in _signs(len(parts), resampling)]
+    return SignFlips(_tails(unit.sum(axis=0), n, one_sided), np.concatenate(null))
 
 
 def p_values(flips: SignFlips) -> np.ndarray:
@@ -85,7 +88,7 @@ def _signs(n: int, resampling: Resampling) -> Iterator[np.ndarray]:
         yield 2.0 * rng.integers(0, 2, (rows, n), dtype=np.int8) - 1.0
 
 
-def _tails(z: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _tails(z: np.ndarray, n: np.ndarray, one_sided: bool) -> np.ndarray:
     """Of sums of ``n`` terms whose squares sum to 1: the t statistic is a function of the sum.
     One term alone says nothing."""
     # SignFlips that leave all signs alike reach 1 but for rounding, which t would magnify.
@@ -93,7 +96,7 @@ def _tails(z: np.ndarray, n: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         t = np.sqrt(np.maximum(n - 1, 1) / (1 / np.maximum(share, 1e-300) - 1))
     tail: np.ndarray = 2 * special.stdtr(np.maximum(n - 1, 1), -t)
-    return np.where((share > 0) & (n > 1), tail, 1.0)
+    return np.where((share > 0) & (n > 1) & ~(one_sided & (z < 0)), tail, 1.0)
 
 
 def _share(null: np.ndarray, observed: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", [["compare"], ["baseline", "freeze"], ["history"],
-                                     ["export", "mlflow"]])
+                                     ["export", "mlflow"], ["export", "wandb"]])
 def test_help_has_examples(command: list[str]) -> None:
     result = evalkit(*command, "--help")
     assert result.returncode == 0 and "Example" in result.stdout
@@ -246,30 +247,98 @@ def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> N
     assert [row[4] for row in rows] == ["worse", "v1", "baseline.json.gz"]
     assert rows[1][5:] == rows[2][5:]
     page = (tmp_path / "h.html").read_text()
-    assert page.count("<svg") == 1 and page.count("<tr>") == 4
-    table, facts = history([tmp_path / "v1", tmp_path / "worse", runs / "baseline.json.gz"],
-                           ["wer"])
-    write_history(table, facts, tmp_path / "again.html")
+    heads = re.findall(r"<th scope=\"col\".*?<bdi>(.*?)</bdi>", page)
+    assert heads == ["Pipeline", "Condition", "worse", "v1", "baseline.json.gz"]
+    assert page.count('<svg viewBox') == 1 and 'class="tiles"' in page
+    versions = [tmp_path / "v1", tmp_path / "worse", runs / "baseline.json.gz"]
+    table, facts = history(versions, ["wer"])
+    write_history(table, facts, tmp_path / "again.html", versions)
     assert (tmp_path / "again.html").read_text() == page
     wrong = evalkit("history", "v1", "--out", "h.doc", cwd=tmp_path)
     assert wrong.returncode == 2 and "ends in .svg or .html" in wrong.stderr
 
 
+def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: Path) -> None:
+    """From the folders alone, as step by step in CI; a later release changes nothing."""
+    (tmp_path / "gates.yaml").write_text(
+        "series: {first: 0.5, half: 20}\n" + (runs / "gates.yaml").read_text())
+    judge = ("--baseline", runs / "baseline.json.gz", "--gates", tmp_path / "gates.yaml")
+    three = evalkit("history", runs / "noise", runs / "worse", runs / "renamed", *judge)
+    two = evalkit("history", runs / "noise", runs / "worse", *judge)
+    table = three.stdout.splitlines()
+    assert table[0].split()[:3] == ["look", "release", "outcome"]
+    assert table[1].split()[:3] == ["1", "noise", "pass"] and "0.0500" in table[1]
+    assert table[2].split()[:3] == ["2", "worse", "regression"] and "0.0024" in table[2]
+    assert table[3].split()[:3] == ["3", "renamed", "pass"] and "0.0045" in table[3]
+    assert table[2].split()[-2:] == ["2.50", "2.50"] and table[3].split()[-2:] == ["2.73", "2.27"]
+    assert [" ".join(row.split()) for row in two.stdout.splitlines()[:3]] == [
+        " ".join(row.split()) for row in table[:3]]
+    assert (two.returncode, three.returncode) == (1, 0)
+    assert "worse: regression: 2 of 2 gates failed" in two.stdout
+    compare = ("compare", runs / "v1", "--gates", tmp_path / "gates.yaml")
+    unsaid = evalkit(*compare, runs / "noise")
+    assert unsaid.returncode == 2 and "say which this is, --look 1 or more" in unsaid.stderr
+    evalkit(*compare, runs / "noise", "--look", "1", "--json", tmp_path / "1.json")
+    second = evalkit(*compare, runs / "worse", "--after", tmp_path / "1.json", "--json",
+                     tmp_path / "2.json")
+    assert second.returncode == 1 and "note: look 2 of a series" in second.stdout
+    standing = json.loads((tmp_path / "2.json").read_text())["series"]
+    assert standing["level"] == pytest.approx(2 * 0.025 / 21)
+    assert standing["carried"] == pytest.approx(0.025 / 21)
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["v1", "noise"], "v1: is the baseline itself; leave it out of the releases"),
+    (["noise", "noise"], "noise: is listed twice; a release has one place in the series")])
+def test_a_list_that_is_no_series_is_refused(runs: Path, words: list[str], message: str) -> None:
+    result = evalkit("history", *words, "--baseline", "v1", "--gates", "gates.yaml", cwd=runs)
+    assert result.returncode == 2 and message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def a_page(folder: Path, created: str) -> Path:
+    """Of a run made at ``created``."""
+    (folder / "tables").mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text("<p>the page</p>")
+    (folder / "tables" / "groups.csv").write_text("group,errors\nNA,3\n,x\n")
+    ReportFindings(corpus="c", created=created, evalkit="0", seed=0, summary=[], sections={}
+                   ).write(folder / "findings.json")
+    return folder
+
+
+def test_wandb_has_the_headline_the_page_and_the_tables(
+        runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    run, words = RunFolder(runs / "v1"), ["export", "wandb", runs / "v1", "--out", tmp_path / "w"]
+    other = evalkit(*words, "--report", a_page(tmp_path / "page", "long ago"))
+    assert other.returncode == 2 and "is of another run" in other.stderr
+    page = a_page(tmp_path / "page", run.record().created)
+    result = installed(*words, "--report", page)
+    assert (result.returncode, result.stderr) == (0, "")
+    offline = Path(result.stdout.strip())
+    written = next(offline.glob("*.wandb")).read_bytes()
+    value = next(row.value for row in run.summary().scores if row.metric == "wer")
+    logged = re.search(rb"wer/asr/given/value.{0,4}?(0\.\d+)", written, re.DOTALL)
+    assert logged is not None and float(logged[1]) == pytest.approx(value)
+    assert run.record().corpus.digest.encode() in written
+    table, = offline.glob("files/media/table/tables/groups_*.table.json")
+    assert json.loads(table.read_text())["data"] == [["NA", "3"], [None, "x"]]
+    assert len(list(offline.glob("files/media/html/page_*.html"))) == 1
+    assert not (tmp_path / "home").exists()
+
+
 def test_mlflow_has_the_headline(runs: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow")
-    page = tmp_path / "page"
-    page.mkdir()
-    (page / "index.html").write_text("the page")
     created = RunFolder(runs / "v1").record().created
     for made, code in (("long ago", 2), (created, 0)):
-        ReportFindings(corpus="c", created=made, evalkit="0", seed=0, summary=[], sections={}
-                       ).write(page / "findings.json")
+        page = a_page(tmp_path / "page", made)
         result = evalkit("export", "mlflow", runs / "v1", "--uri", f"file:{tmp_path / 'mlruns'}",
                          "--report", page)
         assert result.returncode == code, result.stderr
         assert ("is of another run" in result.stderr) == bool(code)
     kept, = (tmp_path / "mlruns").glob("*/*/artifacts/report/index.html")
-    assert kept.read_text() == "the page"
+    assert kept.read_text() == "<p>the page</p>"
     from mlflow.store.tracking.file_store import FileStore
 
     with pytest.MonkeyPatch.context() as patch:

@@ -39,7 +39,7 @@ def test_all_say_the_same() -> None:
     found = compared()
     assert found.outcome == "regression"
     tree = json.loads(found.to_json())
-    assert tree["schema"] == 4 and tree["exit_code"] == 1
+    assert tree["schema"] == 5 and tree["exit_code"] == 1
     failed = [check["scope"] for gate in tree["gates"] for check in gate["checks"]
               if check["status"] == "failed"]
     assert failed == ["place=g2"]
@@ -124,7 +124,7 @@ def test_another_schema_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(json.dumps(tree))
     with pytest.raises(RunError) as caught:
         Comparison.read(tmp_path / "c.json")
-    assert str(caught.value) == (f"{tmp_path / 'c.json'}: schema 1, this evalkit reads 4; make it "
+    assert str(caught.value) == (f"{tmp_path / 'c.json'}: schema 1, this evalkit reads 5; make it "
                                  "again with `evalkit compare --json`")
 
 

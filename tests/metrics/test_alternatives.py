@@ -18,6 +18,7 @@ from evalkit.core.text import one_of
 from evalkit.core.types import Hypothesis, Output, Utterance
 from evalkit.metrics.global_mapping import read_mapping
 from evalkit.metrics.normalisers import normaliser
+from evalkit.metrics.readings import MOST_READINGS
 from evalkit.metrics.tokens import characters, mixed, words
 from evalkit.metrics.words import CharacterErrors, MixedErrors, WordErrors
 from evalkit.store.runfolder import RunFolder
@@ -42,7 +43,8 @@ references = st.lists(
     plain.map(lambda text: (text, [text])) | _choice(simple) | _choice(_choice(simple)),
     max_size=4).map(lambda parts: (
         " ".join(text for text, _ in parts),
-        [" ".join(filter(None, each)) for each in product(*(found for _, found in parts))]))
+        [" ".join(filter(None, each)) for each in product(*(found for _, found in parts))])
+).filter(lambda reference: len(reference[1]) <= MOST_READINGS)  # more are refused
 
 
 def measured(metric, reference: str, hypothesis: str):

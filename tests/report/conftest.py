@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from evalkit.report.page import write_report
-from tests.worlds import FakeRun, discovered_run
+from tests.worlds import HOSTILE, FakeRun, discovered_run
 
+BAD = HOSTILE[0].replace(" ", "")
+LOOPING = "turn on on on on on the kitchen light"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -28,6 +30,30 @@ def discovered(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, Path]
     folder = tmp_path_factory.mktemp("discovered")
     run = discovered_run(folder)
     return run, write_report(run.folder, folder / "report")
+
+
+@pytest.fixture(scope="session")
+def looked_into(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, Path]:
+    """A run with a loop, words where nothing was said, a failure and a hostile word, and the page
+    of it. Not to be changed."""
+    folder = tmp_path_factory.mktemp("looked_into")
+    run = FakeRun(folder / "run", folder / "corpus", speakers=2)
+    rows = run.utterances.to_dict("records")
+    loop_, silent, failed, hostile = rows[0], rows[1], rows[2], rows[3]
+    run.utterances.loc[1, "text"] = silent["text"] = ""
+    keys = {row["utterance_id"] for row in rows[:4]}
+    run.outputs = [row for row in run.outputs if row["utterance_id"] not in keys]
+    run.scores = [row for row in run.scores if row["utterance_id"] not in keys]
+    for pipeline in run.pipelines:
+        for condition in run.conditions:
+            run.hear(loop_, pipeline, condition, LOOPING)
+            run.hear(silent, pipeline, condition, "thank you")
+            run.hear(hostile, pipeline, condition, f"turn {BAD} the kitchen light")
+            run.hear(failed, pipeline, condition, "")
+            run.outputs[-1] |= {"hypothesis": None, "alignment": None, "error": "Odd: went wrong"}
+            for row in run.scores[-6:]:
+                row |= {"amount": None, "weight": None, "error": "NoHypothesis: none"}
+    return run, write_report(run.write(audio=True), folder / "report")
 
 
 @pytest.fixture
@@ -71,7 +97,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open_tags and self.open_tags[-1] == "script":
-            self.scripts.append(data)
+            if "type" not in self.of("script")[-1]:  # else it is data
+                self.scripts.append(data)
         elif "style" not in self.open_tags:
             self.text += data
             if {"td", "th"} & set(self.open_tags):

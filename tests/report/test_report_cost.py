@@ -56,7 +56,7 @@ def test_a_mark_and_a_row_an_enhancer(fake_run: FakeRun, tmp_path: Path) -> None
     assert "Change of PESQ, wideband against real-time factor" in page.source
     assert "mathdefault" not in page.source, "numbers of the axis are text"
     assert "Not all of it was timed on the same machine" in page.text
-    assert "<script>alert(1)</script>" in page.text and len(page.of("script")) == 1
+    assert "<script>alert(1)</script>" in page.text and len(page.scripts) == 1
 
 
 def test_a_run_without_an_enhancer_has_no_such_section(fake_run: FakeRun) -> None:

@@ -22,8 +22,8 @@ from tests.worlds import FakeRun
 
 def test_the_sections_and_their_order() -> None:
     assert [section.id for section in SECTIONS] == [
-        "versions", "groups", "results", "streaming", "endpoints", "significance", "enhancement",
-        "examples", "mitigation", "cost", "recognizer-cost", "definitions"]
+        "versions", "groups", "results", "ranks", "streaming", "endpoints", "significance",
+        "enhancement", "examples", "mitigation", "cost", "recognizer-cost", "definitions"]
 
 
 def test_the_navigation_is_that_of_the_sections(written: tuple[FakeRun, Path]) -> None:
@@ -55,7 +55,7 @@ def test_a_section_of_another_package_is_text_everywhere(fake_run: FakeRun, tmp_
     page = Page(write_report(fake_run.write(), tmp_path / "out", markdown=brief))
     assert [attrs["id"] for attrs in page.of("section")][-3:] == [
         "outside-words", "left-out", "definitions"]
-    assert len(page.of("script")) == 1
+    assert len(page.scripts) == 1
     assert page.text.count("<script>alert('outside')</script>") >= 8
     assert "<b>" in page.text  # the sentence of the summary, too
     words = sum(len(row["hypothesis"].split()) for row in fake_run.outputs)

@@ -84,7 +84,7 @@ def test_an_utterance_is_shown_word_by_word(tmp_path: Path) -> None:
     paths = [tag.get("class") for tag in page.of("path")]
     assert paths.count("result speculative") == 1 and paths.count("result final") == 2
     assert paths.count("end") == 2 * len(ENDS)
-    assert len(page.of("script")) == 1 and hostile in page.text
+    assert len(page.scripts) == 1 and hostile in page.text
 
 
 def test_a_run_that_streamed_nothing_has_no_such_section(written: tuple[object, Path]) -> None:

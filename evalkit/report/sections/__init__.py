@@ -18,6 +18,7 @@ from evalkit.report.sections import (
     groups,
     left_out,
     mitigation,
+    ranks,
     recognizer_cost,
     results,
     significance,
@@ -26,9 +27,9 @@ from evalkit.report.sections import (
 )
 
 SECTIONS: Sequence[Section] = (
-    versions.SECTION, groups.SECTION, results.SECTION, streaming.SECTION, endpoints.SECTION,
-    significance.SECTION, enhancement.SECTION, examples.SECTION, mitigation.SECTION, cost.SECTION,
-    recognizer_cost.SECTION, definitions.SECTION)
+    versions.SECTION, groups.SECTION, results.SECTION, ranks.SECTION, streaming.SECTION,
+    endpoints.SECTION, significance.SECTION, enhancement.SECTION, examples.SECTION,
+    mitigation.SECTION, cost.SECTION, recognizer_cost.SECTION, definitions.SECTION)
 """What changed, whom first, then how good, then why, then what it costs."""
 
 

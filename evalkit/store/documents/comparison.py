@@ -12,6 +12,7 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Interval, Number
 from evalkit.store.documents.base import Document, Part
 from evalkit.store.documents.run import ShownFact
+from evalkit.store.documents.series import Standing
 
 Verdict = Literal["worse", "better", "no change found", "insufficient"]
 Status = Literal["passed", "failed", "inconclusive", "not judged"]
@@ -116,9 +117,10 @@ class Comparison(Document):
     ``left_out`` are the gates and groups that could not be judged, and what is in one version
     only or has a value in one only.
     ``changes`` are all that is shown, the gated ones first; ``metrics`` has the facts of them.
-    ``exit_code`` is 0 for pass, 1 for regression and inconclusive, 2 for incomplete."""
+    ``exit_code`` is 0 for pass, 1 for regression and inconclusive, 2 for incomplete. ``series`` is
+    where it stands among the releases against one baseline, None where it is by itself."""
 
-    schema_number: ClassVar[int] = 4
+    schema_number: ClassVar[int] = 5
     made_by: ClassVar[str] = "evalkit compare --json"
 
     outcome: Outcome
@@ -126,6 +128,7 @@ class Comparison(Document):
     base: str
     candidate: str
     level: float
+    series: Standing | None
     problems: list[str]
     notes: list[str]
     left_out: list[LeftOut]
@@ -133,10 +136,15 @@ class Comparison(Document):
     gates: list[GateResult]
     changes: list[Change]
 
+    @property
+    def fails_at(self) -> float:
+        """What p beyond is at most where a check fails."""
+        return self.series.level if self.series else self.level
+
     @classmethod
     def failed(cls, base: str, candidate: str, why: str) -> Comparison:
         """What there is to show where the two could not be compared at all."""
         return cls(outcome="incomplete", exit_code=2, base=without_folders(base),
-                   candidate=without_folders(candidate), level=0.05,
+                   candidate=without_folders(candidate), level=0.05, series=None,
                    problems=[without_folders(why)], notes=[], left_out=[], metrics={}, gates=[],
                    changes=[])
