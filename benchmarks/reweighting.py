@@ -2,7 +2,7 @@
 
     python -m benchmarks.reweighting speakers MANIFEST --out FOLDER [--seeds 20] [--first 0]
         [--embeddings FILE] [--age 18] [--arms plain arw_pw ...]
-    python -m benchmarks.reweighting planted [--draws 20]
+    python -m benchmarks.reweighting planted [--draws 12]
 
 ``speakers`` repeats a five-fold cross-validation over the speakers of MANIFEST, whose column age
 tells children from adults, with one seed after the other; ``--embeddings`` are those of another
@@ -142,15 +142,17 @@ def speakers(options: argparse.Namespace) -> None:
 
 def planted_worlds(size: int, draws: int) -> Iterator[tuple[str, np.ndarray]]:
     """Equal error rates (draws, 3) of the hidden group, the others and all, by arm."""
-    arms = ("plain", "arw_pw", "arw_pw of the articles")
+    adversary = {"regions": 4, "learning_rate": 0.02}
+    arms = {"plain": Plugin(name="plain"), "arw_pw": Plugin(name="arw_pw", options=adversary),
+            "arw_pw of the articles": Plugin(name="arw_pw", options=ARTICLES | adversary)}
     learning = LearningConfig(steps=200, learning_rate=3e-3)
-    worlds = [[planted(n, 8, 1_000 * draw + i) for i, n in enumerate((size, 40, 100))]
+    worlds = [[planted(n, 8, 1_000 + 10 * draw + i) for i, n in enumerate((size, 40, 100))]
               for draw in range(draws)]
-    for name in arms:
+    for name, plugin in arms.items():
         rates = []
         for seed, (train, dev, test) in enumerate(worlds):
             model = EmbeddingModel(identity_head(DIMENSION))
-            weighting = weighting_of(ARMS[name][0], [], DIMENSION, seed)
+            weighting = weighting_of(plugin, [], DIMENSION, seed)
             fit(model, train.voices, dev.voices, weighting, learning, seed=seed)
             rates.append(errors(model, test))
         yield name, 100 * np.array(rates)
@@ -184,8 +186,8 @@ def main() -> None:
     real.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     real.set_defaults(do=speakers)
     synthetic = kinds.add_parser("planted")
-    synthetic.add_argument("--draws", type=int, default=20)
-    synthetic.add_argument("--sizes", type=int, nargs="+", default=[20, 80, 320])
+    synthetic.add_argument("--draws", type=int, default=12)
+    synthetic.add_argument("--sizes", type=int, nargs="+", default=[20, 80])
     synthetic.set_defaults(do=worlds)
     options = parser.parse_args()
     options.do(options)
