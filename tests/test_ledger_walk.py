@@ -74,6 +74,7 @@ WRITTEN = {
     "statistics.gains:_report": "statistics.groups:groups_left_out",
     "statistics.gains:paired": "statistics.gains:_one_sided",
     "statistics.groups:counted": "statistics.groups:utterances_left_out",
+    "statistics.groups:_compared": "statistics.groups:groups_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
     "statistics.systems:compare_systems": "statistics.systems:_one_sided",
@@ -88,6 +89,7 @@ WRITTEN = {
 
 PROVED = {
     "exports.evidence:_of_run": "exports/test_card.py",
+    "exports.utterances:_large": "report/test_utterances_exported.py",
     "exports.publication:_gone": "exports/test_card.py",
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
@@ -163,6 +165,7 @@ PROVED = {
     "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
+    "report.selections:selections": "report/test_selections.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
@@ -251,6 +254,7 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
         core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
         report.explorer.document:_own_texts report.explorer.document:_sounds
         report.explorer.document:_texts report.explorer.encoding:shortened
@@ -263,6 +267,7 @@ NOTHING_LOST = {
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
+        report.selections:_of report.selections:_of_trials report.view:packed
         report.table:telling report.tiles:_under_each
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
         exports.sentences:worst_groups

@@ -202,7 +202,7 @@ def systems(run: Run,
 def _two_by_two(run: Path, metric: str | None, condition: str | None, seed: int) -> Answer:
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
-    from evalkit.statistics.groups import plain_data
+    from evalkit.core.plain import plain_data
     from evalkit.terminal import print_systems
 
     fact = api.read_run(run).record().metrics[pairs[0].metric]

@@ -19,6 +19,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection, selected
 from evalkit.report.text import in_sentence, say
 from evalkit.report.tiles import Tile
+from evalkit.report.view import View
 from evalkit.store.documents.baseline import Baseline
 from evalkit.store.runfolder import RunFolder
 
@@ -54,7 +55,8 @@ def first_screen(table: pd.DataFrame, facts: Mapping[str, Fact], versions: Seque
 
 def _screen(found: Sequence[str], said: Sequence[Markup], shown: Sequence[Tile],
             table: pd.DataFrame) -> FirstScreen:
-    return FirstScreen(found, list(_sub(table)), said, shown, [], Markup(), Markup(), [])
+    view = View(None, said, shown, [], "", None, "")
+    return FirstScreen(found, list(_sub(table)), view, [view], [], [])
 
 
 def _newest(metric: str, versions: Sequence[Path]

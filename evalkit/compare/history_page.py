@@ -54,7 +54,7 @@ def page(table: pd.DataFrame, facts: Mapping[str, Fact], versions: Sequence[Path
     parts = [_filled("values", f"{title}, version by version", [chief])]
     parts += [_filled("others", "The other metrics", others)] if others else []
     first = first_screen(table, facts, versions)
-    return render("history.html.j2", parts, None, title="Metrics over versions", first=first,
+    return render("history.html.j2", parts, None, first, title="Metrics over versions",
                   sentences=[], written_by=_written_by())
 
 

@@ -11,6 +11,7 @@ from evalkit.report.table import Cell, Column, Row, Table, texts
 from evalkit.report.text import listed, say
 from evalkit.report.tiles import Tile, Tone
 from evalkit.store.documents.comparison import Check, Comparison, GateResult, Status
+from evalkit.store.scores import GIVEN
 
 MARKS: Mapping[Status, str] = {"passed": "●", "failed": "▼", "inconclusive": "◇", "not judged": "○"}
 ANSWERS: Mapping[str, tuple[str, Tone]] = {
@@ -83,7 +84,8 @@ def _gate(result: GateResult, facts: Mapping[str, Fact]) -> dict[str, Cell]:
 def _place(check: Check, alike: Sequence[Check]) -> str:
     scope = check.scope.replace("=", " ")
     more = f", and {len(alike) - 1} more" if len(alike) > 1 else ""
-    return f"{scope}, {check.pipeline}, {check.condition}{more}"
+    heard = "" if check.condition == GIVEN else f", {check.condition}"
+    return f"{scope}, {check.pipeline}{heard}{more}"
 
 
 def _worse_by(check: Check, fact: Fact) -> Cell:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.ledger import NAMED, LeftOut, merged
+from evalkit.core.plain import plain_data
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest
@@ -31,7 +32,6 @@ from evalkit.statistics.groups import (
     labelled,
     look_alike_labels,
     moving_speakers,
-    plain_data,
     utterances_left_out,
     without_bounds,
 )

@@ -73,9 +73,17 @@ class Page(HTMLParser):
     cells: list[list[str]] = field(default_factory=list)
     open_tags: list[str] = field(default_factory=list)
 
+    source: str = ""
+
+    @classmethod
+    def of_text(cls, source: str) -> Page:
+        """A part of a page."""
+        return cls(Path(), source=source)
+
     def __post_init__(self) -> None:
         super().__init__()
-        self.source = self.path.read_text(encoding="utf-8")
+        if self.path != Path():
+            self.source = self.path.read_text(encoding="utf-8")
         self.feed(self.source)
         self.close()
         assert not self.open_tags

@@ -201,7 +201,7 @@ def test_a_table_sorts_by_mouse_and_by_keyboard(
     assert header.get_attribute("aria-sort") == "descending"
     falling = [float(value.replace("−", "-")) for value in column(page, "cohorts", 4)]
     assert falling == rising[::-1]
-    page.locator("#table-cohorts th", has_text="Finder").get_by_role("button").click()
+    page.locator("#table-cohorts th", has_text="Found among").get_by_role("button").click()
     assert header.get_attribute("aria-sort") is None
     assert column(page, "cohorts", 0) == sorted(column(page, "cohorts", 0))
     assert said == []
