@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit.compare.pairing import Paired, Pairing
 from evalkit.compare.scopes import KINDS, Estimate, Scope
+from evalkit.core.text import count
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.statistics.groups import FLOORS, without_bounds
@@ -92,5 +93,5 @@ def _why_not(paired: Paired, interval: Interval, level: float) -> str | None:
     if speakers < fewest:
         return f"{speakers} speakers: fewer than {fewest} cannot be judged"
     if paired.n < FLOORS.utterances:
-        return f"{paired.n} utterances: fewer than {FLOORS.utterances} cannot be judged"
+        return f"{count(paired.n, 'utterance')}: fewer than {FLOORS.utterances} cannot be judged"
     return None
