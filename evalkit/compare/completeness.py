@@ -40,6 +40,14 @@ def notes(base: Baseline, candidate: Candidate) -> list[str]:
     return [one_line(line) for line in lines]
 
 
+def run_notes(first: Facts, run: Facts, name: str) -> Iterator[str]:
+    """What differs in a further run of a version from the first: seeds may, systems should not."""
+    for pipeline in sorted(first.pipelines.keys() & run.pipelines.keys()):
+        for part in _differing(first.pipelines[pipeline], run.pipelines[pipeline]):
+            yield one_line(f"run {name}: its {part} of pipeline {pipeline} is not that of the "
+                           "first run of its version")
+
+
 def in_one_only(base: Baseline, candidate: Candidate) -> Iterator[LeftOut]:
     """What one of the two versions has and the other has not."""
     for (what, text), old, new in parts(base, candidate):
