@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit.compare.pairing import Paired, Pairing
 from evalkit.compare.scopes import KINDS, Estimate, Scope
+from evalkit.core.text import count
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.statistics.decoding import RunNoise, between_runs, with_noise
@@ -90,7 +91,7 @@ def tested(untested: Sequence[Untested], level: float, resampling: Resampling = 
 def noises(untested: Sequence[Untested]) -> np.ndarray | None:
     """How many times as long as by speakers alone standard errors are, and on how many degrees of
     freedom, (2, changes); None where all are by speakers alone."""
-    found = np.array([[each.longer, each.df] for each in untested]).T
+    found = np.array([[each.longer, each.df] for each in untested]).reshape(-1, 2).T
     return found if np.isfinite(found[1]).any() else None
 
 
@@ -121,7 +122,7 @@ def _why_not(paired: Paired, interval: Interval, level: float) -> str | None:
     if np.isnan(interval.value):
         return "undefined in the base or the candidate"
     if speakers < fewest:
-        return f"{speakers} speakers: fewer than {fewest} cannot be judged"
+        return f"{count(speakers, 'speaker')}: fewer than {fewest} cannot be judged"
     if paired.n < FLOORS.utterances:
-        return f"{paired.n} utterances: fewer than {FLOORS.utterances} cannot be judged"
+        return f"{count(paired.n, 'utterance')}: fewer than {FLOORS.utterances} cannot be judged"
     return None

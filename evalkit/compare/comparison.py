@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
 from evalkit.compare.changes import Cell, Untested, tested
-from evalkit.compare.decoding import noise_notes, read_reruns
+from evalkit.compare.decoding import OfCorpora, noise_notes, of_corpus, read_reruns
 from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairings import Pairings
 from evalkit.compare.renaming import renamed
@@ -63,8 +63,7 @@ def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
                     gates: Gates | None = None, by: Sequence[str] = (), seed: int = 0, *,
                     mapping: Mapping[str, str] = MappingProxyType({}),
                     allowed: Collection[str] = (), place: Place | None = None,
-                    more: tuple[Sequence[Mapping[str, Path]], Sequence[Mapping[str, Path]]]
-                    = ((), ())) -> Comparison:
+                    more: OfCorpora = ((), ())) -> Comparison:
     """``compare`` of the run folders of several corpora by their names. Each is compared with its
     own, and all changes are tested together, so that the level of the gates holds for all. Raises
     as ``compare`` does, naming the corpus."""
@@ -78,8 +77,7 @@ def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
         try:
             sides[name] = _read(base[name], candidate[name], _columns(
                 gates, by, {*common} - {name}), mapping, allowed)
-            reruns[name] = read_reruns(sides[name][0], (
-                [run[name] for run in more[0]], [run[name] for run in more[1]]), mapping, allowed)
+            reruns[name] = read_reruns(sides[name][0], of_corpus(more, name), mapping, allowed)
         except (ConfigError, RunError) as error:
             raise type(error)(f"corpus {name}: {error}") from error
     older, newer = (str(each[common[0]].parent) for each in (base, candidate))

@@ -9,6 +9,7 @@ from evalkit.compare.baseline import Candidate
 from evalkit.core.errors import one_line
 from evalkit.core.ledger import NAMED, Kind, LeftOut
 from evalkit.core.names import nearest
+from evalkit.core.text import count
 from evalkit.store.documents.base import Part
 from evalkit.store.documents.baseline import Baseline, Cell, Facts, Key
 from evalkit.store.documents.run import Pipeline
@@ -170,9 +171,10 @@ def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:
 def _failed_in(cell: Cell, before: Cell, utterances: frozenset[str]) -> Iterator[str]:
     where = ", ".join(cell.key)
     if new := set(cell.failed) - set(before.failed):
-        yield f"{where}: {len(new)} failures that the base did not have: {named(new)}"
+        yield f"{where}: {count(len(new), 'failure')} that the base did not have: {named(new)}"
     elif sum(cell.n) < sum(before.n) and not set(before.failed) - utterances:
-        yield f"{where}: {sum(before.n) - sum(cell.n)} utterances are no longer measured"
+        lost = sum(before.n) - sum(cell.n)
+        yield f"{where}: {count(lost, 'utterance')} no longer measured"
 
 
 def _other_trials(base: Baseline, candidate: Candidate) -> Iterator[str]:

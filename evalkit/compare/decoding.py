@@ -15,6 +15,18 @@ from evalkit.store.documents.baseline import Baseline
 from evalkit.store.documents.comparison import Change
 from evalkit.store.runfolder import RunFolder
 
+OfCorpora = tuple[Sequence[Mapping[str, Path]], Sequence[Mapping[str, Path]]]
+"""Further runs of the base and of the candidate, by the names of their corpora."""
+
+
+def of_corpus(more: OfCorpora, name: str) -> tuple[list[Path], list[Path]]:
+    """Those of one corpus. Raises ConfigError for a run that does not have it."""
+    for run in (*more[0], *more[1]):
+        if name not in run:
+            raise ConfigError(f"{next(iter(run.values())).parent}: has no corpus {name}, which the "
+                              "first run of its version has")
+    return [run[name] for run in more[0]], [run[name] for run in more[1]]
+
 
 def read_reruns(base: Baseline, more: tuple[Sequence[Path], Sequence[Path]],
                 mapping: Mapping[str, str], allowed: Collection[str]) -> Reruns:

@@ -104,10 +104,10 @@ class Pairings:
                 for line in (*completeness.notes(*pair), *self._run_notes(name))]
 
     def _run_notes(self, name: str | None) -> Iterator[str]:
-        more = self._reruns.get(name, NO_RERUNS)
-        for first, runs in zip(self._first[name], (more.base, more.candidate), strict=True):
+        more, (base, candidate) = self._reruns.get(name, NO_RERUNS), self._first[name]
+        for first, runs in ((base.facts, more.base), (candidate.facts, more.candidate)):
             for run in runs:
-                yield from completeness.run_notes(first.facts, run.facts, Path(run.name).name)
+                yield from completeness.run_notes(first, run.facts, Path(run.name).name)
 
     @property
     def left_out(self) -> Iterator[LeftOut]:

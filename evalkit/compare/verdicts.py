@@ -50,13 +50,13 @@ def gate_results(gates: Gates, asked: Sequence[Sequence[Cell]], changes: Mapping
                  level: float | None = None) -> list[GateResult]:
     """What every gate says of the cells that it asks for, which are all in ``changes``. A gate
     fails at ``level``, that of the gates where none is given."""
-    level = gates.level if level is None else level
+    level = level or gates.level
     pairs = [(gate, cell) for gate, cells in zip(gates.gates, asked, strict=True)
              for cell in cells]
     judged = [(gate, cell) for gate, cell in pairs if changes[cell].why is None]
     parts = [untested[cell].beyond(gate.tolerance.budget(changes[cell].base))
              for gate, cell in judged]
-    noise = noises([untested[cell] for _, cell in judged]) if judged else None
+    noise = noises([untested[cell] for _, cell in judged])
     tests = iter(_tests(parts, level, resampling, noise))
     checks = iter([_check(gate, changes[cell], UNTESTED if changes[cell].why else next(tests),
                           level) for gate, cell in pairs])
