@@ -75,6 +75,7 @@ WRITTEN = {
     "statistics.gains:_report": "statistics.groups:groups_left_out",
     "statistics.gains:paired": "statistics.gains:_one_sided",
     "statistics.groups:counted": "statistics.groups:utterances_left_out",
+    "statistics.groups:_compared": "statistics.groups:groups_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
     "statistics.systems:compare_systems": "statistics.systems:_one_sided",
@@ -89,6 +90,7 @@ WRITTEN = {
 
 PROVED = {
     "exports.evidence:_of_run": "exports/test_card.py",
+    "exports.utterances:_large": "report/test_utterances_exported.py",
     "exports.publication:_gone": "exports/test_card.py",
     "corpora.fetching:fetched": "run/test_remote.py",
     "run.mixtures:_made": "conditions/test_mixtures.py",
@@ -164,6 +166,7 @@ PROVED = {
     "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
+    "report.selections:selections": "report/test_selections.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
@@ -184,6 +187,7 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
+        report.explorer.encoding:rebuilt report.explorer.reading:read
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward
         metrics.listed_words:_edits metrics.listed_words:_marks
@@ -231,6 +235,8 @@ NOTHING_LOST = {
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
     "it drops rows without a value, which the run's failures count": """
+        report.explorer.document:__init__ report.explorer.document:document
+        report.explorer.drivers:drivers report.explorer.explore:explore
         exports.card:_metadata exports.card:_metric exports.cyclonedx:_card
         statistics.endpoints:_waits
         conditions.pauses:bind
@@ -249,11 +255,20 @@ NOTHING_LOST = {
         statistics.outcome_columns:determined_metric report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
+        core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
+        report.explorer.document:_own_texts report.explorer.document:_sounds
+        report.explorer.document:_texts report.explorer.encoding:shortened
+        report.explorer.explore:document report.explorer.sounds:_count
+        report.explorer.sounds:_has_sound report.explorer.sounds:_worst
         report.rank_figure:axis_of report.rank_figure:shown statistics.ranks:alike
+        report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
+        compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
+        report.selections:_of report.selections:_of_trials report.view:packed
         report.table:telling report.tiles:_under_each
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
         exports.sentences:worst_groups

@@ -61,7 +61,7 @@ def in_a_baseline(names: Sequence[str], run: api.RunFolder, folder: Path) -> Ite
         print_comparison(comparison)
     yield from in_terminal(shown.getvalue())
     found = api.history([path, run.path], metrics=["wer"], out=folder / "history.html")
-    yield from in_html("history", (folder / "history.html").read_text("utf-8"))
+    yield from in_html("history", (folder / "history.html").read_text("utf-8"), scripts=1)
     lines = cells(found.table, found.facts)
     yield from (f"history: {cell[:60]!r}" for line in lines for cell in line if HIDDEN.search(cell))
     if len(lines) != len(names) + 2 or any(len(line) != len(HEAD) for line in lines):

@@ -32,6 +32,7 @@ from evalkit.api.questions import (
 )
 from evalkit.api.tables import labels, score_tables, score_trials
 from evalkit.api.versions import History, compare, freeze, history, releases
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
 
@@ -175,20 +176,25 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 @in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = (),
-           pipeline: str | None = None, title: str = "") -> Path:
+           pipeline: str | None = None, title: str = "", gates: AnyPath | None = None) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
-    to group speakers by; ``earlier`` are runs to set beside it, the oldest first; ``markdown`` is a
-    file for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
+    to group speakers by; ``earlier`` are runs to set beside it, the oldest first, which may be a
+    frozen baseline; the file ``gates`` judges what changed since the first; ``markdown`` is a file
+    for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
     which the first screen is about, without it the best; ``title`` stands over the page, without it
     the corpus's name."""
-    folders, before = matched(run, earlier)
+    folders, before = matched(run, earlier, files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
         from evalkit.report.page import write_report
 
         return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
-                            markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title)
+                            markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title,
+                            gates=None if gates is None else Path(gates))
+    if gates is not None:
+        raise ConfigError(f"--gates {gates}: a report of several corpora has none; `evalkit "
+                          "compare` judges them together")
     from evalkit.report.corpora import write_reports
 
     named, *others = map(names_only, [folders, *before])

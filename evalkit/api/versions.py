@@ -118,9 +118,10 @@ def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPat
         check_version(version)
     from evalkit.compare import history as versions
 
-    table, facts = versions.history([Path(version) for version in runs], metrics)
+    paths = [Path(version) for version in runs]
+    table, facts = versions.history(paths, metrics)
     if out is not None:
         from evalkit.compare.history_page import write_history
 
-        write_history(table, facts, Path(out))
+        write_history(table, facts, Path(out), paths)
     return History(table, facts)

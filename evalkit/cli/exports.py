@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,17 @@ from evalkit.cli.options import (
 from evalkit.core.errors import ConfigError
 from evalkit.core.text import count
 
+if TYPE_CHECKING:
+    from evalkit.exports.publication import Publication
+
+Publish = Annotated[bool, typer.Option(
+    "--publish", help="Leave out values of few speakers, and names of speakers and of what they "
+                      "said.")]
+Salt = Annotated[Path | None, typer.Option(
+    callback=not_of_a_run, help="Of --publish: a file with a secret, by which ids become digests. "
+                                "It is made where there is none; keep it to yourself.")]
+MinSpeakers = Annotated[int | None, typer.Option(
+    min=2, help="Of --publish: fewer speakers than these are few. Default: 10.")]
 export = typer.Typer(no_args_is_help=True, help="Hand results to other tools and people.")
 
 
@@ -40,15 +51,7 @@ def card(run: Run,
                   "Default: those of the report.")] = None,
          title: Annotated[str, typer.Option(help="What the system is called. Default: as the "
                                                  "pipeline.")] = "",
-         publish: Annotated[bool, typer.Option(
-             "--publish", help="Leave out values of few speakers, and names of speakers and of "
-                               "what they said.")] = False,
-         salt: Annotated[Path | None, typer.Option(
-             callback=not_of_a_run, help="Of --publish: a file with a secret, by which ids become "
-                                         "digests. It is made where there is none; keep it to "
-                                         "yourself.")] = None,
-         min_speakers: Annotated[int | None, typer.Option(
-             min=2, help="Of --publish: fewer speakers than these are few. Default: 10.")] = None,
+         publish: Publish = False, salt: Salt = None, min_speakers: MinSpeakers = None,
          seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Write what a run says of one pipeline, by group with intervals, as others ask for it.
 
@@ -59,16 +62,53 @@ def card(run: Run,
         evalkit export card runs/v2 --format cyclonedx --out bom.json --publish --salt salt.txt
     """
     api.read_run(run)
+    publication = _publication(out, publish, salt, min_speakers)
+    from evalkit.exports.evidence import Asked
+    from evalkit.exports.forms import export_card
+
+    asked = Asked(run, pipeline, by or (), title, seed, allow_outcome or ())
+    print(export_card(asked, out, form, publication))
+
+
+def _publication(out: Path, publish: bool, salt: Path | None, min_speakers: int | None
+                 ) -> Publication | None:
+    """What may be said to everybody; None where the file is not for everybody. Raises
+    ConfigError."""
     if not publish and (salt is not None or min_speakers is not None):
         raise ConfigError("--salt and --min-speakers are of --publish; add it")
     if salt is not None and salt.absolute() == out.absolute():
         raise ConfigError(f"--salt {salt}: would be overwritten by --out; give another file")
-    from evalkit.exports.evidence import Asked
-    from evalkit.exports.forms import export_card
     from evalkit.exports.publication import to_publish
 
-    asked = Asked(run, pipeline, by or (), title, seed, allow_outcome or ())
-    print(export_card(asked, out, form, to_publish(salt, min_speakers) if publish else None))
+    return to_publish(salt, min_speakers) if publish else None
+
+
+@export.command(cls=Command, epilog=EXIT_CODES)
+def utterances(run: Run,
+               out: Annotated[Path, typer.Option(
+                   "--out", "-o", callback=not_of_a_run,
+                   help="File to write, which ends in .csv or .parquet.")],
+               by: Annotated[list[str] | None, typer.Option(
+                   help="Metadata column to write. Repeatable. Default: all; with --publish "
+                        "none.")] = None,
+               publish: Publish = False, salt: Salt = None, min_speakers: MinSpeakers = None
+               ) -> None:
+    """Write a row for every utterance, pipeline and condition: texts, errors by kind, all scores.
+
+    Examples:
+
+        evalkit export utterances runs/v2 --out utterances.parquet
+
+        evalkit export utterances runs/v2 --out public.csv --publish --salt salt.txt --by accent
+    """
+    api.read_run(run)
+    publication = _publication(out, publish, salt, min_speakers)
+    from evalkit.exports.utterances import export_utterances
+    from evalkit.terminal import print_left_out
+
+    n, left_out = export_utterances(run, out, by or None, publication)
+    print(f"{out}: {count(n, 'row')}")
+    print_left_out(left_out)
 
 
 @export.command(cls=Command, epilog=EXIT_CODES)

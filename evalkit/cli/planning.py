@@ -54,7 +54,7 @@ def plan(gap: Annotated[float | None, typer.Option(
     found = api.plan(gap=gap, speakers=speakers, utterances=utterances, rate=rate, words=words,
                      between_speakers=between_speakers, run=run, by=by, metric=metric,
                      pipeline=pipeline, condition=condition, groups=groups, power=power / 100)
-    from evalkit.statistics.groups import plain_data
+    from evalkit.core.plain import plain_data
     from evalkit.terminal import line, print_json
 
     if as_json:

@@ -34,7 +34,8 @@ AUTO = "auto"
 
 
 def report(runs: Annotated[list[Path], typer.Argument(
-               help="Run folders, the oldest first: the last is reported, beside the others.")],
+               help="Run folders, the oldest first: the last is reported, beside the others. The "
+                    "first may be a frozen baseline.")],
            out: Out,
            by: Annotated[str | None, typer.Option(
                help="Metadata column to group speakers by; one.")] = None,
@@ -43,6 +44,8 @@ def report(runs: Annotated[list[Path], typer.Argument(
                     "the best.")] = None,
            title: Annotated[str, typer.Option(
                help="What stands over the page; without it the corpus's name.")] = "",
+           gates: Annotated[Path | None, typer.Option(
+               help="gates.yaml: whether the last may ship, judged against the first.")] = None,
            markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
@@ -52,11 +55,12 @@ def report(runs: Annotated[list[Path], typer.Argument(
 
         evalkit report runs/v2 --out reports/v2 --by accent
 
-        evalkit report runs/v1 runs/v2 --out reports/v2 --markdown summary.md
+        evalkit report runs/v1 runs/v2 --out reports/v2 --gates gates.yaml --markdown summary.md
     """
     say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
-                     allow_outcomes=allow_outcome or (), pipeline=pipeline, title=title))
+                     allow_outcomes=allow_outcome or (), pipeline=pipeline, title=title,
+                     gates=gates))
 
 
 def groups(run: Run,
@@ -198,7 +202,7 @@ def systems(run: Run,
 def _two_by_two(run: Path, metric: str | None, condition: str | None, seed: int) -> Answer:
     pairs = api.systems(run, metric=metric, condition=condition, seed=seed)
     _say_metric(metric, pairs[0].metric)
-    from evalkit.statistics.groups import plain_data
+    from evalkit.core.plain import plain_data
     from evalkit.terminal import print_systems
 
     fact = api.read_run(run).record().metrics[pairs[0].metric]

@@ -13,7 +13,7 @@ from evalkit.cohorts.finder import Rule, Unit, outcomes
 from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.cohorts.traits import traits
 from evalkit.cohorts.trial import Halves, Result, Settings
-from evalkit.statistics.groups import plain_data
+from evalkit.core.plain import plain_data
 from evalkit.store.documents.findings import (
     STATUSES,
     Cohort,

@@ -1,95 +1,108 @@
-"""A figure and a page of metrics over versions."""
+"""A page of metrics over versions in the style of a report: its first screen, a figure for every
+condition and the values; or the figure alone."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
-from evalkit.compare.history import HEAD, cells
+from evalkit.compare.history_figure import figure, of_condition
+from evalkit.compare.history_first import first_screen, in_order, title_of
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing
-from evalkit.core.text import short
+from evalkit.core.text import count
 from evalkit.core.types import Fact
-from evalkit.report.figures import COLOURS, SHAPES, svg
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from evalkit.report.page import render
+from evalkit.report.section import Content, Filled, Section
+from evalkit.report.table import Cell, Column, Row, Table, measured, texts
 
 SUFFIXES = (".svg", ".html")
-LABEL = 40
-"""Characters of a name in the figure; the table below has all."""
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>evalkit history</title><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem }}
-table {{ border-collapse: collapse }} td, th {{ padding: .2rem .6rem; text-align: left }}
-tr {{ border-bottom: 1px solid #ddd }} svg {{ max-width: 100%; height: auto }}
-</style></head><body><main><h1>Metrics over versions</h1>{figure}
-<table><caption>Values with 95 % intervals over speakers</caption>
-<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></main></body></html>
-"""
 
 
-def write_history(table: pd.DataFrame, facts: Mapping[str, Fact], path: Path) -> None:
-    """Writes the figure (.svg) or a page with figure and table (.html). Raises ConfigError for
-    another suffix."""
+@dataclass(frozen=True)
+class OfMetric:
+    """One metric: a figure for every condition, and its ``table``."""
+
+    title: str
+    fact: Fact
+    figures: list[tuple[str, Markup]]
+    table: Table
+
+
+def write_history(table: pd.DataFrame, facts: Mapping[str, Fact], path: Path,
+                  versions: Sequence[Path] = ()) -> None:
+    """Writes the figure (.svg) or a page (.html) of ``table`` (evalkit.compare.history). With the
+    run folders and baselines ``versions`` that it is of, the page says first what changed since the
+    oldest, and whom the newest serves worst. Raises ConfigError for another suffix."""
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{path}: write a file that ends in {' or '.join(SUFFIXES)}")
-    text = figure(table, facts)
-    if path.suffix == ".html":
-        body = "".join(f"<tr>{_tagged('td', row)}</tr>" for row in cells(table, facts))
-        text = _PAGE.format(figure=text[text.index("<svg"):], head=_tagged("th", HEAD), body=body)
+    text = figure(table, facts) if path.suffix == ".svg" else page(table, facts, versions)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def figure(table: pd.DataFrame, facts: Mapping[str, Fact]) -> str:
-    """SVG: a row of panels a metric, a panel a condition, a line a pipeline, versions from left
-    to right, with intervals."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    style: Any = {"svg.hashsalt": "evalkit", "text.parse_math": False, "font.size": 9.0}
-    metrics, conditions = (list(dict.fromkeys(table[c])) for c in ("metric", "condition"))
-    with mpl.rc_context(style):
-        drawn = Figure(figsize=(1.5 + 3.2 * len(conditions), 0.6 + 2.2 * len(metrics)),
-                       layout="constrained")
-        axes = drawn.subplots(len(metrics), len(conditions), squeeze=False, sharex=True)
-        _draw_panels(axes, table, facts)
-        return svg(drawn)
+def page(table: pd.DataFrame, facts: Mapping[str, Fact], versions: Sequence[Path] = ()) -> str:
+    """The page as HTML."""
+    metrics = in_order(table, facts)
+    chief, *others = [_of_metric(table[table["metric"] == name], facts[name], i)
+                      for i, name in enumerate(metrics)]
+    title = facts[metrics[0]].named(metrics[0])
+    parts = [_filled("values", f"{title}, version by version", [chief])]
+    parts += [_filled("others", "The other metrics", others)] if others else []
+    first = first_screen(table, facts, versions)
+    return render("history.html.j2", parts, None, first, title="Metrics over versions",
+                  sentences=[], written_by=_written_by())
 
 
-def _draw_panels(axes: np.ndarray, table: pd.DataFrame, facts: Mapping[str, Fact]) -> None:
-    """``axes`` (metrics, conditions), both in the order of the table."""
-    versions = list(dict.fromkeys(table.sort_values("created", kind="stable")["version"]))
-    for row, metric in zip(axes, dict.fromkeys(table["metric"]), strict=True):
-        for axis, condition in zip(row, dict.fromkeys(table["condition"]), strict=True):
-            shown = table[(table["metric"] == metric) & (table["condition"] == condition)]
-            _draw(axis, shown, versions, facts[metric].scale)
-            axis.set_title(short(condition, LABEL))
-        row[0].set_ylabel(f"{metric} {facts[metric].unit}".strip())
+def _written_by() -> str:
+    from evalkit import __version__
+
+    return __version__
 
 
-def _draw(axis: Axes, shown: pd.DataFrame, versions: list[str], scale: int) -> None:
-    """The lines of one panel, side by side where they have the same version."""
-    lines = list(shown.groupby("pipeline"))
-    for i, (pipeline, rows) in enumerate(lines):
-        x = np.array([versions.index(v) for v in rows["version"]], float)
-        x += 0.08 * (i - (len(lines) - 1) / 2)
-        value, low, high = (scale * rows[c].to_numpy(float) for c in ("value", "low", "high"))
-        axis.errorbar(x, value, np.nan_to_num([value - low, high - value]), capsize=3,
-                      marker=SHAPES[i % len(SHAPES)],
-                      color=COLOURS[i % len(COLOURS)], label=short(pipeline, LABEL))
-    axis.set_xticks(range(len(versions)), [short(version, LABEL) for version in versions],
-                    rotation=30, ha="right")
-    axis.spines[["top", "right"]].set_visible(False)
-    if lines:
-        axis.legend(frameon=False)
+def _filled(name: str, title: str, shown: list[OfMetric]) -> Filled:
+    content = Content(shown, [each.table for each in shown])
+    return Filled(Section(name, title, lambda _: content, "history_metrics.html.j2"), content)
 
 
-def _tagged(tag: str, texts: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+def _of_metric(rows: pd.DataFrame, fact: Fact, place: int) -> OfMetric:
+    name = str(rows["metric"].iloc[0])
+    return OfMetric(title_of(name, fact), fact, [
+        (f"{fact.named(name)} in {condition}",
+         of_condition(part, fact, f"history-{place}-{i}", f"{fact.named(name)} in {condition}"))
+        for i, (condition, part) in enumerate(rows.groupby("condition", sort=False))],
+        _table(rows, fact, name))
+
+
+def _table(rows: pd.DataFrame, fact: Fact, name: str) -> Table:
+    """A row a pipeline and condition, a column a version, the oldest first."""
+    versions = list(_versions(rows))
+    columns = [Column("pipeline", "Pipeline"), Column("condition", "Condition"),
+               *(Column(f"version {i}", version, "number")
+                 for i, (_, version) in enumerate(versions))]
+    lines = [Row(texts(pipeline=pipeline, condition=condition)
+                 | {f"version {i}": _cell(part, version, fact)
+                    for i, version in enumerate(versions)})
+             for (pipeline, condition), part in rows.groupby(["pipeline", "condition"], sort=False)]
+    return Table(f"history-{name.replace('@', '-')}", f"{title_of(name, fact)}: "
+                 f"{count(len(versions), 'version')}, the oldest first, with 95 % intervals",
+                 columns, lines)
+
+
+def _versions(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """When each was made and what it is called, old to new."""
+    known = rows[["created", "version"]].sort_values("created", kind="stable")
+    yield from dict.fromkeys(known.itertuples(index=False, name=None))
+
+
+def _cell(rows: pd.DataFrame, version: tuple[str, str], fact: Fact) -> Cell:
+    found = rows[(rows["created"] == version[0]) & (rows["version"] == version[1])]
+    if found.empty:
+        return Cell("–", undefined="not measured in this version", value=float("nan"))
+    row = found.iloc[0]
+    shown = measured(row["value"], fact, row["low"], row["high"], "undefined")
+    return Cell(shown.text, shown.detail, shown.undefined, int(row["n_failed"]), value=shown.value)

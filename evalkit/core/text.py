@@ -52,12 +52,13 @@ def in_markdown(value: object, length: int = 1000) -> str:
 
 def number(value: float | None, fact: Fact, *, signed: bool = False) -> str:
     """``value`` in the fact's unit and decimals, with a minus sign that is one (U+2212), "–" where
-    it is undefined; ``signed`` puts a plus before what is positive."""
+    it is undefined; ``signed`` puts a plus before what is positive. What is rounded to zero has no
+    sign."""
     if value is None or not math.isfinite(value):
         return "–"
     decimals = max(0, min(fact.decimals, _MOST_DECIMALS))
     shown = f"{fact.scale * value:{'+' if signed else ''}.{decimals}f}"
-    return shown.replace("-", "−")
+    return shown.replace("-", "−") if float(shown) else shown.lstrip("+-")
 
 
 def with_unit(value: float, fact: Fact) -> str:

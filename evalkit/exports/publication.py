@@ -129,10 +129,18 @@ def too_small(cells: Sequence[Cell], floor: int) -> list[str]:
     for cell in cells:
         people[cell.group] = min(cell.people, people.get(cell.group, cell.people))
     order = sorted(people, key=lambda group: (people[group], group))
-    few = sum(people[group] < floor for group in order)
-    while 0 < few < len(order) and (few == 1 or sum(people[g] for g in order[:few]) < floor):
-        few += 1
+    few = too_few([people[group] for group in order], floor)
     return order if few and "," in cells[0].by else order[:few]
+
+
+def too_few(people: Sequence[int], floor: int) -> int:
+    """How many groups of so many people, the smallest first, are left out: those of fewer than
+    ``floor``, and the next smallest where it takes them that those are not one alone and have as
+    many together."""
+    few = sum(n < floor for n in people)
+    while 0 < few < len(people) and (few == 1 or sum(people[:few]) < floor):
+        few += 1
+    return few
 
 
 def _unnamed(item: LeftOut, publication: Publication, ids: Collection[str],

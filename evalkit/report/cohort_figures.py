@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from evalkit.core.text import short
 from evalkit.core.types import Fact
+from evalkit.report.cohort_words import found_among, in_figure
 from evalkit.report.colour_scale import ColourScale, colour_scale, dots
 from evalkit.report.figures import COLOURS, INK, LINE, PAPER, SHAPES, drawn
 from evalkit.report.maps import Region, map_of, windows
@@ -57,17 +58,18 @@ def _ranking(figure: Figure, finders: Sequence[Finding], fact: Fact) -> None:
     scale = fact.scale
     row, ticks = 0.0, []
     for finding in finders:
-        ticks.append((row, f"{finding.finder}:" if finding.verdicts
-                      else f"{finding.finder}: nothing"))
+        among = found_among(finding)
+        among = short(f"{among} ({finding.finder})" if among != finding.finder else among, 40)
+        ticks.append((row, f"{among}:" if finding.verdicts else f"{among}: nothing"))
         _null(axes, finding.chance, row, row + len(finding.verdicts), scale)
         for i, verdict in enumerate(finding.verdicts, 1):
             _gap(axes, verdict, row + i, scale)
-            ticks.append((row + i, short(verdict.cohort, 36)))
+            ticks.append((row + i, short(in_figure(verdict.cohort), 36)))
         row += len(finding.verdicts) + _GAP
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(*zip(*ticks, strict=True))
     axes.set(ylim=(row - 0.6, -0.7), xlim=_limits(finders, scale),
-             xlabel=f"by how much worse than the rest, {fact.difference_unit}".rstrip(", "))
+             xlabel=f"worse by, {fact.difference_unit}".rstrip(", "))
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(axis="x")
@@ -153,8 +155,8 @@ def _maps(people: pd.DataFrame, n: int, finder: str, regions: Sequence[Feature],
         height = min(6.5, max(2.6, 0.8 + 4.6 / window.across))
         name = f"cohorts-map-{i}" if n == 1 else f"cohorts-map-{n}-{i}"
         yield title, "A dot is a speaker. " + (
-            f"Dashed lines and numbers: the regions that {finder} found, numbered as in the table "
-            "below." if regions else
+            f"Dashed lines and numbers: the regions that the finder {finder} found, numbered as in "
+            "the table below." if regions else
             "No finder divided the map into regions."), (
             drawn(draw, (5.2, height), name, title))
 
@@ -179,7 +181,7 @@ def _projections(people: pd.DataFrame, colours: ColourScale, findings: Findings
     shown = (f for f in findings.finders if f.projected and column_of(f.finder) in people)
     for i, finding in enumerate(shown, 1):
         title = "Speaker embeddings by cohort" if i == 1 else (
-            f"Speaker embeddings by cohort of {finding.finder}")
+            f"Speaker embeddings: {found_among(finding)}")
         name = "cohorts-voices" if i == 1 else f"cohorts-voices-{i}"
         yield title, "The same plane. Colours and shapes: the cohorts that were tested.", drawn(
             partial(_by_cohort, people=people, cohort=people[column_of(finding.finder)],
@@ -204,7 +206,7 @@ def _by_cohort(figure: Figure, people: pd.DataFrame, cohort: pd.Series, tested: 
     for name, colour, shape in zip(names, COLOURS, SHAPES, strict=False):
         chosen = people[cohort == name]
         axes.scatter(chosen["x"], chosen["y"], s=34, c=colour, marker=shape, edgecolors=PAPER,
-                     linewidths=0.5, label="\u200b" + short(name, 30))
+                     linewidths=0.5, label="\u200b" + short(in_figure(name), 30))
     _bare(axes)
     figure.legend(loc="outside upper left", frameon=False, ncols=2, handletextpad=0.2,
                   columnspacing=1.2)

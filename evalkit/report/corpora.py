@@ -97,8 +97,8 @@ def _write_first(written: Mapping[str, tuple[ReportedRun, list[Filled]]],
     sections = [first, *_of_each(written)]
     record = next(iter(written.values()))[0].record
     (folder / PAGE).write_text(
-        render("corpora.html.j2", sections, None, names=list(written), record=record, title=title,
-               sentences=[], first=None), encoding="utf-8")
+        render("corpora.html.j2", sections, None, None, names=list(written), record=record,
+               title=title, sentences=[]), encoding="utf-8")
     write_tables(folder, [values])
 
 

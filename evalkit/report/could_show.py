@@ -27,15 +27,17 @@ def what_could_be_shown(groups: Groups) -> Markup:
                     f"{number(end, fact)} {unit}".strip() for end in (min(reach), max(reach))))
     if not unsettled:
         return start + "; every gap is settled."
+    widest = max(unsettled, key=lambda each: abs(each[1].difference.value))
     return start + f"; {len(unsettled)} of {len(tested)} gaps are unclear, and " + _settled_by(
-        *max(unsettled, key=lambda each: abs(each[1].difference.value)))
+        groups.column, *widest)
 
 
-def _settled_by(row: GroupValue, gap: GroupContrast) -> Markup:
+def _settled_by(column: str, row: GroupValue, gap: GroupContrast) -> Markup:
     """What would settle the widest of those that are unclear."""
-    more = ("no number of speakers within reach" if gap.more_speakers is None else
-            f"about {settling(gap.more_speakers)} more speakers of it, and of the others in "
+    people = "speakers" if row.n_speakers else "utterances"
+    more = (f"no number of {people} within reach" if gap.more_speakers is None else
+            f"about {settling(gap.more_speakers)} more {people} of it, and of the others in "
             "proportion,")
-    under = say(" under {}", row.condition) if row.condition != GIVEN else Markup()
-    return say(f"{more} would settle the widest of these, that of {{}} with {{}}", row.group,
-               row.pipeline) + under + "."
+    where = say(" in {}", row.condition) if row.condition != GIVEN else Markup()
+    return say(f"{more} would settle the widest of these, that of {{}} with {{}}",
+               f"{column} {row.group}", row.pipeline) + where + "."

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from evalkit.core.types import Fact, Interval
 from evalkit.report.cohort_figures import column_of, people_figures, ranking
-from evalkit.report.cohort_words import labelled
+from evalkit.report.cohort_words import found_among, labelled, plainly
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_value, texts
 from evalkit.store.documents.findings import Cohort, Feature, Finding, Findings, Verdict
 from evalkit.store.runfolder import RunFolder
@@ -95,8 +95,9 @@ def _percent(share: float) -> str:
 def _verdicts(findings: Findings, fact: Fact) -> Table:
     """Every cohort that was tested, in the order in which finders tested them."""
     unit = f", {fact.difference_unit}" if fact.difference_unit else ""
-    columns = [Column("finder", "Finder"), Column("cohort", "Cohort"),
-               Column("verdict", "Verdict"), Column("n_speakers", "Speakers", "number"),
+    columns = [Column("finder", "Found among"), Column("cohort", "Cohort"),
+               Column("verdict", "Verdict"),
+               Column("n_speakers", "Speakers, discovery + fresh", "number"),
                Column("discovered_gap", f"Gap on discovery{unit}", "number"),
                Column("chance", f"By chance alone{unit}", "number"),
                Column("gap", f"Gap on fresh speakers{unit}", "number"),
@@ -109,7 +110,11 @@ def _verdicts(findings: Findings, fact: Fact) -> Table:
 
 def _verdict(finding: Finding, verdict: Verdict, fact: Fact) -> dict[str, Cell]:
     chance = finding.chance
-    return texts(finder=finding.finder, cohort=verdict.cohort, who=who(verdict) or "–") | {
+    among = found_among(finding)
+    return texts(who=who(verdict) or "–") | {
+        "finder": Cell(among, finding.finder if among != finding.finder else ""),
+        "cohort": Cell(plainly(verdict.cohort), verdict.cohort if verdict.cohort.startswith("band ")
+                       else ""),
         "verdict": status(verdict.status), "n_speakers": _sizes(finding.cohort(verdict.cohort)),
         "discovered_gap": measured(verdict.discovered_gap, fact),
         "chance": measured(chance.median, fact, chance.low, chance.high),
@@ -153,7 +158,7 @@ def _regions(i: int, finding: Finding, regions: Sequence[Feature], fact: Fact) -
     suffix, unit = "" if i == 1 else f"-{i}", f", {fact.unit}" if fact.unit else ""
     caption = "Regions of the map" if i == 1 else f"Regions of {finding.finder}"
     columns = [Column("number", "Number", "number"), Column("region", "Region"),
-               Column("n_speakers", "Speakers", "number"),
+               Column("n_speakers", "Speakers, discovery + fresh", "number"),
                Column("discovery", f"On discovery{unit}", "number"),
                Column("confirmation", f"On fresh speakers{unit}", "number"),
                Column("verdict", "Verdict")]

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from evalkit.core.text import printable, short
 from evalkit.report.groups import Groups, GroupValue
+from evalkit.report.headline import heard
 from evalkit.report.text import in_sentence
 
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ def values_by_group(groups: Groups, conditions: Sequence[str], name: str = "figu
         rows = [row for row in groups.rows if row.condition == condition and row.group in shown]
         if not rows:
             continue
-        title = f"{groups.title} by {groups.column} in {condition}"
+        title = f"{groups.title} by {groups.column} in {heard(condition)}"
         draw = partial(_panel, rows=rows, groups=groups, order=order, pipelines=pipelines,
                        limits=_limits(groups, known))
-        figures.append((condition, drawn(draw, (5.2, height), f"{name}-{i}", title)))
+        figures.append((heard(condition), drawn(draw, (5.2, height), f"{name}-{i}", title)))
     return figures
 
 

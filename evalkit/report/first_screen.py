@@ -1,26 +1,25 @@
 """The first screen of a page: who was tested, how good it is, whom it serves worst, whether that is
-real, what failed, and whether it may ship, of the one Selection that the rule chooses."""
+real, what failed, and whether it may ship, of the Selection that the rule chooses and of all others
+that a reader may choose."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evalkit.core.text import count, printable
-from evalkit.report import lead, tiles
-from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
-from evalkit.report.headline import Value
-from evalkit.report.reality import reality
+from evalkit.core.text import count
+from evalkit.report import change_words, gate_words, tiles
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Filled
 from evalkit.report.sections import groups, left_out, versions
 from evalkit.report.selection import Selection
+from evalkit.report.selections import Selections, selected_groups
 from evalkit.report.summary import FEW_SPEAKERS
 from evalkit.report.tiles import Tile
+from evalkit.report.view import Around, Control, View, controls, view_of
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.scores import GIVEN
 
@@ -33,52 +32,56 @@ _SYNTHETIC = re.compile(r"(?<!no )(?<!not )\bsynthetic\b", re.IGNORECASE)
 @dataclass(frozen=True)
 class FirstScreen:
     """``badges`` say what the corpus is no evidence of; ``sub`` is what was tested on whom;
-    ``also`` what sections found beside the selection; ``figures`` are the same for two widths, none
-    where there are no groups, and ``caption`` is theirs; ``selections`` are what the page's script
-    chooses among, as JSON."""
+    ``view`` is what is shown at first and ``views`` what can be, by the ``controls``; ``also`` is
+    what sections found beside it."""
 
     badges: Sequence[str]
     sub: Sequence[str]
-    lead: Sequence[Markup]
-    tiles: Sequence[Tile]
-    figures: Sequence[Markup]
-    caption: Markup
-    selections: Markup
+    view: View
+    views: Sequence[View]
+    controls: Sequence[Control]
     also: Sequence[Markup]
 
 
 def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
     """Of the sections of a page."""
     by_id = {filled.section.id: filled.content for filled in sections}
-    selection: Selection | None = by_id[groups.SECTION.id].shown.selection
-    figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)] if selection else []
+    selections: Selections | None = by_id[groups.SECTION.id].shown.selections
+    views = list(_views(run, selections, by_id))
     also = [sentence for filled in sections for sentence in filled.also]
-    return FirstScreen(badges(run.record, selection), what(run), _lead(selection),
-                       list(_tiles(run, selection, by_id)), list(filter(None, figures)),
-                       _caption(selection), _selections(selection), also[:MOST_SENTENCES])
+    return FirstScreen(
+        badges(run.record, selections.start if selections else None), what(run), views[0], views,
+        controls(selections.every if selections else ()), also[:MOST_SENTENCES])
 
 
-def _lead(selection: Selection | None) -> list[Markup]:
-    """The sentences that say anything."""
-    if selection is None:
-        return []
-    said = lead.how_good(selection), lead.served_worst(selection, reality(selection))
-    return list(filter(None, said))
+def _views(run: ReportedRun, selections: Selections | None, sections: Mapping[str, Content]
+           ) -> Iterator[View]:
+    """The first is what is shown at first: beside an earlier version it begins with what changed,
+    for whom."""
+    found: left_out.Lost = sections[left_out.ID].shown
+    since = _changed(sections)
+    changed = [change_words.tile(since.changed)] if since and since.changed else []
+    ships, news = _ships(since, sections), since.sentences if since else []
+    for each in selections.every if selections else [None]:
+        measured = list(run.headline.of(each.metric).values()) if each else []
+        table = selected_groups(each, run.headline.facts[each.metric]) if each else None
+        lost = tiles.lost(measured, found.missing, found.unvalued, found.others)
+        yield view_of(each, table, Around(changed, [lost, ships], news))
+        news = []
 
 
-def _tiles(run: ReportedRun, selection: Selection | None, sections: Mapping[str, Content]
-           ) -> Iterator[Tile]:
-    """In the order of the questions."""
-    lost: left_out.Lost = sections[left_out.ID].shown
-    yield tiles.how_good(selection)
-    yield tiles.served_worst(selection)
-    measured: list[Value] = []
-    if selection is not None:
-        yield tiles.is_it_real(reality(selection))
-        measured = list(run.headline.of(selection.metric).values())
-    yield tiles.lost(measured, lost.missing, lost.unvalued, lost.others)
-    yield tiles.may_it_ship(
-        sections[versions.SECTION.id].named_tables.get("versions") if run.earlier else None)
+def _changed(sections: Mapping[str, Content]) -> versions.VersionsContent | None:
+    """What changed since an earlier version; None where there is none."""
+    content = sections.get(versions.SECTION.id)
+    return content.shown if content else None
+
+
+def _ships(since: versions.VersionsContent | None, sections: Mapping[str, Content]) -> Tile:
+    """Whether the version may ship."""
+    if since and since.comparison:
+        return gate_words.tile(since.comparison)
+    return tiles.may_it_ship(sections[versions.SECTION.id].named_tables.get("versions")
+                             if since else None)
 
 
 def what(run: ReportedRun) -> list[str]:
@@ -116,31 +119,3 @@ def _small(selection: Selection) -> list[str]:
     low, high = min(sizes), max(sizes)
     many = count(low, "speaker") if low == high else f"{low} to {high} speakers"
     return [f"Small: {many} a group"]
-
-
-def _selections(selection: Selection | None) -> Markup:
-    """As JSON that stands within HTML; empty where nothing is selected."""
-    if selection is None:
-        return Markup()
-    condition = selection.parts[0].condition if len(selection.parts) == 1 else ""
-    start = {"pipeline": selection.pipeline, "condition": condition, "metric": selection.metric,
-             "by": selection.by}
-    said = json.dumps({"start": {key: printable(name) for key, name in start.items()}})
-    return Markup(said.replace("<", "\\u003c"))  # noqa: S704 -- no tag can end it
-
-
-def _caption(selection: Selection | None) -> Markup:
-    """What the figure shows."""
-    if selection is None or selection.report is None:
-        return Markup()
-    unit = f", {selection.fact.unit}" if selection.fact.unit else ""
-    speakers = any(row.n_speakers for row in selection.report.rows)
-    parts = [f"{selection.title}{unit} by {selection.by}, with 95 % intervals",
-             f"; {selection.pipeline} {selection.where}".rstrip(),
-             f"; farther to the {'right' if selection.fact.worse < 0 else 'left'} is better.",
-             " Beside a name: how many speakers." if speakers else ""]
-    few = any(row.status != "ok" for row in selection.report.rows)
-    parts += [" Hollow: too few to compare."] if few else []
-    more = len(selection.report.rows) - MOST
-    parts += [f" {count(more, 'further group')} below."] if more > 0 else []
-    return Markup("{}").format("".join(parts))

@@ -138,7 +138,7 @@ def fares(gains: Gains) -> Markup:
         return say("Does anybody fare worse by enhancement than the others? In none of {} is that "
                    "clear.", count(compared, "comparison"))
     cases.sort(key=lambda case: case[0].gap.p_adjusted if case[0].gap else 1.0)
-    named = [say("<b>{}</b> ({}) with {} by {}", row.group, column, gain.enhanced,
+    named = [say("{} <b>{}</b> with {} by {}", column, row.group, gain.enhanced,
                  in_sentence(gain.title)) + say(" in {}", gain.condition)
              for row, column, gain in cases[:SAID]]
     more = say(" and {} more", len(cases) - SAID) if len(cases) > SAID else Markup()

@@ -18,6 +18,8 @@ from evalkit.statistics.groups import GroupRow
 MOST = 12
 """Groups that it shows, the worst first; those that are too small for an interval come last."""
 TICKS = 5
+ROUNDING = 1e-9
+"""Parts of a value that are no difference."""
 ROOM = 1.4
 """How many times as far as the highest value an interval is drawn."""
 
@@ -86,12 +88,15 @@ def axis_of(selection: Selection, rows: Sequence[GroupRow]) -> Axis:
     values = [scale * row.value.value for row in rows] + [scale * selection.everybody.value]
     ends = [scale * end for row in rows for end in (row.value.low, row.value.high)
             if math.isfinite(end)]
-    reach = (max(values) - min(values)) or abs(values[0]) or 1.0
+    apart = max(values) - min(values)
+    reach = apart if apart > ROUNDING * abs(values[0]) else abs(values[0]) or 1.0
     if scale > 1:
         low, high = 0.0, min(max([*ends, *values]), ROOM * max(values)) or 1.0
     else:
         low = max(min([*ends, *values]), min(values) - reach)
         high = min(max([*ends, *values]), max(values) + reach)
+    if high - low <= ROUNDING * abs(high):
+        low, high = low - reach / 2, high + reach / 2
     return spanned(low, high)
 
 

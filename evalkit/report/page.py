@@ -15,26 +15,30 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.compare.gates import read_gates
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
 from evalkit.report import text
 from evalkit.report.exports import write_findings, write_tables
-from evalkit.report.first_screen import first_screen
+from evalkit.report.first_screen import FirstScreen, first_screen
 from evalkit.report.markdown import in_brief
-from evalkit.report.place import PAGE, check_replaceable
+from evalkit.report.place import COPIES, PAGE, check_replaceable
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Filled
 from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
+from evalkit.report.view import packed
 from evalkit.store.runfolder import RunFolder
 
-SCRIPTS = ("page.js", "selection.js")
+SCRIPTS = ("page.js", "selection.js", "utterances.js", "save.js")
 """Of a page, in the order in which they run."""
+NOTHING = Markup()
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
                  markdown: Path | None = None, allowed: Sequence[str] = (),
-                 pipeline: str | None = None, title: str = "") -> Path:
+                 pipeline: str | None = None, title: str = "", gates: Path | None = None) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
@@ -43,25 +47,44 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     first column of 2 to 12 values. The run folders ``earlier``, the oldest first, are set beside
     ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
     are outcomes; ``pipeline`` is the one that ships, which the first screen is about instead of the
-    best; ``title`` stands over the page instead of the corpus's name. Raises RunError for a run
-    folder that cannot be read, ConfigError where ``by`` is no metadata column, ``pipeline`` has no
-    value or ``out``
-    holds something else.
+    best; ``title`` stands over the page instead of the corpus's name. The first of ``earlier`` may
+    be a frozen baseline; what changed is said against it, and judged by the file ``gates``. Raises
+    RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata column,
+    ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something else.
     """
+    baseline, before = versions_beside(earlier, gates)
+    judging = read_gates(gates) if gates else None
     with report_folder(out) as unfinished:
-        subject = ReportedRun(RunFolder(Path(run)), unfinished, by,
-                              [RunFolder(Path(path)) for path in earlier], allowed, pipeline, title)
+        subject = ReportedRun(RunFolder(Path(run)), unfinished, by, before, allowed, pipeline,
+                              title, baseline, judging)
         sections = write_page(subject)
     if markdown is not None:
         write(markdown, in_brief(subject, sections))
     return Path(os.path.realpath(out)) / PAGE
 
 
+def versions_beside(earlier: Sequence[Path], gates: Path | None
+                    ) -> tuple[Path | None, list[RunFolder]]:
+    """The frozen baseline among the ``earlier`` versions, and the run folders. Raises ConfigError
+    for a file that is not the first, and for ``gates`` without an earlier version."""
+    if gates and not earlier:
+        raise ConfigError(f"--gates {gates}: judges a version against an earlier one; name both: "
+                          "evalkit report OLD NEW")
+    later = [path for path in earlier[1:] if Path(path).is_file()]
+    if later:
+        raise ConfigError(f"{later[0]}: a frozen baseline is what changes are said against: name "
+                          "it first")
+    frozen = Path(earlier[0]) if earlier and Path(earlier[0]).is_file() else None
+    return frozen, [RunFolder(Path(path)) for path in earlier[frozen is not None:]]
+
+
 def write_page(run: ReportedRun) -> list[Filled]:
     """Writes the page and what stands beside it, and returns its sections."""
     sections, folder = filled_sections(run), run.page_folder
-    page = render("page.html.j2", sections, run, record=run.record,
-                  title=run.title or run.record.corpus.name, first=first_screen(run, sections),
+    first = first_screen(run, sections)
+    page = render("page.html.j2", sections, run, first, record=run.record,
+                  sound=(folder / COPIES).is_dir(), title=run.title or run.record.corpus.name,
+                  selections=packed(first.views, _environment()),
                   sentences=[sentence for filled in sections for sentence in filled.sentences])
     (folder / PAGE).write_text(page, encoding="utf-8")
     write_tables(folder, [table for filled in sections
@@ -89,22 +112,31 @@ class Rendered:
     html: Markup
 
 
-def render(template: str, sections: Sequence[Filled], run: ReportedRun | None, **values: Any
-           ) -> str:
-    """A page of ``sections``, those of one ``run`` or none's; ``values`` are for its template."""
+def render(template: str, sections: Sequence[Filled], run: ReportedRun | None,
+           first: FirstScreen | None, *, selections: Markup = NOTHING, **values: Any) -> str:
+    """A page of ``sections``, those of one ``run`` or none's, with its ``first`` screen if it has
+    one, and the ``selections`` beside it, ``packed``; ``values`` are for its template."""
     environment = _environment()
     style, script = _template("style.css"), _script()
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
-        sections=[_section(environment, run, filled) for filled in sections],
-        style=style, script=script, script_digest=digest, **values)
+        sections=[_section(environment, run, filled, first) for filled in sections],
+        style=style, script=script, script_digest=digest, first=first,
+        selections=selections, **values)
 
 
-def _section(environment: Environment, run: ReportedRun | None, filled: Filled) -> Rendered:
+def _section(environment: Environment, run: ReportedRun | None, filled: Filled,
+             first: FirstScreen | None) -> Rendered:
     section, content = filled.section, filled.content
     html = environment.get_template(section.template).render(
-        run=run, content=content.shown, tables=content.named_tables)
+        run=run, content=content.shown, tables=content.named_tables, first=first,
+        people=_people(run))
     return Rendered(section.id, section.title, Markup(html))  # noqa: S704 -- escaped there
+
+
+def _people(run: ReportedRun | None) -> str:
+    """What is resampled and compared, for running text."""
+    return "speakers" if run is None or run.record.corpus.speakers else "utterances"
 
 
 def _environment() -> Environment:

@@ -65,9 +65,15 @@ def _figure(ranks: Ranks, base: Layout) -> Markup:
     for place, bracket in enumerate(brackets):
         parts += _bracket(bracket, _edge(layout) + STEP * (place + 1), layout)
     title = f"{ranks.title} of {len(systems)} systems with their ranks"
-    return Markup('<svg class="groups ranks {0}" viewBox="0 0 {1} {2}" role="img" '
-                  'aria-labelledby="ranks-{0}-title"><title id="ranks-{0}-title">{3}</title>{4}'
-                  '</svg>').format(layout.name, layout.width, bottom + FOOT, printable(title),
+    return picture("ranks", layout, bottom + FOOT, title, parts)
+
+
+def picture(kind: str, layout: Layout, height: int, title: str, parts: Sequence[Markup]) -> Markup:
+    """An SVG of this ``kind``, which is unique on the page, that one width of screen shows;
+    ``title`` is for those who do not see it."""
+    return Markup('<div class="groups {0}"><svg class="{1}" viewBox="0 0 {2} {3}" role="img" '
+                  'aria-labelledby="{1}-{0}-title"><title id="{1}-{0}-title">{4}</title>{5}</svg>'
+                  '</div>').format(layout.name, kind, layout.width, height, printable(title),
                                    Markup("").join(parts))
 
 

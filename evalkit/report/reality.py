@@ -11,7 +11,6 @@ from evalkit.core.text import count, p_is, settling
 from evalkit.report.selection import Selection
 from evalkit.report.summary import ALPHA
 from evalkit.report.text import listed_words
-from evalkit.statistics.contrasts import GroupContrast
 from evalkit.statistics.groups import GroupRow
 
 SMALL = 0.2
@@ -36,10 +35,12 @@ def reality(selection: Selection) -> Reality:
     (``GroupContrast.p_adjusted``), gives p below ALPHA, and the 95 % interval of the gap is wholly
     on the worse side. *No*: the intervals of the gaps of all groups end below SMALL of everybody's
     rate, so that no gap worth the name is left; said of rates only, whose zero means no errors.
-    *Unclear*: neither."""
+    Nor is there any where all have the same value. *Unclear*: neither."""
     rows = selection.compared
     if len(rows) < 2:
         return Reality("not tested", _untested(selection))
+    if selection.alike:
+        return Reality("no", "There is no gap to test: all groups have the same value.")
     worst = rows[0]
     if _clear(worst, selection):
         return Reality("yes", f"Chance alone would seldom give such a gap: {_p(worst, rows)}.")
@@ -49,7 +50,7 @@ def reality(selection: Selection) -> Reality:
                              "rate: all 95 % intervals end below that.")
     why = ("The test and the interval of the gap disagree"
            if worst.gap and worst.gap.p_adjusted < ALPHA else "Chance alone may give such a gap")
-    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _settled_by(worst.gap)
+    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _settled_by(worst)
                    + _others(selection))
 
 
@@ -81,14 +82,16 @@ def _most(row: GroupRow, selection: Selection) -> float:
     return max(ends) if ends[0] == ends[0] and ends[1] == ends[1] else float("inf")
 
 
-def _settled_by(gap: GroupContrast | None) -> str:
-    """How many more speakers would settle the gap of the worst group."""
+def _settled_by(worst: GroupRow) -> str:
+    """How many more speakers, or utterances where nobody knows the speakers, would settle the gap
+    of the worst group."""
+    gap, people = worst.gap, "speakers" if worst.n_speakers else "utterances"
     if gap is None or math.isnan(gap.detectable) or gap.more_speakers == 0:
         return ""
     if gap.more_speakers is None:
-        return " No number of speakers within reach would settle it."
-    return (f" About {settling(gap.more_speakers)} more speakers of this group, and of the others "
-            "in proportion, would settle it.")
+        return f" No number of {people} within reach would settle it."
+    return (f" About {settling(gap.more_speakers)} more {people} of this group, and of the "
+            "others in proportion, would settle it.")
 
 
 def _others(selection: Selection) -> str:

@@ -40,11 +40,17 @@ class Recordings:
     record: RunRecord
     folder: Path
     damaged: list[str] = field(default_factory=list)
+    pictures: bool = True
 
-    def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
+    def players(self, utterance: Mapping[str, Any], output: Mapping[str, Any], *,
+                pictures: bool = True) -> list[Player]:
         """The clean reference, the input of the pipeline, and what its enhancer, if it has one,
-        made of it; nothing where neither the corpus nor the run has audio. A recording that is
-        the same as the one before is shown with it."""
+        made of it, each with its spectrogram if ``pictures``; nothing where neither the corpus nor
+        the run has audio. A recording that is the same as the one before is shown with it."""
+        of = self if pictures else replace(self, pictures=False)
+        return of._players(utterance, output)
+
+    def _players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
         audio, reference = utterance.get("audio"), utterance.get("reference_audio")
         part = utterance.get("offset") or 0.0, utterance.get("duration")
         made = [self._player("Reference", reference or audio, self.run.corpus_audio, part)]
@@ -81,8 +87,8 @@ class Recordings:
             return Player(label)
         try:
             address = self._copy(find(name))
-            return Player(label, address + _fragment(*part),
-                          picture=self._picture(spectrogram(self.folder / address, *part)))
+            return Player(label, address + _fragment(*part), picture=self._picture(
+                spectrogram(self.folder / address, *part)) if self.pictures else "")
         except DamageError:
             self.damaged.append(name)
             return Player(label, note=f"damaged: {name} is missing or not as it was written")

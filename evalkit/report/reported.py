@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evalkit.compare.gates import Gates
 from evalkit.report.group_columns import GroupColumns, group_columns
 from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
 from evalkit.report.headline import Headline, read_headline
@@ -25,9 +26,10 @@ from evalkit.store.runfolder import RunFolder
 class ReportedRun:
     """``folder`` is the run's, ``page_folder`` where the page and its recordings go; ``by`` is the
     metadata column that the user groups by, ``earlier`` the runs to set beside it, the oldest
-    first, ``allowed`` are columns although they are outcomes, ``pipeline`` the
-    one that ships, None for the best, ``title`` the page's, "" for the corpus's name. Everything
-    raises RunError where the run folder cannot be read."""
+    first, ``allowed`` are columns although they are outcomes, ``pipeline`` the one that ships, None
+    for the best, ``title`` the page's, "" for the corpus's name, ``baseline`` a frozen one that
+    changes are said against instead of the oldest run; ``gates`` judge them. Everything raises
+    RunError where the run folder cannot be read."""
 
     folder: RunFolder
     page_folder: Path
@@ -36,6 +38,8 @@ class ReportedRun:
     allowed: Sequence[str] = ()
     pipeline: str | None = None
     title: str = ""
+    baseline: Path | None = None
+    gates: Gates | None = None
 
     @cached_property
     def record(self) -> RunRecord:

@@ -24,6 +24,7 @@ import pandas as pd
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.names import offer
+from evalkit.core.text import printable
 from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, Value
 from evalkit.report.reported import ReportedRun
@@ -53,6 +54,17 @@ class Selection:
         return self.fact.named(self.metric)
 
     @property
+    def condition(self) -> str:
+        """The one condition, "" where several are together."""
+        return self.parts[0].condition if len(self.parts) == 1 else ""
+
+    @property
+    def key(self) -> dict[str, str]:
+        """What was chosen of what, as the page prints it."""
+        return {"pipeline": printable(self.pipeline), "condition": printable(self.condition),
+                "metric": printable(self.metric), "by": printable(self.by)}
+
+    @property
     def by(self) -> str:
         """The column of its groups."""
         return " x ".join(self.report.by) if self.report else ""
@@ -65,7 +77,8 @@ class Selection:
     @property
     def alike(self) -> bool:
         """Whether all of them have the same value, so that none is the worst."""
-        return len({row.value.value for row in self.compared}) == 1
+        values = [row.value.value for row in self.compared]
+        return bool(values) and math.isclose(min(values), max(values))  # but for rounding
 
     @property
     def where(self) -> str:
@@ -87,7 +100,7 @@ def selected(run: ReportedRun) -> Selection | None:
 
 
 def _of_scores(run: ReportedRun, metric: str) -> Selection:
-    fact = _rounded(run.headline.facts[metric])
+    fact = rounded(run.headline.facts[metric])
     rows = run.scores[run.scores["metric"] == metric]
     pipeline, why = _pipeline(run, rows, fact)
     parts = [value for value in run.headline.of(metric).values() if value.pipeline == pipeline]
@@ -97,7 +110,7 @@ def _of_scores(run: ReportedRun, metric: str) -> Selection:
 
 
 def _of_trials(run: ReportedRun, headline: Headline, metric: str) -> Selection:
-    fact = _rounded(headline.facts[metric])
+    fact = rounded(headline.facts[metric])
     known = [value for value in headline.of(metric).values() if not value.undefined]
     first = [value for value in known if value.condition == known[0].condition]
     named = [value for value in first if value.pipeline == run.pipeline]
@@ -106,7 +119,8 @@ def _of_trials(run: ReportedRun, headline: Headline, metric: str) -> Selection:
     return Selection(best.pipeline, why, metric, fact, best, [best], None)
 
 
-def _rounded(fact: Fact) -> Fact:
+def rounded(fact: Fact) -> Fact:
+    """``fact`` with as many decimals as a reader remembers."""
     return replace(fact, decimals=min(fact.decimals, 1)) if fact.scale > 1 else fact
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from evalkit.core import text
 from evalkit.core.types import Fact
+from evalkit.store.scores import GIVEN
 
 _FORMULA = re.compile("((?:^|[;\t\n])\\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
 """What stands before that which a spreadsheet would take for a formula: the beginning of a cell, or
@@ -19,8 +20,8 @@ what parts cells where the comma is a decimal sign, whatever quotes are around i
 _NAME = re.compile(r"\w[\w.-]*")
 SILENT = ({"–"}, {"compared"})
 """What says nothing where it stands in every row."""
-NOBODY = ("n_speakers", {"0"})
-"""A column of a corpus that names no speakers."""
+NOWHERE = (("n_speakers", {"0"}), ("condition", {GIVEN}))
+"""Columns of a corpus that names no speakers, and of hypotheses that were made elsewhere."""
 STATUS_MARKS: Mapping[str, str] = {"compared": "●", "insufficient": "○", "unknown": "○"}
 
 
@@ -93,11 +94,12 @@ class Table:
     @property
     def telling(self) -> list[Column]:
         """The columns that the page shows: not those of which every cell is a dash without a
-        reason, or says that a group is compared, or that nobody is known to speak."""
+        reason, or says that a group is compared, that nobody is known to speak, or that it is not
+        known what was heard."""
         said = {column.key: {row.cells[column.key].undefined or row.cells[column.key].text
                              for row in self.rows} for column in self.columns}
         return [column for column in self.columns
-                if said[column.key] not in SILENT and (column.key, said[column.key]) != NOBODY]
+                if said[column.key] not in SILENT and (column.key, said[column.key]) not in NOWHERE]
 
     def where(self, keep: Callable[[Row], bool]) -> Table:
         """The table with the rows that are to be kept."""
@@ -151,7 +153,7 @@ def to_csv(table: Table) -> str:
     parts = {column.key: list(dict.fromkeys(name for row in table.rows
                                             for name in row.cells[column.key].parts))
              for column in table.columns}
-    writer.writerow(_quoted(title) for column in table.columns
+    writer.writerow(quoted(title) for column in table.columns
                     for title in (column.title, *(f"{column.title}, {name}"
                                                   for name in parts[column.key])))
     writer.writerows([value for column in table.columns
@@ -162,16 +164,18 @@ def to_csv(table: Table) -> str:
 
 def _values(cell: Cell, parts: Sequence[str]) -> Iterable[str]:
     if cell.value is None:
-        yield _quoted(f"{cell.text} [{cell.detail}]" if cell.detail else cell.text)
+        yield quoted(f"{cell.text} [{cell.detail}]" if cell.detail else cell.text)
     else:
-        yield _full(cell.value)
+        yield full(cell.value)
     for name in parts:
-        yield _full(cell.parts.get(name, math.nan))
+        yield full(cell.parts.get(name, math.nan))
 
 
-def _full(value: float) -> str:
+def full(value: float) -> str:
+    """A number as CSV holds it, nothing where it is undefined."""
     return f"{value:.10g}" if math.isfinite(value) else ""
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text that a spreadsheet does not calculate."""
     return _FORMULA.sub(r"\1'", text.printable(value))

@@ -64,7 +64,7 @@ def served_worst(selection: Selection | None) -> Tile:
     """The group with the worst value, and by how much it is worse than all others together."""
     question = "Served worst"
     if selection is None or selection.report is None:
-        return Tile(question, "Not known", [say("The corpus has no label to group by.")])
+        return Tile(question, "Not known", [say(_ungrouped(selection))])
     if len(selection.compared) < 2:
         return Tile(question, "Not known", [say(
             "By {}, fewer than two groups are large enough to compare.", selection.by)])
@@ -78,6 +78,14 @@ def served_worst(selection: Selection | None) -> Tile:
     return Tile(question, worst.group, [
         say("{} {} ({}): <b>{}</b>", selection.by, worst.group, of_whom,
             with_unit(worst.value.value, fact)) + _gap(selection) + "."])
+
+
+def _ungrouped(selection: Selection | None) -> str:
+    """Why nothing is grouped."""
+    if selection is not None and selection.everybody.counted == "trials":
+        return ("Trials are between speakers of all groups: for one group they stand in "
+                '<a href="#groups">a table of their own</a>.')
+    return "The corpus has no label to group by."
 
 
 def _gap(selection: Selection) -> Markup:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
+from evalkit.core.plain import plain_data
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.cells import of_cells
@@ -22,7 +23,6 @@ from evalkit.statistics.groups import (
     Status,
     groups_left_out,
     labelled,
-    plain_data,
     without_bounds,
 )
 from evalkit.statistics.latency import DRAWS, EVERYBODY, Quantile, quantiles, words_sources

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.ledger import NAMED, LeftOut, merged
+from evalkit.core.plain import plain_data
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
 from evalkit.statistics.contrasts import GroupContrast, against_rest
@@ -31,7 +32,6 @@ from evalkit.statistics.groups import (
     labelled,
     look_alike_labels,
     moving_speakers,
-    plain_data,
     utterances_left_out,
     without_bounds,
 )
@@ -154,7 +154,7 @@ def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rul
     counts = counted(once, rule.floors)
     compared = set(counts.index[counts["status"] == "ok"])
     good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in compared])
-    table = _judged(_rows(counts, sums, rule), good, rule)
+    table = judged_rows(_rows(counts, sums, rule), good, rule)
     worse, columns = rule.fact.worse, ", ".join(by)
     by_name = sorted(table, key=lambda row: row.group)
     table.sort(key=lambda row: (row.status != "ok", -worse * np.nan_to_num(row.change.value)))
@@ -221,9 +221,9 @@ def _rows(counts: pd.DataFrame, sums: SpeakerSums, rule: Rule) -> list[GainRow]:
     return table
 
 
-def _judged(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow]:
-    """The rows with both questions answered of those that are compared, whose sums are
-    ``good``."""
+def judged_rows(table: list[GainRow], good: SpeakerSums, rule: Rule) -> list[GainRow]:
+    """The rows with both questions answered of those that are compared, whose sums under two
+    systems are ``good``."""
     own, change = own_p_values(good, rule.resampling), changes(good)
     adjusted = adjust(own, rule.adjustment)
     gaps = {gap.group: gap for gap in against_rest(change, resampling=rule.resampling,
@@ -253,7 +253,7 @@ def _everybody(both: pd.DataFrame, rule: Rule) -> GainRow:
     rows = both.assign(group=EVERYBODY, labelled=True)
     sums = _both(rows)
     row, = _rows(counted(rows.drop_duplicates(_CELL), rule.floors), sums, rule)
-    return _judged([row], sums, rule)[0] if row.status == "ok" else row
+    return judged_rows([row], sums, rule)[0] if row.status == "ok" else row
 
 
 def _differ(good: SpeakerSums, rule: Rule) -> Mapping[str, GapTest] | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.names import offer
+from evalkit.core.plain import plain_data
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.adjusted import (
     Adjusted,
@@ -111,29 +111,38 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     many groups, and for one that is an outcome and not ``allowed``."""
     rows = labelled(select(scores, metric, pipeline, condition), utterances, by, covariates or ())
     outcomes = outcome_notes(rows, [c for c in by if c in utterances], scores["metric"], allowed)
-    sums = speaker_sums(rows, cohort="group")
-    counts = counted(rows, floors)
-    compared = set(counts.index[counts["status"] == "ok"])
-    good = only(sums, [i for i, name in enumerate(sums.cohorts) if name in compared])
+    table, sums = group_rows(rows, fact, floors, adjustment, resampling)
+    compared = {row.group for row in table if row.status == "ok"}
     adjusted, reason = None, None
     if fact.is_count:
         adjusted, reason = _adjusted(rows[rows["group"].isin(compared)], covariates,
                                      resampling.level)
-    gaps = against_rest(good, resampling=resampling, adjustment=adjustment)
-    table = [replace(row, value=on_scale(row.value, fact.bounds))
-             for row in _rows(counts, sums, gaps, adjusted, resampling)]
-    table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
+        table = _with_ratios(table, adjusted)
     notes = (sums.warning, moving_speakers(sums), reason, *outcomes,
              *look_alike_labels(utterances, by))
     name = str(rows["pipeline"].iloc[0])
     where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
     return GroupReport(
         tuple(by), metric, name, condition, adjustment, table,
-        fairness(good, resampling=resampling, higher_is_better=bool(fact.higher_is_better),
-                 bounds=fact.bounds),
+        fairness(_compared(sums, compared), resampling=resampling,
+                 higher_is_better=bool(fact.higher_is_better), bounds=fact.bounds),
         adjusted, [note for note in notes if note],
         merged([*groups_left_out(table, where, floors), *utterances_left_out(rows, where),
                 *(not_adjusted(adjusted, compared, where) if adjusted else ())]))
+
+
+def group_rows(rows: pd.DataFrame, fact: Fact, floors: Floors = FLOORS,
+               adjustment: Adjustment = "holm", resampling: Resampling = DEFAULT
+               ) -> tuple[list[GroupRow], SpeakerSums]:
+    """The rows of ``group_table``, without adjusted ratios, of ``labelled`` scores of one metric
+    and pipeline, and the sums that they were made of."""
+    sums, counts = speaker_sums(rows, cohort="group"), counted(rows, floors)
+    good = _compared(sums, counts.index[counts["status"] == "ok"])
+    gaps = against_rest(good, resampling=resampling, adjustment=adjustment)
+    table = [replace(row, value=on_scale(row.value, fact.bounds))
+             for row in _rows(counts, sums, gaps, resampling)]
+    table.sort(key=lambda row: (row.status != "ok", -fact.worse * np.nan_to_num(row.value.value)))
+    return table, sums
 
 
 def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: str | None
@@ -167,19 +176,6 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     more = facts.drop(columns=[c for c in facts if c in rows or c in ("group", "labelled")])
     return rows.join(more, on="utterance_id").assign(
         group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
-
-
-def plain_data(value: Any) -> Any:
-    """Dataclasses, tuples and numpy numbers as JSON's types, what is not finite as None."""
-    if is_dataclass(value):
-        return {f.name: plain_data(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain_data(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_data(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
@@ -219,7 +215,7 @@ def look_alike_labels(utterances: pd.DataFrame, by: Sequence[str]) -> Iterator[s
 
 
 def _rows(counts: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupContrast],
-          adjusted: Adjusted | None, resampling: Resampling) -> list[GroupRow]:
+          resampling: Resampling) -> list[GroupRow]:
     place = {name: i for i, name in enumerate(sums.cohorts)}
     values = intervals(sums, [Contrast((i, 0)) for i in place.values()], resampling)
     effect = design_effect(sums)[:, 0]
@@ -232,9 +228,17 @@ def _rows(counts: pd.DataFrame, sums: SpeakerSums, contrasts: Sequence[GroupCont
         table.append(GroupRow(
             name, row["status"], int(row["n"]), int(row["n_failed"]), int(row["n_speakers"]),
             float(row["weight"]), value if row["enough"] else without_bounds(value),
-            float(effect[place[name]]) if measured else np.nan,
-            gaps.get(name), adjusted.ratios.get(name) if adjusted else None))
+            float(effect[place[name]]) if measured else np.nan, gaps.get(name)))
     return table
+
+
+def _compared(sums: SpeakerSums, groups: Collection[str]) -> SpeakerSums:
+    return only(sums, [i for i, name in enumerate(sums.cohorts) if name in groups])
+
+
+def _with_ratios(rows: list[GroupRow], adjusted: Adjusted | None) -> list[GroupRow]:
+    return [replace(row, adjusted=adjusted.ratios.get(row.group)) for row in rows
+            ] if adjusted else rows
 
 
 NOTHING = Interval(np.nan, np.nan, np.nan, np.nan, np.nan, 0, "t", "nothing was measured")

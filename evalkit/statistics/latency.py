@@ -11,6 +11,7 @@ import pandas as pd
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut, merged
+from evalkit.core.plain import plain_data
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
 from evalkit.statistics.cells import of_cells
 from evalkit.statistics.grouping import refuse_outcomes
@@ -20,7 +21,6 @@ from evalkit.statistics.groups import (
     Status,
     groups_left_out,
     labelled,
-    plain_data,
 )
 from evalkit.store.events import EMISSIONS_TABLE
 from evalkit.store.runfolder import RunFolder

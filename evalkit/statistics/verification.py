@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.ledger import NAMED, LeftOut, merged
+from evalkit.core.plain import plain_data
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import (
     FEWER_DRAWS,
@@ -33,7 +34,6 @@ from evalkit.statistics.groups import (
     Status,
     groups_left_out,
     labelled,
-    plain_data,
 )
 from evalkit.statistics.labels import UNKNOWN, labels_of
 

@@ -138,13 +138,17 @@ class RunFolder:
 
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.store.scores.SCHEMA)."""
+        self.check_scores()
+        return read_scores(self.path)
+
+    def check_scores(self) -> None:
+        """Raises RunError where the scores are not those that the run wrote."""
         written = self._written.get(SCORES)
         with run_again():
             found = written and seal_of_scores(self.path)
         if found != written:
             raise RunError(f"{self.path / SCORES}: not the tables that the run wrote: one is "
                            f"missing, or one is too many; {AGAIN}")
-        return read_scores(self.path)
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""

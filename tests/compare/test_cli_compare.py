@@ -247,10 +247,12 @@ def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> N
     assert [row[4] for row in rows] == ["worse", "v1", "baseline.json.gz"]
     assert rows[1][5:] == rows[2][5:]
     page = (tmp_path / "h.html").read_text()
-    assert page.count("<svg") == 1 and page.count("<tr>") == 4
-    table, facts = history([tmp_path / "v1", tmp_path / "worse", runs / "baseline.json.gz"],
-                           ["wer"])
-    write_history(table, facts, tmp_path / "again.html")
+    heads = re.findall(r"<th scope=\"col\".*?<bdi>(.*?)</bdi>", page)
+    assert heads == ["Pipeline", "Condition", "worse", "v1", "baseline.json.gz"]
+    assert page.count('<svg viewBox') == 1 and 'class="tiles"' in page
+    versions = [tmp_path / "v1", tmp_path / "worse", runs / "baseline.json.gz"]
+    table, facts = history(versions, ["wer"])
+    write_history(table, facts, tmp_path / "again.html", versions)
     assert (tmp_path / "again.html").read_text() == page
     wrong = evalkit("history", "v1", "--out", "h.doc", cwd=tmp_path)
     assert wrong.returncode == 2 and "ends in .svg or .html" in wrong.stderr

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from evalkit.report.page import write_report
-from tests.worlds import FakeRun, discovered_run
+from tests.worlds import HOSTILE, FakeRun, discovered_run
 
+BAD = HOSTILE[0].replace(" ", "")
+LOOPING = "turn on on on on on the kitchen light"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -30,6 +32,30 @@ def discovered(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, Path]
     return run, write_report(run.folder, folder / "report")
 
 
+@pytest.fixture(scope="session")
+def looked_into(tmp_path_factory: pytest.TempPathFactory) -> tuple[FakeRun, Path]:
+    """A run with a loop, words where nothing was said, a failure and a hostile word, and the page
+    of it. Not to be changed."""
+    folder = tmp_path_factory.mktemp("looked_into")
+    run = FakeRun(folder / "run", folder / "corpus", speakers=2)
+    rows = run.utterances.to_dict("records")
+    loop_, silent, failed, hostile = rows[0], rows[1], rows[2], rows[3]
+    run.utterances.loc[1, "text"] = silent["text"] = ""
+    keys = {row["utterance_id"] for row in rows[:4]}
+    run.outputs = [row for row in run.outputs if row["utterance_id"] not in keys]
+    run.scores = [row for row in run.scores if row["utterance_id"] not in keys]
+    for pipeline in run.pipelines:
+        for condition in run.conditions:
+            run.hear(loop_, pipeline, condition, LOOPING)
+            run.hear(silent, pipeline, condition, "thank you")
+            run.hear(hostile, pipeline, condition, f"turn {BAD} the kitchen light")
+            run.hear(failed, pipeline, condition, "")
+            run.outputs[-1] |= {"hypothesis": None, "alignment": None, "error": "Odd: went wrong"}
+            for row in run.scores[-6:]:
+                row |= {"amount": None, "weight": None, "error": "NoHypothesis: none"}
+    return run, write_report(run.write(audio=True), folder / "report")
+
+
 @pytest.fixture
 def fake_run(tmp_path: Path) -> FakeRun:
     """A run of 2 pipelines, 2 conditions and 9 speakers of 3 accents; write it to use it."""
@@ -47,9 +73,17 @@ class Page(HTMLParser):
     cells: list[list[str]] = field(default_factory=list)
     open_tags: list[str] = field(default_factory=list)
 
+    source: str = ""
+
+    @classmethod
+    def of_text(cls, source: str) -> Page:
+        """A part of a page."""
+        return cls(Path(), source=source)
+
     def __post_init__(self) -> None:
         super().__init__()
-        self.source = self.path.read_text(encoding="utf-8")
+        if self.path != Path():
+            self.source = self.path.read_text(encoding="utf-8")
         self.feed(self.source)
         self.close()
         assert not self.open_tags

@@ -14,7 +14,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact, Interval
 from evalkit.report import lead, tiles
-from evalkit.report.cohort_words import ordinal, plainly
+from evalkit.report.cohort_words import in_figure, ordinal, plainly
 from evalkit.report.first_screen import badges
 from evalkit.report.group_figure import NARROW, WIDE, group_figure
 from evalkit.report.headline import Value
@@ -138,7 +138,7 @@ def test_where_more_is_better_the_worse_side_is_the_other() -> None:
     tile = tiles.served_worst(selection(worse, group("y", 2.5), fact=quality))
     assert "2.00 MOS, 0.50 MOS worse than all others together (0.10 to 0.90)" in plain(
         tile.sentences[0])
-    small = selection(group("x", 2.0, (0.0, -0.01, 0.01)), group("y", 2.0), fact=quality)
+    small = selection(group("x", 2.0, (0.0, -0.01, 0.01)), group("y", 2.01), fact=quality)
     assert reality(small).answer == "unclear"  # a scale without a zero has no fifth
 
 
@@ -198,8 +198,10 @@ def test_a_synthetic_corpus_has_a_badge(fake_run: FakeRun, card: str | None, syn
 def test_names_of_cohorts_need_no_manual() -> None:
     assert plainly("band 2 of 10 by predicted rate") == (
         "the 2nd hardest tenth of the voices by what embeddings predict")
-    assert plainly("band 1 of 5: cluster 3") == "the worst of 5 groups of like voices (cluster 3)"
-    assert plainly("accent = Scottish") == "accent = Scottish"
+    assert plainly("band 1 of 5: cluster 3") == "the worst of 5 groups of like voices"
+    assert plainly("accent = Scottish, gender = female") == "accent Scottish, gender female"
+    assert plainly("55.8 to 56.2 N, 3.6 to 2.9 W") == "region 55.8 to 56.2 N, 3.6 to 2.9 W"
+    assert in_figure("band 2 of 10 by predicted rate") == "the 2nd hardest tenth"
     assert [ordinal(n) for n in (1, 2, 3, 11, 23)] == ["1st", "2nd", "3rd", "11th", "23rd"]
 
 

@@ -129,6 +129,19 @@ def test_no_barrier_of_level_a_or_aa(browser: playwright.Browser, index: Path, s
             if v["impact"] in ("serious", "critical") or LEVELS & set(v["tags"])] == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_history_is_a_page_like_the_others(browser: playwright.Browser, strings: Path,
+                                             scheme: str, said: list[str]) -> None:
+    """No barrier, no scrolling to the side on a phone, and figures that are read there."""
+    page = opened(browser, strings / "history.html", said, color_scheme=scheme, viewport=PHONE)
+    found = axe.Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")
+            or LEVELS & set(v["tags"])] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    size = "(t) => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a"
+    assert page.locator("figure svg text").first.evaluate(size) > 10
+
+
 @EVERY_PAGE
 def test_a_small_screen_scrolls_one_way_only(browser: playwright.Browser, index: Path,
                                              said: list[str]) -> None:
@@ -188,7 +201,7 @@ def test_a_table_sorts_by_mouse_and_by_keyboard(
     assert header.get_attribute("aria-sort") == "descending"
     falling = [float(value.replace("−", "-")) for value in column(page, "cohorts", 4)]
     assert falling == rising[::-1]
-    page.locator("#table-cohorts th", has_text="Finder").get_by_role("button").click()
+    page.locator("#table-cohorts th", has_text="Found among").get_by_role("button").click()
     assert header.get_attribute("aria-sort") is None
     assert column(page, "cohorts", 0) == sorted(column(page, "cohorts", 0))
     assert said == []

@@ -363,7 +363,7 @@ def test_what_gaps_could_have_been_shown_is_said_once() -> None:
              "3.10 points for the best known group and 7.20 points for the least; ")
     assert plain(what_could_be_shown(groups)) == (
         start + "2 of 3 gaps are unclear, and about 1,200 more speakers of it, and of the others "
-        "in proportion, would settle the widest of these, that of y with a under clean.")
+        "in proportion, would settle the widest of these, that of accent y with a in clean.")
     assert "no number of speakers within reach would settle" in plain(
         what_could_be_shown(replace(groups, rows=[rows[0], rows[2]])))
     settled = replace(groups, rows=[rows[0], tested("y", 0.4, 0.072, 0)])

@@ -18,6 +18,7 @@ from PIL import Image
 from evalkit.core.errors import RunError
 from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact, Interval
+from evalkit.report.cohort_words import plainly
 from evalkit.report.page import write_report
 from evalkit.report.sections.examples import changed_rows, rank
 from evalkit.report.sections.significance import comparisons, pairs
@@ -109,8 +110,10 @@ def test_hostile_text_stays_in_its_field() -> None:
 def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> None:
     page, folder = Page(written[1]), written[1].parent / "tables"
     names = {path.stem for path in folder.iterdir()}
-    assert names == {(attrs.get("id") or "")[6:] for attrs in page.of("table")
-                     if (attrs.get("id") or "").startswith("table-")}
+    assert names == {(attrs.get("href") or "")[len("tables/"):-len(".csv")]
+                     for attrs in page.of("a") if (attrs.get("href") or "").startswith("tables/")}
+    shown = {(attrs.get("id") or "")[6:] for attrs in page.of("table")}
+    assert names - shown == {"groups", "selections"}  # what is selected is shown of them
     table = pd.read_csv(folder / "groups.csv")
     scores = written[0].table().merge(written[0].utterances[["utterance_id", "accent"]])
     errors = scores[scores["metric"] == "wer"].groupby(["accent", "pipeline", "condition"])
@@ -204,7 +207,8 @@ def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], t
     assert (tmp_path / "out" / "tables" / "versions.csv").exists()
     text = target.read_text()
     assert "| Word error rate | rnnoise | clean |" in text and "▲ worse" in text
-    assert text.startswith("### evalkit: accents\n\n- 2 pipelines were run")
+    assert text.startswith("### evalkit: accents\n\n- Since v1 word error rate of plain has not ")
+    assert "\n- 2 pipelines were run" in text
 
 
 def test_the_same_name_twice_is_numbered(two_versions: tuple[Path, Path]) -> None:
@@ -227,12 +231,14 @@ def test_the_brief_lists_every_confirmed_cohort(discovered: tuple[FakeRun, Path]
     write_report(folder, tmp_path / "out", markdown=target)
     findings = RunFolder(folder).findings()
     assert findings is not None
-    confirmed = [(finding.finder, in_markdown(verdict.cohort)) for finding in findings.finders
-                 for verdict in finding.verdicts if verdict.status == "confirmed"]
+    confirmed = [(finding.finder, in_markdown(plainly(verdict.cohort)))
+                 for finding in findings.finders for verdict in finding.verdicts
+                 if verdict.status == "confirmed"]
     text = target.read_text()
     table = text[text.index("**Cohorts that fresh speakers confirmed**"):].split("\n\n")[1]
     rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
-    assert confirmed and [(row[0][2:], row[1]) for row in rows] == confirmed
+    assert confirmed and all(finder in row[0] and row[1].startswith(cohort)
+                             for row, (finder, cohort) in zip(rows, confirmed, strict=True))
     assert all(row[2] == "● confirmed" for row in rows)
 
 

@@ -11,6 +11,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, texts
 from evalkit.store.documents.run import RunRecord, System
+from evalkit.store.scores import GIVEN
 
 DIRECTIONS: Mapping[bool | None, str] = {
     None: "neither way is better", True: "higher is better", False: "lower is better"}
@@ -28,12 +29,15 @@ SECTION = Section("definitions", "What exactly was measured?", build, "definitio
 def pipelines(record: RunRecord) -> Table:
     """The parts of each pipeline, with the identity of every one: its version and hashes."""
     columns = [Column("name", "Pipeline"), Column("enhancer", "Enhancer"),
-               Column("recognizer", "Recognizer"), Column("encoder", "Speaker encoder")]
+               Column("recognizer", "Recognizer")]
+    encode = any(parts.encoder for parts in record.pipelines.values())
+    columns += [Column("encoder", "Speaker encoder")] if encode else []
     ends = any(parts.endpointer for parts in record.pipelines.values())
     columns += [Column("endpointer", "End-pointer")] if ends else []
     return Table("pipelines", "The parts of each pipeline", columns, [
         Row({"name": Cell(name), "enhancer": _system(parts.enhancer),
-             "recognizer": _system(parts.recognizer), "encoder": _system(parts.encoder),
+             "recognizer": _system(parts.recognizer),
+             **({"encoder": _system(parts.encoder)} if encode else {}),
              **({"endpointer": _system(parts.endpointer)} if ends else {})})
         for name, parts in record.pipelines.items()])
 
@@ -56,11 +60,11 @@ def encoders(record: RunRecord) -> list[Table]:
 
 
 def conditions(record: RunRecord) -> Table:
-    """What each condition does to a recording."""
+    """What each condition does to a recording; no rows where none is known."""
     return Table("conditions", "What each condition does to a recording",
                  [Column("name", "Condition"), Column("identity", "Definition")],
                  [Row(texts(name=name, identity=condition.identity))
-                  for name, condition in record.conditions.items()])
+                  for name, condition in record.conditions.items() if name != GIVEN])
 
 
 def definitions(facts: Mapping[str, Fact]) -> Table:

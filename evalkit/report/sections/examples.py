@@ -8,15 +8,22 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
+from markupsafe import Markup
 
-from evalkit.core.alignment import Alignment, Pair
-from evalkit.core.errors import RunError
+from evalkit.core.alignment import Pair
+from evalkit.core.text import count
 from evalkit.core.types import Fact
+from evalkit.report.explorer.drivers import Drivers
+from evalkit.report.explorer.explore import Explorer, explore
+from evalkit.report.explorer.reading import pairs_of
+from evalkit.report.explorer.sounds import sounds
+from evalkit.report.explorer.words import rate
 from evalkit.report.recordings import Player
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, measured
-from evalkit.store.scores import ratio
+from evalkit.report.text import say
+from evalkit.store.scores import GIVEN, ratio
 
 SHOWN = 10
 OPEN = 2
@@ -42,6 +49,11 @@ class Example:
     cut: int
     players: list[Player]
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Of which output it is: pipeline, condition, utterance_id."""
+        return self.output["pipeline"], self.output["condition"], self.output["utterance_id"]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -55,14 +67,32 @@ class Change:
 
 @dataclass(frozen=True)
 class Examples:
-    """Chosen by ``metric``, which means ``fact``, and shown with the label in ``column``."""
+    """Chosen by ``metric``, which means ``fact``, and shown with the label in ``column``;
+    ``explorer`` has the others, and ``document`` what the page's script unfolds of them, which are
+    ``shown``."""
 
     metric: str
     fact: Fact
     column: str | None
     worst: list[Example]
     changes: list[Change]
+    explorer: Explorer
+    document: Markup
+    shown: int
+    driving: Markup
     open: int = OPEN
+
+    @property
+    def confused(self) -> list[list[str]]:
+        """The cells of the table of words that were heard for others."""
+        return [[each.reference, each.hypothesis, f"{each.n:,}"] for each in self.explorer.confused]
+
+    @property
+    def wrong(self) -> list[list[str]]:
+        """The cells of the table of words with errors."""
+        return [[each.word, f"{each.said:,}", f"{each.wrong:,}", rate(each).text,
+                 f"{each.substituted:,}", f"{each.deleted:,}", f"{each.inserted:,}"]
+                for each in self.explorer.wrong]
 
     @property
     def title(self) -> str:
@@ -89,9 +119,36 @@ def build(run: ReportedRun) -> Content:
     fact = run.headline.facts[metric]
     ranked = rank(run.scores[run.scores["metric"] == metric], fact)
     column = run.groups.column if run.groups else None
-    shown = Examples(metric, fact, column, _examples(worst_rows(ranked, fact), fact, run),
-                     _changes(ranked, fact, run))
-    return Content(shown, left_out=run.recordings.left_out)
+    worst = _examples(worst_rows(ranked, fact), fact, run)
+    changes = _changes(ranked, fact, run)
+    explorer = explore(run, ranked, metric, fact)
+    kept = explorer.kept()
+    players = sounds(run, kept, explorer.pipeline, {
+        example.key: example.players
+        for example in (*worst, *(each for change in changes for each in (change.before,
+                                                                          change.after)))})
+    sentence = driving(explorer.driven, run)
+    shown = Examples(metric, fact, column, worst, changes, explorer,
+                     explorer.document(kept, players), len(kept), sentence)
+    return Content(shown, explorer.tables, left_out=run.recordings.left_out, sentences=[sentence])
+
+
+def driving(of: Drivers | None, run: ReportedRun) -> Markup:
+    """What drives the sum, in a sentence; nothing where there are no errors."""
+    if of is None:
+        return Markup()
+    return say("<b>{} of {}</b> {} half of all {} with {}", f"{of.half:,}",
+               count(of.n, "utterance"), "makes" if of.half == 1 else "make",
+               count(of.errors, "error"), of.pipeline) + _where(of, run) + "."
+
+
+def _where(of: Drivers, run: ReportedRun) -> Markup:
+    """The conditions, for running text."""
+    conditions = [of.condition] if of.condition else run.headline.conditions
+    if conditions == [GIVEN]:
+        return Markup()
+    return say(" in {}", conditions[0]) if len(conditions) == 1 else Markup(
+        " over all conditions together")
 
 
 SECTION = Section("examples", "Which utterances are worst?", build, "examples.html.j2")
@@ -153,7 +210,7 @@ def _examples(rows: pd.DataFrame, fact: Fact, run: ReportedRun) -> list[Example]
 
 def _example(output: Mapping[str, Any], value: float, utterance: Mapping[str, Any], fact: Fact,
              run: ReportedRun) -> Example:
-    pairs = _pairs(output["alignment"])
+    pairs = pairs_of(output["alignment"]) or ()
     counts = (int(output["amount"]), int(output["weight"])) if fact.is_count else None
     return Example(utterance, output, measured(value, fact, undefined="there is no reference"),
                    counts, pairs[:MOST_PAIRS], len(pairs[MOST_PAIRS:]),
@@ -165,10 +222,3 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return cast("list[dict[str, Any]]", rows)
 
-
-def _pairs(alignment: str | None) -> tuple[Pair, ...]:
-    """No pairs where the run kept no alignment that can be read."""
-    try:
-        return Alignment.from_json(alignment).pairs if alignment else ()
-    except RunError:
-        return ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from evalkit.core.ledger import LeftOut
+from evalkit.core.plain import plain_data
 from evalkit.report import extremes, lead, summary, verification
 from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.discovery import Discovery, discovery
@@ -19,7 +20,8 @@ from evalkit.report.headline import cell
 from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
-from evalkit.report.selection import Selection, selected
+from evalkit.report.selection import selected
+from evalkit.report.selections import Selections, all_groups, selections
 from evalkit.report.sensitivity import normaliser_table
 from evalkit.report.table import (
     Column,
@@ -30,15 +32,14 @@ from evalkit.report.table import (
     texts,
 )
 from evalkit.report.verification import VerificationByGroup
-from evalkit.statistics.groups import plain_data
 
 
 @dataclass(frozen=True)
 class GroupsContent:
-    """``selection`` is what the first screen is about. ``figures`` are one a condition; the figures
+    """``selections`` are what the first screen is about. ``figures`` are one a condition; they
     show at most ``most`` groups. What the run has nothing of is None."""
 
-    selection: Selection | None
+    selections: Selections | None
     groups: Groups | None
     figures: list[tuple[str, Markup]]
     verification: VerificationByGroup | None
@@ -60,8 +61,9 @@ class GroupsContent:
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
+    start = selected(run)
     shown = GroupsContent(
-        selected(run), run.groups,
+        selections(run, start) if start else None, run.groups,
         values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
@@ -83,6 +85,8 @@ def _left_out(run: ReportedRun, shown: GroupsContent) -> Iterator[LeftOut]:
         yield from report.left_out
     if run.groups:
         yield from run.columns.left_out
+    if shown.selections:
+        yield from shown.selections.left_out
     if shown.verification:
         yield from shown.verification.left_out
     if shown.discovery:
@@ -90,6 +94,8 @@ def _left_out(run: ReportedRun, shown: GroupsContent) -> Iterator[LeftOut]:
 
 
 def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
+    if shown.selections:
+        yield all_groups(shown.selections, run.headline.facts)
     if run.groups:
         yield values(run.groups)
         yield extremes.other_metrics(run, run.groups)
@@ -103,9 +109,10 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
 
 
 def _sentences(shown: GroupsContent) -> Iterator[Markup]:
-    if shown.selection:
-        yield lead.how_good(shown.selection)
-        yield lead.served_worst(shown.selection, reality(shown.selection), gap=True)
+    if shown.selections:
+        start = shown.selections.start
+        yield lead.how_good(start)
+        yield lead.served_worst(start, reality(start), gap=True)
     if shown.groups:
         yield extremes.sentence(shown.other_columns)
     if shown.discovery:

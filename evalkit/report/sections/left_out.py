@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalkit.core.ledger import Kind, LeftOut, merged
+from evalkit.core.plain import plain_data
 from evalkit.report import summary
 from evalkit.report.groups import Groups
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Filled, Section
 from evalkit.report.table import Cell, Column, Row, Table, counted, failed, texts
-from evalkit.statistics.groups import plain_data
 from evalkit.store.documents.run import Failure
 
 ID = "left-out"

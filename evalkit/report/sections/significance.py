@@ -185,7 +185,7 @@ def pairs(found: Mapping[str, Sequence[tuple[str, SystemComparison]]], headline:
                      | _pair(pair, fact, float(p)), f"pair-{len(rows) + i}")
                  for i, ((condition, pair), p) in enumerate(
                      zip(compared, corrected, strict=True), 1)]
-    return Table("pairs", "Pipelines two by two, on the same speakers", columns, rows)
+    return Table("pairs", "Pipelines two by two, on the same utterances", columns, rows)
 
 
 def _compare(rows: pd.DataFrame, headline: Headline, fact: Fact

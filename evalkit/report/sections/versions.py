@@ -5,38 +5,135 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 
+from evalkit.compare.comparison import decide
 from evalkit.core.text import number, settling
 from evalkit.core.types import Fact, Interval
+from evalkit.report import gate_words
+from evalkit.report.change_figure import change_figures
+from evalkit.report.change_words import WORDS, for_whom, what_changed
+from evalkit.report.changed import Changed, Since
 from evalkit.report.headline import Headline, cell, ordered, read_headline
 from evalkit.report.reported import ReportedRun
 from evalkit.report.run_names import run_names
 from evalkit.report.section import Content, Section
+from evalkit.report.selection import selected
 from evalkit.report.summary import ALPHA
-from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
+from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_value, texts
+from evalkit.statistics.gains import GainRow
+from evalkit.statistics.groups import plain_data
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.power import detectable, more_speakers
 from evalkit.statistics.systems import SystemComparison, compare_systems
+from evalkit.store.documents.comparison import Change, Comparison
 from evalkit.store.runfolder import RunFolder
 
+EFFECT_MARKS = {"helped": "●", "harmed": "▼", "unclear": "◇", "unchanged": "◇"}
 Key = tuple[str, str, str]
 """Metric, pipeline and condition."""
 Changes = Mapping[Key, tuple[SystemComparison, float]]
 """What changed, with its adjusted p-value."""
 
 
+@dataclass(frozen=True)
+class VersionsContent:
+    """``changed`` is of what the page selects, None where the earlier version has no score of it;
+    ``figures`` are of it, ``comparison`` is what the gates say, None without them; ``said`` is
+    which versions a table has."""
+
+    since: str
+    changed: Changed | None
+    comparison: Comparison | None
+    figures: list[Markup]
+
+    @property
+    def sentences(self) -> list[Markup]:
+        """What changed, and for whom."""
+        return [what_changed(self.changed), for_whom(self.changed)] if self.changed else []
+
+    @property
+    def outcome(self) -> str:
+        """What the gates say in a line; "" without any."""
+        return gate_words.sentence(self.comparison) if self.comparison else ""
+
+
 def build(run: ReportedRun) -> Content | None:
-    """Nothing without an earlier run."""
-    if not run.earlier:
+    """Nothing without an earlier version."""
+    if not run.earlier and run.baseline is None:
         return None
-    return versions([*run.earlier, run.folder])
+    since = Since(run, run.baseline or run.earlier[0].path)
+    changed = since.changed(selected(run))
+    comparison = since.judged(run.gates) if run.gates else None
+    shown = VersionsContent(since.name, changed, comparison,
+                            change_figures(changed) if changed else [])
+    gates = [gate_words.gates_table(comparison)] if comparison else []
+    beside = versions([*run.earlier, run.folder]) if run.earlier else _beside_frozen(since)
+    groups = [by_group(changed)] if changed else []
+    return Content(
+        shown, [*gates, *groups, *beside.tables], [*gates, *beside.in_brief],
+        [*shown.sentences, escape(shown.outcome)], _findings(shown),
+        [*beside.left_out, *(comparison.left_out if comparison else ())])
+
+
+def _findings(shown: VersionsContent) -> dict[str, Any]:
+    changed = shown.changed
+    return {"since": shown.since, "changed": plain_data(changed.found) if changed else None,
+            "gates": shown.comparison.outcome if shown.comparison else None}
 
 
 SECTION = Section("versions", "What changed?", build, "versions.html.j2")
+
+
+def by_group(changed: Changed) -> Table:
+    """The change of everybody and of every group."""
+    fact = changed.fact
+    unit = f", {fact.difference_unit}" if fact.difference_unit else ""
+    columns = [Column("group", changed.column or "Who"), Column("before", changed.base, "number"),
+               Column("after", "Now", "number"), Column("change", f"Change{unit}", "number"),
+               Column("p", "p (Holm)", "number"), Column("n_speakers", "Speakers", "number"),
+               Column("verdict", "Verdict")]
+    return Table("changes-by-group", f"What changed of {changed.selection.title} by group",
+                 columns, [Row(_group(row, changed), f"changed-{i}") for i, row in enumerate(
+                     [changed.everybody, *changed.found.groups])])
+
+
+def _group(row: GainRow, changed: Changed) -> dict[str, Cell]:
+    verdict = WORDS.get(str(row.effect), f"not compared: {row.status}")
+    change = row.change
+    return texts(group=row.group) | {
+        "before": measured(row.before, changed.fact), "after": measured(row.after, changed.fact),
+        "change": measured(change.value, changed.fact, change.low, change.high),
+        "p": p_value(row.p_adjusted), "n_speakers": counted(row.n_speakers),
+        "verdict": Cell(verdict, mark=EFFECT_MARKS.get(str(row.effect), "○"))}
+
+
+def _beside_frozen(since: Since) -> Content:
+    """The values of a frozen baseline and of the run."""
+    found = decide(*since.sides)
+    columns = [Column("metric", "Metric"), Column("pipeline", "Pipeline"),
+               Column("condition", "Condition"), Column("before", since.name, "number"),
+               Column("after", "Now", "number"), Column("change", "Change", "number"),
+               Column("unit", "Unit"), Column("n", "Utterances in common", "number"),
+               Column("verdict", "Verdict")]
+    table = Table("versions", f"Beside {since.name}", columns, [
+        Row(_frozen(change, found.metrics[change.metric]), f"change-{i}")
+        for i, change in enumerate(found.changes, 1) if change.scope == "overall"])
+    return Content(tables=[table], in_brief=[table], left_out=found.left_out)
+
+
+def _frozen(change: Change, fact: Fact) -> dict[str, Cell]:
+    return texts(metric=fact.named(change.metric), pipeline=change.pipeline,
+                 condition=change.condition, unit=fact.difference_unit,
+                 verdict=change.why or change.verdict) | {
+        "before": measured(change.base, fact), "after": measured(change.candidate, fact),
+        "change": measured(change.change.value, fact, change.change.low, change.change.high),
+        "n": counted(change.n)}
 
 
 def versions(runs: Sequence[RunFolder]) -> Content:

@@ -24,7 +24,7 @@ const watcher = new ResizeObserver((entries) => {
     target.tabIndex = target.scrollWidth > target.clientWidth ? 0 : -1;
   }
 });
-document.querySelectorAll(".scrolled").forEach((box) => watcher.observe(box));
+document.querySelectorAll(".scrolled, .card, pre").forEach((box) => watcher.observe(box));
 
 // While a recording plays, a line moves over the timeline of what was shown of it.
 for (const picture of document.querySelectorAll("svg.timeline")) {

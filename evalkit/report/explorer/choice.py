@@ -1,0 +1,51 @@
+"""Which utterances a page holds: all, or where they would be too many, the worst of everybody.
+
+An utterance under a condition comes with all pipelines, so that they can be set side by side. Its
+place is the best that it has in any list of the worst: that of a pipeline under the condition, and
+within it those of the groups by every column of the page, of what failed, of loops and of words
+where nothing was said. Each list has the most errors first (by a metric that counts no errors, the
+worst value first). The page takes utterances by their places until its budget of bytes is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from evalkit.report.explorer.reading import CELL
+
+BUDGET = 2_000_000
+"""Bytes of a page's utterances, at most."""
+OF_A_ROW, OF_AN_UTTERANCE = 40, 90
+"""Bytes beside texts and alignments, roughly: what the budget is compared with is an estimate
+from above."""
+UNIT = ["utterance_id", "condition"]
+
+
+def chosen(ranked: pd.DataFrame, labels: Mapping[str, pd.Series], budget: int = BUDGET
+           ) -> pd.DataFrame:
+    """The rows of ``ranked`` that a page holds, and their ``place``, the first is 0; the order of
+    rows stays. ``ranked`` has a row a pipeline, condition and utterance, with ``badness``, the
+    number of ``errors``, its ``kind`` ("" or what it has a list of its own for) and the ``bytes``
+    of its texts; ``labels`` are groups by utterance_id."""
+    rows = ranked.assign(place=_places(ranked, labels))
+    units = rows.groupby(UNIT, sort=True).agg(place=("place", "min"), errors=("errors", "max"),
+                                              size=("bytes", "sum"), n=("bytes", "size"))
+    units = units.sort_values(["place", "errors", *UNIT], ascending=[True, False, True, True])
+    spent = (units["size"] + OF_A_ROW * units["n"] + OF_AN_UTTERANCE).cumsum()
+    kept = units[spent <= budget]
+    return rows[rows.set_index(UNIT).index.isin(kept.index)]
+
+
+def _places(ranked: pd.DataFrame, labels: Mapping[str, pd.Series]) -> np.ndarray:
+    """Of every row the best place in any list."""
+    ordered = ranked.sort_values(["errors", "badness", "utterance_id"],
+                                 ascending=[False, False, True], kind="stable")
+    lists = [ordered.groupby(CELL).cumcount(), ordered.groupby([*CELL, "kind"]).cumcount()]
+    for groups in labels.values():
+        group = ordered["utterance_id"].map(groups)
+        lists.append(ordered.groupby([*CELL, group.rename("group")], dropna=False).cumcount())
+    best = pd.concat(lists, axis=1).min(axis=1)
+    return best.reindex(ranked.index).to_numpy()

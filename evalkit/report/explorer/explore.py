@@ -1,0 +1,157 @@
+"""Everything that a page says of single utterances and words, from the tables of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from evalkit.core.types import Fact
+from evalkit.report.explorer.choice import BUDGET, chosen
+from evalkit.report.explorer.document import KEYS, Node, Utterances, document, in_page
+from evalkit.report.explorer.drivers import Drivers, drivers
+from evalkit.report.explorer.drivers import table as drivers_table
+from evalkit.report.explorer.reading import Reading, WordCounts, read
+from evalkit.report.explorer.words import (
+    SHOWN,
+    Confused,
+    Wrong,
+    confused_words,
+    confusion_table,
+    together,
+    word_table,
+    wrong_words,
+)
+from evalkit.report.headline import ordered
+from evalkit.report.recordings import Player
+from evalkit.report.reported import ReportedRun
+from evalkit.report.selection import best
+from evalkit.report.table import Table
+from evalkit.statistics.grouping import grouped
+
+MOST_METRICS = 8
+"""Metrics that utterances can be sorted by, the most important."""
+Players = Mapping[tuple[str, str, str], Sequence[Player]]
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """``ranked`` has a row an output with what is wrong in it and how bad it is by the most
+    important metric, which means ``fact``; ``pipeline`` is the one that the page is about;
+    ``labels`` are the groups by every column of the page and utterance_id."""
+
+    run: ReportedRun
+    metric: str
+    fact: Fact
+    pipeline: str
+    reading: Reading
+    ranked: pd.DataFrame
+    labels: Mapping[str, pd.Series]
+    drivers: list[Drivers]
+
+    @property
+    def total(self) -> int:
+        """How many outputs there are."""
+        return len(self.ranked)
+
+    @property
+    def driven(self) -> Drivers | None:
+        """What drives the sum with the page's pipeline over all conditions; None where the metric
+        counts no errors, or there are none."""
+        found = [each for each in self.drivers if each.pipeline == self.pipeline]
+        return found[0] if found and found[0].errors else None
+
+    @property
+    def confused(self) -> list[Confused]:
+        """With the page's pipeline over all conditions, the most frequent."""
+        return confused_words(self._words(self.pipeline))[:SHOWN]
+
+    @property
+    def wrong(self) -> list[Wrong]:
+        """With the page's pipeline over all conditions, those of the most errors."""
+        return wrong_words(self._words(self.pipeline))[:SHOWN]
+
+    def _words(self, pipeline: str) -> WordCounts:
+        """Over all conditions."""
+        return together(counts for (name, _), counts in self.reading.words.items()
+                        if name == pipeline)
+
+    @property
+    def tables(self) -> list[Table]:
+        """What stands beside the page as CSV."""
+        words = self.reading.words
+        return [drivers_table(self.drivers), confusion_table(words), word_table(words)]
+
+    def kept(self, budget: int = BUDGET) -> pd.DataFrame:
+        """The rows that the page holds, with their ``place`` among the worst."""
+        return chosen(self.ranked, self.labels, budget)
+
+    def document(self, kept: pd.DataFrame, players: Players) -> Markup:
+        """What the page's script unfolds (document.py), of the rows ``kept``."""
+        run, facts = self.run, self._facts
+        described = run.utterances[run.utterances["utterance_id"].isin(set(kept["utterance_id"]))]
+        scores = run.scores[run.scores["metric"].isin(list(facts))]
+        if len(kept) < self.total:
+            scores = scores.merge(kept[KEYS], on=KEYS)
+        pipelines = ordered(run.headline.pipelines, self.ranked["pipeline"])
+        conditions = ordered(run.headline.conditions, self.ranked["condition"])
+        node = document(Utterances(kept, described, self.labels, facts, scores, players),
+                        pipelines, conditions)
+        return in_page(node | self._sums(pipelines, conditions, len(kept)))
+
+    @property
+    def _facts(self) -> dict[str, Fact]:
+        facts = self.run.headline.facts
+        return {name: facts[name] for name in self.run.scored_metrics[:MOST_METRICS]}
+
+    def _sums(self, pipelines: list[str], conditions: list[str], shown: int) -> Node:
+        """What the page's script cannot know from the rows that the page holds."""
+        where = {name: i for i, name in enumerate(conditions)} | {"": -1}
+        halves = [[pipelines.index(each.pipeline), where[each.condition], each.n, each.errors,
+                   each.half] for each in self.drivers]
+        sums = {"main": pipelines.index(self.pipeline), "shown": shown, "total": self.total,
+                "halves": halves}
+        if shown == self.total:
+            return sums
+        keyed = {f"{pipelines.index(p)},{where[c]}": counts
+                 for (p, c), counts in self.reading.words.items()}
+        keyed |= {f"{i},-1": self._words(name) for i, name in enumerate(pipelines)}
+        return sums | {
+            "confused": {key: confused_words(of)[:SHOWN] for key, of in keyed.items()},
+            "wrong": {key: wrong_words(of)[:SHOWN] for key, of in keyed.items()}}
+
+
+def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> Explorer:
+    """Of a run with scores of ``metric``; ``ranked`` are its measured rows with ``badness``
+    (evalkit.report.sections.examples)."""
+    scores = run.scores[run.scores["metric"] == metric]
+    errors = scores.set_index(KEYS)["error"].dropna()
+    outputs = run.outputs
+    keys = pd.MultiIndex.from_frame(outputs[KEYS])
+    failed = outputs["error"].fillna(pd.Series(errors.reindex(keys).to_numpy(), outputs.index))
+    # What the metric does not count is no part of the counts by word either.
+    reading = read(outputs.assign(alignment=outputs["alignment"].where(failed.isna())))
+    rows = _joined(reading.rows.assign(why=failed, alignment=outputs["alignment"].where(
+        failed.isna())), ranked, fact)
+    present = set(scores.dropna(subset="amount")["pipeline"])
+    names = [name for name in run.headline.pipelines if name in present]
+    return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), reading, rows,
+                    _labels(run), drivers(scores) if fact.is_count else [])
+
+
+def _joined(rows: pd.DataFrame, ranked: pd.DataFrame, fact: Fact) -> pd.DataFrame:
+    """Outputs with their value, and what ``chosen`` asks for."""
+    joined = rows.merge(ranked[[*KEYS, "amount", "weight", "badness"]], on=KEYS, how="left")
+    kind = joined["loop"].notna().map({True: "loop", False: ""})
+    kind = kind.mask(joined["silence"], "silence").mask(joined["why"].notna(), "failed")
+    texts = joined["alignment"].fillna(joined["hypothesis"]).fillna("")
+    return joined.assign(kind=kind, errors=joined["amount"].fillna(0) if fact.is_count else 0,
+                         bytes=[len(str(text).encode(errors="replace")) for text in texts])
+
+
+def _labels(run: ReportedRun) -> dict[str, pd.Series]:
+    names = run.columns.names if run.column is not None else []
+    ids = run.utterances["utterance_id"].to_numpy()
+    return {name: grouped(run.utterances, name).astype(str).set_axis(ids) for name in names}
