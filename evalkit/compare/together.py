@@ -38,12 +38,15 @@ class Together:
 def together(base: Baseline, candidate: Candidate, of: tuple[str, str], column: str, rule: Rule
              ) -> Together | None:
     """The change ``of`` a pipeline, as the base calls it, by a metric; of the groups of ``column``,
-    none where it is empty. None where the two have no such score in common."""
+    none where it is empty. None where the two have no such score of any
+    utterance in common."""
     pairing = Pairing(base, candidate)
     keys = [key for key in pairing.keys if (key[0], key[2]) == of]
     if not keys:
         return None
     everybody, = _rows(pairing, keys, "", [EVERYBODY], rule)
+    if not everybody.n:
+        return None
     groups = base.groups(column) if column else []
     return Together([key[1] for key in keys], everybody,
                     _rows(pairing, keys, column, groups, rule) if groups else [])

@@ -46,7 +46,7 @@ def what_changed(changed: Changed) -> Markup:
     """By how much everybody together is better or worse than in the earlier version."""
     row, of = changed.everybody, say("{} of <b>{}</b>", in_sentence(changed.selection.title),
                                      changed.selection.pipeline)
-    since, values = say("Since <b>{}</b> ", changed.base), _then_and_now(changed)
+    since, values = say("Since <b>{}</b> ", changed.base), _now(changed)
     if row.effect == "unchanged":
         return since + of + say(" has <b>not changed</b>") + values
     if row.effect is None:
@@ -62,10 +62,9 @@ def _interval(found: str) -> Markup:
     return say(" (95 % interval {})", found) if found else Markup()
 
 
-def _then_and_now(changed: Changed) -> Markup:
-    row, fact = changed.everybody, changed.fact
-    said = say(": {} then, <b>{}</b> now", with_unit(row.before, fact), with_unit(row.after, fact))
-    return said + (say(", {}.", changed.where) if changed.where else Markup("."))
+def _now(changed: Changed) -> Markup:
+    said = say(", now <b>{}</b>", with_unit(changed.everybody.after, changed.fact))
+    return said + (say(" {}.", changed.where) if changed.where else Markup("."))
 
 
 def for_whom(changed: Changed) -> Markup:
@@ -106,8 +105,9 @@ def tile(changed: Changed) -> Tile:
     effect = str(row.effect)
     answer = {"helped": f"{size(row, changed)} better", "harmed": f"{size(row, changed)} worse",
               "unclear": "Unclear", "unchanged": "Nothing"}.get(effect, "Not tested")
-    values = say("{}: {} in {}, <b>{}</b> now", changed.selection.title,
-                 with_unit(row.before, fact), changed.base, with_unit(row.after, fact))
+    values = say("{} of {}: {} in {}, <b>{}</b> now", changed.selection.title,
+                 changed.selection.pipeline, with_unit(row.before, fact), changed.base,
+                 with_unit(row.after, fact))
     interval = f" ({bounds(row, changed)})" if bounds(row, changed) else ""
     return Tile("What changed?", answer, [
         values + ".", say("{} {}{}.", "Change", by_how_much(row, changed), interval),

@@ -32,9 +32,11 @@ _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
               **{colour: f"--heat-{i}" for i, colour in enumerate(HEAT, 1)},
               **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
 _COLOUR = re.compile("|".join(_VARIABLES))
-_OUTLINE = re.compile(r'\bd="[^"]*"')
-_LONG = re.compile(r"(\.\d\d)\d+")
-"""Hundredths of a point are enough for an outline."""
+_PLACES = re.compile(r'\b(?:d|x|y|width|height)="[^"]*"')
+_LONG = re.compile(r"(\d)\.0\d*\b|(\.[1-9])\d+")
+"""Tenths of a point are enough for a page."""
+_NAMED = re.compile(r' id="([^"]*)"')
+_EMPTY = re.compile(r"<g ?/>|<g></g>")
 _NEEDLESS = (re.compile(r"font-family: 'DejaVu Sans'; "),
              re.compile(r' transform="rotate\(-0 [^"]*"'))
 """The page has a typeface of its own, and nothing is turned by nothing."""
@@ -190,21 +192,29 @@ def _inline(svg: str, name: str, title: str) -> Markup:
     box = re.search(r'viewBox="([\d. ]+)"', svg)
     body = svg[svg.index(">", svg.index("<svg")) + 1:]
     body = re.sub("<[^>]*>", lambda tag: _adopt(tag[0], name), body)  # never the labels
-    body = re.sub(r">\s+<", "><", body)
+    body = _without_unused_names(re.sub(r">\s+<", "><", body), name)
     opening = Markup('<svg viewBox="{}" role="img" aria-labelledby="{}-title">'
                      '<title id="{}-title">{}</title>')
     return opening.format(box and box[1], name, name, printable(title)) + Markup(  # noqa: S704
         body)
 
 
-def _short(outline: str) -> str:
-    """The same outline in fewer characters."""
-    return re.sub(r"\s*([A-Za-z])\s+", r"\1", _LONG.sub(r"\1", outline))
+def _without_unused_names(body: str, name: str) -> str:
+    """The same without identifiers that nothing refers to, and groups that hold nothing."""
+    used = set(re.findall(r"#(" + re.escape(name) + r"-[^\")]+)", body))
+    kept = re.sub("<[^>]*>", lambda tag: _NAMED.sub(
+        lambda found: found[0] if found[1] in used else "", tag[0]), body)  # never the labels
+    return _EMPTY.sub("", kept)
+
+
+def _short(places: str) -> str:
+    """The same places in fewer characters."""
+    return re.sub(r"\s*([A-Za-z])\s+", r"\1", _LONG.sub(r"\1\2", places))
 
 
 def _adopt(tag: str, name: str) -> str:
     tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
-    tag = _OUTLINE.sub(lambda outline: _short(outline[0]), tag)
+    tag = _PLACES.sub(lambda places: _short(places[0]), tag)
     for needless in _NEEDLESS:
         tag = needless.sub("", tag)
     return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", tag)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MARGIN = 0.08
 """Of a window, around what it shows, as a share of its size."""
-DETAIL = 700
+DETAIL = 400
 """Steps across a window that a coastline is drawn in."""
 _LABEL = 0.04
 """How far labels are apart at least, as a share of a window's size."""

@@ -80,7 +80,7 @@ def caption(selection: Selection) -> str:
     parts = [f"{selection.title}{unit} by {selection.by}, with 95 % intervals",
              f"; {selection.pipeline} {selection.where}".rstrip(),
              f"; farther to the {'right' if selection.fact.worse < 0 else 'left'} is better.",
-             " Around a name: how many speakers." if speakers else ""]
+             " Beside a name: how many speakers." if speakers else ""]
     few = any(row.status != "ok" for row in selection.report.rows)
     parts += [" Hollow: too few to compare."] if few else []
     more = len(selection.report.rows) - MOST

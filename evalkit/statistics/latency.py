@@ -12,6 +12,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plain import plain_data
+from evalkit.core.text import count
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
 from evalkit.statistics.cells import of_cells
 from evalkit.statistics.grouping import refuse_outcomes
@@ -173,7 +174,7 @@ def quantiles(late: np.ndarray, speakers: np.ndarray, resampling: Resampling = D
                                           np.random.SeedSequence(resampling.seed))
                       for often in block])
     low, high = np.nanquantile(drawn, resampling.tails, axis=0, method="inverted_cdf")
-    few = (f"{n} speakers: fewer than {FEW_SPEAKERS}, the interval is approximate"
+    few = (f"{count(n, 'speaker')}: fewer than {FEW_SPEAKERS}, the interval is approximate"
            if n < FEW_SPEAKERS else None)
     return [Quantile(share, float(value), float(a), float(b), few)
             for share, value, a, b in zip(shares, values, low, high, strict=True)]

@@ -113,7 +113,8 @@ def test_the_tables_of_a_page_are_its_rows(written: tuple[FakeRun, Path]) -> Non
     assert names == {(attrs.get("href") or "")[len("tables/"):-len(".csv")]
                      for attrs in page.of("a") if (attrs.get("href") or "").startswith("tables/")}
     shown = {(attrs.get("id") or "")[6:] for attrs in page.of("table")}
-    assert names - shown == {"groups", "selections"}  # what is selected is shown of them
+    of_csv = {"groups", "selections", "differences-by-condition"}  # what is selected is shown
+    assert names - shown == names & of_csv
     table = pd.read_csv(folder / "groups.csv")
     scores = written[0].table().merge(written[0].utterances[["utterance_id", "accent"]])
     errors = scores[scores["metric"] == "wer"].groupby(["accent", "pipeline", "condition"])

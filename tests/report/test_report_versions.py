@@ -13,6 +13,7 @@ import pytest
 from evalkit import api
 from evalkit.compare.comparison import compare
 from evalkit.compare.gates import read_gates
+from evalkit.compare.together import together
 from evalkit.core.errors import ConfigError
 from evalkit.report import gate_words
 from evalkit.report.change_words import for_whom, tile, what_changed
@@ -165,10 +166,15 @@ def test_gates_need_an_earlier_version(versions: tuple[Path, Path], tmp_path: Pa
         write_report(versions[1], tmp_path / "out", earlier=[versions[0], tmp_path / "b.json"])
 
 
-def test_a_version_without_the_pipeline_changes_nothing(versions: tuple[Path, Path],
+def test_a_version_without_pipeline_or_utterances_says_nothing(versions: tuple[Path, Path],
                                                         tmp_path: Path) -> None:
     v1, v2 = versions
     run = ReportedRun(RunFolder(v2), tmp_path, "accent", [RunFolder(v1)])
     selection = selected(run)
     assert selection is not None
-    assert Since(run, v1).changed(replace(selection, pipeline="new")) is None
+    since = Since(run, v1)
+    assert since.changed(replace(selection, pipeline="new")) is None
+    base, candidate = since.sides
+    others = [cell.model_copy(update={"n": [-1] * len(cell.n)}) for cell in candidate.scores]
+    assert together(base, candidate._replace(scores=others), ("plain", "wer"), "accent",
+                    Rule(selection.fact)) is None

@@ -9,6 +9,7 @@ import shutil
 import zlib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -129,6 +130,7 @@ def test_tiles_figure_and_table_follow_the_controls(written: tuple[FakeRun, Path
         _choose_each(page, {tuple(view[axis] for axis in AXES): view
                             for view in views(written[1])})
         _open_a_group(page)
+        _save_figures(page)
         page.goto("about:blank")
         page.goto(written[1].as_uri() + "#pipeline=rnnoise&by=gender&metric=none-such")
         page.wait_for_function("() => heard.length === 1")
@@ -173,3 +175,20 @@ def _open_a_group(page: Any) -> None:
     other.click()
     assert page.evaluate("heard.at(-1).group") == other.inner_text() != name
     assert page.locator("[aria-pressed=true]").count() >= 2
+
+
+def _save_figures(page: Any) -> None:
+    """That of groups and another, alone: without a variable or a class of the page."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    for figure in (page.locator("[data-part=figure] figure"), page.locator("#groups figure").first):
+        with page.expect_download() as saved:
+            figure.get_by_role("button", name="Save as SVG").click()
+        svg = saved.value.path().read_text(encoding="utf-8")
+        assert saved.value.suggested_filename.endswith(".svg") and "var(" not in svg
+        assert ElementTree.fromstring(svg).find("{http://www.w3.org/2000/svg}title") is not None
+        with page.expect_download() as saved:
+            figure.get_by_role("button", name="Save as PNG").click()
+        png = saved.value.path().read_bytes()
+        width = int.from_bytes(png[16:20], "big")
+        box = figure.locator("svg:visible").bounding_box()
+        assert png.startswith(b"\x89PNG") and width == pytest.approx(2 * box["width"], abs=2)

@@ -15,6 +15,7 @@ class ReportFindings(Document):
 
     schema_number: ClassVar[int] = 2
     made_by: ClassVar[str] = "evalkit report"
+    indent: ClassVar[int | None] = None
 
     corpus: str
     created: str
