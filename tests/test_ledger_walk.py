@@ -36,6 +36,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "compare.reruns:_means": "compare.completeness:in_one_only",
     "corpora.companies:_silent": "corpora.companies:record",
     "corpora.companies:voices_of": "corpora.companies:record",
     "corpora.sessions:_differing": "corpora.companies:record",
