@@ -36,6 +36,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "compare.reruns:_means": "compare.completeness:in_one_only",
     "corpora.companies:_silent": "corpora.companies:record",
     "corpora.companies:voices_of": "corpora.companies:record",
     "corpora.sessions:_differing": "corpora.companies:record",
@@ -188,7 +189,7 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:read
         models.language.rescoring:ways models.transducer.beam:_predict
-        models.transducer.biasing:forward
+        models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
@@ -306,11 +307,13 @@ NOTHING_LOST = {
         report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief
         report.mitigation_figures:figures report.reported:scored_metrics
+        report.mitigation_worth:_columns report.mitigation_worth:_compared
         report.section:named_tables report.sections.examples:changed_rows
         report.sections.examples:worst_rows report.sections.left_out:failed_by_group
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        report.sections.definitions:conditions
         models.language.sentences:read_sentences
         results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
         results.canonical:text_of corpora.readers.audio_folder:audio_folder
