@@ -380,7 +380,6 @@ NOTHING_LOST = {
         mitigation.verification.evaluation:_errors_drawn statistics.adjusted:default_covariates
         statistics.bins:codes statistics.bootstrap:_resample statistics.bootstrap:jackknife
         statistics.equal_rates:redrawn statistics.fairness:unequal_spread
-        statistics.fairness:fairness_of
         statistics.grouping:metadata_columns statistics.matched_pairs:segments
         statistics.matched_pairs:wilcoxon statistics.permutation:_test
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test
