@@ -188,7 +188,7 @@ NOTHING_LOST = {
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:read
         models.language.rescoring:ways models.transducer.beam:_predict
-        models.transducer.biasing:forward
+        models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
@@ -304,6 +304,7 @@ NOTHING_LOST = {
         report.maps:_legible
         report.maps:coastlines report.maps:places report.markdown:in_brief
         report.mitigation_figures:figures report.reported:scored_metrics
+        report.mitigation_worth:_columns report.mitigation_worth:_compared
         report.section:named_tables report.sections.examples:changed_rows
         report.sections.examples:worst_rows report.sections.left_out:failed_by_group
         report.table:where cli.outcome:_incomplete

@@ -105,8 +105,9 @@ def tile(changed: Changed) -> Tile:
     effect = str(row.effect)
     answer = {"helped": f"{size(row, changed)} better", "harmed": f"{size(row, changed)} worse",
               "unclear": "Unclear", "unchanged": "Nothing"}.get(effect, "Not tested")
-    values = say("{}: {} in {}, <b>{}</b> now", changed.selection.title,
-                 with_unit(row.before, fact), changed.base, with_unit(row.after, fact))
+    values = say("{} of {}: {} in {}, <b>{}</b> now", changed.selection.title,
+                 changed.selection.pipeline, with_unit(row.before, fact), changed.base,
+                 with_unit(row.after, fact))
     interval = f" ({bounds(row, changed)})" if bounds(row, changed) else ""
     return Tile("What changed?", answer, [
         values + ".", say("{} {}{}.", "Change", by_how_much(row, changed), interval),

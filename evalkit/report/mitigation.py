@@ -12,6 +12,7 @@ from markupsafe import Markup
 from evalkit.core.ledger import LeftOut
 from evalkit.core.text import number
 from evalkit.report.mitigation_figures import RATE, figures, label
+from evalkit.report.mitigation_worth import conclusion
 from evalkit.report.table import Cell, Column, Row, Table, measured
 from evalkit.store.documents.mitigation import (
     START,
@@ -54,7 +55,7 @@ def _experiment(name: str, results: RecognitionResults | VerificationResults, pr
                 ) -> Experiment:
     shown = tables(results, prefix)
     if results.kind == "verification":
-        return Experiment(name, "", shown, [], results.left_out)
+        return Experiment(name, conclusion(results), shown, [], results.left_out)
     return Experiment(name, results.conclusion, shown, figures(results, prefix), results.left_out)
 
 

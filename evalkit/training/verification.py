@@ -31,18 +31,19 @@ class LearningConfig(Strict):
     """Adam (Kingma and Ba 2015) on batches of ``speakers`` with ``utterances`` each. ``anchor``
     penalises the squared distance from the start. After ``warm_up`` steps with even weights, one
     step of the weighting follows each of the model. Regions are found again every ``refit``
-    steps; the equal error rate on dev is computed every ``look`` steps, and training ends when
-    it has not fallen ``patience`` times in a row."""
+    steps. With ``look``, the equal error rate on dev is computed every so many steps, and training
+    ends when it has not fallen ``patience`` times in a row; without, it is computed at the end,
+    where the model is kept if it is better than the start."""
 
-    steps: int = Field(300, gt=0)
+    steps: int = Field(600, gt=0)
     speakers: int = Field(40, gt=1)
     utterances: int = Field(2, gt=1)
     learning_rate: float = Field(3e-4, gt=0)
     scale_learning_rate: float = Field(0.05, gt=0)
-    anchor: float = Field(0.03, ge=0)
+    anchor: float = Field(0.003, ge=0)
     warm_up: int = Field(25, ge=0)
     refit: int = Field(25, gt=0)
-    look: int = Field(25, gt=0)
+    look: int | None = Field(None, gt=0)
     patience: int = Field(6, gt=0)
 
 
@@ -77,14 +78,15 @@ def fit(model: EmbeddingModel, train: SpeakerInputs, dev: SpeakerInputs, weighti
         raise ManifestError("dev needs two speakers, and two utterances of one of them, to tell "
                             "when to stop")
     best, state = BestStep(0, start, start, training.weights()), deepcopy(model.state_dict())
+    look = config.look or config.steps
     for done in training.steps(_batches(train.speakers, config, seed)):
-        if done % config.look:
+        if done % look:
             continue
         error = dev_error(model, dev)
         if error < best.dev:
             best = BestStep(done, error, start, training.weights())
             state = deepcopy(model.state_dict())
-        elif done - best.step >= config.patience * config.look:
+        elif done - best.step >= config.patience * look:
             break
     model.load_state_dict(state)
     return best

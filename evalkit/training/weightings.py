@@ -42,6 +42,8 @@ class Weighting(Protocol):
 
     pairwise: bool
     """Whether the weight of a pair is the sum of its two samples', or that of its query."""
+    targets: bool
+    """Whether pairs of one speaker are weighted too; else they all have the weight 1."""
 
     def samples(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         """Weights (n,), without gradient, of the utterances ``rows`` with ``embeddings``."""
@@ -60,31 +62,38 @@ class Weighting(Protocol):
 def weights_of_pairs(weighting: Weighting, batch: PairBatch) -> Tensor:
     """(N, N) of mean 1, query i and prototype j, without gradient."""
     rows, embeddings = batch.rows.flatten(), batch.embeddings.flatten(0, 1)
-    return pair_weights(weighting.samples(rows, embeddings).view(batch.rows.shape),
-                        weighting.pairwise)
+    samples = weighting.samples(rows, embeddings).view(batch.rows.shape)
+    return pair_weights(samples, weighting.pairwise, weighting.targets)
 
 
-def pair_weights(samples: Tensor, pairwise: bool) -> Tensor:
+def pair_weights(samples: Tensor, pairwise: bool, targets: bool = True) -> Tensor:
     """Weights (N, N) of pairs from those of samples (N, M): the sum of the query's weight and of
     the mean weight of the utterances in the prototype, or only the query's; divided by their
-    mean, so that weighting does not change the scale of the loss (Jin et al. 2022)."""
-    pairs = samples[:, -1:].expand(len(samples), len(samples))
+    mean, so that weighting does not change the scale of the loss (Jin et al. 2022). Without
+    ``targets`` the pairs of one speaker, the diagonal, have 1, and the mean is of the others."""
+    n = len(samples)
+    pairs = samples[:, -1:].expand(n, n)
     if pairwise:
         pairs = pairs + samples[:, :-1].mean(dim=1)
-    return pairs / pairs.mean()
+    if targets:
+        return pairs / pairs.mean()
+    same = torch.eye(n, dtype=torch.bool, device=pairs.device)
+    return torch.where(same, 1.0, pairs / pairs[~same].mean())
 
 
-def sample_weights(logits: Tensor) -> Tensor:
-    """1 + n sigma(a_i) / sum_j sigma(a_j) of n logits: mean 2, within [1, 1 + n] (Lahoti et al.
-    2020, section 3.2). Where the mean of sigma is below FLOOR, it is divided by FLOOR."""
+def sample_weights(logits: Tensor, strength: float = 1.0) -> Tensor:
+    """1 + s n sigma(a_i) / sum_j sigma(a_j) of n logits: mean 1 + s, within [1, 1 + s n]; the
+    ``strength`` s is 1 in Lahoti et al. 2020, section 3.2. Where the mean of sigma is below FLOOR,
+    it is divided by FLOOR."""
     shares = torch.sigmoid(logits)
-    return 1 + shares / shares.mean().clamp(min=FLOOR)
+    return 1 + strength * shares / shares.mean().clamp(min=FLOOR)
 
 
 class EvenWeights:
     """Every sample counts the same: plain training."""
 
     pairwise = True
+    targets = True
 
     def samples(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         return torch.ones(len(rows), device=embeddings.device)
@@ -131,11 +140,16 @@ class GroupDroWeights(GroupBalancedWeights):
 class Adversary:
     """A linear adversary: one hidden layer of ``hidden`` units without a non-linearity, trained
     by Adagrad, as in the code of Lahoti et al. 2020; ``regions`` clusters of the embedding space.
-    A faster adversary ends up with a few samples that are hard by noise alone."""
+    A faster adversary ends up with a few samples that are hard by noise alone, and so does any
+    where training speakers are few. So the articles' ``strength`` of 1, and their weights on pairs
+    of one speaker (``targets``), of which there are few, are not the defaults: they cost more
+    than they gave (docs/mitigation_verification.md)."""
 
     hidden: Annotated[int, Field(gt=0)] = 32
     regions: Annotated[int, Field(gt=1)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    strength: Annotated[float, Field(gt=0)] = 0.05
+    targets: bool = False
 
 
 class AdversarialWeights:
@@ -154,7 +168,7 @@ class AdversarialWeights:
     def __init__(self, variant: Variant, dimension: int, config: Adversary, *,
                  seed: int, device: torch.device | None = None) -> None:
         self.variant, self.config, self.seed = variant, config, seed
-        self.pairwise = variant == "pw"
+        self.pairwise, self.targets = variant == "pw", config.targets
         width = dimension * (variant != "pl") + config.regions * (variant != "aps")
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -178,13 +192,14 @@ class AdversarialWeights:
     def update(self, batch: PairBatch, losses: Tensor) -> None:
         """A step up the weighted loss; neither embeddings nor losses get a gradient."""
         samples = self._weigh(batch.embeddings.detach().flatten(0, 1)).view(batch.rows.shape)
-        weighted = pair_weights(samples, self.pairwise) * losses.detach()
+        weighted = pair_weights(samples, self.pairwise, self.targets) * losses.detach()
         self._optimiser.zero_grad()
         (-balanced_mean(weighted)).backward()
         self._optimiser.step()
 
     def _weigh(self, embeddings: Tensor) -> Tensor:
-        return sample_weights(self.network(self._features(embeddings)).squeeze(1))
+        logits = self.network(self._features(embeddings)).squeeze(1)
+        return sample_weights(logits, self.config.strength)
 
     def _features(self, embeddings: Tensor) -> Tensor:
         """Embeddings, one-hot regions, or both side by side."""

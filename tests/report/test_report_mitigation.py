@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from evalkit.core.types import Interval
+from evalkit.report import mitigation_worth as worth
 from evalkit.report.mitigation import experiments, tables
 from evalkit.report.page import write_report
 from evalkit.report.table import Table
 from evalkit.store.documents.mitigation import (
+    ArmChange,
     MitigationResults,
     RecognitionArmResult,
     RecognitionResults,
@@ -137,6 +139,28 @@ def test_equal_error_rates_of_every_group_stand_beside_the_start() -> None:
     assert cells(groups, "age = adult")[1] == ("5.0", "0.0 (−3.0 to 1.0)")
     assert [cells(threshold, name)[1][0] for name in ("all", "age = child", "age = adult")] == [
         "7.0 / 4.0", "14.0 / 8.0", "7.0 / –"]
+
+
+@pytest.mark.parametrize(("overall", "gap", "said"), [
+    ((-0.001, -0.003, 0.001), (-0.01, -0.02, -0.001), "worth having"),
+    ((0.001, -0.002, 0.004), (-0.01, -0.02, -0.001), "whether all pay for it is unclear"),
+    ((0.003, 0.001, 0.005), (-0.01, -0.02, -0.001), "a smaller gap at a cost for all"),
+    ((0.003, 0.001, 0.005), (-0.01, -0.02, 0.02), "not worth having"),
+    ((0.001, -0.002, 0.004), (-0.01, math.nan, math.nan), "no smaller gap is shown")])
+def test_an_arm_is_judged_against_plain_training_by_its_intervals(
+        overall: tuple[float, ...], gap: tuple[float, ...], said: str) -> None:
+    def changed(value: float, low: float, high: float) -> dict[str, Any]:
+        return {"before": 0.1, "after": 0.1 + value, "value": value, "low": low, "high": high,
+                "seeds": [value]}
+
+    results = verification()
+    assert worth.conclusion(results) == ""  # nothing but the start to compare with
+    results.arms["arw_pw"].changes["plain"] = {
+        "overall": ArmChange.model_validate(changed(*overall)),
+        "gap:age": ArmChange.model_validate(changed(*gap))}
+    sentence = worth.conclusion(results)
+    assert sentence.startswith("arw_pw against plain, by age: ") and said in sentence
+    assert "gap −1.00 (" in sentence
 
 
 def test_there_is_a_frontier_and_a_map_before_and_after(run: Path) -> None:

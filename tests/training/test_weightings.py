@@ -37,7 +37,9 @@ from tests.mitigation.verification.planted_voices import DIMENSION, Planted, hea
 
 VARIANTS: tuple[Variant, ...] = ("aps", "pl", "pw")
 LEARNING = LearningConfig(steps=200, learning_rate=3e-3, patience=20)
-ADVERSARY = Adversary(regions=4, learning_rate=0.02)
+ARTICLES = Adversary(strength=1.0, targets=True)
+ADVERSARY = Adversary(regions=4, learning_rate=0.02, strength=1.0, targets=True)
+"""As in the articles."""
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=60))
@@ -47,6 +49,21 @@ def test_sample_weights_have_mean_two_and_lie_between_one_and_one_more_than_they
     assert float(weights.mean()) == pytest.approx(2, abs=1e-12)
     assert float(weights.min()) >= 1
     assert float(weights.max()) <= 1 + len(logits) + 1e-9
+
+
+def test_the_strength_is_what_the_adversary_adds_to_even_weights() -> None:
+    logits = torch.tensor([-2.0, 0.0, 3.0], dtype=torch.float64)
+    weak, full = sample_weights(logits, 0.25), sample_weights(logits)
+    torch.testing.assert_close(weak, 1 + 0.25 * (full - 1))
+    assert float(weak.mean()) == pytest.approx(1.25)
+
+
+def test_pairs_of_one_speaker_can_be_left_out_of_the_weighting() -> None:
+    samples = torch.tensor([[9.0, 1.0], [9.0, 3.0], [9.0, 8.0]])
+    pairs = pair_weights(samples, pairwise=False, targets=False)
+    assert pairs.diagonal().tolist() == [1, 1, 1]
+    assert pairs.tolist()[2] == [2.0, 2.0, 1.0]
+    assert float(pairs.sum()) == pytest.approx(9)
 
 
 def test_weights_stay_finite_where_the_adversary_gives_nothing_to_anybody() -> None:
@@ -106,7 +123,7 @@ def utterances(n: int, dimension: int) -> torch.Tensor:
 def raised(variant: Variant, embeddings: torch.Tensor, hard: torch.Tensor) -> float:
     """How many times the weight of others the queries of ``hard`` speakers have, after 200 steps
     of the adversary on batches of 40 speakers, as training takes them."""
-    adversary = AdversarialWeights(variant, embeddings.shape[2], Adversary(), seed=0)
+    adversary = AdversarialWeights(variant, embeddings.shape[2], ARTICLES, seed=0)
     adversary.refit(embeddings.flatten(0, 1))
     rows = torch.arange(2 * len(hard)).view(-1, 2)
     generator = torch.Generator().manual_seed(0)
