@@ -223,7 +223,7 @@ def test_a_name_has_no_meaning_in_a_gate(metric: str) -> None:
     assert len(decide(*sides, resampling=QUICK).gates) == is_headline
     failing = sides[1].scores[0].model_copy(update={"failed": ["u000-3"]})
     problems = gated(sides[0], sides[1]._replace(scores=[failing]), {"metric": metric}).problems
-    assert [f"asr, given, {metric}: 1 failures that" in line for line in problems] == (
+    assert [f"asr, given, {metric}: 1 failure that" in line for line in problems] == (
         [True] if is_headline else [])
 
 
