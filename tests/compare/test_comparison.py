@@ -270,7 +270,7 @@ def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:
     amount = [now.amount[0] / 2, *now.amount[1:]]
     failing = now.model_copy(update={"n": n, "amount": amount, "failed": ["u000-3"]})
     found = gated(base, candidate._replace(scores=[failing]), {})
-    assert found.problems == ["asr, given, wer: 1 failures that the base did not have: 'u000-3'"]
+    assert found.problems == ["asr, given, wer: 1 failure that the base did not have: 'u000-3'"]
     (change,) = found.changes
     assert (change.n, change.n_failed_base, change.n_failed_candidate) == (590, 0, 1)
     assert change.base == pytest.approx(
