@@ -36,6 +36,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "compare.reruns:_means": "compare.completeness:in_one_only",
     "corpora.companies:_silent": "corpora.companies:record",
     "corpora.companies:voices_of": "corpora.companies:record",
     "corpora.sessions:_differing": "corpora.companies:record",
@@ -310,6 +311,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        report.sections.definitions:conditions
         models.language.sentences:read_sentences
         results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
         results.canonical:text_of corpora.readers.audio_folder:audio_folder
