@@ -200,7 +200,9 @@ NOTHING_LOST = {
         statistics.ranks:brackets
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
-        report.verification:by_group
+        report.verification:by_group report.verification:_ratios report.verification:_acquired
+        statistics.acquisition:_recordings statistics.acquisition:_missed
+        statistics.acquisition:_took statistics.verification:_with_ratios
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
@@ -311,6 +313,7 @@ NOTHING_LOST = {
         report.table:where cli.outcome:_incomplete
         mitigation.recognition.conclusion:conclude""",
     "blank lines, comments, headers and absent parts hold nothing": """
+        report.sections.definitions:conditions
         models.language.sentences:read_sentences
         results.values:labels_of compare.texts:_json core.text:one_of results.canonical:mapping
         results.canonical:text_of corpora.readers.audio_folder:audio_folder
@@ -376,6 +379,7 @@ NOTHING_LOST = {
         mitigation.verification.evaluation:_change
         mitigation.verification.evaluation:_errors_drawn statistics.adjusted:default_covariates
         statistics.bins:codes statistics.bootstrap:_resample statistics.bootstrap:jackknife
+        statistics.equal_rates:redrawn statistics.fairness:unequal_spread
         statistics.grouping:metadata_columns statistics.matched_pairs:segments
         statistics.matched_pairs:wilcoxon statistics.permutation:_test
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test

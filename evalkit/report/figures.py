@@ -14,6 +14,7 @@ from markupsafe import Markup
 from evalkit.core.text import printable, short
 from evalkit.report.groups import Groups, GroupValue
 from evalkit.report.headline import heard
+from evalkit.report.outlines import shorter
 from evalkit.report.text import in_sentence
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _VARIABLES = {INK: "--ink", LINE: "--line", PAPER: "--paper",
               **{colour: f"--heat-{i}" for i, colour in enumerate(HEAT, 1)},
               **{colour: f"--series-{i}" for i, colour in enumerate(COLOURS, 1)}}
 _COLOUR = re.compile("|".join(_VARIABLES))
+_OUTLINE = re.compile(r'\bd="([^"]*)"')
+_STYLED = re.compile(r'style="[^"]*"')
 _PLACES = re.compile(r'\b(?:d|x|y|width|height)="[^"]*"')
 _LONG = re.compile(r"(\d)\.0\d*\b|(\.[1-9])\d+")
 """Tenths of a point are enough for a page."""
@@ -214,7 +217,9 @@ def _short(places: str) -> str:
 
 def _adopt(tag: str, name: str) -> str:
     tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
+    tag = _OUTLINE.sub(lambda outline: f'd="{shorter(outline[1])}"', tag)
     tag = _PLACES.sub(lambda places: _short(places[0]), tag)
     for needless in _NEEDLESS:
         tag = needless.sub("", tag)
+    tag = _STYLED.sub(lambda style: re.sub("([:;]) ", r"\1", style[0]), tag)
     return _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", tag)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ from evalkit.store.runfolder import RunFolder
 
 SCRIPTS = ("page.js", "selection.js", "utterances.js", "save.js")
 """Of a page, in the order in which they run."""
+_COMMENT = re.compile(r"^ *(//.*\n)?", re.MULTILINE)
+"""A line of its own, or how far one is set in."""
 NOTHING = Markup()
 
 
@@ -156,8 +159,8 @@ def _finalize(value: Any) -> Any:
 
 
 def _script() -> Markup:
-    """The scripts of a page as one, in the order in which they run."""
-    return Markup("\n").join(map(_template, SCRIPTS))
+    """The scripts of a page as one, in the order in which they run, without their comments."""
+    return Markup(_COMMENT.sub("", "\n".join(map(_template, SCRIPTS))))  # noqa: S704 -- our own
 
 
 def _template(name: str) -> Markup:

@@ -18,6 +18,8 @@ from evalkit.core.loops import loop
 from evalkit.report.explorer import encoding, explore
 from evalkit.report.explorer.choice import chosen
 from evalkit.report.explorer.drivers import fewest_for_half
+from evalkit.report.outlines import shorter
+from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
 from evalkit.report.sections.examples import rank
 from evalkit.store.runfolder import RunFolder
@@ -146,3 +148,29 @@ def test_what_a_page_holds_follows_places() -> None:
     labels = {"accent": pd.Series(list("xxxyyy"), list("abcdef"))}
     assert list(chosen(rows, labels, 3 * 230)["utterance_id"]) == ["a", "d", "f"]
     assert len(chosen(rows, labels, 10**6)) == 6 and len(chosen(rows, {}, 0)) == 0
+
+
+def test_an_earlier_version_stands_beside(looked_into: tuple[FakeRun, Path], tmp_path: Path
+                                          ) -> None:
+    old = FakeRun(tmp_path / "v1", tmp_path / "corpus", speakers=2)
+    index = write_report(looked_into[0].folder, tmp_path / "page", earlier=[old.write()])
+    data = document(index)
+    assert data["pipelines"] == ["plain", "rnnoise", "plain of v1", "rnnoise of v1"]
+    assert data["earlier"] == [2, 3] and data["shown"] == data["total"] == 48
+    heard = {(row["pipeline"], row["condition"], row["utterance_id"]): row["hypothesis"]
+             for row in old.outputs}
+    cells = [cell for cell in data["cells"] if cell["p"] > 1]
+    for cell in cells:
+        for i, (place, differs) in enumerate(zip(cell["u"] or range(12), cell["d"], strict=True)):
+            words = cell.get("r", {}).get(str(i), data["text"][place])
+            key = (data["pipelines"][cell["p"] - 2], data["conditions"][cell["c"]],
+                   data["id"][place])
+            assert " ".join(encoding.rebuilt(words.split(), differs)) == heard[key]
+    assert len(cells) == 4
+
+
+def test_an_outline_is_the_same_in_fewer_characters() -> None:
+    assert shorter("M 133.24 171.79 \nL 371.39 171.79 \nL 371.45 170.2 z\nL 0.04 -0.06") == (
+        "M133.2 171.8l238.2 0l0-1.6zl-133.2-171.9")
+    assert shorter("M 0 3 C 0.795609 3 1.55874 2.6 2.12132 2.1 z") == (
+        "M0 3C0.79 3 1.55 2.6 2.12 2.1 z")

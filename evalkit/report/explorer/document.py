@@ -8,12 +8,15 @@
         u      places of the utterances; 0 where they are all, in their order
         d      per row: the difference from the reference (encoding.py), a text that was not
                aligned, or null where there is none
-        m      per metric: values in the unit shown; [amounts, weights] of a count; 0 where it is
-               ``derived`` from the difference: errors and the words of the reference
+        m      per metric: values in the unit shown; [amounts, weights] of a count, whose weights
+               are 0 where they are those of the first cell that has it; 0 where it is ``derived``
+               from the difference: errors and the words of the reference
         r, k, l, f, s   by the place of the row, of few rows: a reference of its own;
                [substitutions, deletions, insertions, length] where the difference is cut; a loop;
-               why it failed, a place in ``reasons``; recordings [label, source, picture, note]
+               why it failed, a place in ``reasons``; places in ``sounds``
+    sounds     recordings: label, source, picture, note
     shown, total                     how many rows of how many
+    earlier    the pipelines, by their places, that are of an earlier run; where there is one
     halves     pipeline, condition (-1: all), utterances, errors, and how many make half of them
     confused, wrong                  where not all rows are here: words of all, by "p,c"
 """
@@ -65,14 +68,17 @@ def document(of: Utterances, pipelines: Sequence[str], conditions: Sequence[str]
     rows = of.rows.assign(pairs=pd.Series(pairs, of.rows.index, dtype=object),
                           short=pd.Series(short, of.rows.index, dtype=object))
     reasons = {why: i for i, why in enumerate(dict.fromkeys(rows["why"].dropna()))}
-    cells = [_Cell(cell, of, {name: i for i, name in enumerate(ids)}, texts).node(metrics, reasons)
+    sounds: dict[Player, int] = {}
+    places = {name: i for i, name in enumerate(ids)}
+    cells = [_Cell(cell, of, places, texts, sounds).node(metrics, reasons)
              | {"p": pipelines.index(p), "c": conditions.index(c)}
              for (p, c), cell in rows.groupby(["pipeline", "condition"], sort=False)]
     return {"pipelines": _clean(pipelines), "conditions": _clean(conditions),
             "metrics": metrics.nodes(), "columns": _columns(of, ids),
             "id": _clean(ids), "text": [encoding.text(texts[name]) for name in ids],
             **_speakers(of.described), "groups": _groups(of, ids), "reasons": _clean(reasons),
-            "cells": cells}
+            "cells": cells, "sounds": [
+                [p.label, p.source, p.picture, printable(p.note)] for p in sounds]}
 
 
 def in_page(node: Node) -> Markup:
@@ -95,12 +101,14 @@ def _texts(of: Utterances, pairs: Sequence[Sequence[Any] | None]) -> dict[str, l
 
 @dataclass(frozen=True)
 class _Cell:
-    """The rows of one pipeline and condition; ``places`` are those of the utterances."""
+    """The rows of one pipeline and condition; ``places`` are those of the utterances, ``sounds``
+    those of the recordings, to which those of the rows are added."""
 
     rows: pd.DataFrame
     of: Utterances
     places: Mapping[str, int]
     texts: Mapping[str, list[str]]
+    sounds: dict[Player, int]
 
     def node(self, metrics: _Metrics, reasons: Mapping[str, int]) -> Node:
         at = [self.places[name] for name in self.rows["utterance_id"]]
@@ -132,7 +140,7 @@ class _Cell:
 
     def _sounds(self) -> Node:
         keys = zip(*(self.rows[key] for key in KEYS), strict=True)
-        return {str(i): [[p.label, p.source, p.picture, printable(p.note)] for p in players]
+        return {str(i): [self.sounds.setdefault(p, len(self.sounds)) for p in players]
                 for i, key in enumerate(keys) if (players := self.of.players.get(key))}
 
 
@@ -147,6 +155,7 @@ class _Metrics:
 
     def __init__(self, of: Utterances) -> None:
         self.facts = of.facts
+        self.weights: dict[str, list[float | int | None]] = {}
         self.wide = {name: rows.set_index(KEYS)[["amount", "weight"]]
                      for name, rows in of.scores.groupby("metric", sort=False)}
         main = next(iter(of.facts))
@@ -174,7 +183,9 @@ class _Metrics:
         if found["amount"].isna().all():
             return 0
         if fact.is_count:
-            return [[_number(n, 3) for n in found[key]] for key in ("amount", "weight")]
+            amounts, weights = ([_number(n, 3) for n in found[key]] for key in ("amount", "weight"))
+            first = self.weights.setdefault(name, weights)
+            return [amounts, weights if first is weights or first != weights else 0]
         values = fact.scale * found["amount"] / found["weight"].where(found["weight"] != 0)
         return [_number(value, fact.decimals) for value in values]
 

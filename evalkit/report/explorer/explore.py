@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from evalkit.core.types import Fact
+from evalkit.report.explorer.before import outputs_before
 from evalkit.report.explorer.choice import BUDGET, chosen
 from evalkit.report.explorer.document import KEYS, Node, Utterances, document, in_page
 from evalkit.report.explorer.drivers import Drivers, drivers
@@ -86,7 +87,7 @@ class Explorer:
 
     def kept(self, budget: int = BUDGET) -> pd.DataFrame:
         """The rows that the page holds, with their ``place`` among the worst."""
-        return chosen(self.ranked, self.labels, budget)
+        return chosen(self.ranked, self.labels, budget // (2 if self.run.earlier else 1))
 
     def document(self, kept: pd.DataFrame, players: Players) -> Markup:
         """What the page's script unfolds (document.py), of the rows ``kept``."""
@@ -97,9 +98,13 @@ class Explorer:
             scores = scores.merge(kept[KEYS], on=KEYS)
         pipelines = ordered(run.headline.pipelines, self.ranked["pipeline"])
         conditions = ordered(run.headline.conditions, self.ranked["condition"])
-        node = document(Utterances(kept, described, self.labels, facts, scores, players),
-                        pipelines, conditions)
-        return in_page(node | self._sums(pipelines, conditions, len(kept)))
+        before = outputs_before(run, kept)
+        named = [*pipelines, *ordered((), before["pipeline"])]
+        rows = pd.concat([kept, before], ignore_index=True) if len(before) else kept
+        node = document(Utterances(rows, described, self.labels, facts, scores, players), named,
+                        conditions)
+        earlier = {"earlier": [*range(len(pipelines), len(named))]} if len(before) else {}
+        return in_page(node | earlier | self._sums(pipelines, conditions, len(kept)))
 
     @property
     def _facts(self) -> dict[str, Fact]:

@@ -11,15 +11,18 @@ function explore(data, root) {
     ["silence", "words where nothing was said"], ["failed", "failed"]];
   const all = data.shown === data.total;
   const earlier = new Set(data.earlier ?? []);
+  const weights = data.metrics.map((_, j) => data.cells.map(({ m }) => m[j]?.[1]).find(Array.isArray));
   const rows = data.cells.flatMap(({ p, c, u, d, m, r = {}, k = {}, l = {}, f = {}, s = {} }) =>
     d.map((differs, i) => ({
       u: u ? u[i] : i, p, c, differs, own: r[i], cut: k[i], loop: l[i], failed: data.reasons[f[i]],
-      sounds: s[i] ?? [],
+      sounds: (s[i] ?? []).map((place) => data.sounds[place]),
       values: m.map((part, j) => (!part ? null
-        : data.metrics[j].count ? [part[0][i], part[1][i]] : part[i])) })));
+        : data.metrics[j].count ? [part[0][i], (part[1] || weights[j])[i]] : part[i])) })));
   const at = new Map(rows.map((row) => [`${row.u},${row.p},${row.c}`, row]));
   const start = { p: data.main, c: -1, metric: 0, by: data.columns.length ? 0 : -1, group: -1,
-    kind: "", words: "", sort: "bad", beside: -1, half: false, shown: FIRST };
+    kind: "", words: "", sort: "bad", beside: data.earlier?.find((place) =>
+      data.pipelines[place].startsWith(`${data.pipelines[data.main]} of `)) ?? -1,
+    half: false, shown: FIRST };
   let state = { ...start };
   const number = (n) => n.toLocaleString("en");
   const plural = (n, one) => `${number(n)} ${one}${n === 1 ? "" : "s"}`;
