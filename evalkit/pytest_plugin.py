@@ -37,8 +37,10 @@ class GateTest:
 
         root = self.node.config.rootpath
         path = root / gates
-        judged = _judged(path.parent / BASELINE if base is None else root / base,
-                         root / candidate, path, options)
+        older = path.parent / BASELINE if base is None else root / base
+        judged = (_judged(older, root / candidate, path, options) if older.exists() else
+                  f"{older}: there is no such baseline; `evalkit baseline freeze RUN --out "
+                  f"{older.name}` makes it")
         if isinstance(judged, str):
             pytest.fail(f"evalkit: {judged}", pytrace=False)
         self.node.user_properties += [(REMARK, line) for line in _remarks(judged)]

@@ -90,10 +90,11 @@ def _print_groups(report: GroupReport, fact: Fact) -> None:
     print_table(columns, [_group_row(row, fact) for row in report.rows])
     if report.fairness is not None:
         tests = report.fairness.tests
-        print(f"any gap: {p_is(tests['welch'].p_value)}; largest minus smallest "
+        print(f"any gap: {p_is(report.fairness.p_value)}; largest minus smallest "
               f"{number(tests['gap'].value, fact)}, chance alone gives "
-              f"{number(tests['gap'].expected, fact)} ({p_is(tests['gap'].p_value)}); could have "
-              f"shown {number(report.fairness.detectable, fact)} between two such groups")
+              f"{number(tests['gap'].expected, fact)}; could have shown "
+              f"{number(report.fairness.detectable, fact)} between two such groups; speakers vary "
+              f"up to {report.fairness.unequal_spread:.1f} times as much (variance)")
     if report.adjusted is not None:
         held = ", ".join(report.adjusted.covariates) or "nothing"
         print(line(f"rate ratios hold equal: {held}; groups "
@@ -122,8 +123,8 @@ def print_gains(reports: Sequence[GainReport], fact: Fact) -> None:
     for report in reports:
         print(line(f"gains by {' x '.join(report.by)}: {report.place}"))
         print_table(columns, [_gain_row(row, fact) for row in (report.everybody, *report.rows)])
-        if report.differ is not None:
-            print(f"the same for all groups: {p_is(report.differ['welch'].p_value)}; p adjusted "
+        if report.p_differ is not None:
+            print(f"the same for all groups: {p_is(report.p_differ)}; p adjusted "
                   f"for the number of groups: {report.adjustment}")
         for warning in report.warnings:
             print(line(f"note: {warning}"))

@@ -36,6 +36,7 @@ WRITTEN = {
     "compare.completeness:parts": "compare.completeness:in_one_only",
     "compare.completeness:defined": "compare.comparison:_not_judged",
     "compare.pairing:_matched": "compare.completeness:in_one_only",
+    "compare.reruns:_means": "compare.completeness:in_one_only",
     "corpora.companies:_silent": "corpora.companies:record",
     "corpora.companies:voices_of": "corpora.companies:record",
     "corpora.sessions:_differing": "corpora.companies:record",
@@ -199,7 +200,9 @@ NOTHING_LOST = {
         statistics.ranks:brackets
         cohorts.search.partition:assign conditions.noise:_babble report.mitigation:tables
         report.sections.left_out:_said report.sections.left_out:left_out
-        report.verification:by_group
+        report.verification:by_group report.verification:_ratios report.verification:_acquired
+        statistics.acquisition:_recordings statistics.acquisition:_missed
+        statistics.acquisition:_took statistics.verification:_with_ratios
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
@@ -376,6 +379,7 @@ NOTHING_LOST = {
         mitigation.verification.evaluation:_change
         mitigation.verification.evaluation:_errors_drawn statistics.adjusted:default_covariates
         statistics.bins:codes statistics.bootstrap:_resample statistics.bootstrap:jackknife
+        statistics.equal_rates:redrawn statistics.fairness:unequal_spread
         statistics.grouping:metadata_columns statistics.matched_pairs:segments
         statistics.matched_pairs:wilcoxon statistics.permutation:_test
         statistics.poisson:_design statistics.poisson:against_rest statistics.poisson:test

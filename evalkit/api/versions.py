@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
             by: Sequence[str] = (), seed: int = 0, mapping: Mapping[str, str] | None = None,
             look: int | None = None, after: AnyPath | None = None,
+            base_runs: Sequence[AnyPath] = (), runs: Sequence[AnyPath] = (),
             allow_outcomes: Sequence[str] = ()) -> Comparison:
     """Compares a run with an older one, a run folder or a frozen baseline, and judges the gates of
     the file ``gates``; without one, that no metric as a whole is significantly worse. ``by`` are
@@ -29,14 +30,16 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too. Of two runs of
     several corpora each corpus is compared with its own, and its conditions are called
     CORPUS/CONDITION. ``look`` says that it is that release of a series against this base, counted
-    from 1; ``after``, that it follows the one whose comparison is in that file.
+    from 1; ``after``, that it follows the one whose comparison is in that file. ``base_runs`` and
+    ``runs`` are further runs of the base and of the candidate, of which the means are compared.
     ``outcome`` is "pass", "regression", "inconclusive" where a gate is and may not be, or
     "incomplete"."""
     from evalkit.compare.series import asked_place
 
     judged = _gates(gates)
     return _compared(base, candidate, judged, by, seed=seed, mapping=mapping or {},
-                     allowed=allow_outcomes, place=asked_place(judged, look, after))
+                     allowed=allow_outcomes, place=asked_place(judged, look, after),
+                     reruns=(base_runs, runs))
 
 
 @in_one_line
@@ -66,14 +69,23 @@ def _gates(path: AnyPath | None) -> Gates | None:
     return None if path is None else read_gates(Path(path))
 
 
-def _compared(base: AnyPath, candidate: AnyPath, gates: Gates | None, by: Sequence[str],
-              **options: Any) -> Comparison:
-    newer, (older,) = matched(candidate, [base], files=True)
+def _compared(base: AnyPath, candidate: AnyPath, gates: Gates | None, by: Sequence[str], *,
+              reruns: tuple[Sequence[AnyPath], Sequence[AnyPath]] = ((), ()), **options: Any
+              ) -> Comparison:
+    newer, (older, *others) = matched(candidate, [base, *reruns[0], *reruns[1]], files=True)
     from evalkit.compare import comparison
+    from evalkit.compare.decoding import check_distinct
 
+    check_distinct([Path(base), *map(Path, reruns[0])])
+    check_distinct([Path(candidate), *map(Path, reruns[1])])
+    more = others[:len(reruns[0])], others[len(reruns[0]):]
     if None in newer:
-        return comparison.compare(older[None], newer[None], gates, by, **options)
-    return comparison.compare_corpora(names_only(older), names_only(newer), gates, by, **options)
+        return comparison.compare(older[None], newer[None], gates, by, **options,
+                                  more=([run[None] for run in more[0]],
+                                        [run[None] for run in more[1]]))
+    return comparison.compare_corpora(names_only(older), names_only(newer), gates, by, **options,
+                                      more=(list(map(names_only, more[0])),
+                                            list(map(names_only, more[1]))))
 
 
 @in_one_line

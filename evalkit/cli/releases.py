@@ -46,6 +46,12 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             after: Annotated[Path | None, typer.Option(
                 metavar="JSON", help="Instead: this is the release after the one whose comparison "
                                      "is in that file.")] = None,
+            base_run: Annotated[list[Path] | None, typer.Option(
+                metavar="RUN", help="A further run of the base: another seed, another day. "
+                                    "Repeatable. Means are compared, and how runs of one version "
+                                    "differ enters intervals and gates.")] = None,
+            run: Annotated[list[Path] | None, typer.Option(
+                help="The same of the candidate. Repeatable.", metavar="RUN")] = None,
             seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Compare a version with an older one. Exit code 0: pass, 1: regression, or a gate that is
     inconclusive and may not be, 2: incomplete.
@@ -62,12 +68,15 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
         evalkit compare runs/v1 runs/v2 --map small=medium
 
         evalkit compare runs/v1 runs/v3 --gates gates.yaml --after v2.json --json v3.json
+
+        evalkit compare runs/v1 runs/v2 --base-run runs/v1_again --run runs/v2_b --run runs/v2_c
     """
     wanted = _Wanted(junit, markdown, json, github)
     try:
         comparison = api.compare(base, candidate, gates=gates, by=by or (), seed=seed,
                                  mapping=dict(pair("--map", text) for text in mapping or ()),
-                                 look=look, after=after,
+                                 look=look, after=after, base_runs=base_run or (),
+                                 runs=run or (),
                                  allow_outcomes=allow_outcome or ())
     except Exception as error:
         wanted.write_failure(base, candidate, one_line(error))

@@ -10,9 +10,11 @@ from types import MappingProxyType
 
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
 from evalkit.compare.changes import Cell, Untested, tested
+from evalkit.compare.decoding import OfCorpora, noise_notes, of_corpus, read_reruns
 from evalkit.compare.gates import Gate, Gates, usual_gates
 from evalkit.compare.pairings import Pairings
 from evalkit.compare.renaming import renamed
+from evalkit.compare.reruns import NO_RERUNS, Reruns
 from evalkit.compare.scopes import Scope
 from evalkit.compare.series import Place, told
 from evalkit.compare.unmatched import check_common, why_nothing
@@ -39,25 +41,29 @@ LARGEST_SHARE = 0.1
 
 def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequence[str] = (),
             seed: int = 0, *, mapping: Mapping[str, str] = MappingProxyType({}),
-            allowed: Collection[str] = (), place: Place | None = None) -> Comparison:
+            allowed: Collection[str] = (), place: Place | None = None,
+            more: tuple[Sequence[Path], Sequence[Path]] = ((), ())) -> Comparison:
     """Compares a run with a base, a run folder or a frozen baseline. Without ``gates`` there is
     one on the whole of every metric that the base has a value of, without tolerance. The groups of
     the columns ``by`` are shown beside what is gated; ``mapping`` says by which name in the
     candidate a pipeline of the base goes; ``allowed`` are columns to use although they are
-    outcomes; ``place`` is that in a series of releases.
+    outcomes; ``place`` is that in a series of releases; ``more`` are further runs of the base and
+    of the candidate, of which the means are compared.
 
     Raises RunError and ConfigError for what cannot be read, for two without a pipeline, condition
     or metric in common, for columns that are outcomes of either, for gates on metrics that the
     base does not have, that are neither better high nor low, or whose tolerance is no rate, and for
     gates of a series without a ``place`` that is of this baseline."""
-    return decide(*_read(base, candidate, _columns(gates, by), mapping, allowed), gates, by,
-                  Resampling(seed=seed), place=place)
+    base_, candidate_ = _read(base, candidate, _columns(gates, by), mapping, allowed)
+    return decide(base_, candidate_, gates, by, Resampling(seed=seed), place=place,
+                  reruns=read_reruns(base_, more, mapping, allowed))
 
 
 def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
                     gates: Gates | None = None, by: Sequence[str] = (), seed: int = 0, *,
                     mapping: Mapping[str, str] = MappingProxyType({}),
-                    allowed: Collection[str] = (), place: Place | None = None) -> Comparison:
+                    allowed: Collection[str] = (), place: Place | None = None,
+                    more: OfCorpora = ((), ())) -> Comparison:
     """``compare`` of the run folders of several corpora by their names. Each is compared with its
     own, and all changes are tested together, so that the level of the gates holds for all. Raises
     as ``compare`` does, naming the corpus."""
@@ -66,16 +72,18 @@ def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
         raise ConfigError(f"no corpus is in both versions: the base has {listed(base)}, the "
                           f"candidate {listed(candidate)}; run both on one, under one name")
     sides: dict[str | None, tuple[Baseline, Candidate]] = {}
+    reruns: dict[str | None, Reruns] = {}
     for name in common:
         try:
             sides[name] = _read(base[name], candidate[name], _columns(
                 gates, by, {*common} - {name}), mapping, allowed)
+            reruns[name] = read_reruns(sides[name][0], of_corpus(more, name), mapping, allowed)
         except (ConfigError, RunError) as error:
             raise type(error)(f"corpus {name}: {error}") from error
     older, newer = (str(each[common[0]].parent) for each in (base, candidate))
     gone, new = ([name for name in one if name not in other]
                  for one, other in ((base, candidate), (candidate, base)))
-    return _decided(Pairings(sides), _Sides(
+    return _decided(Pairings(sides, reruns), _Sides(
         older, newer, [f"corpora gone: {listed(gone)}"] if gone else [],
         [f"corpora that the base has not: {listed(new)}"] if new else [], place), gates, by,
         Resampling(seed=seed))
@@ -109,10 +117,10 @@ class _Sides:
 
 def decide(base: Baseline, candidate: Candidate, gates: Gates | None = None,
            by: Sequence[str] = (), resampling: Resampling = DEFAULT, *,
-           place: Place | None = None) -> Comparison:
+           place: Place | None = None, reruns: Reruns = NO_RERUNS) -> Comparison:
     """``compare`` of what was read. ``resampling`` is for intervals and tests; its level is the
     gates'."""
-    return _decided(Pairings({None: (base, candidate)}),
+    return _decided(Pairings({None: (base, candidate)}, {None: reruns}),
                     _Sides(base.name, candidate.name, place=place), gates, by, resampling)
 
 
@@ -178,11 +186,12 @@ def _comparison(pairing: Pairings, sides: _Sides, level: float, results: list[Ga
     outcome = _outcome(sides.problems, results)
     standing = sides.place.settled(pairing.made, outcome) if sides.place else None
     shown = {change.metric for change in changes}
+    notes = [*sides.notes, *pairing.notes, *noise_notes(changes)]
     return Comparison(
         outcome=outcome, exit_code=EXIT_CODES[outcome], base=without_folders(sides.base),
         candidate=without_folders(sides.candidate), level=level,
         series=standing, problems=list(sides.problems),
-        notes=[*sides.notes, *pairing.notes, *([told(standing)] if standing else [])],
+        notes=[*notes, told(standing)] if standing else notes,
         left_out=merged([*_not_judged(results, changes), *pairing.left_out]),
         metrics={name: fact for name, fact in pairing.facts.items() if name in shown},
         gates=results, changes=changes)

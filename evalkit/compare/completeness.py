@@ -9,6 +9,7 @@ from evalkit.compare.baseline import Candidate
 from evalkit.core.errors import one_line
 from evalkit.core.ledger import NAMED, Kind, LeftOut
 from evalkit.core.names import nearest
+from evalkit.core.text import count
 from evalkit.store.documents.base import Part
 from evalkit.store.documents.baseline import Baseline, Cell, Facts, Key
 from evalkit.store.documents.run import Pipeline
@@ -38,6 +39,14 @@ def notes(base: Baseline, candidate: Candidate) -> list[str]:
         lines.append("every utterance without a speaker id counts as a speaker of its own: if some "
                      "have one speaker in common, p-values are too small")
     return [one_line(line) for line in lines]
+
+
+def run_notes(first: Facts, run: Facts, name: str) -> Iterator[str]:
+    """What differs in a further run of a version from the first: seeds may, systems should not."""
+    for pipeline in sorted(first.pipelines.keys() & run.pipelines.keys()):
+        for part in _differing(first.pipelines[pipeline], run.pipelines[pipeline]):
+            yield one_line(f"run {name}: its {part} of pipeline {pipeline} is not that of the "
+                           "first run of its version")
 
 
 def in_one_only(base: Baseline, candidate: Candidate) -> Iterator[LeftOut]:
@@ -162,9 +171,10 @@ def _failed(base: Baseline, candidate: Candidate) -> Iterator[str]:
 def _failed_in(cell: Cell, before: Cell, utterances: frozenset[str]) -> Iterator[str]:
     where = ", ".join(cell.key)
     if new := set(cell.failed) - set(before.failed):
-        yield f"{where}: {len(new)} failures that the base did not have: {named(new)}"
+        yield f"{where}: {count(len(new), 'failure')} that the base did not have: {named(new)}"
     elif sum(cell.n) < sum(before.n) and not set(before.failed) - utterances:
-        yield f"{where}: {sum(before.n) - sum(cell.n)} utterances are no longer measured"
+        lost = sum(before.n) - sum(cell.n)
+        yield f"{where}: {count(lost, 'utterance')} no longer measured"
 
 
 def _other_trials(base: Baseline, candidate: Candidate) -> Iterator[str]:

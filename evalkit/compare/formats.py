@@ -95,7 +95,8 @@ def _place(check: Check) -> str:
 
 def _why(comparison: Comparison, check: Check) -> str:
     """The reason of an inconclusive check with what would have settled it, any other's as it is."""
-    if check.status != "inconclusive" or math.isnan(check.detectable):
+    if (check.status != "inconclusive" or math.isnan(check.detectable)
+            or any(check.missing_runs)):
         return check.reason
     fact = comparison.metrics[check.metric]
     shown = f"{number(check.detectable, fact)} {fact.difference_unit}".strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
@@ -75,8 +75,9 @@ class Gates(Strict):
     @model_validator(mode="before")
     @classmethod
     def _said_once(cls, data: Any) -> Any:
-        if not (isinstance(data, Mapping) and "on_inconclusive" in data
-                and isinstance(data.get("gates"), list)):
+        known = isinstance(data, Mapping) and data.get("on_inconclusive") in get_args(
+            OnInconclusive)
+        if not (known and isinstance(data.get("gates"), list)):
             return data
         said = {"on_inconclusive": data["on_inconclusive"]}
         return {**data, "gates": [said | gate if isinstance(gate, dict) else gate

@@ -59,10 +59,16 @@ class Paired(NamedTuple):
 
 
 class Pairing:
-    """What base and candidate both have. Groups are those of the base."""
+    """What base and candidate both have. Groups are those of the base. ``runs`` are the pairings of
+    every run of the base with the mean of the candidate's, and of every run of the candidate with
+    the mean of the base's, where there are several; they rank groups as their mean does."""
 
-    def __init__(self, base: Baseline, candidate: Candidate) -> None:
-        self.base = base
+    def __init__(self, base: Baseline, candidate: Candidate,
+                 runs: tuple[Sequence[Pairing], Sequence[Pairing]] = ((), ())) -> None:
+        self.base, self.runs = base, runs
+        self._mean: Pairing | None = None
+        for run in (*runs[0], *runs[1]):
+            run._mean = self
         self._cells = _matched(base.scores, candidate.scores, lambda cell: cell.key)
         self._trials = _matched(base.trials, candidate.trials,
                                 lambda cell: (*cell.key, cell.column, cell.group))
@@ -104,6 +110,8 @@ class Pairing:
         """The groups of a column that can be judged, best first. The order is that of the mean
         of both versions, which says nothing of which is which: so the choice of a group cannot
         make a change, and the other way round it is the same."""
+        if self._mean is not None:
+            return self._mean.ranked(key, column)
         sign = self.sign(key[2])
         rates = {}
         for group in self.base.groups(column):

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from evalkit.compare import completeness
 from evalkit.compare.baseline import Candidate
 from evalkit.compare.changes import Cell, Untested, measure_change
-from evalkit.compare.pairing import Paired, Pairing
+from evalkit.compare.pairing import Paired
+from evalkit.compare.reruns import NO_RERUNS, Reruns, together
 from evalkit.compare.scopes import KINDS, Scope
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
@@ -20,11 +23,16 @@ from evalkit.store.documents.baseline import Baseline, Key
 
 
 class Pairings:
-    """The pairing of each corpus by its name; of the only one under None."""
+    """The pairing of each corpus by its name; of the only one under None. ``reruns`` are further
+    runs of both versions, of which means are compared."""
 
-    def __init__(self, sides: Mapping[str | None, tuple[Baseline, Candidate]]) -> None:
-        self._sides = sides
-        self._parts = {name: Pairing(*pair) for name, pair in sides.items()}
+    def __init__(self, sides: Mapping[str | None, tuple[Baseline, Candidate]],
+                 reruns: Mapping[str | None, Reruns] = MappingProxyType({})) -> None:
+        self._reruns, self._first = reruns, sides
+        joined = {name: together(*pair, reruns.get(name, NO_RERUNS))
+                  for name, pair in sides.items()}
+        self._sides = {name: (each.base, each.candidate) for name, each in joined.items()}
+        self._parts = {name: each.pairing for name, each in joined.items()}
 
     @property
     def keys(self) -> list[Key]:
@@ -66,8 +74,8 @@ class Pairings:
         before = sum(n for each, n in everybody[:list(self._parts).index(name)])
         own_rows = slice(before, before + len(found.contributions))
         contributions[own_rows], shares[own_rows] = found.contributions, found.shares
-        change = found.change.model_copy(update={"condition": key[1]})
-        return Untested(change, contributions, shares)
+        return replace(found, change=found.change.model_copy(update={"condition": key[1]}),
+                       contributions=contributions, shares=shares)
 
     def groups(self, column: str) -> list[str]:
         """The groups of a column, of all corpora."""
@@ -82,14 +90,24 @@ class Pairings:
     @property
     def problems(self) -> list[str]:
         """Why they cannot be compared."""
-        return [_told(name, line) for name, pair in self._sides.items()
-                for line in completeness.problems(*pair)]
+        found = [_told(name, line) for name, pair in self._sides.items()
+                 for line in completeness.problems(*pair)]
+        return [*found, *(_told(name, f"run {Path(run.name).name}: {line}")
+                          for name, more in self._reruns.items()
+                          for run in (*more.base, *more.candidate)
+                          for line in completeness.problems(self._first[name][0], run))]
 
     @property
     def notes(self) -> list[str]:
         """What to know of them."""
         return [_told(name, line) for name, pair in self._sides.items()
-                for line in completeness.notes(*pair)]
+                for line in (*completeness.notes(*pair), *self._run_notes(name))]
+
+    def _run_notes(self, name: str | None) -> Iterator[str]:
+        more, (base, candidate) = self._reruns.get(name, NO_RERUNS), self._first[name]
+        for first, runs in ((base.facts, more.base), (candidate.facts, more.candidate)):
+            for run in runs:
+                yield from completeness.run_notes(first, run.facts, Path(run.name).name)
 
     @property
     def left_out(self) -> Iterator[LeftOut]:

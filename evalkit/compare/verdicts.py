@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.compare.changes import Cell, Untested
+from evalkit.compare.changes import Cell, Untested, noises
 from evalkit.compare.gates import Gate, Gates
 from evalkit.compare.series import draws
 from evalkit.statistics.bootstrap import Resampling
@@ -50,28 +50,31 @@ def gate_results(gates: Gates, asked: Sequence[Sequence[Cell]], changes: Mapping
                  level: float | None = None) -> list[GateResult]:
     """What every gate says of the cells that it asks for, which are all in ``changes``. A gate
     fails at ``level``, that of the gates where none is given."""
-    level = gates.level if level is None else level
+    level = level or gates.level
     pairs = [(gate, cell) for gate, cells in zip(gates.gates, asked, strict=True)
              for cell in cells]
     judged = [(gate, cell) for gate, cell in pairs if changes[cell].why is None]
     parts = [untested[cell].beyond(gate.tolerance.budget(changes[cell].base))
              for gate, cell in judged]
-    tests = iter(_tests(parts, level, resampling))
+    noise = noises([untested[cell] for _, cell in judged])
+    tests = iter(_tests(parts, level, resampling, noise))
     checks = iter([_check(gate, changes[cell], UNTESTED if changes[cell].why else next(tests),
                           level) for gate, cell in pairs])
     return [_result(gate, [next(checks) for _ in cells])
             for gate, cells in zip(gates.gates, asked, strict=True)]
 
 
-def _tests(parts: Sequence[np.ndarray], level: float, resampling: Resampling) -> list[_Test]:
+def _tests(parts: Sequence[np.ndarray], level: float, resampling: Resampling,
+           noise: np.ndarray | None) -> list[_Test]:
     """From what every speaker contributes to being worse by more than is tolerated."""
     if not parts:
         return []
     together = np.stack(parts, axis=1)
-    flips = flip_signs(together, resampling, one_sided=True)
+    flips = flip_signs(together, resampling, one_sided=True, noise=noise)
     enough = draws(level, resampling.draws)
     if enough > resampling.draws and 2 * step_down(flips).min() <= CLOSE + 10 * level:
-        flips = flip_signs(together, replace(resampling, draws=enough), one_sided=True)
+        flips = flip_signs(together, replace(resampling, draws=enough), one_sided=True,
+                           noise=noise)
     own = alone(flips, level / 2)
     return [_Test(min(1.0, 2 * float(p)), own) for p in step_down(flips)]
 
@@ -84,14 +87,23 @@ def _result(gate: Gate, checks: list[Check]) -> GateResult:
 
 def _check(gate: Gate, change: Change, test: _Test, level: float) -> Check:
     budget = gate.tolerance.budget(change.base)
+    missing = [max(0, gate.runs - runs) for runs in change.runs]
     status, reason = _status(change, budget, test.p_value, level)
+    if change.why is None and any(missing):
+        status, reason = "inconclusive", _missing(gate.runs, missing)
     more: int | None = None if change.why else 0
-    if status == "inconclusive":
+    if status == "inconclusive" and not any(missing):
         more = more_speakers(change.change, change.worsening - budget, test.level,
                              of=change.change.n_speakers)
     return Check(**dict(change), budget=budget, p_beyond=test.p_value, status=status,
                  reason=reason, detectable=detectable(change.change, test.level),
-                 more_speakers=more)
+                 more_speakers=more, missing_runs=missing)
+
+
+def _missing(asked: int, missing: Sequence[int]) -> str:
+    sides = [f"{n} more of the {side}" for n, side in zip(missing, ("base", "candidate"),
+                                                          strict=True) if n]
+    return f"{asked} runs of each version are asked for: add {' and '.join(sides)}"
 
 
 def _status(change: Change, budget: float, p_beyond: float, level: float) -> tuple[Status, str]:

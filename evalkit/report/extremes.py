@@ -98,4 +98,4 @@ def _by_pipeline(run: ReportedRun, column: str, metric: str) -> Iterator[Extreme
         compared = [row for row in report.rows if row.status == "ok"]
         if report.fairness and len(compared) > 1:
             yield Extremes(column, metric, fact, pipeline, compared[0], compared[-1],
-                           report.fairness.tests["welch"].p_value)
+                           report.fairness.p_value)

@@ -40,9 +40,9 @@ def effects(report: GainReport) -> str:
 def standings(report: GainReport) -> tuple[str, str]:
     """Whether the change is the same for all groups, and for which it is worse or better than for
     the others; and the p-value of any difference."""
-    if report.differ is None:
+    if report.p_differ is None:
         return "fewer than two groups are large enough to compare", ""
-    p = report.differ["welch"].p_value
+    p = report.p_differ
     parts = []
     for standing in ("worse", "better"):
         names = [row.group for row in report.rows if row.standing == standing]

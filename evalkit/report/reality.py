@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evalkit.core.text import count, p_is, settling
+from evalkit.core.text import p_is, settling
 from evalkit.report.selection import Selection
 from evalkit.report.summary import ALPHA
 from evalkit.report.text import listed_words
@@ -31,7 +31,7 @@ class Reality:
 def reality(selection: Selection) -> Reality:
     """Of the worst group against all others together.
 
-    *Yes*: the permutation test over speakers, adjusted for the number of groups
+    *Yes*: the test by relabelling and redrawing speakers, adjusted for the number of groups
     (``GroupContrast.p_adjusted``), gives p below ALPHA, and the 95 % interval of the gap is wholly
     on the worse side. *No*: the intervals of the gaps of all groups end below SMALL of everybody's
     rate, so that no gap worth the name is left; said of rates only, whose zero means no errors.
@@ -63,7 +63,7 @@ def _untested(selection: Selection) -> str:
 def _p(row: GroupRow, rows: Sequence[GroupRow]) -> str:
     p = row.gap.p_adjusted if row.gap else float("nan")
     shown = f"p = {p:.2f}" if p >= CERTAIN else p_is(p)
-    return f"{shown} after correction for {count(len(rows), 'group')}"
+    return f"{shown} after correction for {len(rows)} groups" if len(rows) > 2 else shown
 
 
 def _clear(row: GroupRow, selection: Selection) -> bool:

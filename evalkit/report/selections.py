@@ -37,7 +37,7 @@ from evalkit.statistics.groups import GroupReport, group_rows, labelled
 MOST_LABELS = 1_000_000_000
 """Speakers' labels that are drawn in all, beyond those of the page's own metric and grouping: about
 a minute of work."""
-MOST_ROWS = 15_000
+MOST_ROWS = 6_000
 """Groups in all selections together: about a megabyte of the page."""
 TOO_MANY = (f"more than {MOST_ROWS:,} groups in all selections, or more than "
             f"{MOST_LABELS:,} relabelled speakers; `evalkit groups --metric … --by …` has it")

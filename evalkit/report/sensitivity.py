@@ -48,7 +48,7 @@ def _row(report: GainReport, groups: Groups, normaliser: str) -> Iterator[Row]:
     """None where fewer than two groups are compared."""
     fact = groups.fact
     compared = [row for row in report.rows if row.status == "ok"]
-    if report.differ is None:
+    if report.p_differ is None:
         return
     compared.sort(key=lambda row: (-fact.worse * row.before, row.group))
     worst, best = compared[0], compared[-1]
@@ -60,4 +60,4 @@ def _row(report: GainReport, groups: Groups, normaliser: str) -> Iterator[Row]:
     yield Row(texts(normaliser=normaliser, pipeline=report.enhanced, worst=worst.group,
                     best=best.group, worst_after=now_worst.group) | {
         "before": gap(worst.before, best.before), "after": gap(worst.after, best.after),
-        "p": p_value(report.differ["welch"].p_value)})
+        "p": p_value(report.p_differ)})

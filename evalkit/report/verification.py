@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from scipy.stats import norm
 
 from evalkit.core.ledger import LeftOut
-from evalkit.core.types import Fact
+from evalkit.core.types import Fact, Interval
 from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.headline import Headline
 from evalkit.report.table import (
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARE = Fact("%", False, "", decimals=1)
+TIMES = Fact("", False, "", decimals=2)
+SECONDS = Fact("s", False, "", decimals=3)
 INDEX = Fact("", None, "", decimals=3)
 TICKS = (0.1, 0.5, 2, 5, 10, 20, 40, 60)
 """Per cent, at the axes of a trade-off, whose ends are those of the axes."""
@@ -52,6 +55,21 @@ _ERRORS = (*_WHERE, Column("eer", "Equal error rate of its own, %", "number"),
            Column("n_targets", "Target trials", "number"),
            Column("n_nontargets", "Other trials", "number"),
            Column("n_failed", "Failed", "number"), Column("status", "Status"))
+_RATIOS = (*_WHERE, *(Column(f"{name}_{how}", f"{title}, over {over}", "number")
+                      for name, title in (("eer", "Equal error rate"),
+                                          ("miss", "Rejected wrongly (FNMR)"),
+                                          ("false_alarm", "Accepted wrongly (FMR)"))
+                      for how, over in (("mean", "the groups' mean"),
+                                        ("best", "the best group's"))),
+           Column("shown", "Equal error rate: could have shown", "number"))
+_ACQUIRED = (*_WHERE, Column("n", "Recordings", "number"),
+             Column("lost", "Not acquired", "number"),
+             Column("fta", "Failure to acquire (FTA), %", "number"),
+             Column("frr", "Rejected wrongly with those (FRR), %", "number"),
+             Column("far", "Accepted wrongly with those (FAR), %", "number"),
+             Column("seconds", "Processing time a recording, s", "number"),
+             Column("factor", "Processing time a second of audio, s", "number"),
+             Column("timed", "Recordings timed", "number"), Column("status", "Status"))
 _FAIRNESS = (*_WHERE, Column("fdr", "Fairness discrepancy rate (FDR)", "number"),
              Column("expected_fdr", "FDR by chance alone", "number"),
              Column("p_fdr", "FDR: p of no difference", "number"),
@@ -62,11 +80,15 @@ _FAIRNESS = (*_WHERE, Column("fdr", "Fairness discrepancy rate (FDR)", "number")
 
 @dataclass(frozen=True)
 class VerificationByGroup:
-    """Errors by group, how unequal they are (no rows where too few can be compared), and what
+    """Errors by group, how unequal they are, and how many times as large as the others' (no rows
+    where too few can be compared), what could not be acquired and how long it took, and what
     statistics warn of."""
 
     errors: Table
     fairness: Table
+    ratios: Table
+    acquired: Table
+    reports: list[VerificationReport]
     notes: list[str]
     left_out: list[LeftOut]
 
@@ -83,7 +105,12 @@ def by_group(run: RunFolder, headline: Headline, column: str | None) -> Verifica
         Table("verification", f"Speaker verification by {column}, at one threshold for everybody",
               [Column("group", column), *_ERRORS], list(_errors(reports))),
         Table("verification-fairness", "Do the groups differ more than by chance?", _FAIRNESS,
-              [Row(_fairness(report)) for report in reports if report.fairness]), list(notes),
+              [Row(_fairness(report)) for report in reports if report.fairness]),
+        Table("verification-ratios", "How many times as often as the other groups?",
+              [Column("group", column), *_RATIOS], list(_ratios(reports))),
+        Table("verification-acquired", "What could not be acquired, and how long it took",
+              [Column("group", column), *_ACQUIRED], list(_acquired(reports))), reports,
+        list(notes),
         [item for report in reports for item in report.left_out])
 
 
@@ -97,6 +124,36 @@ def _errors(reports: Sequence[VerificationReport]) -> Iterator[Row]:
                          "n_nontargets": counted(row.n_nontargets),
                          "n_failed": failed(row.n_failed), "status": status(row.status)},
                       f"verified-{i}-{j}")
+
+
+def _ratios(reports: Sequence[VerificationReport]) -> Iterator[Row]:
+    for report in reports:
+        for row in (row for row in report.rows if row.to_mean):
+            least = row.to_mean["eer"].detectable
+            yield Row(texts(group=row.group, pipeline=report.pipeline, condition=report.condition)
+                      | {f"{name}_{how}": measured(ratio.value, TIMES, ratio.low, ratio.high,
+                                                   ratio.warning or "")
+                         for how, of in (("mean", row.to_mean), ("best", row.to_best))
+                         for name, ratio in of.items()} | {"shown": measured(least, TIMES)})
+
+
+def _acquired(reports: Sequence[VerificationReport]) -> Iterator[Row]:
+    for report in reports:
+        for row, found in ((row, row.acquisition) for row in report.rows if row.acquisition):
+            yield Row(texts(group=row.group, pipeline=report.pipeline, condition=report.condition)
+                      | {"n": counted(found.n), "lost": failed(found.n_not_acquired),
+                         "fta": _interval(found.failure_to_acquire, SHARE),
+                         "frr": _ranged(found.false_rejection),
+                         "far": _ranged(found.false_acceptance),
+                         "seconds": _interval(found.seconds, SECONDS),
+                         "factor": _interval(found.real_time_factor, SECONDS),
+                         "timed": counted(found.n_timed), "status": status(row.status)})
+
+
+def _interval(found: Interval | None, fact: Fact) -> Cell:
+    if found is None:
+        return measured(math.nan, fact, undefined="no time was kept")
+    return measured(found.value, fact, found.low, found.high, found.warning or "")
 
 
 def _ranged(rate: DetectionInterval) -> Cell:

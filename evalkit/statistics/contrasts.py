@@ -1,34 +1,23 @@
 """Which groups differ, one against the rest or two by two.
 
-The p-value is from permuting labels over speakers, exact however few they are where the two
-sides are alike; the statistic is studentised, so that for many speakers it also holds where
-they differ in spread or size but not in rate (Chung & Romano 2013, Annals of Statistics
-41(2)). The interval says how large the difference is, by resampling speakers.
+The p-value is that of evalkit.statistics.equal_rates, which holds where groups differ in size and
+in spread too. The interval says how large the difference is, by resampling speakers.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Interval, Resampling, intervals
+from evalkit.statistics.equal_rates import equal_rates
 from evalkit.statistics.multiple import Adjustment, adjust
-from evalkit.statistics.permutation import (
-    Parts,
-    Sums,
-    group_variance,
-    observed,
-    p_value,
-    parts,
-    relabelled,
-    studentised,
-)
 from evalkit.statistics.power import detectable, more_speakers
 from evalkit.statistics.sums import SpeakerSums, only, with_rest
-from evalkit.store.scores import ratio
 
 REST = "the rest"
 
@@ -36,10 +25,10 @@ REST = "the rest"
 @dataclass(frozen=True)
 class GroupContrast:
     """Rate of ``group`` minus rate of ``other``, two-sided p-value, and that adjusted for the
-    number of contrasts made together.
+    number of contrasts made together, of which the two of two groups are one.
 
     ``detectable`` is the smallest true difference that these speakers would have shown with 80 %
-    power (evalkit.statistics.power), in a test at the level over the number of contrasts;
+    power (evalkit.statistics.power), in a test at the level over that number;
     ``more_speakers`` how many more of the group, and of the others in proportion, would settle
     this one if it is as large as it seems: 0 where it is settled, None where no number within reach
     would."""
@@ -62,8 +51,8 @@ def against_rest(sums: SpeakerSums, system: int = 0, resampling: Resampling = DE
         return []
     wanted = [Contrast((i, system), (c + i, system)) for i in range(c)]
     differences = intervals(with_rest(sums), wanted, resampling)
-    p = _permuted(parts(sums, system), resampling)
-    found = _contrasts([(name, REST) for name in sums.cohorts], differences, p, adjustment)
+    found = _contrasts([(name, REST) for name in sums.cohorts], differences,
+                       equal_rates(sums, system, resampling), adjustment)
     return _with_power(found, sums, resampling)
 
 
@@ -73,36 +62,40 @@ def pairwise(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAUL
     pairs = list(combinations(range(len(sums.cohorts)), 2))
     wanted = [Contrast((i, system), (j, system)) for i, j in pairs]
     differences = intervals(sums, wanted, resampling)
-    p = np.array([_permuted(parts(only(sums, pair), system), resampling)[0] for pair in pairs])
+    p = np.array([equal_rates(only(sums, pair), system, resampling)[0] for pair in pairs])
     names = [(sums.cohorts[i], sums.cohorts[j]) for i, j in pairs]
     return _with_power(_contrasts(names, differences, p, adjustment), sums, resampling)
 
 
+def questions(contrasts: Sequence[GroupContrast]) -> int:
+    """How many ``contrasts`` ask something of their own: each of two groups against the other is
+    one and the same."""
+    return 1 if len(contrasts) == 2 and contrasts[0].other == REST else len(contrasts)
+
+
+def any_difference(contrasts: Sequence[GroupContrast]) -> float:
+    """p-value of no difference at all: the smallest of the contrasts', adjusted by Holm; NaN where
+    none is known."""
+    p = np.array([each.p_value for each in contrasts[:questions(contrasts)]])
+    return float(np.nanmin(adjust(p))) if not np.isnan(p).all() else math.nan
+
+
 def _contrasts(names: list[tuple[str, str]], differences: list[Interval], p: np.ndarray,
                adjustment: Adjustment) -> list[GroupContrast]:
-    adjusted = adjust(p, adjustment)
-    return [GroupContrast(*name, difference, float(p[i]), float(adjusted[i]))
-            for i, (name, difference) in enumerate(zip(names, differences, strict=True))]
+    found = [GroupContrast(*name, difference, float(p[i]), float(p[i]))
+             for i, (name, difference) in enumerate(zip(names, differences, strict=True))]
+    if questions(found) < 2:
+        return found
+    return [replace(each, p_adjusted=float(adjusted))
+            for each, adjusted in zip(found, adjust(p, adjustment), strict=True)]
 
 
 def _with_power(contrasts: list[GroupContrast], sums: SpeakerSums, resampling: Resampling
                 ) -> list[GroupContrast]:
-    alpha, level = (1 - resampling.level) / max(len(contrasts), 1), 1 - resampling.level
+    level = 1 - resampling.level
+    alpha = level / max(questions(contrasts), 1)
     size = dict(zip(sums.cohorts, sums.members.sum(axis=0), strict=True))
     return [replace(each, detectable=detectable(each.difference, alpha),
                     more_speakers=0 if each.p_adjusted < level else more_speakers(
                         each.difference, each.difference.value, alpha, of=int(size[each.group])))
             for each in contrasts]
-
-
-def _permuted(cells: Parts, resampling: Resampling) -> np.ndarray:
-    """p-value of every group against the rest."""
-    null = np.concatenate([_studentised(sums) for sums in relabelled(cells, resampling)])
-    return p_value(_studentised(observed(cells))[0], null)
-
-
-def _studentised(sums: Sums) -> np.ndarray:
-    """|rate - rate of the rest| over its standard error, (permutations, groups)."""
-    rest = Sums(*(x.sum(axis=-1, keepdims=True) - x for x in sums))
-    rates, others = ratio(sums.amount, sums.weight), ratio(rest.amount, rest.weight)
-    return np.abs(studentised(rates, others, group_variance(*sums) + group_variance(*rest)))

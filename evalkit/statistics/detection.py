@@ -26,7 +26,8 @@ FEWER_DRAWS = Resampling(draws=1_000)
 
 @dataclass(frozen=True)
 class DetectionInterval:
-    """A rate or cost of trials with its interval, NaN with a ``warning`` where undefined."""
+    """A rate or cost of trials with its interval, NaN with a ``warning`` where undefined, and its
+    standard error ``se`` over speakers."""
 
     metric: str
     value: float
@@ -36,6 +37,7 @@ class DetectionInterval:
     n_nontargets: int
     n_speakers: int
     warning: str | None = None
+    se: float = np.nan
 
 
 class Trials(NamedTuple):
@@ -130,9 +132,10 @@ def detection_intervals(trials: Trials, threshold: float | None = None,
         f"{n} speakers: fewer than {FEW_SPEAKERS}, the interval is approximate")
     rates = {}
     for i, (name, estimate) in enumerate(value.items()):
-        low, high, why = _interval(name, estimate, drawn[:, i], n, resampling)
+        se = _deviation(drawn[:, i]) if n > 1 else np.nan
+        low, high, why = rate_bounds(estimate, se, n, resampling, is_cost=name in SUMMARIES)
         rates[name] = DetectionInterval(name, estimate, low, high, n_targets,
-                                        len(trials.scores) - n_targets, n, why or warning)
+                                        len(trials.scores) - n_targets, n, why or warning, se)
     return rates
 
 
@@ -173,14 +176,16 @@ def _draws(trials: Trials, corners: Corners, threshold: float | None, resampling
     return np.array(drawn)
 
 
-def _interval(name: str, value: float, drawn: np.ndarray, n: int, resampling: Resampling
-              ) -> tuple[float, float, str | None]:
-    """Bounds of a rate, on the logit scale, or of a cost, which reaches 1 and does not pass it, on
-    its own; or why there are none."""
-    se = float(np.nanstd(drawn)) if n > 1 and not np.isnan(drawn).all() else np.nan
+def _deviation(drawn: np.ndarray) -> float:
+    return float(np.nanstd(drawn)) if not np.isnan(drawn).all() else np.nan
+
+
+def rate_bounds(value: float, se: float, n: int, resampling: Resampling, *, is_cost: bool = False
+                ) -> tuple[float, float, str | None]:
+    """Bounds of a rate with the standard error ``se`` over ``n`` speakers, on the logit scale, or
+    of a cost, which reaches 1 and does not pass it, on its own; or why there are none."""
     if np.isnan(value):
         return np.nan, np.nan, "no target trials, or no others: undefined"
-    is_cost = name in SUMMARIES
     if not ((is_cost or 0 < value < 1) and se > 0):
         return np.nan, np.nan, f"{n} speakers and a value of {value:g}: no interval"
     reach = special.stdtrit(n - 1, resampling.tails[1]) * se * np.array([-1.0, 1.0])

@@ -21,7 +21,7 @@ from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plain import plain_data
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals
-from evalkit.statistics.contrasts import GroupContrast, against_rest
+from evalkit.statistics.contrasts import GroupContrast, against_rest, any_difference
 from evalkit.statistics.groups import (
     FLOORS,
     NOTHING,
@@ -82,9 +82,10 @@ class GainRow:
 @dataclass(frozen=True)
 class GainReport:
     """The change that the enhancer of the pipeline ``enhanced`` makes of ``baseline``, by the
-    groups of the crossed columns ``by``: "ok" ones first, the most harmed first. ``differ`` tests
-    whether it is the same for all of them ("welch", "gap"; evalkit.statistics.permutation), None
-    where fewer than two are compared."""
+    groups of the crossed columns ``by``: "ok" ones first, the most harmed first. ``p_differ``
+    is that of the same change for all of them (evalkit.statistics.contrasts.any_difference), and
+    ``differ`` are "welch" and "gap" by relabelling alone (evalkit.statistics.permutation); both
+    None where fewer than two are compared."""
 
     by: tuple[str, ...]
     metric: str
@@ -94,6 +95,7 @@ class GainReport:
     adjustment: Adjustment
     everybody: GainRow
     rows: list[GainRow]
+    p_differ: float | None
     differ: Mapping[str, GapTest] | None
     warnings: list[str]
     left_out: list[LeftOut]
@@ -160,7 +162,7 @@ def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rul
     table.sort(key=lambda row: (row.status != "ok", -worse * np.nan_to_num(row.change.value)))
     report = GainReport(
         tuple(by), str(rows["metric"].iloc[0]), *_pipelines(rows), _condition(rows),
-        rule.adjustment, everybody, table, _differ(good, rule),
+        rule.adjustment, everybody, table, _p_differ(table), _differ(good, rule),
         [note for note in (sums.warning, moving_speakers(sums), *notes) if note], [])
     return replace(report, left_out=merged([
         *groups_left_out(by_name, f"gains by {columns}", rule.floors),
@@ -254,6 +256,11 @@ def _everybody(both: pd.DataFrame, rule: Rule) -> GainRow:
     sums = _both(rows)
     row, = _rows(counted(rows.drop_duplicates(_CELL), rule.floors), sums, rule)
     return judged_rows([row], sums, rule)[0] if row.status == "ok" else row
+
+
+def _p_differ(table: Sequence[GainRow]) -> float | None:
+    gaps = [row.gap for row in table if row.gap is not None]
+    return any_difference(gaps) if len(gaps) > 1 else None
 
 
 def _differ(good: SpeakerSums, rule: Rule) -> Mapping[str, GapTest] | None:

@@ -22,7 +22,7 @@ from evalkit.statistics.adjusted import (
 )
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.contrasts import GroupContrast, against_rest
-from evalkit.statistics.fairness import Fairness, fairness
+from evalkit.statistics.fairness import Fairness, fairness_of
 from evalkit.statistics.grouping import (
     check_columns,
     group_labels,
@@ -124,8 +124,7 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
     return GroupReport(
         tuple(by), metric, name, condition, adjustment, table,
-        fairness(_compared(sums, compared), resampling=resampling,
-                 higher_is_better=bool(fact.higher_is_better), bounds=fact.bounds),
+        fairness_of(table, _compared(sums, compared), fact, resampling),
         adjusted, [note for note in notes if note],
         merged([*groups_left_out(table, where, floors), *utterances_left_out(rows, where),
                 *(not_adjusted(adjusted, compared, where) if adjusted else ())]))

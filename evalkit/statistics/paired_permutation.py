@@ -37,10 +37,12 @@ class SignFlips(NamedTuple):
 
 
 def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT, *,
-               one_sided: bool = False) -> SignFlips:
+               one_sided: bool = False, noise: np.ndarray | None = None) -> SignFlips:
     """Random exchanges of the two versions within speakers. ``contributions`` (speakers,
     hypotheses) sum to the changes; a speaker that has no part in a hypothesis is NaN there.
-    ``one_sided`` is a change extreme only above 0."""
+    ``one_sided`` is a change extreme only above 0. ``noise`` (2, hypotheses) says by how much
+    standard errors are longer than speakers tell, and on how many degrees of freedom: a change is
+    then as extreme as that leaves it."""
     has_part = ~np.isnan(contributions)
     parts = np.where(has_part, contributions, 0.0)
     # Under the null the mean is 0: the scale does not depend on the signs.
@@ -49,7 +51,7 @@ def flip_signs(contributions: np.ndarray, resampling: Resampling = DEFAULT, *,
     n = has_part.sum(axis=0)
     with one_thread():
         null = [_tails(signs @ unit, n, one_sided) for signs in _signs(len(parts), resampling)]
-    return SignFlips(_tails(unit.sum(axis=0), n, one_sided), np.concatenate(null))
+    return SignFlips(_tails(unit.sum(axis=0), n, one_sided, noise), np.concatenate(null))
 
 
 def p_values(flips: SignFlips) -> np.ndarray:
@@ -88,14 +90,16 @@ def _signs(n: int, resampling: Resampling) -> Iterator[np.ndarray]:
         yield 2.0 * rng.integers(0, 2, (rows, n), dtype=np.int8) - 1.0
 
 
-def _tails(z: np.ndarray, n: np.ndarray, one_sided: bool) -> np.ndarray:
+def _tails(z: np.ndarray, n: np.ndarray, one_sided: bool, noise: np.ndarray | None = None
+           ) -> np.ndarray:
     """Of sums of ``n`` terms whose squares sum to 1: the t statistic is a function of the sum.
     One term alone says nothing."""
+    longer, df = (1.0, np.inf) if noise is None else noise
     # SignFlips that leave all signs alike reach 1 but for rounding, which t would magnify.
     share = np.minimum(np.round(z * z / np.maximum(n, 1), 12), 1.0)
     with np.errstate(divide="ignore"):
         t = np.sqrt(np.maximum(n - 1, 1) / (1 / np.maximum(share, 1e-300) - 1))
-    tail: np.ndarray = 2 * special.stdtr(np.maximum(n - 1, 1), -t)
+    tail: np.ndarray = 2 * special.stdtr(np.minimum(np.maximum(n - 1, 1), df), -t / longer)
     return np.where((share > 0) & (n > 1) & ~(one_sided & (z < 0)), tail, 1.0)
 
 

@@ -65,8 +65,8 @@ class Plan:
 
 def study_for(gap: float, utterances: int, asked: Question) -> Study:
     """The smallest study that shows a ``gap`` (the group's rate minus the others'). Raises
-    ConfigError for a gap that makes a rate negative, and for one that takes more than MOST_SPEAKERS
-    speakers."""
+    ConfigError for a gap that makes a rate negative or of errors more than 1, and for one that
+    takes more than MOST_SPEAKERS speakers."""
     _check(gap, asked)
     least = max(FLOORS.speakers, math.ceil(FLOORS.utterances / utterances))
     speakers = _first(lambda n: _reach(gap, n, utterances, asked) <= abs(gap), least,
@@ -103,6 +103,9 @@ def _check(gap: float, asked: Question) -> None:
                           "matters")
     if asked.spread.is_count and asked.spread.rate + gap <= 0:
         raise ConfigError(f"a rate of {asked.spread.rate:g} cannot be lower by {-gap:g}")
+    if asked.spread.is_count and asked.spread.rate + gap > max(1.0, asked.spread.rate):
+        raise ConfigError(f"a gap of {100 * gap:g} points would make a rate of "
+                          f"{100 * (asked.spread.rate + gap):g} %; give a smaller one")
 
 
 def _reach(gap: float, speakers: int, utterances: int, asked: Question) -> float:

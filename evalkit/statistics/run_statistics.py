@@ -99,8 +99,9 @@ def verification_reports(run: RunFolder, by: Sequence[Sequence[str]], *,
         raise ConfigError(f"{run.path}: no trials of speaker verification have a score; give a "
                           "pipeline an encoder, and the corpus speakers with two utterances")
     trials = of_cells(trials, "trials", pipeline, condition)
+    times = dict(iter(run.times().groupby(["pipeline", "condition"])))
     return [verification_table(
-        rows, utterances, columns, resampling=Resampling(draws, seed),
+        rows, utterances, columns, resampling=Resampling(draws, seed), times=times.get(cell),
         threshold=(_threshold_in(threshold, *map(str, cell)) if isinstance(threshold, RunFolder)
                    else threshold))
             for cell, rows in trials.groupby(["pipeline", "condition"]) for columns in by]

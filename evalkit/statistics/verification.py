@@ -4,7 +4,7 @@ speakers, at one threshold for everybody."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plain import plain_data
+from evalkit.statistics.acquisition import Acquisition, People, acquisition
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import (
     FEWER_DRAWS,
@@ -27,6 +28,7 @@ from evalkit.statistics.detection_groups import (
     count_by_group,
     fairness,
 )
+from evalkit.statistics.differentials import Ratio, to_best, to_geometric_mean
 from evalkit.statistics.grouping import look_alikes
 from evalkit.statistics.groups import (
     FLOORS,
@@ -34,15 +36,21 @@ from evalkit.statistics.groups import (
     Status,
     groups_left_out,
     labelled,
+    without_bounds,
 )
 from evalkit.statistics.labels import UNKNOWN, labels_of
+
+RATIOS = ("eer", "miss", "false_alarm")
+"""Rates whose ratios are told."""
 
 
 @dataclass(frozen=True)
 class VerificationRow:
-    """One group: its own equal error rate and costs, and its ``miss`` (false rejection) and
-    ``false_alarm`` (false acceptance) rates at the threshold of the report. ``n_failed`` of its
-    trials have no score, and are in none of the other numbers."""
+    """One group: its own equal error rate and costs, and its ``miss`` (false non-match, FNMR) and
+    ``false_alarm`` (false match, FMR) rates at the threshold of the report. ``n_failed`` of its
+    trials have no score, and are in none of the other numbers. ``to_mean`` and ``to_best`` are the
+    ratios of those three rates to the geometric mean of the "ok" groups and to the best of them,
+    where a group's trials are those within it; ``acquisition`` is what else a transaction costs."""
 
     group: str
     status: Status
@@ -51,6 +59,9 @@ class VerificationRow:
     n_nontargets: int
     n_failed: int
     rates: dict[str, DetectionInterval]
+    to_mean: dict[str, Ratio] = field(default_factory=dict)
+    to_best: dict[str, Ratio] = field(default_factory=dict)
+    acquisition: Acquisition | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,14 @@ class VerificationReport:
 
 def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str], *,
                        rule: Rule = "both", floors: Floors = FLOORS,
-                       threshold: float | None = None,
+                       threshold: float | None = None, times: pd.DataFrame | None = None,
                        resampling: Resampling = FEWER_DRAWS) -> VerificationReport:
     """Compares the groups that the columns ``by`` of ``utterances`` make on ``trials``
     (evalkit.store.trials.SCHEMA) of one pipeline and condition, at the ``threshold`` of other data
     or else at that of the equal error rate of all these trials. A group with fewer speakers, or
-    fewer target trials than utterances are subject for, is "insufficient". Raises ConfigError for a
-    column that there is not."""
+    fewer target trials than utterances are subject for, is "insufficient". ``times`` is what
+    evalkit.statistics.acquisition has of them. Raises ConfigError for a column that there is
+    not."""
     people = _people(utterances, by)
     groups = people.groups
     table = sorted_trials(trials, people.speakers)
@@ -101,6 +113,9 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     ok = {row.group for row in table_rows if row.status == "ok"}
     kept = {speaker: group for speaker, group in groups.items() if group in ok}
     fair = fairness(table, kept, threshold, rule, resampling=resampling) if len(ok) > 1 else None
+    took = acquisition(trials, People(groups, people.speakers), threshold, times=times,
+                       rates={row.group: row.rates for row in table_rows}, resampling=resampling)
+    table_rows = _with_costs(_with_ratios(table_rows, rule, resampling.level), took, floors)
     where = trials.iloc[0]
     return VerificationReport(
         tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold,
@@ -144,6 +159,42 @@ def _row(group: str, rates: dict[str, DetectionInterval], n_failed: int, floors:
                       "ok" if enough and eer.n_nontargets else "insufficient")
     return VerificationRow(group, status, eer.n_speakers, eer.n_targets, eer.n_nontargets,
                            n_failed, if_large(rates, floors))
+
+
+def _with_ratios(rows: Sequence[VerificationRow], rule: Rule, level: float
+                 ) -> list[VerificationRow]:
+    """Groups under another rule than "both" share speakers, and their ratios have no interval."""
+    compared = [row for row in rows if row.status == "ok"]
+    if rule != "both" or len(compared) < 2:
+        return list(rows)
+    rates = {name: [row.rates[name] for row in compared] for name in RATIOS}
+    mean = {name: to_geometric_mean(of, level) for name, of in rates.items()}
+    best = {name: to_best(of, level) for name, of in rates.items()}
+    told = [replace(row, to_mean=_of(mean, i), to_best=_of(best, i))
+            for i, row in enumerate(compared)]
+    return [*told, *(row for row in rows if row.status != "ok")]
+
+
+def _of(ratios: Mapping[str, Sequence[Ratio]], i: int) -> dict[str, Ratio]:
+    return {name: of[i] for name, of in ratios.items()}
+
+
+def _with_costs(rows: Sequence[VerificationRow], took: Mapping[str, Acquisition], floors: Floors
+                ) -> list[VerificationRow]:
+    """Without intervals where the group is too small."""
+    return [replace(row, acquisition=found if large_enough(row.n_speakers, row.n_targets, floors)
+                    or found is None else _in_short(found, floors))
+            for row, found in ((row, took.get(row.group)) for row in rows)]
+
+
+def _in_short(found: Acquisition, floors: Floors) -> Acquisition:
+    few = if_large({"rejection": found.false_rejection, "acceptance": found.false_acceptance},
+                   floors)
+    return replace(
+        found, failure_to_acquire=without_bounds(found.failure_to_acquire),
+        false_rejection=few["rejection"], false_acceptance=few["acceptance"],
+        seconds=found.seconds and without_bounds(found.seconds),
+        real_time_factor=found.real_time_factor and without_bounds(found.real_time_factor))
 
 
 def large_enough(n_speakers: int, n_targets: int, floors: Floors = FLOORS) -> bool:

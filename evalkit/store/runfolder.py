@@ -154,6 +154,11 @@ class RunFolder:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
         return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL)
 
+    def times(self) -> pd.DataFrame:
+        """Of OUTPUTS the seconds of audio and of processing, and the cell."""
+        wanted = [*CELL, "seconds", "processing_seconds"]
+        return self._table("outputs.parquet", wanted, CELL)[wanted]
+
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
         return self._table("embeddings.parquet", EMBEDDINGS.names, CELL)

@@ -287,6 +287,21 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     assert standing["carried"] == pytest.approx(0.025 / 21)
 
 
+def test_further_runs_of_a_version_are_compared_by_their_means(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "gates.yaml").write_text("gates: [{metric: wer, runs: 3}]\n")
+    result = evalkit("compare", runs / "baseline.json.gz", runs / "noise", "--base-run",
+                     runs / "renamed", "--run", runs / "worse", "--gates", tmp_path / "gates.yaml",
+                     "--json", tmp_path / "c.json")
+    assert result.returncode == 0, result.stderr
+    assert "3 runs of each version are asked for: add 1 more of the base and 1 more" in (
+        result.stdout)
+    assert "note: decoding: wer of asr, given: " in result.stdout
+    (gate,) = json.loads((tmp_path / "c.json").read_text())["gates"]
+    assert gate["checks"][0]["runs"] == [2, 2] and gate["gate"]["runs"] == 3
+    twice = evalkit("compare", runs / "v1", runs / "noise", "--run", runs / "noise")
+    assert twice.returncode == 2 and "noise: is given twice" in twice.stderr
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["v1", "noise"], "v1: is the baseline itself; leave it out of the releases"),
     (["noise", "noise"], "noise: is listed twice; a release has one place in the series")])

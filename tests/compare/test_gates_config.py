@@ -55,6 +55,9 @@ def test_the_larger_tolerance_counts() -> None:
      "gates.0.tolerance.absolute: must be a finite number"),
     ("gates: [{metric: wer, on_inconclusive: maybe}]",
      "gates.0.on_inconclusive: must be 'pass' or 'fail', not 'maybe'"),
+    ("gates: [{metric: wer}]\non_inconclusive: [1]",
+     "gates.yaml: on_inconclusive: must be 'pass' or 'fail'"),
+    ("gates: [{metric: wer}]\nseries: {first: 1}", "series.first: must be less than 1, not 1"),
     ("gates: [{metric: wer}]\nlevel: 5", "level: must be less than 0.5, not 5"),
     ("- wer", "expected `key: value` lines"), ("gates: [", "not YAML"),
 ])

@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from evalkit.statistics.bootstrap import Resampling
-from evalkit.statistics.contrasts import against_rest, pairwise
+from evalkit.statistics.contrasts import against_rest, any_difference, pairwise
 from evalkit.statistics.fairness import fairness
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.permutation import any_gap, gap_statistics, observed, parts, relabelled
@@ -99,7 +99,7 @@ def test_contrasts_find_the_planted_group_and_agree_for_two():
     table = grouped(np.random.default_rng(2), [40, 40, 40], [0.15, 0.15, 0.35], sigma=0.3)
     sums = speaker_sums(table, "group")
     rest = {c.group: c for c in against_rest(sums, resampling=FEW)}
-    assert rest["g2"].p_adjusted <= 0.01
+    assert rest["g2"].p_adjusted == pytest.approx(3 * 2 / 301)  # the least: both tails of the draws
     assert rest["g2"].difference.low > 0.1
     rates = sums.rates[:, 0]
     pairs = {(c.group, c.other): c for c in pairwise(sums, resampling=FEW)}
@@ -107,8 +107,14 @@ def test_contrasts_find_the_planted_group_and_agree_for_two():
     assert pairs["g0", "g2"].difference.value == pytest.approx(rates[0] - rates[2])
     assert pairs["g0", "g2"].p_adjusted <= 0.05 < pairs["g0", "g1"].p_value
     two = only(sums, [0, 2])
-    assert [c.p_value for c in against_rest(two, resampling=FEW)] == [
-        pairs["g0", "g2"].p_value] * 2
+    both = against_rest(two, resampling=FEW)
+    assert [c.p_value for c in both] == [pairs["g0", "g2"].p_value] * 2
+    # Each of two groups against the other is one question: nothing to adjust for.
+    assert [c.p_adjusted for c in both] == [c.p_value for c in both]
+    alone, = pairwise(two, resampling=FEW)
+    assert both[0].detectable == both[1].detectable == pytest.approx(alone.detectable, rel=0.01)
+    assert any_difference(both) == both[0].p_value
+    assert any_difference(list(rest.values())) == rest["g2"].p_adjusted
     assert against_rest(only(sums, [0])) == []
 
 
@@ -131,6 +137,8 @@ def test_fairness_summary():
     assert found.pooled.value == pytest.approx(sums.amount.sum() / sums.weight.sum())
     assert found.pooled.low < found.pooled.value < found.pooled.high
     assert found.tests["welch"].p_value < 0.01
+    assert found.p_value == pytest.approx(2 / 301)
+    assert 1 <= found.unequal_spread < 4
     assert found.tests["gap"].expected < found.tests["gap"].value / 2
     assert fairness(sums, resampling=FEW, higher_is_better=True).worst_group == "g0"
     assert fairness(only(sums, [0])) is None

@@ -73,6 +73,8 @@ def build(run: ReportedRun) -> Content:
         [shown.discovery.confirmed_table] if shown.discovery else [],
         [summary.what_was_run(run.record, run.headline), *_sentences(shown)],
         {"groups": [plain_data(report) for report in run.groups.reports] if run.groups else [],
+         "verification": [plain_data(report) for report in shown.verification.reports]
+         if shown.verification else [],
          "cohorts": shown.discovery.findings.to_dict() if shown.discovery else None},
         list(_left_out(run, shown)), list(_also(shown)))
 
@@ -103,7 +105,8 @@ def _tables(run: ReportedRun, shown: GroupsContent) -> Iterator[Table]:
                              f"{run.groups.title} by other labels", Column("column", "By"))
         yield normaliser_table(run, run.groups)
     if shown.verification:
-        yield from (shown.verification.fairness, shown.verification.errors)
+        yield from (shown.verification.fairness, shown.verification.errors,
+                    shown.verification.ratios, shown.verification.acquired)
     if shown.discovery:
         yield from (shown.discovery.verdicts, *shown.discovery.regions)
 

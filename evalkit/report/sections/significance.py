@@ -34,6 +34,8 @@ from evalkit.statistics.systems import SystemComparison, compare_systems
 
 RATIO = Fact("", None, "", decimals=2)
 ALL = "all together"
+UNEQUAL = 4.0
+"""Times as much variance, from which the widest gap of relabelled speakers is no yardstick."""
 _WHERE = (Column("pipeline", "Pipeline"), Column("condition", "Condition"))
 
 
@@ -57,6 +59,7 @@ def build(run: ReportedRun) -> Content:
         return Content(Significance(False, [], []), tables, left_out=lost)
     reports = [*run.pooled, *run.groups.reports]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
+    notes |= dict.fromkeys(unequal_spread(reports))
     few = dict.fromkeys(row.group for report in reports for row in report.rows
                         if row.status != "ok")
     return Content(Significance(run.groups.fact.is_count, list(notes), list(few)),
@@ -68,6 +71,18 @@ SECTION = Section("significance", "Are the differences real?", build, "significa
 
 
 # Groups
+
+def unequal_spread(reports: Sequence[GroupReport]) -> Iterator[str]:
+    """What to know of the widest gap where the speakers of one group vary far more than those of
+    another."""
+    times = max((report.fairness.unequal_spread for report in reports if report.fairness),
+                default=math.nan)
+    if times > UNEQUAL:
+        yield (f"Speakers of one group vary up to {times:.0f} times as much as those of another "
+               "(relative variance): a small group that varies much makes wider gaps than stand "
+               "under \"by chance alone\", which takes all groups for alike. The widest gap is a "
+               "size; p is the test, and holds here too.")
+
 
 def gaps(groups: Groups, pooled: Sequence[GroupReport]) -> list[Table]:
     """Whether groups differ at all: over all conditions together, where a pipeline has several,
@@ -110,7 +125,7 @@ def _gap(report: GroupReport, fact: Fact) -> dict[str, Cell]:
     tests = report.fairness.tests
     return where | {"gap": measured(tests["gap"].value, fact),
                     "expected": measured(tests["gap"].expected, fact),
-                    "p": p_value(tests["welch"].p_value)} | (
+                    "p": p_value(report.fairness.p_value)} | (
         _regression(report) if fact.is_count else {})
 
 

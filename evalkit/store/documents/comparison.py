@@ -34,11 +34,13 @@ class Tolerance(Part):
 
 class Terms(Part):
     """What a gate asks, but for whom it speaks of: every pipeline and condition that it does not
-    name. ``on_inconclusive`` says whether a candidate may go on of which it is not certain that it
-    is within the tolerance, nor that it is beyond it."""
+    name. ``runs`` are how many of each version it needs to judge. ``on_inconclusive`` says whether
+    a candidate may go on of which it is not certain that it is within the tolerance, nor that it is
+    beyond it."""
 
     metric: str
     tolerance: Tolerance = Tolerance()
+    runs: int = Field(1, ge=1)
     on_inconclusive: OnInconclusive = "pass"
     pipeline: str | None = None
     condition: str | None = None
@@ -52,7 +54,17 @@ class GateTerms(Terms):
     def __str__(self) -> str:
         where = [name for name in (self.pipeline, self.condition) if name is not None]
         certain = ["inconclusive fails"] if self.on_inconclusive == "fail" else []
-        return ", ".join([f"{self.metric} {self.scope}", *where, *certain])
+        runs = [f"{self.runs} runs"] if self.runs > 1 else []
+        return ", ".join([f"{self.metric} {self.scope}", *where, *runs, *certain])
+
+
+class Decoding(Part):
+    """What runs of one version tell of the noise of decoding: its ``share`` in the variance of a
+    change, and with how many runs of each version it would be a tenth at most: None where no
+    number does, since nothing else differs."""
+
+    share: Number
+    enough: int | None
 
 
 class Change(Part):
@@ -60,7 +72,9 @@ class Change(Part):
     metric's unit, ``worsening`` the same with the sign that makes more of it worse, and
     ``most_worsening`` the bound of the interval on the bad side. ``n`` counts paired utterances,
     or trials. ``gated`` says whether a gate asks for it; ``p_adjusted`` is over all gated changes
-    then, and over all changes shown otherwise. Where ``why`` says that the change cannot be
+    then, and over all changes shown otherwise. ``runs`` are how many of base and candidate it is
+    the mean of, and ``decoding`` what they tell, None where there is one of each. Where ``why``
+    says that the change cannot be
     judged, the verdict is "insufficient"."""
 
     pipeline: str
@@ -80,6 +94,8 @@ class Change(Part):
     p_adjusted: Number = math.nan
     verdict: Verdict = "insufficient"
     gated: bool = False
+    runs: list[int] = Field([1, 1], min_length=2, max_length=2)
+    decoding: Decoding | None = None
 
 
 class Check(Change):
@@ -87,7 +103,8 @@ class Check(Change):
     p-value of no more worsening than that, adjusted for all checks. ``detectable`` is by how much
     a true change has to lie on either side of the budget to be shown with 80 % power;
     ``more_speakers`` how many beside those at hand would settle an inconclusive one if it lies
-    where it seems to: 0 where it is settled, None where no number is within reach."""
+    where it seems to: 0 where it is settled, None where no number is within reach.
+    ``missing_runs`` are those of base and candidate without which the gate does not judge."""
 
     status: Status
     reason: str
@@ -95,6 +112,7 @@ class Check(Change):
     p_beyond: Number
     detectable: Number
     more_speakers: int | None
+    missing_runs: list[int] = Field([0, 0], min_length=2, max_length=2)
 
 
 class GateResult(Part):
