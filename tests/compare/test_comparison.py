@@ -223,7 +223,7 @@ def test_a_name_has_no_meaning_in_a_gate(metric: str) -> None:
     assert len(decide(*sides, resampling=QUICK).gates) == is_headline
     failing = sides[1].scores[0].model_copy(update={"failed": ["u000-3"]})
     problems = gated(sides[0], sides[1]._replace(scores=[failing]), {"metric": metric}).problems
-    assert [f"asr, given, {metric}: 1 failures that" in line for line in problems] == (
+    assert [f"asr, given, {metric}: 1 failure that" in line for line in problems] == (
         [True] if is_headline else [])
 
 
@@ -270,7 +270,7 @@ def test_failures_that_grew_are_a_problem_and_nobodys_advantage() -> None:
     amount = [now.amount[0] / 2, *now.amount[1:]]
     failing = now.model_copy(update={"n": n, "amount": amount, "failed": ["u000-3"]})
     found = gated(base, candidate._replace(scores=[failing]), {})
-    assert found.problems == ["asr, given, wer: 1 failures that the base did not have: 'u000-3'"]
+    assert found.problems == ["asr, given, wer: 1 failure that the base did not have: 'u000-3'"]
     (change,) = found.changes
     assert (change.n, change.n_failed_base, change.n_failed_candidate) == (590, 0, 1)
     assert change.base == pytest.approx(

@@ -252,7 +252,7 @@ def test_a_failure_is_one_of_all_utterances_and_no_score_is_gone_with_it(tmp_pat
     problems = evalkit.compare(base.path, candidate.path).problems
     assert problems and not [line for line in problems if "gone" in line]
     back = evalkit.compare(candidate.path, base.path).problems
-    assert "v, given, wer: 1 failures that the base did not have: 'u3'" in back
+    assert "v, given, wer: 1 failure that the base did not have: 'u3'" in back
 
 
 def test_cohorts_of_what_nobody_has_a_value_of_are_not_looked_for(tmp_path: Path) -> None:
