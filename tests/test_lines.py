@@ -146,7 +146,8 @@ def test_what_no_pipeline_can_be_measured_by_is_said_before_the_run(
     (0.0, "< 0.0001", "p < 0.0001"), (0.00005, "< 0.0001", "p < 0.0001"),
     (0.0000999, "< 0.0001", "p < 0.0001"), (1e-300, "< 0.0001", "p < 0.0001"),
     (0.0001, "0.0001", "p = 0.0001"), (9.9990001e-05, "< 0.0001", "p < 0.0001"),
-    (1.0, "1.0000", "p = 1.0000"), (float("nan"), "–", "p = –")])
+    (0.04998, "< 0.0500", "p < 0.0500"), (0.04994, "0.0499", "p = 0.0499"),
+    (0.05, "0.0500", "p = 0.0500"), (1.0, "1.0000", "p = 1.0000"), (float("nan"), "–", "p = –")])
 def test_no_p_value_is_nought(value: float, alone: str, in_words: str) -> None:
     assert (p_value(value), p_is(value)) == (alone, in_words)
 

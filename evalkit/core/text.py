@@ -85,10 +85,12 @@ def heading(name: str, fact: Fact) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value to the four decimals that ten thousand draws give, "–" where it is undefined."""
+    """A p-value to the four decimals that ten thousand draws give, "–" where it is undefined. One
+    below 0.05 never reads as 0.05 itself."""
     if not math.isfinite(value):
         return "–"
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    above = next((limit for limit in (0.0001, 0.05) if limit - 0.00005 <= value < limit), None)
+    return f"< {above:.4f}" if above or value < 0.0001 else f"{value:.4f}"
 
 
 def p_is(value: float) -> str:

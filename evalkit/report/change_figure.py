@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from evalkit.core.text import number, short
+from evalkit.core.text import number
 from evalkit.report.change_words import WORDS
 from evalkit.report.changed import Changed
 from evalkit.report.group_figure import (
@@ -20,7 +20,9 @@ from evalkit.report.group_figure import (
     WIDE,
     Axis,
     Layout,
+    fitting,
     grid,
+    interval,
     spanned,
 )
 from evalkit.report.rank_figure import picture
@@ -67,9 +69,7 @@ def _row(row: GainRow, i: int, changed: Changed, axis: Axis, layout: Layout) -> 
     y = top + layout.line
     yield from _texts(row, kind, top, changed, layout)
     if math.isfinite(row.change.low) and math.isfinite(row.change.high):
-        low, high = (axis.at(scale * end, layout) for end in (row.change.low, row.change.high))
-        yield Markup('<line class="interval {}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
-            kind, low, high, y, y)
+        yield interval(scale * row.change.low, scale * row.change.high, (axis, layout), y, kind)
     if math.isfinite(row.change.value):
         yield _mark(axis.at(scale * row.change.value, layout), y, kind)
 
@@ -82,7 +82,7 @@ def _texts(row: GainRow, kind: str, top: int, changed: Changed, layout: Layout
     y = top + 16 if layout.above else top + layout.line + 5
     x, end = (layout.left - 6, "") if layout.above else (layout.left - 16, " end")
     yield Markup('<text class="name{} {}" x="{}" y="{}">{} <tspan class="n">{:,}</tspan></text>'
-                 ).format(end, kind, x, y, short(name, 24), row.n_speakers)
+                 ).format(end, kind, x, y, fitting(name), row.n_speakers)
     yield Markup('<text class="value {}" x="{}" y="{}">{}</text>').format(
         kind, layout.width - 2, y, said)
 

@@ -46,7 +46,7 @@ def what_changed(changed: Changed) -> Markup:
     """By how much everybody together is better or worse than in the earlier version."""
     row, of = changed.everybody, say("{} of <b>{}</b>", in_sentence(changed.selection.title),
                                      changed.selection.pipeline)
-    since, values = say("Since <b>{}</b> ", changed.base), _now(changed)
+    since, values = say("Since <b>{}</b>, ", changed.base), _now(changed)
     if row.effect == "unchanged":
         return since + of + say(" has <b>not changed</b>") + values
     if row.effect is None:

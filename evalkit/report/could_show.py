@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from evalkit.core.text import number, settling
 from evalkit.report.groups import Groups, GroupValue
+from evalkit.report.summary import ALPHA
 from evalkit.report.text import say
 from evalkit.statistics.contrasts import GroupContrast
 from evalkit.store.scores import GIVEN
@@ -18,18 +19,21 @@ def what_could_be_shown(groups: Groups) -> Markup:
     open, and what would settle the widest of those; nothing where none was tested."""
     tested = [(row, row.compared.gap) for row in groups.rows if row.compared and row.compared.gap]
     reach = [gap.detectable for _, gap in tested if not math.isnan(gap.detectable)]
-    unsettled = [(row, gap) for row, gap in tested if gap.more_speakers != 0]
+    unclear = [(row, gap) for row, gap in tested if not gap.p_adjusted < ALPHA]
     if not reach:
         return Markup()
     fact, unit = groups.fact, groups.fact.difference_unit
     start = say("A gap of one group to all others would have been seen in 80 of 100 such corpora "
                 "from {} for the best known group and {} for the least", *(
                     f"{number(end, fact)} {unit}".strip() for end in (min(reach), max(reach))))
-    if not unsettled:
+    if not unclear:
         return start + "; every gap is settled."
+    start += f"; {len(unclear)} of {len(tested)} gaps are unclear"
+    unsettled = [(row, gap) for row, gap in unclear if gap.more_speakers != 0]
+    if not unsettled:
+        return start + "."
     widest = max(unsettled, key=lambda each: abs(each[1].difference.value))
-    return start + f"; {len(unsettled)} of {len(tested)} gaps are unclear, and " + _settled_by(
-        groups.column, *widest)
+    return start + ", and " + _settled_by(groups.column, *widest)
 
 
 def _settled_by(column: str, row: GroupValue, gap: GroupContrast) -> Markup:

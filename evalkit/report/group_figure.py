@@ -6,6 +6,7 @@ be read on a phone; the style shows one of them."""
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ MOST = 12
 TICKS = 5
 ROUNDING = 1e-9
 """Parts of a value that are no difference."""
+NAME = 24
+"""Letters of a name for which there is room."""
 ROOM = 1.4
 """How many times as far as the highest value an interval is drawn."""
 
@@ -38,7 +41,7 @@ class Layout:
     above: bool
 
 
-WIDE = Layout("wide", 760, 226, 684, 32, 16, above=False)
+WIDE = Layout("wide", 760, 246, 684, 32, 16, above=False)
 NARROW = Layout("narrow", 358, 8, 350, 46, 32, above=True)
 HEAD, FOOT = 24, 26
 
@@ -79,6 +82,15 @@ def shown(selection: Selection) -> list[GroupRow]:
     """The groups that the figure shows: with a value, the large enough ones first."""
     rows = selection.report.rows if selection.report else []
     return [row for row in rows if math.isfinite(row.value.value)][:MOST]
+
+
+def cut(selection: Selection) -> bool:
+    """Whether the figure cuts an interval."""
+    rows, scale = shown(selection), selection.fact.scale
+    axis = axis_of(selection, rows) if rows else None
+    return axis is not None and any(
+        scale * row.value.low < axis.low - ROUNDING or scale * row.value.high > axis.high + ROUNDING
+        for row in rows if row.status == "ok")
 
 
 def axis_of(selection: Selection, rows: Sequence[GroupRow]) -> Axis:
@@ -149,20 +161,36 @@ def _row(row: GroupRow, i: int, selection: Selection, axis: Axis, layout: Layout
         kind, layout.width - 2, top + 16 if layout.above else y + 5,
         number(row.value.value, selection.fact))
     if kind != "few" and math.isfinite(row.value.low) and math.isfinite(row.value.high):
-        low, high = (axis.at(scale * end, layout) for end in (row.value.low, row.value.high))
-        yield Markup('<line class="interval {}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
-            kind, low, high, y, y)
+        yield interval(scale * row.value.low, scale * row.value.high, (axis, layout), y, kind)
     yield _mark(axis.at(scale * row.value.value, layout), y, kind) + Markup("</g>")
 
 
 def _name(row: GroupRow, top: int, layout: Layout, kind: str) -> Markup:
     n = f"{row.n_speakers:,}" if row.n_speakers else ""
-    words = Markup('{} <tspan class="n">{}</tspan>').format(short(row.group, 26), n)
+    words = Markup('{} <tspan class="n">{}</tspan>').format(fitting(row.group), n)
     if layout.above:
         return Markup('<text class="name {}" x="{}" y="{}">{}</text>').format(
             kind, layout.left - 6, top + 16, words)
     return Markup('<text class="name end {}" x="{}" y="{}">{}</text>').format(
         kind, layout.left - 16, top + layout.line + 5, words)
+
+
+def fitting(name: str) -> str:
+    """A name that its room can hold; letters of East Asian width take twice as much of it."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name[:NAME])
+    return short(name, NAME - wide // 2)
+
+
+def interval(low: float, high: float, on: tuple[Axis, Layout], y: int, kind: str = "") -> Markup:
+    """The line from ``low`` to ``high``, with an arrow where it goes on beyond the axis."""
+    axis, layout = on
+    line = Markup('<line class="interval {}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
+        kind, axis.at(low, layout), axis.at(high, layout), y, y)
+    beyond = [(end, way) for value, end, way in ((low, axis.low, -1), (high, axis.high, 1))
+           if way * (value - end) > ROUNDING * abs(end)]
+    return line + Markup("").join(
+        Markup('<path class="interval {}" fill="none" d="M{:.1f} {}l{} 5l{} 5"/>').format(
+            kind, axis.at(end, layout) - 6 * way, y - 5, 6 * way, -6 * way) for end, way in beyond)
 
 
 def _mark(x: float, y: int, kind: str) -> Markup:

@@ -18,9 +18,9 @@ ENDINGS: dict[Answer, str] = {
 
 def how_good(selection: Selection) -> Markup:
     """The value of the selection's pipeline over all of its conditions."""
-    why = f", {selection.why}," if selection.why else ""
+    why = f", {selection.why}" if selection.why else ""
     where = say(" {}", selection.where) if selection.where else ""
-    return say("With <b>{}</b>" + why + " {} is <b>{}</b>", selection.pipeline,
+    return say("With <b>{}</b>" + why + ", {} is <b>{}</b>", selection.pipeline,
                in_sentence(selection.title), with_unit(
                    selection.everybody.value, selection.fact)) + where + "."
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from evalkit.core.text import number, printable, short, with_unit
+from evalkit.core.text import number, printable, with_unit
 from evalkit.core.types import Fact
 from evalkit.report.group_figure import (
     FOOT,
@@ -22,7 +22,9 @@ from evalkit.report.group_figure import (
     WIDE,
     Axis,
     Layout,
+    fitting,
     grid,
+    interval,
     spanned,
 )
 from evalkit.report.ranks import Ranks
@@ -113,16 +115,14 @@ def _row(ranked: Ranked, i: int, fact: Fact, axis: Axis, layout: Layout) -> Iter
     y, value = top + layout.line, ranked.value
     yield from _texts(ranked, fact, top, layout)
     if math.isfinite(value.low) and math.isfinite(value.high):
-        low, high = (axis.at(fact.scale * end, layout) for end in (value.low, value.high))
-        yield Markup('<line class="interval" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
-            low, high, y, y)
+        yield interval(fact.scale * value.low, fact.scale * value.high, (axis, layout), y)
     yield Markup('<circle class="mark" cx="{:.1f}" cy="{}" r="5"/>').format(
         axis.at(fact.scale * value.value, layout), y)
 
 
 def _texts(ranked: Ranked, fact: Fact, top: int, layout: Layout) -> Iterator[Markup]:
     """Name, value and ranks: beside the axis, or above it."""
-    value, name = with_unit(ranked.value.value, fact), short(ranked.system, 28)
+    value, name = with_unit(ranked.value.value, fact), fitting(ranked.system)
     if layout.above:
         yield Markup('<text class="name" x="2" y="{}">{}</text>').format(top + 16, name)
         yield Markup('<text class="small" x="2" y="{}">{}, rank {}</text>').format(

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from evalkit.core.text import count
 from evalkit.report import lead, tiles
-from evalkit.report.group_figure import MOST, NARROW, WIDE, group_figure
+from evalkit.report.group_figure import MOST, NARROW, WIDE, cut, group_figure
 from evalkit.report.reality import reality
 from evalkit.report.selection import Selection
 from evalkit.report.table import Table
@@ -83,6 +83,7 @@ def caption(selection: Selection) -> str:
              " Beside a name: how many speakers." if speakers else ""]
     few = any(row.status != "ok" for row in selection.report.rows)
     parts += [" Hollow: too few to compare."] if few else []
+    parts += [" An arrow: the interval goes on."] if cut(selection) else []
     more = len(selection.report.rows) - MOST
     parts += [f" {count(more, 'further group')} below."] if more > 0 else []
     return "".join(parts)

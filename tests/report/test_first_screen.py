@@ -16,11 +16,12 @@ from evalkit.core.types import Fact, Interval
 from evalkit.report import lead, tiles
 from evalkit.report.cohort_words import in_figure, ordinal, plainly
 from evalkit.report.first_screen import badges
-from evalkit.report.group_figure import NARROW, WIDE, group_figure
+from evalkit.report.group_figure import NARROW, WIDE, cut, fitting, group_figure
 from evalkit.report.headline import Value
 from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection, best, pooled, selected
+from evalkit.report.view import caption
 from evalkit.statistics.contrasts import GroupContrast
 from evalkit.statistics.groups import GroupReport, GroupRow, Status, group_table
 from evalkit.store.runfolder import RunFolder
@@ -221,6 +222,26 @@ def test_the_figure_shows_values_where_they_are_and_the_small_last(layout: Any) 
     assert svg.count('class="interval') == 2  # none of the group that is too small
     names = [svg.index(name) for name in ("x <tspan", "&lt;y&gt; <tspan", "z <tspan")]
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize("letter", ["L", "語"])
+def test_a_name_begins_within_the_figure(letter: str) -> None:
+    """At 15 units to a letter of East Asian width, and 9 to others; the number follows it."""
+    wide = {"L": 9, "語": 15}
+    shown = fitting(300 * letter)
+    assert shown.endswith("…") and len(shown) > 10
+    assert sum(wide.get(each, 12) for each in shown) <= WIDE.left - 16 - 8 and fitting("x") == "x"
+
+
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
+def test_an_interval_that_is_cut_has_an_arrow(layout: Any) -> None:
+    beyond = replace(group("x", 0.3), value=replace(group("x", 0.3).value, low=0.2, high=0.9))
+    shown = selection(beyond, group("y", 0.1))
+    svg = group_figure(shown, layout)
+    assert svg.count('<path class="interval worst"') == 1 and cut(shown)
+    assert "An arrow: the interval goes on." in caption(shown)
+    whole = selection(group("x", 0.3), group("y", 0.1))
+    assert not cut(whole) and "arrow" not in caption(whole)
 
 
 def test_a_figure_of_quality_need_not_begin_at_zero() -> None:

@@ -350,13 +350,14 @@ def test_groups_of_few_speakers_are_said() -> None:
 
 
 def test_what_gaps_could_have_been_shown_is_said_once() -> None:
-    def tested(group: str, gap: float, reach: float, more: int | None) -> GroupValue:
-        apart = GroupContrast(group, "the rest", Interval(gap, 0, 0, 0, 0, 9, "t"), 0.3, 0.3,
+    def tested(group: str, gap: float, reach: float, more: int | None, p: float = 0.3
+               ) -> GroupValue:
+        apart = GroupContrast(group, "the rest", Interval(gap, 0, 0, 0, 0, 9, "t"), p, p,
                               reach, more)
         row = GroupRow(group, "ok", 9, 0, 5, 90, Interval(0.3, 0, 0, 0, 0, 5, "t"), 1.0, apart)
         return replace(group_value(group, 0.3), compared=row)
 
-    rows = [tested("x", 0.2, 0.031, 0), tested("y", -0.04, 0.072, 1234),
+    rows = [tested("x", 0.2, 0.031, 0, 0.01), tested("y", -0.04, 0.072, 1234),
             tested("z", 0.01, math.nan, None)]
     groups = groups_with(["x", "y", "z"], {"x": 5, "y": 5, "z": 5}, rows)
     start = ("A gap of one group to all others would have been seen in 80 of 100 such corpora from "
@@ -366,8 +367,10 @@ def test_what_gaps_could_have_been_shown_is_said_once() -> None:
         "in proportion, would settle the widest of these, that of accent y with a in clean.")
     assert "no number of speakers within reach would settle" in plain(
         what_could_be_shown(replace(groups, rows=[rows[0], rows[2]])))
-    settled = replace(groups, rows=[rows[0], tested("y", 0.4, 0.072, 0)])
+    settled = replace(groups, rows=[rows[0], tested("y", 0.4, 0.072, 0, 0.01)])
     assert plain(what_could_be_shown(settled)) == start + "every gap is settled."
+    untold = replace(groups, rows=[rows[0], tested("y", 0.4, 0.072, 0)])
+    assert plain(what_could_be_shown(untold)) == start + "1 of 2 gaps are unclear."
     assert what_could_be_shown(replace(groups, rows=[])) == ""
 
 

@@ -208,7 +208,7 @@ def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], t
     assert (tmp_path / "out" / "tables" / "versions.csv").exists()
     text = target.read_text()
     assert "| Word error rate | rnnoise | clean |" in text and "▲ worse" in text
-    assert text.startswith("### evalkit: accents\n\n- Since v1 word error rate of plain has not ")
+    assert text.startswith("### evalkit: accents\n\n- Since v1, word error rate of plain has not ")
     assert "\n- 2 pipelines were run" in text
 
 

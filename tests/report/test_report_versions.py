@@ -88,7 +88,7 @@ def test_words_put_the_worst_first(change: Changed) -> None:
     said = for_whom(change).striptags()
     assert said.startswith("It became worse for accent Scottish (+")
     assert "; better for accent " in said and "unclear" not in said
-    assert "Since v1 word error rate of" in what_changed(change).striptags()
+    assert "Since v1, word error rate of" in what_changed(change).striptags()
 
 
 def test_what_may_be_chance_is_said_to_be(change: Changed) -> None:

@@ -78,7 +78,9 @@ def unequal_spread(reports: Sequence[GroupReport]) -> Iterator[str]:
     times = max((report.fairness.unequal_spread for report in reports if report.fairness),
                 default=math.nan)
     if times > UNEQUAL:
-        yield (f"Speakers of one group vary up to {times:.0f} times as much as those of another "
+        known = any(row.n_speakers for report in reports for row in report.rows)
+        people = "Speakers" if known else "Utterances"
+        yield (f"{people} of one group vary up to {times:.0f} times as much as those of another "
                "(relative variance): a small group that varies much makes wider gaps than stand "
                "under \"by chance alone\", which takes all groups for alike. The widest gap is a "
                "size; p is the test, and holds here too.")
