@@ -294,7 +294,7 @@ NOTHING_LOST = {
         cohorts.findings:_who cohorts.traits:traits compare.comparison:_comparison
         compare.comparison:_decided compare.formats:rows compare.history:history
         pytest_plugin:_reasons report.could_show:what_could_be_shown
-        report.corpora:_of_each
+        report.could_show:_widest_settled report.corpora:_of_each
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing

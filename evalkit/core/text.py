@@ -89,8 +89,9 @@ def p_value(value: float) -> str:
     below 0.05 never reads as 0.05 itself."""
     if not math.isfinite(value):
         return "–"
-    above = next((limit for limit in (0.0001, 0.05) if limit - 0.00005 <= value < limit), None)
-    return f"< {above:.4f}" if above or value < 0.0001 else f"{value:.4f}"
+    if 0.04995 <= value < 0.05:
+        return "< 0.0500"
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def p_is(value: float) -> str:

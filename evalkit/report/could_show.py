@@ -28,12 +28,17 @@ def what_could_be_shown(groups: Groups) -> Markup:
                     f"{number(end, fact)} {unit}".strip() for end in (min(reach), max(reach))))
     if not unclear:
         return start + "; every gap is settled."
-    start += f"; {len(unclear)} of {len(tested)} gaps are unclear"
-    unsettled = [(row, gap) for row, gap in unclear if gap.more_speakers != 0]
-    if not unsettled:
-        return start + "."
-    widest = max(unsettled, key=lambda each: abs(each[1].difference.value))
-    return start + ", and " + _settled_by(groups.column, *widest)
+    return start + f"; {len(unclear)} of {len(tested)} gaps are unclear" + _widest_settled(
+        groups.column, unclear)
+
+
+def _widest_settled(column: str, unclear: list[tuple[GroupValue, GroupContrast]]) -> Markup:
+    """What would settle the widest of those where speakers are too few for the test to say."""
+    few = [(row, gap) for row, gap in unclear if gap.more_speakers != 0]
+    if not few:
+        return Markup(".")
+    return Markup(", and ") + _settled_by(
+        column, *max(few, key=lambda each: abs(each[1].difference.value)))
 
 
 def _settled_by(column: str, row: GroupValue, gap: GroupContrast) -> Markup:

@@ -85,12 +85,8 @@ def shown(selection: Selection) -> list[GroupRow]:
 
 
 def cut(selection: Selection) -> bool:
-    """Whether the figure cuts an interval."""
-    rows, scale = shown(selection), selection.fact.scale
-    axis = axis_of(selection, rows) if rows else None
-    return axis is not None and any(
-        scale * row.value.low < axis.low - ROUNDING or scale * row.value.high > axis.high + ROUNDING
-        for row in rows if row.status == "ok")
+    """Whether the figure cuts an interval, which then has an arrow."""
+    return '<path class="interval' in group_figure(selection, WIDE)
 
 
 def axis_of(selection: Selection, rows: Sequence[GroupRow]) -> Axis:
@@ -186,11 +182,16 @@ def interval(low: float, high: float, on: tuple[Axis, Layout], y: int, kind: str
     axis, layout = on
     line = Markup('<line class="interval {}" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>').format(
         kind, axis.at(low, layout), axis.at(high, layout), y, y)
-    beyond = [(end, way) for value, end, way in ((low, axis.low, -1), (high, axis.high, 1))
-           if way * (value - end) > ROUNDING * abs(end)]
-    return line + Markup("").join(
-        Markup('<path class="interval {}" fill="none" d="M{:.1f} {}l{} 5l{} 5"/>').format(
-            kind, axis.at(end, layout) - 6 * way, y - 5, 6 * way, -6 * way) for end, way in beyond)
+    ends = (low - axis.low, axis.at(low, layout), -1), (high - axis.high, axis.at(high, layout), 1)
+    return line + Markup("").join(_arrow(*end, (y, kind)) for end in ends)
+
+
+def _arrow(beyond: float, x: float, way: int, row: tuple[int, str]) -> Markup:
+    """The head of an arrow at ``x`` where an interval ends ``beyond`` it, ``way`` -1 or 1."""
+    if way * beyond <= ROUNDING:
+        return Markup()
+    return Markup('<path class="interval {}" fill="none" d="M{:.1f} {}l{} 5l{} 5"/>').format(
+        row[1], x - 6 * way, row[0] - 5, 6 * way, -6 * way)
 
 
 def _mark(x: float, y: int, kind: str) -> Markup:
