@@ -14,7 +14,7 @@ from evalkit.compare import completeness
 from evalkit.compare.baseline import Candidate
 from evalkit.compare.changes import Cell, Untested, measure_change
 from evalkit.compare.pairing import Paired
-from evalkit.compare.reruns import NO_RERUNS, Reruns, together
+from evalkit.compare.reruns import NO_RERUNS, Reruns, averaged
 from evalkit.compare.scopes import KINDS, Scope
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
@@ -29,7 +29,7 @@ class Pairings:
     def __init__(self, sides: Mapping[str | None, tuple[Baseline, Candidate]],
                  reruns: Mapping[str | None, Reruns] = MappingProxyType({})) -> None:
         self._reruns, self._first = reruns, sides
-        joined = {name: together(*pair, reruns.get(name, NO_RERUNS))
+        joined = {name: averaged(*pair, reruns.get(name, NO_RERUNS))
                   for name, pair in sides.items()}
         self._sides = {name: (each.base, each.candidate) for name, each in joined.items()}
         self._parts = {name: each.pairing for name, each in joined.items()}

@@ -38,7 +38,7 @@ class Reruns(NamedTuple):
 NO_RERUNS = Reruns()
 
 
-class Together(NamedTuple):
+class Averaged(NamedTuple):
     """The means of all runs of base and candidate, and their pairing, which has that of each run
     with the mean of the other version."""
 
@@ -47,24 +47,30 @@ class Together(NamedTuple):
     pairing: Pairing
 
 
-def together(base: Baseline, candidate: Candidate, more: Reruns) -> Together:
+def averaged(base: Baseline, candidate: Candidate, more: Reruns) -> Averaged:
     """Base and candidate with further runs of each."""
     if not more:
-        return Together(base, candidate, Pairing(base, candidate))
+        return Averaged(base, candidate, Pairing(base, candidate))
     sides = ([(base.scores, base.trials), *((run.scores, run.trials) for run in more.base)],
              [(run.scores, run.trials) for run in (candidate, *more.candidate)])
     scores = _comparable([[_by_key(scores) for scores, _ in side] for side in sides])
     trials = [[{(*cell.key, cell.column, cell.group): cell for cell in cells}
                for _, cells in side] for side in sides]
     old, new = ((_means(scores[i], _mean), _means(trials[i], _mean_trials)) for i in (0, 1))
-    averaged = base.model_copy(update={"scores": old[0], "trials": old[1]})
-    other = candidate._replace(scores=new[0], trials=new[1])
-    runs = ([Pairing(base.model_copy(update={
-                "scores": list(s.values()), "trials": list(t.values())}), other)
-             for s, t in zip(scores[0], trials[0], strict=True)],
-            [Pairing(averaged, candidate._replace(scores=list(s.values()), trials=list(t.values())))
-             for s, t in zip(scores[1], trials[1], strict=True)])
-    return Together(averaged, other, Pairing(averaged, other, runs=runs))
+    mean_base = base.model_copy(update={"scores": old[0], "trials": old[1]})
+    mean_candidate = candidate._replace(scores=new[0], trials=new[1])
+    runs = ([Pairing(base.model_copy(update={"scores": s, "trials": t}), mean_candidate)
+             for s, t in _by_run(scores[0], trials[0])],
+            [Pairing(mean_base, candidate._replace(scores=s, trials=t))
+             for s, t in _by_run(scores[1], trials[1])])
+    return Averaged(mean_base, mean_candidate,
+                    Pairing(mean_base, mean_candidate, runs=runs))
+
+
+def _by_run(scores: Sequence[Mapping[Any, Cell]], trials: Sequence[Mapping[Any, TrialCell]]
+            ) -> list[tuple[list[Cell], list[TrialCell]]]:
+    """Of every run the cells of both kinds."""
+    return [([*s.values()], [*t.values()]) for s, t in zip(scores, trials, strict=True)]
 
 
 def _by_key(cells: Iterable[Cell]) -> dict[Any, Cell]:

@@ -9,7 +9,7 @@ from evalkit.compare.baseline import Candidate
 from evalkit.compare.comparison import decide
 from evalkit.compare.formats import reasons
 from evalkit.compare.gates import Gate, Gates
-from evalkit.compare.reruns import NO_RERUNS, Reruns, together
+from evalkit.compare.reruns import NO_RERUNS, Reruns, averaged
 from evalkit.core.ledger import lines
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.baseline import Baseline, Cell, TrialCell
@@ -104,15 +104,15 @@ def test_values_of_trials_are_averaged_where_the_trials_are_the_same() -> None:
 
     runs = [candidate._replace(trials=[of(value)]) for value in (0.2, 0.4)]
     other = candidate._replace(trials=[of(0.1, "others")])
-    joined = together(base.model_copy(update={"trials": [of(0.1)]}), runs[0], Reruns([], runs[1:]))
+    joined = averaged(base.model_copy(update={"trials": [of(0.1)]}), runs[0], Reruns([], runs[1:]))
     assert joined.candidate.trials[0].values == pytest.approx([0.3] * len(names))
-    split = together(base, runs[0], Reruns([], [other]))
+    split = averaged(base, runs[0], Reruns([], [other]))
     assert split.candidate.trials[0].trials == "differs between runs"
 
 
 def test_every_run_has_a_mean_of_the_sums_of_its_version() -> None:
     base, candidate = planted()
-    joined = together(base, candidate, Reruns([], [moved(candidate, 3.0)]))
+    joined = averaged(base, candidate, Reruns([], [moved(candidate, 3.0)]))
     (first,), (mean,) = candidate.scores, joined.candidate.scores
     assert isinstance(mean, Cell) and mean.amount == pytest.approx([2 * a for a in first.amount])
     assert mean.weight == first.weight and mean.n == first.n

@@ -96,8 +96,9 @@ def _questions(gains: Gains) -> tuple[Table, Table]:
         where = {"pipeline": Cell(gain.enhanced, f"against {gain.baseline}"),
                  "metric": Cell(gain.title, f"in {gain.condition}")}
         effect.append(Row(where | {
-            "change": replace(_change(gain.everybody.change, gain.fact, unit=True),
+            "change": replace(_change(gain.everybody.change, gain.fact),
                               n_failed=gain.everybody.n_failed),
+            "unit": Cell(gain.fact.difference_unit),
             "everybody": _word(gain.everybody.effect or "not judged")} | {
             column.key: Cell(effects(report))
             for column, report in zip(columns, gain.reports, strict=True)}))
@@ -105,7 +106,8 @@ def _questions(gains: Gains) -> tuple[Table, Table]:
             column.key: Cell(*standings(report))
             for column, report in zip(columns, gain.reports, strict=True)}))
     first = [Column("pipeline", "Pipeline"), Column("metric", "Metric")]
-    everybody = [Column("change", "Change, everybody", "number"), Column("everybody", "Everybody")]
+    everybody = [Column("change", "Change, everybody", "number"), Column("unit", "Unit"),
+                 Column("everybody", "Everybody")]
     return (Table("enhancement-effect", "Is a group helped or harmed, against no enhancement?",
                   [*first, *everybody, *columns], effect),
             Table("enhancement-standing", "Does a group fare worse or better by it than the "
@@ -116,14 +118,13 @@ def _word(word: str) -> Cell:
     return Cell(word, mark=MARKS.get(word, "◇"))
 
 
-def _change(change: Interval, fact: Fact, why: str = "", *, unit: bool = False) -> Cell:
-    """A signed change in the unit of differences, which is said where the column has several."""
+def _change(change: Interval, fact: Fact, why: str = "") -> Cell:
+    """A signed change in the unit of differences."""
     cell = measured(change.value, fact, change.low, change.high, why)
     if not math.isfinite(change.value):
         return cell
     shown = text.number(change.value, fact, signed=True)
-    return Cell(f"{shown} {fact.difference_unit}".strip() if unit else shown, cell.detail,
-                value=cell.value, parts=cell.parts)
+    return Cell(shown, cell.detail, value=cell.value, parts=cell.parts)
 
 
 def every_group(gains: Gains) -> Table:
@@ -132,7 +133,7 @@ def every_group(gains: Gains) -> Table:
                Column("condition", "Condition"), Column("metric", "Metric"),
                Column("column", "Grouped by"), Column("group", "Group"),
                Column("before", "Without", "number"), Column("after", "With", "number"),
-               Column("change", "Change", "number"), Column("unit", "Unit"),
+               Column("change", "Change", "number"), Column("unit", "Unit of changes"),
                Column("p", "p of no change (Holm)", "number"),
                Column("effect", "Against no enhancement"),
                Column("gap", "Change against the others'", "number"),
