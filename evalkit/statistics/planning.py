@@ -72,8 +72,8 @@ def study_for(gap: float, utterances: int, asked: Question) -> Study:
     speakers = _first(lambda n: _reach(gap, n, utterances, asked) <= abs(gap), least,
                       MOST_SPEAKERS)
     if speakers is None:
-        raise ConfigError(f"a gap of {_said(gap, asked)} takes more than {MOST_SPEAKERS:,} speakers "
-                          "of each group: it cannot be shown in this way")
+        raise ConfigError(f"a gap of {_said(gap, asked)} takes more than {MOST_SPEAKERS:,} "
+                          "speakers of each group: it cannot be shown in this way")
     return Study(speakers, utterances, asked.groups, gap)
 
 

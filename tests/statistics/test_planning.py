@@ -47,7 +47,8 @@ def test_a_gap_and_the_speakers_for_it_are_each_others_answer() -> None:
 
 
 @pytest.mark.parametrize(("gap", "message"), [
-    (0.0, "a gap of 0"), (-0.2, "a rate of 10 % cannot be lower by 20 points"), (math.nan, "no number of points"),
+    (0.0, "a gap of 0"), (-0.2, "a rate of 10 % cannot be lower by 20 points"),
+    (math.nan, "no number of points"),
     (1e-6, f"a gap of 0.0001 points takes more than {MOST_SPEAKERS:,} speakers")])
 def test_what_no_study_shows_is_said(gap: float, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
