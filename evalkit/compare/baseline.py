@@ -57,7 +57,7 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *, more: Sequen
     ``cohorts.FINDER``; None takes every usual one (evalkit.statistics.grouping) that determines
     nothing that was measured, and ``more`` beside them. Raises ConfigError for a column that there
     is not, that has too many groups, or that is an outcome and not ``allowed``."""
-    facts, utterances, scores = _facts(run), run.utterances(), run.scores()
+    facts, utterances, scores = facts_of(run), run.utterances(), run.scores()
     asked = list(dict.fromkeys([*(columns or ()), *more]))
     unused = [] if columns is not None else list(_unused(utterances, scores, facts,
                                                          {*asked, *allowed}))
@@ -98,7 +98,7 @@ def on_blocks(run: RunFolder, base: Baseline, allowed: Collection[str] = ()) -> 
     """A run as the candidate that is compared with ``base``. Labels are the base's. Raises
     ConfigError for a column that determines what was measured in it and is not ``allowed``."""
     left_out = {cell.key: frozenset(cell.failed) for cell in base.scores}
-    facts, scores = _facts(run), run.scores()
+    facts, scores = facts_of(run), run.scores()
     outcomes = determined_by_blocks(base.columns, base.columns, base.blocks, scores,
                                     facts=facts.metrics)
     refuse_determining(outcomes, allowed, of=" of the candidate")
@@ -126,7 +126,8 @@ def write_baseline(base: Baseline, path: Path) -> None:
     base.model_copy(update={"name": Path(base.name).name}).write(path)
 
 
-def _facts(run: RunFolder) -> Facts:
+def facts_of(run: RunFolder) -> Facts:
+    """What of its record decides whether another run measured the same."""
     record = run.record()
     return Facts(
         created=record.created, evalkit=record.evalkit, command=record.command,

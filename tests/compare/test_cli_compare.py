@@ -248,7 +248,7 @@ def test_history_shows_versions_from_old_to_new(runs: Path, tmp_path: Path) -> N
     assert rows[1][5:] == rows[2][5:]
     page = (tmp_path / "h.html").read_text()
     heads = re.findall(r"<th scope=\"col\".*?<bdi>(.*?)</bdi>", page)
-    assert heads == ["Pipeline", "Condition", "worse", "v1", "baseline.json.gz"]
+    assert heads == ["Pipeline", "worse", "v1", "baseline.json.gz"]
     assert page.count('<svg viewBox') == 1 and 'class="tiles"' in page
     versions = [tmp_path / "v1", tmp_path / "worse", runs / "baseline.json.gz"]
     table, facts = history(versions, ["wer"])
