@@ -152,6 +152,11 @@ def _known(run: AnyPath | None, by: str | None, metric: str | None, pipeline: st
     from evalkit.statistics.spread import of_errors
 
     if run is None:
+        of_a_run = {"--by": by, "--metric": metric, "--pipeline": pipeline,
+                    "--condition": condition}
+        if any(of_a_run.values()):
+            raise ConfigError(f"{', '.join(name for name, said in of_a_run.items() if said)}: "
+                              "of a run that tells how scores vary; name it, --from RUN")
         return of_errors(1.0), Fact(PERCENT, False, "errors over words", is_count=True), ""
     return run_spread(read_run(run), by=by.split(",") if by else (), metric=metric,
                       pipeline=pipeline, condition=condition)

@@ -78,8 +78,8 @@ def _compared(base: AnyPath, candidate: AnyPath, gates: Gates | None, by: Sequen
     from evalkit.compare import comparison
     from evalkit.compare.decoding import check_distinct
 
-    check_distinct([Path(base), *map(Path, reruns[0])])
-    check_distinct([Path(candidate), *map(Path, reruns[1])])
+    if any(reruns):
+        check_distinct(map(Path, [base, *reruns[0], candidate, *reruns[1]]))
     more = others[:len(reruns[0])], others[len(reruns[0]):]
     if None in newer:
         return comparison.compare(older[None], newer[None], gates, by, **options,

@@ -52,11 +52,13 @@ def _of_base(path: Path, base: Baseline, allowed: Collection[str]) -> Candidate:
 
 
 def check_distinct(runs: Iterable[Path]) -> None:
-    """Raises ConfigError where one run stands for two: its noise would seem to be nothing."""
+    """Raises ConfigError where one run stands for two, of one version or of both: the noise of
+    decoding, or the change, would seem to be nothing."""
     seen: set[Path] = set()
     for run in runs:
         if run.resolve() in seen:
-            raise ConfigError(f"{run}: is given twice; each run of a version counts once")
+            raise ConfigError(f"{run}: is given twice; a run counts once, as one of the base or of "
+                              "the candidate")
         seen.add(run.resolve())
 
 

@@ -53,7 +53,7 @@ class Place:
             raise ConfigError(f"the release before was compared with another baseline (of "
                               f"{self.baseline}, this one is of {baseline}); another baseline "
                               "begins another series: --look 1")
-        if DRAWS_AT_LEVEL / 4 / self.level > MOST_DRAWS:
+        if self.level * MOST_DRAWS < DRAWS_AT_LEVEL / 4:
             raise ConfigError(f"look {self.look}: the level left, {self.level:.1g}, is too low to "
                               "be tested; freeze a newer baseline and begin another series")
         return self

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,23 @@ class Layout:
         return pa.schema([(name, kind) for name, kind in columns.items()
                           if self.publication is None or name not in PRIVATE])
 
+    @cached_property
+    def _corpus(self) -> pd.DataFrame:
+        """By utterance, apart from the outputs: a column of the corpus may have the name of one of
+        theirs, such as "condition"."""
+        return self.utterances.set_index("utterance_id")
+
     @property
     def _scores(self) -> list[str]:
         return [name for metric, fact in self.facts.items() for name in score_columns(metric, fact)]
 
     def table(self, piece: Piece) -> pa.Table:
         """A row an output."""
-        rows = piece.outputs.merge(self.utterances, on="utterance_id", how="left",
-                                   suffixes=("", ".corpus"))
+        rows = self._corpus.reindex(piece.outputs["utterance_id"]).reset_index(drop=True)
         columns = {"speaker_id": rows["speaker_id"], "audio": rows["audio"],
                    "offset, s": rows["offset"], "duration, s": rows["duration"],
-                   "reference": rows["text"], **{name: rows[name] for name in KEYS},
-                   "hypothesis": rows["hypothesis"],
+                   "reference": rows["text"], **{name: piece.outputs[name] for name in KEYS},
+                   "hypothesis": piece.outputs["hypothesis"],
                    **{f"{METADATA}{name}": rows[name] for name in self.metadata},
                    **_words(piece.outputs), **_scored(piece, self.facts),
                    "failed": _failed(piece, whole=self.publication is None)}

@@ -72,8 +72,8 @@ def study_for(gap: float, utterances: int, asked: Question) -> Study:
     speakers = _first(lambda n: _reach(gap, n, utterances, asked) <= abs(gap), least,
                       MOST_SPEAKERS)
     if speakers is None:
-        raise ConfigError(f"a gap of {gap:g} takes more than {MOST_SPEAKERS:,} speakers of each "
-                          "group: it cannot be shown in this way")
+        raise ConfigError(f"a gap of {_said(gap, asked)} takes more than {MOST_SPEAKERS:,} "
+                          "speakers of each group: it cannot be shown in this way")
     return Study(speakers, utterances, asked.groups, gap)
 
 
@@ -102,10 +102,15 @@ def _check(gap: float, asked: Question) -> None:
         raise ConfigError("a gap of 0 is shown by no number of speakers; give the smallest that "
                           "matters")
     if asked.spread.is_count and asked.spread.rate + gap <= 0:
-        raise ConfigError(f"a rate of {asked.spread.rate:g} cannot be lower by {-gap:g}")
+        raise ConfigError(f"a rate of {100 * asked.spread.rate:g} % cannot be lower by "
+                          f"{_said(-gap, asked)}; give a smaller gap")
     if asked.spread.is_count and asked.spread.rate + gap > max(1.0, asked.spread.rate):
-        raise ConfigError(f"a gap of {100 * gap:g} points would make a rate of "
+        raise ConfigError(f"a gap of {_said(gap, asked)} would make a rate of "
                           f"{100 * (asked.spread.rate + gap):g} %; give a smaller one")
+
+
+def _said(gap: float, asked: Question) -> str:
+    return f"{100 * gap:g} points" if asked.spread.is_count else f"{gap:g}"
 
 
 def _reach(gap: float, speakers: int, utterances: int, asked: Question) -> float:

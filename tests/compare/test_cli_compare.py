@@ -300,6 +300,8 @@ def test_further_runs_of_a_version_are_compared_by_their_means(runs: Path, tmp_p
     assert gate["checks"][0]["runs"] == [2, 2] and gate["gate"]["runs"] == 3
     twice = evalkit("compare", runs / "v1", runs / "noise", "--run", runs / "noise")
     assert twice.returncode == 2 and "noise: is given twice" in twice.stderr
+    both = evalkit("compare", runs / "v1", runs / "noise", "--run", runs / "v1")
+    assert both.returncode == 2 and "v1: is given twice; a run counts once" in both.stderr
 
 
 @pytest.mark.parametrize(("words", "message"), [

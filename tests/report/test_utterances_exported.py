@@ -88,12 +88,15 @@ def test_the_values_are_those_of_the_run(tables: tuple[pd.DataFrame, pd.DataFram
 
 def test_a_spreadsheet_calculates_nothing(fake_run: FakeRun, tmp_path: Path) -> None:
     fake_run.utterances["accent"] = "=cmd|'/C calc'!A0"
+    fake_run.utterances["condition"] = "hard of hearing"
     fake_run.outputs[0]["hypothesis"] = f"+1 {BAD}"
-    export_utterances(fake_run.write(), tmp_path / "u.csv", ["accent"])
+    export_utterances(fake_run.write(), tmp_path / "u.csv", ["accent", "condition"])
     with (tmp_path / "u.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["hypothesis"] == f"'+1 {BAD}" and "metadata.gender" not in rows[0]
     assert {row["metadata.accent"] for row in rows} == {"'=cmd|'/C calc'!A0"}
+    assert {row["metadata.condition"] for row in rows} == {"hard of hearing"}, (
+        "not that of the outputs")
 
 
 def test_pieces_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,9 @@ def test_a_gap_and_the_speakers_for_it_are_each_others_answer() -> None:
 
 
 @pytest.mark.parametrize(("gap", "message"), [
-    (0.0, "a gap of 0"), (-0.2, "cannot be lower"), (math.nan, "no number of points"),
-    (1e-6, f"more than {MOST_SPEAKERS:,} speakers")])
+    (0.0, "a gap of 0"), (-0.2, "a rate of 10 % cannot be lower by 20 points"),
+    (math.nan, "no number of points"),
+    (1e-6, f"a gap of 0.0001 points takes more than {MOST_SPEAKERS:,} speakers")])
 def test_what_no_study_shows_is_said(gap: float, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         study_for(gap, 10, ASKED)
@@ -104,6 +105,7 @@ def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
     (["--rate", "10"], "give a gap, to be told how many speakers, or speakers"),
     (["--gap", "2"], "give the error rate that is expected"),
     (["--gap", "2", "--from", "absent"], "absent/run.json: cannot be read"),
+    (["--gap", "2", "--rate", "10", "--by", "a", "--metric", "wer"], "--by, --metric: of a run"),
     (["--gap", "2", "--rate", "10", "--power", "100"], "--power")])
 def test_misuse_is_one_line(words: list[str], message: str) -> None:
     said = evalkit("plan", *words)

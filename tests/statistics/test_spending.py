@@ -69,4 +69,6 @@ def test_a_place_is_of_one_baseline_and_can_be_tested() -> None:
         second.on("tuesday")
     with pytest.raises(ConfigError, match="too low to be tested; freeze a newer baseline"):
         at_look(USUAL, 1000).on("monday")
+    with pytest.raises(ConfigError, match="the level left, 0, is too low"):
+        at_look(USUAL, 10**26).on("monday")
     assert draws(0.05, 10_000) == 10_000 < draws(0.0005, 10_000) == 80_000
