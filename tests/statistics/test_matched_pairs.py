@@ -135,6 +135,17 @@ def test_mcnemar_is_the_sign_test_on_discordant_sentences():
     assert mcnemar(a, a).p_value == 1
 
 
+@pytest.mark.parametrize("differences", [
+    [1.0], [1.0, -1.0], [2.0, 2.0, -1.0, 3.0], [0.5, 0.5, 0.5, -0.5, 1.0, -2.0, 2.0]])
+def test_few_speakers_with_ties_have_scipys_exact_p(differences: list[float]) -> None:
+    frame = pd.DataFrame([
+        {"utterance_id": str(i), "speaker_id": str(i), "error": None, "system": system,
+         "weight": 4.0, "amount": amount}
+        for i, d in enumerate(differences) for system, amount in (("a", 8 + 4 * d), ("b", 8.0))])
+    found = wilcoxon(speaker_sums(frame, system="system"), 0, 1)
+    assert found.p_value == pytest.approx(stats.wilcoxon(differences).pvalue, abs=1e-12)
+
+
 def test_wilcoxon_over_speakers():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"utterance_id": np.arange(80).astype(str),
