@@ -34,8 +34,7 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     ``runs`` are further runs of the base and of the candidate, of which the means are compared.
     ``outcome`` is "pass", "regression", "inconclusive" where a gate is and may not be, or
     "incomplete"."""
-    for version in (base, candidate, *base_runs, *runs):
-        check_version(version)
+    matched(candidate, [base], files=True)  # refuses what is absent before anything slow is loaded
     from evalkit.compare.series import asked_place
 
     judged = _gates(gates)
