@@ -13,7 +13,7 @@ from evalkit.store.documents.mitigation import (
     VerificationResults,
 )
 
-TOLEPOINTSD = 0.001
+TOLERATED = 0.001
 """What an arm may cost of the equal error rate over all trials: 0.1 points."""
 POINTS = Fact("%", False, "", decimals=2)
 
@@ -28,9 +28,9 @@ def conclusion(results: VerificationResults) -> str:
 
 def verdict(overall: ArmChange, gap: ArmChange) -> str:
     """By intervals: an arm is worth having where the gap is smaller and the rate of all shown to
-    be at most TOLEPOINTSD higher."""
+    be at most TOLERATED higher."""
     if gap.high < 0:
-        return ("worth having" if overall.high <= TOLEPOINTSD else
+        return ("worth having" if overall.high <= TOLERATED else
                 "a smaller gap at a cost for all" if overall.low > 0 else
                 "a smaller gap, and whether all pay for it is unclear")
     if overall.low > 0:

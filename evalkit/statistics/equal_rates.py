@@ -55,9 +55,8 @@ def equal_rates(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEF
     two cohorts both are the same question."""
     cells, offset = parts(sums, system), _offset(sums, system)
     seen = apart(observed(cells), offset)
-    t = studentised(seen.gap, np.zeros_like(seen.gap), seen.variance)
     null = np.concatenate([_size(apart(each, offset)) for each in relabelled(cells, resampling)])
-    p = np.fmax(p_value(np.abs(t)[0], null),
+    p = np.fmax(p_value(_size(seen)[0], null),
                 by_redrawing(seen, apart(redrawn(sums, system, resampling), offset)))
     return p[[0, 0]] if len(p) == 2 else p
 

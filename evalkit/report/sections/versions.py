@@ -16,7 +16,7 @@ from evalkit.compare.comparison import decide
 from evalkit.core.text import number, settling
 from evalkit.core.types import Fact, Interval
 from evalkit.report import gate_words
-from evalkit.report.change_figure import change_figures
+from evalkit.report.change_figure import MOST, change_figures
 from evalkit.report.change_words import WORDS, for_whom, what_changed
 from evalkit.report.changed import Changed, Since
 from evalkit.report.headline import Headline, cell, ordered, read_headline
@@ -51,6 +51,11 @@ class VersionsContent:
     changed: Changed | None
     comparison: Comparison | None
     figures: list[Markup]
+
+    @property
+    def further(self) -> int:
+        """Groups that the figure has no room for; the table has them."""
+        return max(0, len(self.changed.groups) - MOST) if self.changed else 0
 
     @property
     def sentences(self) -> list[Markup]:
