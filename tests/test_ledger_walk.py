@@ -204,7 +204,7 @@ NOTHING_LOST = {
         statistics.acquisition:_recordings statistics.acquisition:_missed
         statistics.acquisition:_took statistics.verification:_with_ratios
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
-        run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
+        run.shard:_still_to_do statistics.bootstrap:intervals statistics.strata:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
         store.documents.baseline:only store.trials:_classes

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
+from evalkit.statistics.strata import folded
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
@@ -68,16 +69,35 @@ def parts(sums: SpeakerSums, system: int = 0) -> Parts:
     """The speakers' sums under one system, apart by cohort."""
     speaker, label = np.nonzero(sums.members)
     several = np.bincount(speaker, minlength=len(sums.speakers)) > 1
+    alike = 0 if sums.size is None else 1 - sums.size[speaker]
     return Parts(sums.amount[speaker, label, system], sums.weight[speaker, label, system], label,
-                 np.where(several[speaker], speaker + 1, 0), len(sums.cohorts))
+                 np.where(several[speaker], speaker + 1, alike), len(sums.cohorts))
 
 
 def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
     """Sums of the groups after permuting labels, some permutations at a time."""
+    yield from _relabelled(_Bytes(*(each.tobytes() for each in (
+        cells.amount, cells.weight, cells.label, cells.block)), cells.n_labels), resampling)
+
+
+class _Bytes(NamedTuple):
+    """Parts as a key."""
+
+    amount: bytes
+    weight: bytes
+    label: bytes
+    block: bytes
+    n_labels: int
+
+
+@lru_cache(maxsize=2)
+def _relabelled(of: _Bytes, resampling: Resampling) -> tuple[Sums, ...]:
+    """The sums, which the test of any gap and those of every group share."""
+    cells = Parts(*(np.frombuffer(each, kind) for each, kind in zip(
+        of[:4], (float, float, np.int64, np.int64), strict=True)), of.n_labels)
     whole = resampling.draws * len(cells.label) <= CELLS
     drawn = _known_labels if whole else _drawn_labels
-    for labels in drawn(cells.label.tobytes(), cells.block.tobytes(), resampling):
-        yield _group_sums(cells, labels)
+    return tuple(_group_sums(cells, labels) for labels in drawn(of.label, of.block, resampling))
 
 
 def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Iterator[np.ndarray]:
@@ -130,7 +150,7 @@ def any_gap(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT
     squared standard error (Welch 1951), which small noisy groups cannot dominate and which
     also holds, for large groups, where they differ in all but their rate (Chung & Romano 2013,
     Annals of Statistics 41(2))."""
-    cells = parts(sums, system)
+    cells = parts(folded(sums), system)
     seen = _statistics(observed(cells), higher_is_better)
     blocks = [_statistics(sums_of_draw, higher_is_better)
               for sums_of_draw in relabelled(cells, resampling)]
