@@ -4,8 +4,8 @@ A draw or a relabelling costs as much as there are speakers. Of more than MOST i
 instead: equally many speakers of a stratum, put together at random, are again a sample of the
 stratum, and the sum of a block has the variance of its speakers (the random groups of Wolter 2007,
 chapter 2). Blocks of one size change places with one another only, so that a permutation test
-stays exact. In every stratum some speakers stay alone, so that a small one is not made of a few
-blocks.
+stays exact. A small stratum stays as it is, and in every other some speakers stay alone, with whom
+its speakers change places.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from evalkit.statistics.sums import SpeakerSums
 
 MOST = 3_000
 """Speakers that are drawn one by one; of more, about as many blocks."""
+SMALL = 400
+"""Speakers of a stratum that stays as it is."""
 ALONE, FEWEST_ALONE = 1_000, 60
-"""Speakers beside the blocks who stay alone: of all strata together, and of each at least."""
+"""Speakers beside the blocks who stay alone: of all larger strata together, and of each at least.
+"""
 
 
 def speaker_strata(sums: SpeakerSums) -> list[np.ndarray]:
@@ -56,8 +59,8 @@ def _blocks(sums: SpeakerSums, size: int) -> tuple[np.ndarray, np.ndarray]:
     alone = max(FEWEST_ALONE, ALONE // len(strata))
     block, n = np.empty(len(sums.speakers), np.intp), 0
     for members in strata:
-        alike = len(members) > 1 and (sums.members[members] == sums.members[members[0]]).all()
-        together = max(len(members) - alone, 0) // size * size if alike else 0
+        large = len(members) > SMALL and (sums.members[members] == sums.members[members[0]]).all()
+        together = (len(members) - alone) // size * size if large else 0
         single = len(members) - together
         within = np.concatenate([np.arange(single), single + np.arange(together) // size])
         block[rng.permutation(members)] = n + within
