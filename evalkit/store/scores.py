@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.types import Derived, Fact
+from evalkit.store.coded import read_coded
 from evalkit.store.sealed import check
 
 GIVEN = "given"
@@ -39,7 +40,7 @@ def score_tables(run: Path) -> list[Path]:
 
 
 def read_scores(run: Path | str) -> pd.DataFrame:
-    """All shards of a run's scores table, sorted by its key columns.
+    """All shards of a run's scores table, sorted by its key columns; texts are categories.
 
     Raises RunError where there are none or one is not a scores table."""
     folder, shards = Path(run) / "scores", score_tables(Path(run))
@@ -48,12 +49,15 @@ def read_scores(run: Path | str) -> pd.DataFrame:
     for shard in shards:
         check(shard)
     try:
-        table = pa.concat_tables(read_columns(s, SCHEMA.names, FILLED, SCHEMA) for s in shards)
+        return read_coded(shards, SCHEMA, ["pipeline", "condition", "utterance_id", "metric"],
+                          _check_table)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{folder}: not a scores table: {error}") from error
-    frame = table.to_pandas()
-    return frame.sort_values(["pipeline", "condition", "utterance_id", "metric"],
-                             ignore_index=True, kind="stable")
+
+
+def _check_table(path: Path, table: pa.Table) -> None:
+    require_columns(path, table.column_names, SCHEMA.names)
+    require_filled(path, table, FILLED)
 
 
 def read_columns(path: Path, columns: Collection[str], filled: Collection[str] = (),
@@ -62,11 +66,16 @@ def read_columns(path: Path, columns: Collection[str], filled: Collection[str] =
     of ``columns``, which reading by a schema would make up, or a value in one of ``filled``."""
     require_columns(path, pq.read_schema(path).names, columns)
     table = pq.read_table(path, schema=schema)
-    for name in filled:
+    require_filled(path, table, filled)
+    return table
+
+
+def require_filled(path: Path, table: pa.Table, columns: Collection[str]) -> None:
+    """Raises RunError, naming the file, for one of ``columns`` that lacks a value."""
+    for name in columns:
         if missing := table[name].null_count:
             raise RunError(f"{path}: column {name!r} has no value in {missing} of {len(table)} "
                            "rows; the file is damaged: run it again")
-    return table
 
 
 def require_columns(path: Path, present: Collection[str], columns: Collection[str]) -> None:
@@ -93,6 +102,13 @@ def summarise(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
     table[counts] = table[counts].fillna(0).astype(int)
     table.insert(0, "value", ratio(table["amount"], table["weight"]))
     return table.reset_index()
+
+
+def owners(rows: pd.DataFrame) -> pd.Series:
+    """Whose each row is: its speaker, and where none is known its utterance."""
+    speakers = rows["speaker_id"]
+    return speakers.astype(object).where(speakers.notna(), rows["utterance_id"].astype(object)
+                                         ) if speakers.isna().any() else speakers
 
 
 def ratio(amount: Any, weight: Any) -> np.ndarray:
