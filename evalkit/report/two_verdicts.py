@@ -42,13 +42,14 @@ def _sentence(selection: Selection, findings: Findings, row: GroupRow, verdict: 
     sizes = {each.group: each.n_speakers or each.n for each in selection.compared}
     own, people = sizes.pop(row.group), "speaker" if row.n_speakers else "utterance"
     sure = "surely" if surely_worse(row, selection) else "not surely"
-    return say(
+    said = say(
         f"By {{}}, <b>{{}}</b> is {sure} worse on the first screen and {TOLD[verdict.status]}, "
         "since the two ask different people: the first screen all {} against {} others, "
         "corrected for {}; discovery looks for cohorts on {} and tests them on fresh ones alone, "
-        "here {} against at most {}", selection.by, row.group, count(own, people), sum(sizes.values()),
-        count(len(selection.compared), "group"), count(findings.n_discovery, people), fresh,
-        findings.n_confirmation - fresh) + Markup("").join(_besides(selection, findings)) + "."
+        "here {} against at most {}", selection.by, row.group, count(own, people),
+        sum(sizes.values()), count(len(selection.compared), "group"),
+        count(findings.n_discovery, people), fresh, findings.n_confirmation - fresh)
+    return said + Markup("").join(_besides(selection, findings)) + "."
 
 
 def _besides(selection: Selection, findings: Findings) -> Iterator[Markup]:
