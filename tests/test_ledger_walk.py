@@ -375,7 +375,7 @@ NOTHING_LOST = {
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
         cohorts.search.partition:_reach cohorts.search.partition:_threshold
         cohorts.search.sliceline:__init__ cohorts.search.sliceline:grow
-        cohorts.speakers:largest_gap conditions.noise:bind core.alignment:_sclite
+        cohorts.speakers:largest_gap conditions.noise:bind
         metrics.normalisers:_words metrics.verification:_draw metrics.verification:make_trials
         mitigation.verification.evaluation:_change
         mitigation.verification.evaluation:_errors_drawn statistics.adjusted:default_covariates
