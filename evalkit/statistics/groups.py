@@ -109,7 +109,10 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
     columns of either table, by default evalkit.statistics.adjusted.default_covariates. Raises
     ConfigError for a column, metric, pipeline or condition that there is not, for a column of too
     many groups, and for one that is an outcome and not ``allowed``."""
-    rows = labelled(select(scores, metric, pipeline, condition), utterances, by, covariates or ())
+    rows = select(scores, metric, pipeline, condition)
+    check_columns((*by, *(covariates or ())), utterances.columns.drop("utterance_id"), also=rows)
+    needed = {"utterance_id", "duration", *by, *(covariates or ())}
+    rows = labelled(rows, utterances[[c for c in utterances if c in needed]], by, covariates or ())
     outcomes = outcome_notes(rows, [c for c in by if c in utterances], scores["metric"], allowed)
     table, sums = group_rows(rows, fact, floors, adjustment, resampling)
     compared = {row.group for row in table if row.status == "ok"}

@@ -19,12 +19,14 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
-from evalkit.statistics.strata import folded
+from evalkit.statistics.strata import MOST, folded
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
 CELLS = 1 << 20
 """Relabelled sums held at once."""
+FEW_BLOCKS = 8
+"""That are relabelled one after the other."""
 ROUNDING = 1e-12
 """Parts of a number that are not told apart."""
 LARGEST = 1e300
@@ -103,14 +105,33 @@ def _relabelled(of: _Bytes, resampling: Resampling) -> tuple[Sums, ...]:
 def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Iterator[np.ndarray]:
     """Labels permuted within their blocks (some permutations, parts), int64 as both are."""
     label, block = (np.frombuffer(each, np.int64) for each in (labels, blocks))
-    rng, place = np.random.default_rng(resampling.seed), np.argsort(block, kind="stable")
+    rng = np.random.default_rng(resampling.seed)
     step = max(1, CELLS // max(len(label), 1))
+    shuffle = _by_sorting if len(label) <= MOST else _block_by_block
     for start in range(0, resampling.draws, step):
-        rows = min(step, resampling.draws - start)
-        order = np.argsort(rng.random((rows, len(label))) + block, axis=1)
-        permuted = np.empty_like(order)
-        permuted[:, place] = label[order]
-        yield permuted
+        yield shuffle(label, block, min(step, resampling.draws - start), rng)
+
+
+def _by_sorting(label: np.ndarray, block: np.ndarray, rows: int, rng: np.random.Generator
+                ) -> np.ndarray:
+    order = np.argsort(rng.random((rows, len(label))) + block, axis=1)
+    permuted = np.empty_like(order)
+    permuted[:, np.argsort(block, kind="stable")] = label[order]
+    return permuted
+
+
+def _block_by_block(label: np.ndarray, block: np.ndarray, rows: int, rng: np.random.Generator
+                    ) -> np.ndarray:
+    """The same in less time, of few blocks."""
+    known = np.unique(block)
+    if len(known) > FEW_BLOCKS:
+        return _by_sorting(label, block, rows, rng)
+    permuted = np.empty((rows, len(label)), np.int64)
+    for each in known:
+        inside = np.flatnonzero(block == each)
+        permuted[:, inside] = rng.permuted(np.broadcast_to(label[inside], (rows, len(inside))),
+                                           axis=1)
+    return permuted
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ four of it, and to sort, to group and to count is done with whole numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,14 @@ def read_coded(paths: Sequence[Path], schema: pa.Schema, order: Sequence[str], c
                          else columns[name] for name in schema.names}, copy=False)
 
 
+def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """``table`` with ``columns`` in the codes of ``like``, which has their names; a column that has
+    others too stays as it is."""
+    coded = {name: table[name].astype(like[name].dtype) for name in columns
+             if table[name].isin(like[name].dtype.categories).all()} if len(like) else {}
+    return table.assign(**coded)
+
+
 def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> pa.Table:
     table = pq.read_table(path, read_dictionary=list(texts))
     check(path, table)
@@ -57,24 +66,20 @@ class _Names:
         found = pa.chunked_array(every, pa.string()).combine_chunks().dictionary_encode()
         order = pc.sort_indices(found.dictionary).to_numpy()
         self.texts = found.dictionary.take(pa.array(order))
-        place = np.empty(len(order), np.min_scalar_type(-max(len(order), 1)))
+        self._missing = np.array([-1], np.min_scalar_type(-max(len(order), 1)))
+        place = np.empty(len(order), self._missing.dtype)
         place[order] = np.arange(len(order))
         ends = np.cumsum([len(each) for each in every])[:-1]
         self._places = iter(np.split(place[found.indices.to_numpy()], ends))
 
     def codes(self, column: pa.DictionaryArray) -> np.ndarray:
         """The codes of the next file's column."""
-        place = np.append(next(self._places), -1).astype(self.dtype)
+        place = np.append(next(self._places), self._missing)
         return place[column.indices.fill_null(len(place) - 1).to_numpy()]
 
     def categorical(self, codes: np.ndarray) -> pd.Categorical:
         """The texts of ``codes``."""
         return pd.Categorical.from_codes(codes, pd.Index(self.texts.to_pandas()), validate=False)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The smallest that holds the codes and -1."""
-        return np.min_scalar_type(-max(len(self.texts), 1))
 
 
 def _coded(table: pa.Table, names: dict[str, _Names]) -> _Part:
@@ -93,6 +98,6 @@ def _joined(parts: list[_Part], order: Sequence[str]) -> _Part:
         return tuple(int(part[name][at]) for name in order)
 
     parts.sort(key=lambda part: end(part, 0))
-    follow = all(end(a, -1) < end(b, 0) for a, b in zip(parts, parts[1:], strict=False))
+    follow = all(end(a, -1) < end(b, 0) for a, b in pairwise(parts))
     whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
     return whole if follow else _sorted(whole, order)
