@@ -27,7 +27,7 @@ from evalkit.store.scores import ratio
 FEW_SPEAKERS = 30
 COUNTERS = 1 << 18
 """Counters held at once while drawing: fits the cache."""
-KEPT = 1 << 26
+KEPT = 1 << 27
 """Counters, of a byte each, that are kept of one set of strata."""
 
 
@@ -144,7 +144,7 @@ def drawn_counts(sizes: tuple[int, ...], stratum: int, resampling: Resampling
     return (block.astype(float) for block in _known_counts(sizes, resampling)[stratum])
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=2)
 def _known_counts(sizes: tuple[int, ...], resampling: Resampling
                   ) -> tuple[tuple[np.ndarray, ...], ...]:
     return tuple(tuple(block.astype(np.min_scalar_type(int(block.max())))

@@ -12,21 +12,24 @@ utterances' sums; all other speakers' labels are permuted among them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
-from evalkit.statistics.strata import MOST, folded
+from evalkit.statistics.strata import folded
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
 CELLS = 1 << 20
 """Relabelled sums held at once."""
-FEW_BLOCKS = 8
-"""That are relabelled one after the other."""
+LABELS = 25_000_000
+"""Labels permuted in a test at most, but FEWEST permutations at least."""
+FEWEST = 1_999
+MANY, FEW_BLOCKS = 3_000, 8
+"""Of more parts, so few blocks are relabelled one after the other."""
 ROUNDING = 1e-12
 """Parts of a number that are not told apart."""
 LARGEST = 1e300
@@ -77,9 +80,12 @@ def parts(sums: SpeakerSums, system: int = 0) -> Parts:
 
 
 def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
-    """Sums of the groups after permuting labels, some permutations at a time."""
+    """Sums of the groups after permuting labels, some permutations at a time; of very many parts
+    as many as LABELS allow, FEWEST at least."""
+    draws = min(resampling.draws, max(FEWEST, LABELS // max(len(cells.label), 1)))
     yield from _relabelled(_Bytes(*(each.tobytes() for each in (
-        cells.amount, cells.weight, cells.label, cells.block)), cells.n_labels), resampling)
+        cells.amount, cells.weight, cells.label, cells.block)), cells.n_labels),
+        replace(resampling, draws=draws))
 
 
 class _Bytes(NamedTuple):
@@ -107,7 +113,7 @@ def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Itera
     label, block = (np.frombuffer(each, np.int64) for each in (labels, blocks))
     rng = np.random.default_rng(resampling.seed)
     step = max(1, CELLS // max(len(label), 1))
-    shuffle = _by_sorting if len(label) <= MOST else _block_by_block
+    shuffle = _by_sorting if len(label) <= MANY else _block_by_block
     for start in range(0, resampling.draws, step):
         yield shuffle(label, block, min(step, resampling.draws - start), rng)
 

@@ -4,8 +4,8 @@ A draw or a relabelling costs as much as there are speakers. Of more than MOST i
 instead: equally many speakers of a stratum, put together at random, are again a sample of the
 stratum, and the sum of a block has the variance of its speakers (the random groups of Wolter 2007,
 chapter 2). Blocks of one size change places with one another only, so that a permutation test
-stays exact. A small stratum stays as it is, and in every other some speakers stay alone, with whom
-its speakers change places.
+stays exact. A stratum too small for FEWEST blocks stays as it is, and so do OTHERS times as many
+speakers of the others, with whom its own change places.
 """
 
 from __future__ import annotations
@@ -16,13 +16,9 @@ import numpy as np
 
 from evalkit.statistics.sums import SpeakerSums
 
-MOST = 3_000
+MOST = 9_000
 """Speakers that are drawn one by one; of more, about as many blocks."""
-SMALL = 400
-"""Speakers of a stratum that stays as it is."""
-ALONE, FEWEST_ALONE = 1_000, 60
-"""Speakers beside the blocks who stay alone: of all larger strata together, and of each at least.
-"""
+FEWEST, OTHERS = 40, 9
 
 
 def speaker_strata(sums: SpeakerSums) -> list[np.ndarray]:
@@ -56,13 +52,19 @@ def folded(sums: SpeakerSums) -> SpeakerSums:
 def _blocks(sums: SpeakerSums, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The block of every speaker (speakers,), and how many each block has, 1 or ``size``."""
     strata, rng = speaker_strata(sums), np.random.default_rng(0)
-    alone = max(FEWEST_ALONE, ALONE // len(strata))
+    large = [_is_one(sums, members) and len(members) >= FEWEST * size for members in strata]
+    few = sum(len(members) for members, is_large in zip(strata, large, strict=True) if not is_large)
+    share = min(OTHERS * few / max(len(sums.speakers) - few, 1), 1.0)
     block, n = np.empty(len(sums.speakers), np.intp), 0
-    for members in strata:
-        large = len(members) > SMALL and (sums.members[members] == sums.members[members[0]]).all()
-        together = (len(members) - alone) // size * size if large else 0
-        single = len(members) - together
-        within = np.concatenate([np.arange(single), single + np.arange(together) // size])
+    for members, is_large in zip(strata, large, strict=True):
+        together = int(len(members) * (1 - share)) // size * size if is_large else 0
+        alone = len(members) - together
+        within = np.concatenate([np.arange(alone), alone + np.arange(together) // size])
         block[rng.permutation(members)] = n + within
-        n += single + together // size
+        n += alone + together // size
     return block, np.bincount(block, minlength=n)
+
+
+def _is_one(sums: SpeakerSums, members: np.ndarray) -> bool:
+    """Whether they are in the same cohorts, and not each alone in its own."""
+    return bool((sums.members[members] == sums.members[members[0]]).all())
