@@ -10,7 +10,17 @@ import typer
 
 from evalkit import api
 from evalkit.cli.misuse import MISUSE, said
-from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
+from evalkit.cli.options import (
+    EXIT_CODES,
+    After,
+    AllowOutcome,
+    Command,
+    Look,
+    Run,
+    Seed,
+    not_of_a_run,
+    pair,
+)
 from evalkit.core.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
@@ -40,12 +50,7 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             mapping: Mapping = None,
             github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
-            look: Annotated[int | None, typer.Option(
-                min=1, help="This is that release of a series against one base, counted from 1: "
-                            "gates then fail at the level that the series gives it.")] = None,
-            after: Annotated[Path | None, typer.Option(
-                metavar="JSON", help="Instead: this is the release after the one whose comparison "
-                                     "is in that file.")] = None,
+            look: Look = None, after: After = None,
             base_run: Annotated[list[Path] | None, typer.Option(
                 metavar="RUN", help="A further run of the base: another seed, another day. "
                                     "Repeatable. Means are compared, and how runs of one version "

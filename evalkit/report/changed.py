@@ -13,7 +13,6 @@ from evalkit.compare.gates import Gates
 from evalkit.compare.renaming import renamed
 from evalkit.compare.together import Together, together
 from evalkit.compare.unmatched import check_common
-from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection
@@ -106,12 +105,10 @@ class Since:
 
     def judged(self, gates: Gates) -> Comparison:
         """What the gates say. Raises ConfigError where the two have nothing in common, and for
-        gates of a series, of which a page does not know the other releases."""
-        if gates.series is not None:
-            raise ConfigError("--gates: they judge a series of releases, and a page knows of no "
-                              "other releases; `evalkit compare --after` says how this one stands")
+        gates of a series where nobody said which release this is."""
         check_common(*self.sides)
-        return decide(*self.sides, gates, [self.column] if self.column else [])
+        return decide(*self.sides, gates, [self.column] if self.column else [],
+                      place=self.run.place)
 
 
 def _columns(path: Path) -> list[str]:

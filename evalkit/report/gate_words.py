@@ -54,6 +54,16 @@ def sentence(comparison: Comparison) -> str:
     return f"Gates against {comparison.base}: {headline(comparison)}."
 
 
+def place(comparison: Comparison) -> str:
+    """Which release of a series it is; "" where it is judged by itself."""
+    standing = comparison.series
+    if standing is None:
+        return ""
+    return (f"It is judged as release {standing.look} of a series, in which the chance of any "
+            f"false alarm is {100 * standing.schedule.alpha:g} % over all releases together; "
+            f"{100 * standing.left:.2f} % of it is left.")
+
+
 def gates_table(comparison: Comparison) -> Table:
     """A row a gate, those that failed first: the check that decides it, and why."""
     columns = [Column("gate", "Gate"), Column("verdict", "Verdict"),
