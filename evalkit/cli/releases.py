@@ -203,6 +203,8 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
             gates: Annotated[Path | None, typer.Option(
                 help="Of --baseline: gates.yaml, whose `series` says how the chance of any false "
                      "failure is spent.")] = None,
+            json: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Of --baseline: write what was judged, JSON.")] = None,
             mapping: Mapping = None, seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Show metrics over versions, old to new, with intervals over speakers; or judge releases.
 
@@ -213,19 +215,28 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
 
         evalkit history runs/v1 runs/v2 --metric wer --out history.html
 
-        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --gates gates.yaml
+        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --gates gates.yaml --json series.json
     """
     if baseline is not None:
         judged = api.releases(runs, baseline=baseline, gates=gates, seed=seed,
                               mapping=dict(pair("--map", text) for text in mapping or ()),
                               allow_outcomes=allow_outcome or ())
+        if json is not None:
+            _write_series(judged, json)
         _show_series(judged)
-    elif gates or mapping:
-        raise ConfigError("--gates and --map judge releases: say against what, --baseline RUN")
+    elif gates or mapping or json:
+        raise ConfigError("--gates, --map and --json judge releases: say against what, "
+                          "--baseline RUN")
     if baseline is None or metric or out is not None:
         _show_history(runs, metric, out)
     if baseline is not None:
         raise typer.Exit(judged[-1].exit_code)
+
+
+def _write_series(judged: list[Comparison], path: Path) -> None:
+    from evalkit.store.documents.releases import Releases
+
+    Releases.of(judged).write(path)
 
 
 def _show_series(judged: list[Comparison]) -> None:

@@ -21,6 +21,7 @@ from evalkit.compare.history import history
 from evalkit.compare.history_page import write_history
 from evalkit.core.errors import RunError
 from evalkit.statistics.labels import label
+from evalkit.store.documents.releases import Releases
 from evalkit.store.documents.report import ReportFindings
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
@@ -263,7 +264,8 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     (tmp_path / "gates.yaml").write_text(
         "series: {first: 0.5, half: 20}\n" + (runs / "gates.yaml").read_text())
     judge = ("--baseline", runs / "baseline.json.gz", "--gates", tmp_path / "gates.yaml")
-    three = evalkit("history", runs / "noise", runs / "worse", runs / "renamed", *judge)
+    three = evalkit("history", runs / "noise", runs / "worse", runs / "renamed", *judge,
+                    "--json", tmp_path / "series.json")
     two = evalkit("history", runs / "noise", runs / "worse", *judge)
     table = three.stdout.splitlines()
     assert table[0].split()[:3] == ["look", "release", "outcome"]
@@ -274,6 +276,10 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     assert [" ".join(row.split()) for row in two.stdout.splitlines()[:3]] == [
         " ".join(row.split()) for row in table[:3]]
     assert (two.returncode, three.returncode) == (1, 0)
+    kept = Releases.read(tmp_path / "series.json")
+    assert kept.outcome == "pass" and kept.schedule.half == 20
+    assert [(each.outcome, each.series.look) for each in kept.releases if each.series] == [
+        ("pass", 1), ("regression", 2), ("pass", 3)]
     assert "worse: regression: 2 of 2 gates failed" in two.stdout
     compare = ("compare", runs / "v1", "--gates", tmp_path / "gates.yaml")
     unsaid = evalkit(*compare, runs / "noise")
