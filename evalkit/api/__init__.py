@@ -181,11 +181,10 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
     to group speakers by; ``earlier`` are runs to set beside it, the oldest first, which may be a
-    frozen baseline; the file ``gates`` judges what changed since the first, with ``look`` and ``after``
-    as for ``compare``; ``markdown`` is a file
-    for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
-    which the first screen is about, without it the best; ``title`` stands over the page, without it
-    the corpus's name."""
+    frozen baseline; the file ``gates`` judges what changed since the first, with ``look`` and
+    ``after`` as for ``compare``; ``markdown`` is a file for a summary; ``allow_outcomes`` as for
+    ``groups``; ``pipeline`` is the one that ships, which the first screen is about, without it the
+    best; ``title`` stands over the page, without it the corpus's name."""
     folders, before = matched(run, earlier, files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:

@@ -13,8 +13,8 @@ import typer
 from evalkit import api
 from evalkit.cli.answers import Answer, answered
 from evalkit.cli.options import (
-    AllowOutcome,
     After,
+    AllowOutcome,
     ConditionName,
     Json,
     Look,

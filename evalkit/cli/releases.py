@@ -215,32 +215,28 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
 
         evalkit history runs/v1 runs/v2 --metric wer --out history.html
 
-        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --gates gates.yaml --json series.json
+        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --json all.json
     """
-    if baseline is not None:
-        judged = api.releases(runs, baseline=baseline, gates=gates, seed=seed,
-                              mapping=dict(pair("--map", text) for text in mapping or ()),
-                              allow_outcomes=allow_outcome or ())
-        if json is not None:
-            _write_series(judged, json)
-        _show_series(judged)
-    elif gates or mapping or json:
-        raise ConfigError("--gates, --map and --json judge releases: say against what, "
-                          "--baseline RUN")
-    if baseline is None or metric or out is not None:
+    if baseline is None:
+        if gates or mapping or json:
+            raise ConfigError("--gates, --map and --json judge releases: say against what, "
+                              "--baseline RUN")
+        return _show_history(runs, metric, out)
+    judged = api.releases(runs, baseline=baseline, gates=gates, seed=seed,
+                          mapping=dict(pair("--map", text) for text in mapping or ()),
+                          allow_outcomes=allow_outcome or ())
+    _show_series(judged, json)
+    if metric or out is not None:
         _show_history(runs, metric, out)
-    if baseline is not None:
-        raise typer.Exit(judged[-1].exit_code)
+    raise typer.Exit(judged[-1].exit_code)
 
 
-def _write_series(judged: list[Comparison], path: Path) -> None:
-    from evalkit.store.documents.releases import Releases
+def _show_series(judged: list[Comparison], file: Path | None) -> None:
+    """A line for every release, and of the newest one why; all of it in a ``file``."""
+    if file is not None:
+        from evalkit.store.documents.releases import Releases
 
-    Releases.of(judged).write(path)
-
-
-def _show_series(judged: list[Comparison]) -> None:
-    """A line for every release, and of the newest one why."""
+        Releases.of(judged).write(file)
     from evalkit.compare import formats
     from evalkit.compare.releases import table
     from evalkit.terminal import line, print_left_out, print_table

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
 from evalkit.compare.comparison import decide
-from evalkit.compare.gates import Gates
+from evalkit.compare.gates import Gates, named
 from evalkit.compare.renaming import renamed
 from evalkit.compare.together import Together, together
 from evalkit.compare.unmatched import check_common
@@ -86,9 +86,10 @@ class Since:
         evalkit.compare.comparison does."""
         gated = self.run.gates.columns_of() if self.run.gates else []
         allowed = [*self.run.allowed, self.column]
-        base = read_baseline(self.path, list(dict.fromkeys(
-            [*gated, *filter(None, [self.column])])), allowed)
-        candidate = renamed(base, on_blocks(self.run.folder, base, allowed), {})
+        columns = list(dict.fromkeys([*gated, *filter(None, [self.column])]))
+        with named(self.run.gates):
+            base = read_baseline(self.path, columns, allowed)
+            candidate = renamed(base, on_blocks(self.run.folder, base, allowed), {})
         return (base.model_copy(update={"name": self.name}),
                 candidate._replace(name=self.run.folder.path.resolve().name))
 

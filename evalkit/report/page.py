@@ -54,9 +54,10 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     are outcomes; ``pipeline`` is the one that ships, which the first screen is about instead of the
     best; ``title`` stands over the page instead of the corpus's name. The first of ``earlier`` may
     be a frozen baseline; what changed is said against it, and judged by the file ``gates``, as
-    release number ``look`` of a series, or as the one after that of the comparison in ``after``. Raises
-    RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata column,
-    ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something else.
+    release number ``look`` of a series, or as the one after that of the comparison in ``after``.
+    Raises RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata
+    column, ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something
+    else.
     """
     baseline, before = versions_beside(earlier, gates)
     judging, place = _judging(gates, look, after)
