@@ -44,7 +44,7 @@ class Speaker:
 
 def vocabulary(rng: np.random.Generator) -> np.ndarray:
     """VOCABULARY words that can be pronounced, the shorter ones first."""
-    onsets, vowels = list("bdfghklmnprstvwz") + ["st", "tr", "sh", "ch"], list("aeiou")
+    onsets, vowels = [*"bdfghklmnprstvwz", "st", "tr", "sh", "ch"], [*"aeiou"]
     found: dict[str, None] = {}
     while len(found) < VOCABULARY:
         length = 1 + (len(found) > 150) + (len(found) > 4000)

@@ -43,16 +43,19 @@ from evalkit.store.seals import SUMMARY, seals
 
 def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run",
         say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
-        prune: bool = False, overwrite: bool = False) -> RunFolder:
+        prune: bool = False, overwrite: bool = False, manifest: Manifest | None = None
+        ) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
 
     Outputs and scores that an earlier, perhaps killed, run left in ``out`` are used where nothing
     that decides them has changed and they are as they were written; ``prune`` removes those that
     this run does not use. The run of another corpus or by another command gives way only where it
     may be ``overwrite``n.
-    ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
+    ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person;
+    ``manifest`` is the corpus, where the caller has read it.
     Raises EvalkitError for what the user can mend."""
-    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite)
+    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite,
+                    manifest=manifest)
     return ready.carried_out(work, say, prune=prune)
 
 
@@ -82,10 +85,11 @@ class Prepared:
 
 
 def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str], None],
-            left_out: Sequence[LeftOut], overwrite: bool) -> Prepared:
+            left_out: Sequence[LeftOut], overwrite: bool, manifest: Manifest | None = None
+            ) -> Prepared:
     """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
     started = time.monotonic()
-    manifest = read_corpus(config, texts_only=command == "score", say=say)
+    manifest = manifest or read_corpus(config, texts_only=command == "score", say=say)
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):

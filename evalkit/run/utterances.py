@@ -15,7 +15,7 @@ from evalkit.core.types import Utterance
 from evalkit.corpora.fetching import fetched
 from evalkit.corpora.gathering import ALTERNATIVES, gathered
 from evalkit.results.labels import Labels
-from evalkit.run.keys import relative
+from evalkit.run.prints import relative
 from evalkit.run.sample import drawn
 from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
