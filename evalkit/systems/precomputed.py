@@ -59,7 +59,7 @@ class Hypotheses:
     def identity(self) -> str:
         """Raises ManifestError as ``ids`` does, so that a bad file stops a run before it starts."""
         keys = f", keys {self.id_key} {self.text_key}" if self.id_key or self.text_key else ""
-        several = sum(map(bool, self._read.others.values()))
+        several = len(self._read.others)
         more = f", {several} with several guesses" if several else ""
         return (f"{len(self._read.texts)} hypotheses{more}, format {self.read_as}{keys}, "
                 f"{state(self.path)[1]}")
@@ -90,7 +90,7 @@ class Hypotheses:
         text = self._read.texts.get(utterance.id)
         if text is None:
             raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
-        return Hypothesis(text, alternatives=self._read.others[utterance.id])
+        return Hypothesis(text, alternatives=self._read.others.get(utterance.id, ()))
 
 
 @dataclass(frozen=True)
