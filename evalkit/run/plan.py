@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalkit.audio import RESAMPLER
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
+from evalkit.core.errors import UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
@@ -33,6 +34,7 @@ from evalkit.run.pipeline import Pipeline, WordOptions, build_condition, build_p
 from evalkit.run.prints import Print, Prints, file_digests
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
+from evalkit.systems.precomputed import Hypotheses
 
 SORTED = 4
 """Batches that a shard has at least by default: they are formed of its utterances by length."""
@@ -66,16 +68,22 @@ class Piece:
     prints: tuple[Print, ...]
 
 
+Given = tuple[str | UtteranceError, ...]
+"""Of each of a shard's utterances what was heard elsewhere, or why nothing is known of it."""
+
+
 @dataclass(frozen=True)
 class Shard:
     """Consecutive utterances of one cell, from the run's utterance number ``first`` on. ``key``
-    names its part of the run's tables, ``keys`` what that is made of."""
+    names its part of the run's tables, ``keys`` what that is made of. What its recognizer would
+    look up is ``given`` where that is only texts, so that not every process reads them all."""
 
     key: str
     keys: Keys
     cell: Cell
     first: int
     utterances: tuple[Utterance, ...]
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,16 @@ def _maker(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionCon
         built, pipeline, alone=alone, channel=config.channel, listens=listens,
         resampler=resampler() if listens else "",
         condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
-    return lambda piece: make_shard(cell, measures, content.stages(piece.prints), piece)
+    return lambda piece: replace(
+        make_shard(cell, measures, content.stages(piece.prints), piece),
+        given=_given(built.recognizer, piece.utterances))
+
+
+def _given(recognizer: Any, utterances: Sequence[Utterance]) -> Given | None:
+    """What ``recognizer`` looks up, where that is only texts."""
+    texts = (recognizer.texts(u.id for u in utterances) if isinstance(recognizer, Hypotheses)
+             else None)
+    return None if texts is None else tuple(texts)
 
 
 def unmeasured(plan: Plan) -> list[LeftOut]:

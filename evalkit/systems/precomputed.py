@@ -87,10 +87,21 @@ class Hypotheses:
 
     def recall(self, utterance: Utterance) -> Hypothesis:
         """Raises UtteranceError of kind NoHypothesis, and ManifestError as ``ids`` does."""
-        text = self._read.texts.get(utterance.id)
+        read = self._read
+        text = read.texts.get(utterance.id)
         if text is None:
-            raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
-        return Hypothesis(text, alternatives=self._read.others.get(utterance.id, ()))
+            raise self._none
+        return Hypothesis(text, alternatives=read.others.get(utterance.id, ()))
+
+    def texts(self, ids: Iterable[str]) -> list[str | UtteranceError] | None:
+        """What ``recall`` gives or raises of each, where that is only texts, else None. Raises
+        ManifestError as ``ids`` does."""
+        read, none = self._read, self._none
+        return None if read.others else [read.texts.get(each, none) for each in ids]
+
+    @property
+    def _none(self) -> UtteranceError:
+        return UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
 
 
 @dataclass(frozen=True)
