@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -108,8 +109,11 @@ def _digest(*values: str) -> str:
 
 
 def _json(value: Any) -> str:
-    return (encode_basestring_ascii(value) if type(value) is str else
-            "null" if value is None else json.dumps(value, sort_keys=True, default=str))
+    if type(value) is str:
+        return encode_basestring_ascii(value)
+    if type(value) is float and math.isfinite(value):
+        return repr(value)
+    return "null" if value is None else json.dumps(value, sort_keys=True, default=str)
 
 
 def _words(u: Utterance) -> list[str]:

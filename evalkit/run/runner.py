@@ -105,15 +105,15 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
               started: float) -> RunFolder:
     """Works through the plan and writes the run's tables and documents into ``out``, which is
     locked."""
-    table = utterance_table(manifest.utterances, manifest.root)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
-    pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
+    pairs = choose_pairs(utterance_table(manifest.utterances, manifest.root).to_pandas(),
+                         config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
     for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
-    assemble(plan, out, table)
+    assemble(plan, out, utterance_table(manifest.utterances, manifest.root))
     _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.work), shards_reused=reused)
