@@ -182,13 +182,11 @@ def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
                                           "another text; keep one of them")
         if len(texts) == len(lines):
             again.append(item.id)
-            continue
-        _check_writable(item)
-        lines.append(item.line)
-        if item.others:
-            others[item.id] = item.others
-        if item.score is not None:
-            scores[item.id] = item.score
+        else:
+            _check_writable(item)
+            lines.append(item.line)
+            others.update({item.id: item.others} if item.others else {})
+            scores.update({} if item.score is None else {item.id: item.score})
     left_out = (LeftOut("hypothesis", str(path), "the same id and text again", len(again),
                         tuple(again[:NAMED])),) if again else ()
     if not texts:
