@@ -38,15 +38,15 @@ class TransformersCtc:
 
     ``weights`` is a file that `evalkit mitigate` wrote, used instead of the folder's own;
     ``device`` is torch's name of where it computes, or auto, in numbers of ``precision`` where it
-    transcribes. Utterances are decoded one at a time: what these models make of padding differs
-    from model to model."""
+    transcribes. It hears ``batch`` utterances at a time, the shorter ones padded: what these models
+    make of padding differs from model to model, and what that changes is in the run's record."""
 
     path: Path | str
     weights: Path | str | None = None
     device: str = "cpu"
     precision: Precision = "float32"
+    batch: int = 1
 
-    batch = 1
     needs_audio = True
     output = ("lm_head.",)
     further_input = None
@@ -100,8 +100,10 @@ class TransformersCtc:
 
         device = device_of(self.module.eval())
         with torch.inference_mode(), threads(1), numbers(device, self.precision):
-            best = [self._posteriors([audio.samples])[0][0].argmax(-1) for audio in batch]
-        return [Hypothesis(self._processor.tokenizer.decode(labels)) for labels in best]
+            posteriors, frames = self._posteriors([audio.samples for audio in batch])
+            best = posteriors.argmax(-1).tolist()
+        return [Hypothesis(self._processor.tokenizer.decode(labels[:n]))
+                for labels, n in zip(best, frames.tolist(), strict=True)]
 
     def spell(self, text: str) -> Sequence[int]:
         tokenizer = self._processor.tokenizer

@@ -13,7 +13,11 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
 from tests.conftest import tone
-from tests.systems.folders import transformers_whisper, transformers_xvector
+from tests.systems.folders import (
+    transformers_recognizer,
+    transformers_whisper,
+    transformers_xvector,
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,17 @@ def test_what_is_longer_than_the_window_is_heard_whole(whisper: Path) -> None:
     tokens = module.generate(**features, do_sample=False, language="en", return_timestamps=True)
     said = processor.batch_decode(tokens, skip_special_tokens=True)[0].strip()
     assert together == [said, library_says(whisper, short[0], language="en")]
+
+
+def test_a_ctc_model_hears_a_batch_as_it_hears_each(tmp_path: Path) -> None:
+    """What heeds the mask of its padding: every frame is normalised by itself."""
+    folder = transformers_recognizer(tmp_path / "ctc", "abcdefgh", feat_extract_norm="layer")
+    batch = voices(0.4, 1.0, 0.7)
+    one, three = (create("recognizers", "transformers", {"path": folder, "batch": n})
+                  for n in (1, 3))
+    said = [one.transcribe([each])[0].text for each in batch]
+    assert [each.text for each in three.transcribe(batch)] == said and len(set(said)) == 3
+    assert (one.batch, three.batch) == (1, 3) and one.identity == three.identity
 
 
 def test_an_x_vector_is_the_librarys(xvector: Path) -> None:
