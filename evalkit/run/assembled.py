@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit import __version__
 from evalkit.core.errors import RunError, one_line
 from evalkit.run.plan import Plan
 from evalkit.run.tables import table_paths
@@ -21,8 +22,8 @@ from evalkit.store.events import (
     EVENTS_TABLE,
     unfolded,
 )
-from evalkit.store.outputs import INDEX, INDEX_TABLE
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
+from evalkit.store.outputs import INDEX, INDEX_TABLE, OutputStore
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
 from evalkit.store.sealed import check, write_table, write_tables
 from evalkit.store.seals import OUTPUTS_TABLE
 
@@ -38,11 +39,25 @@ def assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
     write_table(out / "embeddings.parquet", embeddings)
     write_table(out / "utterances.parquet", utterances)
     _write_streamed([p[1] for p in paths], out, plan)
-    index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
-              "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
-              "tables": shard.key}
-             for shard in plan.shards]
-    write_table(out / INDEX_TABLE, pa.Table.from_pylist(index, INDEX))
+    write_table(out / INDEX_TABLE, _index(plan))
+
+
+def is_assembled(plan: Plan, out: Path) -> bool:
+    """Whether ``out`` holds a finished run of these shards and this corpus, of this evalkit: then
+    ``assemble`` would write the tables that are there, where they are whole."""
+    try:
+        record, index = RunFolder(out).record(), OutputStore(out).index()
+    except RunError:
+        return False
+    return (record.evalkit == __version__ and record.corpus.digest == plan.corpus_digest
+            and index == _index(plan).to_pylist())
+
+
+def _index(plan: Plan) -> pa.Table:
+    return pa.Table.from_pylist([
+        {"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
+         "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
+         "tables": shard.key} for shard in plan.shards], INDEX)
 
 
 def _speakers(plan: Plan) -> dict[str, str | None]:

@@ -71,25 +71,29 @@ class Prints:
         """Of every row of the manifest and, where ``files`` has them, of the recordings."""
         whole, comma = hashlib.sha256(b"["), ""
         for u in utterances:
-            paths = (path and [relative(path, self.root), files.get(path)]
-                     for path in (u.audio, u.reference_audio))
-            row = _digest(*map(_json, (u.id, u.speaker, u.text, u.offset, u.duration)),
-                          self._shared(u.metadata), *_words(u), *map(_json, paths))
+            row = _digest(
+                f"{_json(u.id)}, {_json(u.speaker)}, {_json(u.text)}, {_json(u.offset)}, "
+                f"{_json(u.duration)}, {self._shared(u.metadata)}{_words(u)}, "
+                f"{self._recording(u.audio, files)}, {self._recording(u.reference_audio, files)}")
             whole.update(f'{comma}"{row}"'.encode())
             comma = ", "
         whole.update(b"]")
         return whole.hexdigest()
 
     def _print(self, u: Utterance) -> Print:
-        span = [_json(u.id), _json(u.offset), _json(u.duration)]
-        recording = _digest(*span, self._content(u.audio))
+        span = f"{_json(u.id)}, {_json(u.offset)}, {_json(u.duration)}"
+        recording = _digest(f"{span}, {self._content(u.audio)}")
         return Print(u.id, u.speaker, u.text,
-                     _digest(*span, _json(u.speaker), self._shared(u.metadata), *_words(u)),
+                     _digest(f"{span}, {_json(u.speaker)}, {self._shared(u.metadata)}{_words(u)}"),
                      recording, recording if u.reference_audio == u.audio else
-                     _digest(*span, self._content(u.reference_audio)))
+                     _digest(f"{span}, {self._content(u.reference_audio)}"))
+
+    def _recording(self, path: Path | None, files: Mapping[Path, str | None]) -> str:
+        return "null" if path is None else _json([relative(path, self.root), files.get(path)])
 
     def _content(self, path: Path | None) -> str:
-        return _json(None if path is None else self.files.get(path) or relative(path, self.root))
+        return "null" if path is None else _json(
+            self.files.get(path) or relative(path, self.root))
 
     def _shared(self, metadata: Mapping[str, Any]) -> str:
         """The JSON of metadata that several utterances may have (SharedMetadata); what is kept of
@@ -103,19 +107,22 @@ class Prints:
         return known[1]
 
 
-def _digest(*values: str) -> str:
-    """SHA-256 of the JSON list of ``values``, which are JSON, in hexadecimal."""
-    return hashlib.sha256(f"[{', '.join(values)}]".encode()).hexdigest()
+def _digest(values: str) -> str:
+    """SHA-256 of the JSON list of ``values``, which are JSON with commas between them, in
+    hexadecimal."""
+    return hashlib.sha256(f"[{values}]".encode()).hexdigest()
 
 
 def _json(value: Any) -> str:
+    if value is None:
+        return "null"
     if type(value) is str:
         return encode_basestring_ascii(value)
     if type(value) is float and math.isfinite(value):
         return repr(value)
-    return "null" if value is None else json.dumps(value, sort_keys=True, default=str)
+    return json.dumps(value, sort_keys=True, default=str)
 
 
-def _words(u: Utterance) -> list[str]:
+def _words(u: Utterance) -> str:
     """When its words were said; nothing where nobody says it."""
-    return [json.dumps(written(u.words))] if u.words else []
+    return f", {json.dumps(written(u.words))}" if u.words else ""

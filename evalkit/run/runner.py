@@ -18,7 +18,7 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, costs, ended, record
-from evalkit.run.assembled import assemble
+from evalkit.run.assembled import assemble, is_assembled
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.overlap import HERE, Work
@@ -113,7 +113,8 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
-    assemble(plan, out, utterance_table(manifest.utterances, manifest.root))
+    if not done.is_done:
+        assemble(plan, out, utterance_table(manifest.utterances, manifest.root))
     _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.work), shards_reused=reused)
@@ -141,6 +142,7 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
     RunError where the folder cannot be made or written to."""
     finished, damages = OutputStore(out).finished(), RunFolder(out).damages()
+    assembled = is_assembled(plan, out)
     try:
         _clear(out, {shard.key for shard in plan.work})
     except OSError as error:
@@ -148,7 +150,7 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
     _keep(manifest, out / MANIFEST)
-    return replace(resumed(plan.work, out, finished), files=damages)
+    return replace(resumed(plan.work, out, finished), files=damages, assembled=assembled)
 
 
 def _keep(manifest: Manifest, path: Path) -> None:

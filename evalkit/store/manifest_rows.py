@@ -70,17 +70,14 @@ def utterance_of(row: Mapping[str, Any], root: Path, *, outside: bool, remote: b
     identifier = _text(row, "id")
     if not identifier:
         raise FieldError("id", "is missing; every utterance needs one")
-    return Utterance(
-        id=identifier,
-        audio=_path(row, "audio", root, outside=outside, remote=remote),
-        reference_audio=_path(row, "reference_audio", root, outside=outside, remote=remote),
-        text=_text(row, "text"),
-        speaker=_text(row, "speaker") or None,
-        offset=_seconds(row, "offset") or 0.0,
-        duration=_seconds(row, "duration"),
-        words=word_times(row),
-        metadata=_metadata(row) if shared is None else shared.of(row),
-    )
+    audio = _path(row, "audio", root, outside=outside, remote=remote)
+    reference = _path(row, "reference_audio", root, outside=outside, remote=remote)
+    text, speaker = _text(row, "text"), _text(row, "speaker") or None
+    offset = _seconds(row, "offset") or 0.0 if "offset" in row else 0.0
+    duration = _seconds(row, "duration") if "duration" in row else None
+    words = word_times(row) if WORDS in row else ()
+    metadata = _metadata(row) if shared is None else shared.of(row)
+    return Utterance(identifier, audio, speaker, text, reference, offset, duration, metadata, words)
 
 
 def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +165,7 @@ def _scalar(field: str, value: Any) -> Any:
 
 def _path(row: Mapping[str, Any], field: str, root: Path, *, outside: bool, remote: bool
           ) -> Path | None:
-    value = _text(row, field)
+    value = _text(row, field) if field in row else None
     if not value:
         return None
     if "\0" in value:
