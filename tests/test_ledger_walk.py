@@ -209,7 +209,7 @@ NOTHING_LOST = {
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
-        store.documents.baseline:only store.trials:_classes
+        store.documents.baseline:only store.trials:_corners
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
         mitigation.verification.arm_training:_of_split training.sources:split
         models.percepnet.recipe:_material
