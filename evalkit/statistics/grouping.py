@@ -16,7 +16,7 @@ from evalkit.core.types import AS_GIVEN
 from evalkit.statistics.bins import binned
 from evalkit.statistics.labels import UNKNOWN, alike, labels_of
 from evalkit.statistics.outcome_columns import named_outcome
-from evalkit.store.manifest import FIELDS
+from evalkit.store.manifest_rows import FIELDS
 
 MOST_COLUMNS = 200
 """Columns that are looked at for a hint."""
