@@ -6,7 +6,7 @@ neither and is counted in ``n_failed``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +39,35 @@ def score_tables(run: Path) -> list[Path]:
     return sorted((run / "scores").glob("[!.]*.parquet"))
 
 
-def read_scores(run: Path | str) -> pd.DataFrame:
-    """All shards of a run's scores table, sorted by its key columns; texts are categories.
+def each_table(run: Path) -> Iterator[pa.Table]:
+    """The shards of a run's scores table, one after another.
 
     Raises RunError where there are none or one is not a scores table."""
-    folder, shards = Path(run) / "scores", score_tables(Path(run))
-    if not shards:
-        raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
-    for shard in shards:
-        check(shard)
+    for shard in _whole_tables(run):
+        try:
+            yield read_columns(shard, SCHEMA.names, FILLED, SCHEMA)
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{shard.parent}: not a scores table: {error}") from error
+
+
+def read_scores(run: Path | str) -> pd.DataFrame:
+    """All shards of a run's scores table, sorted by its key columns; texts are categories. Raises
+    RunError as ``each_table`` does."""
+    shards = _whole_tables(Path(run))
     try:
         return read_coded(shards, SCHEMA, ["pipeline", "condition", "utterance_id", "metric"],
                           _check_table)
     except (pa.ArrowException, OSError) as error:
-        raise RunError(f"{folder}: not a scores table: {error}") from error
+        raise RunError(f"{shards[0].parent}: not a scores table: {error}") from error
+
+
+def _whole_tables(run: Path) -> list[Path]:
+    folder, shards = run / "scores", score_tables(run)
+    if not shards:
+        raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
+    for shard in shards:
+        check(shard)
+    return shards
 
 
 def _check_table(path: Path, table: pa.Table) -> None:
@@ -61,11 +76,12 @@ def _check_table(path: Path, table: pa.Table) -> None:
 
 
 def read_columns(path: Path, columns: Collection[str], filled: Collection[str] = (),
-                 schema: pa.Schema | None = None) -> pa.Table:
-    """A Parquet file, of ``schema`` where one is given. Raises RunError where the file lacks one
-    of ``columns``, which reading by a schema would make up, or a value in one of ``filled``."""
+                 schema: pa.Schema | None = None, *, alone: bool = False) -> pa.Table:
+    """A Parquet file, of ``schema`` where one is given, or its ``columns`` ``alone``. Raises
+    RunError where the file lacks one of ``columns``, which reading by a schema would make up, or a
+    value in one of ``filled``."""
     require_columns(path, pq.read_schema(path).names, columns)
-    table = pq.read_table(path, schema=schema)
+    table = pq.read_table(path, schema=schema, columns=list(columns) if alone else None)
     require_filled(path, table, filled)
     return table
 
