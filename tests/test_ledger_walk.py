@@ -190,6 +190,7 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:read
+        report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks

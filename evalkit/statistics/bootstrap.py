@@ -152,9 +152,8 @@ def _known_counts(sizes: tuple[int, ...], resampling: Resampling
                  for h, n in enumerate(sizes))
 
 
-def _stratum_counts(n: int, stratum: int, resampling: Resampling) -> Iterator[np.ndarray]:
-    seed = np.random.SeedSequence(resampling.seed, spawn_key=(stratum,))
-    return counts(n, resampling.draws, seed)
+def _stratum_counts(n: int, h: int, resampling: Resampling) -> Iterator[np.ndarray]:
+    return counts(n, resampling.draws, np.random.SeedSequence(resampling.seed, spawn_key=(h,)))
 
 
 def one_thread() -> AbstractContextManager[object]:

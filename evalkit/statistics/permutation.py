@@ -83,9 +83,9 @@ def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
     """Sums of the groups after permuting labels, some permutations at a time; of very many parts
     as many as LABELS allow, FEWEST at least."""
     draws = min(resampling.draws, max(FEWEST, LABELS // max(len(cells.label), 1)))
-    yield from _relabelled(_Bytes(*(each.tobytes() for each in (
-        cells.amount, cells.weight, cells.label, cells.block)), cells.n_labels),
-        replace(resampling, draws=draws))
+    key = _Bytes(cells.amount.tobytes(), cells.weight.tobytes(), cells.label.tobytes(),
+                 cells.block.tobytes(), cells.n_labels)
+    yield from _relabelled(key, replace(resampling, draws=draws))
 
 
 class _Bytes(NamedTuple):
@@ -101,8 +101,8 @@ class _Bytes(NamedTuple):
 @lru_cache(maxsize=2)
 def _relabelled(of: _Bytes, resampling: Resampling) -> tuple[Sums, ...]:
     """The sums, which the test of any gap and those of every group share."""
-    cells = Parts(*(np.frombuffer(each, kind) for each, kind in zip(
-        of[:4], (float, float, np.int64, np.int64), strict=True)), of.n_labels)
+    cells = Parts(np.frombuffer(of.amount), np.frombuffer(of.weight),
+                  np.frombuffer(of.label, np.int64), np.frombuffer(of.block, np.int64), of.n_labels)
     whole = resampling.draws * len(cells.label) <= CELLS
     drawn = _known_labels if whole else _drawn_labels
     return tuple(_group_sums(cells, labels) for labels in drawn(of.label, of.block, resampling))

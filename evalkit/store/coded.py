@@ -44,9 +44,9 @@ def read_coded(paths: Sequence[Path], schema: pa.Schema, order: Sequence[str], c
 def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """``table`` with ``columns`` in the codes of ``like``, which has their names; a column that has
     others too stays as it is."""
-    coded = {name: table[name].astype(like[name].dtype) for name in columns
-             if table[name].isin(like[name].dtype.categories).all()} if len(like) else {}
-    return table.assign(**coded)
+    names = {name: like[name].cat.categories for name in columns if len(like)}
+    return table.assign(**{name: table[name].astype(like[name].dtype) for name, known in
+                           names.items() if table[name].isin(known).all()})
 
 
 def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> pa.Table:
