@@ -147,9 +147,9 @@ def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[s
     plugin = reading.plugin(path)
     file: Hypotheses | EventLog = create("recognizers", plugin.name, plugin.options)
     say(f"{path.name}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
-    known = set(ids)
-    strangers = [identifier for identifier in file.ids if identifier not in known]
-    if len(strangers) == len(file.ids):
+    known, theirs = set(ids), file.ids
+    strangers = [identifier for identifier in theirs if identifier not in known]
+    if len(strangers) == len(theirs):
         raise ManifestError(f"{path}: holds no utterance of the manifest: its ids are such as "
                             f"{strangers[0]!r}, those of the manifest such as {ids[0]!r}"
                             f"{_hint(strangers, known)}")
