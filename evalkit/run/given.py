@@ -25,7 +25,7 @@ from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
 from evalkit.systems.event_log import EventLog, is_event_log
-from evalkit.systems.precomputed import Hypotheses
+from evalkit.systems.precomputed import Hypotheses, read_ahead
 
 TEXTS = frozenset({"text", "hypothesis", "events", "endpoints"})
 """What a metric of theirs may need."""
@@ -88,7 +88,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
         "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
         "metrics": chosen or [usual]})
-    corpus = read_corpus(config, texts_only=True)
+    with read_ahead(_files(given.values()) if workers else ()):
+        corpus = read_corpus(config, texts_only=True)
     utterances = corpus.utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)
@@ -117,6 +118,12 @@ def _of_events(config: EvalConfig, utterances: Sequence[Utterance]) -> list[str]
         return []
     timed = any(u.words for u in utterances)
     return [*([EmissionLatency.name] if timed else []), RevokedWords.name]
+
+
+def _files(plugins: Iterable[Plugin]) -> list[Hypotheses]:
+    """The files of texts among what is ``given``."""
+    made = [create("recognizers", plugin.name, plugin.options) for plugin in plugins]
+    return [file for file in made if isinstance(file, Hypotheses)]
 
 
 def _config(manifest: Path, files: Mapping[str, Plugin], options: Mapping[str, Any]
