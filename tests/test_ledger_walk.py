@@ -180,7 +180,6 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
-    "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
         models.percepnet.bands:bands_of models.percepnet.training:in_order
