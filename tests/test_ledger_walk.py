@@ -402,7 +402,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        run.runner:_prune store.runfolder:digest systems.identity:model_files
+        run.runner:_prune run.merging:_bring run.merging:_check_all run.merging:_otherwise
+        store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session
