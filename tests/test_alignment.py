@@ -7,12 +7,15 @@ import subprocess
 import sys
 
 import jiwer
+import kaldialign
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from evalkit.core.alignment import (
+    OPERATIONS,
     SCLITE_GAP,
     SCLITE_SUBSTITUTION,
     Alignment,
@@ -20,6 +23,7 @@ from evalkit.core.alignment import (
     count_edits,
 )
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
+from evalkit.core.weighted_path import CELLS, NAMES, errors
 
 words = st.lists(st.sampled_from("abcd"), max_size=12)
 costs_names = st.sampled_from(["levenshtein", "sclite"])
@@ -82,7 +86,7 @@ def test_ties_are_broken_as_sclite_does(reference, hypothesis, operations):
     assert "".join(operation for operation, _, _ in found.pairs) == operations
 
 
-@given(st.lists(st.text()), st.lists(st.text()), costs_names)
+@given(st.lists(st.text(min_size=1)), st.lists(st.text(min_size=1)), costs_names)
 def test_json_gives_the_alignment_back(reference, hypothesis, costs):
     found = align(reference, hypothesis, costs)
     assert Alignment.from_json(found.to_json()) == found
@@ -121,17 +125,32 @@ def plain_sclite(ref, hyp) -> str:
     return back
 
 
-@given(st.integers(0, 150), st.integers(0, 150), st.sampled_from([2, 5, 50]), st.randoms())
-def test_the_path_of_sclite_is_kept_across_blocks_of_rows(n, m, letters, random):
-    ref, hyp = ([str(random.randrange(letters)) for _ in range(size)] for size in (n, m))
-    found = align(ref, hyp, "sclite")
-    assert "".join(operation for operation, _, _ in found.pairs) == plain_sclite(ref, hyp)
+@given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([2, 5, 50]),
+       st.sampled_from([1, 30, 500, CELLS]), st.randoms())
+def test_the_path_of_sclite_is_kept_however_little_of_it_is(n, m, letters, cells, random):
+    ref, hyp = (np.array([random.randrange(letters) for _ in range(size)], np.int32)
+                for size in (n, m))
+    path = plain_sclite(ref, hyp)
+    expected = [[NAMES.index(next(name for name, letter in OPERATIONS.items() if letter == step)),
+                 sum(each != "I" for each in path[:at]), sum(each != "D" for each in path[:at])]
+                for at, step in enumerate(path) if step != "="]
+    assert errors(ref, hyp, 4, 3, cells).tolist() == expected
+
+
+@given(words, words)
+def test_sclite_costs_what_kaldialign_says(reference, hypothesis):
+    found = count_edits(reference, hypothesis, "sclite")
+    peer = kaldialign.edit_distance(reference, hypothesis, sclite_mode=True)
+    assert (SCLITE_SUBSTITUTION * found.substitutions
+            + SCLITE_GAP * (found.deletions + found.insertions)) == (
+        SCLITE_SUBSTITUTION * peer["sub"] + SCLITE_GAP * (peer["del"] + peer["ins"]))
 
 
 def test_long_utterances_need_little_memory():
     code = """
 import resource
 from evalkit.core.alignment import align
+align("a", "b", "sclite")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 ref = [str(i * i % 997) for i in range(9000)]
 found = align(ref, [word for i, word in enumerate(ref) if i % 7], "sclite")

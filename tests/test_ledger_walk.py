@@ -299,6 +299,7 @@ NOTHING_LOST = {
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
         report.discovery:people_of report.discovery:who report.exports:write_findings
+        report.two_verdicts:why_they_differ
         report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
         report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers
@@ -374,7 +375,7 @@ NOTHING_LOST = {
         cohorts.finders.predicted:_cuts cohorts.finders.geodemographic:_name
         cohorts.search.partition:_reach cohorts.search.partition:_threshold
         cohorts.search.sliceline:__init__ cohorts.search.sliceline:grow
-        cohorts.speakers:largest_gap conditions.noise:bind core.alignment:_sclite
+        cohorts.speakers:largest_gap conditions.noise:bind
         metrics.normalisers:_words metrics.verification:_draw metrics.verification:make_trials
         mitigation.verification.evaluation:_change
         mitigation.verification.evaluation:_errors_drawn statistics.adjusted:default_covariates

@@ -30,8 +30,9 @@ WHERE = "discovery"
 """What these columns take no part in."""
 OTHER = "other"
 """The label of all that are pooled."""
-ENOUGH = 6
-"""Speakers that a label of a column with very many labels needs, to have three on each half."""
+ENOUGH = 8
+"""Speakers that a label of a column with very many labels needs: three to be found by and five
+fresh ones to be confirmed by (evalkit.cohorts.evidence)."""
 OF_FINDERS = frozenset({"latitude", "longitude", "postcode"})
 """Columns that finders read themselves."""
 OF_THE_CORPUS = frozenset({"split"})

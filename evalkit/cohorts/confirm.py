@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalkit.cohorts.evidence import Evidence, Floors, enough, rates, t_statistic
+from evalkit.cohorts.evidence import SPEAKERS, Evidence, Floors, enough, rates, t_statistic
 from evalkit.cohorts.speakers import Outcomes
 from evalkit.statistics.bootstrap import Contrast, Interval, Method, Resampling, intervals
 from evalkit.statistics.groups import NOTHING
@@ -52,11 +52,13 @@ class Candidate(NamedTuple):
 
 class Test(NamedTuple):
     """The gap of a cohort on speakers who had no part in finding it, and the one-sided p-value
-    of its being worse; None and NaN where there are fewer than the floors."""
+    of its being worse; None and NaN where there are fewer than the floors, ``few`` where it is
+    fewer speakers."""
 
     gap: Interval | None
     rest: float
     p_value: float
+    few: bool = False
 
 
 def rank(members: Sequence[np.ndarray], outcomes: Outcomes, floors: Floors, most: int
@@ -79,13 +81,16 @@ def rank(members: Sequence[np.ndarray], outcomes: Outcomes, floors: Floors, most
 
 def confirm(members: Sequence[np.ndarray], candidates: Sequence[Candidate], outcomes: Outcomes,
           floors: Floors, resampling: Resampling) -> Iterator[Test]:
-    """Tests the candidates in their order; those below the floors are left where they are."""
+    """Tests the candidates in their order; those below the ``floors``, inside or outside, are left
+    where they are. How many speakers a cohort has does not depend on their errors, so that the
+    chance of a false confirmation stays what it is."""
     left = np.ones(len(outcomes.harm), bool)
     for candidate in candidates:
         at = members[candidate.cohort]
         sides = Evidence(outcomes, left).sides(at)
         if not all(enough(side, floors) for side in sides):
-            yield Test(None, np.nan, np.nan)
+            few = min(side[SPEAKERS] for side in sides) < floors.speakers
+            yield Test(None, np.nan, np.nan, bool(few))
             continue
         inside = at[left[at]]
         left[inside] = False

@@ -17,7 +17,7 @@ import pandas as pd
 
 from evalkit.cohorts.columns import WHERE
 from evalkit.cohorts.confirm import adjust_chains
-from evalkit.cohorts.evidence import FLOORS, Floors
+from evalkit.cohorts.evidence import FRESH
 from evalkit.cohorts.finder import Finder
 from evalkit.cohorts.findings import Discovery
 from evalkit.cohorts.loading import Subject, load_speakers, subject_of
@@ -71,7 +71,7 @@ def discover_among(speakers: Speakers, subject: Subject, finders: Sequence[Finde
     left_out += [item for finder, _ in rules for item in finder.left_out(speakers)]
     findings = _findings(
         results, speakers, sides, subject, settings=settings,
-        left_out=[*left_out, *speakers.left_out, *_rare_labels(sides, settings.floors),
+        left_out=[*left_out, *speakers.left_out, *_rare_labels(sides, settings),
                   *_all_alike(sides, subject, [finder.name for finder, _ in rules])])
     return Discovery(findings, {finder.name: rule for finder, rule in rules},
                      member_table(speakers, rules), speaker_table(speakers, on_discovery))
@@ -84,14 +84,15 @@ def halves(n_speakers: int, seed: int) -> np.ndarray:
     return order < (n_speakers + 1) // 2
 
 
-def _rare_labels(sides: Halves, floors: Floors) -> Iterator[LeftOut]:
+def _rare_labels(sides: Halves, settings: Settings) -> Iterator[LeftOut]:
     """The labels that too few speakers have to be searched for, or to be confirmed."""
+    asked = [floors.speakers for floors in (settings.floors, settings.to_confirm)]
     for name in map(str, sides.discovery.utterance_labels):
         n = pd.DataFrame({i: _speakers_by_label(half, name) for i, half in enumerate(sides)})
-        rare = sorted(n.index[n.fillna(0).min(axis=1) < floors.speakers].difference([UNKNOWN]))
+        rare = sorted(n.index[(n.fillna(0) < asked).any(axis=1)].difference([UNKNOWN]))
         if rare:
-            yield LeftOut("label", WHERE, f"{name}: fewer than {floors.speakers} speakers on one "
-                          "half of them, too few to be found and confirmed", len(rare),
+            yield LeftOut("label", WHERE, f"{name}: fewer than {asked[0]} speakers to be found by "
+                          f"or fewer than {asked[1]} fresh ones to be confirmed by", len(rare),
                           tuple(rare[:NAMED]))
 
 
@@ -122,7 +123,8 @@ def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subj
         metric=subject.metric, fact=subject.fact, pipeline=subject.pipeline,
         condition=subject.condition, n_discovery=len(sides.discovery.ids),
         n_confirmation=len(sides.confirmation.ids),
-        overall=on_half(speakers.by_speaker, everybody, speakers, settings),
+        overall=on_half(speakers.by_speaker, everybody, speakers, settings.floors,
+                        settings.resampling),
         level=settings.resampling.level, seed=settings.resampling.seed, finders=findings,
         columns={str(name): sorted(labels.unique())
                  for name, labels in speakers.utterance_labels.items()},
@@ -136,7 +138,7 @@ def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:
         notes.append(f"{int(alone.sum())} utterances have no speaker id and count as speakers of "
                      "their own: where they share speakers, p-values are too small")
     if (n := len(confirmation.ids)) < FEW_SPEAKERS:
-        can = "only large gaps" if n >= FLOORS.speakers else "nothing"
+        can = "only large gaps" if n >= 2 * FRESH else "nothing"
         notes.append(f"{count(n, 'speaker')} to confirm on: fewer than {FEW_SPEAKERS}, {can} can "
                      "be confirmed")
     return notes

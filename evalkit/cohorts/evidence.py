@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from evalkit.cohorts.speakers import Outcomes
+from evalkit.statistics.groups import FLOORS as OF_GROUPS
 from evalkit.store.scores import ratio
 
 UTTERANCES, HARM, WEIGHT, SPEAKERS, SQUARE, PRODUCT, WEIGHT_SQUARE = range(7)
@@ -27,6 +28,10 @@ class Floors(NamedTuple):
 
 
 FLOORS = Floors()
+FRESH = OF_GROUPS.speakers
+"""Fresh speakers that a confirmation asks for on either side: as many as a group needs to be
+compared. The test keeps its level with three, but an interval of a handful of people says little,
+and no page may confirm a cohort that it calls too small as a group."""
 
 
 def moments(outcomes: Outcomes, at: np.ndarray | None = None) -> np.ndarray:

@@ -14,6 +14,7 @@ from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.cohorts.traits import traits
 from evalkit.cohorts.trial import Halves, Result, Settings
 from evalkit.core.plain import plain_data
+from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.findings import (
     STATUSES,
     Cohort,
@@ -44,21 +45,22 @@ def finding_of(result: Result, adjusted: Sequence[float], speakers: Speakers, si
         regions=_regions(rule, cohorts))
 
 
-def on_half(measured: Outcomes, units: np.ndarray, speakers: Speakers, settings: Settings
-            ) -> OnHalf:
-    """The ``units`` (indices) of one half of the ``speakers``."""
+def on_half(measured: Outcomes, units: np.ndarray, speakers: Speakers, floors: Floors,
+            resampling: Resampling) -> OnHalf:
+    """The ``units`` (indices) of one half of the ``speakers``, for which ``floors`` hold."""
     n_speakers = len(np.unique(measured.speaker[units]))
     return OnHalf(
-        value=own_interval(measured, units, speakers.sign, settings.resampling),
+        value=own_interval(measured, units, speakers.sign, resampling),
         n=int(measured.n[units].sum()), n_failed=int(measured.n_failed[units].sum()),
         n_speakers=n_speakers, share=n_speakers / len(speakers.ids),
         weight=float(measured.weight[units].sum()),
-        sufficient=bool(enough(moments(measured, units).sum(axis=1), settings.floors)))
+        sufficient=bool(enough(moments(measured, units).sum(axis=1), floors)))
 
 
 def _cohorts(rule: Rule, unit: Unit, sides: Halves, settings: Settings) -> list[Cohort]:
-    halves = [[on_half(outcomes(half, unit), units, half, settings)
-               for units in rule.members(half)] for half in sides]
+    asked = (settings.floors, settings.to_confirm)
+    halves = [[on_half(outcomes(half, unit), units, half, floors, settings.resampling)
+               for units in rule.members(half)] for half, floors in zip(sides, asked, strict=True)]
     return [Cohort(name=name, discovery=discovery, confirmation=confirmation)
             for name, discovery, confirmation in zip(rule.names, *halves, strict=True)]
 
@@ -91,12 +93,17 @@ def _verdicts(result: Result, adjusted: Sequence[float], speakers: Speakers, lev
 
 def _verdict(name: str, candidate: Candidate, test: Test, p: float, *, who: list[Trait],
              level: float) -> Verdict:
-    status: Status = "confirmed" if p <= 1 - level else "not confirmed"
     relative = np.nan if test.gap is None else float(ratio(test.gap.value, abs(test.rest)))
     return Verdict(
-        cohort=name, status="insufficient" if test.gap is None else status,
+        cohort=name, status=_status(test, p, level),
         discovered_gap=candidate.gap, gap=test.gap, relative_gap=relative, p_value=test.p_value,
         p_adjusted=p, who=who)
+
+
+def _status(test: Test, p: float, level: float) -> Status:
+    if test.gap is None:
+        return "too few fresh speakers" if test.few else "insufficient"
+    return "confirmed" if p <= 1 - level else "not confirmed"
 
 
 def _extremes(rule: Rule, unit: Unit, sides: Halves, floors: Floors) -> Extremes | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalkit.cohorts.confirm import Candidate, Test, confirm, rank
-from evalkit.cohorts.evidence import FLOORS, Floors
+from evalkit.cohorts.evidence import FLOORS, FRESH, Floors
 from evalkit.cohorts.finder import Finder, Rule, Search, outcomes
 from evalkit.cohorts.speakers import Outcomes, Speakers
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
@@ -24,15 +24,22 @@ FEWEST_SHUFFLES = 19
 
 @dataclass(frozen=True)
 class Settings:
-    """How cohorts are tested. ``candidates`` is how many cohorts a finder may have tested,
+    """How cohorts are tested. ``floors`` are for the search, ``fresh`` how many speakers the test
+    asks for on either side; ``candidates`` is how many cohorts a finder may have tested,
     ``shuffles`` how often the search is repeated on shuffled outcomes (fewer where there are
     many speakers), ``resampling`` the draws of intervals and tests, and the seed of the halves.
     A cohort is confirmed where its adjusted p-value is at most 1 - ``resampling.level``."""
 
     floors: Floors = FLOORS
+    fresh: int = FRESH
     candidates: int = 5
     shuffles: int = 99
     resampling: Resampling = DEFAULT
+
+    @property
+    def to_confirm(self) -> Floors:
+        """Those of the test on fresh speakers."""
+        return self.floors._replace(speakers=max(self.floors.speakers, self.fresh))
 
 
 STANDARD = Settings()
@@ -66,7 +73,7 @@ def search_and_test(finder: Finder, sides: Halves, settings: Settings) -> Result
                       settings.candidates)
     chance = _chance(search, sides.discovery, measured, candidates, settings)
     tests = list(confirm(rule.members(sides.confirmation), candidates,
-                         outcomes(sides.confirmation, finder.unit), settings.floors,
+                         outcomes(sides.confirmation, finder.unit), settings.to_confirm,
                          settings.resampling))
     return Result(finder, rule, chance, candidates, tests)
 

@@ -9,15 +9,12 @@ and now and then the number of errors.
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain, islice
+from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring as quoted
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from rapidfuzz.distance.Levenshtein import editops
 
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
 from evalkit.core.names import offer
@@ -25,12 +22,13 @@ from evalkit.core.names import offer
 Costs = Literal["levenshtein", "sclite"]
 Pair = tuple[str, str | None, str | None]
 Error = tuple[str, int, int]
-"""An operation that is not "=", and where it is in the reference and in the hypothesis."""
+"""A name of OPERATIONS, and where it is in the reference and in the hypothesis."""
 
 SCLITE_SUBSTITUTION, SCLITE_GAP = 4, 3
 MOST_PAIRS: Mapping[str, float] = {"levenshtein": 1e12, "sclite": 1e10}
 """Reference tokens times hypothesis tokens: what is compared within a few minutes."""
 OPERATIONS = {"replace": "S", "delete": "D", "insert": "I"}
+"""Of an alignment, by their names in RapidFuzz."""
 
 
 class Edits(NamedTuple):
@@ -55,42 +53,73 @@ class Edits(NamedTuple):
         return self.hits + self.substitutions + self.insertions
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """``pairs`` of (operation, reference token, hypothesis token) in order. The operation is
-    "=", "S", "D" (no hypothesis token) or "I" (no reference token)."""
+class Alignment(NamedTuple):
+    """Two sequences of tokens and, in order, the ``errors`` that make the second of the first."""
 
-    pairs: tuple[Pair, ...]
+    reference: Sequence[str]
+    hypothesis: Sequence[str]
+    errors: Sequence[Error]
 
-    @cached_property
+    @property
     def edits(self) -> Edits:
         """How many there are of each operation."""
-        counts = Counter(operation for operation, _, _ in self.pairs)
-        return Edits(*(counts[operation] for operation in "=SDI"))
+        return _counted(len(self.reference), len(self.hypothesis), self.errors)
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """(operation, reference token, hypothesis token) in order. The operation is "=", "S", "D"
+        (no hypothesis token) or "I" (no reference token)."""
+        pairs: list[Pair] = [("=", token, token) for token in self.reference]
+        for name, at, heard in reversed(self.errors):
+            if name == "insert":
+                pairs.insert(at, ("I", None, self.hypothesis[heard]))
+            else:
+                pairs[at] = (OPERATIONS[name], self.reference[at],
+                             self.hypothesis[heard] if name == "replace" else None)
+        return tuple(pairs)
 
     def to_json(self) -> str:
         """A list with a token for each hit and [reference, hypothesis] for each error."""
-        return json.dumps([ref if operation == "=" else [ref, hyp]
-                           for operation, ref, hyp in self.pairs],
-                          ensure_ascii=False, separators=(",", ":"))
+        items = [*map(quoted, self.reference)]
+        for name, at, heard in reversed(self.errors):
+            if name == "insert":
+                items.insert(at, f"[null,{quoted(self.hypothesis[heard])}]")
+            elif name == "delete":
+                items[at] = f"[{items[at]},null]"
+            else:
+                items[at] = f"[{items[at]},{quoted(self.hypothesis[heard])}]"
+        return f"[{','.join(items)}]"
 
     @staticmethod
     def from_json(text: str) -> Alignment:
         """The inverse of ``to_json``. Raises RunError for any other text."""
         try:
-            return Alignment(tuple(_pair(item) for item in json.loads(text)))
+            return _read(json.loads(text))
         except (TypeError, ValueError, RecursionError) as error:
             raise RunError("not an alignment; was the run folder written by another "
                            "program?") from error
 
 
-def _pair(item: Any) -> Pair:
-    if isinstance(item, str):
-        return "=", item, item
-    ref, hyp = item
-    if ref == hyp or not all(token is None or isinstance(token, str) for token in item):
+def _read(items: Any) -> Alignment:
+    said: list[str] = []
+    heard: list[str] = []
+    errors: list[Error] = []
+    for item in items:
+        if isinstance(item, str):
+            said.append(item)
+            heard.append(item)
+        else:
+            ref, hyp = item
+            errors.append((_operation(ref, hyp), len(said), len(heard)))
+            said += [] if ref is None else [ref]
+            heard += [] if hyp is None else [hyp]
+    return Alignment(said, heard, errors)
+
+
+def _operation(ref: Any, hyp: Any) -> str:
+    if ref == hyp or not all(token is None or isinstance(token, str) for token in (ref, hyp)):
         raise ValueError
-    return "D" if hyp is None else "I" if ref is None else "S", ref, hyp
+    return "delete" if hyp is None else "insert" if ref is None else "replace"
 
 
 def align(reference: Sequence[str], hypothesis: Sequence[str],
@@ -98,49 +127,32 @@ def align(reference: Sequence[str], hypothesis: Sequence[str],
     """The cheapest alignment of two token sequences under ``costs``; of equally cheap ones
     that of jiwer (``levenshtein``) or sclite (``sclite``). Raises ConfigError for other costs, and
     UtteranceError of kind TooLong for more than MOST_PAIRS."""
-    pairs: list[Pair] = []
-    i = 0
-    for operation, at, heard in _errors(reference, hypothesis, costs):
-        pairs += [("=", token, token) for token in reference[i:at]]
-        pairs.append((operation, None if operation == "I" else reference[at],
-                      None if operation == "D" else hypothesis[heard]))
-        i = at + (operation != "I")
-    pairs += [("=", token, token) for token in reference[i:]]
-    return Alignment(tuple(pairs))
+    if costs != "levenshtein" or len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
+        return Alignment(reference, hypothesis, _weighted(reference, hypothesis, costs))
+    return Alignment(reference, hypothesis,
+                     editops(reference, hypothesis).as_list())  # type: ignore[arg-type]
 
 
 def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
                 costs: Costs = "levenshtein") -> Edits:
-    """The edits of ``align``, without the pairs, and as it raises."""
-    operations = [operation for operation, _, _ in _errors(reference, hypothesis, costs)]
-    substituted, deleted, inserted = (operations.count(operation) for operation in "SDI")
-    return Edits(len(reference) - substituted - deleted, substituted, deleted, inserted)
+    """The edits of ``align``, without the alignment, and as it raises."""
+    said, heard = len(reference), len(hypothesis)
+    if costs != "levenshtein" or said * heard > MOST_PAIRS[costs]:
+        return _counted(said, heard, _weighted(reference, hypothesis, costs))
+    found = editops(reference, hypothesis)
+    substituted = len(found) - abs(heard - said)
+    if substituted > 1:  # two of them may be a deletion and an insertion
+        return _counted(said, heard, found.as_list())  # type: ignore[arg-type]
+    deleted = max(said - heard, 0)
+    return Edits(said - substituted - deleted, substituted, deleted, max(heard - said, 0))
 
 
-def _errors(reference: Sequence[str], hypothesis: Sequence[str], costs: Costs) -> list[Error]:
-    """The errors of the alignment in order."""
-    check_costs(costs)
-    if len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
-        raise UtteranceError("TooLong", f"{len(reference):,} against {len(hypothesis):,} words or "
-                             f"characters cannot be aligned with {costs} costs; cut it into "
-                             "utterances")
-    if reference == hypothesis:
-        return []
-    if costs == "levenshtein":
-        return _levenshtein(reference, hypothesis)
-    numbers: dict[str, int] = {}
-    ref = [numbers.setdefault(token, len(numbers)) for token in reference]
-    hyp = [numbers.setdefault(token, len(numbers)) for token in hypothesis]
-    return [*_located(_sclite(ref, hyp))]
-
-
-def _located(operations: str) -> Iterator[Error]:
-    """The errors among ``operations``, each with where it is in both sequences."""
-    i = j = 0
-    for operation in operations:
-        if operation != "=":
-            yield operation, i, j
-        i, j = i + (operation != "I"), j + (operation != "D")
+def _counted(said: int, heard: int, errors: Sequence[Error]) -> Edits:
+    """The edits among ``errors`` of a reference and a hypothesis of so many tokens."""
+    substituted = [name for name, _, _ in errors].count("replace")
+    inserted = (len(errors) - substituted + heard - said) // 2
+    deleted = inserted + said - heard
+    return Edits(said - substituted - deleted, substituted, deleted, inserted)
 
 
 def check_costs(costs: str) -> None:
@@ -149,73 +161,17 @@ def check_costs(costs: str) -> None:
         raise ConfigError(f"no alignment costs {costs!r}; {offer(costs, [*MOST_PAIRS])}")
 
 
-def _levenshtein(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Error]:
-    from rapidfuzz.distance import Levenshtein
+def _weighted(reference: Sequence[str], hypothesis: Sequence[str], costs: Costs) -> list[Error]:
+    """The errors under sclite's costs. Raises as ``align`` does."""
+    check_costs(costs)
+    if len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
+        raise UtteranceError("TooLong", f"{len(reference):,} against {len(hypothesis):,} words or "
+                             f"characters cannot be aligned with {costs} costs; cut it into "
+                             "utterances")
+    from evalkit.core.weighted_path import CELLS, NAMES, errors
 
-    errors: list[Error] = Levenshtein.editops(  # type: ignore[assignment]  # stubs: Editop
-        reference, hypothesis).as_list()
-    return [(OPERATIONS[name], i, j) for name, i, j in errors]
-
-
-def _sclite(ref: list[int], hyp: list[int]) -> str:
-    """Operations in order. Among equal costs sclite's network alignment prefers, tracing back
-    from the end, the diagonal, then an insertion, then a deletion.
-
-    Every ``block``-th row of costs is kept, and the rows between are made again on the way back,
-    for the columns that are still to go: memory grows with the length times its root."""
-    i, j = len(ref), len(hyp)
-    while i and j and ref[i - 1] == hyp[j - 1]:  # an equal end costs nothing on the diagonal
-        i, j = i - 1, j - 1
-    backwards = ["=" * (len(ref) - i)]
-    numbers, block = np.asarray(hyp[:j], np.int32), max(64, 2 * math.isqrt(i))
-    start = np.zeros(j + 1, np.int32)
-    kept = list(islice(chain([start], _rows(ref[:i], numbers, start)), 0, None, block))
-    while i and j:
-        first = (i - 1) // block * block
-        choices = _choices(ref[first:i], numbers[:j], kept[first // block][:j + 1])
-        operations, rows_left, j = _traced(choices, ref[first:i], hyp, j)
-        backwards.append(operations)
-        i = first + rows_left
-    return "D" * i + "I" * j + "".join(reversed(backwards))
-
-
-def _rows(ref: list[int], hyp: np.ndarray, row: np.ndarray) -> Iterator[np.ndarray]:
-    """The cost of reaching every hypothesis token after each reference token, from those before
-    them. What gaps alone would cost is taken off, so that a gap changes nothing here and
-    insertions within a row are a running minimum."""
-    for token in ref:
-        reached = row.copy()
-        np.minimum(row[1:], _diagonal(row, hyp, token), out=reached[1:])
-        row = np.minimum.accumulate(reached)
-        yield row
-
-
-def _diagonal(row: np.ndarray, hyp: np.ndarray, token: int) -> np.ndarray:
-    """What it costs to pair ``token`` with each hypothesis token, in the terms of ``_rows``."""
-    changed = (hyp != token) * np.int32(SCLITE_SUBSTITUTION)
-    changed += row[:-1]
-    changed -= np.int32(2 * SCLITE_GAP)
-    return changed
-
-
-def _choices(ref: list[int], hyp: np.ndarray, row: np.ndarray) -> list[bytes]:
-    """For each reference token the last step ("S" for the diagonal, "D", "I") to every hypothesis
-    token."""
-    choices = []
-    for token, after in zip(ref, _rows(ref, hyp, row), strict=True):
-        gap = np.where(row[1:] < after[:-1], b"D", b"I")
-        choices.append(np.where(_diagonal(row, hyp, token) == after[1:], b"S", gap).tobytes())
-        row = after
-    return choices
-
-
-def _traced(choices: list[bytes], ref: list[int], hyp: list[int], j: int) -> tuple[str, int, int]:
-    """The operations of the rows of ``choices`` from the last and column ``j`` back, in order, and
-    where they began."""
-    i, backwards = len(choices), []
-    while i and j:
-        choice = chr(choices[i - 1][j - 1])
-        backwards.append("=" if choice == "S" and ref[i - 1] == hyp[j - 1] else choice)
-        i -= choice != "I"
-        j -= choice != "D"
-    return "".join(reversed(backwards)), i, j
+    numbers: dict[str, int] = {}
+    ref, hyp = (np.array([numbers.setdefault(token, len(numbers)) for token in tokens], np.int32)
+                for tokens in (reference, hypothesis))
+    found = errors(ref, hyp, SCLITE_SUBSTITUTION, SCLITE_GAP, CELLS)
+    return [(NAMES[step], i, j) for step, i, j in found.tolist()]

@@ -16,7 +16,8 @@ from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_
 from evalkit.store.documents.findings import Cohort, Feature, Finding, Findings, Verdict
 from evalkit.store.runfolder import RunFolder
 
-MARKS = {"confirmed": "●", "not confirmed": "◇", "insufficient": "○", "nothing found": "–"}
+MARKS = {"confirmed": "●", "not confirmed": "◇", "too few fresh speakers": "○",
+         "insufficient": "○", "nothing found": "–"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Discovery:
     def tested(self) -> int:
         """How many cohorts could be put to the test."""
         return sum(verdict.gap is not None for finding in self.findings.finders
+                   for verdict in finding.verdicts)
+
+    @property
+    def too_few(self) -> int:
+        """How many had too few fresh speakers for that."""
+        return sum(verdict.status == "too few fresh speakers" for finding in self.findings.finders
                    for verdict in finding.verdicts)
 
     @property
@@ -118,7 +125,7 @@ def _verdict(finding: Finding, verdict: Verdict, fact: Fact) -> dict[str, Cell]:
         "verdict": status(verdict.status), "n_speakers": _sizes(finding.cohort(verdict.cohort)),
         "discovered_gap": measured(verdict.discovered_gap, fact),
         "chance": measured(chance.median, fact, chance.low, chance.high),
-        "gap": interval(verdict.gap, fact, "too few fresh speakers"),
+        "gap": interval(verdict.gap, fact, "not tested"),
         "p": p_value(verdict.p_adjusted)}
 
 

@@ -42,7 +42,7 @@ def reality(selection: Selection) -> Reality:
     if selection.alike:
         return Reality("no", "There is no gap to test: all groups have the same value.")
     worst = rows[0]
-    if _clear(worst, selection):
+    if surely_worse(worst, selection):
         return Reality("yes", f"Chance alone would seldom give such a gap: {_p(worst, rows)}.")
     if selection.fact.scale > 1 and all(_most(row, selection) < SMALL * selection.everybody.value
                                         for row in rows):
@@ -66,7 +66,7 @@ def _p(row: GroupRow, rows: Sequence[GroupRow]) -> str:
     return f"{shown} after correction for {len(rows)} groups" if len(rows) > 2 else shown
 
 
-def _clear(row: GroupRow, selection: Selection) -> bool:
+def surely_worse(row: GroupRow, selection: Selection) -> bool:
     """Whether the group is worse than the others by test and by interval."""
     if row.gap is None or not row.gap.p_adjusted < ALPHA:
         return False
@@ -96,5 +96,5 @@ def _settled_by(worst: GroupRow) -> str:
 
 def _others(selection: Selection) -> str:
     """Groups that are clearly worse than the others although another has the worst value."""
-    names = [row.group for row in selection.compared[1:] if _clear(row, selection)]
+    names = [row.group for row in selection.compared[1:] if surely_worse(row, selection)]
     return f" Clearly worse than the others: {listed_words(names)}." if names else ""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
+from evalkit.cohorts.evidence import FRESH
 from evalkit.core.ledger import LeftOut, counted
 from evalkit.core.text import count, number, span, with_unit
 from evalkit.report.cohort_words import described
@@ -104,6 +105,13 @@ def confirmed_in_brief(discovery: Discovery) -> Markup:
     return (say("Fresh speakers confirmed {} of {} that were searched for; the worst is ",
                 len(discovery.confirmed), count(discovery.tested, "cohort"))
             + said_of(discovery, discovery.confirmed[0]) + ".")
+
+
+def untested_cohorts(discovery: Discovery) -> Markup:
+    """How many cohorts had too few fresh speakers for a test; empty where none."""
+    few = discovery.too_few
+    return say("{} had fewer than {} fresh speakers, too few to confirm or to refute.",
+               count(few, "further cohort"), FRESH) if few else Markup()
 
 
 def said_of(discovery: Discovery, verdict: Verdict) -> Markup:

@@ -102,7 +102,7 @@ def test_pooled_labels_are_a_cohort_too() -> None:
 @pytest.mark.parametrize(("column", "why"), [
     (["a"] * N, "one label only"), ([None] * N, "nothing is known"), (["n/a", ""] * (N // 2),
                                                                       "nothing is known"),
-    ([f"n{i}" for i in range(N)], "more than 50 labels, none of 6 speakers")])
+    ([f"n{i}" for i in range(N)], "more than 50 labels, none of 8 speakers")])
 def test_columns_that_are_not_searched_are_named(column: list[Any], why: str) -> None:
     rows, utterances = tables(AGE >= 64, age=AGE, odd=column, split=["dev"] * N)
     columns = searched_columns(utterances, rows)

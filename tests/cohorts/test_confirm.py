@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.cohorts.confirm import adjust_chains, confirm, own_interval, rank
-from evalkit.cohorts.evidence import Evidence, Floors, moments, t_statistic
+from evalkit.cohorts.confirm import Candidate, adjust_chains, confirm, own_interval, rank
+from evalkit.cohorts.evidence import FRESH, Evidence, Floors, moments, t_statistic
 from evalkit.cohorts.finder import by_code
 from evalkit.cohorts.speakers import Outcomes
+from evalkit.cohorts.trial import Settings
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.multiple import adjust
 
@@ -113,6 +114,23 @@ def test_cohorts_below_the_floors_are_not_proposed() -> None:
                           Resampling(100)))
     assert left_out[0].gap is None
     assert np.isnan(left_out[0].p_value)
+
+
+def test_a_test_asks_for_fresh_speakers_on_either_side() -> None:
+    """Four are too few, of the cohort or of the others; the next cohort is tested against all."""
+    own = speakers([9, 8, 9, 8] + [5, 4, 5, 4, 6] + [1, 2] * 3)
+    members = by_code(np.repeat([0, 1, 2], [4, 5, 6]), 3)
+    asked = Settings().to_confirm._replace(utterances=0, weight=0)
+    assert (asked.speakers, Settings(fresh=2).to_confirm.speakers) == (FRESH, 3)
+    found = list(confirm(members, [Candidate(0, 1.0), Candidate(1, 1.0)], own, asked,
+                         Resampling(200)))
+    assert (found[0].gap, found[0].few) == (None, True)
+    assert found[1].gap is not None and not found[1].few
+    assert found[1].rest == pytest.approx((34 + 9) / 100)
+    wide = by_code(np.repeat([0, 1], [11, 4]), 2)
+    assert next(confirm(wide, [Candidate(0, 1.0)], own, asked, Resampling(200))).few
+    spoke = asked._replace(utterances=30)
+    assert not next(confirm(members, [Candidate(1, 1.0)], own, spoke, Resampling(200))).few
 
 
 def test_the_p_value_is_that_of_all_relabellings() -> None:

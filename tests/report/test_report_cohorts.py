@@ -71,7 +71,7 @@ def test_the_findings_and_tables_stand_beside_the_page(discovered: tuple[FakeRun
     run, index = discovered
     kept = json.loads((index.parent / "findings.json").read_text())
     assert kept["sections"]["groups"]["cohorts"] == findings_of(run)
-    assert len(kept["summary"]) == 7 and kept["sections"]["groups"]["groups"]
+    assert len(kept["summary"]) == 9 and kept["sections"]["groups"]["groups"]
     table = pd.read_csv(index.parent / "tables" / "cohorts.csv")
     verdicts = [v for f in findings_of(run)["finders"] for v in f["verdicts"]]
     assert table["Gap on discovery, points"].to_list() == pytest.approx(

@@ -31,13 +31,15 @@ from evalkit.report.table import (
     failed,
     texts,
 )
+from evalkit.report.two_verdicts import why_they_differ
 from evalkit.report.verification import VerificationByGroup
 
 
 @dataclass(frozen=True)
 class GroupsContent:
     """``selections`` are what the first screen is about. ``figures`` are one a condition; they
-    show at most ``most`` groups. What the run has nothing of is None."""
+    show at most ``most`` groups. ``differing`` say why a cohort and a group of one label have
+    different verdicts. What the run has nothing of is None."""
 
     selections: Selections | None
     groups: Groups | None
@@ -45,6 +47,7 @@ class GroupsContent:
     verification: VerificationByGroup | None
     discovery: Discovery | None
     other_columns: list[Extremes]
+    differing: list[Markup]
     most: int = MOST_GROUPS
 
     @property
@@ -52,6 +55,11 @@ class GroupsContent:
         """The cohorts that fresh speakers confirmed, each with its gap."""
         found = self.discovery
         return [summary.said_of(found, verdict) for verdict in found.confirmed] if found else []
+
+    @property
+    def untested(self) -> Markup:
+        """How many cohorts too few fresh speakers could be asked about."""
+        return summary.untested_cohorts(self.discovery) if self.discovery else Markup()
 
     @property
     def could_be_shown(self) -> Markup:
@@ -67,7 +75,8 @@ def build(run: ReportedRun) -> Content:
         values_by_group(run.groups, run.headline.conditions) if run.groups else [],
         verification.by_group(run.folder, run.headline, run.column),
         discovery(run.folder, run.findings) if run.findings else None,
-        extremes.other_columns(run, run.groups) if run.groups else [])
+        extremes.other_columns(run, run.groups) if run.groups else [],
+        why_they_differ(start, run.findings))
     return Content(
         shown, list(_tables(run, shown)),
         [shown.discovery.confirmed_table] if shown.discovery else [],
@@ -120,6 +129,8 @@ def _sentences(shown: GroupsContent) -> Iterator[Markup]:
         yield extremes.sentence(shown.other_columns)
     if shown.discovery:
         yield summary.confirmed_cohorts(shown.discovery)
+        yield summary.untested_cohorts(shown.discovery)
+        yield from shown.differing
     elif shown.groups:
         yield summary.few_speakers(shown.groups)
 
@@ -128,6 +139,7 @@ def _also(shown: GroupsContent) -> Iterator[Markup]:
     yield extremes.sentence(shown.other_columns)
     if shown.discovery:
         yield summary.confirmed_in_brief(shown.discovery)
+        yield from shown.differing
 
 
 def values(groups: Groups) -> Table:

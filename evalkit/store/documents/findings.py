@@ -15,14 +15,15 @@ from evalkit.store.documents.run import ShownFact
 
 Unit = Literal["speaker", "utterance"]
 """What a finder sends to cohorts."""
-Status = Literal["confirmed", "not confirmed", "insufficient", "nothing found"]
+Status = Literal["confirmed", "not confirmed", "too few fresh speakers", "insufficient",
+                 "nothing found"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-"""From the best proved on."""
+"""From the best proved on; "insufficient" are too few utterances or words of fresh speakers."""
 
 
 class OnHalf(Part):
     """A cohort on one half of the speakers. ``share`` is of that half's speakers;
-    ``sufficient`` whether it reaches the floors."""
+    ``sufficient`` whether it reaches the floors of the search or, on fresh speakers, the test."""
 
     value: Interval
     n: int
@@ -67,8 +68,8 @@ class Verdict(Part):
     """A cohort put to the test: by how much its rate is worse than that of the speakers in no
     cohort tested before it, where it was discovered and on fresh speakers, there also relative to
     their rate; one-sided p-value, and adjusted for all that was tested. ``gap`` is None where
-    there are too few fresh speakers. ``who`` describes its units on both halves, after the fact:
-    no finder but those of labels has read them."""
+    fresh speakers, or what they said, are too few. ``who`` describes its units on both halves,
+    after the fact: no finder but those of labels has read them."""
 
     cohort: str
     status: Status
