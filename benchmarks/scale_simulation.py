@@ -1,8 +1,8 @@
-"""The largest public fairness evaluation in simulation: 306,230 utterances of 36,691 speakers in 139
-regions, with made-up texts, from transcripts to a page, in one command.
+"""The largest public fairness evaluation in simulation: 306,230 utterances of 36,691 speakers in
+139 regions, with made-up texts, from transcripts to a page, in one command.
 
     python benchmarks/scale_simulation.py                     # 306,230 utterances
-    python benchmarks/scale_simulation.py --exponents         # smaller ones too, costs fitted to size
+    python benchmarks/scale_simulation.py --exponents         # smaller ones too: costs by size
 
 Each step is a command of evalkit in a process of its own: `score`, `cohorts` by the tree of places
 and by declared groups, `groups` by region and accent, `report`. Printed are wall seconds, processor

@@ -36,6 +36,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
                       ["compare", "v1", name, "--json", f"c{name}.json", "--by", "accent"]):
             done = evalkit(*words, cwd=folder)
             assert done.returncode == 0, done.stderr
+    evalkit("history", "v2", "--baseline", "v1", "--json", "h.json", cwd=folder)
     evalkit("compare", "v1", "absent", "--json", "failed.json", cwd=folder)
     write_cohorts(folder / "v1", pd.DataFrame(
         {"utterance_id": ["u0"], "finder": ["tree"], "cohort": ["a"]}))
@@ -48,6 +49,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     files = {"run": ["v1/run.json"], "summary": ["v1/summary.json", "v2/summary.json"],
              "findings": ["v1/findings.json"], "mitigation": ["mr.json", "mv.json"],
              "comparison": ["cv1.json", "cv2.json", "failed.json"], "baseline": ["v1.json.gz"],
+             "releases": ["h.json"],
              "report": ["page.json"], "corpora": ["corpora.json"],
              "begun": ["v1/outputs/begun.json"], "portion": ["v1.1/portion.json"]}
     return {name: [_tree(folder / file) for file in names] for name, names in files.items()}

@@ -190,14 +190,15 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 @in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = (),
-           pipeline: str | None = None, title: str = "", gates: AnyPath | None = None) -> Path:
+           pipeline: str | None = None, title: str = "", gates: AnyPath | None = None,
+           look: int | None = None, after: AnyPath | None = None) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
     to group speakers by; ``earlier`` are runs to set beside it, the oldest first, which may be a
-    frozen baseline; the file ``gates`` judges what changed since the first; ``markdown`` is a file
-    for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
-    which the first screen is about, without it the best; ``title`` stands over the page, without it
-    the corpus's name."""
+    frozen baseline; the file ``gates`` judges what changed since the first, with ``look`` and
+    ``after`` as for ``compare``; ``markdown`` is a file for a summary; ``allow_outcomes`` as for
+    ``groups``; ``pipeline`` is the one that ships, which the first screen is about, without it the
+    best; ``title`` stands over the page, without it the corpus's name."""
     folders, before = matched(run, earlier, files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
@@ -205,7 +206,8 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
 
         return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
                             markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title,
-                            gates=None if gates is None else Path(gates))
+                            gates=None if gates is None else Path(gates), look=look,
+                            after=None if after is None else Path(after))
     if gates is not None:
         raise ConfigError(f"--gates {gates}: a report of several corpora has none; `evalkit "
                           "compare` judges them together")

@@ -90,13 +90,14 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
         "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
         "metrics": chosen or [usual]})
-    utterances = read_corpus(config, texts_only=True).utterances
+    corpus = read_corpus(config, texts_only=True)
+    utterances = corpus.utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
     return run(config, out, Work(workers, portion=portion), command="score", say=say,
-               left_out=[*unfolded.left_out, *strangers], overwrite=overwrite)
+               left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
 
 
 def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: bool,

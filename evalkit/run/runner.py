@@ -18,7 +18,7 @@ from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, costs, ended, portions, record
-from evalkit.run.assembled import assemble
+from evalkit.run.assembled import assemble, is_assembled
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.overlap import HERE, Work
@@ -45,16 +45,19 @@ from evalkit.store.seals import SUMMARY, seals
 
 def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run",
         say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
-        prune: bool = False, overwrite: bool = False) -> RunFolder:
+        prune: bool = False, overwrite: bool = False, manifest: Manifest | None = None
+        ) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
 
     Outputs and scores that an earlier, perhaps killed, run left in ``out`` are used where nothing
     that decides them has changed and they are as they were written; ``prune`` removes those that
     this run does not use. The run of another corpus or by another command gives way only where it
     may be ``overwrite``n.
-    ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
+    ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person;
+    ``manifest`` is the corpus, where the caller has read it.
     Raises EvalkitError for what the user can mend."""
-    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite)
+    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite,
+                    manifest=manifest)
     return ready.carried_out(work, say, prune=prune)
 
 
@@ -102,10 +105,11 @@ class Prepared:
 
 
 def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str], None],
-            left_out: Sequence[LeftOut], overwrite: bool) -> Prepared:
+            left_out: Sequence[LeftOut], overwrite: bool, manifest: Manifest | None = None
+            ) -> Prepared:
     """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
     started = time.monotonic()
-    manifest = read_corpus(config, texts_only=command == "score", say=say)
+    manifest = manifest or read_corpus(config, texts_only=command == "score", say=say)
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):
@@ -121,15 +125,16 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
               started: float) -> RunFolder:
     """Works through the plan and writes the run's tables and documents into ``out``, which is
     locked."""
-    table = utterance_table(manifest.utterances, manifest.root)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
-    pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
+    pairs = choose_pairs(utterance_table(manifest.utterances, manifest.root).to_pandas(),
+                         config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
     for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
-    assemble(plan, out, table)
+    if not done.is_done:
+        assemble(plan, out, utterance_table(manifest.utterances, manifest.root))
     _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.work), shards_reused=reused)
@@ -157,6 +162,7 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
     RunError where the folder cannot be made or written to."""
     finished, damages = OutputStore(out).finished(), RunFolder(out).damages()
+    assembled = is_assembled(plan, out)
     try:
         _clear(out, {shard.key for shard in plan.work})
     except OSError as error:
@@ -165,7 +171,7 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
     (out / PORTION).unlink(missing_ok=True)
     _keep(manifest, out / MANIFEST)
-    return replace(resumed(plan.work, out, finished), files=damages)
+    return replace(resumed(plan.work, out, finished), files=damages, assembled=assembled)
 
 
 def _keep(manifest: Manifest, path: Path) -> None:
