@@ -73,6 +73,8 @@ class Prepared:
     plan: Plan
     left_out: Sequence[LeftOut]
     started: float
+    dropped: Sequence[LeftOut] = ()
+    """What of it the caller had dropped before."""
 
     def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
         """Does the work, or the share of ``work`` alone."""
@@ -90,7 +92,7 @@ class Prepared:
     def _portion(self, portion: Portion, work: Work, say: Callable[[str], None]) -> RunFolder:
         """Makes the tables of a share, which are no run."""
         share = portions.record(portion, self.plan, self.config, self.out, command=self.command,
-                                left_out=list(self.left_out))
+                                left_out=list(self.dropped))
         portions.check_place(self.out, share)
         own = portion.part(self.plan)
         done = _begin(own, self.manifest, self.out, self.command)
@@ -115,9 +117,8 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
     for line in replaced(out, manifest, plan):
         say(line)
     check_lists(plan.metrics, manifest.utterances, say)
-    left_out = [*left_out, *unmeasured(plan),
-                *without_words(plan.metrics, manifest.utterances, say)]
-    return Prepared(config, out, command, manifest, plan, left_out, started)
+    lost = [*left_out, *unmeasured(plan), *without_words(plan.metrics, manifest.utterances, say)]
+    return Prepared(config, out, command, manifest, plan, lost, started, left_out)
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,

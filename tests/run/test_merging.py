@@ -133,7 +133,8 @@ def test_tables_of_results_are_scored_in_shards(tiny_corpus: Path, tmp_path: Pat
     """Of which a corpus of less than a piece has one."""
     table = tmp_path / "results.csv"
     table.write_text("id,reference,prediction,user_ids\n" + "".join(
-        f"u{n},turn it on,turn it {'on' if n % 3 else 'off'},s{n % 4}\n" for n in range(12)))
+        f"u{n},turn it on,turn it {'on' if n % 3 else 'off'},s{n % 4}\n" for n in range(12))
+        + "u1,once more,once more,s1\n")
     assert evalkit("score", table, "--out", tmp_path / "whole").returncode == 0
     parts = [tmp_path / "1", tmp_path / "2"]
     for number, part in enumerate(parts, 1):
@@ -141,6 +142,8 @@ def test_tables_of_results_are_scored_in_shards(tiny_corpus: Path, tmp_path: Pat
         assert done.returncode == 0 and f"evalkit merge {part} OTHERS..." in done.stderr
     assert evalkit("merge", *parts, "--out", tmp_path / "run").returncode == 0
     assert tables(tmp_path / "run") == tables(tmp_path / "whole")
+    lost, wanted = (RunFolder(tmp_path / run).record().left_out for run in ("run", "whole"))
+    assert lost == wanted and lost[0].what == "row"
     for part in parts:
         shutil.rmtree(part)  # the run holds all that it needs
     assert evalkit("score", tmp_path / "run", "--metric", "cer").returncode == 0
