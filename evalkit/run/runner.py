@@ -34,7 +34,7 @@ from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
 from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.portion import PORTION
-from evalkit.store.documents.run import Timings
+from evalkit.store.documents.run import Summary, Timings
 from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest, write_manifest
 from evalkit.store.outputs import OutputStore
@@ -139,8 +139,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.work), shards_reused=reused)
-    summary = record.summary(RunFolder(out), plan)
-    summary.write(out / SUMMARY)
+    summary = _summary(plan, out, is_done=done.is_done)
     left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
                        *record.undefined(summary, plan), *alone.unseen(plan),
                        *not_compared(plan, RunFolder(out))])
@@ -149,6 +148,15 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
                     pairs=pairs, pipelines=costs.told(plan, out), tables=seals(out),
                     batching=alone.effects(plan, out, manifest, config)).write(out / "run.json")
     return RunFolder(out)
+
+
+def _summary(plan: Plan, out: Path, *, is_done: bool) -> Summary:
+    """What ``out`` has, or where its tables were made anew what is written now."""
+    if is_done:
+        return Summary.read(out / SUMMARY)
+    summary = record.summary(RunFolder(out), plan)
+    summary.write(out / SUMMARY)
+    return summary
 
 
 def _size(plan: Plan, manifest: Manifest, pending: int, reused: int) -> str:
