@@ -66,7 +66,9 @@ WRITTEN = {
     "run.unchanged:_always": "run.unchanged:_gone",
     "run.unchanged:_comparing": "run.unchanged:_gone",
     "run.unchanged:not_compared": "run.unchanged:_gone",
-    "run.record:_failures_in": "report.sections.left_out:_of_failure",
+    "run.failures:_of_cell": "report.sections.left_out:_of_failure",
+    "run.failures:failures": "report.sections.left_out:_of_failure",
+    "store.overview:overview": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.endpoints:_by_utterance": "statistics.endpoints:_failed",
     "statistics.endpoints:endpoint_table": "statistics.groups:groups_left_out",
@@ -245,7 +247,7 @@ NOTHING_LOST = {
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
-        run.shard:_has_audio run.tables:_output run.tables:write_shard
+        run.shard:_has_audio run.tables:output_row run.tables:write_shard
         run.vectors:of_one_length run.record:_timed statistics.detection:sorted_trials
         statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
@@ -326,9 +328,12 @@ NOTHING_LOST = {
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.trial_labels:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
-        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
+        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest_rows:_metadata
+        store.manifest_rows:of store.manifest_rows:row_in
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
+        systems.transcripts.file:text_lines systems.transcripts.lines:parse_json
+        run.compared:plain run.compared:metrics
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
@@ -402,7 +407,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        run.runner:_prune store.runfolder:digest systems.identity:model_files
+        run.runner:_prune run.merging:_bring run.merging:_check_all run.merging:_otherwise
+        store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session

@@ -105,12 +105,24 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def nameless(n: int) -> str:
+    """That of ``n`` utterances nobody knows the speaker."""
+    return count(n, "utterance has", "utterances have") + " no speaker id"
+
+
 def settling(more_speakers: int | None) -> str:
     """How many more speakers a difference would take (evalkit.statistics.power), to two digits;
     "0" where it is settled, "out of reach" where no number would settle it."""
     if more_speakers is None:
         return "out of reach"
     return f"{int(float(f'{more_speakers:.2g}')):,}"
+
+
+def settled_by(more: int | None, people: str = "speakers") -> str:
+    """That so many more ``people`` would settle a difference, within a sentence."""
+    if more is None:
+        return f"no number of {people} within reach would settle it"
+    return f"about {settling(more)} more {people} would settle it"
 
 
 def one_of(texts: Sequence[str]) -> str:

@@ -18,7 +18,8 @@ from evalkit.results.labels import Labels
 from evalkit.results.unfold import Results, unfold
 from evalkit.run.given import Unfolded, score
 from evalkit.run.occupied import check_folder
-from evalkit.store.manifest import Manifest, inside, read_manifest, write_manifest
+from evalkit.store.manifest import Manifest, read_manifest, write_manifest
+from evalkit.store.manifest_rows import inside
 from evalkit.store.runfolder import RunFolder
 
 GIVEN = "given"

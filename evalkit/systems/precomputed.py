@@ -59,7 +59,7 @@ class Hypotheses:
     def identity(self) -> str:
         """Raises ManifestError as ``ids`` does, so that a bad file stops a run before it starts."""
         keys = f", keys {self.id_key} {self.text_key}" if self.id_key or self.text_key else ""
-        several = sum(map(bool, self._read.others.values()))
+        several = len(self._read.others)
         more = f", {several} with several guesses" if several else ""
         return (f"{len(self._read.texts)} hypotheses{more}, format {self.read_as}{keys}, "
                 f"{state(self.path)[1]}")
@@ -87,10 +87,21 @@ class Hypotheses:
 
     def recall(self, utterance: Utterance) -> Hypothesis:
         """Raises UtteranceError of kind NoHypothesis, and ManifestError as ``ids`` does."""
-        text = self._read.texts.get(utterance.id)
+        read = self._read
+        text = read.texts.get(utterance.id)
         if text is None:
-            raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
-        return Hypothesis(text, alternatives=self._read.others[utterance.id])
+            raise self._none
+        return Hypothesis(text, alternatives=read.others.get(utterance.id, ()))
+
+    def texts(self, ids: Iterable[str]) -> list[str | UtteranceError] | None:
+        """What ``recall`` gives or raises of each, where that is only texts, else None. Raises
+        ManifestError as ``ids`` does."""
+        read, none = self._read, self._none
+        return None if read.others else [read.texts.get(each, none) for each in ids]
+
+    @property
+    def _none(self) -> UtteranceError:
+        return UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
 
 
 @dataclass(frozen=True)
