@@ -18,6 +18,7 @@ from evalkit.metrics.emission import EmissionLatency
 from evalkit.metrics.revocation import RevokedWords
 from evalkit.metrics.word_counts import WordCounts
 from evalkit.metrics.words import WordErrors
+from evalkit.run.overlap import portion_said
 from evalkit.run.pipeline import build_part, metric_said, shows_events
 from evalkit.run.runner import Work, run
 from evalkit.run.text_metrics import usual_metrics
@@ -67,8 +68,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
           costs: str = "levenshtein", alternatives: bool = False, glm: Path | None = None,
           canonical: Sequence[str] = (), places: Sequence[str] = (),
           reading: Reading = Reading(), unfolded: Unfolded = Unfolded(),
-          outside: bool = False, workers: int = 0, overwrite: bool = False,
-          say: Callable[[str], None] = lambda line: None) -> RunFolder:
+          outside: bool = False, workers: int = 0, shard: str | None = None,
+          overwrite: bool = False, say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder; those of
     ``unfolded`` tables too.
 
@@ -78,6 +79,7 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     hypotheses without an utterance, and recordings outside the manifest's folder unless
     ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
     manifest without texts, ManifestError for a file that has no utterance of the manifest."""
+    portion = portion_said(shard)
     with planning():
         chosen = [metric_said(each) for each in metrics]
         _check_needs(chosen)
@@ -94,7 +96,7 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         config = _of_texts(config, utterances, usual=not metrics, say=say)
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
-    return run(config, out, Work(workers), command="score", say=say,
+    return run(config, out, Work(workers, portion=portion), command="score", say=say,
                left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
 
 

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from evalkit.audio import RESAMPLER
+from evalkit.core.collecting import uncollected
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import UtteranceError
@@ -155,6 +156,7 @@ def _pipelines(config: EvalConfig) -> dict[str, Pipeline]:
     return made
 
 
+@uncollected()
 def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], prints: Prints
             ) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
     """Of all cells, and what is given alone to those that batch."""
