@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from evalkit.audio import RESAMPLER
+from evalkit.core.collecting import uncollected
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import UtteranceError
@@ -31,7 +32,7 @@ from evalkit.run.measured import (
 )
 from evalkit.run.mistaken import at, check_texts
 from evalkit.run.pipeline import Pipeline, WordOptions, build_condition, build_pipeline
-from evalkit.run.prints import Print, Prints, file_digests
+from evalkit.run.prints import Printed, Prints, file_digests
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
 from evalkit.systems.precomputed import Hypotheses
@@ -65,7 +66,7 @@ class Piece:
 
     first: int
     utterances: tuple[Utterance, ...]
-    prints: tuple[Print, ...]
+    prints: Printed
 
 
 Given = tuple[str | UtteranceError, ...]
@@ -155,6 +156,7 @@ def _pipelines(config: EvalConfig) -> dict[str, Pipeline]:
     return made
 
 
+@uncollected()
 def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], prints: Prints
             ) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
     """Of all cells, and what is given alone to those that batch."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.core.collecting import uncollected
 from evalkit.core.errors import FieldError, ManifestError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
@@ -100,6 +101,7 @@ class Manifest:
         return "\n".join(lines)
 
 
+@uncollected()
 def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False,
                   alternatives: bool = False, remote: bool = False) -> Manifest:
     """Reads every line; a line that cannot be used becomes a Problem and the rest goes on.

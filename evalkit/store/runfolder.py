@@ -20,6 +20,7 @@ from evalkit.store.documents.mitigation import (
     RecognitionResults,
     VerificationResults,
 )
+from evalkit.store.documents.portion import held
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.events import STREAMED
 from evalkit.store.lock import holder
@@ -93,7 +94,7 @@ class RunFolder:
         path, outputs = self.path / "run.json", (self.path / "outputs").is_dir()
         if not path.exists() and outputs:
             who = holder(self.path)
-            raise RunError(f"{self.path}: the run is not finished; " + (
+            raise RunError(f"{self.path}: {held(self.path) or 'the run is not finished'}; " + (
                 f"{who} works on it" if who else
                 "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
         record = RunRecord.read(path)

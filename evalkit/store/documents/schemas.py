@@ -14,6 +14,7 @@ from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.mitigation import MitigationResults
+from evalkit.store.documents.portion import PORTION, PortionRecord
 from evalkit.store.documents.releases import Releases
 from evalkit.store.documents.report import ReportFindings
 from evalkit.store.documents.run import RunRecord, Summary
@@ -28,7 +29,8 @@ DOCUMENTS: Mapping[str, tuple[type[Document], str]] = {
     "baseline": (Baseline, "the file of `evalkit baseline freeze`, gzipped where it ends in .gz"),
     "report": (ReportFindings, "findings.json beside a page: what it says"),
     "corpora": (Corpora, f"{CORPORA}: which run folders of corpora lie beside it"),
-    "begun": (Begun, f"{BEGUN}: of what the run in a folder is, from its beginning on")}
+    "begun": (Begun, f"{BEGUN}: of what the run in a folder is, from its beginning on"),
+    "portion": (PortionRecord, f"{PORTION}: which shard of a run its folder holds")}
 """By name what reads and writes it, and which file it is."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.core.collecting import uncollected
 from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Hypothesis
@@ -66,6 +67,7 @@ class Transcripts:
     scores: Mapping[str, float]
 
 
+@uncollected()
 def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: bool = False
                      ) -> Transcripts:
     """Reads the file in the format ``form`` of FORMATS, which the suffix or else the content tells
