@@ -101,6 +101,8 @@ class Alignment(NamedTuple):
 
 
 def _read(items: Any) -> Alignment:
+    if set(map(type, items)) <= {str}:
+        return Alignment(list(items), list(items), [])
     said: list[str] = []
     heard: list[str] = []
     errors: list[Error] = []

@@ -7,6 +7,7 @@ neither and is counted in ``n_failed``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,20 @@ def each_table(run: Path) -> Iterator[pa.Table]:
             raise RunError(f"{shard.parent}: not a scores table: {error}") from error
 
 
-def read_scores(run: Path | str) -> pd.DataFrame:
-    """All shards of a run's scores table, sorted by its key columns; texts are categories. Raises
-    RunError as ``each_table`` does."""
-    shards = _whole_tables(Path(run))
+def read_scores(run: Path | str, seal: str | None = None) -> pd.DataFrame:
+    """All shards of a run's scores table, sorted by its key columns; texts are categories. The last
+    table that had a ``seal`` is kept, as several questions are asked of one run. Raises RunError as
+    ``each_table`` does."""
+    return _read(Path(run)) if seal is None else _known(Path(run), seal).copy(deep=False)
+
+
+@lru_cache(maxsize=1)
+def _known(run: Path, _seal: str) -> pd.DataFrame:
+    return _read(run)
+
+
+def _read(run: Path) -> pd.DataFrame:
+    shards = _whole_tables(run)
     try:
         return read_coded(shards, SCHEMA, ["pipeline", "condition", "utterance_id", "metric"],
                           _check_table)

@@ -102,7 +102,10 @@ def alignment_of(text: Any) -> Alignment | None:
 
 def _row(alignment: Alignment) -> tuple[tuple[int, ...], Loop | None]:
     """COUNTS and the loop of one output."""
-    said, heard, _ = alignment
-    _, substitutions, deletions, insertions = alignment.edits
-    wrong = substitutions + insertions
-    return (substitutions, deletions, insertions, len(said)), loop(heard, said) if wrong else None
+    said, heard, errors = alignment
+    if not errors:
+        return (0, 0, 0, len(said)), None
+    kinds = [operation for operation, _, _ in errors]
+    deletions, insertions = kinds.count("delete"), kinds.count("insert")
+    found = loop(heard, said) if len(kinds) > deletions else None
+    return (len(kinds) - deletions - insertions, deletions, insertions, len(said)), found
