@@ -24,7 +24,7 @@ from evalkit.metrics.stoi import Stoi
 from evalkit.run.runner import Work, run
 
 UTTERANCES, WORKERS = 200, 2
-SAID = "the quick brown fox jumps over the lazy dog and then it runs back home again".split()
+SAID = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "then", "it"]
 
 
 def made(folder: Path) -> Path:

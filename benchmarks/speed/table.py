@@ -27,9 +27,9 @@ class Row:
         return self.measured >= self.bar if self.at_least else self.measured <= self.bar
 
     def __str__(self) -> str:
-        sign = "≥" if self.at_least else "≤"
-        return (f"| {self.work} | {sign} {self.bar:g} {self.unit} | {self.measured:.3g} {self.unit} "
-                f"| {'yes' if self.met else 'no'} | {self.note} |")
+        asked = f"{'≥' if self.at_least else '≤'} {self.bar:g} {self.unit}"
+        return (f"| {self.work} | {asked} | {self.measured:.3g} {self.unit} | "
+                f"{'yes' if self.met else 'no'} | {self.note} |")
 
 
 def printed(rows: Iterable[Row]) -> None:
