@@ -24,9 +24,10 @@ WRITTEN = {
     "exports.publication:kept": "exports.publication:_gone",
     "exports.publication:published": "exports.publication:_gone",
     "exports.publication:_unnamed": "exports.publication:_gone",
-    "exports.subtraction:_given_away": "exports.publication:_gone",
-    "exports.subtraction:_shown": "exports.publication:_gone",
-    "exports.subtraction:_smallest": "exports.publication:_gone",
+    "exports.subtraction:_by_subtraction": "exports.publication:_gone",
+    "exports.subtraction:_by_solving": "exports.publication:_gone",
+    "exports.subtraction:_less_columns": "exports.publication:_gone",
+    "exports.subtraction:smallest": "exports.publication:_gone",
     "compare.baseline:_others": "compare.baseline:_unused",
     "compare.baseline:_scores": "compare.completeness:in_one_only",
     "compare.baseline:_trials": "compare.completeness:in_one_only",
@@ -333,7 +334,7 @@ NOTHING_LOST = {
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:text_lines systems.transcripts.lines:parse_json
-        run.compared:plain run.compared:metrics
+        run.compared:plain run.compared:metrics run.given:_files systems.precomputed:read_ahead
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
