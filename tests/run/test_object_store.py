@@ -43,7 +43,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def names(store: Any) -> dict[str, int]:
-    return {item["Key"]: item["Size"] for item in store.list_objects_v2(Bucket="speech")["Contents"]}
+    found = store.list_objects_v2(Bucket="speech")["Contents"]
+    return {item["Key"]: item["Size"] for item in found}
 
 
 def test_a_corpus_and_its_run_on_an_object_store(tiny_corpus: Path, tmp_path: Path, store: Any,
