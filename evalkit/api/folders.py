@@ -22,10 +22,11 @@ def read_run(run: AnyPath) -> RunFolder:
     ``outputs()``, ``trials()``, ``embeddings()``) and its documents (``record()``,
     ``summary()``). Raises RunError where ``run`` is no run folder."""
     from evalkit.store.objects import here
-    from evalkit.store.runfolder import RunFolder
 
     run = here(run)
     check_run(run)
+    from evalkit.store.runfolder import RunFolder
+
     return RunFolder(run)
 
 

@@ -46,14 +46,14 @@ def here(run: Path | str) -> Path:
         return Path(run)
     with _said(url):
         system, root = _system(url)
-        found = _listed(system, root)
-        ends = {name: system.cat_file(f"{root}/{name}") for name in LAST if name in found}
+        found, place = _listed(system, root), copy_of(url)
+        ends = [name for name in LAST if name in found]
         if not ends:
             raise RunError(f"{shown(url)}: holds no finished run; `evalkit run --out` brings one")
-        place = copy_of(url)
-        same = all(_content(place / name) == data for name, data in ends.items())
+        same = all(_content(place / name) == system.cat_file(f"{root}/{name}") for name in ends)
+        known = _there(place) if same else {}
         for name, size in found.items():
-            if _is_read(name) and not (same and _size(place / name) == size):
+            if _is_read(name) and known.get(name) != size:
                 _fetch(system, f"{root}/{name}", place / name)
     return place
 
@@ -92,15 +92,19 @@ def fetched_text(url: str) -> str:
 
 def _deliver(system: Any, root: str, place: Path) -> int:
     """Brings all files there; those of an earlier run, which nobody would read rightly, go."""
-    files = {path.relative_to(place).as_posix(): path for path in sorted(place.rglob("*"))
-             if path.is_file() and not path.name.startswith(".")}
-    before = _listed(system, root)
-    for name in sorted(before, key=lambda name: name not in LAST):
-        if name in LAST or name not in files:
-            system.rm_file(f"{root}/{name}")
-    for name in sorted(files, key=lambda name: name in LAST):
-        system.put_file(str(files[name]), f"{root}/{name}")
+    files = _there(place)
+    gone = [name for name in _listed(system, root) if name in LAST or name not in files]
+    for name in sorted(gone, key=lambda name: name not in LAST):
+        system.rm_file(f"{root}/{name}")
+    for name in sorted(files, key=lambda name: (name in LAST, name)):
+        system.put_file(str(place / name), f"{root}/{name}")
     return len(files)
+
+
+def _there(place: Path) -> dict[str, int]:
+    """The same of a folder of this machine; what begins with a dot is for it alone."""
+    return {path.relative_to(place).as_posix(): path.stat().st_size for path in place.rglob("*")
+            if path.is_file() and not path.name.startswith(".")}
 
 
 def _system(url: str) -> tuple[Any, str]:
@@ -141,10 +145,6 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1
-
-
 @contextmanager
 def _said(url: str) -> Iterator[None]:
     """Says in one line what an object store answers."""
@@ -159,7 +159,10 @@ def _said(url: str) -> Iterator[None]:
         raise RunError(f"{shown(url)}: there is no such bucket or file; make the bucket, or give "
                        "another name") from error
     except Exception as error:  # every file system has errors of its own
-        refused = isinstance(error, PermissionError) or "redential" in type(error).__name__
-        what = f"access is refused; {_KEYS}" if refused else "it could not be used; try it again"
-        raise RunError(f"{shown(url)}: {what} ({type(error).__name__}: "
+        raise RunError(f"{shown(url)}: {_why(error)} ({type(error).__name__}: "
                        f"{shown(one_line(error, 200))})") from error
+
+
+def _why(error: Exception) -> str:
+    refused = isinstance(error, PermissionError) or "redential" in type(error).__name__
+    return f"access is refused; {_KEYS}" if refused else "it could not be used; try it again"
