@@ -24,9 +24,10 @@ WRITTEN = {
     "exports.publication:kept": "exports.publication:_gone",
     "exports.publication:published": "exports.publication:_gone",
     "exports.publication:_unnamed": "exports.publication:_gone",
-    "exports.subtraction:_given_away": "exports.publication:_gone",
-    "exports.subtraction:_shown": "exports.publication:_gone",
-    "exports.subtraction:_smallest": "exports.publication:_gone",
+    "exports.subtraction:_by_subtraction": "exports.publication:_gone",
+    "exports.subtraction:_by_solving": "exports.publication:_gone",
+    "exports.subtraction:_less_columns": "exports.publication:_gone",
+    "exports.subtraction:smallest": "exports.publication:_gone",
     "compare.baseline:_others": "compare.baseline:_unused",
     "compare.baseline:_scores": "compare.completeness:in_one_only",
     "compare.baseline:_trials": "compare.completeness:in_one_only",
@@ -182,7 +183,6 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
-    "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
         models.percepnet.bands:bands_of models.percepnet.training:in_order
@@ -334,7 +334,7 @@ NOTHING_LOST = {
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:text_lines systems.transcripts.lines:parse_json
-        run.compared:plain run.compared:metrics
+        run.compared:plain run.compared:metrics run.given:_files systems.precomputed:read_ahead
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
@@ -411,6 +411,7 @@ NOTHING_LOST = {
         corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:here
         store.objects:_there
         run.runner:_prune run.merging:_bring run.merging:_check_all run.merging:_otherwise
+        run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
