@@ -410,7 +410,7 @@ NOTHING_LOST = {
         store.outputs:prune run.overlap:graphics_processors
         corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:here
         store.objects:_there
-        run.runner:_prune run.merging:_bring run.merging:_check_all run.merging:_otherwise
+        run.runner:_prune run.merging:_bring run.merging:_otherwise
         run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
