@@ -334,7 +334,7 @@ NOTHING_LOST = {
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:text_lines systems.transcripts.lines:parse_json
-        run.compared:plain run.compared:metrics
+        run.compared:plain run.compared:metrics run.given:_files systems.precomputed:read_ahead
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import psutil
 
-OFTEN = .1
+OFTEN = .2
 """Seconds between two looks at the memory."""
 
 

@@ -26,7 +26,7 @@ from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
 from evalkit.systems.event_log import EventLog, is_event_log
-from evalkit.systems.precomputed import Hypotheses
+from evalkit.systems.precomputed import Hypotheses, read_ahead
 
 TEXTS = frozenset({"text", "hypothesis", "events", "endpoints"})
 """What a metric of theirs may need."""
@@ -90,7 +90,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
         "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
         "metrics": chosen or [usual]})
-    corpus = read_corpus(config, texts_only=True)
+    with read_ahead(_files(given.values()) if workers else ()):
+        corpus = read_corpus(config, texts_only=True)
     utterances = corpus.utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)
@@ -121,6 +122,12 @@ def _of_events(config: EvalConfig, utterances: Sequence[Utterance]) -> list[str]
     return [*([EmissionLatency.name] if timed else []), RevokedWords.name]
 
 
+def _files(plugins: Iterable[Plugin]) -> list[Hypotheses]:
+    """The files of texts among what is ``given``."""
+    made = [create("recognizers", plugin.name, plugin.options) for plugin in plugins]
+    return [file for file in made if isinstance(file, Hypotheses)]
+
+
 def _config(manifest: Path, files: Mapping[str, Plugin], options: Mapping[str, Any]
             ) -> EvalConfig:
     pipelines = [{"name": name, "recognizer": given} for name, given in files.items()]
@@ -149,9 +156,9 @@ def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[s
     plugin = reading.plugin(path)
     file: Hypotheses | EventLog = create("recognizers", plugin.name, plugin.options)
     say(f"{path.name}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
-    known = set(ids)
-    strangers = [identifier for identifier in file.ids if identifier not in known]
-    if len(strangers) == len(file.ids):
+    known, theirs = set(ids), file.ids
+    strangers = [identifier for identifier in theirs if identifier not in known]
+    if len(strangers) == len(theirs):
         raise ManifestError(f"{path}: holds no utterance of the manifest: its ids are such as "
                             f"{strangers[0]!r}, those of the manifest such as {ids[0]!r}"
                             f"{_hint(strangers, known)}")

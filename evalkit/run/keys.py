@@ -13,21 +13,32 @@ from evalkit.core.config import PipelineConfig, Plugin
 from evalkit.core.protocols import Condition, Metric
 from evalkit.run.endpointed import Endpointed
 from evalkit.run.pipeline import Pipeline, plugins_of
-from evalkit.run.prints import Print
+from evalkit.run.prints import Print, Printed
 from evalkit.run.streamed import Streamed
 from evalkit.run.streamed_recognizer import StreamedRecognizer
 from evalkit.store.outputs import VERSION
 
+KEY = 32
+"""Characters of a key."""
+
 
 def fingerprint(value: Any) -> str:
     """SHA-256 of a tree of JSON, in hexadecimal."""
-    text = json.dumps(value, sort_keys=True, default=str)
+    return _hashed(written(value))
+
+
+def written(value: Any) -> str:
+    """A tree as JSON."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _hashed(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def short(value: Any) -> str:
     """A key: half of ``fingerprint``."""
-    return fingerprint(value)[:32]
+    return fingerprint(value)[:KEY]
 
 
 @dataclass(frozen=True)
@@ -104,11 +115,12 @@ _MEASURED_STAGES = {"audio": ("heard", "enhanced"), "reference_audio": ("heard",
 
 
 def measured_key(metric: Metric, plugin: Plugin, stages: Mapping[str, str],
-                 prints: Sequence[Print]) -> str:
+                 prints: Printed) -> str:
     """Of the scores of one metric: of the outputs that it needs, of its version and options, and
     of the manifest's rows, whose text counts where the metric needs it."""
     needed = {stages.get(stage) for need in sorted(metric.needs)
               for stage in _MEASURED_STAGES.get(need, ("heard",))}
-    texts = [p.text for p in prints] if "text" in metric.needs else None
-    return short(["measured", VERSION, metric.name, metric.version, plugin.name, plugin.options,
-                  sorted(filter(None, needed)), [p.row for p in prints], texts])
+    texts = prints.texts if "text" in metric.needs else "null"
+    first = written(["measured", VERSION, metric.name, metric.version, plugin.name, plugin.options,
+                     sorted(filter(None, needed))])
+    return _hashed(f"{first[:-1]}, {prints.rows}, {texts}]")[:KEY]

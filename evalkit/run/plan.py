@@ -32,7 +32,7 @@ from evalkit.run.measured import (
 )
 from evalkit.run.mistaken import at, check_texts
 from evalkit.run.pipeline import Pipeline, WordOptions, build_condition, build_pipeline
-from evalkit.run.prints import Print, Prints, file_digests
+from evalkit.run.prints import Printed, Prints, file_digests
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
 from evalkit.systems.precomputed import Hypotheses
@@ -66,7 +66,7 @@ class Piece:
 
     first: int
     utterances: tuple[Utterance, ...]
-    prints: tuple[Print, ...]
+    prints: Printed
 
 
 Given = tuple[str | UtteranceError, ...]

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,21 @@ class Print(NamedTuple):
     row: str
     recording: str
     reference: str
+
+
+class Printed(tuple[Print, ...]):
+    """The prints of some utterances; what every metric's key is made of is written once, as
+    JSON."""
+
+    @cached_property
+    def rows(self) -> str:
+        """The list of their rows."""
+        return f"[{', '.join(_json(each.row) for each in self)}]"
+
+    @cached_property
+    def texts(self) -> str:
+        """The list of their texts."""
+        return f"[{', '.join(_json(each.text) for each in self)}]"
 
 
 def relative(path: Path, root: Path) -> str:
@@ -63,9 +79,9 @@ class Prints:
     files: Mapping[Path, str | None]
     _metadata: dict[int, tuple[Mapping[str, Any], str]] = field(default_factory=dict)
 
-    def of(self, utterances: Iterable[Utterance]) -> tuple[Print, ...]:
+    def of(self, utterances: Iterable[Utterance]) -> Printed:
         """Of each."""
-        return tuple(map(self._print, utterances))
+        return Printed(map(self._print, utterances))
 
     def corpus(self, utterances: Iterable[Utterance], files: Mapping[Path, str | None]) -> str:
         """Of every row of the manifest and, where ``files`` has them, of the recordings."""

@@ -18,22 +18,29 @@ Embeddings come as ``.npz`` with the arrays ``ids`` (n,) and ``embeddings`` (n, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.core.errors import ManifestError, UtteranceError, one_line
+from evalkit.core.errors import ManifestError, RunError, UtteranceError, one_line
 from evalkit.core.files import digest
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import instead
+from evalkit.core.processes import WorkerPool
 from evalkit.core.types import Hypothesis, Utterance
 from evalkit.systems.transcripts.file import FORMATS, KEYED, Transcripts, read_transcripts
 from evalkit.systems.transcripts.keys import Keys
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+LONG = 1 << 24
+"""Bytes of a file that is worth another process."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +151,40 @@ def state(path: Path | str) -> tuple[Path, str]:
         raise ManifestError(f"{path}: cannot read it: {error.strerror}{instead(path)}") from error
 
 
+_ahead: dict[Path, Future[Transcripts]] = {}
+"""Files that another process reads, or has read, for this one."""
+
+
+@contextmanager
+def read_ahead(files: Iterable[Hypotheses]) -> Iterator[None]:
+    """While the block does something else, another process reads those of ``files`` that are
+    long."""
+    long = [file for file in files if _is_long(Path(file.path))]
+    with WorkerPool(1) if long else nullcontext() as pool:
+        try:
+            if pool is not None:
+                _ahead.update({Path(file.path): pool.submit(
+                    read_transcripts, Path(file.path), file.format,
+                    Keys(file.id_key, file.text_key)) for file in long})
+            yield
+            for file in long:
+                with suppress(ManifestError, RunError):  # reading it here says what is wrong
+                    _ = file.ids
+        finally:
+            _ahead.clear()
+
+
+def _is_long(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > LONG
+
+
 @lru_cache(maxsize=8)
-def _hypotheses(path: Path, _content: str, form: str | None, keys: Keys) -> Transcripts:
+def _hypotheses(path: Path, content: str, form: str | None, keys: Keys) -> Transcripts:
+    if path in _ahead:
+        with suppress(ManifestError, RunError):
+            read = _ahead.pop(path).result()
+            if state(path)[1] == content:
+                return read
     return read_transcripts(path, form, keys)
 
 

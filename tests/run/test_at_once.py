@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 import evalkit
+from evalkit.core.errors import ManifestError
 from evalkit.run import at_once
 from evalkit.store import sealed
 from evalkit.store.manifest import write_manifest
+from evalkit.systems import precomputed
 
 SAID = ["turn on the light", "turn off", "", "...", "你好 world", "naïve café", None, "a " * 1500,
         "It's 5 o'clock", "stop", "one two three four", "ﬁne", "yes"]
@@ -50,6 +52,20 @@ def test_tables_are_the_same_in_columns_and_in_rows(tmp_path: Path,
         patch.setattr(at_once, "_is_of_texts", lambda shard, store: False)
         evalkit.rescore(rows, normaliser="basic_turkish")
     assert tables(columns) == tables(rows)
+
+
+def test_a_long_file_is_read_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                ) -> None:
+    path = tmp_path / "h.jsonl"
+    write_manifest(path, [{"id": "u1", "hypothesis": "turn on"}])
+    monkeypatch.setattr(precomputed, "LONG", 0)
+    file = precomputed.Hypotheses(path)
+    with monkeypatch.context() as patch, precomputed.read_ahead([file]):
+        patch.setattr(precomputed, "read_transcripts", None)
+        assert file.texts(["u1"]) == ["turn on"]
+    path.write_text("no JSON\n")
+    with precomputed.read_ahead([file]), pytest.raises(ManifestError, match=r"h.jsonl:1: Expec"):
+        _ = file.ids
 
 
 def test_a_long_table_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
