@@ -80,10 +80,10 @@ def _write(results: Results, manifest: Path) -> Unfolded:
     """Writes the manifest, and beside it the hypotheses of every system, of which those of
     utterances that were not wanted are no part."""
     ids = {utterance.id for utterance in results.utterances}
+    there = manifest.parent.resolve()
     with replacing_folder(manifest.parent.parent) as folder:
         place = folder / manifest.parent.name
-        write_manifest(place / manifest.name, (
-            row_of(u, manifest.parent.resolve()) for u in results.utterances))
+        write_manifest(place / manifest.name, (row_of(u, there) for u in results.utterances))
         for name, texts in results.hypotheses.items():
             write_manifest(place / "hypotheses" / f"{name}.jsonl", (
                 {"id": identifier, "hypothesis": text} for identifier, text in texts.items()

@@ -165,9 +165,10 @@ def _strange(path: Path, root: Path, *, outside: bool) -> str | None:
 
 def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows of FIELDS and metadata as JSON lines, by way of a temporary file."""
+    line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     with replacing(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(line(row) + "\n")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
