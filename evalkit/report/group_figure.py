@@ -72,10 +72,16 @@ def group_figure(selection: Selection, layout: Layout) -> Markup:
     parts = [*grid(axis, layout, bottom), *_everybody(selection, axis, layout, bottom)]
     parts += [part for i, row in enumerate(rows)
               for part in _row(row, i, selection, axis, layout)]
-    return Markup('<svg class="groups {}" viewBox="0 0 {} {}" role="img" '
-                  'aria-labelledby="groups-{}-title"><title id="groups-{}-title">{}</title>{}</svg>'
-                  ).format(layout.name, layout.width, bottom + FOOT, layout.name, layout.name,
-                           printable(title), Markup("").join(parts))
+    return Markup('<svg class="groups {0}" viewBox="0 0 {1} {2}" data-axis="{3}" role="img" '
+                  'aria-labelledby="groups-{0}-title"><title id="groups-{0}-title">{4}</title>{5}'
+                  '</svg>').format(layout.name, layout.width, bottom + FOOT, printable(axis_name(
+                      selection.title, selection.fact.unit)), printable(title),
+                      Markup("").join(parts))
+
+
+def axis_name(title: str, unit: str) -> str:
+    """What an axis shows: "Word error rate, %"."""
+    return f"{title}, {unit}" if unit else title
 
 
 def shown(selection: Selection) -> list[GroupRow]:

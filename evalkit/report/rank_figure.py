@@ -22,6 +22,7 @@ from evalkit.report.group_figure import (
     WIDE,
     Axis,
     Layout,
+    axis_name,
     fitting,
     grid,
     interval,
@@ -67,16 +68,19 @@ def _figure(ranks: Ranks, base: Layout) -> Markup:
     for place, bracket in enumerate(brackets):
         parts += _bracket(bracket, _edge(layout) + STEP * (place + 1), layout)
     title = f"{ranks.title} of {len(systems)} systems with their ranks"
-    return picture("ranks", layout, bottom + FOOT, title, parts)
+    return picture("ranks", layout, bottom + FOOT, title, parts,
+                   axis=axis_name(ranks.title, ranks.fact.unit))
 
 
-def picture(kind: str, layout: Layout, height: int, title: str, parts: Sequence[Markup]) -> Markup:
+def picture(kind: str, layout: Layout, height: int, title: str, parts: Sequence[Markup], *,
+            axis: str) -> Markup:
     """An SVG of this ``kind``, which is unique on the page, that one width of screen shows;
-    ``title`` is for those who do not see it."""
-    return Markup('<div class="groups {0}"><svg class="{1}" viewBox="0 0 {2} {3}" role="img" '
-                  'aria-labelledby="{1}-{0}-title"><title id="{1}-{0}-title">{4}</title>{5}</svg>'
-                  '</div>').format(layout.name, kind, layout.width, height, printable(title),
-                                   Markup("").join(parts))
+    ``title`` is for those who do not see it, ``axis`` names it where it is saved."""
+    return Markup('<div class="groups {0}"><svg class="{1}" viewBox="0 0 {2} {3}" data-axis="{6}" '
+                  'role="img" aria-labelledby="{1}-{0}-title"><title id="{1}-{0}-title">{4}</title>'
+                  '{5}</svg></div>').format(layout.name, kind, layout.width, height,
+                                            printable(title), Markup("").join(parts),
+                                            printable(axis))
 
 
 def _with_room(base: Layout, lines: int) -> Layout:
