@@ -301,7 +301,7 @@ NOTHING_LOST = {
         report.discovery:people_of report.discovery:who report.exports:write_findings
         report.two_verdicts:why_they_differ report.trial_selections:_known
         report.changed:columns compare.together:together statistics.detection_gaps:gaps_to_rest
-        report.trial_selections:_grouped statistics.verification:_compared
+        report.ranks:apart report.trial_selections:_grouped statistics.verification:_compared
         report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
         report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from evalkit.core.errors import one_line
 from evalkit.core.ledger import lines
-from evalkit.core.text import bracketed, heading, in_markdown, number, p_value, settling
+from evalkit.core.text import bracketed, heading, in_markdown, number, p_value, settled_by
 from evalkit.store.documents.comparison import (
     Change,
     Check,
@@ -101,9 +101,8 @@ def _why(comparison: Comparison, check: Check) -> str:
     fact = comparison.metrics[check.metric]
     shown = f"{number(check.detectable, fact)} {fact.difference_unit}".strip()
     beside = " more or less than is tolerated" if check.budget else ""
-    more = ("no number of speakers within reach" if check.more_speakers is None else
-            f"about {settling(check.more_speakers)} more speakers")
-    return f"{check.reason}; could have shown {shown}{beside}; {more} would settle it"
+    return (f"{check.reason}; could have shown {shown}{beside}; "
+            f"{settled_by(check.more_speakers)}")
 
 
 def markdown(comparison: Comparison) -> str:

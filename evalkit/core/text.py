@@ -113,6 +113,15 @@ def settling(more_speakers: int | None) -> str:
     return f"{int(float(f'{more_speakers:.2g}')):,}"
 
 
+def settled_by(more_speakers: int | None) -> str:
+    """What would settle a difference that is open, in words."""
+    if more_speakers == 0:
+        return "the speakers are enough to show a difference of this size in 80 of 100 cases"
+    many = ("no number of speakers within reach" if more_speakers is None
+            else f"about {settling(more_speakers)} more speakers")
+    return f"{many} would settle it"
+
+
 def one_of(texts: Sequence[str]) -> str:
     """One or more texts as one with alternatives, in sclite's notation: { a / b }. Those that are
     said twice, and blank ones beside others, add nothing."""

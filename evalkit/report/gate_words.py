@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evalkit.compare.formats import ORDER, headline
-from evalkit.core.text import count, number, settling, span
+from evalkit.core.text import count, number, settled_by, span
 from evalkit.core.types import Fact
 from evalkit.report.table import Cell, Column, Row, Table, texts
-from evalkit.report.text import listed, say
+from evalkit.report.text import in_sentence, listed, say
 from evalkit.report.tiles import Tile, Tone
-from evalkit.store.documents.comparison import Check, Comparison, GateResult, Status
+from evalkit.store.documents.comparison import (
+    Check,
+    Comparison,
+    GateResult,
+    GateTerms,
+    Status,
+)
 from evalkit.store.scores import GIVEN
 
 MARKS: Mapping[Status, str] = {"passed": "●", "failed": "▼", "inconclusive": "◇", "not judged": "○"}
@@ -43,10 +49,18 @@ def tile(comparison: Comparison) -> Tile:
 
 def _deciding(comparison: Comparison) -> str:
     """The gates that failed."""
-    failed = [str(result.gate) for result in comparison.gates if result.status == "failed"]
+    failed = [_named(result.gate, comparison) for result in comparison.gates
+              if result.status == "failed"]
     more = len(failed) - MOST_NAMED
     return ("Failed: " + "; ".join(failed[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
             if failed else "")
+
+
+def _named(gate: GateTerms, comparison: Comparison) -> str:
+    """A gate by what people call its metric: "word error rate, every accent"."""
+    fact = comparison.metrics.get(gate.metric)
+    name = in_sentence(fact.named(gate.metric)) if fact else gate.metric
+    return str(gate).replace(f"{gate.metric} ", f"{name}, ", 1)
 
 
 def sentence(comparison: Comparison) -> str:
@@ -102,8 +116,6 @@ def _why(check: Check, fact: Fact) -> str:
     """The reason, and of what is inconclusive what would settle it."""
     if check.status != "inconclusive" or not check.detectable > 0:
         return check.reason
-    more = ("no number of speakers within reach would settle it" if check.more_speakers is None
-            else f"about {settling(check.more_speakers)} more speakers would settle it")
     shown = f"{number(check.detectable, fact)} {fact.difference_unit}".strip()
-    return f"{check.reason}; could have shown {shown}; {more}"
+    return f"{check.reason}; could have shown {shown}; {settled_by(check.more_speakers)}"
 

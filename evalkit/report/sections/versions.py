@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evalkit.compare.comparison import decide
-from evalkit.core.text import number, settling
+from evalkit.core.text import number, settled_by
 from evalkit.core.types import Fact, Interval
 from evalkit.report import gate_words
 from evalkit.report.change_figure import MOST, change_figures
@@ -248,7 +248,7 @@ def _could_show(by: Interval, fact: Fact, alpha: float) -> str:
         return ""
     more = more_speakers(by, by.value, alpha, of=by.n_speakers)
     return (f"could have shown {number(shown, fact)} {fact.difference_unit}".rstrip() + (
-        f"; about {settling(more)} more speakers would settle it" if more else ""))
+        f"; {settled_by(more)}" if more is not None else ""))
 
 
 def _rows(scores: pd.DataFrame, key: Key) -> pd.DataFrame:
