@@ -55,10 +55,11 @@ class World:
             scores=[self._cell(self.shared + rng.poisson(noise.anew * self.errors))], trials=[],
             outcomes={}, left_out=[])
 
-    def release(self, worse: float) -> Candidate:
-        """One whose rate is so many times as high."""
+    def release(self, worse: float, speakers: int | None = None) -> Candidate:
+        """One whose rate is so many times as high, of all ``speakers`` or of the first ones."""
         rng, noise = self.rng, self.noise
-        moved = worse * np.exp(noise.moved * rng.standard_normal(len(self.words))
+        higher = np.where(np.arange(len(self.words)) < (speakers or len(self.words)), worse, 1.0)
+        moved = higher * np.exp(noise.moved * rng.standard_normal(len(self.words))
                                - noise.moved**2 / 2)
         new = noise.anew * moved + (1 - noise.anew) * np.maximum(moved - 1, 0.0)
         after = (rng.binomial(self.shared, np.minimum(moved, 1.0))
@@ -73,7 +74,8 @@ class World:
 
 @dataclass(frozen=True)
 class Experiment:
-    """So many releases on ``n_groups`` regions of ``size`` speakers, all ``worse`` by the same."""
+    """So many releases on ``n_groups`` regions of ``size`` speakers, all ``worse`` by the same,
+    everywhere or in one region."""
 
     asked: Gates
     noise: Noise
@@ -81,6 +83,14 @@ class Experiment:
     size: int
     releases: int
     worse: float = 1.0
+    one_region: bool = False
+
+    @property
+    def looks(self) -> list[int]:
+        """Which releases are judged: all of them, or of those that are worse some, each as if none
+        before it had failed."""
+        every = range(1, self.releases + 1)
+        return [*every] if self.worse == 1.0 else [look for look in LOOKS if look in every]
 
 
 def judged(experiment: Experiment, seed: int, number: int) -> Iterator[tuple[bool, bool]]:
@@ -88,16 +98,16 @@ def judged(experiment: Experiment, seed: int, number: int) -> Iterator[tuple[boo
     rng = np.random.default_rng([seed, number])
     world = World(rng, experiment.n_groups, experiment.size, experiment.noise)
     place = at_look(experiment.asked.schedule, 1)
-    for look in range(1, experiment.releases + 1):
-        found = decide(world.base, world.release(experiment.worse), experiment.asked,
-                       resampling=Resampling(400, look), place=_place(experiment, place, look))
+    for look in experiment.looks:
+        release = world.release(experiment.worse, experiment.size * experiment.one_region)
+        found = decide(world.base, release, experiment.asked, resampling=Resampling(400, look),
+                       place=_place(experiment, place, look))
         yield found.outcome == "regression", _fails_alone(found)
         if found.series is not None:
             place = after(found.series)
 
 
 def _place(experiment: Experiment, place: Place, look: int) -> Place:
-    """Of releases that are worse each is judged as if none before it had failed."""
     return place if experiment.worse == 1.0 else at_look(experiment.asked.schedule, look)
 
 
@@ -118,7 +128,13 @@ EXPERIMENTS = {
     "power, decoded again, overall of 60, 5.5 % worse":
         Experiment(gates("overall"), DECODED_AGAIN, 1, 60, 20, 1.055),
     "power, trained again, overall of 60, 9 % worse":
-        Experiment(gates("overall"), TRAINED_AGAIN, 1, 60, 20, 1.09)}
+        Experiment(gates("overall"), TRAINED_AGAIN, 1, 60, 20, 1.09),
+    "null, decoded again, overall and each of 40 regions of 30":
+        Experiment(gates(*EVERYWHERE), DECODED_AGAIN, 40, 30, 20),
+    "power, decoded again, each of 8 regions of 60, one 7 % worse":
+        Experiment(gates("every region"), DECODED_AGAIN, 8, 60, 20, 1.07, one_region=True),
+    "power, trained again, each of 8 regions of 60, one 11 % worse":
+        Experiment(gates("every region"), TRAINED_AGAIN, 8, 60, 20, 1.11, one_region=True)}
 
 
 def share(hits: np.ndarray) -> str:
@@ -127,14 +143,15 @@ def share(hits: np.ndarray) -> str:
     return f"{100 * found:5.1f} % (s.e. {100 * (found * (1 - found) / len(hits)) ** 0.5:.1f})"
 
 
-def report(title: str, said: np.ndarray) -> dict[str, list[float]]:
-    """``said`` (series, releases, 2): failed in the series, and alone."""
+def report(title: str, looks: list[int], said: np.ndarray) -> dict[str, list[float]]:
+    """``said`` (series, looks, 2): failed in the series, and alone."""
     any_so_far = np.maximum.accumulate(said, axis=1)
     shown = said if title.startswith("power") else any_so_far
     what = "release fails" if title.startswith("power") else "any of them failed"
-    for look in (each for each in LOOKS if each <= said.shape[1]):
-        print(f"  after {look:3} releases, {what}: in the series "
-              f"{share(shown[:, look - 1, 0])}, alone {share(shown[:, look - 1, 1])}", flush=True)
+    for i, look in enumerate(looks):
+        if look in LOOKS:
+            print(f"  after {look:3} releases, {what}: in the series "
+                  f"{share(shown[:, i, 0])}, alone {share(shown[:, i, 1])}", flush=True)
     return {"series": shown[..., 0].mean(axis=0).tolist(),
             "alone": shown[..., 1].mean(axis=0).tolist()}
 
@@ -153,7 +170,7 @@ def main() -> None:
             said = np.array([list(judged(experiment, options.seed, number))
                              for number in range(options.series)])
             print(f"\n{title} ({options.series} series, {time.perf_counter() - start:.0f} s)")
-            results[title] = report(title, said)
+            results[title] = report(title, experiment.looks, said)
     if options.out:
         options.out.write_text(json.dumps({"series": options.series, "results": results}, indent=2))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         groups,
         history,
         latencies,
+        merge,
         mitigate,
         plan,
         read_run,
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history", "latencies",
-           "mitigate", "plan", "read_run", "releases", "report", "rescore", "run", "run_corpora",
-           "run_folders", "score", "score_tables", "score_trials", "systems", "verification"]
+           "merge", "mitigate", "plan", "read_run", "releases", "report", "rescore", "run",
+           "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
+           "verification"]
 
 
 class _Room(ModuleType):

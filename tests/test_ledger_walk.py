@@ -24,9 +24,10 @@ WRITTEN = {
     "exports.publication:kept": "exports.publication:_gone",
     "exports.publication:published": "exports.publication:_gone",
     "exports.publication:_unnamed": "exports.publication:_gone",
-    "exports.subtraction:_given_away": "exports.publication:_gone",
-    "exports.subtraction:_shown": "exports.publication:_gone",
-    "exports.subtraction:_smallest": "exports.publication:_gone",
+    "exports.subtraction:_by_subtraction": "exports.publication:_gone",
+    "exports.subtraction:_by_solving": "exports.publication:_gone",
+    "exports.subtraction:_less_columns": "exports.publication:_gone",
+    "exports.subtraction:smallest": "exports.publication:_gone",
     "compare.baseline:_others": "compare.baseline:_unused",
     "compare.baseline:_scores": "compare.completeness:in_one_only",
     "compare.baseline:_trials": "compare.completeness:in_one_only",
@@ -66,7 +67,9 @@ WRITTEN = {
     "run.unchanged:_always": "run.unchanged:_gone",
     "run.unchanged:_comparing": "run.unchanged:_gone",
     "run.unchanged:not_compared": "run.unchanged:_gone",
-    "run.record:_failures_in": "report.sections.left_out:_of_failure",
+    "run.failures:_of_cell": "report.sections.left_out:_of_failure",
+    "run.failures:failures": "report.sections.left_out:_of_failure",
+    "store.overview:overview": "report.sections.left_out:_of_failure",
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.endpoints:_by_utterance": "statistics.endpoints:_failed",
     "statistics.endpoints:endpoint_table": "statistics.groups:groups_left_out",
@@ -180,7 +183,6 @@ NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
-    "it measures sound, and its definition says which frames": "metrics.stoi:stoi",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
         models.percepnet.bands:bands_of models.percepnet.training:in_order
@@ -207,7 +209,7 @@ NOTHING_LOST = {
         run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
-        store.documents.baseline:only store.trials:_classes
+        store.documents.baseline:only store.trials:_corners
         store.trials:crossing statistics.bins:binned store.runfolder:mitigations
         mitigation.verification.arm_training:_of_split training.sources:split
         models.percepnet.recipe:_material
@@ -246,7 +248,7 @@ NOTHING_LOST = {
         report.sections.examples:rank report.sections.versions:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
-        run.shard:_has_audio run.tables:_output run.tables:write_shard
+        run.shard:_has_audio run.tables:output_row run.tables:write_shard
         run.vectors:of_one_length run.record:_timed statistics.detection:sorted_trials
         statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
@@ -329,9 +331,12 @@ NOTHING_LOST = {
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.trial_labels:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
-        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest:utterance_of
+        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest_rows:_metadata
+        store.manifest_rows:of store.manifest_rows:row_in
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
+        systems.transcripts.file:text_lines systems.transcripts.lines:parse_json
+        run.compared:plain run.compared:metrics run.given:_files systems.precomputed:read_ahead
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
@@ -405,7 +410,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        run.runner:_prune store.runfolder:digest systems.identity:model_files
+        run.runner:_prune run.merging:_bring run.merging:_check_all run.merging:_otherwise
+        store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard
         systems.onnx_graph:parts_of systems.onnx_graph:session

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.types import Utterance
-from evalkit.store.manifest import FIELDS, read_manifest, write_manifest
+from evalkit.store.manifest import read_manifest, write_manifest
+from evalkit.store.manifest_rows import FIELDS
 
 
 def written(folder: Path, *lines: str | bytes | dict[str, Any]) -> Path:

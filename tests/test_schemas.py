@@ -36,9 +36,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
                       ["compare", "v1", name, "--json", f"c{name}.json", "--by", "accent"]):
             done = evalkit(*words, cwd=folder)
             assert done.returncode == 0, done.stderr
+    evalkit("history", "v2", "--baseline", "v1", "--json", "h.json", cwd=folder)
     evalkit("compare", "v1", "absent", "--json", "failed.json", cwd=folder)
     write_cohorts(folder / "v1", pd.DataFrame(
         {"utterance_id": ["u0"], "finder": ["tree"], "cohort": ["a"]}))
+    evalkit("score", "-m", "m.jsonl", "-y", "v1.jsonl", "-o", "v1.1", "--shard", "1/2", cwd=folder)
     Corpora(names=["one", "two"]).write(folder / "corpora.json")
     ReportFindings(corpus="c", created="now", evalkit="0", seed=0, summary=["so"],
                    sections={"groups": {"a": [1.5, None]}}).write(folder / "page.json")
@@ -47,8 +49,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     files = {"run": ["v1/run.json"], "summary": ["v1/summary.json", "v2/summary.json"],
              "findings": ["v1/findings.json"], "mitigation": ["mr.json", "mv.json"],
              "comparison": ["cv1.json", "cv2.json", "failed.json"], "baseline": ["v1.json.gz"],
+             "releases": ["h.json"],
              "report": ["page.json"], "corpora": ["corpora.json"],
-             "begun": ["v1/outputs/begun.json"]}
+             "begun": ["v1/outputs/begun.json"], "portion": ["v1.1/portion.json"]}
     return {name: [_tree(folder / file) for file in names] for name, names in files.items()}
 
 

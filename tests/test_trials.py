@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +15,7 @@ from sklearn.metrics import roc_curve
 
 from evalkit.core.errors import RunError
 from evalkit.store.trials import (
+    BLOCK,
     SCHEMA,
     detection_curve,
     equal_error_rate,
@@ -59,14 +62,23 @@ def test_the_order_of_trials_does_not_matter(pairs, random):
     np.testing.assert_equal(a, b)
 
 
-@given(trial_lists)
-def test_curve_counts_every_threshold(pairs):
+@given(trial_lists, st.sampled_from([1, 3, BLOCK]))
+def test_curve_has_every_corner_and_no_other_point(pairs, block):
+    """A point between two corners lies on the line between them, and none lies on the line between
+    its neighbours."""
     scores, labels = arrays(pairs)
-    curve = detection_curve(scores, labels)
-    for threshold, miss, false_alarm in zip(curve.thresholds, curve.miss, curve.false_alarm,
-                                            strict=True):
-        np.testing.assert_equal(error_rates(scores, labels, threshold), (miss, false_alarm))
-    assert len(curve.thresholds) == len(set(scores)) + 1
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("evalkit.store.trials.BLOCK", block)
+        curve = detection_curve(scores, labels)
+    every = [*sorted(set(scores)), np.inf]
+    counts = {at: (np.sum(scores[labels] < at), np.sum(scores[~labels] < at)) for at in every}
+    steps = {at: np.subtract(counts[after], counts[at]) for at, after in pairwise(every)}
+    expected = [at for before, at in pairwise(every) if at == np.inf
+                or steps[before].all() or (steps[before] != 0).tolist() != (
+                    steps[at] != 0).tolist() or steps[at].all()]
+    assert curve.thresholds.tolist() == [every[0], *expected]
+    for threshold, *rates in zip(curve.thresholds, curve.miss, curve.false_alarm, strict=True):
+        np.testing.assert_equal(error_rates(scores, labels, threshold), rates)
 
 
 @given(trial_lists)
@@ -82,10 +94,11 @@ def test_curve_agrees_with_scikit_learn(seed, shift, decimals):
     rng = np.random.default_rng(seed)
     labels = np.append([True, False], rng.random(200) < 0.3)
     scores = np.round(rng.normal(size=202) + shift * labels, decimals)
-    false_alarm, hit, _ = roc_curve(labels, scores, drop_intermediate=False)
+    false_alarm, hit, thresholds = roc_curve(labels, scores, drop_intermediate=False)
     curve = detection_curve(scores, labels)
-    np.testing.assert_allclose(curve.miss[::-1], 1 - hit, atol=1e-12)
-    np.testing.assert_allclose(curve.false_alarm[::-1], false_alarm, atol=1e-12)
+    at = np.searchsorted(-thresholds, -curve.thresholds[:-1])
+    np.testing.assert_allclose(curve.miss[:-1], 1 - hit[at], atol=1e-12)
+    np.testing.assert_allclose(curve.false_alarm[:-1], false_alarm[at], atol=1e-12)
     cost = 0.01 * (1 - hit) + 0.99 * false_alarm
     assert min_dcf(scores, labels, 0.01) == pytest.approx(cost.min() / 0.01)
     crossing = np.interp(0, (hit - 1 + false_alarm), false_alarm)

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "mitigate", "plan", "read_run", "releases", "report", "rescore", "run",
-           "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
+           "latencies", "merge", "mitigate", "plan", "read_run", "releases", "report", "rescore",
+           "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
            "verification"]
 Say = Callable[[str], None]
 
@@ -53,14 +53,16 @@ def _silent(_line: str) -> None:
 @in_one_line
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
         workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
-        prune: bool = False, overwrite: bool = False, say: Say = _silent) -> RunFolder:
+        shard: str | None = None, prune: bool = False, overwrite: bool = False,
+        say: Say = _silent) -> RunFolder:
     """Runs the pipelines of the configuration file ``config`` over its corpus under its
     conditions, and scores every utterance, into the run folder ``out``.
 
     ``settings`` are overrides such as "seed=3"; ``workers`` processes share the work, 0 does it
     in this one, where no limit of time is kept and a system that crashes ends all; ``scorers``
     further ones score what those make; None is what suits the machine and the systems
-    (evalkit.run.overlap); ``scheduler`` is the address of a Dask scheduler; ``prune`` removes
+    (evalkit.run.overlap); ``scheduler`` is the address of a Dask scheduler; of a ``shard``, "2/3",
+    that share alone is made, of which ``merge`` makes a run with the others; ``prune`` removes
     what earlier configurations left in ``out``; ``overwrite`` lets the run of another corpus or
     by another command give way; ``say`` receives lines of progress."""
     from evalkit.core.config import read_config
@@ -72,15 +74,15 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    return run_pipelines(chosen, Path(out), Work.usual(chosen, workers, scorers, scheduler),
+    return run_pipelines(chosen, Path(out), Work.usual(chosen, workers, scorers, scheduler, shard),
                          say=say, prune=prune, overwrite=overwrite)
 
 
 @in_one_line
 def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
                 workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
-                prune: bool = False, overwrite: bool = False, say: Say = _silent
-                ) -> dict[str | None, RunFolder]:
+                shard: str | None = None, prune: bool = False, overwrite: bool = False,
+                say: Say = _silent) -> dict[str | None, RunFolder]:
     """``run`` of a configuration that may have several ``corpora``: the run folder of each by its
     name, all of them in ``out``; of the one ``corpus`` under None, ``out`` itself. Each has the
     numbers of a run of its corpus alone, and the verbs take it as such."""
@@ -95,7 +97,7 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
-    work = Work.usual(next(iter(chosen.values())), workers, scorers, scheduler)
+    work = Work.usual(next(iter(chosen.values())), workers, scorers, scheduler, shard)
     if one := chosen.get(None):
         return {None: run_pipelines(one, Path(out), work, say=say, prune=prune,
                                     overwrite=overwrite)}
@@ -104,12 +106,24 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
 
 
 @in_one_line
+def merge(shards: Sequence[AnyPath], out: AnyPath, *, overwrite: bool = False, say: Say = _silent
+          ) -> dict[str | None, RunFolder]:
+    """Makes the run ``out`` of the folders of all its ``shards``, which ``run`` or ``score`` made
+    each of ("1/3", "2/3", "3/3"); as ``run_corpora`` it returns a run folder a corpus. The corpus
+    and the models must be where they were."""
+    with packages_for("evalkit merge"):
+        from evalkit.run.merging import merge as merge_shards
+
+    return merge_shards([Path(shard) for shard in shards], Path(out), overwrite=overwrite, say=say)
+
+
+@in_one_line
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = (), normaliser: str | Sequence[str] = "basic",
           costs: str = "levenshtein", alternatives: bool = False, glm: AnyPath | None = None,
           form: str | None = None, id_key: str | None = None, text_key: str | None = None,
-          outside: bool = False, workers: int = 0, overwrite: bool = False,
-          say: Say = _silent) -> RunFolder:
+          outside: bool = False, workers: int = 0, shard: str | None = None,
+          overwrite: bool = False, say: Say = _silent) -> RunFolder:
     """Scores hypotheses that were made elsewhere, a file for each system's name, into the run
     folder ``out``.
 
@@ -123,8 +137,8 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
     whose rules both sides are rewritten.
     ``form`` is the format of the files, which they tell themselves where it is None; ``id_key``
     and ``text_key`` name keys or columns that are not the usual ones. ``outside`` lets the report
-    play recordings that lie outside the manifest's folder; ``workers`` and
-    ``overwrite`` as for ``run``."""
+    play recordings that lie outside the manifest's folder; ``workers``,
+    ``shard`` and ``overwrite`` as for ``run``."""
     from evalkit.store.manifest import read_manifest
 
     if not Path(manifest).is_file():
@@ -136,7 +150,7 @@ def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
                             Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
                             alternatives=alternatives, glm=None if glm is None else Path(glm),
                             reading=Reading(form, id_key, text_key), outside=outside,
-                            workers=workers, overwrite=overwrite, say=say)
+                            workers=workers, shard=shard, overwrite=overwrite, say=say)
 
 
 @in_one_line
@@ -176,14 +190,15 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 @in_one_line
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = (),
-           pipeline: str | None = None, title: str = "", gates: AnyPath | None = None) -> Path:
+           pipeline: str | None = None, title: str = "", gates: AnyPath | None = None,
+           look: int | None = None, after: AnyPath | None = None) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
     to group speakers by; ``earlier`` are runs to set beside it, the oldest first, which may be a
-    frozen baseline; the file ``gates`` judges what changed since the first; ``markdown`` is a file
-    for a summary; ``allow_outcomes`` as for ``groups``; ``pipeline`` is the one that ships,
-    which the first screen is about, without it the best; ``title`` stands over the page, without it
-    the corpus's name."""
+    frozen baseline; the file ``gates`` judges what changed since the first, with ``look`` and
+    ``after`` as for ``compare``; ``markdown`` is a file for a summary; ``allow_outcomes`` as for
+    ``groups``; ``pipeline`` is the one that ships, which the first screen is about, without it the
+    best; ``title`` stands over the page, without it the corpus's name."""
     folders, before = matched(run, earlier, files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
@@ -191,7 +206,8 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
 
         return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
                             markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title,
-                            gates=None if gates is None else Path(gates))
+                            gates=None if gates is None else Path(gates), look=look,
+                            after=None if after is None else Path(after))
     if gates is not None:
         raise ConfigError(f"--gates {gates}: a report of several corpora has none; `evalkit "
                           "compare` judges them together")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +143,8 @@ def _check_sizes(**values: float | None) -> None:
     """Raises ConfigError for a number that is none, or so large that nothing can be said of it."""
     for name, value in values.items():
         if value is not None and not abs(value) <= LARGEST:
-            raise ConfigError(f"{name.replace('_', ' ')}: must be at most {LARGEST:,}, not {value}")
+            wanted = "a number" if math.isnan(value) else f"at most {LARGEST:,}"
+            raise ConfigError(f"{name.replace('_', ' ')}: must be {wanted}, not {value}")
 
 
 def _known(run: AnyPath | None, by: str | None, metric: str | None, pipeline: str | None,

@@ -27,7 +27,7 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
                  normaliser: str | Sequence[str] = "basic", costs: str = "levenshtein",
                  alternatives: bool = False, glm: AnyPath | None = None, form: str | None = None,
                  id_key: str | None = None, text_key: str | None = None,
-                 outside: bool = False, workers: int = 0,
+                 outside: bool = False, workers: int = 0, shard: str | None = None,
                  overwrite: bool = False, say: Callable[[str], None] = lambda line: None
                  ) -> RunFolder:
     """Scores tables of results (CSV, TSV, JSON lines, Parquet) by the names of their systems into
@@ -51,7 +51,7 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
     return score_tables(given, Path(out), metrics=list(metrics), normaliser=normaliser, costs=costs,
                         alternatives=chosen.has_readings, glm=None if glm is None else Path(glm),
                         reading=Reading(form, id_key, text_key), outside=outside, workers=workers,
-                        overwrite=overwrite, say=say)
+                        shard=shard, overwrite=overwrite, say=say)
 
 
 @in_one_line

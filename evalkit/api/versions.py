@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalkit.api.folders import AnyPath, check_version, matched, names_only, read_run
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import in_one_line
 
 if TYPE_CHECKING:
@@ -58,10 +60,20 @@ def releases(runs: Sequence[AnyPath], *, baseline: AnyPath, gates: AnyPath | Non
     terms = _gates(gates)
     judged: list[Comparison] = []
     for run, more in zip(runs, notes, strict=True):
-        found = _compared(baseline, run, terms, (), seed=seed, mapping=mapping or {},
-                          allowed=allow_outcomes, place=next_place(terms, judged))
+        with _of_release(run):
+            found = _compared(baseline, run, terms, (), seed=seed, mapping=mapping or {},
+                              allowed=allow_outcomes, place=next_place(terms, judged))
         judged.append(found.model_copy(update={"notes": [*more, *found.notes]}))
     return judged
+
+
+@contextmanager
+def _of_release(run: AnyPath) -> Iterator[None]:
+    """Says of which release of many an error is."""
+    try:
+        yield
+    except (ConfigError, RunError) as error:
+        raise type(error)(f"release {run}: {error}") from error
 
 
 def _gates(path: AnyPath | None) -> Gates | None:

@@ -13,6 +13,7 @@ from evalkit.cli import (
     corpora,
     exports,
     learning,
+    merging,
     questions,
     releases,
     runs,
@@ -40,6 +41,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.score, GoesOn),
+                      (merging.merge, GoesOn),
                       (rescore, Command), (trials.trials, GoesOn),
                       (questions.report, Command),
                       (questions.groups, Command), (questions.latency, Command),

@@ -77,6 +77,12 @@ ConditionName = Annotated[str | None, typer.Option(
 AllowOutcome = Annotated[list[str] | None, typer.Option(
     "--allow-outcome", metavar="COLUMN", help="Use a column although it is an outcome: it is named "
     "like a metric, a hypothesis or a path, or determines what was measured. Repeatable.")]
+Look = Annotated[int | None, typer.Option(
+    min=1, help="Of --gates: this is that release of a series against one base, counted from 1: "
+                "gates then fail at the level that the series gives it.")]
+After = Annotated[Path | None, typer.Option(
+    metavar="JSON", help="Instead: this is the release after the one whose comparison is in that "
+                         "file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

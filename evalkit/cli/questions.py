@@ -13,9 +13,11 @@ import typer
 from evalkit import api
 from evalkit.cli.answers import Answer, answered
 from evalkit.cli.options import (
+    After,
     AllowOutcome,
     ConditionName,
     Json,
+    Look,
     Out,
     Pipeline,
     Run,
@@ -46,6 +48,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
                help="What stands over the page; without it the corpus's name.")] = "",
            gates: Annotated[Path | None, typer.Option(
                help="gates.yaml: whether the last may ship, judged against the first.")] = None,
+           look: Look = None, after: After = None,
            markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
@@ -60,7 +63,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
     say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
                      allow_outcomes=allow_outcome or (), pipeline=pipeline, title=title,
-                     gates=gates))
+                     gates=gates, look=look, after=after))
 
 
 def groups(run: Run,

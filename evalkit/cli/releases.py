@@ -10,7 +10,17 @@ import typer
 
 from evalkit import api
 from evalkit.cli.misuse import MISUSE, said
-from evalkit.cli.options import EXIT_CODES, AllowOutcome, Command, Run, Seed, not_of_a_run, pair
+from evalkit.cli.options import (
+    EXIT_CODES,
+    After,
+    AllowOutcome,
+    Command,
+    Look,
+    Run,
+    Seed,
+    not_of_a_run,
+    pair,
+)
 from evalkit.core.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
@@ -40,12 +50,7 @@ def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen 
             mapping: Mapping = None,
             github: Annotated[bool, typer.Option(
                 "--github", help="Print annotations for GitHub Actions.")] = False,
-            look: Annotated[int | None, typer.Option(
-                min=1, help="This is that release of a series against one base, counted from 1: "
-                            "gates then fail at the level that the series gives it.")] = None,
-            after: Annotated[Path | None, typer.Option(
-                metavar="JSON", help="Instead: this is the release after the one whose comparison "
-                                     "is in that file.")] = None,
+            look: Look = None, after: After = None,
             base_run: Annotated[list[Path] | None, typer.Option(
                 metavar="RUN", help="A further run of the base: another seed, another day. "
                                     "Repeatable. Means are compared, and how runs of one version "
@@ -198,6 +203,8 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
             gates: Annotated[Path | None, typer.Option(
                 help="Of --baseline: gates.yaml, whose `series` says how the chance of any false "
                      "failure is spent.")] = None,
+            json: Annotated[Path | None, typer.Option(
+                callback=not_of_a_run, help="Of --baseline: write what was judged, JSON.")] = None,
             mapping: Mapping = None, seed: Seed = 0, allow_outcome: AllowOutcome = None) -> None:
     """Show metrics over versions, old to new, with intervals over speakers; or judge releases.
 
@@ -208,23 +215,28 @@ def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or base
 
         evalkit history runs/v1 runs/v2 --metric wer --out history.html
 
-        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --gates gates.yaml
+        evalkit history runs/v2 runs/v3 runs/v4 --baseline runs/v1 --json all.json
     """
-    if baseline is not None:
-        judged = api.releases(runs, baseline=baseline, gates=gates, seed=seed,
-                              mapping=dict(pair("--map", text) for text in mapping or ()),
-                              allow_outcomes=allow_outcome or ())
-        _show_series(judged)
-    elif gates or mapping:
-        raise ConfigError("--gates and --map judge releases: say against what, --baseline RUN")
-    if baseline is None or metric or out is not None:
+    if baseline is None:
+        if gates or mapping or json:
+            raise ConfigError("--gates, --map and --json judge releases: say against what, "
+                              "--baseline RUN")
+        return _show_history(runs, metric, out)
+    judged = api.releases(runs, baseline=baseline, gates=gates, seed=seed,
+                          mapping=dict(pair("--map", text) for text in mapping or ()),
+                          allow_outcomes=allow_outcome or ())
+    _show_series(judged, json)
+    if metric or out is not None:
         _show_history(runs, metric, out)
-    if baseline is not None:
-        raise typer.Exit(judged[-1].exit_code)
+    raise typer.Exit(judged[-1].exit_code)
 
 
-def _show_series(judged: list[Comparison]) -> None:
-    """A line for every release, and of the newest one why."""
+def _show_series(judged: list[Comparison], file: Path | None) -> None:
+    """A line for every release, and of the newest one why; all of it in a ``file``."""
+    if file is not None:
+        from evalkit.store.documents.releases import Releases
+
+        Releases.of(judged).write(file)
     from evalkit.compare import formats
     from evalkit.compare.releases import table
     from evalkit.terminal import line, print_left_out, print_table

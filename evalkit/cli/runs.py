@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evalkit import __version__, api
+from evalkit.cli.merging import Shard, check_shard, show_shard
 from evalkit.cli.options import (
     MOST_FAILED,
     MaxFailed,
@@ -30,6 +31,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
             "--set", metavar="KEY=VALUE", help="Override a key of the configuration.")] = None,
         scheduler: Annotated[str | None, typer.Option(
             help="Address of a Dask scheduler, instead of processes here.")] = None,
+        shard: Shard = None,
         prune: Annotated[bool, typer.Option(
             "--prune", help="Remove what earlier configurations left in the folder.")] = False,
         outside: Annotated[bool, typer.Option(
@@ -45,11 +47,17 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
         evalkit run eval.yaml --out runs/v2 --report reports/v2
 
         evalkit run eval.yaml --out runs/v2 --set seed=3 --set conditions.1.snr_db=10
+
+        evalkit run eval.yaml --out runs/v2.1 --shard 1/16
     """
+    check_shard(shard, report)
     say(f"evalkit {__version__}: {config} -> {out}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
     made = api.run_corpora(config, out, settings=settings, workers=workers, scorers=scorers,
-                           scheduler=scheduler, prune=prune, overwrite=overwrite, say=say)
+                           scheduler=scheduler, shard=shard, prune=prune, overwrite=overwrite,
+                           say=say)
+    if shard is not None:
+        return show_shard(shard, made)
     show(made)
     if report is not None:
         print(api.report(out, report))

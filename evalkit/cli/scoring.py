@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from evalkit import __version__, api
+from evalkit.cli.merging import Shard, check_shard, show_shard
 from evalkit.cli.named import (
     columns_of,
     file_of,
@@ -113,7 +114,7 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
               ] = False,
           glm: Annotated[Path | None, typer.Option(
               help="NIST's global mapping file, whose rules rewrite both sides.")] = None,
-          workers: Workers = None, overwrite: Overwrite = False,
+          workers: Workers = None, shard: Shard = None, overwrite: Overwrite = False,
           max_failed: MaxFailed = MOST_FAILED) -> None:
     """Score hypotheses that were made elsewhere, or the outputs of a run anew. No model is run.
 
@@ -132,6 +133,7 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
 
         evalkit score runs/v2 --metric wer --metric cer --normaliser whisper_english
     """
+    check_shard(shard, report)
     of_table = _said(id=identifier, reference=references_of(reference), speaker=speaker,
                      hypotheses=columns_of(heard), speaker_pattern=speaker_pattern, system=system,
                      audio=audio,
@@ -144,19 +146,27 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
         metrics=metric, normaliser=normaliser, costs=costs, alternatives=alternatives, glm=glm)}
     given = _Given(_all(sources), manifest, hypotheses_of(_all(hypotheses)), out)
     if given.run is not None:
-        if any((given.hypotheses, out, of_table, files, where)):
+        if any((given.hypotheses, out, of_table, files, where, shard)):
             raise ConfigError("a run's own outputs are scored where they are: leave --hypotheses, "
-                              "its options and --out away, or the run folder")
+                              "its options, --shard and --out away, or the run folder")
         folders = _anew(given.run, {"manifest": manifest, **labels, **options})
     else:
-        folders = {None: _made_elsewhere(given, of_table, labels,
-                                         {**options, **files, "overwrite": overwrite})}
+        further = {**options, **files, "overwrite": overwrite, "shard": shard}
+        folders = {None: _made_elsewhere(given, of_table, labels, further)}
+    if shard is not None:
+        return show_shard(shard, folders)
+    _tell(folders, hints, report, given.run)
+    judge(folders, max_failed)
+
+
+def _tell(folders: dict[str | None, RunFolder], hints: Hints, report: Path | None,
+          whole: Path | None) -> None:
+    """Prints the headline and what comes next, and writes the page where one is wanted."""
     show(folders)
     for line in (*hints.kept, *next_steps(folders, report)):
         say(line)
     if report is not None:
-        print(api.report(given.run or folders[None].path, report))
-    judge(folders, max_failed)
+        print(api.report(whole or folders[None].path, report))
 
 
 def _anew(run: Path, options: dict[str, Any]) -> dict[str | None, RunFolder]:

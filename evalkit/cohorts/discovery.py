@@ -28,7 +28,7 @@ from evalkit.cohorts.trial import STANDARD, Halves, Result, Settings, search_and
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plugins import available, create
-from evalkit.core.text import count, with_unit
+from evalkit.core.text import count, nameless, with_unit
 from evalkit.statistics.bootstrap import FEW_SPEAKERS
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.findings import Findings
@@ -135,8 +135,8 @@ def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:
     notes = list(speakers.warnings)
     alone = speakers.ids[speakers.by_utterance.speaker] == speakers.utterance_ids
     if alone.any():
-        notes.append(f"{int(alone.sum())} utterances have no speaker id and count as speakers of "
-                     "their own: where they share speakers, p-values are too small")
+        notes.append(f"{nameless(int(alone.sum()))}, each counted as a speaker of its own: where "
+                     "they share speakers, p-values are too small")
     if (n := len(confirmation.ids)) < FEW_SPEAKERS:
         can = "only large gaps" if n >= 2 * FRESH else "nothing"
         notes.append(f"{count(n, 'speaker')} to confirm on: fewer than {FEW_SPEAKERS}, {can} can "

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
 from evalkit.compare.changes import Cell, Untested, tested
 from evalkit.compare.decoding import OfCorpora, noise_notes, of_corpus, read_reruns
-from evalkit.compare.gates import Gate, Gates, usual_gates
+from evalkit.compare.gates import Gate, Gates, named, usual_gates
 from evalkit.compare.pairings import Pairings
 from evalkit.compare.renaming import renamed
 from evalkit.compare.reruns import NO_RERUNS, Reruns
@@ -54,9 +54,10 @@ def compare(base: Path, candidate: Path, gates: Gates | None = None, by: Sequenc
     or metric in common, for columns that are outcomes of either, for gates on metrics that the
     base does not have, that are neither better high nor low, or whose tolerance is no rate, and for
     gates of a series without a ``place`` that is of this baseline."""
-    base_, candidate_ = _read(base, candidate, _columns(gates, by), mapping, allowed)
+    with named(gates):
+        base_, candidate_ = _read(base, candidate, _columns(gates, by), mapping, allowed)
     return decide(base_, candidate_, gates, by, Resampling(seed=seed), place=place,
-                  reruns=read_reruns(base_, more, mapping, allowed))
+                  reruns=read_reruns((base_, candidate_), more, mapping, allowed))
 
 
 def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
@@ -75,9 +76,10 @@ def compare_corpora(base: Mapping[str, Path], candidate: Mapping[str, Path],
     reruns: dict[str | None, Reruns] = {}
     for name in common:
         try:
-            sides[name] = _read(base[name], candidate[name], _columns(
-                gates, by, {*common} - {name}), mapping, allowed)
-            reruns[name] = read_reruns(sides[name][0], of_corpus(more, name), mapping, allowed)
+            with named(gates):
+                sides[name] = _read(base[name], candidate[name], _columns(
+                    gates, by, {*common} - {name}), mapping, allowed)
+            reruns[name] = read_reruns(sides[name], of_corpus(more, name), mapping, allowed)
         except (ConfigError, RunError) as error:
             raise type(error)(f"corpus {name}: {error}") from error
     older, newer = (str(each[common[0]].parent) for each in (base, candidate))
@@ -194,7 +196,7 @@ def _comparison(pairing: Pairings, sides: _Sides, level: float, results: list[Ga
         notes=[*notes, told(standing)] if standing else notes,
         left_out=merged([*_not_judged(results, changes), *pairing.left_out]),
         metrics={name: fact for name, fact in pairing.facts.items() if name in shown},
-        gates=results, changes=changes)
+        gates=results, changes=changes, counted=pairing.counted)
 
 
 def _outcome(problems: Sequence[str], results: Sequence[GateResult]) -> Outcome:
@@ -210,17 +212,18 @@ def _check_metrics(facts: Mapping[str, Fact], gates: Gates) -> None:
     for gate in gates.gates:
         fact = facts.get(gate.metric)
         if fact is None:
-            raise ConfigError(f"gate {gate}: the base has no metric {gate.metric!r}; "
+            raise ConfigError(f"{gates.told(gate)}: the base has no metric {gate.metric!r}; "
                               f"{offer(gate.metric, facts)}")
         if fact.higher_is_better is None:
-            raise ConfigError(f"gate {gate}: {gate.metric} cannot be gated: neither higher "
+            raise ConfigError(f"{gates.told(gate)}: {gate.metric} cannot be gated: neither higher "
                               "nor lower values are better")
         if fact.derived is not None:
-            raise ConfigError(f"gate {gate}: {gate.metric} has no sums of its own to compare; gate "
-                              f"{' or '.join(fact.derived.of)}, from which it follows")
+            raise ConfigError(f"{gates.told(gate)}: {gate.metric} has no sums of its own to "
+                              f"compare; gate {' or '.join(fact.derived.of)}, from which it "
+                              "follows")
         if fact.scale > 1 and gate.tolerance.absolute >= LARGEST_SHARE:
             raise ConfigError(
-                f"gate {gate}: absolute: {gate.tolerance.absolute:g} of {gate.metric} is "
+                f"{gates.told(gate)}: absolute: {gate.tolerance.absolute:g} of {gate.metric} is "
                 f"{fact.scale * gate.tolerance.absolute:g} points; write 0.005 for half a point")
 
 

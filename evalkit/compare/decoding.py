@@ -28,14 +28,30 @@ def of_corpus(more: OfCorpora, name: str) -> tuple[list[Path], list[Path]]:
     return [run[name] for run in more[0]], [run[name] for run in more[1]]
 
 
-def read_reruns(base: Baseline, more: tuple[Sequence[Path], Sequence[Path]],
+def read_reruns(sides: tuple[Baseline, Candidate], more: tuple[Sequence[Path], Sequence[Path]],
                 mapping: Mapping[str, str], allowed: Collection[str]) -> Reruns:
-    """Further runs of the base and of the candidate; those of the base may be frozen. Raises
+    """Further runs of base and candidate, ``sides``; those of the base may be frozen. Raises
     RunError for what cannot be read, ConfigError for a baseline that is not of the same speakers,
-    groups and utterances."""
-    return Reruns([_of_base(path, base, allowed) for path in more[0]],
-                  [renamed(base, on_blocks(RunFolder(path), base, allowed), mapping)
-                   for path in more[1]])
+    groups and utterances, and for a run with the very outputs of another of its version."""
+    base, candidate = sides
+    found = Reruns([_of_base(path, base, allowed) for path in more[0]],
+                   [renamed(base, on_blocks(RunFolder(path), base, allowed), mapping)
+                    for path in more[1]])
+    _check_no_copy([base, *found.base])
+    _check_no_copy([candidate, *found.candidate])
+    return found
+
+
+def _check_no_copy(runs: Sequence[Baseline | Candidate]) -> None:
+    """Raises ConfigError where two runs of a version have all sums of all speakers in common: one
+    of them is a copy, and the noise between runs would seem to be nothing."""
+    for i, run in enumerate(runs):
+        for other in runs[:i]:
+            if (run.scores, run.trials) == (other.scores, other.trials):
+                raise ConfigError(
+                    f"{run.name}: its outputs are those of {other.name}; a copy, or what a system "
+                    "that always says the same says again, tells nothing of how runs differ: "
+                    "leave it out")
 
 
 def _of_base(path: Path, base: Baseline, allowed: Collection[str]) -> Candidate:

@@ -101,8 +101,8 @@ def _why(comparison: Comparison, check: Check) -> str:
     fact = comparison.metrics[check.metric]
     shown = f"{number(check.detectable, fact)} {fact.difference_unit}".strip()
     beside = " more or less than is tolerated" if check.budget else ""
-    return (f"{check.reason}; could have shown {shown}{beside}; "
-            f"{settled_by(check.more_speakers)}")
+    more = settled_by(check.more_speakers, comparison.counted)
+    return f"{check.reason}; could have shown {shown}{beside}; {more}"
 
 
 def markdown(comparison: Comparison) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, model_validator
 
 from evalkit.compare.scopes import Scope, parse_scope
 from evalkit.core.checked import checked
+from evalkit.core.errors import ColumnError, ConfigError
 from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 from evalkit.store.documents.baseline import Key
@@ -65,6 +67,7 @@ class Gates(Strict):
     level: float = Field(LEVEL, gt=0, lt=0.5)
     on_inconclusive: OnInconclusive = "pass"
     series: SeriesTerms | None = None
+    _file: str = PrivateAttr("")
 
     @property
     def schedule(self) -> Schedule:
@@ -83,6 +86,10 @@ class Gates(Strict):
         return {**data, "gates": [said | gate if isinstance(gate, dict) else gate
                                   for gate in data["gates"]]}
 
+    def told(self, gate: Gate) -> str:
+        """A gate, after the file that it is in."""
+        return f"{self._file}: gate {gate}" if self._file else f"gate {gate}"
+
     def columns_of(self, strangers: Collection[str] = ()) -> list[str]:
         """The columns that the scopes name, without those of gates on the corpora
         ``strangers``."""
@@ -91,11 +98,32 @@ class Gates(Strict):
             and (g.condition or "").partition("/")[0] not in strangers))
 
 
+@contextmanager
+def named(gates: Gates | None) -> Iterator[None]:
+    """Where a column cannot be grouped by, names the gate that asks for it. Raises ConfigError."""
+    try:
+        yield
+    except ColumnError as error:
+        if gates is None:
+            raise
+        for gate in gates.gates:
+            if error.column in {gate.scope.column, *gate.scope.column.split(",")}:
+                raise ConfigError(f"{gates.told(gate)}: {error}") from error
+        raise
+
+
 def read_gates(path: Path) -> Gates:
     """Reads gates.yaml. Raises ConfigError naming the file and the first key that is wrong."""
-    return checked(Gates, read_yaml(path), path)
+    gates = checked(Gates, read_yaml(path), path)
+    gates._file = str(path)
+    return gates
 
 
 def usual_gates(metrics: Iterable[str]) -> Gates:
     """One gate without tolerance on the whole of every metric; no gate where there is none."""
     return Gates.model_construct(gates=[Gate(metric=metric) for metric in metrics])
+
+
+def usual(metric: str) -> GateTerms:
+    """The terms of the gate on a metric where nobody gave gates."""
+    return Gate(metric=metric).terms

@@ -20,6 +20,7 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.store.documents.baseline import Baseline, Key
+from evalkit.store.documents.comparison import Counted
 
 
 class Pairings:
@@ -44,6 +45,13 @@ class Pairings:
         """When the base was made; of several corpora, each with its name."""
         return ", ".join(_told(name, base.facts.created)
                          for name, (base, _) in self._sides.items())
+
+    @property
+    def counted(self) -> Counted:
+        """What has a part in changes: utterances where the speaker of none is known."""
+        known = any(base.trials or any(block.speaker is not None for block in base.blocks)
+                    for base, _ in self._sides.values())
+        return "speakers" if known else "utterances"
 
     @property
     def facts(self) -> dict[str, Fact]:

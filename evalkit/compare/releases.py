@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalkit.compare.baseline import facts_of, read_baseline
 from evalkit.core.errors import ConfigError
+from evalkit.store.documents.baseline import Facts
 from evalkit.store.documents.comparison import Comparison
 from evalkit.store.runfolder import RunFolder
 
@@ -18,15 +19,17 @@ def order_notes(baseline: Folders, releases: Sequence[Folders]) -> list[list[str
     """What to know of each release's place in the list. Raises ConfigError where one is listed
     twice, or is the baseline itself: it would take the level of a release."""
     before = {name: read_baseline(path, []).facts for name, path in baseline.items()}
-    seen: dict[tuple[Path, ...], Path] = {}
+    seen: list[tuple[dict[str | None, Facts], tuple[Path, ...]]] = []
     notes, last = [], ""
     for folders in releases:
         first = next(iter(folders.values()))
         own = {name: facts_of(RunFolder(path)) for name, path in folders.items()}
         if own == before:
             raise ConfigError(f"{first}: is the baseline itself; leave it out of the releases")
-        if seen.setdefault(_places(folders), first) is not first:
-            raise ConfigError(f"{first}: is listed twice; a release has one place in the series")
+        if any(own == facts or _places(folders) == places for facts, places in seen):
+            raise ConfigError(f"{first}: is listed twice, or a copy of one before; a release has "
+                              "one place in the series")
+        seen.append((own, _places(folders)))
         made = min(facts.created for facts in own.values())
         notes.append(["made before the release that stands before it: releases are judged in the "
                       "order that they are given in"] if made < last else [])

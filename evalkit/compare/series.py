@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalkit.compare.gates import LEVEL, Gates
+from evalkit.compare.gates import LEVEL, Gates, usual
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.spending import scheduled, spent_by
 from evalkit.store.documents.comparison import Comparison, Outcome
@@ -74,7 +74,7 @@ def asked_place(gates: Gates | None, look: int | None, previous: Path | str | No
         raise ConfigError("--look and --after both say which release this is; give one")
     if look is not None:
         return at_look(_schedule(gates), look)
-    return None if previous is None else after_file(_schedule(gates), Path(previous))
+    return None if previous is None else _after_file(gates, Path(previous))
 
 
 def next_place(gates: Gates | None, judged: Sequence[Comparison]) -> Place:
@@ -101,10 +101,15 @@ def after(standing: Standing) -> Place:
                  standing.baseline)
 
 
-def after_file(schedule: Schedule, path: Path) -> Place:
+def _after_file(gates: Gates | None, path: Path) -> Place:
     """The place of the release that follows the comparison in ``path``. Raises ConfigError where
-    that is of no series, or of one that is spent otherwise; RunError where it cannot be read."""
-    before = Comparison.read(path).series
+    that is of no series, of one that is spent otherwise, or of gates where there are none now;
+    RunError where it cannot be read."""
+    judged, schedule = Comparison.read(path), _schedule(gates)
+    before = judged.series
+    asked = "; ".join(str(result.gate) for result in judged.gates)
+    if gates is None and any(result.gate != usual(result.gate.metric) for result in judged.gates):
+        raise ConfigError(f"--after {path}: was judged by gates ({asked}); give the same --gates")
     if before is None:
         raise ConfigError(f"--after {path}: is no part of a series; give the last comparison that "
                           "was made with --look or --after")

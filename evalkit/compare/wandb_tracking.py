@@ -25,7 +25,8 @@ def export_wandb(run: Path, out: Path, project: str = "evalkit", report: Path | 
     offline run below ``out``, as ``metric/pipeline/condition/part``; what was measured with, as its
     configuration; and of the folder ``report`` every table, the page, and all of it as an artifact.
     Gives the folder of the offline run. Raises PluginError where wandb is not installed,
-    ConfigError where ``out`` cannot be written into or ``report`` is none of this run's."""
+    ConfigError where ``out`` cannot be written into, ``report`` is none of this run's, or
+    ``project`` is no name of one."""
     for kind in ("DATA", "CACHE", "CONFIG"):
         os.environ.setdefault(f"WANDB_{kind}_DIR", str(out.absolute()))
     os.environ["WANDB_SILENT"] = "true"
@@ -35,10 +36,11 @@ def export_wandb(run: Path, out: Path, project: str = "evalkit", report: Path | 
         raise PluginError("wandb is not installed; pip install 'evalkit[wandb]'") from error
     facts = read_baseline(run, []).facts
     check_report(report, facts)
+    settings = _quiet(wandb, project)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with wandb.init(project=project, name=run.name, mode="offline", dir=out,
-                        config=facts_by_name(facts), settings=_quiet(wandb)) as made:
+        with wandb.init(name=run.name, mode="offline", dir=out, config=facts_by_name(facts),
+                        settings=settings) as made:
             made.summary.update(headline_values(run))
             if report is not None:
                 made.log(dict(_shown(wandb, report)))
@@ -48,10 +50,14 @@ def export_wandb(run: Path, out: Path, project: str = "evalkit", report: Path | 
         raise ConfigError(f"--out {out}: {one_line(error)}") from error
 
 
-def _quiet(wandb: Any) -> Any:
-    """Without lines of its own, and without looking at the machine or the code."""
-    return wandb.Settings(silent=True, console="off", disable_git=True, save_code=False,
-                          x_disable_stats=True, x_disable_meta=True)
+def _quiet(wandb: Any, project: str) -> Any:
+    """Without lines of its own, and without looking at the machine or the code. Raises ConfigError
+    for a name that no project may have."""
+    try:
+        return wandb.Settings(project=project, silent=True, console="off", disable_git=True,
+                              save_code=False, x_disable_stats=True, x_disable_meta=True)
+    except (wandb.Error, ValueError) as error:
+        raise ConfigError(f"--project {project}: {one_line(error)}") from error
 
 
 def _shown(wandb: Any, report: Path) -> Iterator[tuple[str, Any]]:

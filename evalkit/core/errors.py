@@ -2,6 +2,7 @@
 
     EvalkitError            a mistake the user can mend: one line, exit code 2
     ├── ConfigError         an option or a configuration file
+    │   └── ColumnError     a column to group by
     ├── ManifestError       a corpus manifest
     ├── PluginError         an unknown name, or a package that is not installed
     ├── RunError            a run folder
@@ -23,6 +24,14 @@ class EvalkitError(Exception):
 
 class ConfigError(EvalkitError):
     """An option or a configuration file that cannot be used."""
+
+
+class ColumnError(ConfigError):
+    """A ``column`` that cannot be grouped by, for who knows where it was asked for."""
+
+    def __init__(self, message: str, column: str = "") -> None:
+        super().__init__(message)
+        self.column = column
 
 
 class ManifestError(EvalkitError):

@@ -105,6 +105,11 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def nameless(n: int) -> str:
+    """That of ``n`` utterances nobody knows the speaker."""
+    return count(n, "utterance has", "utterances have") + " no speaker id"
+
+
 def settling(more_speakers: int | None) -> str:
     """How many more speakers a difference would take (evalkit.statistics.power), to two digits;
     "0" where it is settled, "out of reach" where no number would settle it."""
@@ -113,12 +118,12 @@ def settling(more_speakers: int | None) -> str:
     return f"{int(float(f'{more_speakers:.2g}')):,}"
 
 
-def settled_by(more_speakers: int | None) -> str:
-    """What would settle a difference that is open, in words."""
-    if more_speakers == 0:
-        return "the speakers are enough to show a difference of this size in 80 of 100 cases"
-    many = ("no number of speakers within reach" if more_speakers is None
-            else f"about {settling(more_speakers)} more speakers")
+def settled_by(more: int | None, people: str = "speakers") -> str:
+    """That so many more ``people`` would settle a difference, within a sentence."""
+    if more == 0:
+        return f"the {people} are enough to show a difference of this size in 80 of 100 cases"
+    many = (f"no number of {people} within reach" if more is None
+            else f"about {settling(more)} more {people}")
     return f"{many} would settle it"
 
 

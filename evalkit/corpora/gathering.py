@@ -18,7 +18,8 @@ from evalkit.core.ledger import Kind, LeftOut, merged, plural
 from evalkit.core.plugins import create, options_of, packages_for, path_options
 from evalkit.core.protocols import CorpusReader
 from evalkit.core.types import Utterance
-from evalkit.store.manifest import FIELDS, Manifest, inside, utterance_of
+from evalkit.store.manifest import Manifest
+from evalkit.store.manifest_rows import FIELDS, inside, utterance_of
 from evalkit.store.remote import url_of
 from evalkit.store.word_times import WORDS, written
 

@@ -14,7 +14,8 @@ from evalkit.core.errors import ManifestError
 from evalkit.core.names import listed
 from evalkit.core.text import count, printed
 from evalkit.corpora.gathering import gathered
-from evalkit.store.manifest import Manifest, inside, read_manifest
+from evalkit.store.manifest import Manifest, read_manifest
+from evalkit.store.manifest_rows import inside
 from evalkit.store.other_layouts import layout_of
 from evalkit.store.remote import url_of
 

@@ -1,7 +1,7 @@
 """A skeleton of the technical documentation of a high-risk system, by the points of Annex IV to
 Regulation (EU) 2024/1689, the Artificial Intelligence Act: what evalkit knows, and what a person
-must fill in. The points are named in short, and were not compared with the Regulation, which has
-them in full."""
+must fill in. The points are named in short; their numbers, letters and subjects were compared with
+two reproductions of the Annex, which has them in full."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Fill = Callable[[Evidence], Iterator[str]]
 def technical_documentation(evidence: Evidence) -> str:
     """The skeleton, Markdown, with every one of POINTS."""
     said = [f"# Technical documentation of {in_markdown(evidence.name)}",
-            "By the points of Annex IV to Regulation (EU) 2024/1689, named in short here; compare "
-            "them with the Regulation. evalkit filled in what one evaluation knows; whether it "
+            "By the points of Annex IV to Regulation (EU) 2024/1689, named in short here; the "
+            "Regulation has them in full. evalkit filled in what one evaluation knows; whether it "
             "is enough is for a person to judge. "
             f"What it does not know is marked: {TO_FILL_IN}"]
     for point, title, fill in POINTS:
@@ -92,34 +92,41 @@ def _appropriateness(evidence: Evidence) -> Iterator[str]:
 
 
 POINTS: tuple[tuple[str, str, Fill | None], ...] = (
-    ("1", "General description", None),
+    ("1", "General description of the AI system", None),
     ("1 (a)", "Intended purpose, provider, version and its relation to earlier ones", _versions),
-    ("1 (b)", "Interaction with hardware, software and other systems", None),
-    ("1 (c)", "Versions of software and firmware, and requirements for updates", _software),
+    ("1 (b)", "Interaction with hardware, software and AI systems that are no part of it", None),
+    ("1 (c)", "Versions of software and firmware, and requirements of version updates", _software),
     ("1 (d)", "Forms in which it is placed on the market or put into service", None),
     ("1 (e)", "Hardware on which it is intended to run", _hardware),
     ("1 (f)", "Where it is a component of products: their features, marking and layout", None),
     ("1 (g)", "User interface provided to the deployer", None),
-    ("1 (h)", "Instructions for use for the deployer", None),
-    ("2", "Elements of the system and process of its development", None),
+    ("1 (h)", "Instructions for use and user interface for the deployer", None),
+    ("2", "Elements of the AI system and process of its development", None),
     ("2 (a)", "Methods and steps of development, and pre-trained systems and tools used", None),
-    ("2 (b)", "Design specifications, key choices, what it is designed to optimise, trade-offs",
-     None),
-    ("2 (c)", "Architecture, and computational resources", _resources),
-    ("2 (d)", "Data requirements: training data, provenance, selection, labelling, cleaning", None),
-    ("2 (e)", "Human oversight measures needed (Article 14)", None),
-    ("2 (f)", "Pre-determined changes to the system and its performance", None),
-    ("2 (g)", "Validation and testing: data, metrics, discriminatory impacts, signed reports",
-     _testing),
+    ("2 (b)", "Design specifications: logic, key choices and assumptions, classification, what it "
+     "optimises for, expected output and its quality, trade-offs", None),
+    ("2 (c)", "Architecture, and computational resources of development, training and testing",
+     _resources),
+    ("2 (d)", "Data requirements: training methods, training data, their provenance, selection, "
+     "labelling and cleaning", None),
+    ("2 (e)", "Human oversight measures needed (Article 14), and what helps deployers to interpret "
+     "outputs (Article 13)", None),
+    ("2 (f)", "Pre-determined changes to the system and its performance, and how it goes on to "
+     "comply", None),
+    ("2 (g)", "Validation and testing: data, metrics of accuracy and robustness, discriminatory "
+     "impacts, logs and reports, dated and signed", _testing),
     ("2 (h)", "Cybersecurity measures", None),
-    ("3", "Monitoring, functioning and control: accuracy overall and for groups of persons, "
-     "foreseeable unintended outcomes, oversight, input data", _performance),
-    ("4", "Appropriateness of the performance metrics", _appropriateness),
+    ("3", "Monitoring, functioning and control: capabilities and limitations, accuracy overall and "
+     "for groups of persons, foreseeable unintended outcomes and sources of risks, human "
+     "oversight, input data", _performance),
+    ("4", "Appropriateness of the performance metrics for the system", _appropriateness),
     ("5", "Risk management system (Article 9)", None),
-    ("6", "Relevant changes through the lifecycle", None),
-    ("7", "Harmonised standards applied, or the other solutions adopted", None),
+    ("6", "Relevant changes by the provider through the lifecycle", None),
+    ("7", "Harmonised standards applied in full or in part, or the solutions adopted instead, and "
+     "other standards", None),
     ("8", "Copy of the EU declaration of conformity (Article 47)", None),
-    ("9", "Evaluation after placing on the market (Article 72), with the monitoring plan", None))
+    ("9", "Evaluation of performance after placing on the market (Article 72), with the monitoring "
+     "plan", None))
 """Points of the Annex, their subjects in short, and what evalkit knows of them."""
 WHOLE = frozenset({"1", "2"})
 """Those that are their points and nothing else."""

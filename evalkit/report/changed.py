@@ -9,11 +9,10 @@ from pathlib import Path
 
 from evalkit.compare.baseline import Candidate, on_blocks, read_baseline
 from evalkit.compare.comparison import decide
-from evalkit.compare.gates import Gates
+from evalkit.compare.gates import Gates, named
 from evalkit.compare.renaming import renamed
 from evalkit.compare.together import Together, together
 from evalkit.compare.unmatched import check_common
-from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection
@@ -93,8 +92,10 @@ class Since:
         ConfigError as evalkit.compare.comparison does."""
         gated = self.run.gates.columns_of() if self.run.gates else []
         allowed = [*self.run.allowed, *self.columns]
-        base = read_baseline(self.path, list(dict.fromkeys([*gated, *self.columns])), allowed)
-        candidate = renamed(base, on_blocks(self.run.folder, base, allowed), {})
+        columns = list(dict.fromkeys([*gated, *self.columns]))
+        with named(self.run.gates):
+            base = read_baseline(self.path, columns, allowed)
+            candidate = renamed(base, on_blocks(self.run.folder, base, allowed), {})
         return (base.model_copy(update={"name": self.name}),
                 candidate._replace(name=self.run.folder.path.resolve().name))
 
@@ -113,12 +114,10 @@ class Since:
 
     def judged(self, gates: Gates) -> Comparison:
         """What the gates say. Raises ConfigError where the two have nothing in common, and for
-        gates of a series, of which a page does not know the other releases."""
-        if gates.series is not None:
-            raise ConfigError("--gates: they judge a series of releases, and a page knows of no "
-                              "other releases; `evalkit compare --after` says how this one stands")
+        gates of a series where nobody said which release this is."""
         check_common(*self.sides)
-        return decide(*self.sides, gates, [self.column] if self.column else [])
+        return decide(*self.sides, gates, [self.column] if self.column else [],
+                      place=self.run.place)
 
 
 def _columns(path: Path) -> list[str]:

@@ -68,6 +68,16 @@ def sentence(comparison: Comparison) -> str:
     return f"Gates against {comparison.base}: {headline(comparison)}."
 
 
+def place(comparison: Comparison) -> str:
+    """Which release of a series it is; "" where it is judged by itself."""
+    standing = comparison.series
+    if standing is None:
+        return ""
+    return (f"It is judged as release {standing.look} of a series, in which the chance of any "
+            f"false alarm is {100 * standing.schedule.alpha:g} % over all releases together; "
+            f"{100 * standing.left:.2f} % of it is left.")
+
+
 def gates_table(comparison: Comparison) -> Table:
     """A row a gate, those that failed first: the check that decides it, and why."""
     columns = [Column("gate", "Gate"), Column("verdict", "Verdict"),
@@ -76,11 +86,11 @@ def gates_table(comparison: Comparison) -> Table:
                Column("why", "Why")]
     results = sorted(comparison.gates, key=lambda result: ORDER.index(result.status))
     return Table("gates", f"What the gates say, against {comparison.base}", columns,
-                 [Row(_gate(result, comparison.metrics), f"gate-{i}")
+                 [Row(_gate(result, comparison), f"gate-{i}")
                   for i, result in enumerate(results, 1)])
 
 
-def _gate(result: GateResult, facts: Mapping[str, Fact]) -> dict[str, Cell]:
+def _gate(result: GateResult, comparison: Comparison) -> dict[str, Cell]:
     verdict = {"gate": Cell(str(result.gate)),
                "verdict": Cell(result.status, mark=MARKS[result.status])}
     alike = [check for check in result.checks if check.status == result.status]
@@ -88,9 +98,9 @@ def _gate(result: GateResult, facts: Mapping[str, Fact]) -> dict[str, Cell]:
         return texts(where="–", unit="", why="nothing of it is in both versions") | verdict | {
             "change": Cell("–", value=float("nan")), "tolerated": Cell("–", value=float("nan"))}
     check = max(alike, key=lambda each: each.worsening - each.budget)
-    fact = facts[check.metric]
+    fact = comparison.metrics[check.metric]
     return verdict | texts(where=_place(check, alike), unit=fact.difference_unit,
-                           why=_why(check, fact)) | {
+                           why=_why(check, fact, comparison.counted)) | {
         "change": _worse_by(check, fact),
         "tolerated": Cell(number(check.budget, fact), value=fact.scale * check.budget)}
 
@@ -112,10 +122,11 @@ def _worse_by(check: Check, fact: Fact) -> Cell:
                 parts={"low": fact.scale * low, "high": fact.scale * high})
 
 
-def _why(check: Check, fact: Fact) -> str:
+def _why(check: Check, fact: Fact, people: str) -> str:
     """The reason, and of what is inconclusive what would settle it."""
     if check.status != "inconclusive" or not check.detectable > 0:
         return check.reason
+    more = settled_by(check.more_speakers, people)
     shown = f"{number(check.detectable, fact)} {fact.difference_unit}".strip()
-    return f"{check.reason}; could have shown {shown}; {settled_by(check.more_speakers)}"
+    return f"{check.reason}; could have shown {shown}; {more}"
 

@@ -16,7 +16,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from evalkit.compare.gates import read_gates
+from evalkit.compare.gates import Gates, read_gates
+from evalkit.compare.series import Place, asked_place
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing_folder, write
 from evalkit.core.text import count, printable
@@ -41,7 +42,8 @@ NOTHING = Markup()
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
                  markdown: Path | None = None, allowed: Sequence[str] = (),
-                 pipeline: str | None = None, title: str = "", gates: Path | None = None) -> Path:
+                 pipeline: str | None = None, title: str = "", gates: Path | None = None,
+                 look: int | None = None, after: Path | None = None) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
@@ -51,15 +53,17 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     ``run``; ``markdown`` is a file for a summary; ``allowed`` are columns to group by although they
     are outcomes; ``pipeline`` is the one that ships, which the first screen is about instead of the
     best; ``title`` stands over the page instead of the corpus's name. The first of ``earlier`` may
-    be a frozen baseline; what changed is said against it, and judged by the file ``gates``. Raises
-    RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata column,
-    ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something else.
+    be a frozen baseline; what changed is said against it, and judged by the file ``gates``, as
+    release number ``look`` of a series, or as the one after that of the comparison in ``after``.
+    Raises RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata
+    column, ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something
+    else.
     """
     baseline, before = versions_beside(earlier, gates)
-    judging = read_gates(gates) if gates else None
+    judging, place = _judging(gates, look, after)
     with report_folder(out) as unfinished:
         subject = ReportedRun(RunFolder(Path(run)), unfinished, by, before, allowed, pipeline,
-                              title, baseline, judging)
+                              title, baseline, judging, place)
         sections = write_page(subject)
     if markdown is not None:
         write(markdown, in_brief(subject, sections))
@@ -79,6 +83,18 @@ def versions_beside(earlier: Sequence[Path], gates: Path | None
                           "it first")
     frozen = Path(earlier[0]) if earlier and Path(earlier[0]).is_file() else None
     return frozen, [RunFolder(Path(path)) for path in earlier[frozen is not None:]]
+
+
+def _judging(gates: Path | None, look: int | None, after: Path | None
+             ) -> tuple[Gates | None, Place | None]:
+    """The gates, and which release of a series they judge. Raises ConfigError for a release without
+    gates."""
+    if gates is None:
+        if (look, after) != (None, None):
+            raise ConfigError("--look and --after say which release gates judge; add --gates")
+        return None, None
+    read = read_gates(gates)
+    return read, asked_place(read, look, after)
 
 
 def write_page(run: ReportedRun) -> list[Filled]:

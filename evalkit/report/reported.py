@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from evalkit.compare.gates import Gates
+from evalkit.compare.series import Place
 from evalkit.report.group_columns import GroupColumns, group_columns
 from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
 from evalkit.report.headline import Headline, read_headline
@@ -28,8 +29,8 @@ class ReportedRun:
     metadata column that the user groups by, ``earlier`` the runs to set beside it, the oldest
     first, ``allowed`` are columns although they are outcomes, ``pipeline`` the one that ships, None
     for the best, ``title`` the page's, "" for the corpus's name, ``baseline`` a frozen one that
-    changes are said against instead of the oldest run; ``gates`` judge them. Everything raises
-    RunError where the run folder cannot be read."""
+    changes are said against instead of the oldest run; ``gates`` judge them, those of a series at
+    its ``place``. Everything raises RunError where the run folder cannot be read."""
 
     folder: RunFolder
     page_folder: Path
@@ -40,6 +41,7 @@ class ReportedRun:
     title: str = ""
     baseline: Path | None = None
     gates: Gates | None = None
+    place: Place | None = None
 
     @cached_property
     def record(self) -> RunRecord:

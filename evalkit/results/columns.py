@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 from evalkit.core.errors import ConfigError
@@ -112,7 +113,7 @@ class Chosen:
     audio: str | None
     counts: Mapping[str, str]
 
-    @property
+    @cached_property
     def used(self) -> frozenset[str]:
         """Every column that is no metadata."""
         single = (self.id, self.speaker, self.system, self.audio)

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.results.values import labels_of, seconds_of
-from evalkit.store.manifest import FIELDS
+from evalkit.store.manifest_rows import FIELDS
 
 DURATION = "duration"
 BLANK = (None, "")

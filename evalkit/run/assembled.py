@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit import __version__
 from evalkit.core.errors import RunError, one_line
 from evalkit.run.plan import Plan
 from evalkit.run.tables import table_paths
-from evalkit.run.vectors import of_one_length
+from evalkit.run.vectors import of_one_length, told
 from evalkit.store.events import (
     EMISSIONS,
     EMISSIONS_COLUMN,
@@ -21,36 +22,53 @@ from evalkit.store.events import (
     EVENTS_TABLE,
     unfolded,
 )
-from evalkit.store.outputs import INDEX, INDEX_TABLE
-from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
-from evalkit.store.sealed import check, write_table
+from evalkit.store.outputs import INDEX, INDEX_TABLE, OutputStore
+from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
+from evalkit.store.sealed import check, write_table, write_tables
+from evalkit.store.seals import OUTPUTS_TABLE
 
 
 def assemble(plan: Plan, out: Path, utterances: pa.Table) -> None:
     """Writes the tables of the run. Raises RunError for a shard's table that is no longer there or
     was changed since it was written."""
     paths = [table_paths(out, shard.key) for shard in plan.shards]
-    outputs, embeddings = of_one_length(_concat([p[1] for p in paths], OUTPUTS),
-                                        _concat([p[2] for p in paths], EMBEDDINGS))
-    write_table(out / "outputs.parquet", outputs)
+    embeddings, errors = of_one_length(pa.concat_tables(_tables(
+        [p[2] for p in paths], EMBEDDINGS)).combine_chunks())
+    outputs = _tables([p[1] for p in paths], OUTPUTS)
+    write_tables(out / OUTPUTS_TABLE, (told(each, errors) for each in outputs), OUTPUTS)
     write_table(out / "embeddings.parquet", embeddings)
     write_table(out / "utterances.parquet", utterances)
-    _write_streamed([p[1] for p in paths], out, _speakers(plan))
-    index = [{"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
-              "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
-              "tables": shard.key}
-             for shard in plan.shards]
-    write_table(out / INDEX_TABLE, pa.Table.from_pylist(index, INDEX))
+    _write_streamed([p[1] for p in paths], out, plan)
+    write_table(out / INDEX_TABLE, _index(plan))
+
+
+def is_assembled(plan: Plan, out: Path) -> bool:
+    """Whether ``out`` holds a finished run of these shards and this corpus, of this evalkit: then
+    ``assemble`` would write the tables that are there, where they are whole."""
+    try:
+        record, index = RunFolder(out).record(), OutputStore(out).index()
+    except RunError:
+        return False
+    return (record.evalkit == __version__ and record.corpus.digest == plan.corpus_digest
+            and index == _index(plan).to_pylist())
+
+
+def _index(plan: Plan) -> pa.Table:
+    return pa.Table.from_pylist([
+        {"pipeline": shard.cell.pipeline.name, "condition": shard.cell.condition_name,
+         "first": shard.first, "utterances": len(shard.utterances), **shard.keys.stages,
+         "tables": shard.key} for shard in plan.shards], INDEX)
 
 
 def _speakers(plan: Plan) -> dict[str, str | None]:
     return {u.id: u.speaker for shard in plan.shards for u in shard.utterances}
 
 
-def _write_streamed(paths: Sequence[Path], out: Path, speakers: dict[str, str | None]) -> None:
+def _write_streamed(paths: Sequence[Path], out: Path, plan: Plan) -> None:
     """Writes what streaming recognizers showed, and when words came; removes such tables of an
     earlier run where nothing was streamed."""
     streamed = [path for path in paths if EVENTS_COLUMN.name in pq.read_schema(path).names]
+    speakers = _speakers(plan) if streamed else {}
     for name, column, schema in ((EVENTS_TABLE, EVENTS_COLUMN, EVENTS),
                                  (EMISSIONS_TABLE, EMISSIONS_COLUMN, EMISSIONS)):
         if not streamed:
@@ -62,12 +80,11 @@ def _write_streamed(paths: Sequence[Path], out: Path, speakers: dict[str, str | 
         write_table(out / name, pa.Table.from_pylist(list(unfolded(rows, column.name)), schema))
 
 
-def _concat(paths: Sequence[Path], schema: pa.Schema) -> pa.Table:
-    for path in paths:
-        check(path)
+def _tables(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     try:
-        return pa.concat_tables([pq.read_table(path, schema=schema) for path in paths]
-                                ).combine_chunks()
+        for path in paths:
+            check(path)
+            yield pq.read_table(path, schema=schema)
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{paths[0].parent}: was removed or changed while the run worked in it "
                        f"({one_line(error)}); start it again, it goes on where it was") from error

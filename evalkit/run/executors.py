@@ -19,10 +19,11 @@ from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.plugins import missing_package
 from evalkit.core.processes import Worker
 from evalkit.core.worker import FAREWELL
+from evalkit.run.at_once import process_shard
 from evalkit.run.halving import process_minded
 from evalkit.run.overlap import Work, pools_of, side_by_side, window
 from evalkit.run.plan import Shard
-from evalkit.run.tables import ShardResult, process_shard
+from evalkit.run.tables import ShardResult
 
 if TYPE_CHECKING:
     from distributed import Client

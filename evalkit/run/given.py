@@ -18,6 +18,7 @@ from evalkit.metrics.emission import EmissionLatency
 from evalkit.metrics.revocation import RevokedWords
 from evalkit.metrics.word_counts import WordCounts
 from evalkit.metrics.words import WordErrors
+from evalkit.run.overlap import portion_said
 from evalkit.run.pipeline import build_part, metric_said, shows_events
 from evalkit.run.runner import Work, run
 from evalkit.run.text_metrics import usual_metrics
@@ -25,7 +26,7 @@ from evalkit.run.utterances import read_corpus
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
 from evalkit.systems.event_log import EventLog, is_event_log
-from evalkit.systems.precomputed import Hypotheses
+from evalkit.systems.precomputed import Hypotheses, read_ahead
 
 TEXTS = frozenset({"text", "hypothesis", "events", "endpoints"})
 """What a metric of theirs may need."""
@@ -67,8 +68,8 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
           costs: str = "levenshtein", alternatives: bool = False, glm: Path | None = None,
           canonical: Sequence[str] = (), places: Sequence[str] = (),
           reading: Reading = Reading(), unfolded: Unfolded = Unfolded(),
-          outside: bool = False, workers: int = 0, overwrite: bool = False,
-          say: Callable[[str], None] = lambda line: None) -> RunFolder:
+          outside: bool = False, workers: int = 0, shard: str | None = None,
+          overwrite: bool = False, say: Callable[[str], None] = lambda line: None) -> RunFolder:
     """Scores hypotheses that were made elsewhere, one file a system, into a run folder; those of
     ``unfolded`` tables too.
 
@@ -78,6 +79,7 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     hypotheses without an utterance, and recordings outside the manifest's folder unless
     ``outside``, are named in ``left_out``. Raises ConfigError for a metric that needs audio and a
     manifest without texts, ManifestError for a file that has no utterance of the manifest."""
+    portion = portion_said(shard)
     with planning():
         chosen = [metric_said(each) for each in metrics]
         _check_needs(chosen)
@@ -88,13 +90,15 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
         "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
         "metrics": chosen or [usual]})
-    utterances = read_corpus(config, texts_only=True).utterances
+    with read_ahead(_files(given.values()) if workers else ()):
+        corpus = read_corpus(config, texts_only=True)
+    utterances = corpus.utterances
     if not unfolded.counted:
         config = _of_texts(config, utterances, usual=not metrics, say=say)
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
-    return run(config, out, Work(workers), command="score", say=say,
-               left_out=[*unfolded.left_out, *strangers], overwrite=overwrite)
+    return run(config, out, Work(workers, portion=portion), command="score", say=say,
+               left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
 
 
 def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: bool,
@@ -116,6 +120,12 @@ def _of_events(config: EvalConfig, utterances: Sequence[Utterance]) -> list[str]
         return []
     timed = any(u.words for u in utterances)
     return [*([EmissionLatency.name] if timed else []), RevokedWords.name]
+
+
+def _files(plugins: Iterable[Plugin]) -> list[Hypotheses]:
+    """The files of texts among what is ``given``."""
+    made = [create("recognizers", plugin.name, plugin.options) for plugin in plugins]
+    return [file for file in made if isinstance(file, Hypotheses)]
 
 
 def _config(manifest: Path, files: Mapping[str, Plugin], options: Mapping[str, Any]
@@ -146,9 +156,9 @@ def _left_out(path: Path, reading: Reading, ids: Sequence[str], say: Callable[[s
     plugin = reading.plugin(path)
     file: Hypotheses | EventLog = create("recognizers", plugin.name, plugin.options)
     say(f"{path.name}: {count(len(file.ids), 'hypothesis', 'hypotheses')}, read as {file.read_as}")
-    known = set(ids)
-    strangers = [identifier for identifier in file.ids if identifier not in known]
-    if len(strangers) == len(file.ids):
+    known, theirs = set(ids), file.ids
+    strangers = [identifier for identifier in theirs if identifier not in known]
+    if len(strangers) == len(theirs):
         raise ManifestError(f"{path}: holds no utterance of the manifest: its ids are such as "
                             f"{strangers[0]!r}, those of the manifest such as {ids[0]!r}"
                             f"{_hint(strangers, known)}")

@@ -18,7 +18,8 @@ from evalkit.results.labels import Labels
 from evalkit.results.unfold import Results, unfold
 from evalkit.run.given import Unfolded, score
 from evalkit.run.occupied import check_folder
-from evalkit.store.manifest import Manifest, inside, read_manifest, write_manifest
+from evalkit.store.manifest import Manifest, read_manifest, write_manifest
+from evalkit.store.manifest_rows import inside
 from evalkit.store.runfolder import RunFolder
 
 GIVEN = "given"
@@ -79,10 +80,10 @@ def _write(results: Results, manifest: Path) -> Unfolded:
     """Writes the manifest, and beside it the hypotheses of every system, of which those of
     utterances that were not wanted are no part."""
     ids = {utterance.id for utterance in results.utterances}
+    there = manifest.parent.resolve()
     with replacing_folder(manifest.parent.parent) as folder:
         place = folder / manifest.parent.name
-        write_manifest(place / manifest.name, (
-            row_of(u, manifest.parent.resolve()) for u in results.utterances))
+        write_manifest(place / manifest.name, (row_of(u, there) for u in results.utterances))
         for name, texts in results.hypotheses.items():
             write_manifest(place / "hypotheses" / f"{name}.jsonl", (
                 {"id": identifier, "hypothesis": text} for identifier, text in texts.items()

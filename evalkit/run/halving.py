@@ -11,10 +11,11 @@ from evalkit.core.errors import RunError, UtteranceError
 from evalkit.core.processes import DeadWorkerError, Worker
 from evalkit.core.types import Utterance
 from evalkit.core.worker import Note
+from evalkit.run.at_once import process_shard
 from evalkit.run.made import Made
 from evalkit.run.plan import Shard
 from evalkit.run.shard import begun, failed, make
-from evalkit.run.tables import ShardResult, process_shard
+from evalkit.run.tables import ShardResult
 from evalkit.run.watch import Begun
 
 T = TypeVar("T")

@@ -12,10 +12,11 @@ from evalkit.core.config import ConditionConfig, EvalConfig
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.names import offer
 from evalkit.core.types import Utterance
-from evalkit.run.keys import Print, file_digests, heard_key, utterance_print
+from evalkit.run.keys import heard_key
 from evalkit.run.measured import word_options
 from evalkit.run.pipeline import build_condition
 from evalkit.run.plan import Cell
+from evalkit.run.prints import Print, Prints, file_digests
 from evalkit.run.rescore import same_utterances
 from evalkit.run.utterances import read_corpus
 from evalkit.store.documents.run import RunRecord
@@ -81,7 +82,6 @@ def heard_again(run: Path) -> HeardAgain:
     folder = RunFolder(run)
     record = folder.record()
     corpus, _ = same_utterances(read_corpus(record.config), folder)
-    files = file_digests(corpus.utterances)
-    root = record.config.corpus.root
+    prints = Prints(record.config.corpus.root, file_digests(corpus.utterances))
     return HeardAgain(record, OutputStore(run), corpus.utterances,
-                      tuple(utterance_print(u, root, files) for u in corpus.utterances))
+                      prints.of(corpus.utterances))

@@ -6,90 +6,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from evalkit.core.config import PipelineConfig, Plugin
-from evalkit.core.files import digest
 from evalkit.core.protocols import Condition, Metric
-from evalkit.core.types import Utterance
 from evalkit.run.endpointed import Endpointed
 from evalkit.run.pipeline import Pipeline, plugins_of
+from evalkit.run.prints import Print, Printed
 from evalkit.run.streamed import Streamed
 from evalkit.run.streamed_recognizer import StreamedRecognizer
 from evalkit.store.outputs import VERSION
-from evalkit.store.word_times import written
 
-
-@dataclass(frozen=True)
-class Print:
-    """What is known of one utterance before it is heard, in digests: ``row`` of the manifest
-    without its text and files, ``recording`` and ``reference`` of what is in the audio files."""
-
-    id: str
-    speaker: str | None
-    text: str | None
-    row: str
-    recording: str
-    reference: str
+KEY = 32
+"""Characters of a key."""
 
 
 def fingerprint(value: Any) -> str:
     """SHA-256 of a tree of JSON, in hexadecimal."""
-    text = json.dumps(value, sort_keys=True, default=str)
+    return _hashed(written(value))
+
+
+def written(value: Any) -> str:
+    """A tree as JSON."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _hashed(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def short(value: Any) -> str:
     """A key: half of ``fingerprint``."""
-    return fingerprint(value)[:32]
-
-
-def relative(path: Path, root: Path) -> str:
-    """``path`` as the manifest in ``root`` has it."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def file_digests(utterances: Sequence[Utterance]) -> dict[Path, str | None]:
-    """Of every audio file, None for one that cannot be read."""
-    paths = {path for u in utterances for path in (u.audio, u.reference_audio) if path}
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(paths, pool.map(_file_digest, paths), strict=True))
-
-
-def _file_digest(path: Path) -> str | None:
-    try:
-        return digest(path)
-    except OSError:
-        return None
-
-
-def utterance_print(u: Utterance, root: Path, files: Mapping[Path, str | None]) -> Print:
-    """The digests of one utterance of the manifest in ``root``."""
-    def content(path: Path | None) -> str | None:
-        return None if path is None else files.get(path) or relative(path, root)
-
-    span = [u.id, u.offset, u.duration]
-    return Print(u.id, u.speaker, u.text,
-                 fingerprint([*span, u.speaker, sorted(u.metadata.items()), *_words(u)]),
-                 fingerprint([*span, content(u.audio)]),
-                 fingerprint([*span, content(u.reference_audio)]))
-
-
-def corpus_digest(utterances: Sequence[Utterance], root: Path,
-                  files: Mapping[Path, str | None]) -> str:
-    """Of every row of the manifest and, where ``files`` has them, of the recordings."""
-    return fingerprint([fingerprint([
-        u.id, u.speaker, u.text, u.offset, u.duration, sorted(u.metadata.items()), *_words(u),
-        *(path and [relative(path, root), files.get(path)]
-          for path in (u.audio, u.reference_audio))]) for u in utterances])
-
-
-def _words(u: Utterance) -> list[list[list[Any]]]:
-    """When its words were said; nothing where nobody says it."""
-    return [written(u.words)] if u.words else []
+    return fingerprint(value)[:KEY]
 
 
 @dataclass(frozen=True)
@@ -166,11 +115,12 @@ _MEASURED_STAGES = {"audio": ("heard", "enhanced"), "reference_audio": ("heard",
 
 
 def measured_key(metric: Metric, plugin: Plugin, stages: Mapping[str, str],
-                 prints: Sequence[Print]) -> str:
+                 prints: Printed) -> str:
     """Of the scores of one metric: of the outputs that it needs, of its version and options, and
     of the manifest's rows, whose text counts where the metric needs it."""
     needed = {stages.get(stage) for need in sorted(metric.needs)
               for stage in _MEASURED_STAGES.get(need, ("heard",))}
-    texts = [p.text for p in prints] if "text" in metric.needs else None
-    return short(["measured", VERSION, metric.name, metric.version, plugin.name, plugin.options,
-                  sorted(filter(None, needed)), [p.row for p in prints], texts])
+    texts = prints.texts if "text" in metric.needs else "null"
+    first = written(["measured", VERSION, metric.name, metric.version, plugin.name, plugin.options,
+                     sorted(filter(None, needed))])
+    return _hashed(f"{first[:-1]}, {prints.rows}, {texts}]")[:KEY]

@@ -6,6 +6,8 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from evalkit.core.errors import RunError
 from evalkit.core.ledger import LINE, NAMED
 from evalkit.core.text import count, printed
@@ -17,7 +19,8 @@ from evalkit.store.lock import check_free
 from evalkit.store.manifest import Manifest
 from evalkit.store.outputs import OutputStore
 from evalkit.store.runfolder import RunFolder
-from evalkit.store.sealed import is_whole
+from evalkit.store.scores import read_columns
+from evalkit.store.sealed import is_whole, seal
 
 SAME = 0.5
 """So large a share of the utterances of the smaller of two corpora in common makes them one."""
@@ -50,8 +53,8 @@ def replaced(out: Path, manifest: Manifest, plan: Plan) -> Iterator[str]:
     before = earlier(out)
     try:
         cells = OutputStore(out).index()
-        old = RunFolder(out).utterances()["utterance_id"].tolist()
-    except RunError:
+        old = _utterances(out)
+    except (RunError, OSError, pa.ArrowException):
         if before is not None and before.utterances > len(manifest.utterances):
             yield (f"note: {out}: held {_described(before)}; there are "
                    f"{len(manifest.utterances):,} now")
@@ -59,6 +62,14 @@ def replaced(out: Path, manifest: Manifest, plan: Plan) -> Iterator[str]:
     yield from _gone(out, "utterance", old, {u.id for u in manifest.utterances})
     yield from _gone(out, "pipeline", [cell["pipeline"] for cell in cells], plan.pipelines)
     yield from _gone(out, "condition", [cell["condition"] for cell in cells], plan.conditions)
+
+
+def _utterances(out: Path) -> list[str]:
+    """The ids of the run's."""
+    path = out / "utterances.parquet"
+    seal(path)
+    ids: list[str] = read_columns(path, ["utterance_id"], alone=True)["utterance_id"].to_pylist()
+    return ids
 
 
 def _gone(out: Path, kind: str, old: Iterable[str], new: Container[str]) -> Iterator[str]:

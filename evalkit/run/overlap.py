@@ -17,6 +17,7 @@ from evalkit.core.processes import WorkerPool, cores
 from evalkit.run import ended
 from evalkit.run.halving import minded, process_minded
 from evalkit.run.plan import Shard
+from evalkit.run.portions import Portion
 from evalkit.run.tables import ShardResult, has_ended, process_outputs
 from evalkit.store.outputs import OutputStore
 from evalkit.store.sealed import is_whole
@@ -42,10 +43,12 @@ class Work:
     scorers: int = 0
     pools: Pools | None = None
     """Processes that stay for several runs, so that each loads a model once."""
+    portion: Portion | None = None
+    """The share of the run that is done; all of it where None."""
 
     @classmethod
     def usual(cls, config: EvalConfig, workers: int | None, scorers: int | None,
-              scheduler: str | None = None) -> Work:
+              scheduler: str | None = None, shard: str | None = None) -> Work:
         """What is not given: a worker a graphics processor, and a scorer for each core that is
         left, where a system of ``config`` has the option ``device`` and works on one; a worker a
         core, which scores too, elsewhere. Raises ConfigError for ``scorers`` of no processes."""
@@ -58,7 +61,12 @@ class Work:
             workers = max(1, len(graphics_processors())) if graphics else cores()
         if scorers is None:
             scorers = max(1, cores() - workers) if graphics else 0
-        return cls(workers, scheduler, scorers)
+        return cls(workers, scheduler, scorers, portion=portion_said(shard))
+
+
+def portion_said(shard: str | None) -> Portion | None:
+    """The share of a command line. Raises ConfigError."""
+    return None if shard is None else Portion.parsed(shard)
 
 
 HERE = Work()

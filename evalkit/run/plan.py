@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evalkit.audio import RESAMPLER
+from evalkit.core.collecting import uncollected
 from evalkit.core.config import ConditionConfig, EvalConfig, PipelineConfig
 from evalkit.core.deadlines import planning
+from evalkit.core.errors import UtteranceError
 from evalkit.core.files import digest
 from evalkit.core.folders import without_folders
 from evalkit.core.ledger import NAMED, LeftOut
@@ -18,16 +20,7 @@ from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition
 from evalkit.core.types import Utterance
 from evalkit.run.batches import spread
-from evalkit.run.keys import (
-    Keys,
-    Print,
-    content_of,
-    corpus_digest,
-    file_digests,
-    measured_key,
-    short,
-    utterance_print,
-)
+from evalkit.run.keys import Keys, content_of, measured_key, short
 from evalkit.run.measured import (
     Asked,
     Measured,
@@ -39,8 +32,10 @@ from evalkit.run.measured import (
 )
 from evalkit.run.mistaken import at, check_texts
 from evalkit.run.pipeline import Pipeline, WordOptions, build_condition, build_pipeline
+from evalkit.run.prints import Printed, Prints, file_digests
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
+from evalkit.systems.precomputed import Hypotheses
 
 SORTED = 4
 """Batches that a shard has at least by default: they are formed of its utterances by length."""
@@ -71,19 +66,25 @@ class Piece:
 
     first: int
     utterances: tuple[Utterance, ...]
-    prints: tuple[Print, ...]
+    prints: Printed
+
+
+Given = tuple[str | UtteranceError, ...]
+"""Of each of a shard's utterances what was heard elsewhere, or why nothing is known of it."""
 
 
 @dataclass(frozen=True)
 class Shard:
     """Consecutive utterances of one cell, from the run's utterance number ``first`` on. ``key``
-    names its part of the run's tables, ``keys`` what that is made of."""
+    names its part of the run's tables, ``keys`` what that is made of. What its recognizer would
+    look up is ``given`` where that is only texts, so that not every process reads them all."""
 
     key: str
     keys: Keys
     cell: Cell
     first: int
     utterances: tuple[Utterance, ...]
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,12 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
     hears = any(p.hearing for p in pipelines.values())
     measured = hears or any(m.of_audio for m in measures.values())
     files = file_digests(utterances) if measured else {}
-    root = config.corpus.root
-    prints = [utterance_print(u, root, files) for u in utterances]
+    prints = Prints(config.corpus.root, files)
     shards, alone = _shards(config, _Parts(pipelines, conditions, measures), utterances, prints)
     return Plan(shards, {p.name: _described(p, pipelines[p.name], config)
                          for p in config.pipelines},
                 {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
-                corpus_digest(utterances, root, files if hears else {}), alone)
+                prints.corpus(utterances, files if hears else {}), alone)
 
 
 def _conditions(config: EvalConfig, utterances: tuple[Utterance, ...]
@@ -156,23 +156,24 @@ def _pipelines(config: EvalConfig) -> dict[str, Pipeline]:
     return made
 
 
-def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...],
-            prints: Sequence[Print]) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
+@uncollected()
+def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], prints: Prints
+            ) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
     """Of all cells, and what is given alone to those that batch."""
     batch = max(p.batch for p in parts.pipelines.values())
-    pieces = cut(utterances, prints, config.shard_size, batch)
-    few = _few(utterances, prints, config) if batch > 1 and config.batch_check else []
-    shards: list[Shard] = []
+    few = _few(utterances, prints, config) if batch > 1 and config.batch_check else None
+    makers: list[Callable[[Piece], Shard]] = []
     alone: list[Shard] = []
     for pipeline, condition in product(config.pipelines, config.conditions):
         built = parts.pipelines[pipeline.name]
-        make = partial(_shards_of_cell, config, pipeline, condition,
-                       bound=parts.conditions[condition.name])
-        shards += make(built=built, measures=parts.measures[pipeline.name, condition.name],
-                       pieces=pieces)
-        if built.batch > 1:
-            alone += make(built=built.batching, measures=Measures(()), pieces=few, alone=True)
-    return tuple(shards), tuple(alone)
+        make = partial(_maker, config, pipeline, condition, bound=parts.conditions[condition.name])
+        makers.append(make(built=built, measures=parts.measures[pipeline.name, condition.name]))
+        if built.batch > 1 and few is not None:
+            alone.append(make(built=built.batching, measures=Measures(()), alone=True)(few))
+    # What is known of a piece is forgotten before the next.
+    by_piece = [[make(piece) for make in makers]
+                for piece in cut(utterances, prints, config.shard_size, batch)]
+    return tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell), tuple(alone)
 
 
 def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
@@ -185,18 +186,17 @@ def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
         name="scores made elsewhere", identity=f"{path.name}, SHA-256 {digest(path)}"))
 
 
-def _few(utterances: Sequence[Utterance], prints: Sequence[Print], config: EvalConfig
-         ) -> list[Piece]:
+def _few(utterances: Sequence[Utterance], prints: Prints, config: EvalConfig) -> Piece:
     """The utterances that are given alone, in one piece."""
     places = spread(utterances, config.batch_check, config.seed)
-    return [Piece(places[0], tuple(utterances[i] for i in places),
-                  tuple(prints[i] for i in places))]
+    chosen = tuple(utterances[i] for i in places)
+    return Piece(places[0], chosen, prints.of(chosen))
 
 
-def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionConfig,
-                    *, built: Pipeline, bound: Condition | None, measures: Measures,
-                    pieces: Sequence[Piece], alone: bool = False) -> list[Shard]:
-    """The shards of one pipeline under one condition."""
+def _maker(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionConfig,
+           *, built: Pipeline, bound: Condition | None, measures: Measures, alone: bool = False
+           ) -> Callable[[Piece], Shard]:
+    """What makes the shards of one pipeline under one condition."""
     kept = config.keep_audio and not alone
     cell = Cell(pipeline, condition.name, bound, built.hearing, measures.asked,
                 word_options(config), config.channel, kept, config.time_limit, alone=alone)
@@ -205,7 +205,16 @@ def _shards_of_cell(config: EvalConfig, pipeline: PipelineConfig, condition: Con
         built, pipeline, alone=alone, channel=config.channel, listens=listens,
         resampler=resampler() if listens else "",
         condition=condition.plugin and bound and [condition.plugin.name, bound.identity])
-    return [make_shard(cell, measures, content.stages(piece.prints), piece) for piece in pieces]
+    return lambda piece: replace(
+        make_shard(cell, measures, content.stages(piece.prints), piece),
+        given=_given(built.recognizer, piece.utterances))
+
+
+def _given(recognizer: Any, utterances: Sequence[Utterance]) -> Given | None:
+    """What ``recognizer`` looks up, where that is only texts."""
+    texts = (recognizer.texts(u.id for u in utterances) if isinstance(recognizer, Hypotheses)
+             else None)
+    return None if texts is None else tuple(texts)
 
 
 def unmeasured(plan: Plan) -> list[LeftOut]:
@@ -230,14 +239,15 @@ def resampler() -> str:
     return RESAMPLER
 
 
-def cut(utterances: tuple[Utterance, ...], prints: Sequence[Print],
-        size: int | None, batch: int = 1) -> list[Piece]:
+def cut(utterances: tuple[Utterance, ...], prints: Prints, size: int | None, batch: int = 1
+        ) -> Iterator[Piece]:
     """The corpus in pieces of ``size``; by default of a sixteenth of it and four times ``batch``,
     so that what is heard together is of about one length, from 8 to 512, or one batch."""
     size = size or max(batch, min(512, max(8, -(-len(utterances) // 16),
                                            SORTED * batch if batch > 1 else 0)))
-    return [Piece(first, utterances[first:first + size], tuple(prints[first:first + size]))
-            for first in range(0, len(utterances), size)]
+    for first in range(0, len(utterances), size):
+        part = utterances[first:first + size]
+        yield Piece(first, part, prints.of(part))
 
 
 def make_shard(cell: Cell, measures: Measures, stages: Mapping[str, str], piece: Piece) -> Shard:

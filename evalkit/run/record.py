@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any
@@ -17,11 +17,11 @@ import pandas as pd
 from evalkit import __version__
 from evalkit.audio import RESAMPLER
 from evalkit.core.config import EvalConfig
-from evalkit.core.ledger import LINE, NAMED, LeftOut
-from evalkit.core.text import short
+from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
 from evalkit.metrics.normalisers import normaliser
 from evalkit.results.canonical import mapping
+from evalkit.run.failures import failures
 from evalkit.run.plan import Plan
 from evalkit.run.verification import Pairs
 from evalkit.store import scores, trials
@@ -31,7 +31,6 @@ from evalkit.store.documents.run import (
     Corpus,
     Efficiency,
     Enhancing,
-    Failure,
     Machine,
     Normaliser,
     Pipeline,
@@ -43,8 +42,11 @@ from evalkit.store.documents.run import (
     TrialScore,
 )
 from evalkit.store.manifest import Manifest
-from evalkit.store.runfolder import RunFolder
+from evalkit.store.overview import overview
+from evalkit.store.runfolder import MEASURED, RunFolder
 
+TAKEN = ("error", "seconds", *MEASURED)
+"""Columns of outputs that say what systems took."""
 ELSEWHERE = "what was heard, and how, is not known here: the hypotheses were made elsewhere"
 """The condition of a run in which nothing was heard."""
 
@@ -82,20 +84,25 @@ def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:
 
 def summary(run: RunFolder, plan: Plan) -> Summary:
     """``summary.json``: the headline values, failures by kind, and speed."""
-    table, pairs = run.scores(), run.trials()
-    people = run.utterances()
-    speakers = dict(zip(people["utterance_id"], people["speaker_id"], strict=True))
+    table, failed = overview(run.path)
+    pairs, took = run.trials(), run.outputs_of(*TAKEN)
     facts = _facts(plan, with_trials=False)
-    values = scores.with_derived(scores.summarise(table), facts).drop(columns=["amount", "weight"])
+    values = scores.with_derived(table, facts).drop(columns=["amount", "weight"])
     return Summary(
         scores=[Score(**row) for row in _rows(values)],
         trials=[TrialScore(**row) for row in _rows(
-            trials.summarise_trials(pairs, speakers=speakers))] if len(pairs) else [],
-        failures=_failures(table, pairs, facts),
-        efficiency=[Efficiency(**row) for row in _rows(_speed(run.outputs()))],
-        enhancing=[Enhancing(**row) for row in _rows(_timed(run.outputs(), "enhancer"))],
+            trials.summarise_trials(pairs, speakers=_speakers(run)))] if len(pairs) else [],
+        failures=failures(run.path, failed, pairs, facts),
+        efficiency=[Efficiency(**row) for row in _rows(_speed(took))],
+        enhancing=[Enhancing(**row) for row in _rows(_timed(took, "enhancer"))],
         recognising=[Recognising(**row) for row in _rows(_timed(
-            run.outputs(), "recognizer", "peak_bytes"))])
+            took, "recognizer", "peak_bytes"))])
+
+
+def _speakers(run: RunFolder) -> dict[str, str]:
+    """By utterance."""
+    people = run.utterances()
+    return dict(zip(people["utterance_id"], people["speaker_id"], strict=True))
 
 
 def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
@@ -110,39 +117,6 @@ def undefined(summary: Summary, plan: Plan) -> list[LeftOut]:
                     names=(score.metric,))
             for score in summary.scores
             if score.metric in why and score.n and math.isnan(score.value)]
-
-
-def _failures(table: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Fact]
-              ) -> list[Failure]:
-    """What failed, by kind: an utterance once for all scores that it has no value of."""
-    whole = {name: fact.part_of or name for name, fact in facts.items()}
-    scores_of = table.assign(metric=table["metric"].map(lambda name: whole.get(name, name)))
-    trials_of = pairs.assign(
-        metric="eer", utterance_id=pairs["enroll_id"] + " and " + pairs["test_id"],
-        error=pairs["score"].isna().map({True: trials.NO_SCORE, False: None}))
-    both = pd.concat([part[[*scores.KEYS, "utterance_id", "error"]]
-                      for part in (scores_of, trials_of)], ignore_index=True)
-    return [failure for (pipeline, condition), rows in both.groupby(["pipeline", "condition"])
-            for failure in _failures_in(str(pipeline), str(condition), rows)]
-
-
-def _failures_in(pipeline: str, condition: str, rows: pd.DataFrame) -> Iterator[Failure]:
-    """Of one pipeline and condition; metrics that failed on the same utterances are one."""
-    failed = rows[rows["error"].notna()].drop_duplicates(["metric", "utterance_id"])
-    kinds = failed["error"].str.split(":").str[0]
-    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (metric, kind), part in failed.groupby(["metric", kinds]):
-        alike.setdefault((str(kind), tuple(sorted(part["utterance_id"]))), []).append(str(metric))
-    for (kind, names), metrics in alike.items():
-        part = failed[failed["metric"] == metrics[0]]
-        reasons = part.loc[kinds[part.index] == kind, "error"].value_counts()
-        yield Failure(
-            pipeline=pipeline, condition=condition, metrics=metrics, kind=kind, n=len(names),
-            of=int(rows[rows["metric"].isin(metrics)].groupby("metric")["utterance_id"]
-                   .nunique().max()),
-            why=short(min(reasons.index[reasons == reasons.max()]), LINE) + (
-                f"; one of {len(reasons):,} different reasons" if len(reasons) > 1 else ""),
-            names=[short(name, LINE) for name in names[:NAMED]])
 
 
 def _speed(outputs: pd.DataFrame) -> pd.DataFrame:

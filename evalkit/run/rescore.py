@@ -20,10 +20,11 @@ from evalkit.core.types import Utterance
 from evalkit.metrics.normalisers import check_normalisers
 from evalkit.results.labels import NONE, Labels
 from evalkit.run.given_tables import relabelled
-from evalkit.run.keys import Print, corpus_digest, file_digests, heard_key, utterance_print
+from evalkit.run.keys import heard_key
 from evalkit.run.measured import Measures, measures_by_cell, used_metrics, word_options
 from evalkit.run.pipeline import build_condition, metric_said
 from evalkit.run.plan import Cell, Piece, Plan, Shard, make_shard, unmeasured
+from evalkit.run.prints import Prints, file_digests
 from evalkit.run.runner import Work, carry_out
 from evalkit.run.text_metrics import check_lists, without_words
 from evalkit.run.utterances import read_corpus
@@ -125,24 +126,25 @@ def _recorded_plan(config: EvalConfig, record: RunRecord, utterances: tuple[Utte
     if {(row["pipeline"], row["condition"]) for row in index} != measures.keys():
         raise RunError("the run is unfinished; start it again with `evalkit run`")
     recorded = _Recorded(config, record, utterances)
-    root, heard = config.corpus.root, recorded.heard_audio
+    heard = recorded.heard_audio
     files = (file_digests(utterances)
              if heard or any(m.of_audio for m in measures.values()) else {})
-    prints = [utterance_print(u, root, files) for u in utterances]
+    prints = Prints(config.corpus.root, files)
     cells = {key: recorded.cell(*key, measures[key]) for key in measures}
     shards = tuple(_recorded_shard(recorded, row, cells, measures, prints) for row in index)
     return Plan(shards, record.pipelines,
                 {name: condition.identity for name, condition in record.conditions.items()},
-                used_metrics(measures), corpus_digest(utterances, root, files if heard else {}))
+                used_metrics(measures), prints.corpus(utterances, files if heard else {}))
 
 
 def _recorded_shard(recorded: _Recorded, row: Row, cells: Mapping[tuple[str, str], Cell],
-                    measures: Mapping[tuple[str, str], Measures], prints: Sequence[Print]
+                    measures: Mapping[tuple[str, str], Measures], prints: Prints
                     ) -> Shard:
     """The shard of one ``row`` of the index of outputs."""
     key = row["pipeline"], row["condition"]
     part = slice(row["first"], row["first"] + row["utterances"])
-    piece = Piece(row["first"], recorded.utterances[part], tuple(prints[part]))
+    utterances = recorded.utterances[part]
+    piece = Piece(row["first"], utterances, prints.of(utterances))
     stages = {stage: row[stage] for stage in STAGES if row[stage]}
     if measures[key].of_audio:
         recorded.check_recordings(cells[key], piece, stages)

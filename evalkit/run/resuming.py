@@ -37,6 +37,12 @@ class Resumed:
     pending: list[Shard]
     damages: list[str]
     files: list[str] = field(default_factory=list)
+    assembled: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the tables of the whole run, which were ``assembled``, hold too."""
+        return self.assembled and not (self.pending or self.damages or self.files)
 
     def lines(self) -> Iterator[str]:
         """A line about the damages of either kind."""

@@ -17,12 +17,13 @@ from evalkit.core.files import names_to_disk
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
-from evalkit.run import alone, costs, ended, record
-from evalkit.run.assembled import assemble
+from evalkit.run import alone, costs, ended, portions, record
+from evalkit.run.assembled import assemble, is_assembled
 from evalkit.run.executors import process_all, process_on_dask
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.overlap import HERE, Work
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
+from evalkit.run.portions import Portion
 from evalkit.run.progress import meter
 from evalkit.run.resuming import Resumed, resumed
 from evalkit.run.tables import has_ended
@@ -32,7 +33,8 @@ from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
 from evalkit.store.documents.begun import BEGUN, Begun
-from evalkit.store.documents.run import Timings
+from evalkit.store.documents.portion import PORTION
+from evalkit.store.documents.run import Summary, Timings
 from evalkit.store.lock import locked
 from evalkit.store.manifest import Manifest, write_manifest
 from evalkit.store.outputs import OutputStore
@@ -43,16 +45,19 @@ from evalkit.store.seals import SUMMARY, seals
 
 def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run",
         say: Callable[[str], None] = lambda line: None, left_out: Sequence[LeftOut] = (),
-        prune: bool = False, overwrite: bool = False) -> RunFolder:
+        prune: bool = False, overwrite: bool = False, manifest: Manifest | None = None
+        ) -> RunFolder:
     """Runs every pipeline under every condition and writes the run folder ``out``.
 
     Outputs and scores that an earlier, perhaps killed, run left in ``out`` are used where nothing
     that decides them has changed and they are as they were written; ``prune`` removes those that
     this run does not use. The run of another corpus or by another command gives way only where it
     may be ``overwrite``n.
-    ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person.
+    ``left_out`` says what the caller has dropped already; ``say`` receives lines for a person;
+    ``manifest`` is the corpus, where the caller has read it.
     Raises EvalkitError for what the user can mend."""
-    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite)
+    ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite,
+                    manifest=manifest)
     return ready.carried_out(work, say, prune=prune)
 
 
@@ -68,10 +73,14 @@ class Prepared:
     plan: Plan
     left_out: Sequence[LeftOut]
     started: float
+    dropped: Sequence[LeftOut] = ()
+    """What of it the caller had dropped before."""
 
     def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
-        """Does the work."""
+        """Does the work, or the share of ``work`` alone."""
         with locked(self.out, self.command):
+            if work.portion is not None:
+                return self._portion(work.portion, work, say)
             folder = carry_out(self.config, self.plan, self.manifest, self.out, work,
                                command=self.command, say=say, left_out=self.left_out,
                                started=self.started)
@@ -80,20 +89,36 @@ class Prepared:
                 say(f"{gone} files and folders of earlier configurations removed")
         return folder
 
+    def _portion(self, portion: Portion, work: Work, say: Callable[[str], None]) -> RunFolder:
+        """Makes the tables of a share, which are no run."""
+        share = portions.record(portion, self.plan, self.config, self.out, command=self.command,
+                                left_out=list(self.dropped))
+        portions.check_place(self.out, share)
+        own = portion.part(self.plan)
+        done = _begin(own, self.manifest, self.out, self.command)
+        share.write(self.out / PORTION)
+        for line in (f"shard {portion}: {len(own.work)} of {len(self.plan.work)} parts of the run, "
+                     f"{len(own.work) - len(done.pending)} done before", *done.lines()):
+            say(line)
+        _work_through(done.pending, self.out, work, say)
+        names_to_disk(self.out, self.out / "scores", self.out / "shards", self.out / "outputs")
+        share.model_copy(update={"done": True}).write(self.out / PORTION)
+        return RunFolder(self.out)
+
 
 def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str], None],
-            left_out: Sequence[LeftOut], overwrite: bool) -> Prepared:
+            left_out: Sequence[LeftOut], overwrite: bool, manifest: Manifest | None = None
+            ) -> Prepared:
     """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
     started = time.monotonic()
-    manifest = read_corpus(config, texts_only=command == "score", say=say)
+    manifest = manifest or read_corpus(config, texts_only=command == "score", say=say)
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances)
     for line in replaced(out, manifest, plan):
         say(line)
     check_lists(plan.metrics, manifest.utterances, say)
-    left_out = [*left_out, *unmeasured(plan),
-                *without_words(plan.metrics, manifest.utterances, say)]
-    return Prepared(config, out, command, manifest, plan, left_out, started)
+    lost = [*left_out, *unmeasured(plan), *without_words(plan.metrics, manifest.utterances, say)]
+    return Prepared(config, out, command, manifest, plan, lost, started, left_out)
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,
@@ -101,20 +126,20 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
               started: float) -> RunFolder:
     """Works through the plan and writes the run's tables and documents into ``out``, which is
     locked."""
-    table = utterance_table(manifest.utterances, manifest.root)
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
-    pairs = choose_pairs(table.to_pandas(), config.trials, config.seed) if encoding else None
+    pairs = choose_pairs(utterance_table(manifest.utterances, manifest.root).to_pandas(),
+                         config.trials, config.seed) if encoding else None
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
     for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
-    assemble(plan, out, table)
+    if not done.is_done:
+        assemble(plan, out, utterance_table(manifest.utterances, manifest.root))
     _write_trials(out, pairs, product(encoding, plan.conditions))
     timings = Timings(wall_seconds=time.monotonic() - started, workers=work.workers,
                       shards=len(plan.work), shards_reused=reused)
-    summary = record.summary(RunFolder(out), plan)
-    summary.write(out / SUMMARY)
+    summary = _summary(plan, out, is_done=done.is_done)
     left_out = merged([*left_out, *manifest.left_out, *(pairs.left_out if pairs else ()),
                        *record.undefined(summary, plan), *alone.unseen(plan),
                        *not_compared(plan, RunFolder(out))])
@@ -123,6 +148,15 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
                     pairs=pairs, pipelines=costs.told(plan, out), tables=seals(out),
                     batching=alone.effects(plan, out, manifest, config)).write(out / "run.json")
     return RunFolder(out)
+
+
+def _summary(plan: Plan, out: Path, *, is_done: bool) -> Summary:
+    """What ``out`` has, or where its tables were made anew what is written now."""
+    if is_done:
+        return Summary.read(out / SUMMARY)
+    summary = record.summary(RunFolder(out), plan)
+    summary.write(out / SUMMARY)
+    return summary
 
 
 def _size(plan: Plan, manifest: Manifest, pending: int, reused: int) -> str:
@@ -137,14 +171,16 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
     """Makes the folder one of an unfinished run; returns the shards that are still to do. Raises
     RunError where the folder cannot be made or written to."""
     finished, damages = OutputStore(out).finished(), RunFolder(out).damages()
+    assembled = is_assembled(plan, out)
     try:
         _clear(out, {shard.key for shard in plan.work})
     except OSError as error:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
+    (out / PORTION).unlink(missing_ok=True)
     _keep(manifest, out / MANIFEST)
-    return replace(resumed(plan.work, out, finished), files=damages)
+    return replace(resumed(plan.work, out, finished), files=damages, assembled=assembled)
 
 
 def _keep(manifest: Manifest, path: Path) -> None:

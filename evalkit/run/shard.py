@@ -98,7 +98,7 @@ def failed(shard: Shard, error: UtteranceError) -> Made:
     row = {"error": str(error)}
     outputs = {stage: {u.id: row | {"utterance_id": u.id} for u in shard.utterances}
                for stage in shard.keys.stages}
-    scores = {key: {u.id: failed_scores(_metric(asked), u, str(error)) for u in shard.utterances}
+    scores = {key: {u.id: failed_scores(metric_of(asked), u, str(error)) for u in shard.utterances}
               for key, asked in zip(shard.keys.measured, shard.cell.metrics, strict=True)}
     return Made(outputs, scores, ended={u.id: str(error) for u in shard.utterances})
 
@@ -144,7 +144,7 @@ def _outputs_made_before(shard: Shard, store: OutputStore) -> dict[str, dict[str
 
 def _still_to_do(shard: Shard, made: Made, store: OutputStore) -> Todo:
     keys, cell = shard.keys, shard.cell
-    metrics = {key: _metric(asked) for key, asked in zip(keys.measured, cell.metrics, strict=True)
+    metrics = {key: metric_of(asked) for key, asked in zip(keys.measured, cell.metrics, strict=True)
                if key not in made.scores}
     needs = frozenset[str]().union(*(metric.needs for metric in metrics.values()))
     missing = keys.stages.keys() - made.outputs.keys()
@@ -284,7 +284,8 @@ def _warm_up(function: Callable[[list[Audio]], Iterable[Any]], rate: int | None)
         return
 
 
-def _metric(asked: Asked) -> Metric:
+def metric_of(asked: Asked) -> Metric:
+    """Created once a process."""
     return _cached_metric(asked.plugin.model_dump_json())
 
 

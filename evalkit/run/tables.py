@@ -55,8 +55,8 @@ def has_ended(shard: Shard, run: Path) -> bool:
     return note_of(table_paths(run, shard.key)[0]) == ENDED
 
 
-def process_shard(shard: Shard, run: Path, part: tuple[Utterance, ...] | None = None,
-                  before: Made | None = None) -> ShardResult:
+def process_rows(shard: Shard, run: Path, part: tuple[Utterance, ...] | None = None,
+                 before: Made | None = None) -> ShardResult:
     """Makes what of the shard is missing and writes it and its tables under ``run``. All but
     ``part`` of it was made ``before``."""
     return write_shard(shard, _made(shard, run, part, before), run)
@@ -79,7 +79,7 @@ def _made(shard: Shard, run: Path, part: tuple[Utterance, ...] | None, before: M
 def write_shard(shard: Shard, made: Made, run: Path) -> ShardResult:
     """Keeps what is new, then writes the three tables of a shard, the scores last."""
     keep(shard, made, OutputStore(run))
-    outputs = [_output(shard, utterance, made) for utterance in shard.utterances]
+    outputs = [output_row(shard, utterance, made) for utterance in shard.utterances]
     embeddings = [_cell(shard, u) | {"embedding": row["embedding"]} for u in shard.utterances
                   if (row := made.outputs.get("embedded", {}).get(u.id)) and not row["error"]]
     score_path, output_path, embedding_path = table_paths(run, shard.key)
@@ -107,7 +107,7 @@ def _scores(shard: Shard, made: Made) -> list[Row]:
         if not is_unchanged(row, shard.cell)]
 
 
-def _output(shard: Shard, utterance: Utterance, made: Made) -> Row:
+def output_row(shard: Shard, utterance: Utterance, made: Made) -> Row:
     """The utterance's row of OUTPUTS."""
     rows = {stage: made.outputs[stage][utterance.id] for stage in STAGES if stage in made.outputs}
     heard, shown = rows.get("heard", {}), rows.get("enhanced", rows.get("heard", {}))

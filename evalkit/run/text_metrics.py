@@ -54,11 +54,11 @@ def without_words(metrics: Iterable[Measured], utterances: Sequence[Utterance],
 
 def _without_words(measured: Measured, metric: ByWords, utterances: Sequence[Utterance]
                    ) -> Iterator[LeftOut]:
-    texts = {u.id: u.text for u in utterances if u.text and not u.text.isspace()}
-    scripts = {identifier: script for identifier, text in texts.items()
-               if unparted(text) and (script := metric.unmeasurable(text))}
+    scripts = {u.id: script for u in utterances if u.text and not u.text.isascii()
+               and unparted(u.text) and (script := metric.unmeasurable(u.text))}
     if not scripts:
         return
+    texts = [u.id for u in utterances if u.text and not u.text.isspace()]
     why = (f"{', '.join(sorted(set(scripts.values())))} writing does not part words by spaces; "
            "measure mixed_error_rate or cer")
     if len(scripts) == len(texts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from evalkit.core.types import Utterance
 from evalkit.corpora.fetching import fetched
 from evalkit.corpora.gathering import ALTERNATIVES, gathered
 from evalkit.results.labels import Labels
-from evalkit.run.keys import relative
+from evalkit.run.prints import relative
 from evalkit.run.sample import drawn
 from evalkit.store.manifest import Manifest, read_manifest
 from evalkit.store.other_layouts import importer
@@ -71,21 +72,23 @@ def _check_alternatives(config: EvalConfig) -> None:
 def utterance_table(utterances: Sequence[Utterance], root: Path) -> pa.Table:
     """The manifest as a table: paths relative to ``root``, one column for every metadata key. A
     column of mixed types is text; a key that is a name of the table becomes ``metadata.KEY``."""
-    rows = [_fields(utterance, root) for utterance in utterances]
-    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    if not utterances:
+        return pa.table({})
+    fields = _fields(root)
+    columns = {name: _array([value(u) for u in utterances]) for name, value in fields.items()}
     for key in dict.fromkeys(key for u in utterances for key in u.metadata):
-        name = f"metadata.{key}" if rows and key in rows[0] else key
-        columns[name] = [u.metadata.get(key) for u in utterances]
-    return pa.table({name: _array(values) for name, values in columns.items()})
+        name = f"metadata.{key}" if key in fields else key
+        columns[name] = _array([u.metadata.get(key) for u in utterances])
+    return pa.table(columns)
 
 
-def _fields(utterance: Utterance, root: Path) -> dict[str, Any]:
+def _fields(root: Path) -> dict[str, Callable[[Utterance], Any]]:
     """What a manifest says of every utterance, under the names of the table."""
-    audio, reference = (path and relative(path, root)
-                        for path in (utterance.audio, utterance.reference_audio))
-    return {"utterance_id": utterance.id, "speaker_id": utterance.speaker, "audio": audio,
-            "reference_audio": reference, "text": utterance.text, "offset": utterance.offset,
-            "duration": utterance.duration}
+    return {"utterance_id": attrgetter("id"), "speaker_id": attrgetter("speaker"),
+            "audio": lambda u: u.audio and relative(u.audio, root),
+            "reference_audio": lambda u: u.reference_audio and relative(u.reference_audio, root),
+            "text": attrgetter("text"), "offset": attrgetter("offset"),
+            "duration": attrgetter("duration")}
 
 
 def _array(values: list[Any]) -> pa.Array:

@@ -13,6 +13,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plain import plain_data
+from evalkit.core.text import nameless
 from evalkit.core.types import Interval
 from evalkit.statistics.bootstrap import Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.cells import of_cells
@@ -105,9 +106,8 @@ def endpoint_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[
         part = _by_utterance(scores[scores["pipeline"] == name])
         rows.append(_row(name, EVERYBODY, part, resampling))
         rows += _groups(name, part, utterances, by, resampling) if by else []
-    nameless = scores.loc[scores["speaker_id"].isna(), "utterance_id"].nunique()
-    notes = [f"{nameless} utterances have no speaker id: intervals are too narrow where they share "
-             "speakers"] if nameless else []
+    n = scores.loc[scores["speaker_id"].isna(), "utterance_id"].nunique()
+    notes = [f"{nameless(n)}: intervals are too narrow where they share speakers"] if n else []
     notes += [f"word times: {source}" for source in words_sources(utterances)]
     where = f"end-points by {', '.join(by)}, {condition}"
     return EndpointReport(tuple(by), condition, rows, notes, merged([

@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ColumnError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.core.types import AS_GIVEN
 from evalkit.statistics.bins import binned
 from evalkit.statistics.labels import UNKNOWN, alike, labels_of
 from evalkit.statistics.outcome_columns import named_outcome
-from evalkit.store.manifest import FIELDS
+from evalkit.store.manifest_rows import FIELDS
 
 MOST_COLUMNS = 200
 """Columns that are looked at for a hint."""
@@ -42,9 +42,9 @@ def group_labels(utterances: pd.DataFrame, column: str) -> pd.Series:
     """``grouped``. Raises ConfigError for more than MOST_GROUPS groups."""
     labels = grouped(utterances, column)
     if (n := known_groups(labels)) > MOST_GROUPS:
-        raise ConfigError(f"column {column!r} has {n:,} groups, more than {MOST_GROUPS}, which are "
+        raise ColumnError(f"column {column!r} has {n:,} groups, more than {MOST_GROUPS}, which are "
                           "too many to compare; name another column, or put its labels together "
-                          "in the manifest")
+                          "in the manifest", column)
     return labels
 
 
@@ -106,11 +106,11 @@ def refuse_outcomes(columns: Iterable[str], metrics: Iterable[str], allowed: Col
             raise is_outcome(column, why)
 
 
-def is_outcome(column: str, why: str) -> ConfigError:
+def is_outcome(column: str, why: str) -> ColumnError:
     """That a column is not grouped by unless it is allowed."""
-    return ConfigError(f"column {column!r} is left out: {why}, so its groups would say what was "
+    return ColumnError(f"column {column!r} is left out: {why}, so its groups would say what was "
                        f"measured and not who is served; to use it all the same, add {ALLOW} "
-                       f"{column}")
+                       f"{column}", column)
 
 
 def check_columns(columns: Iterable[str], known: Iterable[Any], *, also: Iterable[Any] = (),
@@ -120,7 +120,8 @@ def check_columns(columns: Iterable[str], known: Iterable[Any], *, also: Iterabl
     names = list(map(str, known))
     for column in columns:
         if column not in names and column not in also:
-            raise ConfigError(f"{where}no column {column!r} to group by; {offer(column, names)}")
+            raise ColumnError(f"{where}no column {column!r} to group by; {offer(column, names)}",
+                              column)
 
 
 def look_alikes(column: str, labels: pd.Series) -> str | None:

@@ -12,7 +12,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.plain import plain_data
-from evalkit.core.text import count
+from evalkit.core.text import count, nameless
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
 from evalkit.statistics.cells import of_cells
 from evalkit.statistics.grouping import refuse_outcomes
@@ -136,9 +136,8 @@ def _words(emissions: pd.DataFrame, until: Until) -> pd.DataFrame:
 
 
 def _notes(emissions: pd.DataFrame) -> list[str]:
-    nameless = emissions.loc[emissions["speaker_id"].isna(), "utterance_id"].nunique()
-    return [f"words of {nameless} utterances have no speaker id: intervals are too narrow where "
-            "they share speakers"] if nameless else []
+    n = emissions.loc[emissions["speaker_id"].isna(), "utterance_id"].nunique()
+    return [f"{nameless(n)}: intervals are too narrow where they share speakers"] if n else []
 
 
 def _by_group(words: pd.DataFrame, floors: Floors, resampling: Resampling) -> list[LatencyRow]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from evalkit.core.text import nameless
 from evalkit.store.scores import ratio
 
 
@@ -135,7 +136,7 @@ def _blocks(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, str | None]:
     utterance_code, utterances = pd.factorize(scores["utterance_id"][orphan], sort=True)
     code = code.copy()
     code[orphan] = len(speakers) + utterance_code
-    warning = (f"{len(utterances)} utterances have no speaker id and are resampled one by one: "
+    warning = (f"{nameless(len(utterances))}, each resampled by itself: "
                "where they share speakers, intervals are too short and p-values too small")
     names = np.concatenate([np.asarray(speakers, object), np.asarray(utterances, object)])
     return code, names, warning

@@ -12,6 +12,7 @@ import pandas as pd
 
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plain import plain_data
+from evalkit.core.text import nameless
 from evalkit.statistics.acquisition import Acquisition, People, acquisition
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.contrasts import GroupContrast
@@ -150,8 +151,8 @@ def _people(utterances: pd.DataFrame, by: Sequence[str]) -> _People:
               for name, group in labels["first"].mask(several, UNKNOWN).items()}
     notes = []
     if not known.all():
-        notes.append(f"{(~known).sum()} utterances have no speaker id and count as speakers of "
-                     "their own: intervals are too narrow where they share speakers")
+        notes.append(f"{nameless(int((~known).sum()))}, each counted as a speaker of its own: "
+                     "intervals are too narrow where they share speakers")
     notes += [note for column in by
               if (note := look_alikes(column, labels_of(utterances[column])))]
     speakers = dict(zip(rows.loc[known, "utterance_id"], speaker[known], strict=True))

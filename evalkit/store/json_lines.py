@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_JSON = json.JSONDecoder()
+
 
 def json_object(line: str) -> dict[str, Any]:
     """The object on a line. Raises ValueError where there is none."""
     try:
-        row = json.loads(line)
+        row = _JSON.decode(line)
     except json.JSONDecodeError:
         raise
     except ValueError as error:

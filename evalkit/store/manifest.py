@@ -12,30 +12,30 @@ is kept as its JSON. A manifest is untrusted input.
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evalkit.core.collecting import uncollected
 from evalkit.core.errors import FieldError, ManifestError, one_line
 from evalkit.core.files import regular, replacing
 from evalkit.core.ledger import LeftOut, merged
 from evalkit.core.names import instead
-from evalkit.core.text import one_of
 from evalkit.core.types import Utterance
-from evalkit.store.json_lines import texts_as_one
+from evalkit.store.manifest_rows import (
+    LEAVES,
+    SharedMetadata,
+    inside,
+    row_in,
+    utterance_of,
+    with_one_text,
+)
 from evalkit.store.other_layouts import importer
-from evalkit.store.remote import refusal, url_of
-from evalkit.store.word_times import has_word_times, word_times
+from evalkit.store.remote import url_of
 
-FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "duration")
 SHOWN = 5
-LEAVES = "leaves the corpus folder; allow it with --outside"
-LONGEST = 1e9
-"""Seconds: no offset or duration is as long."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Manifest:
         return "\n".join(lines)
 
 
+@uncollected()
 def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool = False,
                   alternatives: bool = False, remote: bool = False) -> Manifest:
     """Reads every line; a line that cannot be used becomes a Problem and the rest goes on.
@@ -115,12 +116,13 @@ def read_manifest(path: Path | str, *, outside: bool = False, texts_only: bool =
     utterances: list[Utterance] = []
     problems: list[Problem] = []
     seen: dict[str, int] = {}
+    shared = SharedMetadata()
     for number, line in _lines(path):
         try:
-            row = _object(line)
-            row = _one_text(row) if alternatives else row
+            row = row_in(line)
+            row = with_one_text(row) if alternatives else row
             utterance = utterance_of(row, path.parent, outside=outside or texts_only,
-                                     remote=remote or texts_only)
+                                     remote=remote or texts_only, shared=shared)
             if utterance.id in seen:
                 raise FieldError("id", f"{utterance.id!r} was used on line {seen[utterance.id]}")
         except FieldError as refused:
@@ -142,6 +144,9 @@ def _without_strangers(utterances: Sequence[Utterance], lines: Sequence[int], ro
     ``outside``, leave ``root``, and what those are."""
     kept, problems = [], []
     for utterance, line in zip(utterances, lines, strict=True):
+        if utterance.audio is utterance.reference_audio is None:
+            kept.append(utterance)
+            continue
         paths = {"audio": utterance.audio, "reference_audio": utterance.reference_audio}
         why = {name: reason for name, path in paths.items() if path is not None
                and (reason := _strange(path, root, outside=outside))}
@@ -160,9 +165,10 @@ def _strange(path: Path, root: Path, *, outside: bool) -> str | None:
 
 def write_manifest(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows of FIELDS and metadata as JSON lines, by way of a temporary file."""
+    line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     with replacing(Path(path)) as temporary, temporary.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            file.write(line(row) + "\n")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -174,123 +180,3 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                                     "one)")
         raise ManifestError(f"{path}: cannot read the manifest: {error.strerror}; {advice}"
                             f"{instead(path)}") from error
-
-
-def _one_text(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with a list of texts as one, in sclite's notation."""
-    texts = row.get("text")
-    if not isinstance(texts, list):
-        return row
-    if not texts or not all(isinstance(text, str) for text in texts):
-        raise FieldError("text", "must be text, or a list of texts each of which is right")
-    return {**row, "text": one_of(texts)}
-
-
-def utterance_of(row: Mapping[str, Any], root: Path, *, outside: bool, remote: bool
-                 ) -> Utterance:
-    """The utterance of a line of a manifest in the folder ``root``, whose recordings may be
-    ``outside`` of it, or ``remote`` URLs. Raises FieldError."""
-    if any(map(_broken, row)):
-        raise FieldError("line", "has a key that holds half a character (a lone surrogate)")
-    identifier = _text(row, "id")
-    if not identifier:
-        raise FieldError("id", "is missing; every utterance needs one")
-    return Utterance(
-        id=identifier,
-        audio=_path(row, "audio", root, outside=outside, remote=remote),
-        reference_audio=_path(row, "reference_audio", root, outside=outside, remote=remote),
-        text=_text(row, "text"),
-        speaker=_text(row, "speaker") or None,
-        offset=_seconds(row, "offset") or 0.0,
-        duration=_seconds(row, "duration"),
-        words=word_times(row),
-        metadata={key: _scalar(key, value) for key, value in row.items()
-                  if key not in FIELDS and not has_word_times(key, value)},
-    )
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise FieldError("line", f"is not JSON: {error.msg} at character {error.pos + 1}"
-                          ) from error
-    except UnicodeDecodeError as error:
-        raise FieldError("line", f"is not JSON: not UTF-8 at byte {error.start + 1}") from error
-    except ValueError as error:
-        raise FieldError("line", "is not JSON: a number of too many digits") from error
-    except RecursionError as error:
-        raise FieldError("line", "is not JSON: nested too deep") from error
-    if not isinstance(row, dict):
-        raise FieldError("line", "is not a JSON object")
-    return row
-
-
-def _text(row: Mapping[str, Any], field: str) -> str | None:
-    value = row.get(field)
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        several = "; a list of right texts needs `alternatives: true` (--alternatives)" if (
-            field == "text" and isinstance(value, list)) else ""
-        raise FieldError(field, f"must be text, not {type(value).__name__}{several}")
-    return _whole(field, value)
-
-
-def _whole(field: str, value: str) -> str:
-    if _broken(value):
-        raise FieldError(field, "holds half a character (a lone surrogate)")
-    return value
-
-
-def _broken(value: str) -> bool:
-    return not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
-
-
-def _seconds(row: Mapping[str, Any], field: str) -> float | None:
-    value = row.get(field)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FieldError(field, f"must be a number of seconds, not {value!r}")
-    if not 0 <= value < LONGEST:
-        raise FieldError(field, f"must be a finite number of seconds from 0, not {value!r}")
-    return float(value)
-
-
-def _scalar(field: str, value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise FieldError(field, "is not a finite number")
-    if isinstance(value, int) and not -2**63 <= value < 2**63:
-        raise FieldError(field, "is a whole number of more than 64 bits")
-    if isinstance(value := texts_as_one(value), str):
-        return _whole(field, value)
-    if value is None or isinstance(value, int | float):
-        return value
-    raise FieldError(field, "must be text, a number, a truth value or a list of texts, not "
-                            f"{type(value).__name__}")
-
-
-def _path(row: Mapping[str, Any], field: str, root: Path, *, outside: bool, remote: bool
-          ) -> Path | None:
-    value = _text(row, field)
-    if not value:
-        return None
-    if "\0" in value:
-        raise FieldError(field, "holds a NUL character")
-    if url := url_of(value):
-        if why := refusal(url, allowed=remote):
-            raise FieldError(field, why)
-        return Path(url)
-    path = root / value
-    if not (outside or inside(path, root)):
-        raise FieldError(field, f"{value!r} leaves the corpus folder; allow it with --outside, or "
-                                 "`outside: true` in the configuration")
-    return path
-
-
-def inside(path: Path, root: Path) -> bool:
-    """Whether ``path`` is in the folder ``root``, wherever links lead."""
-    return os.path.realpath(path).startswith(os.path.realpath(root) + os.sep)

@@ -115,19 +115,28 @@ class OutputStore:
 
     def read(self, stage: str, key: str) -> list[Row] | None:
         """The rows under ``key``; None where there are none, or not those that were written."""
+        table = self.table(stage, key)
+        return None if table is None else table.to_pylist()
+
+    def table(self, stage: str, key: str) -> pa.Table | None:
+        """The same as a table."""
         path = self.path(stage, key)
         known = (SCHEMAS[stage].names, [*SCHEMAS[stage].names, _FURTHER[stage].name]
                  if stage in _FURTHER else [])
         if not is_whole(path) or pq.read_schema(path).names not in known:
             return None
-        return pq.read_table(path).to_pylist()
+        return pq.read_table(path)
 
     def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
         """Writes the rows under a temporary name and renames the file; ``note`` as for
         write_table."""
         further = [_FURTHER[stage]] if stage in _FURTHER else []
         schema = with_column(SCHEMAS[stage], rows, *further)
-        write_table(self.path(stage, key), pa.Table.from_pylist(list(rows), schema), note)
+        self.keep(stage, key, pa.Table.from_pylist(list(rows), schema), note)
+
+    def keep(self, stage: str, key: str, table: pa.Table, note: str = "") -> None:
+        """The same of a table."""
+        write_table(self.path(stage, key), table, note)
 
     def audio(self, key: str, utterance: str, suffix: str) -> Path:
         """Where audio of an utterance is kept: ``.flac`` to listen to, ``.npy`` exactly."""

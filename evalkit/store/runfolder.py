@@ -20,6 +20,7 @@ from evalkit.store.documents.mitigation import (
     RecognitionResults,
     VerificationResults,
 )
+from evalkit.store.documents.portion import held
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.events import STREAMED
 from evalkit.store.lock import holder
@@ -93,7 +94,7 @@ class RunFolder:
         path, outputs = self.path / "run.json", (self.path / "outputs").is_dir()
         if not path.exists() and outputs:
             who = holder(self.path)
-            raise RunError(f"{self.path}: the run is not finished; " + (
+            raise RunError(f"{self.path}: {held(self.path) or 'the run is not finished'}; " + (
                 f"{who} works on it" if who else
                 "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
         record = RunRecord.read(path)
@@ -156,8 +157,11 @@ class RunFolder:
 
     def times(self) -> pd.DataFrame:
         """Of OUTPUTS the seconds of audio and of processing, and the cell."""
-        wanted = [*CELL, "seconds", "processing_seconds"]
-        return self._table("outputs.parquet", wanted, CELL)[wanted]
+        return self.outputs_of("seconds", "processing_seconds")
+
+    def outputs_of(self, *names: str) -> pd.DataFrame:
+        """Of OUTPUTS the cell and the columns ``names``."""
+        return self._table("outputs.parquet", (*CELL, *names), CELL, alone=True)
 
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
@@ -272,12 +276,12 @@ class RunFolder:
         if found != written:
             raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
-    def _table(self, name: str, columns: Collection[str], filled: Collection[str] = ()
-               ) -> pd.DataFrame:
+    def _table(self, name: str, columns: Collection[str], filled: Collection[str] = (), *,
+               alone: bool = False) -> pd.DataFrame:
         path = self.path / name
         self._check(name)
         try:
-            return read_columns(path, columns, filled).to_pandas()
+            return read_columns(path, columns, filled, alone=alone).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
 

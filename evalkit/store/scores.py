@@ -6,7 +6,7 @@ neither and is counted in ``n_failed``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,30 +38,36 @@ def score_tables(run: Path) -> list[Path]:
     return sorted((run / "scores").glob("[!.]*.parquet"))
 
 
-def read_scores(run: Path | str) -> pd.DataFrame:
-    """All shards of a run's scores table, sorted by its key columns.
+def each_table(run: Path) -> Iterator[pa.Table]:
+    """The shards of a run's scores table, one after another.
 
     Raises RunError where there are none or one is not a scores table."""
-    folder, shards = Path(run) / "scores", score_tables(Path(run))
+    folder, shards = run / "scores", score_tables(run)
     if not shards:
         raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
     for shard in shards:
         check(shard)
-    try:
-        table = pa.concat_tables(read_columns(s, SCHEMA.names, FILLED, SCHEMA) for s in shards)
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(f"{folder}: not a scores table: {error}") from error
-    frame = table.to_pandas()
+        try:
+            yield read_columns(shard, SCHEMA.names, FILLED, SCHEMA)
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{folder}: not a scores table: {error}") from error
+
+
+def read_scores(run: Path | str) -> pd.DataFrame:
+    """All shards of a run's scores table, sorted by its key columns. Raises RunError as
+    ``each_table`` does."""
+    frame = pa.concat_tables(each_table(Path(run))).to_pandas()
     return frame.sort_values(["pipeline", "condition", "utterance_id", "metric"],
                              ignore_index=True, kind="stable")
 
 
 def read_columns(path: Path, columns: Collection[str], filled: Collection[str] = (),
-                 schema: pa.Schema | None = None) -> pa.Table:
-    """A Parquet file, of ``schema`` where one is given. Raises RunError where the file lacks one
-    of ``columns``, which reading by a schema would make up, or a value in one of ``filled``."""
+                 schema: pa.Schema | None = None, *, alone: bool = False) -> pa.Table:
+    """A Parquet file, of ``schema`` where one is given, or its ``columns`` ``alone``. Raises
+    RunError where the file lacks one of ``columns``, which reading by a schema would make up, or a
+    value in one of ``filled``."""
     require_columns(path, pq.read_schema(path).names, columns)
-    table = pq.read_table(path, schema=schema)
+    table = pq.read_table(path, schema=schema, columns=list(columns) if alone else None)
     for name in filled:
         if missing := table[name].null_count:
             raise RunError(f"{path}: column {name!r} has no value in {missing} of {len(table)} "

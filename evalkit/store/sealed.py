@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from mmap import mmap
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +28,8 @@ _TAIL = 8
 """Bytes after the footer: its length, and PAR1."""
 
 
+GROUP = 1 << 17
+"""Rows of a long table that are read and written at a time."""
 AGAIN = "run it again"
 """What mends a run's tables."""
 
@@ -41,15 +45,45 @@ class UnsealedError(DamageError):
 def write_table(path: Path, table: pa.Table, note: str = "") -> None:
     """Writes sealed Parquet: the same rows under the same name give the same bytes. ``note`` is
     kept for ``note_of``."""
-    marks = {_NAME: path.name.encode(), _NOTE: note.encode(), _SEAL: _OPEN}
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata((table.schema.metadata or {}) | marks), sink,
-                   compression="zstd")
+    with _writer(sink, path, table.schema, note) as writer:
+        writer.write_table(table)
     data = bytearray(sink.getvalue())
     start, end = _place(path, data)
     data[start:end] = hashlib.sha256(data).hexdigest().encode()
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """The same of the rows of all ``tables``, a few of which are in memory at a time: they are
+    written, and can be read, in groups of GROUP rows or a little more."""
+    with replacing(path) as temporary:
+        with _writer(temporary, path, schema) as writer:
+            for table in _grouped(tables, schema):
+                writer.write_table(table)
+        with temporary.open("r+b") as file, mmap(file.fileno(), 0) as data:
+            start, end = _place(path, data)
+            data[start:end] = hashlib.sha256(data).hexdigest().encode()
+
+
+def _writer(sink: pa.NativeFile | Path, path: Path, schema: pa.Schema, note: str = ""
+            ) -> pq.ParquetWriter:
+    marks = {_NAME: path.name.encode(), _NOTE: note.encode(), _SEAL: _OPEN}
+    return pq.ParquetWriter(sink, schema.with_metadata((schema.metadata or {}) | marks),
+                            compression="zstd")
+
+
+def _grouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """``tables`` joined to such groups, one at least."""
+    waiting = [schema.empty_table()]
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= GROUP:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def seal(path: Path) -> str:
@@ -105,7 +139,7 @@ def _seal(path: Path, _modified: int, _size: int) -> str:
     return written
 
 
-def _place(path: Path, data: bytes | bytearray) -> tuple[int, int]:
+def _place(path: Path, data: bytes | bytearray | mmap) -> tuple[int, int]:
     """Where in the bytes of a Parquet file its seal stands."""
     size = len(data)
     length = int.from_bytes(data[size - _TAIL:size - 4], "little")

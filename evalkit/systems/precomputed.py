@@ -18,22 +18,29 @@ Embeddings come as ``.npz`` with the arrays ``ids`` (n,) and ``embeddings`` (n, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.core.errors import ManifestError, UtteranceError, one_line
+from evalkit.core.errors import ManifestError, RunError, UtteranceError, one_line
 from evalkit.core.files import digest
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import instead
+from evalkit.core.processes import WorkerPool
 from evalkit.core.types import Hypothesis, Utterance
 from evalkit.systems.transcripts.file import FORMATS, KEYED, Transcripts, read_transcripts
 from evalkit.systems.transcripts.keys import Keys
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+LONG = 1 << 24
+"""Bytes of a file that is worth another process."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Hypotheses:
     def identity(self) -> str:
         """Raises ManifestError as ``ids`` does, so that a bad file stops a run before it starts."""
         keys = f", keys {self.id_key} {self.text_key}" if self.id_key or self.text_key else ""
-        several = sum(map(bool, self._read.others.values()))
+        several = len(self._read.others)
         more = f", {several} with several guesses" if several else ""
         return (f"{len(self._read.texts)} hypotheses{more}, format {self.read_as}{keys}, "
                 f"{state(self.path)[1]}")
@@ -87,10 +94,21 @@ class Hypotheses:
 
     def recall(self, utterance: Utterance) -> Hypothesis:
         """Raises UtteranceError of kind NoHypothesis, and ManifestError as ``ids`` does."""
-        text = self._read.texts.get(utterance.id)
+        read = self._read
+        text = read.texts.get(utterance.id)
         if text is None:
-            raise UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
-        return Hypothesis(text, alternatives=self._read.others[utterance.id])
+            raise self._none
+        return Hypothesis(text, alternatives=read.others.get(utterance.id, ()))
+
+    def texts(self, ids: Iterable[str]) -> list[str | UtteranceError] | None:
+        """What ``recall`` gives or raises of each, where that is only texts, else None. Raises
+        ManifestError as ``ids`` does."""
+        read, none = self._read, self._none
+        return None if read.others else [read.texts.get(each, none) for each in ids]
+
+    @property
+    def _none(self) -> UtteranceError:
+        return UtteranceError("NoHypothesis", f"{Path(self.path).name} has none")
 
 
 @dataclass(frozen=True)
@@ -133,8 +151,40 @@ def state(path: Path | str) -> tuple[Path, str]:
         raise ManifestError(f"{path}: cannot read it: {error.strerror}{instead(path)}") from error
 
 
+_ahead: dict[Path, Future[Transcripts]] = {}
+"""Files that another process reads, or has read, for this one."""
+
+
+@contextmanager
+def read_ahead(files: Iterable[Hypotheses]) -> Iterator[None]:
+    """While the block does something else, another process reads those of ``files`` that are
+    long."""
+    long = [file for file in files if _is_long(Path(file.path))]
+    with WorkerPool(1) if long else nullcontext() as pool:
+        try:
+            if pool is not None:
+                _ahead.update({Path(file.path): pool.submit(
+                    read_transcripts, Path(file.path), file.format,
+                    Keys(file.id_key, file.text_key)) for file in long})
+            yield
+            for file in long:
+                with suppress(ManifestError, RunError):  # reading it here says what is wrong
+                    _ = file.ids
+        finally:
+            _ahead.clear()
+
+
+def _is_long(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > LONG
+
+
 @lru_cache(maxsize=8)
-def _hypotheses(path: Path, _content: str, form: str | None, keys: Keys) -> Transcripts:
+def _hypotheses(path: Path, content: str, form: str | None, keys: Keys) -> Transcripts:
+    if path in _ahead:
+        with suppress(ManifestError, RunError):
+            read = _ahead.pop(path).result()
+            if state(path)[1] == content:
+                return read
     return read_transcripts(path, form, keys)
 
 

@@ -21,6 +21,7 @@ from evalkit.compare.history import history
 from evalkit.compare.history_page import write_history
 from evalkit.core.errors import RunError
 from evalkit.statistics.labels import label
+from evalkit.store.documents.releases import Releases
 from evalkit.store.documents.report import ReportFindings
 from evalkit.store.manifest import write_manifest
 from evalkit.store.runfolder import RunFolder
@@ -65,8 +66,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     score(folder, "worse", 0.20, 0.12, seed=2)
     score(folder, "fewer", 0.12, 0.12, seed=2, lost=3)
     score(folder, "otherwise", 0.12, 0.12, seed=2, normaliser="none")
-    score(folder, "renamed", 0.12, 0.12, system="new")
+    score(folder, "renamed", 0.12, 0.12, seed=5, system="new")
     (folder / "empty").mkdir()
+    (folder / "shoe.yaml").write_text("gates: [{metric: wer, scope: every shoe}]\n")
     shutil.copy(ROOT / "docs" / "ci" / "gates.yaml", folder)
     result = evalkit("baseline", "freeze", folder / "v1", "--out", folder / "baseline.json.gz")
     assert result.returncode == 0 and "80 speakers, groups by accent" in result.stdout
@@ -126,6 +128,8 @@ def test_every_file_says_the_same(runs: Path, tmp_path: Path) -> None:
     (["v1", "baseline.json.gz"], "error: baseline.json.gz: not a run folder"),
     (["gates.yaml", "v1"], "error: gates.yaml: cannot be read"),
     (["v1", "v1", "--gates", "absent.yaml"], "error: absent.yaml: cannot read"),
+    (["v1", "v1", "--gates", "shoe.yaml"],
+     "error: shoe.yaml: gate wer every shoe: v1: no column 'shoe' to group by; there are accent"),
     (["v1", "v1", "--by", "shoe"], "error: v1: no column 'shoe' to group by; there are accent"),
     (["baseline.json.gz", "v1", "--by", "shoe"], "error: baseline.json.gz: no groups by 'shoe'"),
     (["v1", "test.jsonl"], "error: test.jsonl: not a run folder"),
@@ -263,7 +267,8 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     (tmp_path / "gates.yaml").write_text(
         "series: {first: 0.5, half: 20}\n" + (runs / "gates.yaml").read_text())
     judge = ("--baseline", runs / "baseline.json.gz", "--gates", tmp_path / "gates.yaml")
-    three = evalkit("history", runs / "noise", runs / "worse", runs / "renamed", *judge)
+    three = evalkit("history", runs / "noise", runs / "worse", runs / "renamed", *judge,
+                    "--json", tmp_path / "series.json")
     two = evalkit("history", runs / "noise", runs / "worse", *judge)
     table = three.stdout.splitlines()
     assert table[0].split()[:3] == ["look", "release", "outcome"]
@@ -274,6 +279,10 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     assert [" ".join(row.split()) for row in two.stdout.splitlines()[:3]] == [
         " ".join(row.split()) for row in table[:3]]
     assert (two.returncode, three.returncode) == (1, 0)
+    kept = Releases.read(tmp_path / "series.json")
+    assert kept.outcome == "pass" and kept.schedule.half == 20
+    assert [(each.outcome, each.series.look) for each in kept.releases if each.series] == [
+        ("pass", 1), ("regression", 2), ("pass", 3)]
     assert "worse: regression: 2 of 2 gates failed" in two.stdout
     compare = ("compare", runs / "v1", "--gates", tmp_path / "gates.yaml")
     unsaid = evalkit(*compare, runs / "noise")
@@ -285,6 +294,8 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     standing = json.loads((tmp_path / "2.json").read_text())["series"]
     assert standing["level"] == pytest.approx(2 * 0.025 / 21)
     assert standing["carried"] == pytest.approx(0.025 / 21)
+    forgotten = evalkit("compare", runs / "v1", runs / "worse", "--after", tmp_path / "1.json")
+    assert forgotten.returncode == 2 and "give the same --gates" in forgotten.stderr
 
 
 def test_further_runs_of_a_version_are_compared_by_their_means(runs: Path, tmp_path: Path) -> None:
@@ -302,11 +313,16 @@ def test_further_runs_of_a_version_are_compared_by_their_means(runs: Path, tmp_p
     assert twice.returncode == 2 and "noise: is given twice" in twice.stderr
     both = evalkit("compare", runs / "v1", runs / "noise", "--run", runs / "v1")
     assert both.returncode == 2 and "v1: is given twice; a run counts once" in both.stderr
+    assert "is not that of the first run" not in result.stdout  # it is not known what made them
+    shutil.copytree(runs / "noise", tmp_path / "copy")
+    copy = evalkit("compare", runs / "v1", runs / "noise", "--run", tmp_path / "copy")
+    assert copy.returncode == 2 and copy.stderr.count("\n") == 1
+    assert f"copy: its outputs are those of {runs / 'noise'}; a copy" in copy.stderr
 
 
 @pytest.mark.parametrize(("words", "message"), [
     (["v1", "noise"], "v1: is the baseline itself; leave it out of the releases"),
-    (["noise", "noise"], "noise: is listed twice; a release has one place in the series")])
+    (["noise", "noise"], "noise: is listed twice, or a copy of one before; a release has one")])
 def test_a_list_that_is_no_series_is_refused(runs: Path, words: list[str], message: str) -> None:
     result = evalkit("history", *words, "--baseline", "v1", "--gates", "gates.yaml", cwd=runs)
     assert result.returncode == 2 and message in result.stderr
@@ -328,6 +344,8 @@ def test_wandb_has_the_headline_the_page_and_the_tables(
     pytest.importorskip("wandb")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     run, words = RunFolder(runs / "v1"), ["export", "wandb", runs / "v1", "--out", tmp_path / "w"]
+    named = evalkit(*words, "--project", "a/b")
+    assert named.stderr.startswith("error: --project a/b: ") and not (tmp_path / "w").exists()
     other = evalkit(*words, "--report", a_page(tmp_path / "page", "long ago"))
     assert other.returncode == 2 and "is of another run" in other.stderr
     page = a_page(tmp_path / "page", run.record().created)
@@ -446,7 +464,8 @@ def test_outcomes_are_compared_only_where_it_is_told(
     refused = evalkit("compare", base, "v2", *words, "--json", tmp_path / "c.json", cwd=leaking)
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1
     name = column.rsplit(",", maxsplit=1)[-1] if "named" in why else column
-    assert refused.stderr.startswith(f"error: column {name!r} is left out: {why}, so ")
+    gate = "" if asked == "--by" else f"{tmp_path / 'gates.yaml'}: gate wer {scope}: "
+    assert refused.stderr.startswith(f"error: {gate}column {name!r} is left out: {why}, so ")
     assert refused.stderr.endswith(f"add --allow-outcome {name}\n")
     assert why in json.loads((tmp_path / "c.json").read_text())["problems"][0]
     told = evalkit("compare", base, "v2", *words, "--allow-outcome", name, cwd=leaking)

@@ -76,6 +76,9 @@ def test_an_inconclusive_gate_is_shown_in_all(stops: bool) -> None:
         ["4", "0"] if stops else ["0", "4"])
     levels = Counter(line.split(" ")[0] for line in formats.github(found))
     assert levels == ({"::error": 4, "::notice": 1} if stops else {"::notice": 5})
+    assert "more speakers would settle it" in formats.sentence(found, found.gates[1].checks[0])
+    alone = found.model_copy(update={"counted": "utterances"})
+    assert "more utterances would" in formats.sentence(alone, alone.gates[1].checks[0])
     told = list(formats.reasons(found))
     assert len(told) == 4 and told[-1].startswith("inconclusive: 1 more like the last: no change")
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -224,6 +225,27 @@ def test_columns_do_not_give_one_another_away(
         for whole in known[one]:
             inside = [part for part in known[other] if part <= whole]
             assert not inside or len(whole.difference(*inside)) not in range(1, 10)
+
+
+@pytest.mark.parametrize("cells", [
+    # the United Kingdom less England less those over 60 elsewhere in it is 5 people
+    {("uk", "english", "young"): 20, ("uk", "other", "over 60"): 15, ("uk", "other", "young"): 5,
+     ("us", "us", "young"): 20, ("fr", "other", "young"): 20},
+    # no set lies within another, and x + y - (x or y alone) is twice those who are both
+    {("1", "1", "0"): 4, ("1", "0", "1"): 20, ("0", "1", "1"): 20, ("0", "0", "0"): 30}])
+def test_three_columns_do_not_give_away_what_two_do_not(cells: dict[tuple[str, ...], int]) -> None:
+    rows = [(*groups, f"{groups}-{i}") for groups, n in cells.items() for i in range(n)]
+    labels = pd.DataFrame(rows, columns=["a", "b", "c", "who"])
+    every = {"a": [], "b": [], "c": []}
+    assert not any(not_apart(labels.drop(columns=by), {
+        other: [] for other in every if other != by}, 6).get(by) for by in every)
+    found = not_apart(labels, every, 6)
+    assert sum(map(len, found.values())) > 0
+    shown = np.array([[float(cell[i] == name) for cell in cells] for i, by in enumerate("abc")
+                      for name in {cell[i] for cell in cells} - set(found[by])]
+                     + [[1.0] * len(cells)])
+    few = np.array([n < 6 for n in cells.values()])
+    assert np.linalg.matrix_rank(shown[:, ~few]) == np.linalg.matrix_rank(shown)
 
 
 def test_the_worst_that_is_shown_may_be_no_worse_than_the_others() -> None:

@@ -10,7 +10,8 @@ import pytest
 from evalkit.report.headline import read_headline
 from evalkit.report.page import write_report
 from evalkit.report.verification import VerificationByGroup, by_group, tradeoffs
-from evalkit.run.record import _failures
+from evalkit.run.failures import failures
+from evalkit.store.overview import overview
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import Page
 from tests.worlds import FakeRun
@@ -85,11 +86,11 @@ def test_trials_without_a_score_are_failures(fake_run: FakeRun, tmp_path: Path) 
         row["score"] = None
     folder = fake_run.write()
     run = RunFolder(folder)
-    failures = _failures(run.scores(), run.trials(), run.record().metrics)
-    found = failures[0]
-    assert (len(failures), found.metrics, found.kind, found.n) == (1, ["eer"], "NoScore", 7)
+    told = failures(folder, overview(folder).failed, run.trials(), run.record().metrics)
+    found = told[0]
+    assert (len(told), found.metrics, found.kind, found.n) == (1, ["eer"], "NoScore", 7)
     assert len(found.names) == 5 and " and " in found.names[0]
-    fake_run.summary().model_copy(update={"failures": failures}).write(folder / "summary.json")
+    fake_run.summary().model_copy(update={"failures": told}).write(folder / "summary.json")
     page = Page(write_report(folder, tmp_path / "report"))
     assert f"7 of {found.of} failed" in page.text and "NoScore" in page.text
     with (tmp_path / "report" / "tables" / "verification.csv").open(encoding="utf-8") as file:

@@ -13,6 +13,7 @@ import pytest
 from evalkit import api
 from evalkit.compare.comparison import compare
 from evalkit.compare.gates import read_gates
+from evalkit.compare.series import asked_place
 from evalkit.compare.together import together
 from evalkit.core.errors import ConfigError
 from evalkit.report import gate_words
@@ -174,13 +175,29 @@ def test_what_is_missing_is_not_decided() -> None:
     assert tile.answer == "Not decided" and "utterances gone: u1" in tile.sentences[0]
 
 
+def test_a_page_judges_a_release_of_a_series(versions: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(GATES + "series: {}\n")
+    first = api.compare(*versions, gates=tmp_path / "s.yaml", look=1)
+    first.write(tmp_path / "first.json")
+    run = ReportedRun(RunFolder(versions[1]), tmp_path, "accent", [RunFolder(versions[0])])
+    gates = read_gates(tmp_path / "s.yaml")
+    place = asked_place(gates, None, tmp_path / "first.json")
+    judged = Since(replace(run, gates=gates, place=place), versions[0]).judged(gates)
+    assert judged.series is not None and judged.series.look == 2
+    assert judged.series == api.compare(*versions, gates=tmp_path / "s.yaml",
+                                        after=tmp_path / "first.json").series
+    assert "release 2 of a series" in gate_words.place(judged)
+
+
 def test_gates_need_an_earlier_version(versions: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="evalkit report OLD NEW"):
         write_report(versions[1], tmp_path / "out", gates=versions[0].parent / "gates.yaml")
     (tmp_path / "s.yaml").write_text(GATES + "series: {}\n")
-    with pytest.raises(ConfigError, match="series of releases, and a page"):
-        Since(ReportedRun(RunFolder(versions[1]), tmp_path), versions[0]).judged(
-            read_gates(tmp_path / "s.yaml"))
+    with pytest.raises(ConfigError, match="say which this is, --look 1"):
+        write_report(versions[1], tmp_path / "out", gates=tmp_path / "s.yaml",
+                     earlier=[versions[0]])
+    with pytest.raises(ConfigError, match="add --gates"):
+        write_report(versions[1], tmp_path / "out", earlier=[versions[0]], look=1)
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(ConfigError, match="name it first"):
         write_report(versions[1], tmp_path / "out", earlier=[versions[0], tmp_path / "b.json"])

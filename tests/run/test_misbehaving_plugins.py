@@ -29,7 +29,7 @@ from evalkit.run.exchange import (
 )
 from evalkit.run.guard import guarded
 from evalkit.run.process_state import restored_after_call, restored_after_shard
-from evalkit.run.vectors import of_one_length
+from evalkit.run.vectors import of_one_length, told
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS
 from tests.conftest import evalkit
 
@@ -253,14 +253,15 @@ def test_an_embedding_of_another_length_is_a_failure() -> None:
                                     for i, row in enumerate(rows)], OUTPUTS)
     embeddings = pa.Table.from_pylist([row | {"embedding": [1.0] * n}
                                        for row, n in zip(rows, lengths, strict=True)], EMBEDDINGS)
-    told, kept = of_one_length(outputs, embeddings)
+    kept, errors = of_one_length(embeddings)
+    failed = told(outputs, errors)
     assert [len(row["embedding"]) for row in kept.to_pylist()] == [3, 3, 5]
-    assert [row["error"] for row in told.to_pylist()] == [
+    assert [row["error"] for row in failed.to_pylist()] == [
         None, "WrongLength: its embedding has 4 numbers where the others of the run have 3", None,
         "Old: one", None,
         "WrongLength: its embedding has 7 numbers where the others of the run have 5"]
-    assert told.schema == OUTPUTS and kept.schema == EMBEDDINGS
-    assert of_one_length(told, kept) == (told, kept)
+    assert failed.schema == OUTPUTS and kept.schema == EMBEDDINGS
+    assert of_one_length(kept) == (kept, {})
 
 
 def test_metadata_of_an_utterance_is_not_shared() -> None:

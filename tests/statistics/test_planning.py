@@ -101,6 +101,7 @@ def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.parametrize(("words", "message"), [
     (["--gap", "1e300", "--rate", "10"], "gap: must be at most 1,000,000"),
+    (["--gap", "nan", "--rate", "10"], "gap: must be a number, not nan"),
     (["--gap", "2", "--rate", "1e-300"], "give the error rate that is expected"),
     (["--rate", "10"], "give a gap, to be told how many speakers, or speakers"),
     (["--gap", "2"], "give the error rate that is expected"),

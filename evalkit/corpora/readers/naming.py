@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.names import offer
-from evalkit.store.manifest import FIELDS
+from evalkit.store.manifest_rows import FIELDS
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "utterance_id", "utt_id"),

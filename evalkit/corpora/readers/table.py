@@ -13,7 +13,7 @@ from evalkit.core.names import offer
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import Row, read_rows, seconds
 from evalkit.corpora.readers.naming import check_fields
-from evalkit.store.manifest import FIELDS
+from evalkit.store.manifest_rows import FIELDS
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,40})?")
 

@@ -17,7 +17,7 @@ from evalkit.models.tensors import device_of, load_network, padded, save_tensors
 from evalkit.models.torchaudio_standin import ensure_speechbrain
 from evalkit.models.transducer.biasing import Biasing, Listed
 from evalkit.models.transducer.config import BLANK, TransducerConfig
-from evalkit.models.transducer.encoder import BLOCK, STEPS, Encoder, Recurrent
+from evalkit.models.transducer.encoder import BLOCK, STEPS, Encoder, Recurrent, recurrent
 from evalkit.models.transducer.features import BEFORE, LogMel
 from evalkit.models.transducer.loss import transducer_losses
 
@@ -41,8 +41,7 @@ class Predictor(nn.Module):
     def forward(self, labels: Tensor, state: Recurrent | None = None) -> tuple[Tensor, Recurrent]:
         """Of ``labels`` (n, u), (n, u, prediction) and the state behind them. The text begins
         with a blank."""
-        said, state = self.recurrent(self.embedding(labels), state)
-        return said, state
+        return recurrent(self.recurrent, self.embedding(labels), state)
 
     def step(self, labels: Tensor, state: Recurrent) -> Recurrent:
         """The states (n, prediction) behind one label more (n,), of which the first is what was

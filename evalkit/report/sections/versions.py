@@ -75,6 +75,11 @@ class VersionsContent:
         """What the gates say in a line; "" without any."""
         return gate_words.sentence(self.comparison) if self.comparison else ""
 
+    @property
+    def place(self) -> str:
+        """Which release of a series the gates judge; "" where they judge one by itself."""
+        return gate_words.place(self.comparison) if self.comparison else ""
+
 
 def build(run: ReportedRun) -> Content | None:
     """Nothing without an earlier version."""

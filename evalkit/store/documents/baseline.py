@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import model_validator
 
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ColumnError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.names import offer
 from evalkit.store.documents.base import Document, Part
@@ -130,9 +130,9 @@ class Baseline(Document):
     def index_of(self, column: str) -> int:
         """The index of a column's groups in ``labels``. Raises ConfigError for an unknown one."""
         if column not in self.columns:
-            raise ConfigError(f"{self.name}: no groups by {column!r}; "
+            raise ColumnError(f"{self.name}: no groups by {column!r}; "
                               f"{offer(column, self.columns)} (`evalkit baseline freeze --by` adds "
-                              "a column)")
+                              "a column)", column)
         return self.columns.index(column)
 
     def only(self, columns: Sequence[str]) -> Baseline:

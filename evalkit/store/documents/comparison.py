@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from evalkit.store.documents.series import Standing
 Verdict = Literal["worse", "better", "no change found", "insufficient"]
 Status = Literal["passed", "failed", "inconclusive", "not judged"]
 Outcome = Literal["pass", "regression", "inconclusive", "incomplete"]
+Counted = Literal["speakers", "utterances"]
 OnInconclusive = Literal["pass", "fail"]
 
 
@@ -136,7 +137,8 @@ class Comparison(Document):
     only or has a value in one only.
     ``changes`` are all that is shown, the gated ones first; ``metrics`` has the facts of them.
     ``exit_code`` is 0 for pass, 1 for regression and inconclusive, 2 for incomplete. ``series`` is
-    where it stands among the releases against one baseline, None where it is by itself."""
+    where it stands among the releases against one baseline, None where it is by itself.
+    ``counted`` is "utterances" where nobody knows a speaker, so that each counts as one."""
 
     schema_number: ClassVar[int] = 5
     made_by: ClassVar[str] = "evalkit compare --json"
@@ -153,6 +155,7 @@ class Comparison(Document):
     metrics: dict[str, ShownFact]
     gates: list[GateResult]
     changes: list[Change]
+    counted: Annotated[Counted, Field(exclude_if=lambda what: what == "speakers")] = "speakers"
 
     @property
     def fails_at(self) -> float:

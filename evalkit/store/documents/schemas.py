@@ -14,6 +14,8 @@ from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.mitigation import MitigationResults
+from evalkit.store.documents.portion import PORTION, PortionRecord
+from evalkit.store.documents.releases import Releases
 from evalkit.store.documents.report import ReportFindings
 from evalkit.store.documents.run import RunRecord, Summary
 
@@ -23,10 +25,12 @@ DOCUMENTS: Mapping[str, tuple[type[Document], str]] = {
     "findings": (Findings, "findings.json of a run folder: the cohorts that were found"),
     "mitigation": (MitigationResults, "results.json of an experiment of `evalkit mitigate`"),
     "comparison": (Comparison, "the file of `evalkit compare --json`"),
+    "releases": (Releases, "the file of `evalkit history --baseline --json`"),
     "baseline": (Baseline, "the file of `evalkit baseline freeze`, gzipped where it ends in .gz"),
     "report": (ReportFindings, "findings.json beside a page: what it says"),
     "corpora": (Corpora, f"{CORPORA}: which run folders of corpora lie beside it"),
-    "begun": (Begun, f"{BEGUN}: of what the run in a folder is, from its beginning on")}
+    "begun": (Begun, f"{BEGUN}: of what the run in a folder is, from its beginning on"),
+    "portion": (PortionRecord, f"{PORTION}: which shard of a run its folder holds")}
 """By name what reads and writes it, and which file it is."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.core.collecting import uncollected
 from evalkit.core.errors import ManifestError, one_line
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Hypothesis
@@ -56,16 +57,17 @@ _BINARY = {
 @dataclass(frozen=True)
 class Transcripts:
     """Texts by id, in the file's order, the ``format`` they were read in, the lines that say
-    again what an earlier one said, the next best guesses by id, and the recognizer's own scores of
-    the texts where it gave them."""
+    again what an earlier one said, and by id, where the recognizer gave them, the next best
+    guesses and its own scores of the texts."""
 
     texts: Mapping[str, str]
     format: str
     left_out: tuple[LeftOut, ...]
     others: Mapping[str, tuple[Hypothesis, ...]]
-    scores: Mapping[str, float | None]
+    scores: Mapping[str, float]
 
 
+@uncollected()
 def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: bool = False
                      ) -> Transcripts:
     """Reads the file in the format ``form`` of FORMATS, which the suffix or else the content tells
@@ -89,21 +91,26 @@ def text_lines(path: Path) -> list[Line]:
     """The lines that are not empty, without their ends and the file's byte order mark."""
     with path.open("rb") as file:
         _check_text(path, file.read(HEAD))
-    lines = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if line.strip():
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
-            except UnicodeDecodeError as error:
-                raise ManifestError(f"{path}:{number}: is not UTF-8 ({error.reason}); save the "
-                                    "file as UTF-8") from error
-            if "\r" in text.strip():
-                raise ManifestError(f"{path}:{number}: holds a carriage return; end every line "
-                                    "with a line feed")
-            lines.append((number, text))
+        file.seek(0)
+        lines = [(number, _text_line(path, number, line))
+                 for number, line in enumerate(file, 1) if line.strip()]
     if not lines:
         raise ManifestError(f"{path}: holds no hypothesis")
     return lines
+
+
+def _text_line(path: Path, number: int, line: bytes) -> str:
+    """A line without its end. Raises ManifestError for one that is no line of text."""
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}:{number}: is not UTF-8 ({error.reason}); save the file as "
+                            "UTF-8") from error
+    text = text.removesuffix("\n").removesuffix("\r")
+    if "\r" in text and "\r" in text.strip():
+        raise ManifestError(f"{path}:{number}: holds a carriage return; end every line with a line "
+                            "feed")
+    return text
 
 
 def _check_text(path: Path, head: bytes) -> None:
@@ -164,23 +171,29 @@ _TELL: Mapping[str, Callable[[Sequence[str]], bool]] = {
 
 def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
     """Raises BadLineError where an id has two texts."""
-    first: dict[str, Transcript] = {}
+    texts: dict[str, str] = {}
+    lines: list[int] = []  # of the texts, in their order
+    others: dict[str, tuple[Hypothesis, ...]] = {}
+    scores: dict[str, float] = {}
     again = []
     for item in found:
-        known = first.setdefault(item.id, item)
-        if known.text != item.text:
-            raise BadLineError(item.line, f"id {item.id!r} is that of {path.name}:{known.line} "
-                                          "too, with another text; keep one of them")
-        if known is not item:
+        known = texts.setdefault(item.id, item.text)
+        if known != item.text:
+            line = lines[list(texts).index(item.id)]
+            raise BadLineError(item.line, f"id {item.id!r} is that of {path.name}:{line} too, with "
+                                          "another text; keep one of them")
+        if len(texts) == len(lines):
             again.append(item.id)
+        else:
+            _check_writable(item)
+            lines.append(item.line)
+            others.update({item.id: item.others} if item.others else {})
+            scores.update({} if item.score is None else {item.id: item.score})
     left_out = (LeftOut("hypothesis", str(path), "the same id and text again", len(again),
                         tuple(again[:NAMED])),) if again else ()
-    texts = {item.id: item.text for item in first.values()}
     if not texts:
         raise ManifestError(f"{path}: holds no hypothesis")
-    _check_writable(first.values())
-    return Transcripts(texts, form, left_out, {item.id: item.others for item in first.values()},
-                       {item.id: item.score for item in first.values()})
+    return Transcripts(texts, form, left_out, others, scores)
 
 
 def _without_alternatives(item: Transcript) -> Transcript:
@@ -191,10 +204,9 @@ def _without_alternatives(item: Transcript) -> Transcript:
     return item
 
 
-def _check_writable(items: Iterable[Transcript]) -> None:
+def _check_writable(item: Transcript) -> None:
     """Raises BadLineError for half a character (a lone surrogate), which JSON can hold."""
-    for item in items:
-        try:
-            (item.id + item.text).encode()
-        except UnicodeEncodeError as error:
-            raise BadLineError(item.line, "holds half a character (a lone surrogate)") from error
+    try:
+        (item.id + item.text).encode()
+    except UnicodeEncodeError as error:
+        raise BadLineError(item.line, "holds half a character (a lone surrogate)") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 IDS = ("id", "utterance_id", "utt_id", "uttid", "utt", "uid", "key", "idx")
@@ -52,6 +53,12 @@ class Keys:
     def identifier(self, key: str, value: str) -> str:
         """The id that ``value`` of ``key`` gives: of a key that the user gives, as it stands."""
         return PurePosixPath(value).stem if self.id is None and key.lower() in PATHS else value
+
+
+@lru_cache(maxsize=256)
+def chosen(keys: Keys, names: tuple[str, ...]) -> tuple[str, str]:
+    """``keys.chosen``, which most lines of a file ask for the same ``names``."""
+    return keys.chosen(names)
 
 
 def _given(key: str, names: Sequence[str], option: str) -> str:

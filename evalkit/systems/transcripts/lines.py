@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalkit.core.types import Hypothesis
 from evalkit.store.json_lines import json_object
-from evalkit.systems.transcripts.keys import HEARD, Keys
+from evalkit.systems.transcripts.keys import HEARD, Keys, chosen
 
 Line = tuple[int, str]
 """Its number, from 1, and what it holds."""
@@ -23,8 +22,7 @@ GUESSES = ("nbest", "alternatives")
 """Keys of a recognizer's best guesses, the best one first."""
 
 
-@dataclass(frozen=True)
-class Transcript:
+class Transcript(NamedTuple):
     """The text of an utterance, the line it is from, its next best guesses, and the recognizer's
     own score where the line has one."""
 
@@ -65,10 +63,10 @@ def parse_json(line: str, keys: Keys, number: int) -> Transcript:
     """{"id": "u1", "hypothesis": "turn on the light", "nbest": ["turn on the light", …]}, of which
     one may be missing"""
     row = json_object(line)
-    guesses = [guess for key in GUESSES for guess in _guesses(key, row.get(key))]
+    guesses = [guess for key in GUESSES if key in row for guess in _guesses(key, row[key])]
     if guesses and keys.text is None and not {name.strip().lower() for name in row} & {*HEARD}:
         row["hypothesis"] = guesses[0].text
-    of_id, of_text = keys.chosen(list(row))
+    of_id, of_text = chosen(keys, tuple(row))
     text = row[of_text]
     if not isinstance(text, str):
         raise ValueError(f"{of_text!r} must be text, not {text!r}; leave the line out where there "

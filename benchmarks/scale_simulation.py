@@ -1,0 +1,133 @@
+"""The largest public fairness evaluation in simulation: 306,230 utterances of 36,691 speakers in
+139 regions, with made-up texts, from transcripts to a page, in one command.
+
+    python benchmarks/scale_simulation.py                     # 306,230 utterances
+    python benchmarks/scale_simulation.py --exponents         # smaller ones too: costs by size
+
+Each step is a command of evalkit in a process of its own: `score`, `cohorts` by the tree of places
+and by declared groups, `groups` by region and accent, `report`. Printed are wall seconds, processor
+seconds and peak memory of each step, and with --exponents by how much each grows with the number of
+utterances, b of seconds = a + c * n^b, and what 100 million would take on so many machines, where
+each scores a shard and one makes the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.speed.million import (  # noqa: E402 -- once the folder above is known
+    AT_A_TIME,
+    REGIONS,
+    VOCABULARY,
+    heard,
+    speakers,
+    vocabulary,
+)
+from benchmarks.speed.tree import Took, took  # noqa: E402
+
+UTTERANCES, SPEAKERS = 306_230, 36_691
+SMALLER = (20_000, 80_000)
+"""Sizes that costs are fitted to, beside the whole."""
+ASKED = 100_000_000
+HOUR = 3600
+
+
+def rows(utterances: int, people: int, rng: np.random.Generator
+         ) -> Iterator[tuple[dict[str, object], str]]:
+    """Of each utterance the manifest's row and the hypothesis; everybody speaks at least once."""
+    words, who = vocabulary(rng), speakers(people, rng)
+    turns = np.concatenate([np.arange(people), rng.integers(0, people, utterances - people)])
+    often = 1 / np.arange(2, VOCABULARY + 2)
+    often = np.cumsum(often / often.sum())
+    for first in range(0, utterances, AT_A_TIME):
+        part = turns[first:first + AT_A_TIME]
+        lengths = rng.integers(8, 13, len(part))
+        drawn = words[np.minimum(np.searchsorted(often, rng.random(lengths.sum())), VOCABULARY - 1)]
+        for i, said in enumerate(np.split(drawn, np.cumsum(lengths)[:-1])):
+            speaker = who[part[i]]
+            row = {"id": f"utterance-{first + i:08d}", "text": " ".join(said),
+                   "speaker": speaker.name}
+            yield row | speaker.labels, " ".join(heard(list(said), speaker.rate, words, rng))
+
+
+def write(folder: Path, utterances: int) -> None:
+    """``manifest.jsonl`` and ``hypotheses.jsonl``."""
+    people = max(1, round(utterances * SPEAKERS / UTTERANCES))
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "manifest.jsonl").open("w") as manifest, \
+            (folder / "hypotheses.jsonl").open("w") as hypotheses:
+        for row, text in rows(utterances, people, np.random.default_rng(0)):
+            manifest.write(json.dumps(row) + "\n")
+            hypotheses.write(json.dumps({"id": row["id"], "hypothesis": text}) + "\n")
+
+
+def steps(folder: Path) -> dict[str, list[str]]:
+    """The commands, in their order."""
+    evalkit, run = [sys.executable, "-m", "evalkit"], str(folder / "run")
+    return {
+        "score": [*evalkit, "score", "-m", str(folder / "manifest.jsonl"), "-y",
+                  f"asr={folder / 'hypotheses.jsonl'}", "-o", run, "-j", "2"],
+        "cohorts": [*evalkit, "cohorts", run, "--finder", "tree", "--finder", "declared"],
+        "groups": [*evalkit, "groups", run, "--by", "region", "--by", "accent"],
+        "report": [*evalkit, "report", run, "--out", str(folder / "page")]}
+
+
+def measured(folder: Path, utterances: int) -> dict[str, Took]:
+    """What each step takes; making up the texts is none."""
+    write(folder, utterances)
+    print(f"{utterances:,} utterances of {round(utterances * SPEAKERS / UTTERANCES):,} speakers in "
+          f"{REGIONS} regions", flush=True)
+    found = {}
+    for name, command in steps(folder).items():
+        found[name] = took(command)
+        print(f"  {name:8} {found[name]}", flush=True)
+    print(f"  {'all':8} {sum(each.wall for each in found.values()):.1f} s, "
+          f"{sum(each.processor for each in found.values()):.1f} processor seconds, "
+          f"{max(each.peak for each in found.values()) / 1e9:.2f} GB at most", flush=True)
+    return found
+
+
+def fitted(sizes: list[int], seconds: list[float]) -> tuple[float, float]:
+    """Of the two largest sizes, once what the smallest takes is subtracted: the exponent, and the
+    seconds of ASKED."""
+    grown = [(n, s - seconds[0]) for n, s in zip(sizes[1:], seconds[1:], strict=True)]
+    (n, s), (most, longest) = ((n - sizes[0], max(s, 1e-3)) for n, s in grown[-2:])
+    exponent = float(np.log(longest / s) / np.log(most / n))
+    return exponent, seconds[0] + longest * (ASKED / most) ** max(exponent, 1.0)
+
+
+def estimate(found: dict[int, dict[str, Took]]) -> None:
+    """Prints exponents, and what ASKED would take."""
+    sizes = sorted(found)
+    print(f"step      exponent  processor hours and GB of {ASKED:,}")
+    for name in found[sizes[0]]:
+        took = [found[n][name] for n in sizes]
+        exponent, seconds = fitted(sizes, [each.processor for each in took])
+        _, memory = fitted(sizes, [each.peak / 1e9 for each in took])
+        print(f"{name:8}  {exponent:8.2f}  {seconds / HOUR:8.1f} h  {memory:8.0f} GB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--utterances", type=int, default=UTTERANCES)
+    parser.add_argument("--exponents", action="store_true")
+    asked = parser.parse_args()
+    sizes = [*(SMALLER if asked.exponents else ()), asked.utterances]
+    with tempfile.TemporaryDirectory() as place:
+        found = {n: measured(Path(place) / str(n), n) for n in sizes}
+    if asked.exponents:
+        estimate(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How fast evalkit is, beside what it is measured against."""

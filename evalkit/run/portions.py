@@ -1,0 +1,82 @@
+"""A share of a run, for a job of an array: every so manieth piece of the corpus, through all
+pipelines and conditions. What it makes is what the whole run would make of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from evalkit import __version__
+from evalkit.core.config import EvalConfig
+from evalkit.core.errors import ConfigError, RunError
+from evalkit.run.keys import short
+from evalkit.run.plan import Plan, Shard
+from evalkit.store.documents.begun import BEGUN
+from evalkit.store.documents.portion import PORTION, PortionRecord
+
+HERE = "{run}"
+"""What the folder of a share is called in its own record, so that all shares say the same."""
+
+
+class Portion(NamedTuple):
+    """The share ``number``, from 1 on, ``of`` so many."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parsed(cls, text: str) -> Self:
+        """Of "2/3". Raises ConfigError for anything that is no share."""
+        found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+        number, of = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= number <= of:
+            raise ConfigError(f"--shard {text}: must be I/N, I from 1 to N, such as 2/3; an array "
+                              "of N jobs that is numbered from 1 gives each its I")
+        return cls(number, of)
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def part(self, plan: Plan) -> Plan:
+        """What of ``plan`` is this share: its pieces lie evenly in the corpus, which may be in an
+        order."""
+        return replace(plan, shards=self._own(plan.shards), alone=self._own(plan.alone or ()))
+
+    def _own(self, shards: tuple[Shard, ...]) -> tuple[Shard, ...]:
+        """Shards of one piece share what is heard of it, and stay together."""
+        turns = {first: turn for turn, first in enumerate(sorted({s.first for s in shards}))}
+        return tuple(s for s in shards if turns[s.first] % self.of == self.number - 1)
+
+
+def record(portion: Portion, plan: Plan, config: EvalConfig, out: Path, **others: Any
+           ) -> PortionRecord:
+    """That of a share that is not done, of the whole run's ``plan``."""
+    told = moved(config.model_dump(mode="json"), str(out.resolve()), HERE)
+    same = [others["command"], told, plan.corpus_digest, [shard.key for shard in plan.work]]
+    return PortionRecord(evalkit=__version__, number=portion.number, of=portion.of, config=told,
+                         plan=short(same), done=False, **others)
+
+
+def check_place(out: Path, share: PortionRecord) -> None:
+    """Raises RunError where ``out`` holds another share, or a run that is none: the tables of
+    either would be lost."""
+    if (out / PORTION).exists():
+        before = PortionRecord.read(out / PORTION).share
+        if before != share.share:
+            raise RunError(f"{out}: holds shard {before}; give each shard a folder of its own, "
+                           f"such as {out.name}.{share.number}")
+    elif any((out / name).exists() for name in (BEGUN, "run.json")):
+        raise RunError(f"{out}: holds a whole run; give shard {share.share} another folder")
+
+
+def moved(tree: Any, old: str, new: str) -> Any:
+    """``tree`` with the paths in the folder ``old`` in the folder ``new``."""
+    if isinstance(tree, Mapping):
+        return {key: moved(value, old, new) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [moved(value, old, new) for value in tree]
+    inside = isinstance(tree, str) and tree.startswith(f"{old}/")
+    return new + tree.removeprefix(old) if inside else tree
