@@ -264,7 +264,7 @@ def test_a_name_begins_within_the_figure(letter: str) -> None:
     """At 15 units to a letter of East Asian width, and 9 to others; the number follows it."""
     wide = {"L": 9, "語": 15}
     shown = fitting(300 * letter)
-    assert shown.endswith("…") and len(shown) > 10
+    assert "…" in shown and len(shown) > 10
     assert sum(wide.get(each, 12) for each in shown) <= WIDE.left - 16 - 8 and fitting("x") == "x"
 
 
