@@ -5,7 +5,7 @@
     python benchmarks/scale_simulation.py --exponents         # smaller ones too: costs by size
 
 Each step is a command of evalkit in a process of its own: `score`, `cohorts` by the tree of places
-and by declared groups, `groups` by region and accent, `report`. Printed are wall seconds, processor
+and by declared groups, `groups` by three labels, `report`. Printed are wall seconds, processor
 seconds and peak memory of each step, and with --exponents by how much each grows with the number of
 utterances, b of seconds = a + c * n^b, and what 100 million would take on so many machines, where
 each scores a shard and one makes the rest.
@@ -78,7 +78,7 @@ def steps(folder: Path) -> dict[str, list[str]]:
         "score": [*evalkit, "score", "-m", str(folder / "manifest.jsonl"), "-y",
                   f"asr={folder / 'hypotheses.jsonl'}", "-o", run, "-j", "2"],
         "cohorts": [*evalkit, "cohorts", run, "--finder", "tree", "--finder", "declared"],
-        "groups": [*evalkit, "groups", run, "--by", "region", "--by", "accent"],
+        "groups": [*evalkit, "groups", run, "--by", "accent", "--by", "age_band", "--by", "gender"],
         "report": [*evalkit, "report", run, "--out", str(folder / "page")]}
 
 

@@ -242,6 +242,7 @@ def name_tricks() -> list[str]:
 
 JSON_READERS = ("json.load", "json.loads")
 NO_DOCUMENTS = {
+    "evalkit.corpora.beside": "rows of a user's manifest",
     "evalkit.core.alignment": "an alignment, one column of the outputs",
     "evalkit.models.card": "counts that the module itself has made",
     "evalkit.models.transducer.phrases": "a user's list of names",

@@ -410,7 +410,10 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        run.runner:_prune run.merging:_bring run.merging:_check_all run.merging:_otherwise
+        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:here
+        store.objects:_there
+        run.runner:_prune run.merging:_bring run.merging:_otherwise
+        run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files
         training.sources:_matching systems.speechbrain_folder:_named
         systems.speechbrain_folder:check_folder systems.onnx_graph:_heard

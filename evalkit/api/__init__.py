@@ -35,6 +35,7 @@ from evalkit.api.versions import History, compare, freeze, history, releases
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
+from evalkit.store.objects import delivering, here
 
 if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
@@ -51,6 +52,7 @@ def _silent(_line: str) -> None:
 
 
 @in_one_line
+@delivering
 def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
         workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
         shard: str | None = None, prune: bool = False, overwrite: bool = False,
@@ -64,21 +66,25 @@ def run(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
     (evalkit.run.overlap); ``scheduler`` is the address of a Dask scheduler; of a ``shard``, "2/3",
     that share alone is made, of which ``merge`` makes a run with the others; ``prune`` removes
     what earlier configurations left in ``out``; ``overwrite`` lets the run of another corpus or
-    by another command give way; ``say`` receives lines of progress."""
+    by another command give way; ``say`` receives lines of progress. ``out`` may be a URL of an
+    object store (docs/scaling.md)."""
     from evalkit.core.config import read_config
     from evalkit.run.mistaken import check_texts
 
     chosen = read_config(config, settings)
     check_texts(chosen)
     with packages_for("evalkit run"):
+        from evalkit.corpora.beside import with_manifest_here
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
+    chosen = with_manifest_here(chosen)
     return run_pipelines(chosen, Path(out), Work.usual(chosen, workers, scorers, scheduler, shard),
                          say=say, prune=prune, overwrite=overwrite)
 
 
 @in_one_line
+@delivering
 def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
                 workers: int | None = 0, scorers: int | None = 0, scheduler: str | None = None,
                 shard: str | None = None, prune: bool = False, overwrite: bool = False,
@@ -93,10 +99,12 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
     for each in chosen.values():
         check_texts(each)
     with packages_for("evalkit run"):
+        from evalkit.corpora.beside import with_manifest_here
         from evalkit.run.corpora import run_corpora as run_each
         from evalkit.run.runner import Work
         from evalkit.run.runner import run as run_pipelines
 
+    chosen = {name: with_manifest_here(each) for name, each in chosen.items()}
     work = Work.usual(next(iter(chosen.values())), workers, scorers, scheduler, shard)
     if one := chosen.get(None):
         return {None: run_pipelines(one, Path(out), work, say=say, prune=prune,
@@ -106,6 +114,7 @@ def run_corpora(config: AnyPath, out: AnyPath, *, settings: Sequence[str] = (),
 
 
 @in_one_line
+@delivering
 def merge(shards: Sequence[AnyPath], out: AnyPath, *, overwrite: bool = False, say: Say = _silent
           ) -> dict[str | None, RunFolder]:
     """Makes the run ``out`` of the folders of all its ``shards``, which ``run`` or ``score`` made
@@ -118,6 +127,7 @@ def merge(shards: Sequence[AnyPath], out: AnyPath, *, overwrite: bool = False, s
 
 
 @in_one_line
+@delivering
 def score(manifest: AnyPath, hypotheses: Mapping[str, AnyPath], out: AnyPath, *,
           metrics: Sequence[str] = (), normaliser: str | Sequence[str] = "basic",
           costs: str = "levenshtein", alternatives: bool = False, glm: AnyPath | None = None,
@@ -199,7 +209,7 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
     ``after`` as for ``compare``; ``markdown`` is a file for a summary; ``allow_outcomes`` as for
     ``groups``; ``pipeline`` is the one that ships, which the first screen is about, without it the
     best; ``title`` stands over the page, without it the corpus's name."""
-    folders, before = matched(run, earlier, files=True)
+    folders, before = matched(here(run), [here(each) for each in earlier], files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
         from evalkit.report.page import write_report

@@ -21,10 +21,13 @@ def read_run(run: AnyPath) -> RunFolder:
     """The run folder ``run``: its tables as data frames (``scores()``, ``utterances()``,
     ``outputs()``, ``trials()``, ``embeddings()``) and its documents (``record()``,
     ``summary()``). Raises RunError where ``run`` is no run folder."""
+    from evalkit.store.objects import here
+
+    run = here(run)
     check_run(run)
     from evalkit.store.runfolder import RunFolder
 
-    return RunFolder(Path(run))
+    return RunFolder(run)
 
 
 @in_one_line

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.api.folders import AnyPath
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
+from evalkit.store.objects import delivering
 
 if TYPE_CHECKING:
     from evalkit.results.columns import Columns
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @in_one_line
+@delivering
 def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
                  columns: Mapping[str, Any] = MappingProxyType({}),
                  hypotheses: Mapping[str, AnyPath] = MappingProxyType({}),

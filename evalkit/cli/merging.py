@@ -12,6 +12,7 @@ from evalkit import __version__, api
 from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Report, say
 from evalkit.cli.outcome import RunFolders, judge, show
 from evalkit.core.errors import ConfigError
+from evalkit.store.remote import named
 
 Shard = Annotated[str | None, typer.Option(
     "--shard", metavar="I/N", help="Make the share I of N alone, in a folder of its own, as a job "
@@ -32,7 +33,7 @@ def merge(folders: Annotated[list[Path], typer.Argument(
 
         evalkit merge runs/v2.* --out runs/v2 --report reports/v2
     """
-    say(f"evalkit {__version__}: {', '.join(map(str, folders))} -> {out}")
+    say(f"evalkit {__version__}: {', '.join(map(str, folders))} -> {named(out)}")
     made = api.merge(folders, out, overwrite=overwrite, say=say)
     show(made)
     if report is not None:

@@ -57,6 +57,14 @@ def for_a_report(path: Path | None) -> Path | None:
     return path
 
 
+def run_here(path: Path | None) -> Path | None:
+    """A run folder, or a copy of the one at a URL. Raises RunError where there is none."""
+    from evalkit.store.objects import here
+    from evalkit.store.remote import url_of
+
+    return path if path is None or url_of(path) is None else here(path)
+
+
 Workers = Annotated[int | None, typer.Option(
     "--workers", "-j", min=0, help="Processes; 0 works in this one, which keeps no limit of "
                                            "time. Default: one a core.")]
@@ -70,7 +78,8 @@ MOST_FAILED = 0.25
 MaxFailed = Annotated[float, typer.Option(
     "--max-failed", min=0, max=1, metavar="SHARE",
     help="Exit code 2 where more of the utterances of any score failed.")]
-Run = Annotated[Path, typer.Argument(help="A run folder.")]
+Run = Annotated[Path, typer.Argument(
+    callback=run_here, help="A run folder, or the URL of one on an object store.")]
 Pipeline = Annotated[str | None, typer.Option(help="One pipeline; default: every one.")]
 ConditionName = Annotated[str | None, typer.Option(
     "--condition", help="One condition; default: all, pooled.")]

@@ -19,6 +19,7 @@ from evalkit.cli.options import (
     say,
 )
 from evalkit.cli.outcome import judge, show
+from evalkit.store.remote import named
 
 
 def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, report: Report = None,
@@ -51,7 +52,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
         evalkit run eval.yaml --out runs/v2.1 --shard 1/16
     """
     check_shard(shard, report)
-    say(f"evalkit {__version__}: {config} -> {out}")
+    say(f"evalkit {__version__}: {config} -> {named(out)}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
     made = api.run_corpora(config, out, settings=settings, workers=workers, scorers=scorers,
                            scheduler=scheduler, shard=shard, prune=prune, overwrite=overwrite,

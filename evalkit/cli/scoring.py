@@ -30,6 +30,7 @@ from evalkit.cli.options import (
 )
 from evalkit.cli.outcome import judge, show
 from evalkit.core.errors import ConfigError
+from evalkit.store.remote import named
 
 if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
@@ -220,7 +221,7 @@ def _made_elsewhere(given: _Given, columns: dict[str, Any], labels: dict[str, An
     if not (manifest and given.hypotheses and out):
         raise ConfigError("give a run folder to score anew, a table of results and --out, or "
                           "--manifest, --hypotheses and --out")
-    say(f"evalkit {__version__}: {manifest}, {', '.join(given.hypotheses)} -> {out}")
+    say(f"evalkit {__version__}: {manifest}, {', '.join(given.hypotheses)} -> {named(out)}")
     return api.score(manifest, given.hypotheses, out, **options)
 
 
@@ -232,6 +233,6 @@ def _tables_scored(given: _Given, columns: dict[str, Any], options: dict[str, An
         raise ConfigError("--out: say which folder the run is written to")
     tables = tables_of(given.sources)
     files = [*map(str, tables.values()), *given.hypotheses]
-    say(f"evalkit {__version__}: {', '.join(files)} -> {given.out}")
+    say(f"evalkit {__version__}: {', '.join(files)} -> {named(given.out)}")
     return api.score_tables(tables, given.out, hypotheses=given.hypotheses, columns=columns,
                             **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -38,19 +38,28 @@ def merge(folders: Sequence[Path], out: Path, *, overwrite: bool = False,
         raise ConfigError("give the folders of all shards of a run")
     if out.resolve() in {folder.resolve() for folder in folders}:
         raise ConfigError(f"--out {out}: is one of the shards; give the run a folder of its own")
-    if not any((folder / CORPORA).exists() for folder in folders):
+    names = _corpora(folders)
+    if not names:
         return {None: _merge(folders, out, overwrite=overwrite, say=say)}
-    names = [Corpora.read(folder / CORPORA).names for folder in folders]
+    made: dict[str | None, RunFolder] = {}
+    with locked(out, "merge"):
+        for name in names:
+            made[name] = _merge([folder / name for folder in folders], out / name,
+                                overwrite=overwrite, say=say)
+        Corpora(names=names).write(out / CORPORA)
+    return made
+
+
+def _corpora(folders: Sequence[Path]) -> list[str]:
+    """The names of the corpora of a run of several. Raises RunError where they are not the same in
+    all folders."""
+    names = [Corpora.read(folder / CORPORA).names if (folder / CORPORA).exists() else []
+             for folder in folders]
     for folder, its in zip(folders, names, strict=True):
         if its != names[0]:
             raise RunError(f"{folder}: is of other corpora than {folders[0]}; give the shards of "
                            "one run")
-    with locked(out, "merge"):
-        made: dict[str | None, RunFolder] = {
-            name: _merge([folder / name for folder in folders], out / name, overwrite=overwrite,
-                         say=say) for name in names[0]}
-        Corpora(names=names[0]).write(out / CORPORA)
-    return made
+    return names[0]
 
 
 def _merge(folders: Sequence[Path], out: Path, *, overwrite: bool, say: Say) -> RunFolder:
@@ -121,7 +130,10 @@ def _check_all(shares: Shares, first: Path) -> None:
             raise RunError(f"{folder}: shard {share.share} is not finished; start it again, it "
                            "goes on where it was")
         found[share.number] = folder
-    of = shares[first].of
+    _check_none_missing(first, shares[first].of, found)
+
+
+def _check_none_missing(first: Path, of: int, found: Container[int]) -> None:
     missing = [f"{n}/{of}" for n in range(1, of + 1) if n not in found]
     if missing:
         more = ", …" if len(missing) > 3 else ""

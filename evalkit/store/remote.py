@@ -42,6 +42,11 @@ def refusal(url: str, *, allowed: bool) -> str | None:
                                  "into that folder")
 
 
+def named(path: Path | str) -> str:
+    """A file or a URL as it may be said."""
+    return shown(url_of(path) or str(path))
+
+
 def _listed() -> str:
     return ", ".join(sorted(SCHEMES))
 

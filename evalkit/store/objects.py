@@ -1,0 +1,168 @@
+"""Run folders on object stores, by fsspec: a copy on this machine is worked on or read, and what
+was made is brought there when it is whole. Keys are found by fsspec's file systems where they look
+for them, in the environment; nothing of them is written or said."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import signature
+from pathlib import Path, PurePosixPath
+from typing import Any, ParamSpec, TypeVar
+
+from evalkit.core.errors import EvalkitError, RunError, one_line
+from evalkit.core.files import replacing
+from evalkit.core.plugins import packages_for
+from evalkit.core.text import count
+from evalkit.store.remote import refusal, shown, url_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+COPIES = "EVALKIT_COPIES"
+"""Environment variable with the folder of copies; ~/.cache/evalkit where it has none."""
+LAST = ("run.json", "corpora.json")
+"""What says that a run is whole: removed first, and brought last."""
+FOR_GOING_ON = ("shards/", "outputs/")
+"""What only a run that goes on reads; of the outputs but what lies in no folder of its own."""
+_KEYS = ("keys are taken from where its tools look for them, such as AWS_ACCESS_KEY_ID and "
+         "AWS_SECRET_ACCESS_KEY in the environment")
+
+
+def copy_of(url: str) -> Path:
+    """Where the copy of the folder at ``url`` is."""
+    folder = Path(os.environ.get(COPIES) or Path.home() / ".cache" / "evalkit")
+    digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return folder / digest / (PurePosixPath(shown(url)).name or "run")
+
+
+def here(run: Path | str) -> Path:
+    """``run``, or where that is a URL a copy of the finished run that is there now. Raises RunError
+    where there is none, or it cannot be read."""
+    url = url_of(run)
+    if url is None:
+        return Path(run)
+    with _said(url):
+        system, root = _system(url)
+        found, place = _listed(system, root), copy_of(url)
+        ends = [name for name in LAST if name in found]
+        if not ends:
+            raise RunError(f"{shown(url)}: holds no finished run; `evalkit run --out` brings one")
+        same = all(_content(place / name) == system.cat_file(f"{root}/{name}") for name in ends)
+        known = _there(place) if same else {}
+        for name, size in found.items():
+            if _is_read(name) and known.get(name) != size:
+                _fetch(system, f"{root}/{name}", place / name)
+    return place
+
+
+def delivering(function: Callable[P, T]) -> Callable[P, T]:
+    """``function``, whose argument ``out`` may be a URL: then it works in a copy, which is brought
+    there when it has ended well. That it can be is looked at before."""
+    names = signature(function)
+
+    @wraps(function)
+    def told(*values: P.args, **options: P.kwargs) -> T:
+        bound = names.bind(*values, **options)
+        url = url_of(bound.arguments["out"])
+        if url is None:
+            return function(*values, **options)
+        with _said(url):
+            system, root = _system(url)
+            system.ls(PurePosixPath(root).parts[0])
+        place = bound.arguments["out"] = copy_of(url)
+        made = function(*bound.args, **bound.kwargs)
+        with _said(url):
+            n = _deliver(system, root, place)
+        if say := bound.arguments.get("say"):
+            say(f"{count(n, 'file')} brought to {shown(url)}")
+        return made
+
+    return told
+
+
+def fetched_text(url: str) -> str:
+    """The text at ``url``. Raises RunError."""
+    with _said(url):
+        system, path = _system(url)
+        return bytes(system.cat_file(path)).decode("utf-8", "replace")
+
+
+def _deliver(system: Any, root: str, place: Path) -> int:
+    """Brings all files there; those of an earlier run, which nobody would read rightly, go."""
+    files = _there(place)
+    gone = [name for name in _listed(system, root) if name in LAST or name not in files]
+    for name in sorted(gone, key=lambda name: name not in LAST):
+        system.rm_file(f"{root}/{name}")
+    for name in sorted(files, key=lambda name: (name in LAST, name)):
+        system.put_file(str(place / name), f"{root}/{name}")
+    return len(files)
+
+
+def _there(place: Path) -> dict[str, int]:
+    """The same of a folder of this machine; what begins with a dot is for it alone."""
+    return {path.relative_to(place).as_posix(): path.stat().st_size for path in place.rglob("*")
+            if path.is_file() and not path.name.startswith(".")}
+
+
+def _system(url: str) -> tuple[Any, str]:
+    """The file system, and the path in it. Raises RunError for a URL that is none of another
+    machine."""
+    if (why := refusal(url, allowed=True)) is not None:
+        raise RunError(f"{shown(url)}: {why}")
+    with packages_for("an object store"):
+        from fsspec.core import url_to_fs
+
+    system, root = url_to_fs(url)
+    system.invalidate_cache()
+    return system, root.rstrip("/")
+
+
+def _listed(system: Any, root: str) -> dict[str, int]:
+    """The files in a folder, by their names in it, and their sizes; none where there is none."""
+    found = system.find(root, detail=True)
+    return {path.removeprefix(f"{root}/"): int(about["size"]) for path, about in found.items()
+            if path.startswith(f"{root}/")}
+
+
+def _is_read(name: str) -> bool:
+    """Whether a finished run is read from this file too, which its folder must not leave."""
+    parts = PurePosixPath(name).parts
+    if ".." in parts or not parts:
+        return False
+    return not name.startswith(FOR_GOING_ON) or (parts[0] == "outputs" and len(parts) == 2)
+
+
+def _fetch(system: Any, path: str, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(place) as temporary:
+        system.get_file(path, str(temporary))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+@contextmanager
+def _said(url: str) -> Iterator[None]:
+    """Says in one line what an object store answers."""
+    try:
+        yield
+    except EvalkitError:
+        raise
+    except ImportError as error:
+        raise RunError(f"{shown(url)}: needs a package ({one_line(error, 100)}); pip install s3fs "
+                       "for s3://, gcsfs for gs://, adlfs for az://") from error
+    except FileNotFoundError as error:
+        raise RunError(f"{shown(url)}: there is no such bucket or file; make the bucket, or give "
+                       "another name") from error
+    except Exception as error:  # every file system has errors of its own
+        raise RunError(f"{shown(url)}: {_why(error)} ({type(error).__name__}: "
+                       f"{shown(one_line(error, 200))})") from error
+
+
+def _why(error: Exception) -> str:
+    refused = isinstance(error, PermissionError) or "redential" in type(error).__name__
+    return f"access is refused; {_KEYS}" if refused else "it could not be used; try it again"
