@@ -78,7 +78,9 @@ EXPERIMENTS = {
        for name, noise in (("decoded again", DECODED_AGAIN), ("trained again", TRAINED_AGAIN))
        for run in (0.0, 0.03, 0.06) for runs in RUNS},
     **{f"decoded again, 8 % worse, runs differ by {100 * run:g} %, {runs[0]} and {runs[1]} runs":
-       World(runs, run, DECODED_AGAIN, 1.08) for run in (0.0, 0.03) for runs in RUNS}}
+       World(runs, run, DECODED_AGAIN, 1.08) for run in (0.0, 0.03) for runs in RUNS},
+    **{f"trained again, two runs of one version, differing by {100 * run:g} %":
+       World((1, 2), run, TRAINED_AGAIN) for run in (0.0, 0.03, 0.06, 0.12)}}
 
 
 def summary(found: Sequence[Interval], truth: float) -> dict[str, float]:

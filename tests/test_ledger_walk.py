@@ -190,6 +190,7 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:read
+        report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks
@@ -206,7 +207,7 @@ NOTHING_LOST = {
         statistics.acquisition:_recordings statistics.acquisition:_missed
         statistics.acquisition:_took statistics.verification:_with_ratios
         run.halving:_after run.halving:through run.resuming:resumed run.shard:begun run.ended:keep
-        run.shard:_still_to_do statistics.bootstrap:intervals statistics.bootstrap:speaker_strata
+        run.shard:_still_to_do statistics.bootstrap:intervals statistics.strata:speaker_strata
         statistics.gains:_everybody statistics.gains:_pipelines report.gain_figures:gains_by_group
         statistics.sharp_cuts:_by_errors statistics.sharp_cuts:_in_window
         store.documents.baseline:only store.trials:_corners
@@ -272,7 +273,7 @@ NOTHING_LOST = {
         report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
-        report.selections:_of report.selections:_of_trials report.view:packed
+        report.selections:_of report.view:packed
         report.table:telling report.tiles:_under_each
         exports.annex_iv:_resources exports.evidence:_ids exports.tables:conditions
         exports.sentences:worst_groups
@@ -301,7 +302,9 @@ NOTHING_LOST = {
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
         report.discovery:people_of report.discovery:who report.exports:write_findings
-        report.two_verdicts:why_they_differ
+        report.two_verdicts:why_they_differ report.trial_selections:_known
+        report.changed:columns compare.together:together statistics.detection_gaps:gaps_to_rest
+        report.ranks:apart report.trial_selections:_grouped statistics.verification:_compared
         report.figures:decorate report.gain_figures:_limits report.gain_figures:_lines
         report.gain_words:_of_groups report.gain_words:effects
         report.figures:_limits report.figures:_plot report.figures:_whiskers

@@ -35,7 +35,8 @@ class Took(NamedTuple):
 def took(command: Sequence[str]) -> Took:
     """Runs ``command``; what it prints is not kept. Raises CalledProcessError where it fails."""
     before, started, peak = _processor(), time.perf_counter(), 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
         root = psutil.Process(process.pid)
         while process.poll() is None:
             peak = max(peak, _memory(root))

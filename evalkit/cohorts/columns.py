@@ -25,6 +25,7 @@ from evalkit.statistics.grouping import (
 )
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.statistics.outcome_columns import determined, named_outcome
+from evalkit.store.scores import owners
 
 WHERE = "discovery"
 """What these columns take no part in."""
@@ -66,7 +67,7 @@ def searched_columns(utterances: pd.DataFrame, rows: pd.DataFrame, metrics: Coll
              for name in names}
     labels = {name: column.labels for name, column in found.items() if column.labels is not None}
     notes = (look_alikes(name, labels_of(utterances[name])) for name in labels)
-    owner = utterances["speaker_id"].fillna(utterances["utterance_id"])
+    owner = owners(utterances)
     unsearched = (item for name, column in labels.items()
                   for item in _apart(name, labels_of(utterances[name]), column, owner))
     return Columns(pd.DataFrame(labels, index=utterances.index), [*_left_out(found), *unsearched],
@@ -106,7 +107,7 @@ def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
     labels = grouped(utterances, name)
     if (n := known_groups(labels)) < 2:
         return _Column(None, "has one label only" if n else "nothing is known of anybody")
-    column = _pooled(labels, utterances["speaker_id"].fillna(utterances["utterance_id"]))
+    column = _pooled(labels, owners(utterances))
     if column.labels is None or allowed:
         return column
     of_utterance = dict(zip(utterances["utterance_id"], column.labels, strict=True))

@@ -30,6 +30,7 @@ from evalkit.statistics.permutation import (
     relabelled,
     studentised,
 )
+from evalkit.statistics.strata import folded
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
@@ -174,7 +175,7 @@ def _sums(outcomes: Outcomes, sides: Sequence[np.ndarray]) -> SpeakerSums:
 
 def _p_worse(sums: SpeakerSums, resampling: Resampling) -> float:
     """Share of relabellings of speakers whose studentised difference is as large."""
-    cells = parts(sums)
+    cells = parts(folded(sums))
     draws = min(resampling.draws, max(FEWEST, LABELS // len(cells.label)))
     fewer = Resampling(draws, resampling.seed, resampling.level)
     null = np.concatenate([_studentised(permuted) for permuted in relabelled(cells, fewer)])

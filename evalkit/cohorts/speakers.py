@@ -12,6 +12,7 @@ from evalkit.cohorts.columns import searched_columns
 from evalkit.cohorts.postcodes import PostalCodes, attributes_of
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.statistics.labels import UNKNOWN, labels_of
+from evalkit.store.scores import owners
 
 PLACE = {"latitude": 90, "longitude": 360}
 """Columns of where a speaker lives, and the most degrees of each."""
@@ -98,7 +99,7 @@ def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_bette
 
     An utterance without a speaker is a speaker of its own, named after the utterance."""
     columns = searched_columns(utterances, rows, metrics, allowed)
-    rows = rows.assign(speaker_id=rows["speaker_id"].fillna(rows["utterance_id"]))
+    rows = rows.assign(speaker_id=owners(rows))
     code, speakers = pd.factorize(rows["speaker_id"], sort=True)
     ids = np.asarray(speakers, object)
     facts, labels = (

@@ -55,7 +55,7 @@ def first_screen(table: pd.DataFrame, facts: Mapping[str, Fact], versions: Seque
 
 def _screen(found: Sequence[str], said: Sequence[Markup], shown: Sequence[Tile],
             table: pd.DataFrame) -> FirstScreen:
-    view = View(None, said, shown, [], "", None, "")
+    view = View(None, said, shown, [], "", None, Markup(), "")
     return FirstScreen(found, list(_sub(table)), view, [view], [], [])
 
 

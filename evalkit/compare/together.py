@@ -35,13 +35,14 @@ class Together:
     groups: list[GainRow]
 
 
-def together(base: Baseline, candidate: Candidate, of: tuple[str, str], column: str, rule: Rule
-             ) -> Together | None:
-    """The change ``of`` a pipeline, as the base calls it, by a metric; of the groups of ``column``,
-    none where it is empty. None where the two have no such score of any
-    utterance in common."""
+def together(base: Baseline, candidate: Candidate, of: tuple[str, str], column: str, rule: Rule,
+             *, condition: str = "") -> Together | None:
+    """The change ``of`` a pipeline, as the base calls it, by a metric, over all conditions or one;
+    of the groups of ``column``, none where it is empty. None where the two have no such score of
+    any utterance in common."""
     pairing = Pairing(base, candidate)
-    keys = [key for key in pairing.keys if (key[0], key[2]) == of]
+    keys = [key for key in pairing.keys
+            if (key[0], key[2]) == of and condition in ("", key[1])]
     if not keys:
         return None
     everybody, = _rows(pairing, keys, "", [EVERYBODY], rule)

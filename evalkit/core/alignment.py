@@ -101,6 +101,8 @@ class Alignment(NamedTuple):
 
 
 def _read(items: Any) -> Alignment:
+    if set(map(type, items)) <= {str}:
+        return Alignment(list(items), list(items), [])
     said: list[str] = []
     heard: list[str] = []
     errors: list[Error] = []
@@ -140,11 +142,11 @@ def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
     if costs != "levenshtein" or said * heard > MOST_PAIRS[costs]:
         return _counted(said, heard, _weighted(reference, hypothesis, costs))
     found = editops(reference, hypothesis)
-    substituted = len(found) - abs(heard - said)
+    deleted, inserted = (0, heard - said) if heard > said else (said - heard, 0)
+    substituted = len(found) - deleted - inserted
     if substituted > 1:  # two of them may be a deletion and an insertion
         return _counted(said, heard, found.as_list())  # type: ignore[arg-type]
-    deleted = max(said - heard, 0)
-    return Edits(said - substituted - deleted, substituted, deleted, max(heard - said, 0))
+    return Edits(said - substituted - deleted, substituted, deleted, inserted)
 
 
 def _counted(said: int, heard: int, errors: Sequence[Error]) -> Edits:

@@ -120,9 +120,11 @@ def settling(more_speakers: int | None) -> str:
 
 def settled_by(more: int | None, people: str = "speakers") -> str:
     """That so many more ``people`` would settle a difference, within a sentence."""
-    if more is None:
-        return f"no number of {people} within reach would settle it"
-    return f"about {settling(more)} more {people} would settle it"
+    if more == 0:
+        return f"the {people} are enough to show a difference of this size in 80 of 100 cases"
+    many = (f"no number of {people} within reach" if more is None
+            else f"about {settling(more)} more {people}")
+    return f"{many} would settle it"
 
 
 def one_of(texts: Sequence[str]) -> str:

@@ -15,6 +15,9 @@ import numpy as np
 
 STEP = 128
 """Samples, about, that are made into others at a time."""
+ONE_THREAD = 200_000
+"""Products of two numbers in a product of matrices that OpenBLAS, whose least for more is 262,144,
+does not part among threads: they are slower, and workers are as many as there are processors."""
 LARGEST = 2_000_000
 """Numbers of a matrix. Ratios that need more are filtered sample by sample."""
 
@@ -75,10 +78,13 @@ def _matrices(p: int, q: int) -> np.ndarray:
 def _multiplied(signals: Sequence[np.ndarray], p: int, q: int) -> np.ndarray:
     shape, k, n = _shape(p, q), len(signals), len(signals[0])
     length = -(-n * p // q)
-    blocks = -(-length // shape.outputs)
+    rows = max(1, ONE_THREAD // (shape.inputs * shape.outputs))
+    blocks = -(-length // (shape.outputs * rows)) * rows
     padded = np.zeros((k, blocks + shape.pieces - 1, shape.inputs))
     for signal, row in zip(signals, padded.reshape(k, -1), strict=True):
         row[shape.ahead:shape.ahead + n] = signal
-    made = sum(padded[:, piece:piece + blocks] @ matrix
-               for piece, matrix in enumerate(_matrices(p, q)))
-    return np.asarray(made).reshape(k, -1)[:, :length]
+    made = np.zeros((k, blocks, shape.outputs))
+    for start in range(0, blocks, rows):
+        for piece, matrix in enumerate(_matrices(p, q)):
+            made[:, start:start + rows] += padded[:, start + piece:start + piece + rows] @ matrix
+    return made.reshape(k, -1)[:, :length]

@@ -95,8 +95,8 @@ _WINDOW, _HOP = 256, 128
 _HANN = np.hanning(_WINDOW + 2)[1:-1]
 _FLAT = 1e-7
 """The norm below which noise of _EPSILON makes a difference."""
-_FRAMES, _SEGMENTS = 64, 128
-"""Looked at at a time: what stays in a processor's cache."""
+_FRAMES, _SEGMENTS = 64, 64
+"""Looked at at a time: what stays in a processor's cache, and takes no new memory."""
 
 
 class _Kept:
@@ -147,8 +147,10 @@ def _without_silence(signals: np.ndarray) -> np.ndarray:
     kept = np.flatnonzero(level.max() - DYN_RANGE - level < 0)
     halves = signals[:, :signals.shape[1] // _HOP * _HOP].reshape(len(signals), -1, _HOP)
     made = np.zeros((len(signals), len(kept) + 1, _HOP))
-    np.multiply(halves[:, kept], _HANN[:_HOP], out=made[:, :-1])
-    made[:, 1:] += halves[:, kept + 1] * _HANN[_HOP:]
+    for start in range(0, len(kept), _FRAMES):
+        some = kept[start:start + _FRAMES]
+        made[:, start:start + len(some)] += halves[:, some] * _HANN[:_HOP]
+        made[:, start + 1:start + 1 + len(some)] += halves[:, some + 1] * _HANN[_HOP:]
     return made.reshape(len(signals), -1)
 
 

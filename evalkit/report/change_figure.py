@@ -20,12 +20,14 @@ from evalkit.report.group_figure import (
     WIDE,
     Axis,
     Layout,
+    axis_name,
     fitting,
     grid,
     interval,
     spanned,
 )
 from evalkit.report.rank_figure import picture
+from evalkit.report.text import in_sentence
 from evalkit.statistics.gains import EVERYBODY, GainRow
 
 MOST = 12
@@ -51,7 +53,9 @@ def _figure(changed: Changed, rows: Sequence[GainRow], layout: Layout) -> Markup
     for i, row in enumerate(rows):
         parts += _row(row, i, changed, axis, layout)
     title = f"What changed of {changed.selection.title} since {changed.base}"
-    return picture("changes", layout, bottom + FOOT, title, parts)
+    axis_is = axis_name(f"Change of {in_sentence(changed.selection.title)}",
+                        changed.fact.difference_unit)
+    return picture("changes", layout, bottom + FOOT, title, parts, axis=axis_is)
 
 
 def axis_of(rows: Sequence[GainRow], scale: int) -> Axis:

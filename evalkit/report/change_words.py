@@ -42,6 +42,11 @@ def size_bounds(row: GainRow, changed: Changed) -> str:
     return span(-high, -low, changed.fact) if row.change.value < 0 else bounds(row, changed)
 
 
+def sentences(changed: Changed) -> list[Markup]:
+    """What changed, and for whom."""
+    return [what_changed(changed), for_whom(changed)]
+
+
 def what_changed(changed: Changed) -> Markup:
     """By how much everybody together is better or worse than in the earlier version."""
     row, of = changed.everybody, say("{} of <b>{}</b>", in_sentence(changed.selection.title),

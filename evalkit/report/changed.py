@@ -76,17 +76,23 @@ class Since:
         return self.path.resolve().name
 
     @cached_property
+    def columns(self) -> list[str]:
+        """Those of the page that the version has, the page's own first."""
+        known = set(_columns(self.path))
+        return [name for name in self.run.columns.names if name in known] if self.run.groups else []
+
+    @property
     def column(self) -> str:
-        """The page's column where the version has it; else none."""
-        return (self.run.column or "") if self.run.column in _columns(self.path) else ""
+        """The page's own column where the version has it; else none."""
+        return self.run.column if self.run.column in self.columns else ""
 
     @cached_property
     def sides(self) -> tuple[Baseline, Candidate]:
-        """Both versions as they are compared. Raises RunError and ConfigError as
-        evalkit.compare.comparison does."""
+        """Both versions as they are compared, with the groups of ``columns``. Raises RunError and
+        ConfigError as evalkit.compare.comparison does."""
         gated = self.run.gates.columns_of() if self.run.gates else []
-        allowed = [*self.run.allowed, self.column]
-        columns = list(dict.fromkeys([*gated, *filter(None, [self.column])]))
+        allowed = [*self.run.allowed, *self.columns]
+        columns = list(dict.fromkeys([*gated, *self.columns]))
         with named(self.run.gates):
             base = read_baseline(self.path, columns, allowed)
             candidate = renamed(base, on_blocks(self.run.folder, base, allowed), {})
@@ -94,15 +100,17 @@ class Since:
                 candidate._replace(name=self.run.folder.path.resolve().name))
 
     def changed(self, selection: Selection | None) -> Changed | None:
-        """Of what the page selects; None where the version has no score of it."""
+        """Of a selection of the page; None where the version has no score of it."""
         if selection is None or selection.metric not in self.run.scored_metrics:
             return None
+        column = selection.by if selection.by in self.columns else ""
         base, candidate = self.sides
         named = {own: theirs for theirs, own in candidate.renamed.items()}
         pipeline = named.get(selection.pipeline, selection.pipeline)
-        found = together(base, candidate, (pipeline, selection.metric), self.column,
-                         Rule(selection.fact))
-        return Changed(self.name, selection, self.column, found) if found else None
+        several = len(self.run.headline.conditions) > 1
+        found = together(base, candidate, (pipeline, selection.metric), column,
+                         Rule(selection.fact), condition=selection.condition if several else "")
+        return Changed(self.name, selection, column, found) if found else None
 
     def judged(self, gates: Gates) -> Comparison:
         """What the gates say. Raises ConfigError where the two have nothing in common, and for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from markupsafe import Markup
@@ -16,7 +17,8 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, measured, p_value, texts
 from evalkit.report.text import in_sentence, say
-from evalkit.statistics.groups import GroupRow, group_table
+from evalkit.statistics.contrasts import any_difference
+from evalkit.statistics.groups import GroupRow, group_rows, labelled
 from evalkit.statistics.multiple import adjust
 
 
@@ -91,11 +93,11 @@ def _cells(found: Extremes) -> dict[str, Cell]:
 def _by_pipeline(run: ReportedRun, column: str, metric: str) -> Iterator[Extremes]:
     """Of every pipeline that has the metric, and two groups that can be compared by it."""
     scores = run.scores[run.scores["metric"] == metric]
-    fact, scored = run.headline.facts[metric], set(scores["pipeline"])
+    fact, scored = run.headline.facts[metric], set(scores["pipeline"].unique())
+    named = labelled(scores, run.utterances[["utterance_id", column]], [column])
     for pipeline in (name for name in run.headline.pipelines if name in scored):
-        report = group_table(scores, run.utterances, [column], metric=metric, fact=fact,
-                             pipeline=pipeline, allowed=[column])
-        compared = [row for row in report.rows if row.status == "ok"]
-        if report.fairness and len(compared) > 1:
+        rows, _ = group_rows(named[named["pipeline"] == pipeline], fact)
+        compared = [row for row in rows if row.status == "ok"]
+        if sum(not isnan(row.value.value) for row in compared) > 1:
             yield Extremes(column, metric, fact, pipeline, compared[0], compared[-1],
-                           report.fairness.p_value)
+                           any_difference([row.gap for row in compared if row.gap]))

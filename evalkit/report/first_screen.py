@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from evalkit.core.text import count
 from evalkit.report import change_words, gate_words, tiles
+from evalkit.report.changed import Changed
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Filled
 from evalkit.report.sections import groups, left_out, versions
@@ -56,18 +57,24 @@ def first_screen(run: ReportedRun, sections: Sequence[Filled]) -> FirstScreen:
 
 def _views(run: ReportedRun, selections: Selections | None, sections: Mapping[str, Content]
            ) -> Iterator[View]:
-    """The first is what is shown at first: beside an earlier version it begins with what changed,
+    """The first is what is shown at first: beside an earlier version each begins with what changed,
     for whom."""
     found: left_out.Lost = sections[left_out.ID].shown
     since = _changed(sections)
-    changed = [change_words.tile(since.changed)] if since and since.changed else []
-    ships, news = _ships(since, sections), since.sentences if since else []
-    for each in selections.every if selections else [None]:
+    ships = _ships(since, sections)
+    for i, each in enumerate(selections.every if selections else [None]):
         measured = list(run.headline.of(each.metric).values()) if each else []
         table = selected_groups(each, run.headline.facts[each.metric]) if each else None
         lost = tiles.lost(measured, found.missing, found.unvalued, found.others)
-        yield view_of(each, table, Around(changed, [lost, ships], news))
-        news = []
+        changed = since.of(each, first=not i) if since else None
+        yield view_of(each, table, _around(changed, [lost, ships]))
+
+
+def _around(changed: Changed | None, after: Sequence[Tile]) -> Around:
+    """What stands beside a selection, and first what changed of it since an earlier version."""
+    if changed is None:
+        return Around([], after)
+    return Around([change_words.tile(changed)], after, change_words.sentences(changed))
 
 
 def _changed(sections: Mapping[str, Content]) -> versions.VersionsContent | None:

@@ -8,9 +8,15 @@ from evalkit.compare.formats import ORDER, headline
 from evalkit.core.text import count, number, settled_by, span
 from evalkit.core.types import Fact
 from evalkit.report.table import Cell, Column, Row, Table, texts
-from evalkit.report.text import listed, say
+from evalkit.report.text import in_sentence, listed, say
 from evalkit.report.tiles import Tile, Tone
-from evalkit.store.documents.comparison import Check, Comparison, GateResult, Status
+from evalkit.store.documents.comparison import (
+    Check,
+    Comparison,
+    GateResult,
+    GateTerms,
+    Status,
+)
 from evalkit.store.scores import GIVEN
 
 MARKS: Mapping[Status, str] = {"passed": "●", "failed": "▼", "inconclusive": "◇", "not judged": "○"}
@@ -43,10 +49,18 @@ def tile(comparison: Comparison) -> Tile:
 
 def _deciding(comparison: Comparison) -> str:
     """The gates that failed."""
-    failed = [str(result.gate) for result in comparison.gates if result.status == "failed"]
+    failed = [_named(result.gate, comparison) for result in comparison.gates
+              if result.status == "failed"]
     more = len(failed) - MOST_NAMED
     return ("Failed: " + "; ".join(failed[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
             if failed else "")
+
+
+def _named(gate: GateTerms, comparison: Comparison) -> str:
+    """A gate by what people call its metric: "word error rate, every accent"."""
+    fact = comparison.metrics.get(gate.metric)
+    name = in_sentence(fact.named(gate.metric)) if fact else gate.metric
+    return str(gate).replace(f"{gate.metric} ", f"{name}, ", 1)
 
 
 def sentence(comparison: Comparison) -> str:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from evalkit.cohorts.columns import OF_FINDERS, OF_THE_CORPUS
 from evalkit.core.ledger import LeftOut
-from evalkit.report.groups import MOST_UNASKED, determined_by
-from evalkit.statistics.grouping import grouped, known_groups, not_usual, usual_columns
+from evalkit.report.groups import determined_by
+from evalkit.statistics.grouping import grouped, not_usual, usual_columns
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,6 @@ def _unwanted(utterances: pd.DataFrame, column: str, chosen: Sequence[str]) -> I
     labels = grouped(utterances, column)
     if column in OF_FINDERS | OF_THE_CORPUS:
         yield "a place, or how the corpus is divided: `evalkit cohorts` looks there"
-    if known_groups(labels) > MOST_UNASKED:
-        yield f"more than {MOST_UNASKED} groups; `evalkit groups --by` has it"
     for other in chosen:
         if pd.factorize(labels)[0].tolist() == pd.factorize(grouped(utterances, other))[0].tolist():
             yield f"makes the same groups as {other}"

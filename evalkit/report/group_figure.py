@@ -23,6 +23,8 @@ ROUNDING = 1e-9
 """Parts of a value that are no difference."""
 NAME = 24
 """Letters of a name for which there is room."""
+TAIL = 8
+"""Letters of its end that a name which is cut keeps."""
 ROOM = 1.4
 """How many times as far as the highest value an interval is drawn."""
 
@@ -72,10 +74,16 @@ def group_figure(selection: Selection, layout: Layout) -> Markup:
     parts = [*grid(axis, layout, bottom), *_everybody(selection, axis, layout, bottom)]
     parts += [part for i, row in enumerate(rows)
               for part in _row(row, i, selection, axis, layout)]
-    return Markup('<svg class="groups {}" viewBox="0 0 {} {}" role="img" '
-                  'aria-labelledby="groups-{}-title"><title id="groups-{}-title">{}</title>{}</svg>'
-                  ).format(layout.name, layout.width, bottom + FOOT, layout.name, layout.name,
-                           printable(title), Markup("").join(parts))
+    return Markup('<svg class="groups {0}" viewBox="0 0 {1} {2}" data-axis="{3}" role="img" '
+                  'aria-labelledby="groups-{0}-title"><title id="groups-{0}-title">{4}</title>{5}'
+                  '</svg>').format(layout.name, layout.width, bottom + FOOT, printable(axis_name(
+                      selection.title, selection.fact.unit)), printable(title),
+                      Markup("").join(parts))
+
+
+def axis_name(title: str, unit: str) -> str:
+    """What an axis shows: "Word error rate, %"."""
+    return f"{title}, {unit}" if unit else title
 
 
 def shown(selection: Selection) -> list[GroupRow]:
@@ -172,9 +180,13 @@ def _name(row: GroupRow, top: int, layout: Layout, kind: str) -> Markup:
 
 
 def fitting(name: str) -> str:
-    """A name that its room can hold; letters of East Asian width take twice as much of it."""
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name[:NAME])
-    return short(name, NAME - wide // 2)
+    """A name that its room can hold, with its end, in which names often differ; letters of East
+    Asian width take twice as much of it."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name)
+    if wide:
+        return short(name, NAME - min(wide, NAME) // 2)
+    whole = short(name, len(name) + 1)
+    return whole if len(whole) <= NAME else f"{whole[:NAME - TAIL - 1]}…{whole[-TAIL:]}"
 
 
 def interval(low: float, high: float, on: tuple[Axis, Layout], y: int, kind: str = "") -> Markup:

@@ -26,7 +26,7 @@ from evalkit.statistics.outcome_columns import determined_metric, measured
 from evalkit.store.scores import ratio
 
 MOST_UNASKED = 12
-"""Groups of a column that the page is grouped by where nobody has named one."""
+"""Groups of the column that a page begins with where nobody has named one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from evalkit.report.group_figure import (
     WIDE,
     Axis,
     Layout,
+    axis_name,
     fitting,
     grid,
     interval,
@@ -34,13 +35,27 @@ MOST = 24
 """Systems that it shows, the best first."""
 STEP = 15
 """Between the lines at the right."""
+MOST_LINES, MOST_LINES_NARROW = 8, 3
+"""Lines for which a wide and a narrow figure have room: of more none is drawn."""
 COLUMN = 66
 """In which the ranks stand."""
 
 
 def rank_figures(ranks: Ranks) -> list[Markup]:
     """The figure for a wide and for a narrow screen."""
-    return [_figure(ranks, each) for each in (WIDE, NARROW)]
+    return [_figure(ranks, ranks.everybody, each, "ranks") for each in (WIDE, NARROW)]
+
+
+SMALL = replace(NARROW, name="small")
+"""Of a group, beside others of its size on any screen."""
+MOST_GROUPS = 12
+"""Groups that have a figure of their own."""
+
+
+def group_figures(ranks: Ranks) -> list[tuple[str, Markup]]:
+    """A small figure for each of the first MOST_GROUPS groups, by its name."""
+    return [(ranking.group, _figure(ranks, ranking, SMALL, f"ranks-{i}"))
+            for i, ranking in enumerate(ranks.groups[:MOST_GROUPS], 1)]
 
 
 def shown(ranking: Ranking) -> tuple[list[Ranked], list[tuple[int, ...]]]:
@@ -50,6 +65,11 @@ def shown(ranking: Ranking) -> tuple[list[Ranked], list[tuple[int, ...]]]:
     return ranking.systems[:count], [each for each in within if len(each) > 1]
 
 
+def has_lines(brackets: Sequence[tuple[int, ...]], layout: Layout) -> bool:
+    """Whether a figure draws the lines of its brackets."""
+    return 0 < len(brackets) <= (MOST_LINES_NARROW if layout.above else MOST_LINES)
+
+
 def rank_range(ranked: Ranked) -> str:
     """The ranks that a system may have: "1", "2 to 4"."""
     if ranked.first == ranked.last:
@@ -57,8 +77,9 @@ def rank_range(ranked: Ranked) -> str:
     return f"{ranked.first} to {ranked.last}"
 
 
-def _figure(ranks: Ranks, base: Layout) -> Markup:
-    systems, brackets = shown(ranks.everybody)
+def _figure(ranks: Ranks, ranking: Ranking, base: Layout, kind: str) -> Markup:
+    systems, brackets = shown(ranking)
+    brackets = brackets if has_lines(brackets, base) else []
     layout = _with_room(base, len(brackets))
     axis, bottom = axis_of(systems, ranks.fact), HEAD + layout.row * len(systems)
     parts = [*grid(axis, layout, bottom), *_head(layout)]
@@ -66,17 +87,21 @@ def _figure(ranks: Ranks, base: Layout) -> Markup:
         parts += _row(ranked, i, ranks.fact, axis, layout)
     for place, bracket in enumerate(brackets):
         parts += _bracket(bracket, _edge(layout) + STEP * (place + 1), layout)
-    title = f"{ranks.title} of {len(systems)} systems with their ranks"
-    return picture("ranks", layout, bottom + FOOT, title, parts)
+    of = f", {ranks.column} {ranking.group}" if ranking is not ranks.everybody else ""
+    title = f"{ranks.title} of {len(systems)} systems with their ranks{of}"
+    return picture(kind, layout, bottom + FOOT, title, parts,
+                   axis=axis_name(ranks.title, ranks.fact.unit))
 
 
-def picture(kind: str, layout: Layout, height: int, title: str, parts: Sequence[Markup]) -> Markup:
+def picture(kind: str, layout: Layout, height: int, title: str, parts: Sequence[Markup], *,
+            axis: str) -> Markup:
     """An SVG of this ``kind``, which is unique on the page, that one width of screen shows;
-    ``title`` is for those who do not see it."""
-    return Markup('<div class="groups {0}"><svg class="{1}" viewBox="0 0 {2} {3}" role="img" '
-                  'aria-labelledby="{1}-{0}-title"><title id="{1}-{0}-title">{4}</title>{5}</svg>'
-                  '</div>').format(layout.name, kind, layout.width, height, printable(title),
-                                   Markup("").join(parts))
+    ``title`` is for those who do not see it, ``axis`` names it where it is saved."""
+    return Markup('<div class="groups {0}"><svg class="{1}" viewBox="0 0 {2} {3}" data-axis="{6}" '
+                  'role="img" aria-labelledby="{1}-{0}-title"><title id="{1}-{0}-title">{4}</title>'
+                  '{5}</svg></div>').format(layout.name, kind, layout.width, height,
+                                            printable(title), Markup("").join(parts),
+                                            printable(axis))
 
 
 def _with_room(base: Layout, lines: int) -> Layout:

@@ -55,6 +55,16 @@ def ranks_of(run: ReportedRun) -> Ranks | None:
                  [*lost, *few])
 
 
+def apart(run: ReportedRun) -> int:
+    """How many systems have values but none of an utterance that all have one of; 0 where they can
+    be ranked, or are fewer than MANY."""
+    if not run.scored_metrics:
+        return 0
+    rows = systems_of([*run.earlier, run.folder], run.scored_metrics[0])
+    n = int(rows.loc[rows["error"].isna(), "system"].nunique())
+    return n if n >= MANY and in_all(rows)[0].empty else 0
+
+
 def systems_of(runs: Sequence[RunFolder], metric: str) -> pd.DataFrame:
     """The scores of one metric of all runs, with the ``system`` that each row is of: the pipeline,
     with its run's name where that is needed to tell it from others."""

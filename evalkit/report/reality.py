@@ -86,8 +86,10 @@ def _settled_by(worst: GroupRow) -> str:
     """How many more speakers, or utterances where nobody knows the speakers, would settle the gap
     of the worst group."""
     gap, people = worst.gap, "speakers" if worst.n_speakers else "utterances"
-    if gap is None or math.isnan(gap.detectable) or gap.more_speakers == 0:
+    if gap is None or math.isnan(gap.detectable):
         return ""
+    if gap.more_speakers == 0:
+        return f" The {people} are enough to show a gap of this size in 80 of 100 cases."
     if gap.more_speakers is None:
         return f" No number of {people} within reach would settle it."
     return (f" About {settling(gap.more_speakers)} more {people} of this group, and of the "

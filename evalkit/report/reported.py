@@ -18,9 +18,10 @@ from evalkit.report.recordings import Recordings
 from evalkit.statistics.grouping import is_outcome
 from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import headline_intervals
+from evalkit.store.coded import recoded
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord, Summary
-from evalkit.store.runfolder import RunFolder
+from evalkit.store.runfolder import CELL, RunFolder
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class ReportedRun:
     @cached_property
     def outputs(self) -> pd.DataFrame:
         """What pipelines made of the utterances."""
-        return self.folder.outputs()
+        return recoded(self.folder.outputs(), self.scores, CELL)
 
     @cached_property
     def findings(self) -> Findings | None:

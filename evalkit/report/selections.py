@@ -17,7 +17,6 @@ import pandas as pd
 
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
-from evalkit.report.headline import Value
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection, pooled, rounded
 from evalkit.report.table import (
@@ -31,14 +30,18 @@ from evalkit.report.table import (
     status,
     texts,
 )
+from evalkit.report.trial_selections import of_trials
 from evalkit.statistics.bootstrap import DEFAULT
 from evalkit.statistics.groups import GroupReport, group_rows, labelled
+from evalkit.statistics.verification import VerificationReport
 
 MOST_LABELS = 1_000_000_000
 """Speakers' labels that are drawn in all, beyond those of the page's own metric and grouping: about
 a minute of work."""
 MOST_ROWS = 6_000
 """Groups in all selections together: about a megabyte of the page."""
+WORST, BEST = 14, 6
+"""Groups of a table of more than both together."""
 TOO_MANY = (f"more than {MOST_ROWS:,} groups in all selections, or more than "
             f"{MOST_LABELS:,} relabelled speakers; `evalkit groups --metric … --by …` has it")
 
@@ -52,8 +55,10 @@ class Selections:
     left_out: Sequence[LeftOut]
 
 
-def selections(run: ReportedRun, start: Selection) -> Selections:
-    """What a page can show beside ``start``."""
+def selections(run: ReportedRun, start: Selection, verified: Sequence[VerificationReport] = ()
+               ) -> Selections:
+    """What a page can show beside ``start``; ``verified`` are the groups' trials by the page's own
+    column."""
     every: list[Selection] = []
     lost: list[LeftOut] = []
     spent = 0
@@ -65,14 +70,16 @@ def selections(run: ReportedRun, start: Selection) -> Selections:
         else:
             spent += cost
             every += _of(run, metric, column)
-    every += _of_trials(run)
-    return Selections(start, [start, *(each for each in every if each.key != start.key)], lost)
+    trials, too_many = of_trials(run, verified)
+    others = (each for each in [*every, *trials] if each.key != start.key)
+    return Selections(start, [start, *others], [*lost, *too_many])
 
 
 def all_groups(found: Selections, facts: Mapping[str, Fact]) -> Table:
     """The groups of every selection, a row each."""
     columns = [Column("metric", "Metric"), Column("by", "By"), Column("pipeline", "Pipeline"),
-               Column("condition", "Condition"), *columns_of("Group", "Value", "Gap to the others"),
+               Column("condition", "Condition"),
+               *columns_of("Group", "Value", "Gap to the others", "Utterances or trials"),
                Column("unit", "Unit")]
     return Table("selections", "Groups by every label and chief metric", columns, [
         Row({**row.cells, **texts(
@@ -82,20 +89,26 @@ def all_groups(found: Selections, facts: Mapping[str, Fact]) -> Table:
 
 
 def selected_groups(selection: Selection, fact: Fact) -> Table:
-    """The groups of one selection, in the decimals of ``fact``; without rows where there are no
-    groups."""
+    """The groups of one selection, in the decimals of ``fact``: of very many the WORST and the BEST
+    that are large enough to compare. Without rows where there are no groups."""
     unit, difference = (f", {u}" if u else "" for u in (fact.unit, fact.difference_unit))
-    where = f"{selection.title} by {selection.by}; {selection.pipeline} {selection.where}"
-    return Table("selected", where.rstrip(), columns_of(
-        selection.by, f"{selection.title}{unit}", f"Gap to the others{difference}"),
-        groups_of(selection, fact))
+    rows, where = groups_of(selection, fact), f"{selection.pipeline} {selection.where}".rstrip()
+    caption, n = f"{selection.title} by {selection.by}; {where}", len(selection.compared)
+    if len(rows) > WORST + BEST:
+        shown = [*rows[:min(WORST, n)], *rows[max(WORST, n - BEST):n]] or rows[:WORST]
+        caption += f"; {len(shown)} of {len(rows)} groups, " + (
+            "the worst and the best, all in the CSV file" if n else "all in the CSV file")
+        rows = shown
+    return Table("selected", caption, columns_of(
+        selection.by, f"{selection.title}{unit}", f"Gap to the others{difference}",
+        selection.everybody.counted.capitalize()), rows)
 
 
-def columns_of(group: str, value: str, gap: str) -> list[Column]:
-    """Those of ``groups_of``, by their titles."""
+def columns_of(group: str, value: str, gap: str, counted: str) -> list[Column]:
+    """Those of ``groups_of``, by their titles; ``counted`` are utterances or trials."""
     return [Column("group", group), Column("value", value, "number"), Column("gap", gap, "number"),
             Column("p", "p (Holm)", "number"), Column("n_speakers", "Speakers", "number"),
-            Column("n", "Utterances (n)", "number"), Column("n_failed", "Failed", "number"),
+            Column("n", f"{counted} (n)", "number"), Column("n_failed", "Failed", "number"),
             Column("status", "Status")]
 
 
@@ -162,18 +175,3 @@ def _reports(run: ReportedRun, rows: pd.DataFrame, metric: str, column: str
     return {(p, c): GroupReport((column,), metric, p, c or None, "holm",
                                 group_rows(part, fact)[0], None, None, [], [])
             for (p, c), part in parts.items()}
-
-
-def _of_trials(run: ReportedRun) -> Iterator[Selection]:
-    """The chief metric of trials for everybody together: trials are between groups, too."""
-    of_trials = [name for name in run.headline.main_metrics if _is_of_trials(run, name)]
-    for metric in of_trials[:1]:
-        fact = rounded(run.headline.facts[metric])
-        for value in run.headline.of(metric).values():
-            if not value.undefined:
-                yield Selection(value.pipeline, "", metric, fact, value, [value], None)
-
-
-def _is_of_trials(run: ReportedRun, metric: str) -> bool:
-    values: list[Value] = list(run.headline.of(metric).values())
-    return any(value.counted == "trials" for value in values)

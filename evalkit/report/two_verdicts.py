@@ -25,11 +25,18 @@ def why_they_differ(selection: Selection | None, findings: Findings | None) -> l
     ``findings`` do not confirm, or the other way round."""
     if selection is None or findings is None:
         return []
-    verdicts = dict(reversed([(verdict.cohort, (finding.cohort(verdict.cohort), verdict))
-                              for finding in findings.finders for verdict in finding.verdicts]))
+    verdicts = dict(_verdicts(findings))
     found = [(row, verdicts.get(f"{selection.by} = {row.group}")) for row in selection.compared]
-    return [_sentence(selection, findings, row, each[1], each[0].confirmation.n_speakers)
-            for row, each in found if each and _differ(row, each[1], selection)]
+    return [_sentence(selection, findings, row, *each)
+            for row, each in found if each and _differ(row, each[0], selection)]
+
+
+def _verdicts(findings: Findings) -> Iterator[tuple[str, tuple[Verdict, int]]]:
+    """By cohort its verdict, of the first finder last, and how many fresh speakers it has."""
+    for finding in reversed(findings.finders):
+        for verdict in finding.verdicts:
+            fresh = finding.cohort(verdict.cohort).confirmation.n_speakers
+            yield verdict.cohort, (verdict, fresh)
 
 
 def _differ(row: GroupRow, verdict: Verdict, selection: Selection) -> bool:

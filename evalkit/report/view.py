@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from evalkit.core.text import count
 from evalkit.report import lead, tiles
+from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.group_figure import MOST, NARROW, WIDE, cut, group_figure
 from evalkit.report.reality import reality
 from evalkit.report.selection import Selection
@@ -21,7 +22,7 @@ from evalkit.report.table import Table
 from evalkit.report.text import in_sentence
 from evalkit.report.tiles import Tile
 
-PARTS = ("lead", "tiles", "figure", "table", "said")
+PARTS = ("lead", "tiles", "figure", "table", "reach", "said")
 """Of a page: each is what the macro of that name makes of a View, and stands in the elements whose
 ``data-part`` it is."""
 
@@ -29,7 +30,8 @@ PARTS = ("lead", "tiles", "figure", "table", "said")
 @dataclass(frozen=True)
 class View:
     """``figures`` are the same for two widths, none where there are no groups, and ``caption`` is
-    theirs; ``table`` are the groups; ``said`` says what is shown."""
+    theirs; ``table`` are the groups, and ``reach`` is what gaps could have been shown; ``said``
+    says what is shown."""
 
     selection: Selection | None
     lead: Sequence[Markup]
@@ -37,6 +39,7 @@ class View:
     figures: Sequence[Markup]
     caption: str
     table: Table | None
+    reach: Markup
     said: str
 
 
@@ -54,14 +57,14 @@ def view_of(selection: Selection | None, table: Table | None, around: Around) ->
     """A view of ``selection``, whose groups are ``table``."""
     if selection is None:
         shown = [*around.before, tiles.how_good(None), tiles.served_worst(None), *around.after]
-        return View(None, [], shown, [], "", table, "")
+        return View(None, [], shown, [], "", table, Markup(), "")
     found = reality(selection)
     sentences = [*(around.news or [lead.how_good(selection)]), lead.served_worst(selection, found)]
     shown = [*around.before, tiles.how_good(selection), tiles.served_worst(selection),
              tiles.is_it_real(found), *around.after]
     figures = [group_figure(selection, layout) for layout in (WIDE, NARROW)]
     return View(selection, list(filter(None, sentences)), shown, list(filter(None, figures)),
-                caption(selection), table, said(selection))
+                caption(selection), table, what_could_be_shown(selection), said(selection))
 
 
 def said(selection: Selection) -> str:

@@ -13,6 +13,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.statistics.labels import labels_of
 from evalkit.statistics.poisson import FactorTest, PoissonModel, RateRatio
+from evalkit.store.scores import owners
 
 WORDS = "log reference words"
 
@@ -61,7 +62,7 @@ def adjusted_gaps(rows: pd.DataFrame, covariates: Sequence[str], level: float = 
         raise ConfigError("fewer than two groups that can be compared have errors")
     words = rows["weight"]
     rows = rows.assign(**{WORDS: np.log(words.where(words > 0)),
-                          "speaker_id": rows["speaker_id"].fillna(rows["utterance_id"])})
+                          "speaker_id": owners(rows)})
     numeric = [name for name in covariates
                if is_numeric_dtype(rows[name]) and not is_bool_dtype(rows[name])]
     factors = [name for name in covariates if name not in numeric]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +20,15 @@ from scipy import special
 from threadpoolctl import ThreadpoolController
 
 from evalkit.core.types import Interval, Method
+from evalkit.statistics.strata import folded, speaker_strata
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
 FEW_SPEAKERS = 30
 COUNTERS = 1 << 18
 """Counters held at once while drawing: fits the cache."""
-
+KEPT = 1 << 27
+"""Counters, of a byte each, that are kept of one set of strata."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def intervals(sums: SpeakerSums, contrasts: Sequence[Contrast],
     chosen = [method or ("studentised" if d + 1 >= FEW_SPEAKERS else "t") for d in df]
     drawn = [i for i, how in enumerate(chosen) if how != "t"]
     with one_thread():
-        moments = dict(zip(drawn, _resample(x[:, drawn], strata, resampling), strict=True))
+        moments = dict(zip(drawn, _drawn(sums, [contrasts[i] for i in drawn], resampling),
+                           strict=True))
     counting = bool((sums.amount >= 0).all())
     results = []
     for i, how in enumerate(chosen):
@@ -92,17 +95,6 @@ def on_scale(interval: Interval, bounds: tuple[float, float] | None) -> Interval
     low, high = np.clip([interval.low, interval.high], *bounds)
     return replace(interval, low=float(np.minimum(low, interval.value)),
                    high=float(np.maximum(high, interval.value)))
-
-
-def speaker_strata(sums: SpeakerSums) -> list[np.ndarray]:
-    """Indices of the speakers that belong to exactly the same cohorts, one array a stratum;
-    those who are alone in that share one stratum."""
-    packed = np.packbits(sums.members, axis=1)
-    _, code, size = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
-    code = np.where(size[code] == 1, -1, code)
-    order = np.argsort(code, kind="stable")
-    edges = np.flatnonzero(np.diff(code[order])) + 1
-    return [part for part in np.split(order, edges) if len(part)]
 
 
 def jackknife(x: np.ndarray, strata: Sequence[np.ndarray]
@@ -141,6 +133,27 @@ def counts(n: int, draws: int, seed: np.random.SeedSequence) -> Iterator[np.ndar
         drawn = rng.integers(n, size=(rows, n - 1), dtype=np.int64)
         drawn += np.arange(0, rows * n, n)[:, None]
         yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(float)
+
+
+def drawn_counts(sizes: tuple[int, ...], stratum: int, resampling: Resampling
+                 ) -> Iterator[np.ndarray]:
+    """``counts`` of one of the strata that have ``sizes`` speakers. They are kept where they are
+    few, since every contrast of the same speakers draws them again."""
+    if resampling.draws * sum(sizes) > KEPT:
+        return _stratum_counts(sizes[stratum], stratum, resampling)
+    return (block.astype(float) for block in _known_counts(sizes, resampling)[stratum])
+
+
+@lru_cache(maxsize=2)
+def _known_counts(sizes: tuple[int, ...], resampling: Resampling
+                  ) -> tuple[tuple[np.ndarray, ...], ...]:
+    return tuple(tuple(block.astype(np.min_scalar_type(int(block.max())))
+                       for block in _stratum_counts(n, h, resampling))
+                 for h, n in enumerate(sizes))
+
+
+def _stratum_counts(n: int, h: int, resampling: Resampling) -> Iterator[np.ndarray]:
+    return counts(n, resampling.draws, np.random.SeedSequence(resampling.seed, spawn_key=(h,)))
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -191,9 +204,17 @@ def _difference(x: np.ndarray) -> np.ndarray:
 PAIRS = np.triu_indices(4)
 
 
+def _drawn(sums: SpeakerSums, contrasts: Sequence[Contrast], resampling: Resampling
+           ) -> list[_Moments]:
+    """The draws of ``contrasts``; of very many speakers those of blocks of them."""
+    blocks = folded(sums) if contrasts else sums
+    return _resample(_cells(blocks, contrasts), speaker_strata(blocks), resampling)
+
+
 def _resample(x: np.ndarray, strata: Sequence[np.ndarray], resampling: Resampling
               ) -> list[_Moments]:
     sums = np.zeros((x.shape[1], resampling.draws, 4 + len(PAIRS[0])))
+    sizes = tuple(map(len, strata))
     for h, members in enumerate(strata):
         n = len(members)
         active = np.flatnonzero(x[members].any(axis=(0, 2)))
@@ -203,8 +224,7 @@ def _resample(x: np.ndarray, strata: Sequence[np.ndarray], resampling: Resamplin
         products = part[..., PAIRS[0]] * part[..., PAIRS[1]] * (n / max(n - 2, 1))
         columns = np.concatenate([part, products], axis=2).reshape(n, -1) * (n / max(n - 1, 1))
         start = 0
-        for block in counts(n, resampling.draws,
-                            np.random.SeedSequence(resampling.seed, spawn_key=(h,))):
+        for block in drawn_counts(sizes, h, resampling):
             drawn = (block @ columns).reshape(len(block), len(active), -1)
             sums[active, start:start + len(block)] += drawn.swapaxes(0, 1)
             start += len(block)

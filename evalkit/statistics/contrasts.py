@@ -7,7 +7,7 @@ in spread too. The interval says how large the difference is, by resampling spea
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -51,9 +51,9 @@ def against_rest(sums: SpeakerSums, system: int = 0, resampling: Resampling = DE
         return []
     wanted = [Contrast((i, system), (c + i, system)) for i in range(c)]
     differences = intervals(with_rest(sums), wanted, resampling)
-    found = _contrasts([(name, REST) for name in sums.cohorts], differences,
-                       equal_rates(sums, system, resampling), adjustment)
-    return _with_power(found, sums, resampling)
+    found = contrasts_of([(name, REST) for name in sums.cohorts], differences,
+                         equal_rates(sums, system, resampling), adjustment)
+    return with_power(found, _sizes(sums), resampling.level)
 
 
 def pairwise(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT, *,
@@ -64,7 +64,8 @@ def pairwise(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAUL
     differences = intervals(sums, wanted, resampling)
     p = np.array([equal_rates(only(sums, pair), system, resampling)[0] for pair in pairs])
     names = [(sums.cohorts[i], sums.cohorts[j]) for i, j in pairs]
-    return _with_power(_contrasts(names, differences, p, adjustment), sums, resampling)
+    return with_power(contrasts_of(names, differences, p, adjustment), _sizes(sums),
+                      resampling.level)
 
 
 def questions(contrasts: Sequence[GroupContrast]) -> int:
@@ -80,8 +81,9 @@ def any_difference(contrasts: Sequence[GroupContrast]) -> float:
     return float(np.nanmin(adjust(p))) if not np.isnan(p).all() else math.nan
 
 
-def _contrasts(names: list[tuple[str, str]], differences: list[Interval], p: np.ndarray,
-               adjustment: Adjustment) -> list[GroupContrast]:
+def contrasts_of(names: Sequence[tuple[str, str]], differences: Sequence[Interval], p: np.ndarray,
+                 adjustment: Adjustment) -> list[GroupContrast]:
+    """Those of the ``names``, with their p-values (n,) adjusted for how many there are."""
     found = [GroupContrast(*name, difference, float(p[i]), float(p[i]))
              for i, (name, difference) in enumerate(zip(names, differences, strict=True))]
     if questions(found) < 2:
@@ -90,12 +92,16 @@ def _contrasts(names: list[tuple[str, str]], differences: list[Interval], p: np.
             for each, adjusted in zip(found, adjust(p, adjustment), strict=True)]
 
 
-def _with_power(contrasts: list[GroupContrast], sums: SpeakerSums, resampling: Resampling
-                ) -> list[GroupContrast]:
-    level = 1 - resampling.level
-    alpha = level / max(questions(contrasts), 1)
-    size = dict(zip(sums.cohorts, sums.members.sum(axis=0), strict=True))
+def with_power(contrasts: Sequence[GroupContrast], sizes: Mapping[str, int], level: float
+               ) -> list[GroupContrast]:
+    """With what could have been shown and would settle them, tested together at 1 - ``level``;
+    ``sizes`` are the speakers of every group."""
+    alpha = (1 - level) / max(questions(contrasts), 1)
     return [replace(each, detectable=detectable(each.difference, alpha),
-                    more_speakers=0 if each.p_adjusted < level else more_speakers(
-                        each.difference, each.difference.value, alpha, of=int(size[each.group])))
+                    more_speakers=0 if each.p_adjusted < 1 - level else more_speakers(
+                        each.difference, each.difference.value, alpha, of=sizes[each.group]))
             for each in contrasts]
+
+
+def _sizes(sums: SpeakerSums) -> dict[str, int]:
+    return {name: int(n) for name, n in zip(sums.cohorts, sums.members.sum(axis=0), strict=True)}

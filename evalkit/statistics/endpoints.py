@@ -133,7 +133,8 @@ def _by_utterance(scores: pd.DataFrame) -> pd.DataFrame:
     late = np.where(wide[NONE] == 1, np.inf, 0.0)  # the end of a recording is a lower bound
     guessed = wide[PERCEIVED].where(wide[AGREE] == 1, wide[PERCEIVED] + late)
     return wide.assign(**{DELAY: wide[DELAY] + late, PERCEIVED: guessed},
-                       owner=wide["speaker_id"].fillna("utterance " + wide["utterance_id"]))
+                       owner=wide["speaker_id"].astype(object).fillna(
+                           "utterance " + wide["utterance_id"].astype(object)))
 
 
 def _groups(pipeline: str, part: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],

@@ -19,9 +19,8 @@ import numpy as np
 from evalkit.statistics.bootstrap import (
     DEFAULT,
     Resampling,
-    counts,
+    drawn_counts,
     one_thread,
-    speaker_strata,
 )
 from evalkit.statistics.permutation import (
     ROUNDING,
@@ -33,6 +32,7 @@ from evalkit.statistics.permutation import (
     relabelled,
     studentised,
 )
+from evalkit.statistics.strata import folded, speaker_strata
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
@@ -53,6 +53,7 @@ def equal_rates(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEF
                 ) -> np.ndarray:
     """p-value of every cohort of ``sums`` against the others together, two-sided, (cohorts,); of
     two cohorts both are the same question."""
+    sums = folded(sums)
     cells, offset = parts(sums, system), _offset(sums, system)
     seen = apart(observed(cells), offset)
     null = np.concatenate([_size(apart(each, offset)) for each in relabelled(cells, resampling)])
@@ -91,16 +92,17 @@ def redrawn(sums: SpeakerSums, system: int, resampling: Resampling) -> Sums:
     intervals have them, with the squares of a rescaled speaker; (draws, cohorts)."""
     x = _columns(sums, system)
     total = np.zeros((resampling.draws, *x.shape[1:]))
+    strata = speaker_strata(sums)
+    sizes = tuple(map(len, strata))
     with one_thread():
-        for h, members in enumerate(speaker_strata(sums)):
+        for h, members in enumerate(strata):
             active = np.flatnonzero(sums.members[members].any(axis=0))
             if not len(active):
                 continue
             scale = len(members) / max(len(members) - 1, 1)
             part = x[np.ix_(members, active)] * scale ** np.array([1, 1, 2, 2, 2, 0])
             start = 0
-            for block in counts(len(members), resampling.draws,
-                                np.random.SeedSequence(resampling.seed, spawn_key=(h,))):
+            for block in drawn_counts(sizes, h, resampling):
                 rows = block @ part.reshape(len(members), -1)
                 total[start:start + len(block), active] += rows.reshape(len(block), len(active), -1)
                 start += len(block)

@@ -187,7 +187,8 @@ def paired(base: pd.DataFrame, enhanced: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([base.assign(system="0"), enhanced.assign(system="1")], ignore_index=True)
     sides = both[both["error"].isna()].groupby(_CELL)["system"].nunique().rename("sides")
     lost = both.join(sides, on=_CELL)["sides"].fillna(0) < 2
-    return both.assign(error=both["error"].where(~lost, both["error"].fillna(ONE_SIDED)))
+    error = both["error"].astype(object)
+    return both.assign(error=error.where(~lost, error.fillna(ONE_SIDED)))
 
 
 def changes(sums: SpeakerSums) -> SpeakerSums:

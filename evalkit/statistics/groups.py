@@ -162,9 +162,9 @@ def select(scores: pd.DataFrame, metric: str, pipeline: str | None, condition: s
 
 def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
              covariates: Iterable[str] = ()) -> pd.DataFrame:
-    """``rows`` of scores with the columns of ``utterances`` that they lack, and with ``group``:
-    the labels of ``by`` joined by ", ", a missing or blank one "unknown". Labels are those of the
-    utterances, also where ``rows`` have a column of that name."""
+    """``rows`` of scores with the ``covariates``, duration and speaker that ``utterances`` have and
+    they lack, and with ``group``: the labels of ``by`` joined by ", ", a missing or blank one
+    "unknown". Labels are those of the utterances, also where ``rows`` have a column so named."""
     facts = utterances.set_index("utterance_id")
     if not by:
         raise ConfigError("name a column to group by")
@@ -172,7 +172,8 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     labels = [rows["utterance_id"].map(group_labels(facts, column)).fillna(UNKNOWN)
               if column in facts else group_labels(rows, column) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
-    more = facts.drop(columns=[c for c in facts if c in rows or c in ("group", "labelled")])
+    wanted = dict.fromkeys(["speaker_id", "duration", *covariates])
+    more = facts[[c for c in wanted if c in facts and c not in rows and c != "group"]]
     return rows.join(more, on="utterance_id").assign(
         group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
 
@@ -265,8 +266,8 @@ def _adjusted(rows: pd.DataFrame, covariates: Sequence[str] | None, level: float
 def moving_speakers(sums: SpeakerSums) -> str | None:
     """A warning of speakers in several groups; None where there are none."""
     moving = int((sums.members.sum(axis=1) > 1).sum())
-    return (moving and (f"{moving} of {len(sums.speakers)} speakers are in several groups: their "
-                       "labels are permuted within themselves")) or None
+    return (f"{moving} of {len(sums.speakers)} speakers are in several groups: their labels are "
+            "permuted within themselves") if moving else None
 
 
 class Judged(Protocol):

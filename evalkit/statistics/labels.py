@@ -39,8 +39,18 @@ _SHORTEST = 1e-10
 
 def labels_of(column: pd.Series) -> pd.Series:
     """The ``label`` of every value; never missing."""
-    labels = [label(value) for value in column.astype(object)]
-    return pd.Series(labels, column.index, dtype=object, name=column.name)
+    place, values = _different(column)
+    labels = np.array([label(value) for value in values], object)
+    return pd.Series(labels[place], column.index, dtype=object, name=column.name)
+
+
+def _different(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The different values of a column, and of every row the place among them. Objects that are
+    equal may be of several kinds, 1 and True, and are not told apart: each row has its own."""
+    if column.dtype == object:
+        return np.arange(len(column)), column.to_numpy()
+    place, values = pd.factorize(column, use_na_sentinel=False)
+    return place, np.asarray(values, object)
 
 
 def label(value: Any) -> str:

@@ -20,7 +20,7 @@ import pandas as pd
 from evalkit.core.plugins import available
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.statistics.sharp_cuts import cut_by
-from evalkit.store.scores import ratio
+from evalkit.store.scores import owners, ratio
 
 METRIC_WORDS = frozenset({
     "wer", "cer", "mer", "wil", "wip", "ter", "eer", "dcf", "mindcf", "bleu", "chrf", "pesq",
@@ -64,7 +64,7 @@ def determined(rows: pd.DataFrame) -> bool:
     """Whether the ``label`` of scored rows (columns ``label``, ``utterance_id``, ``speaker_id``,
     ``amount`` and ``weight``) determines their rate: that of speakers where it is constant within
     every one, else that of utterances."""
-    owner = rows["speaker_id"].fillna(rows["utterance_id"])
+    owner = owners(rows)
     of_speakers = rows.groupby(owner)["label"].nunique().max() == 1
     units = rows.groupby(owner if of_speakers else rows["utterance_id"])
     sums = units[["amount", "weight"]].sum()
@@ -73,7 +73,7 @@ def determined(rows: pd.DataFrame) -> bool:
 
 def measured(scores: pd.DataFrame, metrics: Iterable[str]) -> list[tuple[str, pd.DataFrame]]:
     """Each of ``metrics`` with the rows of ``scores`` that have a value of it, a pipeline each."""
-    rows = scores[scores["error"].isna()].astype({"utterance_id": object})
+    rows = scores[scores["error"].isna()]
     of_metric = dict(iter(rows.groupby("metric", observed=True)))
     return [(metric, part) for metric in metrics if metric in of_metric
             for _, part in of_metric[metric].groupby("pipeline", observed=True)]

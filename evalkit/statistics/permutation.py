@@ -12,18 +12,24 @@ utterances' sums; all other speakers' labels are permuted among them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from evalkit.statistics.bootstrap import DEFAULT, Resampling
+from evalkit.statistics.strata import folded
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
 
 CELLS = 1 << 20
 """Relabelled sums held at once."""
+LABELS = 25_000_000
+"""Labels permuted in a test at most, but FEWEST permutations at least."""
+FEWEST = 1_999
+MANY, FEW_BLOCKS = 3_000, 8
+"""Of more parts, so few blocks are relabelled one after the other."""
 ROUNDING = 1e-12
 """Parts of a number that are not told apart."""
 LARGEST = 1e300
@@ -68,29 +74,70 @@ def parts(sums: SpeakerSums, system: int = 0) -> Parts:
     """The speakers' sums under one system, apart by cohort."""
     speaker, label = np.nonzero(sums.members)
     several = np.bincount(speaker, minlength=len(sums.speakers)) > 1
+    alike = 0 if sums.size is None else 1 - sums.size[speaker]
     return Parts(sums.amount[speaker, label, system], sums.weight[speaker, label, system], label,
-                 np.where(several[speaker], speaker + 1, 0), len(sums.cohorts))
+                 np.where(several[speaker], speaker + 1, alike), len(sums.cohorts))
 
 
 def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
-    """Sums of the groups after permuting labels, some permutations at a time."""
+    """Sums of the groups after permuting labels, some permutations at a time; of very many parts
+    as many as LABELS allow, FEWEST at least."""
+    draws = min(resampling.draws, max(FEWEST, LABELS // max(len(cells.label), 1)))
+    key = _Bytes(cells.amount.tobytes(), cells.weight.tobytes(), cells.label.tobytes(),
+                 cells.block.tobytes(), cells.n_labels)
+    yield from _relabelled(key, replace(resampling, draws=draws))
+
+
+class _Bytes(NamedTuple):
+    """Parts as a key."""
+
+    amount: bytes
+    weight: bytes
+    label: bytes
+    block: bytes
+    n_labels: int
+
+
+@lru_cache(maxsize=2)
+def _relabelled(of: _Bytes, resampling: Resampling) -> tuple[Sums, ...]:
+    """The sums, which the test of any gap and those of every group share."""
+    cells = Parts(np.frombuffer(of.amount), np.frombuffer(of.weight),
+                  np.frombuffer(of.label, np.int64), np.frombuffer(of.block, np.int64), of.n_labels)
     whole = resampling.draws * len(cells.label) <= CELLS
     drawn = _known_labels if whole else _drawn_labels
-    for labels in drawn(cells.label.tobytes(), cells.block.tobytes(), resampling):
-        yield _group_sums(cells, labels)
+    return tuple(_group_sums(cells, labels) for labels in drawn(of.label, of.block, resampling))
 
 
 def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Iterator[np.ndarray]:
     """Labels permuted within their blocks (some permutations, parts), int64 as both are."""
     label, block = (np.frombuffer(each, np.int64) for each in (labels, blocks))
-    rng, place = np.random.default_rng(resampling.seed), np.argsort(block, kind="stable")
+    rng = np.random.default_rng(resampling.seed)
     step = max(1, CELLS // max(len(label), 1))
+    shuffle = _by_sorting if len(label) <= MANY else _block_by_block
     for start in range(0, resampling.draws, step):
-        rows = min(step, resampling.draws - start)
-        order = np.argsort(rng.random((rows, len(label))) + block, axis=1)
-        permuted = np.empty_like(order)
-        permuted[:, place] = label[order]
-        yield permuted
+        yield shuffle(label, block, min(step, resampling.draws - start), rng)
+
+
+def _by_sorting(label: np.ndarray, block: np.ndarray, rows: int, rng: np.random.Generator
+                ) -> np.ndarray:
+    order = np.argsort(rng.random((rows, len(label))) + block, axis=1)
+    permuted = np.empty_like(order)
+    permuted[:, np.argsort(block, kind="stable")] = label[order]
+    return permuted
+
+
+def _block_by_block(label: np.ndarray, block: np.ndarray, rows: int, rng: np.random.Generator
+                    ) -> np.ndarray:
+    """The same in less time, of few blocks."""
+    known = np.unique(block)
+    if len(known) > FEW_BLOCKS:
+        return _by_sorting(label, block, rows, rng)
+    permuted = np.empty((rows, len(label)), np.int64)
+    for each in known:
+        inside = np.flatnonzero(block == each)
+        permuted[:, inside] = rng.permuted(np.broadcast_to(label[inside], (rows, len(inside))),
+                                           axis=1)
+    return permuted
 
 
 @lru_cache(maxsize=8)
@@ -130,7 +177,7 @@ def any_gap(sums: SpeakerSums, system: int = 0, resampling: Resampling = DEFAULT
     squared standard error (Welch 1951), which small noisy groups cannot dominate and which
     also holds, for large groups, where they differ in all but their rate (Chung & Romano 2013,
     Annals of Statistics 41(2))."""
-    cells = parts(sums, system)
+    cells = parts(folded(sums), system)
     seen = _statistics(observed(cells), higher_is_better)
     blocks = [_statistics(sums_of_draw, higher_is_better)
               for sums_of_draw in relabelled(cells, resampling)]

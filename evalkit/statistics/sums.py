@@ -23,7 +23,8 @@ class SpeakerSums:
     ``amount`` and ``weight`` have the shape (speakers, cohorts, systems). ``spread`` of shape
     (3, cohorts, systems) keeps the sums over utterances of amount², amount x weight and
     weight², from which an interval that ignored the speakers would be made. ``warning`` says
-    where utterances stand in for speakers.
+    where utterances stand in for speakers. ``size`` (speakers,) is how many speakers each is in
+    truth (evalkit.statistics.strata), None where each is one.
     """
 
     speakers: np.ndarray
@@ -33,6 +34,7 @@ class SpeakerSums:
     weight: np.ndarray
     spread: np.ndarray
     warning: str | None = None
+    size: np.ndarray | None = None
 
     @property
     def rates(self) -> np.ndarray:

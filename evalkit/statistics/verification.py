@@ -15,13 +15,16 @@ from evalkit.core.plain import plain_data
 from evalkit.core.text import nameless
 from evalkit.statistics.acquisition import Acquisition, People, acquisition
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.contrasts import GroupContrast
 from evalkit.statistics.detection import (
     FEWER_DRAWS,
     DetectionInterval,
+    Trials,
     detection_intervals,
     global_threshold,
     sorted_trials,
 )
+from evalkit.statistics.detection_gaps import gaps_to_rest
 from evalkit.statistics.detection_groups import (
     DetectionFairness,
     Rule,
@@ -51,7 +54,8 @@ class VerificationRow:
     ``false_alarm`` (false match, FMR) rates at the threshold of the report. ``n_failed`` of its
     trials have no score, and are in none of the other numbers. ``to_mean`` and ``to_best`` are the
     ratios of those three rates to the geometric mean of the "ok" groups and to the best of them,
-    where a group's trials are those within it; ``acquisition`` is what else a transaction costs."""
+    where a group's trials are those within it, and ``gap`` is its equal error rate less that of the
+    other "ok" groups together; ``acquisition`` is what else a transaction costs."""
 
     group: str
     status: Status
@@ -63,6 +67,7 @@ class VerificationRow:
     to_mean: dict[str, Ratio] = field(default_factory=dict)
     to_best: dict[str, Ratio] = field(default_factory=dict)
     acquisition: Acquisition | None = None
+    gap: GroupContrast | None = None
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,14 @@ def verification_table(trials: pd.DataFrame, utterances: pd.DataFrame, by: Seque
     table_rows += [_row(name, detection_intervals(nothing, threshold), n, floors)
               for name, n in failed.items() if name not in {row.group for row in table_rows}]
     table_rows.sort(key=lambda row: (row.status != "ok", -np.nan_to_num(row.rates["miss"].value)))
-    ok = {row.group for row in table_rows if row.status == "ok"}
-    kept = {speaker: group for speaker, group in groups.items() if group in ok}
-    fair = fairness(table, kept, threshold, rule, resampling=resampling) if len(ok) > 1 else None
+    kept = _compared(table_rows, groups)
+    fair = fairness(table, kept, threshold, rule, resampling=resampling) if len(
+        set(kept.values())) > 1 else None
     took = acquisition(trials, People(groups, people.speakers), threshold, times=times,
                        rates={row.group: row.rates for row in table_rows}, resampling=resampling)
     table_rows = _with_costs(_with_ratios(table_rows, rule, resampling.level), took, floors)
+    if rule == "both":
+        table_rows = _with_gaps(table_rows, table, kept, resampling)
     where = trials.iloc[0]
     return VerificationReport(
         tuple(by), str(where["pipeline"]), str(where["condition"]), rule, threshold,
@@ -162,6 +169,12 @@ def _row(group: str, rates: dict[str, DetectionInterval], n_failed: int, floors:
                            n_failed, if_large(rates, floors))
 
 
+def _compared(rows: Sequence[VerificationRow], groups: Mapping[str, str]) -> dict[str, str]:
+    """The speakers of the groups that are large enough."""
+    ok = {row.group for row in rows if row.status == "ok"}
+    return {speaker: group for speaker, group in groups.items() if group in ok}
+
+
 def _with_ratios(rows: Sequence[VerificationRow], rule: Rule, level: float
                  ) -> list[VerificationRow]:
     """Groups under another rule than "both" share speakers, and their ratios have no interval."""
@@ -174,6 +187,13 @@ def _with_ratios(rows: Sequence[VerificationRow], rule: Rule, level: float
     told = [replace(row, to_mean=_of(mean, i), to_best=_of(best, i))
             for i, row in enumerate(compared)]
     return [*told, *(row for row in rows if row.status != "ok")]
+
+
+def _with_gaps(rows: Sequence[VerificationRow], table: Trials, groups: Mapping[str, str],
+               resampling: Resampling) -> list[VerificationRow]:
+    gaps = gaps_to_rest(table, groups, {
+        row.group: row.rates["eer"] for row in rows if row.status == "ok"}, resampling)
+    return [replace(row, gap=gaps.get(row.group)) for row in rows]
 
 
 def _of(ratios: Mapping[str, Sequence[Ratio]], i: int) -> dict[str, Ratio]:

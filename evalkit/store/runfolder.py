@@ -140,7 +140,7 @@ class RunFolder:
     def scores(self) -> pd.DataFrame:
         """The scores table (evalkit.store.scores.SCHEMA)."""
         self.check_scores()
-        return read_scores(self.path)
+        return read_scores(self.path, self._written.get(SCORES))
 
     def check_scores(self) -> None:
         """Raises RunError where the scores are not those that the run wrote."""

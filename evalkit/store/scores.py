@@ -7,6 +7,7 @@ neither and is counted in ``n_failed``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.types import Derived, Fact
+from evalkit.store.coded import read_coded
 from evalkit.store.sealed import check
 
 GIVEN = "given"
@@ -42,23 +44,46 @@ def each_table(run: Path) -> Iterator[pa.Table]:
     """The shards of a run's scores table, one after another.
 
     Raises RunError where there are none or one is not a scores table."""
+    for shard in _whole_tables(run):
+        try:
+            yield read_columns(shard, SCHEMA.names, FILLED, SCHEMA)
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{shard.parent}: not a scores table: {error}") from error
+
+
+def read_scores(run: Path | str, seal: str | None = None) -> pd.DataFrame:
+    """All shards of a run's scores table, sorted by its key columns; texts are categories. The last
+    table that had a ``seal`` is kept, as several questions are asked of one run. Raises RunError as
+    ``each_table`` does."""
+    return _read(Path(run)) if seal is None else _known(Path(run), seal).copy(deep=False)
+
+
+@lru_cache(maxsize=1)
+def _known(run: Path, _seal: str) -> pd.DataFrame:
+    return _read(run)
+
+
+def _read(run: Path) -> pd.DataFrame:
+    shards = _whole_tables(run)
+    try:
+        return read_coded(shards, SCHEMA, ["pipeline", "condition", "utterance_id", "metric"],
+                          _check_table)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(f"{shards[0].parent}: not a scores table: {error}") from error
+
+
+def _whole_tables(run: Path) -> list[Path]:
     folder, shards = run / "scores", score_tables(run)
     if not shards:
         raise RunError(f"{folder}: no scores; is {run} a run folder? `evalkit run` makes one")
     for shard in shards:
         check(shard)
-        try:
-            yield read_columns(shard, SCHEMA.names, FILLED, SCHEMA)
-        except (pa.ArrowException, OSError) as error:
-            raise RunError(f"{folder}: not a scores table: {error}") from error
+    return shards
 
 
-def read_scores(run: Path | str) -> pd.DataFrame:
-    """All shards of a run's scores table, sorted by its key columns. Raises RunError as
-    ``each_table`` does."""
-    frame = pa.concat_tables(each_table(Path(run))).to_pandas()
-    return frame.sort_values(["pipeline", "condition", "utterance_id", "metric"],
-                             ignore_index=True, kind="stable")
+def _check_table(path: Path, table: pa.Table) -> None:
+    require_columns(path, table.column_names, SCHEMA.names)
+    require_filled(path, table, FILLED)
 
 
 def read_columns(path: Path, columns: Collection[str], filled: Collection[str] = (),
@@ -68,11 +93,16 @@ def read_columns(path: Path, columns: Collection[str], filled: Collection[str] =
     value in one of ``filled``."""
     require_columns(path, pq.read_schema(path).names, columns)
     table = pq.read_table(path, schema=schema, columns=list(columns) if alone else None)
-    for name in filled:
+    require_filled(path, table, filled)
+    return table
+
+
+def require_filled(path: Path, table: pa.Table, columns: Collection[str]) -> None:
+    """Raises RunError, naming the file, for one of ``columns`` that lacks a value."""
+    for name in columns:
         if missing := table[name].null_count:
             raise RunError(f"{path}: column {name!r} has no value in {missing} of {len(table)} "
                            "rows; the file is damaged: run it again")
-    return table
 
 
 def require_columns(path: Path, present: Collection[str], columns: Collection[str]) -> None:
@@ -99,6 +129,13 @@ def summarise(scores: pd.DataFrame, by: Sequence[str] = KEYS) -> pd.DataFrame:
     table[counts] = table[counts].fillna(0).astype(int)
     table.insert(0, "value", ratio(table["amount"], table["weight"]))
     return table.reset_index()
+
+
+def owners(rows: pd.DataFrame) -> pd.Series:
+    """Whose each row is: its speaker, and where none is known its utterance."""
+    speakers = rows["speaker_id"]
+    return speakers.astype(object).where(speakers.notna(), rows["utterance_id"].astype(object)
+                                         ) if speakers.isna().any() else speakers
 
 
 def ratio(amount: Any, weight: Any) -> np.ndarray:

@@ -15,12 +15,14 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact, Interval
 from evalkit.report import lead, tiles
 from evalkit.report.cohort_words import in_figure, ordinal, plainly
+from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.first_screen import badges
 from evalkit.report.group_figure import NARROW, WIDE, cut, fitting, group_figure
 from evalkit.report.headline import Value
 from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection, best, pooled, selected
+from evalkit.report.selections import selected_groups
 from evalkit.report.view import caption
 from evalkit.statistics.contrasts import GroupContrast
 from evalkit.statistics.groups import GroupReport, GroupRow, Status, group_table
@@ -132,6 +134,39 @@ def test_a_gap_is_real_by_test_and_interval(rows: list[GroupRow], answer: str) -
     assert found.because.startswith("The test and the interval") == disagree
 
 
+def test_what_gaps_could_have_been_shown_is_said_of_what_is_selected() -> None:
+    def tested(name: str, gap: float, reach: float, more: int | None, p: float = 0.3) -> GroupRow:
+        contrast = GroupContrast(name, "the rest", between(gap, 0, 0), p, p, reach, more)
+        return replace(group(name, 0.3), gap=contrast)
+
+    rows = [tested("x", 0.2, 0.031, 0, 0.01), tested("y", -0.04, 0.072, 1234),
+            tested("z", 0.01, np.nan, None)]
+    start = ("A gap of one group to all others would have been seen in 80 of 100 such corpora from "
+             "3.1 points for the best known group and 7.2 points for the least; ")
+    assert plain(what_could_be_shown(selection(*rows))) == (
+        start + "2 of 3 gaps are unclear, and about 1,200 more speakers of it, and of the others "
+        "in proportion, would settle the widest of these, that of accent y.")
+    assert "no number of speakers within reach would settle" in plain(
+        what_could_be_shown(selection(rows[0], rows[2])))
+    settled = selection(rows[0], tested("y", 0.4, 0.072, 0, 0.01))
+    assert plain(what_could_be_shown(settled)) == start + "every gap is settled."
+    untold = selection(rows[0], tested("y", 0.4, 0.072, 0))
+    assert plain(what_could_be_shown(untold)) == start + "1 of 2 gaps are unclear."
+    assert what_could_be_shown(selection()) == ""
+
+
+def test_of_very_many_groups_the_table_has_the_worst_and_the_best() -> None:
+    rows = [group(f"g{i:02}", 0.5 - i / 100) for i in range(30)]
+    few = [group(f"f{i}", 0.3, status="insufficient") for i in range(3)]
+    table = selected_groups(selection(*rows, *few), RATE)
+    names = [row.cells["group"].text for row in table.rows]
+    assert names == [row.group for row in [*rows[:14], *rows[-6:]]]
+    assert table.caption.endswith("20 of 33 groups, the worst and the best, all in the CSV file")
+    assert len(selected_groups(selection(*rows[:15], *few), RATE).rows) == 18
+    assert len(selected_groups(selection(*rows[:16], *few, *few), RATE).rows) == 16
+    assert len(selected_groups(selection(*few * 9), RATE).rows) == 14
+
+
 def test_where_more_is_better_the_worse_side_is_the_other() -> None:
     quality = Fact("MOS", True, "", 2, title="PESQ")
     worse = group("x", 2.0, (-0.5, -0.9, -0.1), 0.01)
@@ -229,7 +264,7 @@ def test_a_name_begins_within_the_figure(letter: str) -> None:
     """At 15 units to a letter of East Asian width, and 9 to others; the number follows it."""
     wide = {"L": 9, "語": 15}
     shown = fitting(300 * letter)
-    assert shown.endswith("…") and len(shown) > 10
+    assert "…" in shown and len(shown) > 10
     assert sum(wide.get(each, 12) for each in shown) <= WIDE.left - 16 - 8 and fitting("x") == "x"
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,8 @@ from hypothesis import strategies as st
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
 from evalkit.core.text import count, number, printable, short
-from evalkit.core.types import Fact, Interval
+from evalkit.core.types import Fact
 from evalkit.report import summary
-from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.figures import values_by_group
 from evalkit.report.groups import Groups, GroupValue, choose_column, compare_groups
 from evalkit.report.headline import Headline, Value, matrices
@@ -29,8 +26,6 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.sections import examples
 from evalkit.report.sections.examples import Example, rank, worst_rows
 from evalkit.report.text import in_sentence, listed, markdown, say
-from evalkit.statistics.contrasts import GroupContrast
-from evalkit.statistics.groups import GroupRow
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
 from tests.worlds import TEXT, FakeRun
@@ -347,31 +342,6 @@ def test_groups_of_few_speakers_are_said() -> None:
     rows = [group_value("x", 0.3), group_value("y", 0.1), group_value("z", float("nan"))]
     groups = groups_with(["x", "y", "z"], {"x": 5, "y": 40, "z": 1}, rows)
     assert "2 of 3 groups have fewer than 30 speakers" in plain(summary.few_speakers(groups))
-
-
-def test_what_gaps_could_have_been_shown_is_said_once() -> None:
-    def tested(group: str, gap: float, reach: float, more: int | None, p: float = 0.3
-               ) -> GroupValue:
-        apart = GroupContrast(group, "the rest", Interval(gap, 0, 0, 0, 0, 9, "t"), p, p,
-                              reach, more)
-        row = GroupRow(group, "ok", 9, 0, 5, 90, Interval(0.3, 0, 0, 0, 0, 5, "t"), 1.0, apart)
-        return replace(group_value(group, 0.3), compared=row)
-
-    rows = [tested("x", 0.2, 0.031, 0, 0.01), tested("y", -0.04, 0.072, 1234),
-            tested("z", 0.01, math.nan, None)]
-    groups = groups_with(["x", "y", "z"], {"x": 5, "y": 5, "z": 5}, rows)
-    start = ("A gap of one group to all others would have been seen in 80 of 100 such corpora from "
-             "3.10 points for the best known group and 7.20 points for the least; ")
-    assert plain(what_could_be_shown(groups)) == (
-        start + "2 of 3 gaps are unclear, and about 1,200 more speakers of it, and of the others "
-        "in proportion, would settle the widest of these, that of accent y with a in clean.")
-    assert "no number of speakers within reach would settle" in plain(
-        what_could_be_shown(replace(groups, rows=[rows[0], rows[2]])))
-    settled = replace(groups, rows=[rows[0], tested("y", 0.4, 0.072, 0, 0.01)])
-    assert plain(what_could_be_shown(settled)) == start + "every gap is settled."
-    untold = replace(groups, rows=[rows[0], tested("y", 0.4, 0.072, 0)])
-    assert plain(what_could_be_shown(untold)) == start + "1 of 2 gaps are unclear."
-    assert what_could_be_shown(replace(groups, rows=[])) == ""
 
 
 def test_unnamed_speakers_are_said() -> None:

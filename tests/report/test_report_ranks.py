@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from evalkit.report.page import write_report
-from evalkit.report.rank_figure import rank_figures
+from evalkit.report.rank_figure import group_figures, rank_figures
 from evalkit.report.ranks import _too_few, in_all, ranks_of
 from evalkit.report.reported import ReportedRun
 from evalkit.report.run_names import system_names
+from evalkit.report.sections.ranks import build
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import Page
 from tests.worlds import FakeRun
@@ -58,6 +59,31 @@ def test_the_figure_joins_what_is_not_told_apart(page: Page) -> None:
         assert str(figure) in page.source
         assert figure.count('class="joined"') == joined
         assert figure.count('class="bracket"') == len(ranks.everybody.brackets) > 0
+
+
+def test_every_group_has_a_figure_of_its_own(page: Page) -> None:
+    run = ReportedRun(RunFolder(page.path.parents[1] / "run"), page.path.parent, "gender")
+    ranks = ranks_of(run)
+    assert ranks is not None
+    figures = dict(group_figures(ranks))
+    assert list(figures) == ["F", "M"]
+    for name, figure in figures.items():
+        assert str(figure) in page.source and f"their ranks, gender {name}" in figure
+        assert figure.count('class="mark"') == 4
+
+
+def test_systems_without_an_utterance_in_common_are_said_to_have_no_ranks(
+        fake_run: FakeRun, tmp_path: Path) -> None:
+    """Each heard a half: every one has values, and no ranking would be of the same speech."""
+    other = FakeRun(tmp_path / "other", tmp_path / "corpus")
+    half = set(other.utterances["utterance_id"][::2])
+    for run, kept in ((fake_run, True), (other, False)):
+        run.scores = [row for row in run.scores if (row["utterance_id"] in half) == kept]
+    content = build(ReportedRun(RunFolder(fake_run.write()), tmp_path,
+                                earlier=[RunFolder(other.write())]))
+    assert content is not None and content.tables == ()
+    assert content.shown == content.sentences[0]
+    assert "The 4 systems are not ranked: there is no utterance" in content.shown.striptags()
 
 
 def test_few_systems_have_no_ranks(written: tuple[FakeRun, Path]) -> None:

@@ -22,6 +22,7 @@ from evalkit.report.changed import Changed, Since
 from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import selected
+from evalkit.report.selections import selections
 from evalkit.statistics.gains import Rule, gain_tables
 from evalkit.store.documents.comparison import Comparison
 from evalkit.store.runfolder import RunFolder
@@ -90,6 +91,25 @@ def test_words_put_the_worst_first(change: Changed) -> None:
     assert said.startswith("It became worse for accent Scottish (+")
     assert "; better for accent " in said and "unclear" not in said
     assert "Since v1, word error rate of" in what_changed(change).striptags()
+
+
+def test_what_changed_follows_what_is_selected(versions: tuple[Path, Path], tmp_path: Path
+                                               ) -> None:
+    """Another grouping has its own groups, and one condition its own values."""
+    v1, v2 = versions
+    run = ReportedRun(RunFolder(v2), tmp_path, "accent", [RunFolder(v1)])
+    start, since = selected(run), Since(run, v1)
+    assert start is not None and start.report is not None
+    gender = next(each for each in selections(run, start).every
+                  if each.by == "gender" and each.condition == "clean")
+    found = since.changed(gender)
+    assert found is not None and found.column == "gender"
+    assert {row.group for row in found.groups} <= set(run.utterances["gender"])
+    cell = f"metric == 'wer' and condition == 'clean' and pipeline == '{gender.pipeline}'"
+    before, after = (RunFolder(path).scores().query(cell) for path in versions)
+    assert found.everybody.before == pytest.approx(before["amount"].sum() / before["weight"].sum())
+    assert found.everybody.after == pytest.approx(after["amount"].sum() / after["weight"].sum())
+    assert tile(found).question == "What changed?"
 
 
 def test_what_may_be_chance_is_said_to_be(change: Changed) -> None:

@@ -17,8 +17,8 @@ from evalkit.statistics.bootstrap import (
     counts,
     intervals,
     on_scale,
-    speaker_strata,
 )
+from evalkit.statistics.strata import speaker_strata
 from evalkit.statistics.sums import SpeakerSums, speaker_sums
 from tests.worlds import plant
 

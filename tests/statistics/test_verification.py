@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.bootstrap import Resampling
@@ -44,6 +45,27 @@ def test_a_group_has_its_own_rate_and_errors_at_everybodys_threshold() -> None:
         assert (row.n_speakers, row.n_targets, row.n_nontargets) == (8, 48, 448)
     assert report.fairness is not None and report.fairness.p_fdr < 0.05
     assert report.to_dict()["rows"][0]["rates"]["eer"]["value"] > 0
+
+
+def test_the_gap_of_equal_error_rates_is_to_the_other_groups_trials() -> None:
+    """Those between people of one group; of two groups each is the other's rest."""
+    trials, utterances = corpus(weak="south")
+    report = verification_table(trials, utterances, ["region"], resampling=FEW)
+    south, north = report.rows[:2]
+    assert south.gap is not None and north.gap is not None
+    found = south.gap.difference
+    own, other = south.rates["eer"], north.rates["eer"]
+    assert found.value == pytest.approx(own.value - other.value)
+    assert north.gap.difference.value == pytest.approx(-found.value)
+    assert found.se == pytest.approx(np.hypot(own.se, other.se))
+    same = stats.ttest_ind_from_stats(own.value, own.se * 8**0.5, 8, other.value,
+                                      other.se * 8**0.5, 8, equal_var=False)
+    ends = same.confidence_interval(0.95) if hasattr(same, "confidence_interval") else None
+    assert south.gap.p_value == south.gap.p_adjusted == pytest.approx(same.pvalue)
+    assert ends is None or (found.low, found.high) == pytest.approx((ends.low, ends.high))
+    assert report.rows[2].gap is None
+    crossed = verification_table(trials, utterances, ["region"], rule="either", resampling=FEW)
+    assert {row.gap for row in crossed.rows} == {None}
 
 
 def test_small_groups_have_part_in_no_comparison() -> None:

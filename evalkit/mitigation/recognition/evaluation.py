@@ -14,9 +14,9 @@ from evalkit.statistics.bootstrap import (
     Resampling,
     counts,
     intervals,
-    speaker_strata,
 )
 from evalkit.statistics.groups import FLOORS, without_bounds
+from evalkit.statistics.strata import speaker_strata
 from evalkit.statistics.sums import SpeakerSums, only, pooled, speaker_sums
 from evalkit.store.documents.mitigation import (
     START,

@@ -31,6 +31,10 @@ def chosen(ranked: pd.DataFrame, labels: Mapping[str, pd.Series], budget: int = 
     number of ``errors``, its ``kind`` ("" or what it has a list of its own for) and the ``bytes``
     of its texts; ``labels`` are groups by utterance_id."""
     rows = ranked.assign(place=_places(ranked, labels))
+    # Before a row stand at least as many units as its place says: those far behind cost too much.
+    near = rows["place"] <= budget // (OF_A_ROW + OF_AN_UTTERANCE)
+    unit = rows.groupby(UNIT, observed=True).ngroup()
+    rows = rows[unit.isin(unit[near])]
     units = rows.groupby(UNIT, sort=True).agg(place=("place", "min"), errors=("errors", "max"),
                                               size=("bytes", "sum"), n=("bytes", "size"))
     units = units.sort_values(["place", "errors", *UNIT], ascending=[True, False, True, True])

@@ -93,7 +93,8 @@ class Explorer:
         """What the page's script unfolds (document.py), of the rows ``kept``."""
         run, facts = self.run, self._facts
         described = run.utterances[run.utterances["utterance_id"].isin(set(kept["utterance_id"]))]
-        scores = run.scores[run.scores["metric"].isin(list(facts))]
+        scores = run.scores[run.scores["metric"].isin(list(facts))
+                            & run.scores["utterance_id"].isin(described["utterance_id"])]
         if len(kept) < self.total:
             scores = scores.merge(kept[KEYS], on=KEYS)
         pipelines = ordered(run.headline.pipelines, self.ranked["pipeline"])
@@ -132,10 +133,8 @@ def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> 
     """Of a run with scores of ``metric``; ``ranked`` are its measured rows with ``badness``
     (evalkit.report.sections.examples)."""
     scores = run.scores[run.scores["metric"] == metric]
-    errors = scores.set_index(KEYS)["error"].dropna()
     outputs = run.outputs
-    keys = pd.MultiIndex.from_frame(outputs[KEYS])
-    failed = outputs["error"].fillna(pd.Series(errors.reindex(keys).to_numpy(), outputs.index))
+    failed = _failed(outputs, scores)
     # What the metric does not count is no part of the counts by word either.
     reading = read(outputs.assign(alignment=outputs["alignment"].where(failed.isna())))
     rows = _joined(reading.rows.assign(why=failed, alignment=outputs["alignment"].where(
@@ -144,6 +143,16 @@ def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> 
     names = [name for name in run.headline.pipelines if name in present]
     return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), reading, rows,
                     _labels(run), drivers(scores) if fact.is_count else [])
+
+
+def _failed(outputs: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
+    """Why each output has no value: its own error, or that of its score."""
+    errors = scores[scores["error"].notna()]
+    if errors.empty:
+        return outputs["error"]
+    keys = pd.MultiIndex.from_frame(outputs[KEYS])
+    of_scores = errors.set_index(KEYS)["error"].astype(object).reindex(keys).to_numpy()
+    return outputs["error"].fillna(pd.Series(of_scores, outputs.index))
 
 
 def _joined(rows: pd.DataFrame, ranked: pd.DataFrame, fact: Fact) -> pd.DataFrame:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evalkit.core.alignment import Alignment, Pair
@@ -14,6 +14,8 @@ from evalkit.core.errors import RunError
 from evalkit.core.loops import Loop, loop
 
 CELL = ["pipeline", "condition"]
+BATCH = 1 << 15
+"""Alignments held at once."""
 COUNTS = ["substitutions", "deletions", "insertions", "length"]
 """Whole numbers of words; ``length`` is the reference's. Missing where there is no alignment."""
 
@@ -30,18 +32,18 @@ class WordCounts:
     inserted: Counter[str] = field(default_factory=Counter)
     confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, pairs: Sequence[Pair]) -> None:
+    def add(self, alignment: Alignment) -> None:
         """Counts the words of an alignment."""
-        for operation, ref, hyp in pairs:
-            if ref is None:
-                self.inserted[str(hyp)] += 1
+        said, heard, errors = alignment
+        self.said.update(said)
+        for operation, at, place in errors:
+            if operation == "insert":
+                self.inserted[heard[place]] += 1
+            elif operation == "delete":
+                self.deleted[said[at]] += 1
             else:
-                self.said[ref] += 1
-            if operation == "S":
-                self.substituted[str(ref)] += 1
-                self.confused[str(ref), str(hyp)] += 1
-            elif operation == "D":
-                self.deleted[str(ref)] += 1
+                self.substituted[said[at]] += 1
+                self.confused[said[at], heard[place]] += 1
 
     def with_those_of(self, other: WordCounts) -> WordCounts:
         """The sums of both."""
@@ -71,10 +73,14 @@ def read(outputs: pd.DataFrame) -> Reading:
     """Of the outputs of a run (evalkit.store.runfolder.OUTPUTS)."""
     words = {(str(p), str(c)): WordCounts()
              for p, c in outputs[CELL].drop_duplicates().itertuples(index=False)}
-    found = [_row(words[p, c], pairs_of(alignment)) for p, c, alignment in zip(
-        outputs["pipeline"], outputs["condition"], outputs["alignment"], strict=True)]
-    columns = pd.DataFrame(found, columns=[*COUNTS, "loop"], index=outputs.index).astype(
-        dict.fromkeys(COUNTS, float))
+    counts, loops = np.full((len(outputs), len(COUNTS)), np.nan), np.full(len(outputs), None)
+    for start in range(0, len(outputs), BATCH):
+        batch = outputs[[*CELL, "alignment"]].iloc[start:start + BATCH].astype(object).to_numpy()
+        for i, (pipeline, condition, text) in enumerate(batch, start):
+            if (alignment := alignment_of(text)) is not None:
+                words[pipeline, condition].add(alignment)
+                counts[i], loops[i] = _row(alignment)
+    columns = pd.DataFrame(counts, columns=COUNTS, index=outputs.index).assign(loop=loops)
     rows = outputs[[*CELL, "utterance_id", "hypothesis", "error"]].join(columns)
     rows["silence"] = (rows["length"] == 0) & (rows["insertions"] > 0)
     return Reading(rows, words, int((rows["length"].isna() & rows["hypothesis"].notna()).sum()))
@@ -82,26 +88,24 @@ def read(outputs: pd.DataFrame) -> Reading:
 
 def pairs_of(alignment: Any) -> tuple[Pair, ...] | None:
     """None where the run kept no alignment that can be read."""
+    found = alignment_of(alignment)
+    return None if found is None else found.pairs
+
+
+def alignment_of(text: Any) -> Alignment | None:
+    """None where the run kept no alignment that can be read."""
     try:
-        return Alignment.from_json(alignment).pairs if isinstance(alignment, str) else None
+        return Alignment.from_json(text) if isinstance(text, str) else None
     except RunError:
         return None
 
 
-def _row(words: WordCounts, pairs: Sequence[Pair] | None) -> tuple[Any, ...]:
-    """COUNTS and the loop of one output, whose words are added to ``words``."""
-    if pairs is None:
-        return None, None, None, None, None
-    words.add(pairs)
-    kinds = Counter(operation for operation, _, _ in pairs)
-    wrong = kinds["S"] + kinds["I"]
-    return (kinds["S"], kinds["D"], kinds["I"], len(pairs) - kinds["I"],
-            _loop(pairs) if wrong else None)
-
-
-def _loop(pairs: Sequence[Pair]) -> Loop | None:
-    return loop(list(_tokens(pairs, 2)), list(_tokens(pairs, 1)))
-
-
-def _tokens(pairs: Sequence[Pair], side: int) -> Iterator[str]:
-    return (str(token) for pair in pairs if (token := pair[side]) is not None)
+def _row(alignment: Alignment) -> tuple[tuple[int, ...], Loop | None]:
+    """COUNTS and the loop of one output."""
+    said, heard, errors = alignment
+    if not errors:
+        return (0, 0, 0, len(said)), None
+    kinds = [operation for operation, _, _ in errors]
+    deletions, insertions = kinds.count("delete"), kinds.count("insert")
+    found = loop(heard, said) if len(kinds) > deletions else None
+    return (len(kinds) - deletions - insertions, deletions, insertions, len(said)), found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
+from heapq import nsmallest
 from typing import NamedTuple, TypeVar
 
 from evalkit.report.explorer.reading import WordCounts
@@ -46,10 +47,10 @@ class Wrong(NamedTuple):
         return self.wrong + self.inserted
 
 
-def confused_words(counts: WordCounts) -> list[Confused]:
-    """The most frequent first, equal ones by the alphabet."""
-    return sorted((Confused(*pair, n) for pair, n in counts.confused.items()),
-                  key=lambda each: (-each.n, each.reference, each.hypothesis))
+def confused_words(counts: WordCounts, most: int = MOST_ROWS) -> list[Confused]:
+    """The most frequent first, equal ones by the alphabet; ``most`` of them."""
+    return [Confused(*pair, -n) for n, pair in nsmallest(
+        most, ((-n, pair) for pair, n in counts.confused.items()))]
 
 
 def wrong_words(counts: WordCounts) -> list[Wrong]:
@@ -74,7 +75,8 @@ def confusion_table(counts: Counts) -> Table:
     rows = [Row(texts(pipeline=cell[0], condition=cell[1], reference=each.reference,
                       hypothesis=each.hypothesis) | {"n": counted(each.n)})
             for cell, each in _most(found, [each.n for _, each in found])]
-    return Table("confused-words", _caption("Words heard for others", len(found)), columns, rows)
+    return Table("confused-words", _caption("Words heard for others", sum(
+        len(of.confused) for of in counts.values())), columns, rows)
 
 
 def word_table(counts: Counts) -> Table:

@@ -11,7 +11,6 @@ from markupsafe import Markup
 from evalkit.core.ledger import LeftOut
 from evalkit.core.plain import plain_data
 from evalkit.report import extremes, lead, summary, verification
-from evalkit.report.could_show import what_could_be_shown
 from evalkit.report.discovery import Discovery, discovery
 from evalkit.report.extremes import Extremes
 from evalkit.report.figures import MOST_GROUPS, values_by_group
@@ -61,20 +60,14 @@ class GroupsContent:
         """How many cohorts too few fresh speakers could be asked about."""
         return summary.untested_cohorts(self.discovery) if self.discovery else Markup()
 
-    @property
-    def could_be_shown(self) -> Markup:
-        """How large a gap the corpus could have shown."""
-        return what_could_be_shown(self.groups) if self.groups else Markup()
-
 
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
-    start = selected(run)
+    start, verified = selected(run), verification.by_group(run.folder, run.headline, run.column)
     shown = GroupsContent(
-        selections(run, start) if start else None, run.groups,
+        selections(run, start, verified.reports if verified else ()) if start else None, run.groups,
         values_by_group(run.groups, run.headline.conditions) if run.groups else [],
-        verification.by_group(run.folder, run.headline, run.column),
-        discovery(run.folder, run.findings) if run.findings else None,
+        verified, discovery(run.folder, run.findings) if run.findings else None,
         extremes.other_columns(run, run.groups) if run.groups else [],
         why_they_differ(start, run.findings))
     return Content(

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from evalkit.core.text import count, with_unit
 from evalkit.core.types import Fact
-from evalkit.report.rank_figure import rank_figures, rank_range, shown
-from evalkit.report.ranks import Ranks, ranks_of
+from evalkit.report.group_figure import WIDE
+from evalkit.report.rank_figure import group_figures, has_lines, rank_figures, rank_range, shown
+from evalkit.report.ranks import Ranks, apart, ranks_of
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, measured, texts
@@ -24,22 +25,31 @@ MOST_NAMED = 4
 
 @dataclass(frozen=True)
 class RanksContent:
-    """``figures`` are one for a wide and one for a narrow screen, of ``shown`` systems; ``best``
-    says of each group which system is the best."""
+    """``figures`` are one for a wide and one for a narrow screen, of ``shown`` systems;
+    ``by_group`` are small ones of the groups, and ``best`` says of each which system is the
+    best."""
 
     ranks: Ranks
     figures: list[Markup]
+    by_group: list[tuple[str, Markup]]
     best: list[tuple[str, Markup]]
     shown: int
 
+    @property
+    def lines(self) -> bool:
+        """Whether the wide figure has lines that join what cannot be told apart."""
+        return has_lines(shown(self.ranks.everybody)[1], WIDE)
+
 
 def build(run: ReportedRun) -> Content | None:
-    """Nothing of fewer than evalkit.report.ranks.MANY systems."""
+    """Nothing of fewer than evalkit.report.ranks.MANY systems; of those that have no utterance in
+    common, that."""
     ranks = ranks_of(run)
     if ranks is None:
-        return None
+        return _unranked(apart(run))
     best = [(ranking.group, who_is_best(ranking)) for ranking in ranks.groups]
-    shown_now = RanksContent(ranks, rank_figures(ranks), best, len(shown(ranks.everybody)[0]))
+    shown_now = RanksContent(ranks, rank_figures(ranks), group_figures(ranks), best,
+                             len(shown(ranks.everybody)[0]))
     sentence = _sentence(ranks)
     return Content(shown_now, list(_tables(ranks)), sentences=[sentence], also=[sentence],
                    findings={"ranks": [_plain(ranking) for ranking in
@@ -62,6 +72,13 @@ def who_is_best(ranking: Ranking) -> Markup:
         return Markup(", ").join([*others, last]) + say(
             " or {}", count(len(names) - len(few), "other"))
     return Markup(", ").join(others) + " or " + last
+
+
+def _unranked(n: int) -> Content | None:
+    """Why ``n`` systems have no ranks; nothing of none."""
+    why = say("The {} are not ranked: there is no utterance of which all of them have a value, and "
+              "values of different utterances are no ranking.", count(n, "system"))
+    return Content(why, sentences=[why], also=[why]) if n else None
 
 
 def _sentence(ranks: Ranks) -> Markup:

@@ -13,17 +13,17 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evalkit.compare.comparison import decide
-from evalkit.core.text import number, settling
+from evalkit.core.text import number, settled_by
 from evalkit.core.types import Fact, Interval
 from evalkit.report import gate_words
 from evalkit.report.change_figure import MOST, change_figures
-from evalkit.report.change_words import WORDS, for_whom, what_changed
+from evalkit.report.change_words import WORDS, sentences
 from evalkit.report.changed import Changed, Since
 from evalkit.report.headline import Headline, cell, ordered, read_headline
 from evalkit.report.reported import ReportedRun
 from evalkit.report.run_names import run_names
 from evalkit.report.section import Content, Section
-from evalkit.report.selection import selected
+from evalkit.report.selection import Selection, selected
 from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_value, texts
 from evalkit.statistics.gains import GainRow
@@ -43,14 +43,22 @@ Changes = Mapping[Key, tuple[SystemComparison, float]]
 
 @dataclass(frozen=True)
 class VersionsContent:
-    """``changed`` is of what the page selects, None where the earlier version has no score of it;
-    ``figures`` are of it, ``comparison`` is what the gates say, None without them; ``said`` is
-    which versions a table has."""
+    """``changed`` is of what the page shows at first, None where the ``earlier`` version has no
+    score of it; ``figures`` are of it, ``comparison`` is what the gates say, None without them."""
 
-    since: str
+    earlier: Since
     changed: Changed | None
     comparison: Comparison | None
     figures: list[Markup]
+
+    @property
+    def since(self) -> str:
+        """What the earlier version is called."""
+        return self.earlier.name
+
+    def of(self, selection: Selection | None, *, first: bool) -> Changed | None:
+        """What changed of a ``selection``, the ``first`` that the page shows or another."""
+        return self.changed if first else self.earlier.changed(selection)
 
     @property
     def further(self) -> int:
@@ -60,7 +68,7 @@ class VersionsContent:
     @property
     def sentences(self) -> list[Markup]:
         """What changed, and for whom."""
-        return [what_changed(self.changed), for_whom(self.changed)] if self.changed else []
+        return sentences(self.changed) if self.changed else []
 
     @property
     def outcome(self) -> str:
@@ -80,7 +88,7 @@ def build(run: ReportedRun) -> Content | None:
     since = Since(run, run.baseline or run.earlier[0].path)
     changed = since.changed(selected(run))
     comparison = since.judged(run.gates) if run.gates else None
-    shown = VersionsContent(since.name, changed, comparison,
+    shown = VersionsContent(since, changed, comparison,
                             change_figures(changed) if changed else [])
     gates = [gate_words.gates_table(comparison)] if comparison else []
     beside = versions([*run.earlier, run.folder]) if run.earlier else _beside_frozen(since)
@@ -245,7 +253,7 @@ def _could_show(by: Interval, fact: Fact, alpha: float) -> str:
         return ""
     more = more_speakers(by, by.value, alpha, of=by.n_speakers)
     return (f"could have shown {number(shown, fact)} {fact.difference_unit}".rstrip() + (
-        f"; about {settling(more)} more speakers would settle it" if more else ""))
+        f"; {settled_by(more)}" if more is not None else ""))
 
 
 def _rows(scores: pd.DataFrame, key: Key) -> pd.DataFrame:

@@ -1,5 +1,5 @@
-// Every figure can be saved as it is shown, in the colours of the page: as SVG, and as PNG of twice
-// its size. Figures that follow what is selected are others after each choice.
+// Every figure can be saved as it is shown, in the colours of the page, with the name and unit of its
+// axis and its caption below it: as SVG, and as PNG of twice its size. Figures that follow what is selected are others after each choice.
 const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray",
   "stroke-linecap", "stroke-linejoin", "stroke-opacity", "font-family", "font-size", "font-weight",
   "font-variant-numeric", "text-anchor"];
@@ -40,23 +40,63 @@ function alone(svg) {
     for (const name of ["style", "tabindex", "role", "aria-pressed"]) copies[i].removeAttribute(name);
     if (said.length) copies[i].setAttribute("style", said.join("; "));
   });
+  const below = underneath(svg, box);
   const paper = document.createElementNS(svg.namespaceURI, "rect");
-  for (const [name, value] of [["width", box.width], ["height", box.height],
+  for (const [name, value] of [["width", box.width], ["height", box.height + below.height],
     ["fill", getComputedStyle(document.body).backgroundColor]]) paper.setAttribute(name, value);
   (copy.querySelector("title") ?? copy).after(paper);
+  copy.append(...below.lines);
+  copy.setAttribute("viewBox", `0 0 ${box.width} ${box.height + below.height}`);
   copy.setAttribute("width", box.width);
-  copy.setAttribute("height", box.height);
+  copy.setAttribute("height", box.height + below.height);
   return new XMLSerializer().serializeToString(copy);
+}
+
+// What stands below a figure that is saved, in lines of SVG text, and how high they are.
+const LETTER = 13;
+function underneath(svg, box) {
+  const size = LETTER * box.width / svg.getBoundingClientRect().width, step = 1.4 * size;
+  const caption = svg.closest("figure").querySelector("figcaption").cloneNode(true);
+  caption.querySelectorAll(".save").forEach((tools) => tools.remove());
+  const most = Math.floor((box.width - 2 * size) / (0.54 * size));
+  const lines = wrapped(caption.textContent.trim().replace(/\s+/g, " "), most).map(
+    (words) => [words, size / 2, "start"]);
+  const ticks = [...svg.querySelectorAll(".grid")].map((line) => line.x1.baseVal.value);
+  if (svg.dataset.axis) {
+    lines.unshift([svg.dataset.axis, (Math.min(...ticks) + Math.max(...ticks)) / 2, "middle"]);
+  }
+  const { color, fontFamily } = getComputedStyle(document.body);
+  return { height: step * (lines.length + 0.5), lines: lines.map(([words, x, anchor], i) => {
+    const line = document.createElementNS(svg.namespaceURI, "text");
+    for (const [name, value] of [["x", x], ["y", box.height + step * (i + 1) - size / 4],
+      ["style", `fill: ${color}; font-family: ${fontFamily}; font-size: ${size}px; text-anchor: ${anchor}`]]) {
+      line.setAttribute(name, value);
+    }
+    line.textContent = words;
+    return line;
+  }) };
+}
+
+// Words in lines of at most so many letters.
+function wrapped(text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1];
+    if (last && last.length + word.length >= most) lines.push(word);
+    else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+  }
+  return lines;
 }
 
 const asSvg = (svg) => new Blob([alone(svg)], { type: "image/svg+xml" });
 
 async function asPng(svg) {
   const picture = new Image();
-  const { width, height } = svg.getBoundingClientRect();
+  const { width } = svg.getBoundingClientRect();
   const canvas = document.createElement("canvas");
   picture.src = URL.createObjectURL(asSvg(svg));
   await picture.decode();
+  const height = width * picture.naturalHeight / picture.naturalWidth;
   canvas.width = Math.round(PIXELS * width);
   canvas.height = Math.round(PIXELS * height);
   canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);

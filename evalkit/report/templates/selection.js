@@ -9,6 +9,8 @@ if (selections) {
   const box = document.querySelector(".chosen");
   const controls = new Map(AXES.map((axis) => [axis, document.getElementById(`choose-${axis}`)]));
   let chosen = { ...selections.start, group: "" };
+  // What was asked for, which not every selection has: it comes back with the next that has it.
+  let asking = { ...selections.start };
   let unpacking;
 
   // All of them, once one is asked for.
@@ -47,7 +49,9 @@ if (selections) {
   const asked = () => {
     const named = [...new URLSearchParams(location.hash.slice(1))].filter(
       ([axis]) => axis === "group" || AXES.includes(axis));
-    return named.length ? { ...selections.start, ...Object.fromEntries(named) } : null;
+    if (!named.length) return null;
+    asking = { ...selections.start, ...Object.fromEntries(named) };
+    return asking;
   };
 
   // Groups become buttons; the one that is open is marked.
@@ -76,7 +80,8 @@ if (selections) {
     controls.forEach((control, axis) => {
       control.value = chosen[axis];
       control.addEventListener("change", async () => {
-        await choose({ ...chosen, [axis]: control.value, group: "" }, axis);
+        asking = { ...asking, [axis]: control.value, group: "" };
+        await choose(asking, axis);
         address();
       });
     });

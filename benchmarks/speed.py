@@ -1,0 +1,44 @@
+"""How fast evalkit is, beside what it is measured against: one table.
+
+    python benchmarks/speed.py [alignment trials quality texts …]
+
+Without names, all of MEASUREMENTS. Ratios are of processor time, least of several runs that take
+turns in one process, with one thread. What was measured when is in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path[0] = str(Path(__file__).parent.parent)
+os.environ["PYTHONPATH"] = sys.path[0]  # for the processes that some measure in
+
+from benchmarks.speed.table import Row, printed  # noqa: E402
+
+MEASUREMENTS: Mapping[str, str] = {
+    "alignment": "benchmarks.speed.alignment",
+    "trials": "benchmarks.speed.trials",
+    "quality": "benchmarks.speed.quality",
+    "stub_run": "benchmarks.speed.stub_run",
+    "texts": "benchmarks.speed.texts",
+}
+"""By name the module whose ``rows`` measure."""
+
+
+def rows(names: Iterable[str]) -> Iterable[Row]:
+    measures: Iterable[Callable[[], Iterable[Row]]] = (
+        import_module(MEASUREMENTS[name]).rows for name in names)
+    return chain.from_iterable(measure() for measure in measures)
+
+
+if __name__ == "__main__":
+    unknown = set(sys.argv[1:]) - MEASUREMENTS.keys()
+    if unknown:
+        sys.exit(f"no measurement {min(unknown)!r}; there are {', '.join(MEASUREMENTS)}")
+    printed(rows(sys.argv[1:] or MEASUREMENTS))

@@ -1,0 +1,103 @@
+"""Tables in codes: a run has few names, and millions of rows of them.
+
+A column of texts becomes a pandas categorical, its categories sorted, so that a row costs a byte to
+four of it, and to sort, to group and to count is done with whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+Check = Callable[[Path, pa.Table], None]
+_Part = dict[str, np.ndarray]
+"""The rows of one file: numbers, or of texts their codes, -1 where there is none."""
+
+
+def read_coded(paths: Sequence[Path], schema: pa.Schema, order: Sequence[str], check: Check
+               ) -> pd.DataFrame:
+    """The rows of Parquet files in the columns of ``schema``, texts and numbers, sorted by the text
+    columns ``order``; rows that are alike in them stay as they come. ``check`` is given each file's
+    table and may refuse it. Raises as pyarrow does for what cannot be read."""
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    read = [_read(path, schema, texts, check) for path in paths]
+    names = {name: _Names(table[name].chunk(0).dictionary for table in read if len(table))
+             for name in texts}
+    parts = []
+    while read:
+        if len(table := read.pop(0)):
+            parts.append(_sorted(_coded(table, names), order))
+    if not parts:
+        return schema.empty_table().to_pandas()
+    columns = _joined(parts, order)
+    return pd.DataFrame({name: names[name].categorical(columns[name]) if name in names
+                         else columns[name] for name in schema.names}, copy=False)
+
+
+def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """``table`` with ``columns`` in the codes of ``like``, which has their names; a column that has
+    others too stays as it is."""
+    names = {name: like[name].cat.categories for name in columns if len(like)}
+    return table.assign(**{name: table[name].astype(like[name].dtype) for name, known in
+                           names.items() if table[name].isin(known).all()})
+
+
+def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> pa.Table:
+    table = pq.read_table(path, read_dictionary=list(texts))
+    check(path, table)
+    coded = pa.dictionary(pa.int32(), pa.string())
+    wanted = pa.schema([field.with_type(coded) if field.name in texts else field
+                        for field in schema])
+    return table.select(schema.names).cast(wanted).unify_dictionaries().combine_chunks()
+
+
+class _Names:
+    """The texts of a column of several files, each with a code by its place among all, sorted."""
+
+    def __init__(self, dictionaries: Iterable[pa.Array]) -> None:
+        every = list(dictionaries)
+        found = pa.chunked_array(every, pa.string()).combine_chunks().dictionary_encode()
+        order = pc.sort_indices(found.dictionary).to_numpy()
+        self.texts = found.dictionary.take(pa.array(order))
+        self._missing = np.array([-1], np.min_scalar_type(-max(len(order), 1)))
+        place = np.empty(len(order), self._missing.dtype)
+        place[order] = np.arange(len(order))
+        ends = np.cumsum([len(each) for each in every])[:-1]
+        self._places = iter(np.split(place[found.indices.to_numpy()], ends))
+
+    def codes(self, column: pa.DictionaryArray) -> np.ndarray:
+        """The codes of the next file's column."""
+        place = np.append(next(self._places), self._missing)
+        return place[column.indices.fill_null(len(place) - 1).to_numpy()]
+
+    def categorical(self, codes: np.ndarray) -> pd.Categorical:
+        """The texts of ``codes``."""
+        return pd.Categorical.from_codes(codes, pd.Index(self.texts.to_pandas()), validate=False)
+
+
+def _coded(table: pa.Table, names: dict[str, _Names]) -> _Part:
+    return {name: names[name].codes(column.chunk(0)) if name in names else column.to_numpy()
+            for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def _sorted(part: _Part, order: Sequence[str]) -> _Part:
+    at = np.lexsort([part[name] for name in reversed(order)])
+    return {name: column[at] for name, column in part.items()}
+
+
+def _joined(parts: list[_Part], order: Sequence[str]) -> _Part:
+    """All rows, sorted; files mostly follow one another."""
+    def end(part: _Part, at: int) -> tuple[int, ...]:
+        return tuple(int(part[name][at]) for name in order)
+
+    parts.sort(key=lambda part: end(part, 0))
+    follow = all(end(a, -1) < end(b, 0) for a, b in pairwise(parts))
+    whole = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
+    return whole if follow else _sorted(whole, order)
