@@ -20,7 +20,7 @@ from evalkit.report.selection import Selection
 from evalkit.report.selections import Selections, selected_groups
 from evalkit.report.summary import FEW_SPEAKERS
 from evalkit.report.tiles import Tile
-from evalkit.report.view import Around, Control, View, controls, view_of
+from evalkit.report.view import Around, Control, View, controls, no_view, view_of
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.scores import GIVEN
 
@@ -67,7 +67,8 @@ def _views(run: ReportedRun, selections: Selections | None, sections: Mapping[st
         table = selected_groups(each, run.headline.facts[each.metric]) if each else None
         lost = tiles.lost(measured, found.missing, found.unvalued, found.others)
         changed = since.of(each, first=not i) if since else None
-        yield view_of(each, table, _around(changed, [lost, ships]))
+        around = _around(changed, [lost, ships])
+        yield view_of(each, table, around) if each else no_view(run.headline.unjudged, around)
 
 
 def _around(changed: Changed | None, after: Sequence[Tile]) -> Around:

@@ -69,6 +69,16 @@ class Headline:
         known = {row.metric for row in self.rows if not row.undefined}
         return [name for name in by_importance(self.facts) if name in known]
 
+    @property
+    def unjudged(self) -> str:
+        """Why no score of utterances is ``judged``."""
+        if any(row.counted == "trials" and not row.undefined for row in self.rows):
+            return "Only trials were scored"
+        judges = by_importance(self.facts)
+        failed = any(row.n_failed and row.undefined for row in self.rows if row.metric in judges)
+        return ("Every measurement failed" if failed
+                else "No metric that has a better side has a value")
+
 
 @dataclass(frozen=True)
 class Matrix:

@@ -10,7 +10,7 @@ most important first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import pandas as pd
@@ -71,8 +71,17 @@ def selections(run: ReportedRun, start: Selection, verified: Sequence[Verificati
             spent += cost
             every += _of(run, metric, column)
     trials, too_many = of_trials(run, verified)
-    others = (each for each in [*every, *trials] if each.key != start.key)
-    return Selections(start, [start, *others], [*lost, *too_many])
+    first = _by_group(start, trials)
+    others = (each for each in [*every, *trials] if each.key != first.key)
+    return Selections(first, [first, *others], [*lost, *too_many])
+
+
+def _by_group(start: Selection, trials: Sequence[Selection]) -> Selection:
+    """``start``, by the page's own column where it is of ``trials``."""
+    cell = (start.metric, start.pipeline, start.condition)
+    return next((replace(start, report=each.report) for each in trials
+                 if start.report is None
+                 and (each.metric, each.pipeline, each.condition) == cell), start)
 
 
 def all_groups(found: Selections, facts: Mapping[str, Fact]) -> Table:

@@ -35,11 +35,14 @@ class Tile:
     tone: Tone = ""
 
 
-def how_good(selection: Selection | None) -> Tile:
+def not_known(why: str) -> list[Tile]:
+    """How good and whom it serves worst where nothing is selected, and ``why``."""
+    return [Tile("How good", "Not known", [say("{}.", why)]),
+            Tile("Served worst", "Not known", [say("Without a value no group can be compared.")])]
+
+
+def how_good(selection: Selection) -> Tile:
     """The value of everybody, with its interval and what it is under each condition."""
-    if selection is None:
-        return Tile("How good", "Not known", [
-            say("Nothing was measured that has a better side.")])
     value, fact = selection.everybody, selection.fact
     bounds = span(value.interval[0], value.interval[1], fact) if value.interval else ""
     parts = [say("{}", in_sentence(selection.title))]
@@ -60,10 +63,10 @@ def _under_each(selection: Selection) -> list[Markup]:
     return [listed([*said, *([say("{}", more)] if len(parts) > MOST_CONDITIONS else [])]) + "."]
 
 
-def served_worst(selection: Selection | None) -> Tile:
+def served_worst(selection: Selection) -> Tile:
     """The group with the worst value, and by how much it is worse than all others together."""
     question = "Served worst"
-    if selection is None or selection.report is None:
+    if selection.report is None:
         return Tile(question, "Not known", [say(_ungrouped(selection))])
     if len(selection.compared) < 2:
         return Tile(question, "Not known", [say(
@@ -80,9 +83,9 @@ def served_worst(selection: Selection | None) -> Tile:
             with_unit(worst.value.value, fact)) + _gap(selection) + "."])
 
 
-def _ungrouped(selection: Selection | None) -> str:
+def _ungrouped(selection: Selection) -> str:
     """Why nothing is grouped."""
-    if selection is not None and selection.everybody.counted == "trials":
+    if selection.everybody.counted == "trials":
         return ("Trials are between speakers of all groups: for one group they stand in "
                 '<a href="#groups">a table of their own</a>.')
     return "The corpus has no label to group by."
@@ -134,9 +137,9 @@ def may_it_ship(changes: Table | None) -> Tile:
     """No page decides: a gate does. Beside earlier runs what changed is counted."""
     how = say("A gate against the version that shipped decides: <code>evalkit compare OLD NEW "
               "--gates gates.yaml</code>.")
-    if changes is None:
+    verdicts = [row.cells["verdict"].text for row in changes.rows] if changes else []
+    if not set(verdicts) - {"not compared"}:
         return Tile("May it ship?", "No gate set", [how])
-    verdicts = [row.cells["verdict"].text for row in changes.rows]
     said = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
     return Tile("May it ship?", "No gate set", [say("Against the first run: {}.", said), how],
                 "bad" if "worse" in verdicts else "")

@@ -19,7 +19,7 @@ from evalkit.report.group_figure import MOST, NARROW, WIDE, cut, group_figure
 from evalkit.report.reality import reality
 from evalkit.report.selection import Selection
 from evalkit.report.table import Table
-from evalkit.report.text import in_sentence
+from evalkit.report.text import in_sentence, say
 from evalkit.report.tiles import Tile
 
 PARTS = ("lead", "tiles", "figure", "table", "reach", "said")
@@ -53,11 +53,14 @@ class Around:
     news: Sequence[Markup] = ()
 
 
-def view_of(selection: Selection | None, table: Table | None, around: Around) -> View:
+def no_view(why: str, around: Around) -> View:
+    """What is shown where nothing can be selected, and ``why``."""
+    shown = [*around.before, *tiles.not_known(why), *around.after]
+    return View(None, around.news or [say("{}.", why)], shown, [], "", None, Markup(), "")
+
+
+def view_of(selection: Selection, table: Table | None, around: Around) -> View:
     """A view of ``selection``, whose groups are ``table``."""
-    if selection is None:
-        shown = [*around.before, tiles.how_good(None), tiles.served_worst(None), *around.after]
-        return View(None, [], shown, [], "", table, Markup(), "")
     found = reality(selection)
     sentences = [*(around.news or [lead.how_good(selection)]), lead.served_worst(selection, found)]
     shown = [*around.before, tiles.how_good(selection), tiles.served_worst(selection),

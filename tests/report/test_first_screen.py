@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -22,8 +23,8 @@ from evalkit.report.headline import Value
 from evalkit.report.reality import reality
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection, best, pooled, selected
-from evalkit.report.selections import selected_groups
-from evalkit.report.view import caption
+from evalkit.report.selections import _by_group, selected_groups
+from evalkit.report.view import Around, caption, no_view
 from evalkit.statistics.contrasts import GroupContrast
 from evalkit.statistics.groups import GroupReport, GroupRow, Status, group_table
 from evalkit.store.runfolder import RunFolder
@@ -110,7 +111,25 @@ def test_without_scores_it_is_a_metric_of_trials_and_without_any_nothing(
     assert chosen is not None and (chosen.metric, chosen.where) == ("eer", "in clean")
     assert tiles.served_worst(chosen).answer == reality(chosen).answer.replace(
         "not tested", "Not known")
-    assert tiles.how_good(None).answer == tiles.served_worst(None).answer == "Not known"
+    grouped = replace(chosen, why="", report=selection(group("x", 0.3), group("y", 0.1)).report)
+    elsewhere = replace(grouped, pipeline="another")
+    assert _by_group(chosen, [elsewhere, grouped]) == replace(chosen, report=grouped.report)
+    assert _by_group(chosen, [elsewhere]) == chosen
+
+
+def test_where_nothing_can_be_judged_it_says_whether_all_failed(fake_run: FakeRun, tmp_path: Any
+                                                                ) -> None:
+    """A corpus with labels is not said to have none, nor what failed to be of no better side."""
+    headline = ReportedRun(RunFolder(fake_run.write()), tmp_path).headline
+    values = [replace(row, value=math.nan, n=0, n_failed=9) for row in headline.rows]
+    said = replace(headline, rows=values).unjudged
+    assert said == "Every measurement failed"
+    assert replace(headline, rows=[]).unjudged == "No metric that has a better side has a value"
+    assert headline.unjudged == "Only trials were scored"
+    view = no_view(said, Around([], []))
+    assert [tile.answer for tile in view.tiles] == ["Not known"] * 2
+    assert [plain(part) for part in view.lead] == ["Every measurement failed."]
+    assert plain(view.tiles[1].sentences[0]) == "Without a value no group can be compared."
 
 
 # Is it real

@@ -174,7 +174,8 @@ def _table(names: Sequence[str], headlines: Sequence[Headline], changes: Changes
                Column("n", "Utterances in common", "number"), Column("verdict", "Verdict")]
     tested = Counter(metric for metric, *_ in changes)
     rows = [Row(_values(key, headlines) | _change(changes.get(key), _fact(key, headlines),
-                                                  tested[key[0]]), f"change-{i}")
+                                                  tested[key[0]], _pooled(key, headlines)),
+                f"change-{i}")
             for i, key in enumerate(_keys(headlines), 1)]
     return Table("versions", f"{names[-1]} beside what was before it", columns, rows)
 
@@ -223,15 +224,22 @@ def _values(key: Key, headlines: Sequence[Headline]) -> dict[str, Cell]:
         for i, (value, headline) in enumerate(zip(values, headlines, strict=True))}
 
 
-def _change(change: tuple[SystemComparison, float] | None, fact: Fact, tested: int
+def _pooled(key: Key, headlines: Sequence[Headline]) -> bool:
+    """Whether it has no value for one utterance: it is of trials or follows from other scores."""
+    found = [headline.of(key[0]).get(key[1:]) for headline in headlines]
+    return _fact(key, headlines).derived is not None or any(
+        value.counted != "utterances" for value in found if value is not None)
+
+
+def _change(change: tuple[SystemComparison, float] | None, fact: Fact, tested: int, pooled: bool
             ) -> dict[str, Cell]:
     """The change, one of so many that were ``tested`` together, its unit, what it rests on, and
-    what it says."""
+    what it says; of what is ``pooled`` no utterance has a value."""
     unit = texts(unit=fact.difference_unit)
     if change is None:
-        return unit | {
-            "change": measured(math.nan, fact, undefined="no utterance has a score in both"),
-            "n": counted(0), "verdict": Cell("not compared")}
+        why = f"no utterance has a {'value of its own' if pooled else 'score in both'}"
+        return unit | {"change": measured(math.nan, fact, undefined=why),
+                       "n": counted(None if pooled else 0), "verdict": Cell("not compared")}
     pair, p = change
     by = pair.difference
     return unit | {"change": measured(by.value, fact, by.low, by.high), "n": counted(pair.n),
