@@ -228,7 +228,7 @@ NOTHING_LOST = {
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
-        compare.baseline:_labels compare.comparison:_asked compare.gates:columns_of
+        compare.baseline:_groups compare.comparison:_asked compare.gates:columns_of
         compare.pairings:groups
         compare.history:_rows compare.unmatched:why_nothing
         mitigation.recognition.cohorts:_rows mitigation.recognition.evaluation:_statistics
@@ -257,7 +257,7 @@ NOTHING_LOST = {
         statistics.run_spread:run_spread
         store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
-        statistics.outcome_columns:determined_metric report.headline:judged
+        statistics.outcome_columns:first_determined report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
         exports.utterances:_failed exports.utterances:_measured exports.utterances:schema

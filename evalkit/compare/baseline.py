@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -177,12 +177,12 @@ def _scores(scores: pd.DataFrame, blocks: Sequence[Block],
             left_out: Mapping[Key, Collection[str]]) -> list[Cell]:
     """Sums on ``blocks``, for each key without the utterances ``left_out``."""
     block = block_among(blocks, scores)
-    of_keys = scores.groupby(KEYS, observed=True).indices
+    of_keys: dict[Any, Any] = scores.groupby(KEYS, observed=True).indices
     cells = []
-    for names, rows in sorted(of_keys.items()):
-        key, at = (str(names[0]), str(names[1]), str(names[2])), rows[block[rows] >= 0]
+    for (pipeline, condition, metric), rows in sorted(of_keys.items()):
+        key, at = (str(pipeline), str(condition), str(metric)), rows[block[rows] >= 0]
         if len(at):
-            cells.append(_cell(key, scores.iloc[at], block[at], len(blocks),
+            cells.append(_cell(key, scores.take(at), block[at], len(blocks),
                                left_out.get(key, ())))
     return cells
 

@@ -68,7 +68,8 @@ def block_among(blocks: Sequence[Block], scores: pd.DataFrame) -> np.ndarray:
 def place_among(utterances: Sequence[str], scores: pd.DataFrame) -> np.ndarray:
     """(rows,) where among ``utterances`` that of every row is, -1 where it is not."""
     rows = scores["utterance_id"].astype("category").cat
-    place = pd.Index(utterances, dtype=object).get_indexer(rows.categories.astype(object))
+    names = pd.Index(np.array(utterances, object))
+    place = names.get_indexer(rows.categories.astype(object))
     return np.append(place, -1).astype(np.int32)[rows.codes]
 
 

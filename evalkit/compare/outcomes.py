@@ -68,7 +68,7 @@ def _first(blocks: Sequence[Block], column: int) -> np.ndarray:
 
 def _labelled(rows: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     """With the ``label`` at the ``place`` of every row, none at -1."""
-    codes, names = pd.factorize(labels)
+    codes, names = pd.factorize(pd.Series(labels))
     of_rows = np.append(codes, -1)[rows["place"]]
     return rows.assign(label=pd.Categorical.from_codes(of_rows, names))
 

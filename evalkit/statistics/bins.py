@@ -28,9 +28,10 @@ def binned(labels: pd.Series) -> pd.Series:
     cut = {text: value for text, value in numbers.items() if value not in outliers}
     if len(set(cut.values())) <= MOST_NUMBERS:
         return labels
-    bin_of = bins(np.array([cut.get(text, np.nan) for text in texts])[place]).astype(object)
+    bin_of = bins(np.array([cut.get(text, np.nan) for text in texts])[place])
     is_number = np.array([text in cut for text in texts])[place]
-    return pd.Series(np.where(is_number, bin_of, texts[place]), labels.index, dtype=object)
+    found = np.where(is_number, np.asarray(bin_of, object), texts[place])
+    return pd.Series(found, labels.index).astype(object)
 
 
 def codes(values: set[float]) -> set[float]:
