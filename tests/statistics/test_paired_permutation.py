@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.statistics.bootstrap import Resampling
-from evalkit.statistics.paired_permutation import fewest_speakers, flip_signs, p_values, step_down
+from evalkit.statistics.paired_permutation import (
+    _signs,
+    fewest_speakers,
+    flip_signs,
+    p_values,
+    step_down,
+)
 
 
 def every_swap(contributions: np.ndarray) -> np.ndarray:
