@@ -1,7 +1,7 @@
 """A skeleton of the technical documentation of a high-risk system, by the points of Annex IV to
 Regulation (EU) 2024/1689, the Artificial Intelligence Act: what evalkit knows, and what a person
 must fill in. The points are named in short; their numbers, letters and subjects were compared with
-two reproductions of the Annex, which has them in full."""
+a reproduction of the Annex, which has them in full."""
 
 from __future__ import annotations
 
