@@ -48,8 +48,7 @@ def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> 
     found = {name: pc.index_in(pa.array(table[name], pa.string()),
                                pa.array(known, pa.string())) for name, known in names.items()}
     return table.assign(**{name: pd.Categorical.from_codes(
-        codes.to_numpy(), dtype=like[name].dtype) for name, codes in found.items()
-        if not codes.null_count})
+        codes.to_numpy(), names[name]) for name, codes in found.items() if not codes.null_count})
 
 
 def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> pa.Table:
