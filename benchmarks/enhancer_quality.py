@@ -139,7 +139,8 @@ def measured(kept: KeptOut, options: argparse.Namespace) -> pd.DataFrame:
     scores = made.scores()
     noise, snr = scores["condition"].str.extract(r"(.*)_(.*)dB").T.to_numpy()
     return scores.assign(noise=noise, snr=snr.astype(float),
-                         utterance_id=scores["utterance_id"] + " " + scores["condition"])
+                         utterance_id=scores["utterance_id"].astype(str) + " "
+                         + scores["condition"].astype(str))
 
 
 def gain(scores: pd.DataFrame, metric: str, system: str, other: str) -> Interval:

@@ -141,11 +141,11 @@ def test_what_cannot_be_fetched_is_named_and_costs_itself_alone(
 
 def test_a_file_system_whose_package_is_missing_costs_its_recordings(
         tiny_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    here, there = Utterance("a", tiny_corpus), Utterance("b", Path("s3://bucket/x.wav"))
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    here, there = Utterance("a", tiny_corpus), Utterance("b", Path("gs://bucket/x.wav"))
     found, (lost,) = _fetched([here, there], tmp_path / "kept")
     assert found[0] == here and len(found) == 2
-    assert "s3:// needs a package" in lost.why and lost.why.endswith("pip install s3fs")
+    assert "gs:// needs a package" in lost.why and lost.why.endswith("pip install gcsfs")
 
 
 @pytest.mark.parametrize(("url", "why"), [

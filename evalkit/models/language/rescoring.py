@@ -81,9 +81,9 @@ def ways(source: Source, utterance: str, model: Ngrams) -> Composed | Guesses:
     BadLattice, TooLarge or NoScore."""
     if isinstance(source, Lattices):
         return compose(source.scored(utterance), model)
-    others = {each.text: each.confidence for each in source.others[utterance]}
+    others = {each.text: each.confidence for each in source.others.get(utterance, ())}
     first = source.texts[utterance]
-    scores = {first: source.scores[utterance] if others.get(first) is None else others[first]}
+    scores = {first: source.scores.get(utterance) if others.get(first) is None else others[first]}
     scores |= {text: score for text, score in others.items() if text != first}
     missing = [text for text, score in scores.items() if score is None]
     if missing and len(scores) > 1:
