@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import jiwer
 import kaldialign
@@ -92,14 +93,25 @@ def test_json_gives_the_alignment_back(reference, hypothesis, costs):
     assert Alignment.from_json(found.to_json()) == found
 
 
+@pytest.mark.parametrize("words", [
+    [""], ["", ""], ["a", "b"], ["[", "]"], [",", '","'], ['"'], ["a\n", "\u2028"], ["\\"],
+    ["\ud800"],
+])
+def test_hits_alone_are_read_as_a_parser_reads_them(words):
+    text = align(words, words).to_json()
+    assert Alignment.from_json(text) == Alignment(json.loads(text), json.loads(text), [])
+    assert Alignment.from_json(json.dumps(words)).reference == words  # blanks after commas
+
+
 def test_json_is_compact():
     found = align(["the", "cat", "sat"], ["the", "hat", "sat", "down"])
     assert json.loads(found.to_json()) == ["the", ["cat", "hat"], "sat", [None, "down"]]
 
 
 @pytest.mark.parametrize("text", [
-    "", "{", "1", "null", "[1]", '[["a"]]', '[["a","a"]]', "[[null,null]]", '[["a",1]]',
-    '[["a","b","c"]]', "[{}]", "[" * 100_000,
+    "", "{", "1", '["]', '["a",1,"b"]', '["a\n"]', '["a""b"]',
+    "null", "[1]", '[["a"]]', '[["a","a"]]', "[[null,null]]", '[["a",1]]',
+    '[["a","b","c"]]', "[{}]", "{}", '{"a":1}', '"a"', "[" * 100_000,
 ])
 def test_json_of_something_else_is_refused_in_one_line(text):
     with pytest.raises(RunError, match="not an alignment"):
@@ -159,6 +171,16 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 40  # megabytes; a byte for each pair of words is 70
+
+
+def test_what_costs_nothing_to_know_costs_nothing():
+    """No table is filled for two texts that are one, and none is moved for every insertion."""
+    started = time.process_time()
+    long = [str(i) for i in range(100_000)]
+    assert count_edits(long, list(long), "sclite").errors == 0
+    found = align(["a"], ["b"] * 200_000)
+    assert len(found.pairs) == len(json.loads(found.to_json())) == 200_000
+    assert time.process_time() - started < 5
 
 
 def test_absurd_texts_are_refused_at_once():

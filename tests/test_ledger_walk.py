@@ -332,7 +332,7 @@ NOTHING_LOST = {
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.trial_labels:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
-        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest_rows:_metadata
+        run.rescore:_recorded_shard store.manifest_rows:_metadata
         store.manifest_rows:of store.manifest_rows:row_in
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table

@@ -14,6 +14,6 @@ def compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return numba.njit(signature, cache=True)(function)
-        except RuntimeError:  # no folder to keep it in
+        except Exception:  # no folder to keep it in, or what is kept there is damaged
             return numba.njit(signature)(function)
     return decorate

@@ -162,7 +162,7 @@ def _bring(folder: Path, out: Path) -> None:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
-                os.link(path, target)
+                os.link(path.resolve(), target)  # not the link that a path may be
                 continue
             with replacing(target) as temporary:
                 shutil.copy2(path, temporary)

@@ -95,8 +95,8 @@ class Prepared:
                                 left_out=list(self.dropped))
         portions.check_place(self.out, share)
         own = portion.part(self.plan)
+        share.write(self.out / PORTION)  # first: what is killed right after is a share still
         done = _begin(own, self.manifest, self.out, self.command)
-        share.write(self.out / PORTION)
         for line in (f"shard {portion}: {len(own.work)} of {len(self.plan.work)} parts of the run, "
                      f"{len(own.work) - len(done.pending)} done before", *done.lines()):
             say(line)
@@ -129,6 +129,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     encoding = [name for name, parts in plan.pipelines.items() if parts.encoder]
     pairs = choose_pairs(utterance_table(manifest.utterances, manifest.root).to_pandas(),
                          config.trials, config.seed) if encoding else None
+    (out / PORTION).unlink(missing_ok=True)
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
     for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
@@ -178,7 +179,6 @@ def _begin(plan: Plan, manifest: Manifest, out: Path, command: str) -> Resumed:
         raise RunError(f"{out}: cannot be a run folder ({error.filename}: {error.strerror}); give "
                        "a new folder, or one that `evalkit run` or `evalkit score` made") from error
     Begun(command=command, corpus=record.corpus(plan, manifest)).write(out / BEGUN)
-    (out / PORTION).unlink(missing_ok=True)
     _keep(manifest, out / MANIFEST)
     return replace(resumed(plan.work, out, finished), files=damages, assembled=assembled)
 

@@ -73,15 +73,20 @@ def determined(rows: pd.DataFrame) -> bool:
 
 def measured(scores: pd.DataFrame, metrics: Iterable[str]) -> list[tuple[str, pd.DataFrame]]:
     """Each of ``metrics`` with the rows of ``scores`` that have a value of it, a pipeline each."""
+<<<<<<< HEAD
     names = list(metrics)
     rows = scores[scores["error"].isna() & scores["metric"].isin(names)]
+=======
+    metrics = list(metrics)
+    rows = scores[scores["metric"].isin(metrics) & scores["error"].isna()]
+>>>>>>> lead
     of_metric = dict(iter(rows.groupby("metric", observed=True)))
     return [(metric, part) for metric in names if metric in of_metric
             for _, part in of_metric[metric].groupby("pipeline", observed=True)]
 
 
-def determined_metric(labels: Mapping[str, str], rows: Iterable[tuple[str, pd.DataFrame]]
-                      ) -> str | None:
+def determined_metric(labels: Mapping[str, str] | pd.Series,
+                      rows: Iterable[tuple[str, pd.DataFrame]]) -> str | None:
     """The first metric of ``rows`` (see ``measured``) that the ``labels`` of utterances, by their
     ids, determine; None where they determine none."""
     return first_determined((metric, part.assign(label=part["utterance_id"].map(labels)))

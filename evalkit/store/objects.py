@@ -16,8 +16,8 @@ from typing import Any, ParamSpec, TypeVar
 from evalkit.core.errors import EvalkitError, RunError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.plugins import packages_for
-from evalkit.core.text import count
-from evalkit.store.remote import refusal, shown, url_of
+from evalkit.core.text import count, printed
+from evalkit.store.remote import refusal, shown, url_of, without_keys
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,9 +91,12 @@ def fetched_text(url: str) -> str:
 
 
 def _deliver(system: Any, root: str, place: Path) -> int:
-    """Brings all files there; those of an earlier run, which nobody would read rightly, go."""
+    """Brings all files there; those of an earlier run, which nobody would read rightly, go. What
+    else lies there, such as other runs in folders of their own, stays."""
     files = _there(place)
-    gone = [name for name in _listed(system, root) if name in LAST or name not in files]
+    ours = {PurePosixPath(name).parts[0] for name in files}
+    gone = [name for name in _listed(system, root)
+            if name in LAST or (name not in files and name.partition("/")[0] in ours)]
     for name in sorted(gone, key=lambda name: name not in LAST):
         system.rm_file(f"{root}/{name}")
     for name in sorted(files, key=lambda name: (name in LAST, name)):
@@ -128,9 +131,10 @@ def _listed(system: Any, root: str) -> dict[str, int]:
 
 
 def _is_read(name: str) -> bool:
-    """Whether a finished run is read from this file too, which its folder must not leave."""
+    """Whether a finished run is read from this file too, which its folder must not leave: a key
+    may be anything, "..", or absolute behind two slashes."""
     parts = PurePosixPath(name).parts
-    if ".." in parts or not parts:
+    if ".." in parts or "/".join(parts) != name:
         return False
     return not name.startswith(FOR_GOING_ON) or (parts[0] == "outputs" and len(parts) == 2)
 
@@ -159,8 +163,9 @@ def _said(url: str) -> Iterator[None]:
         raise RunError(f"{shown(url)}: there is no such bucket or file; make the bucket, or give "
                        "another name") from error
     except Exception as error:  # every file system has errors of its own
+        said = shown(without_keys(one_line(error, 1_000), url))
         raise RunError(f"{shown(url)}: {_why(error)} ({type(error).__name__}: "
-                       f"{shown(one_line(error, 200))})") from error
+                       f"{printed(said, 200)})") from error
 
 
 def _why(error: Exception) -> str:

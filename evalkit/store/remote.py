@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 SCHEMES = {"http", "https", "ftp", "sftp", "s3", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss",
            "hf", "webhdfs"}
@@ -54,3 +54,13 @@ def _listed() -> str:
 def shown(text: str) -> str:
     """``text`` without what its URLs may hold of keys: users, passwords, queries."""
     return _QUERY.sub("", _USER.sub("", text))
+
+
+def without_keys(text: str, url: str) -> str:
+    """``text`` without the user, password and query of ``url``, however it names them."""
+    server, _, rest = url.partition("://")[2].partition("/")
+    user = server.rpartition("@")[0]
+    keys = [user, *user.split(":")[1:], *re.split("[?#]", rest)[1:]]
+    for key in filter(None, [*keys, *map(unquote, keys)]):
+        text = text.replace(f"{key}@", "").replace(key, "***")
+    return text

@@ -117,7 +117,10 @@ class Classes(NamedTuple):
             return EqualErrorRate(np.nan, np.nan)
         after = min(_first(scores, self._misses_more) for scores in (self.targets, self.others))
         before = max(_last_below(scores, after) for scores in (self.targets, self.others))
-        return crossing(self.at([before, after]))
+        near = self.at([before, after])
+        return crossing(DetectionCurve(  # behind a score of infinity nothing is accepted
+            np.append(near.thresholds, np.inf), np.append(near.miss, 1.0),
+            np.append(near.false_alarm, 0.0)))
 
     def _rates(self, rejected: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         n, m = len(self.targets), len(self.others)

@@ -7,12 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from evalkit import api
 from evalkit.core.errors import ConfigError
+from evalkit.run import runner
 from evalkit.run.portions import Portion, moved
 from evalkit.store.documents.portion import PORTION, PortionRecord
 from evalkit.store.runfolder import RunFolder
@@ -166,6 +170,25 @@ def test_shards_of_several_corpora(tiny_corpus: Path, tmp_path: Path) -> None:
     assert evalkit("merge", *parts, "--out", tmp_path / "run").returncode == 0
     for name in ("a", "b"):
         assert tables(tmp_path / "run" / name) == tables(tmp_path / "whole" / name)
+
+
+def test_a_shard_that_was_killed_as_it_began_goes_on(tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.jsonl").write_text('{"id": "a", "text": "on", "speaker": "s"}\n')
+    (tmp_path / "v.tsv").write_text("a\ton\n")
+    make = partial(api.score, tmp_path / "m.jsonl", {"v": tmp_path / "v.tsv"}, tmp_path / "1",
+                   shard="1/1")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runner, "resumed", Mock(side_effect=KeyboardInterrupt))
+        make()
+    assert not PortionRecord.read(tmp_path / "1" / PORTION).done
+    make()
+    (kept,) = (tmp_path / "1" / "scores").iterdir()
+    there = kept.rename(tmp_path / kept.name)  # a share may have links instead of files
+    kept.symlink_to(f"../../{there.name}")
+    merged = tmp_path / "made" / "of" / "it"
+    api.merge([tmp_path / "1"], merged)
+    assert (merged / "scores" / kept.name).samefile(there)
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/4", "١/٣"])

@@ -113,11 +113,28 @@ def test_a_run_that_is_brought_again_leaves_nothing_of_the_last(store: Any, tmp_
     words = ("score", "-m", tmp_path / "m.jsonl", "-y", tmp_path / "v.tsv", "-o", "s3://speech/run")
     assert evalkit(*words).returncode == 0
     first = names(store)
+    beside = ("run/notes.txt", "run/v2/run.json")  # of somebody else
+    for name in beside:
+        store.put_object(Bucket="speech", Key=name, Body=b"{}")
     (tmp_path / "v.tsv").write_text("a\toff\n")
     assert evalkit(*words).returncode == 0
     scores = [{name for name in each if name.startswith("run/scores/")}
               for each in (first, names(store))]
     assert len(scores[0]) == len(scores[1]) == 1 and scores[0] != scores[1]
+    assert names(store).keys() >= {*beside}
+
+
+def test_no_key_leads_out_of_the_copy(store: Any, tmp_path: Path) -> None:
+    for name in ("run.json", f"/{tmp_path}/absolute", "../../../above", "scores/../../../above"):
+        store.put_object(Bucket="speech", Key=f"odd/{name}", Body=b"{}")
+    copy = here("s3://speech/odd")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [copy / "run.json"]
+
+
+def test_what_a_store_says_of_a_url_names_no_keys(store: Any) -> None:
+    with pytest.raises(RunError, match="could not be used") as refused:
+        here("s3://me:secret@speech/run?key=hidden")
+    assert "secret" not in str(refused.value) and "hidden" not in str(refused.value)
 
 
 def test_keys_in_a_url_are_not_said() -> None:
