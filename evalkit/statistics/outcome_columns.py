@@ -73,13 +73,8 @@ def determined(rows: pd.DataFrame) -> bool:
 
 def measured(scores: pd.DataFrame, metrics: Iterable[str]) -> list[tuple[str, pd.DataFrame]]:
     """Each of ``metrics`` with the rows of ``scores`` that have a value of it, a pipeline each."""
-<<<<<<< HEAD
     names = list(metrics)
     rows = scores[scores["error"].isna() & scores["metric"].isin(names)]
-=======
-    metrics = list(metrics)
-    rows = scores[scores["metric"].isin(metrics) & scores["error"].isna()]
->>>>>>> lead
     of_metric = dict(iter(rows.groupby("metric", observed=True)))
     return [(metric, part) for metric in names if metric in of_metric
             for _, part in of_metric[metric].groupby("pipeline", observed=True)]
