@@ -93,13 +93,24 @@ def test_json_gives_the_alignment_back(reference, hypothesis, costs):
     assert Alignment.from_json(found.to_json()) == found
 
 
+@pytest.mark.parametrize("words", [
+    [""], ["", ""], ["a", "b"], ["[", "]"], [",", '","'], ['"'], ["a\n", "\u2028"], ["\\"],
+    ["\ud800"],
+])
+def test_hits_alone_are_read_as_a_parser_reads_them(words):
+    text = align(words, words).to_json()
+    assert Alignment.from_json(text) == Alignment(json.loads(text), json.loads(text), [])
+    assert Alignment.from_json(json.dumps(words)).reference == words  # blanks after commas
+
+
 def test_json_is_compact():
     found = align(["the", "cat", "sat"], ["the", "hat", "sat", "down"])
     assert json.loads(found.to_json()) == ["the", ["cat", "hat"], "sat", [None, "down"]]
 
 
 @pytest.mark.parametrize("text", [
-    "", "{", "1", "null", "[1]", '[["a"]]', '[["a","a"]]', "[[null,null]]", '[["a",1]]',
+    "", "{", "1", '["]', '["a",1,"b"]', '["a\n"]', '["a""b"]',
+    "null", "[1]", '[["a"]]', '[["a","a"]]', "[[null,null]]", '[["a",1]]',
     '[["a","b","c"]]', "[{}]", "{}", '{"a":1}', '"a"', "[" * 100_000,
 ])
 def test_json_of_something_else_is_refused_in_one_line(text):

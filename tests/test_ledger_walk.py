@@ -228,7 +228,7 @@ NOTHING_LOST = {
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
         cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
-        compare.baseline:_labels compare.comparison:_asked compare.gates:columns_of
+        compare.baseline:_groups compare.comparison:_asked compare.gates:columns_of
         compare.pairings:groups
         compare.history:_rows compare.unmatched:why_nothing
         mitigation.recognition.cohorts:_rows mitigation.recognition.evaluation:_statistics
@@ -257,7 +257,7 @@ NOTHING_LOST = {
         statistics.run_spread:run_spread
         store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
-        statistics.outcome_columns:determined_metric report.headline:judged
+        statistics.outcome_columns:first_determined report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
         exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
@@ -332,7 +332,7 @@ NOTHING_LOST = {
         metrics.verification:numbered_fields metrics.score_files:_names recordings.chunks:_sphere
         run.trial_labels:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
-        run.rescore:_recorded_shard statistics.grouping:known_groups store.manifest_rows:_metadata
+        run.rescore:_recorded_shard store.manifest_rows:_metadata
         store.manifest_rows:of store.manifest_rows:row_in
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table

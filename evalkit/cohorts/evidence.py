@@ -55,15 +55,19 @@ class Evidence:
 
     def __init__(self, outcomes: Outcomes, left: np.ndarray) -> None:
         self.outcomes, self.left = outcomes, left
+        self.of_speakers = np.array_equal(outcomes.speaker, np.arange(len(outcomes.speaker)))
         self.speakers = moments(outcomes, np.flatnonzero(left))
         self.total = self.speakers.sum(axis=1)
 
     def sides(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Summed moments of the units ``at`` that are left, and of the others. Costs no more
         than there are units in ``at``."""
-        inside = self.outcomes.take(at[self.left[at]])
-        within = moments(inside)
-        touched = self.speakers[:, np.unique(self.outcomes.speaker[at[self.left[at]]])]
+        at = at[self.left[at]]
+        if self.of_speakers:
+            within = self.speakers[:, np.sort(at)].sum(axis=1)
+            return within, self.total - within
+        within = moments(self.outcomes.take(at))
+        touched = self.speakers[:, np.unique(self.outcomes.speaker[at])]
         beside = _moments(*(touched - within)[:SPEAKERS])
         return within.sum(axis=1), self.total - (touched - beside).sum(axis=1)
 

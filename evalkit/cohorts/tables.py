@@ -16,11 +16,14 @@ def member_table(speakers: Speakers, rules: Iterable[tuple[Finder, Rule]]) -> pd
     """Every utterance's cohorts: utterance_id, finder, cohort."""
     tables = [pd.DataFrame({"utterance_id": [], "finder": [], "cohort": []}, dtype=str)]
     speaker = speakers.by_utterance.speaker
+    ids, utterance = np.unique(speakers.utterance_ids, return_inverse=True)
+    names = pd.Series(ids.tolist(), dtype=str)
     for finder, rule in rules:
         for name, units in zip(rule.names, rule.members(speakers), strict=True):
             rows = units if finder.unit == "utterance" else np.flatnonzero(np.isin(speaker, units))
-            tables.append(pd.DataFrame({"utterance_id": np.unique(speakers.utterance_ids[rows]),
-                                        "finder": finder.name, "cohort": name}))
+            members = names.iloc[np.unique(utterance[rows])].array
+            tables.append(pd.DataFrame({"utterance_id": members, "finder": finder.name,
+                                        "cohort": name}))
     return pd.concat(tables, ignore_index=True)
 
 

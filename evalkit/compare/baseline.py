@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from evalkit.compare.blocks import Grouping, block_among, blocks_of, crossed, listed
 from evalkit.compare.outcomes import (
     COHORTS,
     determined_by_blocks,
@@ -36,6 +37,7 @@ from evalkit.statistics.grouping import (
 )
 from evalkit.store.documents.baseline import Baseline, Block, Cell, Facts, Key, TrialCell
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import KEYS
 
 
 class Candidate(NamedTuple):
@@ -64,7 +66,8 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *, more: Sequen
     usual = [] if columns is not None else _others(utterances, unused)
     chosen = usual + [column for column in asked if column not in usual]
     cohorts = _cohorts(run)
-    blocks = _blocks(utterances, [_labels(run, utterances, cohorts, column) for column in chosen])
+    blocks = blocks_of(utterances, [_groups(run, utterances, cohorts, column)
+                                    for column in chosen])
     refuse_named(asked, facts.metrics, allowed)
     outcomes = determined_by_blocks([c for c in chosen if c in {*asked, *allowed}], chosen, blocks,
                                     scores, facts=facts.metrics)
@@ -80,10 +83,10 @@ def _unused(utterances: pd.DataFrame, scores: pd.DataFrame, facts: Facts, told: 
     """The metadata columns by which nobody is grouped unless they are ``told``."""
     useless = list(not_usual(utterances, facts.metrics, told))
     yield from useless
-    labels = {column: dict(zip(utterances["utterance_id"], grouped(utterances, column),
-                               strict=True))
+    labels = {column: grouped(utterances, column).to_numpy(object)
               for column in _others(utterances, useless) if column not in told}
-    for column, metric in determined_by_labels(labels, scores, facts.metrics).items():
+    for column, metric in determined_by_labels(labels, utterances["utterance_id"].tolist(), scores,
+                                               facts.metrics).items():
         yield LeftOut("column", "groups", f"determines {metric}, to use it add {ALLOW}",
                       names=(column,))
 
@@ -102,7 +105,7 @@ def on_blocks(run: RunFolder, base: Baseline, allowed: Collection[str] = ()) -> 
     outcomes = determined_by_blocks(base.columns, base.columns, base.blocks, scores,
                                     facts=facts.metrics)
     refuse_determining(outcomes, allowed, of=" of the candidate")
-    return Candidate(str(run.path), facts, frozenset(run.utterances()["utterance_id"]),
+    return Candidate(str(run.path), facts, frozenset(run.utterances()["utterance_id"].tolist()),
                      _scores(scores, base.blocks, left_out),
                      list(_trials(run, base.blocks, base.columns)))
 
@@ -146,12 +149,12 @@ def _cohorts(run: RunFolder) -> pd.DataFrame:
     return run.cohorts()
 
 
-def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, column: str
-            ) -> list[tuple[str, ...]]:
+def _groups(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, column: str
+            ) -> Grouping:
     """The groups of every utterance."""
     finder = column.removeprefix(COHORTS)
     if finder != column and finder in set(cohorts["finder"]):
-        return _cohorts_of(utterances, cohorts[cohorts["finder"] == finder])
+        return listed(_cohorts_of(utterances, cohorts[cohorts["finder"] == finder]))
     parts = column.split(",")
     stale = [str(item) for item in run.stale() if column.startswith(COHORTS)]
     if stale:
@@ -160,8 +163,7 @@ def _labels(run: RunFolder, utterances: pd.DataFrame, cohorts: pd.DataFrame, col
         known = usual_columns(utterances) + [COHORTS + name for name in
                                              sorted(cohorts["finder"].unique())]
         check_columns(parts, known, also=utterances, where=f"{run.path}: ")
-    return [(", ".join(labels),) for labels in
-            zip(*(group_labels(utterances, part) for part in parts), strict=True)]
+    return crossed([group_labels(utterances, part) for part in parts])
 
 
 def _cohorts_of(utterances: pd.DataFrame, cohorts: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -171,50 +173,40 @@ def _cohorts_of(utterances: pd.DataFrame, cohorts: pd.DataFrame) -> list[tuple[s
     return [members.get(u, ()) for u in utterances["utterance_id"]]
 
 
-def _blocks(utterances: pd.DataFrame, labels: Sequence[Sequence[tuple[str, ...]]]) -> list[Block]:
-    blocks: dict[Any, Block] = {}
-    rows = utterances.sort_values("utterance_id")
-    for row, utterance, speaker in zip(rows.index, rows["utterance_id"], rows["speaker_id"],
-                                       strict=True):
-        groups = tuple(column[row] for column in labels)
-        known = isinstance(speaker, str)
-        key = (speaker, groups) if known else (utterance,)
-        if key not in blocks:
-            blocks[key] = Block(speaker=speaker if known else None,
-                                labels=[list(label) for label in groups], utterances=[])
-        blocks[key].utterances.append(utterance)
-    return sorted(blocks.values(), key=lambda block: (block.name, block.labels))
-
-
 def _scores(scores: pd.DataFrame, blocks: Sequence[Block],
             left_out: Mapping[Key, Collection[str]]) -> list[Cell]:
     """Sums on ``blocks``, for each key without the utterances ``left_out``."""
-    block_of = {u: i for i, block in enumerate(blocks) for u in block.utterances}
-    scores = scores.assign(block=scores["utterance_id"].map(block_of)).dropna(subset="block")
+    block = block_among(blocks, scores)
+    of_keys: dict[Any, Any] = scores.groupby(KEYS, observed=True).indices
     cells = []
-    for (pipeline, condition, metric), rows in scores.groupby(["pipeline", "condition", "metric"]):
-        key = (str(pipeline), str(condition), str(metric))
-        cells.append(_cell(key, rows, len(blocks), left_out.get(key, ())))
+    for (pipeline, condition, metric), rows in sorted(of_keys.items()):
+        key, at = (str(pipeline), str(condition), str(metric)), rows[block[rows] >= 0]
+        if len(at):
+            cells.append(_cell(key, scores.take(at), block[at], len(blocks),
+                               left_out.get(key, ())))
     return cells
 
 
-def _cell(key: Key, rows: pd.DataFrame, n_blocks: int, left_out: Collection[str]) -> Cell:
-    failed = rows["error"].notna()
-    measured = rows[~failed]
+def _cell(key: Key, rows: pd.DataFrame, block: np.ndarray, n_blocks: int,
+          left_out: Collection[str]) -> Cell:
+    failed = rows["error"].notna().to_numpy()
+    measured = ~failed
     if left_out:
-        measured = measured[~measured["utterance_id"].isin(left_out)]
-    block = measured["block"].to_numpy(int)
-    amount, weight = (np.bincount(block, measured[c].to_numpy(float), n_blocks).tolist()
+        measured &= ~rows["utterance_id"].isin(left_out).to_numpy()
+    of_block = block[measured]
+    amount, weight = (np.bincount(of_block, rows[c].to_numpy(float)[measured], n_blocks).tolist()
                       for c in ("amount", "weight"))
     return Cell(pipeline=key[0], condition=key[1], metric=key[2], amount=amount, weight=weight,
-                n=np.bincount(block, minlength=n_blocks).tolist(),
+                n=np.bincount(of_block, minlength=n_blocks).tolist(),
                 failed=sorted(rows.loc[failed, "utterance_id"]))
 
 
 def _trials(run: RunFolder, blocks: Sequence[Block], columns: Sequence[str]
             ) -> Iterator[TrialCell]:
-    speakers = {u: block.name for block in blocks for u in block.utterances}
     table = run.trials()
+    if table.empty:
+        return
+    speakers = {u: block.name for block in blocks for u in block.utterances}
     table = table[table["enroll_id"].isin(speakers) & table["test_id"].isin(speakers)]
     for (pipeline, condition), rows in table.groupby(["pipeline", "condition"]):
         scored, n_failed = _digest(rows[rows["score"].notna()]), int(rows["score"].isna().sum())

@@ -7,7 +7,6 @@ row, and more often in a row than the same sequence stands anywhere in the refer
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ class Loop(NamedTuple):
 def loop(hypothesis: Sequence[str], reference: Sequence[str]) -> Loop | None:
     """The loop of ``hypothesis`` that covers most words; of several such the one of the fewest
     words, then the first. None where there is none."""
-    if max(Counter(hypothesis).values(), default=0) < TIMES:
+    if len(hypothesis) - len(set(hypothesis)) < TIMES - 1:  # no word stands there TIMES times
         return None
     found = [each for n in range(1, min(LONGEST, len(hypothesis) // TIMES) + 1)
              for each in _repeated(hypothesis, n) if each.times > _in_a_row(reference, each.words)]

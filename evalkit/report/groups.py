@@ -83,7 +83,7 @@ def choose_column(utterances: pd.DataFrame, by: str | None, allowed: Collection[
 
 def determined_by(column: str, utterances: pd.DataFrame, scores: pd.DataFrame, metric: str) -> bool:
     """Whether ``column`` determines ``metric`` of any pipeline."""
-    labels = dict(zip(utterances["utterance_id"], group_labels(utterances, column), strict=True))
+    labels = group_labels(utterances, column).set_axis(utterances["utterance_id"])
     return determined_metric(labels, measured(scores, [metric])) is not None
 
 
@@ -92,13 +92,14 @@ def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Hea
     """``metric``, which has scores, by the groups of ``column``."""
     fact = headline.facts[metric]
     rows = scores[scores["metric"] == metric]
-    measured = rows.groupby(["pipeline", "condition"]).groups
+    measured = set(rows[["pipeline", "condition"]].drop_duplicates().itertuples(index=False,
+                                                                                name=None))
     reports = [
         group_table(rows, utterances, [column], metric=metric, fact=fact, pipeline=p,
                     condition=c, allowed=[column])
         for p in headline.pipelines for c in headline.conditions if (p, c) in measured]
     group = group_labels(utterances, column)
-    order = _worst_first(rows, dict(zip(utterances["utterance_id"], group, strict=True)), fact)
+    order = _worst_first(rows, group.set_axis(utterances["utterance_id"]), fact)
     speakers = utterances.groupby(group.to_numpy())["speaker_id"].nunique()
     return Groups(column, metric, fact, order,
                   {name: int(speakers.get(name, 0)) for name in order},
@@ -117,7 +118,7 @@ def pooled(groups: Groups, utterances: pd.DataFrame, scores: pd.DataFrame) -> li
             for name in names]
 
 
-def _worst_first(rows: pd.DataFrame, group: Mapping[str, str], fact: Fact) -> list[str]:
+def _worst_first(rows: pd.DataFrame, group: pd.Series, fact: Fact) -> list[str]:
     """The groups by their value over everything, those without one last."""
     sums = rows.groupby(rows["utterance_id"].map(group))[["amount", "weight"]].sum()
     badness = pd.Series(fact.worse * ratio(sums["amount"], sums["weight"]), sums.index)

@@ -44,6 +44,8 @@ def ranks_of(run: ReportedRun) -> Ranks | None:
         return None
     metric = run.scored_metrics[0]
     rows = systems_of([*run.earlier, run.folder], metric)
+    if rows["system"].nunique() < MANY:
+        return None
     common, lost = in_all(rows)
     count = common["system"].nunique()
     if count < MANY:
@@ -73,7 +75,8 @@ def systems_of(runs: Sequence[RunFolder], metric: str) -> pd.DataFrame:
     parts = [(name, scores[scores["metric"] == metric]) for name, scores in tables]
     known = [(name, pipeline) for name, part in parts for pipeline in part["pipeline"].unique()]
     called = system_names(known)
-    return pd.concat([part.assign(system=[called[name, pipeline] for pipeline in part["pipeline"]])
+    return pd.concat([part.assign(system=part["pipeline"].astype(object).map(
+        {pipeline: system for (run, pipeline), system in called.items() if run == name}))
                       for name, part in parts], ignore_index=True)
 
 

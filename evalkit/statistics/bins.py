@@ -22,13 +22,16 @@ def binned(labels: pd.Series) -> pd.Series:
     """Labels (evalkit.statistics.labels) whose numbers are cut at their quartiles where there are
     more than MOST_NUMBERS different ones. Texts keep their labels, and so do CODES that lie
     farther from all other numbers than these from one another."""
-    numbers = {text: value for text in labels.unique() if (value := number_of(text)) is not None}
+    place, texts = pd.factorize(labels.to_numpy(object))
+    numbers = {text: value for text in texts if (value := number_of(text)) is not None}
     outliers = codes(set(numbers.values()))
     cut = {text: value for text, value in numbers.items() if value not in outliers}
     if len(set(cut.values())) <= MOST_NUMBERS:
         return labels
-    bin_of = pd.Series(bins(labels.map(cut).to_numpy(float)), labels.index).astype(object)
-    return bin_of.where(labels.isin(list(cut)), labels)
+    bin_of = bins(np.array([cut.get(text, np.nan) for text in texts])[place])
+    is_number = np.array([text in cut for text in texts])[place]
+    found = np.where(is_number, np.asarray(bin_of, object), texts[place])
+    return pd.Series(found, labels.index).astype(object)
 
 
 def codes(values: set[float]) -> set[float]:

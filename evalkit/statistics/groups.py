@@ -174,7 +174,7 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
     wanted = dict.fromkeys(["speaker_id", "duration", *covariates])
     more = facts[[c for c in wanted if c in facts and c not in rows and c != "group"]]
-    return rows.join(more, on="utterance_id").assign(
+    return (rows.join(more, on="utterance_id") if len(more.columns) else rows).assign(
         group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
 
 

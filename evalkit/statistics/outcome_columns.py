@@ -73,21 +73,25 @@ def determined(rows: pd.DataFrame) -> bool:
 
 def measured(scores: pd.DataFrame, metrics: Iterable[str]) -> list[tuple[str, pd.DataFrame]]:
     """Each of ``metrics`` with the rows of ``scores`` that have a value of it, a pipeline each."""
-    rows = scores[scores["error"].isna()]
+    names = list(metrics)
+    rows = scores[scores["error"].isna() & scores["metric"].isin(names)]
     of_metric = dict(iter(rows.groupby("metric", observed=True)))
-    return [(metric, part) for metric in metrics if metric in of_metric
+    return [(metric, part) for metric in names if metric in of_metric
             for _, part in of_metric[metric].groupby("pipeline", observed=True)]
 
 
-def determined_metric(labels: Mapping[str, str], rows: Iterable[tuple[str, pd.DataFrame]]
-                      ) -> str | None:
+def determined_metric(labels: Mapping[str, str] | pd.Series,
+                      rows: Iterable[tuple[str, pd.DataFrame]]) -> str | None:
     """The first metric of ``rows`` (see ``measured``) that the ``labels`` of utterances, by their
     ids, determine; None where they determine none."""
-    for metric, part in rows:
-        labelled = part.assign(label=part["utterance_id"].map(labels))
-        if determined(labelled[labelled["label"].notna()]):
-            return metric
-    return None
+    return first_determined((metric, part.assign(label=part["utterance_id"].map(labels)))
+                            for metric, part in rows)
+
+
+def first_determined(rows: Iterable[tuple[str, pd.DataFrame]]) -> str | None:
+    """The first metric whose ``rows`` have a column ``label`` that determines it; None where there
+    is none. Rows without a label take no part."""
+    return next((metric for metric, part in rows if determined(part[part["label"].notna()])), None)
 
 
 def determines(labels: Sequence[str] | pd.Series, amount: Sequence[float] | np.ndarray | pd.Series,

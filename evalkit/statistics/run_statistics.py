@@ -53,7 +53,10 @@ def headline_intervals(run: RunFolder, metrics: Sequence[str],
 
 
 def _trial_intervals(run: RunFolder, resampling: Resampling) -> dict[Key, tuple[float, float]]:
-    trials, people = run.trials(), run.utterances()
+    trials = run.trials()
+    if trials.empty:
+        return {}
+    people = run.utterances()
     known = people.dropna(subset="speaker_id")
     speakers = dict(zip(known["utterance_id"], known["speaker_id"], strict=True))
     draws = replace(resampling, draws=min(resampling.draws, TRIAL_DRAWS))

@@ -24,12 +24,24 @@ FEWEST, OTHERS = 40, 9
 def speaker_strata(sums: SpeakerSums) -> list[np.ndarray]:
     """Indices of the speakers that belong to exactly the same cohorts, one array a stratum;
     those who are alone in that share one stratum."""
-    packed = np.packbits(sums.members, axis=1)
-    _, code, size = np.unique(packed, axis=0, return_inverse=True, return_counts=True)
+    code, size = _alike(np.packbits(sums.members, axis=1))
     code = np.where(size[code] == 1, -1, code)
     order = np.argsort(code, kind="stable")
     edges = np.flatnonzero(np.diff(code[order])) + 1
     return [part for part in np.split(order, edges) if len(part)]
+
+
+def _alike(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the different rows, sorted, each row of bytes is, and how often each is there."""
+    rows, width = packed.shape
+    few = width <= 8
+    if few:  # as whole numbers they sort alike, and sooner
+        whole = np.zeros((rows, 8), np.uint8)
+        whole[:, :width] = packed
+        packed = whole.view(">u8").astype(np.uint64).ravel()
+    _, code, size = np.unique(packed, axis=None if few else 0, return_inverse=True,
+                              return_counts=True)
+    return code, size
 
 
 def folded(sums: SpeakerSums) -> SpeakerSums:

@@ -45,8 +45,10 @@ def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> 
     """``table`` with ``columns`` in the codes of ``like``, which has their names; a column that has
     others too stays as it is."""
     names = {name: like[name].cat.categories for name in columns if len(like)}
-    return table.assign(**{name: table[name].astype(like[name].dtype) for name, known in
-                           names.items() if table[name].isin(known).all()})
+    found = {name: pc.index_in(pa.array(table[name], pa.string()),
+                               pa.array(known, pa.string())) for name, known in names.items()}
+    return table.assign(**{name: pd.Categorical.from_codes(
+        codes.to_numpy(), names[name]) for name, codes in found.items() if not codes.null_count})
 
 
 def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> pa.Table:

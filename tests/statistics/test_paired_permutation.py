@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.statistics.bootstrap import Resampling
-from evalkit.statistics.paired_permutation import fewest_speakers, flip_signs, p_values, step_down
+from evalkit.statistics.paired_permutation import (
+    _signs,
+    fewest_speakers,
+    flip_signs,
+    p_values,
+    step_down,
+)
 
 
 def every_swap(contributions: np.ndarray) -> np.ndarray:
@@ -82,3 +88,10 @@ def test_false_findings_in_forty_groups_of_few() -> None:
         parts = np.concatenate([parts, d[:, None]], axis=1)
         hits += step_down(flip_signs(parts, Resampling(200, repetition))).min() <= 0.05
     assert 5 <= hits <= 33
+
+
+def test_signs_are_those_of_the_generator() -> None:
+    for n in (1, 7, 1_000):
+        rng = np.random.default_rng(5)
+        drawn = np.concatenate(list(_signs(n, Resampling(draws=13, seed=5))))
+        assert np.array_equal(drawn, 2.0 * rng.integers(0, 2, (13, n), dtype=np.int8) - 1)

@@ -30,7 +30,8 @@ def chosen(ranked: pd.DataFrame, labels: Mapping[str, pd.Series], budget: int = 
     rows stays. ``ranked`` has a row a pipeline, condition and utterance, with ``badness``, the
     number of ``errors``, its ``kind`` ("" or what it has a list of its own for) and the ``bytes``
     of its texts; ``labels`` are groups by utterance_id."""
-    rows = ranked.assign(place=_places(ranked, labels))
+    place = _places(ranked, labels)
+    rows = ranked[[*UNIT, "errors", "bytes"]].assign(place=place, at=np.arange(len(ranked)))
     # Before a row stand at least as many units as its place says: those far behind cost too much.
     near = rows["place"] <= budget // (OF_A_ROW + OF_AN_UTTERANCE)
     unit = rows.groupby(UNIT, observed=True).ngroup()
@@ -40,7 +41,8 @@ def chosen(ranked: pd.DataFrame, labels: Mapping[str, pd.Series], budget: int = 
     units = units.sort_values(["place", "errors", *UNIT], ascending=[True, False, True, True])
     spent = (units["size"] + OF_A_ROW * units["n"] + OF_AN_UTTERANCE).cumsum()
     kept = units[spent <= budget]
-    return rows[rows.set_index(UNIT).index.isin(kept.index)]
+    at = rows.loc[rows.set_index(UNIT).index.isin(kept.index), "at"].to_numpy()
+    return ranked.iloc[at].assign(place=place[at])
 
 
 def _places(ranked: pd.DataFrame, labels: Mapping[str, pd.Series]) -> np.ndarray:

@@ -136,9 +136,10 @@ def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> 
     outputs = run.outputs
     failed = _failed(outputs, scores)
     # What the metric does not count is no part of the counts by word either.
-    reading = read(outputs.assign(alignment=outputs["alignment"].where(failed.isna())))
-    rows = _joined(reading.rows.assign(why=failed, alignment=outputs["alignment"].where(
-        failed.isna())), ranked, fact)
+    alignments = outputs["alignment"].where(failed.isna()) if failed.notna().any(
+        ) else outputs["alignment"]
+    reading = read(outputs.assign(alignment=alignments))
+    rows = _joined(reading.rows.assign(why=failed, alignment=alignments), ranked, fact)
     present = set(scores.dropna(subset="amount")["pipeline"])
     names = [name for name in run.headline.pipelines if name in present]
     return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), reading, rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +33,8 @@ class WordCounts:
     confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, alignment: Alignment) -> None:
-        """Counts the words of an alignment."""
+        """Counts the errors of an alignment; ``said`` are the words of many, counted at once."""
         said, heard, errors = alignment
-        self.said.update(said)
         for operation, at, place in errors:
             if operation == "insert":
                 self.inserted[heard[place]] += 1
@@ -76,10 +75,14 @@ def read(outputs: pd.DataFrame) -> Reading:
     counts, loops = np.full((len(outputs), len(COUNTS)), np.nan), np.full(len(outputs), None)
     for start in range(0, len(outputs), BATCH):
         batch = outputs[[*CELL, "alignment"]].iloc[start:start + BATCH].astype(object).to_numpy()
+        said: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for i, (pipeline, condition, text) in enumerate(batch, start):
             if (alignment := alignment_of(text)) is not None:
+                said[pipeline, condition] += alignment.reference
                 words[pipeline, condition].add(alignment)
                 counts[i], loops[i] = _row(alignment)
+        for cell, every in said.items():
+            words[cell].said.update(every)
     columns = pd.DataFrame(counts, columns=COUNTS, index=outputs.index).assign(loop=loops)
     rows = outputs[[*CELL, "utterance_id", "hypothesis", "error"]].join(columns)
     rows["silence"] = (rows["length"] == 0) & (rows["insertions"] > 0)
