@@ -72,7 +72,9 @@ def delivering(function: Callable[P, T]) -> Callable[P, T]:
         with _said(url):
             system, root = _system(url)
             system.ls(PurePosixPath(root).parts[0])
-        place = bound.arguments["out"] = copy_of(url)
+            place = bound.arguments["out"] = copy_of(url)
+            if not place.exists() and not _listed(system, root).keys().isdisjoint(LAST):
+                here(url)  # so that it is not overwritten unasked
         made = function(*bound.args, **bound.kwargs)
         with _said(url):
             n = _deliver(system, root, place)

@@ -107,7 +107,8 @@ def _what_is_not_there_is_one_line(settings: Path, store: Any, monkeypatch: pyte
     assert "\n" not in refused
 
 
-def test_a_run_that_is_brought_again_leaves_nothing_of_the_last(store: Any, tmp_path: Path) -> None:
+def test_a_run_that_is_brought_again_leaves_nothing_of_the_last(
+        store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "m.jsonl").write_text('{"id": "a", "text": "on", "speaker": "s"}\n')
     (tmp_path / "v.tsv").write_text("a\ton\n")
     words = ("score", "-m", tmp_path / "m.jsonl", "-y", tmp_path / "v.tsv", "-o", "s3://speech/run")
@@ -122,6 +123,14 @@ def test_a_run_that_is_brought_again_leaves_nothing_of_the_last(store: Any, tmp_
               for each in (first, names(store))]
     assert len(scores[0]) == len(scores[1]) == 1 and scores[0] != scores[1]
     assert names(store).keys() >= {*beside}
+    monkeypatch.setenv("EVALKIT_COPIES", str(tmp_path / "another machine"))
+    (tmp_path / "other.jsonl").write_text('{"id": "b", "text": "on", "speaker": "s"}\n')
+    (tmp_path / "v.tsv").write_text("b\toff\n")
+    words = ("score", "-m", tmp_path / "other.jsonl", *words[3:])
+    before, refused = names(store), evalkit(*words)
+    assert refused.returncode == 2 and "--overwrite" in refused.stderr, refused.stderr
+    assert names(store) == before
+    assert evalkit(*words, "--overwrite").returncode == 0
 
 
 def test_no_key_leads_out_of_the_copy(store: Any, tmp_path: Path) -> None:
