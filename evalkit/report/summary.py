@@ -102,7 +102,7 @@ def confirmed_in_brief(discovery: Discovery) -> Markup:
     """The same for the first screen; empty where none was confirmed."""
     if not discovery.confirmed:
         return Markup()
-    return (say("Fresh speakers confirmed {} of {} that were searched for; the worst is ",
+    return (say("Fresh speakers confirmed {} of {} that were tested on them; the worst is ",
                 len(discovery.confirmed), count(discovery.tested, "cohort"))
             + said_of(discovery, discovery.confirmed[0]) + ".")
 
