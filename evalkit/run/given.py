@@ -83,8 +83,7 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     with planning():
         chosen = [metric_said(each) for each in metrics]
         _check_needs(chosen)
-    given = {name: reading.plugin(path) for name, path in hypotheses.items()} | {
-        name: UNFOLDED.plugin(path) for name, path in unfolded.hypotheses.items()}
+    given = _recognizers(hypotheses, reading) | _recognizers(unfolded.hypotheses, UNFOLDED)
     usual = Plugin(name=WordCounts.name if unfolded.counted else WordErrors.name)
     config = _config(manifest, given, {
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
@@ -99,6 +98,10 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
     return run(config, out, Work(workers, portion=portion), command="score", say=say,
                left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
+
+
+def _recognizers(hypotheses: Mapping[str, Path], reading: Reading) -> dict[str, Plugin]:
+    return {name: reading.plugin(path) for name, path in hypotheses.items()}
 
 
 def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: bool,
