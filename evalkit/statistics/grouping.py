@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evalkit.core.errors import ColumnError
@@ -46,6 +47,13 @@ def group_labels(utterances: pd.DataFrame, column: str) -> pd.Series:
                           "too many to compare; name another column, or put its labels together "
                           "in the manifest", column)
     return labels
+
+
+def places(ids: pd.Series, known: pd.Index) -> np.ndarray:
+    """Of every one of ``ids`` its place among those ``known``, -1 where it is not there: (n,)."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        return np.append(known.get_indexer(ids.cat.categories), -1)[ids.cat.codes]
+    return known.get_indexer(pd.Index(ids))
 
 
 def known_groups(labels: pd.Series) -> int:

@@ -153,7 +153,11 @@ class RunFolder:
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
-        return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL)
+        return self.outputs_table().to_pandas()
+
+    def outputs_table(self) -> pa.Table:
+        """The same in Arrow's columns, which take less memory."""
+        return self._columns("outputs.parquet", OUTPUTS_NEEDED, CELL)
 
     def times(self) -> pd.DataFrame:
         """Of OUTPUTS the seconds of audio and of processing, and the cell."""
@@ -278,10 +282,14 @@ class RunFolder:
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = (), *,
                alone: bool = False) -> pd.DataFrame:
+        return self._columns(name, columns, filled, alone=alone).to_pandas()
+
+    def _columns(self, name: str, columns: Collection[str], filled: Collection[str] = (), *,
+                 alone: bool = False) -> pa.Table:
         path = self.path / name
         self._check(name)
         try:
-            return read_columns(path, columns, filled, alone=alone).to_pandas()
+            return read_columns(path, columns, filled, alone=alone)
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
 

@@ -47,8 +47,8 @@ def chosen(ranked: pd.DataFrame, labels: Mapping[str, pd.Series], budget: int = 
 
 def _places(ranked: pd.DataFrame, labels: Mapping[str, pd.Series]) -> np.ndarray:
     """Of every row the best place in any list."""
-    ordered = ranked.sort_values(["errors", "badness", "utterance_id"],
-                                 ascending=[False, False, True], kind="stable")
+    ordered = ranked[[*CELL, "kind", "errors", "badness", "utterance_id"]].sort_values(
+        ["errors", "badness", "utterance_id"], ascending=[False, False, True], kind="stable")
     lists = [ordered.groupby(CELL).cumcount(), ordered.groupby([*CELL, "kind"]).cumcount()]
     for groups in labels.values():
         group = ordered["utterance_id"].map(groups)

@@ -203,7 +203,7 @@ def _examples(rows: pd.DataFrame, fact: Fact, run: ReportedRun) -> list[Example]
     rows = rows[[*KEYS, "amount", "weight", "value"]]
     described = run.utterances[run.utterances["utterance_id"].isin(rows["utterance_id"])]
     utterances = {row["utterance_id"]: row for row in _records(described)}
-    outputs = _records(rows.merge(run.outputs, on=KEYS, how="left"))
+    outputs = _records(rows.merge(run.outputs.of(rows["utterance_id"]), on=KEYS, how="left"))
     return [_example(output, value, utterances.get(output["utterance_id"], {}), fact, run)
             for output, value in zip(outputs, rows["value"], strict=True)]
 
