@@ -189,8 +189,9 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
-        report.explorer.encoding:rebuilt report.explorer.reading:read
+        report.explorer.encoding:rebuilt report.outputs:__init__ report.outputs:at report.explorer.reading:counted
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
+        store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evalkit.store.coded import recoded
+from evalkit.store.coded import among, recoded
 from evalkit.store.runfolder import CELL
 
 AT_A_TIME = 1 << 15
@@ -59,7 +59,7 @@ class Outputs:
 
     def of(self, utterances: Collection[str]) -> pd.DataFrame:
         """The rows of some utterances."""
-        return self.at(np.flatnonzero(self.keys["utterance_id"].isin(list(utterances))))
+        return self.at(np.flatnonzero(among(self.keys["utterance_id"], utterances)))
 
 
 def parts(texts: pa.ChunkedArray) -> Iterator[list[str | None]]:

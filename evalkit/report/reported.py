@@ -11,6 +11,7 @@ import pandas as pd
 
 from evalkit.compare.gates import Gates
 from evalkit.compare.series import Place
+from evalkit.core.memory import give_back
 from evalkit.report.group_columns import GroupColumns, group_columns
 from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
 from evalkit.report.headline import Headline, read_headline
@@ -67,7 +68,9 @@ class ReportedRun:
     @cached_property
     def outputs(self) -> Outputs:
         """What pipelines made of the utterances."""
-        return Outputs(self.folder.outputs_table(), self.scores)
+        found = Outputs(self.folder.outputs_table(), self.scores)
+        give_back()
+        return found
 
     @cached_property
     def findings(self) -> Findings | None:

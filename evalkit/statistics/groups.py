@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import take
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
@@ -29,8 +28,8 @@ from evalkit.statistics.grouping import (
     group_labels,
     is_outcome,
     look_alikes,
-    places,
     refuse_outcomes,
+    told_of,
 )
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.statistics.multiple import Adjustment
@@ -174,11 +173,8 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     labels = [rows["utterance_id"].map(group_labels(facts, column)).fillna(UNKNOWN)
               if column in facts else group_labels(rows, column) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
-    wanted = [c for c in dict.fromkeys(["speaker_id", "duration", *covariates])
-              if c in facts and c not in rows and c != "group"]
-    at = places(rows["utterance_id"], facts.index) if wanted else np.empty(0, int)
-    more = {c: take(facts[c].array, at, allow_fill=True) for c in wanted}
-    return rows.assign(**more, group=group,
+    more = [c for c in ("speaker_id", "duration", *covariates) if c not in rows and c != "group"]
+    return rows.assign(**told_of(rows["utterance_id"], facts, more), group=group,
                        labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
 
 

@@ -6,7 +6,7 @@ four of it, and to sort, to group and to count is done with whole numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+ROWS = 1 << 18
+"""Rows that are looked at together."""
 Check = Callable[[Path, pa.Table], None]
 _Part = dict[str, np.ndarray]
 """The rows of one file: numbers, or of texts their codes, -1 where there is none."""
@@ -29,7 +31,6 @@ def read_coded(paths: Sequence[Path], schema: pa.Schema, order: Sequence[str], c
     table and may refuse it. Raises as pyarrow does for what cannot be read."""
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     read = [part for path in paths if (part := _read(path, schema, texts, check))]
-    pa.default_memory_pool().release_unused()
     names = {name: _Names(part.texts[name] for part in read) for name in texts}
     parts = []
     while read:
@@ -49,6 +50,18 @@ def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> 
                                pa.array(known, pa.string())) for name, known in names.items()}
     return table.assign(**{name: pd.Categorical.from_codes(
         codes.to_numpy(), names[name]) for name, codes in found.items() if not codes.null_count})
+
+
+def among(column: pd.Series, names: Collection[str]) -> np.ndarray:
+    """Which rows of a column, (n,), are one of few ``names``. pandas' own ``isin`` keeps a table of
+    all that a categorical may be, and takes eight bytes a row."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column.isin(names).to_numpy()
+    wanted, codes = np.append(column.cat.categories.isin(names), False), column.cat.codes.to_numpy()
+    found = np.empty(len(codes), bool)
+    for start in range(0, len(codes), ROWS):
+        found[start:start + ROWS] = wanted[codes[start:start + ROWS]]
+    return found
 
 
 class _File(NamedTuple):

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
+from evalkit.core.memory import give_back
 from evalkit.core.types import Derived, Fact
 from evalkit.store.coded import read_coded
 from evalkit.store.sealed import check
@@ -70,6 +71,8 @@ def _read(run: Path) -> pd.DataFrame:
                           _check_table)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{shards[0].parent}: not a scores table: {error}") from error
+    finally:
+        give_back()
 
 
 def _whole_tables(run: Path) -> list[Path]:

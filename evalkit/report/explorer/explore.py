@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from evalkit.core.memory import give_back
 from evalkit.core.types import Fact
 from evalkit.report.explorer.before import outputs_before
 from evalkit.report.explorer.choice import BUDGET, chosen
@@ -31,6 +32,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import best
 from evalkit.report.table import Table
 from evalkit.statistics.grouping import grouped
+from evalkit.store.coded import among
 
 MOST_METRICS = 8
 """Metrics that utterances can be sorted by, the most important."""
@@ -94,9 +96,10 @@ class Explorer:
     def document(self, kept: pd.DataFrame, players: Players) -> Markup:
         """What the page's script unfolds (document.py), of the rows ``kept``."""
         run, facts = self.run, self._facts
-        described = run.utterances[run.utterances["utterance_id"].isin(set(kept["utterance_id"]))]
-        scores = run.scores[run.scores["metric"].isin(list(facts))
-                            & run.scores["utterance_id"].isin(described["utterance_id"])]
+        ids = kept["utterance_id"].unique().tolist()
+        described = run.utterances[run.utterances["utterance_id"].isin(ids)]
+        scores = run.scores[among(run.scores["utterance_id"], ids)
+                            & among(run.scores["metric"], list(facts))]
         if len(kept) < self.total:
             scores = scores.merge(kept[KEYS], on=KEYS)
         pipelines = ordered(run.headline.pipelines, self.ranked["pipeline"])
@@ -140,7 +143,9 @@ def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> 
     alignments = run.outputs.alignments(failed.notna().to_numpy())
     columns, words = counted(run.outputs.keys, parts(alignments))
     size = lengths(alignments, run.outputs.column("hypothesis"))
-    rows = _joined(run.outputs.keys.join(columns).assign(why=failed, bytes=size), ranked, fact)
+    rows = _joined(run.outputs.keys[KEYS].join(columns).assign(why=failed, bytes=size), ranked,
+                   fact)
+    give_back()
     present = set(scores.dropna(subset="amount")["pipeline"])
     names = [name for name in run.headline.pipelines if name in present]
     return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), words, rows,
@@ -168,5 +173,6 @@ def _joined(rows: pd.DataFrame, ranked: pd.DataFrame, fact: Fact) -> pd.DataFram
 
 def _labels(run: ReportedRun) -> dict[str, pd.Series]:
     names = run.columns.names if run.column is not None else []
-    ids = run.utterances["utterance_id"].to_numpy()
-    return {name: grouped(run.utterances, name).astype(str).set_axis(ids) for name in names}
+    ids = pd.Index(run.utterances["utterance_id"])
+    return {name: grouped(run.utterances, name).astype(str).astype("category").set_axis(ids)
+            for name in names}

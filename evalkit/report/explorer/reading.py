@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nsmallest
@@ -17,7 +16,7 @@ import pandas as pd
 from evalkit.core.alignment import Alignment, Pair
 from evalkit.core.collecting import uncollected
 from evalkit.core.errors import RunError
-from evalkit.core.loops import TIMES, Loop, loop
+from evalkit.core.loops import Loop, loop
 
 CELL = ["pipeline", "condition"]
 BATCH = 1 << 15
@@ -26,11 +25,6 @@ COUNTS = ["substitutions", "deletions", "insertions", "length"]
 """Whole numbers of words; ``length`` is the reference's. Missing where there is no alignment."""
 MOST_ROWS = 5000
 """Rows of a table of words: of more, those of the most errors, which its caption says."""
-Wrong = tuple[str | None, str | None]
-"""What was said and what was heard, None where there is nothing."""
-_TOKEN = (str, type(None))
-Parts = tuple[list[str], list[Wrong]]
-"""Of an alignment the words that are right, and what is wrong."""
 
 
 class Confused(NamedTuple):
@@ -53,15 +47,17 @@ class WordCounts:
     inserted: Counter[str] = field(default_factory=Counter)
     confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, right: Iterable[str], wrong: Collection[Wrong]) -> None:
-        """Counts the words of many alignments."""
-        self.said.update(right)
-        self.said.update([ref for ref, _ in wrong if ref is not None])
-        self.inserted.update([hyp for ref, hyp in wrong if ref is None and hyp is not None])
-        self.deleted.update([ref for ref, hyp in wrong if hyp is None and ref is not None])
-        heard = [(ref, hyp) for ref, hyp in wrong if ref is not None and hyp is not None]
-        self.substituted.update([ref for ref, _ in heard])
-        self.confused.update([(intern(ref), intern(hyp)) for ref, hyp in heard])
+    def add(self, alignment: Alignment) -> None:
+        """Counts the errors of an alignment; ``said`` are the words of many, counted at once."""
+        said, heard, errors = alignment
+        for operation, at, place in errors:
+            if operation == "insert":
+                self.inserted[heard[place]] += 1
+            elif operation == "delete":
+                self.deleted[said[at]] += 1
+            else:
+                self.substituted[said[at]] += 1
+                self.confused[intern(said[at]), intern(heard[place])] += 1
 
     def with_those_of(self, other: WordCounts) -> WordCounts:
         """The sums of both."""
@@ -99,25 +95,21 @@ def counted(outputs: pd.DataFrame, alignments: Iterable[Sequence[Any]]
             ) -> tuple[pd.DataFrame, dict[tuple[str, str], WordCounts]]:
     """COUNTS, ``loop`` and ``silence`` of every row of ``outputs``, of which CELL is looked at, and
     the words by cell; ``alignments`` are theirs in the same order, some at a time."""
-    cell = outputs.groupby(CELL, sort=False, observed=True).ngroup().to_numpy()
+    cell = outputs.groupby(CELL, sort=False, observed=True).ngroup().tolist()
     words = {(str(p), str(c)): WordCounts()
              for p, c in outputs[CELL].drop_duplicates().itertuples(index=False)}
+    of_cell, rows = list(words.values()), enumerate(cell)
     counts, loops = np.full((len(outputs), len(COUNTS)), np.nan), np.full(len(outputs), None)
-    start = 0
-    with uncollected():
-        for batch in alignments:
-            found = [(i, parts) for i, text in enumerate(batch, start)
-                     if (parts := _parted(text)) is not None]
-            of_cell: list[list[Parts]] = [[] for _ in words]
-            for i, parts in found:
-                loops[i] = _loop(batch[i - start], parts)
-                of_cell[cell[i]].append(parts)
-            if found:
-                counts[[i for i, _ in found]] = [_counts(parts) for _, parts in found]
-            for of, every in zip(words.values(), of_cell, strict=True):
-                of.add([word for right, _ in every for word in right],
-                       [each for _, wrong in every for each in wrong])
-            start += len(batch)
+    for batch in alignments:
+        said: list[list[str]] = [[] for _ in of_cell]
+        with uncollected():
+            for text, (i, place) in zip(batch, rows, strict=False):
+                if (alignment := alignment_of(text)) is not None:
+                    said[place] += alignment.reference
+                    of_cell[place].add(alignment)
+                    counts[i], loops[i] = _row(alignment)
+        for of, every in zip(of_cell, said, strict=True):
+            of.said.update(every)
     columns = pd.DataFrame(counts, columns=COUNTS, index=outputs.index).assign(loop=loops)
     columns["silence"] = (columns["length"] == 0) & (columns["insertions"] > 0)
     return columns, words
@@ -137,39 +129,12 @@ def alignment_of(text: Any) -> Alignment | None:
         return None
 
 
-def _parted(text: Any) -> Parts | None:
-    """None where the run kept no alignment that can be read. Sooner than an Alignment, which says
-    where in the texts an error is."""
-    try:
-        items = json.loads(text) if isinstance(text, str) else None
-        if not isinstance(items, list):
-            return None
-        right = [each for each in items if type(each) is str]
-        if len(right) == len(items):
-            return right, []
-        wrong = [(ref, hyp) for ref, hyp in [each for each in items if type(each) is not str]]
-    except (TypeError, ValueError, RecursionError):
-        return None
-    known = all(ref != hyp and type(ref) in _TOKEN and type(hyp) in _TOKEN for ref, hyp in wrong)
-    return (right, wrong) if known else None
-
-
-def _counts(of: Parts) -> tuple[int, ...]:
-    """COUNTS."""
-    right, wrong = of
-    deletions = insertions = 0
-    for ref, hyp in wrong:
-        deletions += hyp is None
-        insertions += ref is None
-    substitutions = len(wrong) - deletions - insertions
-    return substitutions, deletions, insertions, len(right) + substitutions + deletions
-
-
-def _loop(text: str, of: Parts) -> Loop | None:
-    """The loop of the hypothesis, where it is no part of the reference."""
-    right, wrong = of
-    heard = [hyp for _, hyp in wrong if hyp is not None]
-    if not heard or len(right) + len(heard) - len({*right, *heard}) < TIMES - 1:
-        return None  # no word stands there TIMES times
-    alignment = Alignment.from_json(text)
-    return loop(alignment.hypothesis, alignment.reference)
+def _row(alignment: Alignment) -> tuple[tuple[int, ...], Loop | None]:
+    """COUNTS and the loop of one output."""
+    said, heard, errors = alignment
+    if not errors:
+        return (0, 0, 0, len(said)), None
+    kinds = [operation for operation, _, _ in errors]
+    deletions, insertions = kinds.count("delete"), kinds.count("insert")
+    found = loop(heard, said) if len(kinds) > deletions else None
+    return (len(kinds) - deletions - insertions, deletions, insertions, len(said)), found

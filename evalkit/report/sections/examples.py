@@ -117,11 +117,8 @@ def build(run: ReportedRun) -> Content:
         return Content()
     metric = run.scored_metrics[0]
     fact = run.headline.facts[metric]
-    ranked = rank(run.scores[run.scores["metric"] == metric], fact)
     column = run.groups.column if run.groups else None
-    worst = _examples(worst_rows(ranked, fact), fact, run)
-    changes = _changes(ranked, fact, run)
-    explorer = explore(run, ranked, metric, fact)
+    worst, changes, explorer = _found(run, metric, fact)
     kept = explorer.kept()
     players = sounds(run, kept, explorer.pipeline, {
         example.key: example.players
@@ -131,6 +128,14 @@ def build(run: ReportedRun) -> Content:
     shown = Examples(metric, fact, column, worst, changes, explorer,
                      explorer.document(kept, players), len(kept), sentence)
     return Content(shown, explorer.tables, left_out=run.recordings.left_out, sentences=[sentence])
+
+
+def _found(run: ReportedRun, metric: str, fact: Fact
+           ) -> tuple[list[Example], list[Change], Explorer]:
+    """The worst, those that changed most, and all."""
+    ranked = rank(run.scores[run.scores["metric"] == metric], fact)
+    return (_examples(worst_rows(ranked, fact), fact, run), _changes(ranked, fact, run),
+            explore(run, ranked, metric, fact))
 
 
 def driving(of: Drivers | None, run: ReportedRun) -> Markup:
