@@ -425,8 +425,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:here
-        store.objects:_there
+        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:ends
+        store.objects:_there store.objects:portions
         run.runner:_prune run.merging:_bring run.merging:_otherwise
         run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files
