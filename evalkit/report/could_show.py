@@ -28,10 +28,11 @@ def what_could_be_shown(selection: Selection) -> Markup:
     if not reach:
         return Markup()
     fact = selection.fact
+    least, most = (f"{number(end, fact)} {fact.difference_unit}".strip()
+                   for end in (min(reach), max(reach)))
     start = say("A gap of one group to all others would have been seen in 80 of 100 such corpora "
-                "from {} for the best known group and {} for the least", *(
-                    f"{number(end, fact)} {fact.difference_unit}".strip()
-                    for end in (min(reach), max(reach))))
+                "from {}", least) + (say(" for the best known group and {} for the least", most)
+                                     if most != least else Markup())
     if not unclear:
         return start + "; every gap is settled."
     said = start + f"; {len(unclear)} of {len(tested)} gaps are unclear" + _widest_settled(
