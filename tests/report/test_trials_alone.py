@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evalkit import api
 from evalkit.compare.comparison import compare
 from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
@@ -75,3 +76,13 @@ def test_the_page_begins_with_it_and_speaks_of_trials(runs: tuple[Path, Path], t
     assert "Which utterances are worst?" not in page.text
     condition, = RunFolder(runs[1]).record().conditions.values()
     assert condition.identity.endswith("the scores of trials were made elsewhere")
+
+
+def test_a_page_of_versions_of_trials_does_not_contradict_itself(runs: tuple[Path, Path],
+                                                                 tmp_path: Path) -> None:
+    path = tmp_path / "history.html"
+    api.history(runs, out=path)
+    said = Page(path).text
+    assert "Since v1, equal error rate of sv is better by" in said
+    assert "in given" not in said and "1 condition" not in said
+    assert "There are no groups to compare" not in said and "a table of their own" not in said
