@@ -24,10 +24,7 @@ WRITTEN = {
     "exports.publication:kept": "exports.publication:_gone",
     "exports.publication:published": "exports.publication:_gone",
     "exports.publication:_unnamed": "exports.publication:_gone",
-    "exports.subtraction:_by_subtraction": "exports.publication:_gone",
-    "exports.subtraction:_by_solving": "exports.publication:_gone",
-    "exports.subtraction:_less_columns": "exports.publication:_gone",
-    "exports.subtraction:smallest": "exports.publication:_gone",
+    "exports.subtraction:of": "exports.publication:_gone",
     "compare.baseline:_others": "compare.baseline:_unused",
     "compare.baseline:_scores": "compare.completeness:in_one_only",
     "compare.baseline:_trials": "compare.completeness:in_one_only",
@@ -246,7 +243,7 @@ NOTHING_LOST = {
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
         report.groups:compare_groups report.headline:_column report.sections.examples:_examples
         report.sections.significance:_compare
-        report.sections.versions:_keys run.made:part
+        report.version_table:_keys run.made:part
         store.scores:_derived store.scores:with_derived run.rescore:cell
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
@@ -257,7 +254,7 @@ NOTHING_LOST = {
         statistics.endpoints:_waits
         conditions.pauses:bind
         report.costs:_interval report.costs:of
-        report.sections.examples:rank report.sections.versions:_rows
+        report.sections.examples:rank report.version_table:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
         run.shard:_has_audio run.tables:output_row run.tables:write_shard
@@ -283,7 +280,8 @@ NOTHING_LOST = {
         report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
         compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
-        report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
+        report.lead:_of_how_many report.reality:_others report.clear_alone:clear_alone
+        report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
         report.selections:_of report.view:packed
@@ -424,8 +422,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:here
-        store.objects:_there
+        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:ends
+        store.objects:_there store.objects:portions
         run.runner:_prune run.merging:_bring run.merging:_otherwise
         run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files

@@ -32,10 +32,10 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     pipeline of the base goes; ``allow_outcomes`` as for ``groups``, for gates too. Of two runs of
     several corpora each corpus is compared with its own, and its conditions are called
     CORPUS/CONDITION. ``look`` says that it is that release of a series against this base, counted
-    from 1; ``after``, that it follows the one whose comparison is in that file. ``base_runs`` and
-    ``runs`` are further runs of the base and of the candidate, of which the means are compared.
-    ``outcome`` is "pass", "regression", "inconclusive" where a gate is and may not be, or
-    "incomplete"."""
+    from 1; ``after``, that it follows the one whose comparison is in that file, or the last of the
+    ``releases`` in it. ``base_runs`` and ``runs`` are further runs of the base and of the
+    candidate, of which the means are compared. ``outcome`` is "pass", "regression", "inconclusive"
+    where a gate is and may not be, or "incomplete"."""
     matched(candidate, [base], files=True)  # refuses what is absent before anything slow is loaded
     from evalkit.compare.series import asked_place
 

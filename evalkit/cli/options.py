@@ -91,7 +91,7 @@ Look = Annotated[int | None, typer.Option(
                 "gates then fail at the level that the series gives it.")]
 After = Annotated[Path | None, typer.Option(
     metavar="JSON", help="Instead: this is the release after the one whose comparison is in that "
-                         "file.")]
+                         "file, or after the last one in a file of `evalkit history --json`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

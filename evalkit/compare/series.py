@@ -17,6 +17,7 @@ from evalkit.compare.gates import LEVEL, Gates, usual
 from evalkit.core.errors import ConfigError
 from evalkit.statistics.spending import scheduled, spent_by
 from evalkit.store.documents.comparison import Comparison, Outcome
+from evalkit.store.documents.releases import last_judged
 from evalkit.store.documents.series import Schedule, Standing
 
 HANDS_ON: tuple[Outcome, ...] = ("regression", "incomplete")
@@ -102,10 +103,10 @@ def after(standing: Standing) -> Place:
 
 
 def _after_file(gates: Gates | None, path: Path) -> Place:
-    """The place of the release that follows the comparison in ``path``. Raises ConfigError where
-    that is of no series, of one that is spent otherwise, or of gates where there are none now;
-    RunError where it cannot be read."""
-    judged, schedule = Comparison.read(path), _schedule(gates)
+    """The place of the release that follows the comparison in ``path``, or the newest of those in
+    it. Raises ConfigError where that is of no series, of one that is spent otherwise, or of gates
+    where there are none now; RunError where it cannot be read."""
+    judged, schedule = last_judged(path), _schedule(gates)
     before = judged.series
     asked = "; ".join(str(result.gate) for result in judged.gates)
     if gates is None and any(result.gate != usual(result.gate.metric) for result in judged.gates):

@@ -6,7 +6,7 @@ the next smallest is left out too, until neither holds: the values of everybody 
 that are shown must not give away those that are not (complementary suppression; Hundepool and
 others 2012, Statistical Disclosure Control). They are counted, and not named. Crossed columns,
 whose sums over either column may be shown too, are left out as a whole where one group of them is.
-So are groups of one column less those of another (``subtraction.py``).
+What groups of several columns give away together is ``subtraction.py``'s.
 
 **Names.** Ids of speakers, and of what can be traced to one, become HMAC-SHA256 digests (RFC 2104)
 under a secret of the user's own: without it nobody can try ids out.
@@ -33,8 +33,9 @@ FLOOR = 10
 """People of whom a value may be published: the threshold that research data centres usually set
 (Griffiths and others 2019, Handbook on Statistical Disclosure Control for Outputs)."""
 WITHHELD = ("For publication: values of fewer than {floor} speakers, and of groups from which "
-            "those could be worked out, are left out; names of speakers and of what they said are "
-            "salted digests.")
+            "those could be worked out by sums and differences of what is shown here, are left "
+            "out; names of speakers and of what they said are salted digests. What other files "
+            "say of the same speakers, and what a reader knows beforehand, is not accounted for.")
 SHORTEST = 16
 """Bytes of a secret that cannot be guessed."""
 DIGITS = 12

@@ -1,89 +1,119 @@
 """What the groups of several columns give away together of people whom none of them shows.
 
-Everybody, every group that is shown and the rest that a column does not show (everybody without its
-groups that are shown) are known to whoever reads the tables; so is what can be worked out of them:
+Everybody, every group that is shown and their numbers are known to whoever reads the tables, and
+so is every sum and difference of them: the United Kingdom less England is the few from Scotland,
+and where groups overlap, several of them may make up a few people whom none lies around. Let a
+combination of labels, one of each column, be a *cell*. A cell is safe where the tables would be
+the same if it had ``floor`` people: as many then are in every set of cells around it that sums and
+differences of tables make up, since the tables say how many are in such a set. How many a cell
+could have is a linear programme over the cells that there are (the upper protection of cell
+suppression: Fischetti & Salazar 2001, Management Science 47(7)); where they are fewer, its dual
+says by which sums and differences that is known. Weights that are no whole numbers count too, so
+that a little more is found than sets.
 
-- one such set less those within it, over any number of columns, and what that leaves again: the
-  United Kingdom less England is the few from Scotland;
-- one cell of the crossing of all columns wherever sums and differences of the sets make it up,
-  however they overlap: it is the combination of rows that is its unit vector, which there is where
-  the diagonal of the projection onto their span is 1 (its leverage).
-
-Sums of sets that overlap and make up several cells together, but not one, are not looked for.
+Who has several labels of a column, one an utterance, is in several cells and counts in any one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice
+from functools import cached_property
+from itertools import compress
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.optimize import linprog
 
-Members = frozenset[int]
-"""Cells of the crossing of all columns."""
-Sets = dict[str, Members]
 Group = tuple[str, str]
 """A column, and one of its groups."""
-REST = ""
-"""Stands for what a column does not show."""
-MOST = 400
-"""As many sets are followed; what more there are is worked out of ever more tables."""
-ALL_OF_IT = 1 - 1e-9
-"""The leverage of a cell that rows make up."""
+NOTHING = 1e-6
+"""People, and weights, that rounding makes."""
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """Of the crossing of all columns: which are in each group, by column, and who is in each."""
+    """``inside`` says which cells are in each group (cells,), ``who`` is in each cell."""
 
-    groups: Mapping[str, Sets]
+    inside: Mapping[Group, np.ndarray]
     who: Sequence[frozenset[int]]
 
     @classmethod
     def of(cls, labels: pd.DataFrame, columns: Sequence[str]) -> _Cells:
         """From a row an utterance: ``who`` speaks, and the group by each column."""
-        rows = pd.DataFrame({"who": pd.factorize(labels["who"])[0],
-                             "cell": labels.groupby(list(columns), sort=True).ngroup()})
-        who = [frozenset(part) for _, part in rows.groupby("cell")["who"]]
-        return cls({by: {str(name): frozenset(part)
-                         for name, part in rows["cell"].groupby(labels[by])} for by in columns},
-                   who)
+        cell = labels.groupby(list(columns), sort=True).ngroup().to_numpy()
+        people = pd.Series(pd.factorize(labels["who"])[0])
+        who = [frozenset(part) for _, part in people.groupby(cell)]
+        first = np.unique(cell, return_index=True)[1]
+        return cls({(by, name): (labels[by].iloc[first] == name).to_numpy()
+                    for by in columns for name in sorted(set(labels[by]))}, who)
 
-    def people(self, members: Members) -> int:
-        """How many are in any of the cells."""
-        return len(frozenset[int]().union(*(self.who[cell] for cell in members)))
-
-    def shown(self, gone: Mapping[str, Sequence[str]]) -> dict[str, Sets]:
-        """By column the groups that are not ``gone``, and the rest."""
-        return {by: self._with_rest(dict(groups.items() - {
-            (name, groups[name]) for name in gone[by]})) for by, groups in self.groups.items()}
-
-    def _with_rest(self, sets: Sets) -> Sets:
-        return {**sets, REST: frozenset(range(len(self.who))).difference(*sets.values())}
-
-    def smallest(self, sets: Mapping[Group, Members]) -> Group | None:
-        """The smallest group among them; None where there is only the rest."""
-        named = [group for group in sorted(sets) if group[1] != REST]
-        return min(named, key=lambda group: self.people(sets[group]), default=None)
+    def people(self, inside: np.ndarray) -> frozenset[int]:
+        """Who is in any of the cells."""
+        return frozenset[int]().union(*compress(self.who, inside))
 
 
 @dataclass(frozen=True)
-class _Known:
-    """A set that readers know: of the column ``by``, or worked out where that is None; ``through``
-    is a group without which it would not be known."""
+class _Tables:
+    """What is shown of everybody and of every group of ``groups``, in this order: which of the
+    cells that they tell apart are ``inside`` (1 + groups, cells); and ``who`` is in each."""
 
-    members: Members
-    through: Group | None
-    by: str | None = None
+    groups: list[Group]
+    inside: np.ndarray
+    who: list[frozenset[int]]
+
+    @classmethod
+    def of(cls, cells: _Cells, gone: Mapping[str, Sequence[str]]) -> _Tables:
+        """Without the groups that are ``gone``."""
+        groups = [group for group in cells.inside if group[1] not in gone[group[0]]]
+        rows = np.array([np.ones(len(cells.who)), *(cells.inside[each] for each in groups)])
+        inside, at = np.unique(rows, axis=1, return_inverse=True)
+        return cls(groups, inside, [cells.people(at.reshape(-1) == i)
+                                    for i in range(inside.shape[1])])
+
+    @cached_property
+    def kinds(self) -> Counter[tuple[int, ...]]:
+        """How many people are in the same cells, by these."""
+        cells: dict[int, list[int]] = {}
+        for cell, people in enumerate(self.who):
+            for each in people:
+                cells.setdefault(each, []).append(cell)
+        return Counter(map(tuple, cells.values()))
+
+    @cached_property
+    def _same(self) -> dict[str, Any]:
+        """That the tables are those of the people that there are, of ``linprog``. Its variables
+        are how many are in every cell, how many more, and how many of every kind count in each of
+        its cells."""
+        n = 2 * self.inside.shape[1]
+        kind, cell = np.array([(i, cell) for i, kind in enumerate(self.kinds) for cell in kind]).T
+        once = sparse.csr_array((np.ones(len(kind)), (kind, np.arange(len(kind)))))
+        tables = np.hstack([self.inside, self.inside, -self.inside[:, cell]])
+        return {"A_eq": sparse.vstack([sparse.csr_array(tables), sparse.hstack(
+                    [sparse.csr_array((len(self.kinds), n)), once])]),
+                "b_eq": [0.0] * len(self.inside) + [*self.kinds.values()]}
+
+    def fuller(self, wanted: np.ndarray, floor: int) -> tuple[np.ndarray, list[Group]]:
+        """Which cells (cells,) have ``floor`` people where the tables are the same and as many as
+        possible, up to that number each, are in those ``wanted`` (cells,); and the groups without
+        whose tables there could be more."""
+        n, variables = len(wanted), self._same["A_eq"].shape[1]
+        aim = np.concatenate([-wanted.astype(float), np.zeros(variables - n)])
+        most = np.concatenate([np.full(n, floor), np.full(variables - n, np.inf)])
+        found = linprog(aim, **self._same, bounds=np.stack([np.zeros(variables), most], axis=1))
+        weights = found.eqlin.marginals[1:len(self.inside)]
+        return found.x[:n] + found.x[n:2 * n] > floor - NOTHING, [
+            self.groups[i] for i in np.flatnonzero(np.abs(weights) > NOTHING)]
 
 
 def not_apart(labels: pd.DataFrame, small: Mapping[str, Sequence[str]], floor: int
               ) -> dict[str, list[str]]:
     """The groups that are left out by column: those of ``small``, and the smallest further ones
-    until nothing that can be worked out (see above) speaks of fewer than ``floor`` people.
-    ``labels`` has a row an utterance: ``who`` speaks, and the group by each column."""
+    until every cell (see above) could have ``floor`` people. ``labels`` has a row an utterance:
+    ``who`` speaks, and the group by each column."""
     gone = {by: list(names) for by, names in small.items()}
     if not gone:
         return gone
@@ -95,61 +125,15 @@ def not_apart(labels: pd.DataFrame, small: Mapping[str, Sequence[str]], floor: i
 
 def _given_away(cells: _Cells, gone: Mapping[str, Sequence[str]], floor: int) -> Group | None:
     """The group that is to be left out next; None where nothing is given away."""
-    shown = cells.shown(gone)
-    return next(chain(_by_subtraction(cells, shown, floor), _by_solving(cells, shown, floor)), None)
-
-
-def _by_subtraction(cells: _Cells, shown: Mapping[str, Sets], floor: int) -> Iterator[Group]:
-    """Groups without which sets of too few people would not be left."""
-    known = [_Known(members, (by, name) if name else None, by)
-             for (by, name), members in _by_group(shown).items()]
-    seen = {frozenset(), *(each.members for each in known)}
-    for i, whole in islice(enumerate(known), MOST):  # which grows on the way
-        for left in _unseen(seen, _less_columns(whole, shown, cells),
-                            _less_known(whole, known[:i])):
-            if cells.people(left.members) >= floor:
-                known.append(left)
-            elif left.through is not None:
-                yield left.through
-
-
-def _unseen(seen: set[Members], *found: Iterator[_Known]) -> Iterator[_Known]:
-    """What was found for the first time."""
-    for each in chain(*found):
-        if each.members not in seen:
-            seen.add(each.members)
-            yield each
-
-
-def _less_columns(whole: _Known, shown: Mapping[str, Sets], cells: _Cells) -> Iterator[_Known]:
-    """What is left of a set without all groups of one other column within it."""
-    for by, sets in shown.items():
-        every = _by_group({by: sets})
-        parts = {group: part for group, part in every.items() if part <= whole.members}
-        yield _Known(whole.members.difference(*parts.values()),
-                     cells.smallest(parts) or cells.smallest(every) or whole.through)
-
-
-def _less_known(one: _Known, others: Sequence[_Known]) -> Iterator[_Known]:
-    """What is left of a set without another within it, one of which was worked out."""
-    for other in others:
-        part, whole = sorted((one, other), key=lambda each: len(each.members))
-        if None in {one.by, other.by} and part.members < whole.members:
-            yield _Known(whole.members - part.members, part.through or whole.through)
-
-
-def _by_solving(cells: _Cells, shown: Mapping[str, Sets], floor: int) -> Iterator[Group]:
-    """Groups without which single cells of too few people would not be made up."""
-    groups = _by_group(shown)
-    rows = np.array([[cell in members for cell in range(len(cells.who))]
-                     for members in groups.values()], float)
-    solved = np.linalg.pinv(rows)  # (cells, groups): how each would be made up of groups
-    few = np.array([len(who) < floor for who in cells.who])
-    for times in solved[few & ((solved * rows.T).sum(axis=1) > ALL_OF_IT)]:
-        used = compress(groups.items(), np.abs(times) > 1 - ALL_OF_IT)
-        yield from filter(None, [cells.smallest(dict(used))])
-
-
-def _by_group(shown: Mapping[str, Sets]) -> dict[Group, Members]:
-    """The sets of all columns."""
-    return {(by, name): members for by, sets in shown.items() for name, members in sets.items()}
+    tables = _Tables.of(cells, gone)
+    few = np.array([len(who) < floor for who in tables.who])
+    together = True
+    while few.any():
+        wanted = few if together else np.arange(len(few)) == few.argmax()
+        enough, through = tables.fuller(wanted, floor)
+        if not (together or enough[wanted].any()):
+            return min(through, key=lambda group: len(cells.people(cells.inside[group])),
+                       default=None)
+        together = bool(enough[few].any())
+        few &= ~enough
+    return None

@@ -22,8 +22,8 @@ from evalkit.store.coded import read_coded
 from evalkit.store.sealed import check
 
 GIVEN = "given"
-"""The condition of hypotheses that were made elsewhere."""
-GIVEN_MEANS = f"{GIVEN!r} is the condition of hypotheses that `evalkit score` was given"
+"""The condition of hypotheses, or scores of trials, that were made elsewhere."""
+GIVEN_MEANS = f"{GIVEN!r} is the condition of what `evalkit score` and `evalkit trials` were given"
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
     ("utterance_id", pa.string()), ("speaker_id", pa.string()),

@@ -294,8 +294,28 @@ def test_a_series_of_releases_is_judged_at_falling_levels(runs: Path, tmp_path: 
     standing = json.loads((tmp_path / "2.json").read_text())["series"]
     assert standing["level"] == pytest.approx(2 * 0.025 / 21)
     assert standing["carried"] == pytest.approx(0.025 / 21)
+    evalkit("history", runs / "noise", runs / "worse", *judge, "--json", tmp_path / "two.json")
+    third = [evalkit(*compare, runs / "renamed", "--after", tmp_path / before, "--json",
+                     tmp_path / f"after_{before}") for before in ("two.json", "2.json")]
+    assert third[0].returncode == 0 and third[0].stdout == third[1].stdout, third[0].stderr
+    assert [json.loads((tmp_path / f"after_{before}").read_text())["series"]
+            for before in ("two.json", "2.json")] == [json.loads(
+                (tmp_path / "series.json").read_text())["releases"][2]["series"]] * 2
     forgotten = evalkit("compare", runs / "v1", runs / "worse", "--after", tmp_path / "1.json")
     assert forgotten.returncode == 2 and "give the same --gates" in forgotten.stderr
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{", "last.json: cannot be read"), ("[]", "is not a JSON object"),
+    ('{"releases": []}', "has no schema number, this evalkit reads 1; make it again with `evalkit "
+     "history --baseline --json`"),
+    ('{"schema": 1, "releases": []}', "last.json: "), ('{"schema": 1}', "schema 1, this evalkit")])
+def test_a_file_of_no_series_is_one_line(runs: Path, tmp_path: Path, text: str, message: str
+                                         ) -> None:
+    (tmp_path / "last.json").write_text(text)
+    result = evalkit("compare", runs / "v1", runs / "noise", "--after", tmp_path / "last.json")
+    assert result.returncode == 2 and message in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_further_runs_of_a_version_are_compared_by_their_means(runs: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,53 @@ def test_three_columns_do_not_give_away_what_two_do_not(cells: dict[tuple[str, .
                      + [[1.0] * len(cells)])
     few = np.array([n < 6 for n in cells.values()])
     assert np.linalg.matrix_rank(shown[:, ~few]) == np.linalg.matrix_rank(shown)
+
+
+def made_up(labels: pd.DataFrame, gone: dict[str, list[str]], floor: int) -> list[tuple[str, ...]]:
+    """By trying them all: the sets of combinations of labels with fewer people than ``floor`` that
+    sums and differences of the groups that are shown make up."""
+    columns = list(gone)
+    people = labels.groupby(columns)["who"].unique()
+    cells = people.index.to_frame()
+    rows = [np.ones(len(cells)), *((cells[by] == name).to_numpy(float) for by in columns
+                                   for name in set(cells[by]) - set(gone[by]))]
+    _, sizes, spans = np.linalg.svd(np.array(rows))
+    other = spans[int((sizes > 1e-9).sum()):]  # a set is made up where it is orthogonal to these
+    return [tuple(map("".join, people.index[list(chosen)])) for k in range(1, 6)
+            for chosen in combinations(range(len(cells)), k)
+            if len(set().union(*people.iloc[list(chosen)])) < floor
+            and np.allclose(other[:, list(chosen)].sum(axis=1), 0)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_few_people_can_be_made_up_of_what_is_shown(seed: int) -> None:
+    """Whatever the columns have to do with one another, of speakers with several labels too."""
+    rng = np.random.default_rng(seed)
+    who = np.arange(60)
+    labels = pd.DataFrame({"a": rng.integers(2, size=60), "b": rng.integers(3, size=60)})
+    labels["c"] = labels["a"] * (rng.random(60) < 0.9)  # within "a", but for a few
+    labels["d"] = np.where(labels["b"] == 0, rng.integers(2, size=60), labels["c"])
+    labels = labels.astype(str).assign(who=who)
+    if seed % 3 == 0:
+        labels = pd.concat([labels, labels.iloc[:6].assign(d="1")], ignore_index=True)
+    none: dict[str, list[str]] = {by: [] for by in "abcd"}
+    gone = not_apart(labels, none, 6)
+    assert not made_up(labels, gone, 6)
+    assert any(set(labels[by]) - set(names) for by, names in gone.items())
+    if not made_up(labels, none, 6):
+        assert sum(map(len, gone.values())) <= 1  # for weighted sums, which made_up does not try
+
+
+def test_groups_that_overlap_make_up_several_cells() -> None:
+    """Half of x + y - (x or y alone) is those who are both, and by "d" neither half of them."""
+    cells = {("1", "1", "0", "i"): 2, ("1", "1", "0", "j"): 2, ("1", "0", "1", "i"): 20,
+             ("0", "1", "1", "j"): 20, ("0", "0", "0", "i"): 15, ("0", "0", "0", "j"): 15}
+    labels = pd.DataFrame([(*groups, f"{groups}-{i}") for groups, n in cells.items()
+                           for i in range(n)], columns=[*"abcd", "who"])
+    none: dict[str, list[str]] = {by: [] for by in "abcd"}
+    assert made_up(labels, none, 6) == [("110i", "110j")]
+    gone = not_apart(labels, none, 6)
+    assert any(gone.values()) and not made_up(labels, gone, 6)
 
 
 def test_the_worst_that_is_shown_may_be_no_worse_than_the_others() -> None:

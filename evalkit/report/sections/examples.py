@@ -111,10 +111,10 @@ class Examples:
         return [player for example in shown for player in example.players]
 
 
-def build(run: ReportedRun) -> Content:
-    """Shown for every run; without ``content`` where nothing was scored."""
+def build(run: ReportedRun) -> Content | None:
+    """Shown for every run but one of trials alone; without ``content`` where nothing was scored."""
     if not run.scored_metrics:
-        return Content()
+        return None if run.headline.has_trials else Content()
     metric = run.scored_metrics[0]
     fact = run.headline.facts[metric]
     ranked = rank(run.scores[run.scores["metric"] == metric], fact)

@@ -63,7 +63,11 @@ class Document(Part):
     def read(cls, path: Path) -> Self:
         """The document in ``path``. Raises RunError in one line, saying what to run, where there
         is none, or one of another schema, or one that is damaged."""
-        tree = _tree(path, cls.made_by)
+        return cls.of_tree(json_object(path, cls.made_by), path)
+
+    @classmethod
+    def of_tree(cls, tree: dict[str, Any], path: Path) -> Self:
+        """The document that the JSON object in ``path`` is. Raises RunError as ``read`` does."""
         number = tree.pop("schema", None)
         if number != cls.schema_number:
             written = "has no schema number" if number is None else f"schema {number!r}"
@@ -76,7 +80,9 @@ class Document(Part):
                            f"again with `{cls.made_by}`") from error
 
 
-def _tree(path: Path, made_by: str) -> dict[str, Any]:
+def json_object(path: Path, made_by: str) -> dict[str, Any]:
+    """What is in ``path``, gzipped or not. Raises RunError, naming the command ``made_by`` which it
+    is, for a file that cannot be read or is no JSON object."""
     try:
         data = regular(path).read_bytes()
         tree = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)

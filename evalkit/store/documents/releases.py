@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Self
 
-from evalkit.store.documents.base import Document
+from pydantic import Field
+
+from evalkit.store.documents.base import Document, json_object
 from evalkit.store.documents.comparison import Comparison, Outcome
 from evalkit.store.documents.series import Schedule
 
@@ -22,7 +25,7 @@ class Releases(Document):
     schedule: Schedule
     outcome: Outcome
     exit_code: int
-    releases: list[Comparison]
+    releases: list[Comparison] = Field(min_length=1)
 
     @classmethod
     def of(cls, judged: Sequence[Comparison]) -> Self:
@@ -33,3 +36,12 @@ class Releases(Document):
             raise ValueError(f"{newest.candidate} stands in no series")
         return cls(base=newest.base, schedule=newest.series.schedule, outcome=newest.outcome,
                    exit_code=newest.exit_code, releases=list(judged))
+
+
+def last_judged(path: Path) -> Comparison:
+    """The comparison in ``path``, the newest where it has those of all releases. Raises RunError
+    in one line for a file that is neither."""
+    tree = json_object(path, Comparison.made_by)
+    if "releases" in tree:
+        return Releases.of_tree(tree, path).releases[-1]
+    return Comparison.of_tree(tree, path)
