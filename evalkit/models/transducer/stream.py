@@ -48,8 +48,8 @@ class Blocks:
             pieces = sliding_window_view(self.waiting, BEFORE + BLOCK)[:AT_ONCE * BLOCK:BLOCK]
             self.waiting = self.waiting[len(pieces) * BLOCK:]
             spectra = self.model.features(torch.tensor(pieces, device=self.device))
-            for heard, self.state in self.model.encoder.each(spectra.flatten(0, 1)[None],
-                                                             self.state):
+            for heard, state in self.model.encoder.each(spectra.flatten(0, 1)[None], self.state):
+                self.state = state
                 yield self.model.joint.heard(heard)[0, 0]
 
     def finish(self) -> Iterator[Tensor]:
