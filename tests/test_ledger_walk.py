@@ -227,7 +227,7 @@ NOTHING_LOST = {
         statistics.endpoints:endpoint_reports
         report.costs:_priced
         cli.outcome:_failures cohorts.loading:_usable cohorts.loading:_streamed_means
-        cohorts.speakers:speakers_of cohorts.tables:member_table compare.baseline:_parts
+        cohorts.speakers:speakers_of compare.baseline:_parts
         compare.baseline:_groups compare.comparison:_asked compare.gates:columns_of
         compare.pairings:groups
         compare.history:_rows compare.unmatched:why_nothing

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from evalkit.core.ledger import NAMED, LeftOut
@@ -63,8 +64,9 @@ def searched_columns(utterances: pd.DataFrame, rows: pd.DataFrame, metrics: Coll
     outcomes."""
     names = sorted(set(metadata_columns(utterances)) - OF_FINDERS)
     measured = rows[rows["error"].isna()]
-    found = {name: _column(utterances, name, measured, metrics, name in allowed)
-             for name in names}
+    place = pd.Index(utterances["utterance_id"]).get_indexer(measured["utterance_id"])
+    found = {name: _column(utterances, name, measured, place, metrics=metrics,
+                           allowed=name in allowed) for name in names}
     labels = {name: column.labels for name, column in found.items() if column.labels is not None}
     notes = (look_alikes(name, labels_of(utterances[name])) for name in labels)
     owner = owners(utterances)
@@ -98,8 +100,9 @@ def _apart(name: str, written: pd.Series, labels: pd.Series, owner: pd.Series) -
             yield LeftOut("speaker", WHERE, why, len(speakers), tuple(map(str, speakers[:NAMED])))
 
 
-def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
+def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame, place: np.ndarray, *,
             metrics: Collection[str], allowed: bool) -> _Column:
+    """``place`` (measured,) is where in ``utterances`` the one of each measurement is."""
     if no_trait := _not_a_trait(name, utterances):
         return _Column(None, no_trait)
     if not allowed and (why := named_outcome(name, metrics)):
@@ -110,8 +113,7 @@ def _column(utterances: pd.DataFrame, name: str, measured: pd.DataFrame,
     column = _pooled(labels, owners(utterances))
     if column.labels is None or allowed:
         return column
-    of_utterance = dict(zip(utterances["utterance_id"], column.labels, strict=True))
-    if determined(measured.assign(label=measured["utterance_id"].map(of_utterance))):
+    if determined(measured.assign(label=pd.Categorical(column.labels).take(place))):
         return _Column(None, f"determines what was measured, to search it add {ALLOW}")
     return column
 

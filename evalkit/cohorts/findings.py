@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -13,7 +13,7 @@ from evalkit.core.text import count, number, p_value, span
 from evalkit.core.types import Fact
 from evalkit.store.documents.findings import Finding, Findings, Verdict
 from evalkit.store.runfolder import COHORT_SPEAKERS, COHORTS, FINDINGS, RunFolder
-from evalkit.store.sealed import seal, write_table
+from evalkit.store.sealed import GROUP, seal, write_table, write_tables
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,21 @@ class Discovery:
 def write_discovery(run: RunFolder, discovery: Discovery) -> Findings:
     """Writes cohorts.parquet, cohort_speakers.parquet and, last, findings.json, which it returns,
     into the run folder."""
-    for name, table in ((COHORTS, discovery.members), (COHORT_SPEAKERS, discovery.speakers)):
-        write_table(run.path / name, pa.Table.from_pandas(table, preserve_index=False))
+    write_tables(run.path / COHORTS, *_in_parts(discovery.members))
+    write_table(run.path / COHORT_SPEAKERS,
+                pa.Table.from_pandas(discovery.speakers, preserve_index=False))
     findings = discovery.findings.model_copy(update={"run": run.digest(), "tables": {
         name: seal(run.path / name) for name in (COHORTS, COHORT_SPEAKERS)}})
     findings.write(run.path / FINDINGS)
     return findings
+
+
+def _in_parts(members: pd.DataFrame) -> tuple[Iterator[pa.Table], pa.Schema]:
+    """The rows as texts, some at a time: they are many, and of few names."""
+    parts = (members.iloc[start:start + GROUP].astype(str)
+             for start in range(0, len(members), GROUP))
+    schema = pa.Schema.from_pandas(members.iloc[:0].astype(str), preserve_index=False)
+    return (pa.Table.from_pandas(part, schema, preserve_index=False) for part in parts), schema
 
 
 def describe(findings: Findings) -> tuple[list[str], list[list[str]]]:

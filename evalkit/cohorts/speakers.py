@@ -16,6 +16,8 @@ from evalkit.store.scores import owners
 
 PLACE = {"latitude": 90, "longitude": 360}
 """Columns of where a speaker lives, and the most degrees of each."""
+HOME = (*PLACE, "postcode")
+"""All columns that say where."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,9 @@ def speakers_of(rows: pd.DataFrame, utterances: pd.DataFrame, *, higher_is_bette
     rows = rows.assign(speaker_id=owners(rows))
     code, speakers = pd.factorize(rows["speaker_id"], sort=True)
     ids = np.asarray(speakers, object)
-    facts, labels = (
-        table.set_axis(utterances["utterance_id"]).reindex(rows["utterance_id"])
-        .reset_index(drop=True) for table in (utterances, columns.labels))
-    labels = labels.fillna(UNKNOWN)
+    place = pd.Index(utterances["utterance_id"]).get_indexer(rows["utterance_id"])
+    facts = _rows(utterances[[name for name in HOME if name in utterances]], place)
+    labels = _rows(columns.labels, place).fillna(UNKNOWN)
     by_utterance = _outcomes(rows, code, -1 if higher_is_better else 1)
     by_speaker = summed(by_utterance)
     of_speakers = [name for name in labels if labels[name].groupby(code).nunique().max() == 1]
@@ -160,6 +161,11 @@ def largest_gap(longitude: np.ndarray) -> float:
 def eastward(longitude: np.ndarray, cut: float) -> np.ndarray:
     """Degrees east of the meridian ``cut``, in [0, 360): no cohort is torn where they wrap."""
     return (longitude - cut) % 360
+
+
+def _rows(table: pd.DataFrame, place: np.ndarray) -> pd.DataFrame:
+    """The rows at ``place`` of a table that is numbered; missing ones where that is -1."""
+    return table.reset_index(drop=True).reindex(place).reset_index(drop=True)
 
 
 def _outcomes(rows: pd.DataFrame, code: np.ndarray, sign: int) -> Outcomes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,36 @@ from evalkit.cohorts.speakers import Speakers
 
 
 def member_table(speakers: Speakers, rules: Iterable[tuple[Finder, Rule]]) -> pd.DataFrame:
-    """Every utterance's cohorts: utterance_id, finder, cohort."""
-    tables = [pd.DataFrame({"utterance_id": [], "finder": [], "cohort": []}, dtype=str)]
-    speaker = speakers.by_utterance.speaker
-    ids, utterance = np.unique(speakers.utterance_ids, return_inverse=True)
-    names = pd.Series(ids.tolist(), dtype=str)
-    for finder, rule in rules:
-        for name, units in zip(rule.names, rule.members(speakers), strict=True):
-            rows = units if finder.unit == "utterance" else np.flatnonzero(np.isin(speaker, units))
-            members = names.iloc[np.unique(utterance[rows])].array
-            tables.append(pd.DataFrame({"utterance_id": members, "finder": finder.name,
-                                        "cohort": name}))
-    return pd.concat(tables, ignore_index=True)
+    """Every utterance's cohorts: utterance_id, finder, cohort, texts in codes."""
+    utterance, ids = pd.factorize(speakers.utterance_ids, sort=True)
+    cohorts = [(finder, name, units) for finder, rule in rules
+               for name, units in zip(rule.names, rule.members(speakers), strict=True)]
+    members = [np.flatnonzero(_marked(utterance[_rows(speakers, finder, units)], len(ids))
+                              ).astype(np.int32) for finder, _, units in cohorts]
+    of = np.repeat(np.arange(len(cohorts), dtype=np.int32), [len(each) for each in members])
+    return pd.DataFrame({
+        "utterance_id": _coded(ids, np.concatenate([np.zeros(0, np.int32), *members])),
+        "finder": _coded([finder.name for finder, *_ in cohorts], of),
+        "cohort": _coded([name for _, name, _ in cohorts], of)})
+
+
+def _rows(speakers: Speakers, finder: Finder, units: np.ndarray) -> np.ndarray:
+    """The rows of utterances that the ``units`` of a finder are, or say."""
+    if finder.unit == "utterance":
+        return units
+    return np.flatnonzero(_marked(units, len(speakers.ids))[speakers.by_utterance.speaker])
+
+
+def _coded(texts: Sequence[str] | np.ndarray, at: np.ndarray) -> pd.Categorical:
+    code, names = pd.factorize(np.asarray(texts, object))
+    return pd.Categorical.from_codes(code.astype(np.int32)[at], pd.Index(names))
+
+
+def _marked(at: np.ndarray, n: int) -> np.ndarray:
+    """Which of ``n`` the indices ``at`` name, of bool."""
+    marked = np.zeros(n, bool)
+    marked[at] = True
+    return marked
 
 
 def speaker_table(speakers: Speakers, on_discovery: np.ndarray) -> pd.DataFrame:

@@ -30,6 +30,8 @@ LABELS = 25_000_000
 FEWEST = 1_999
 MANY, FEW_BLOCKS = 3_000, 8
 """Of more parts, so few blocks are relabelled one after the other."""
+COMPILED = 20_000_000
+"""From so many labels in a test on compiled code pays for its being loaded."""
 ROUNDING = 1e-12
 """Parts of a number that are not told apart."""
 LARGEST = 1e300
@@ -103,9 +105,10 @@ def _relabelled(of: _Bytes, resampling: Resampling) -> tuple[Sums, ...]:
     """The sums, which the test of any gap and those of every group share."""
     cells = Parts(np.frombuffer(of.amount), np.frombuffer(of.weight),
                   np.frombuffer(of.label, np.int64), np.frombuffer(of.block, np.int64), of.n_labels)
-    whole = resampling.draws * len(cells.label) <= CELLS
-    drawn = _known_labels if whole else _drawn_labels
-    return tuple(_group_sums(cells, labels) for labels in drawn(of.label, of.block, resampling))
+    n = resampling.draws * len(cells.label)
+    drawn = _known_labels if n <= CELLS else _drawn_labels
+    return tuple(_group_sums(cells, labels, compiled=n >= COMPILED)
+                 for labels in drawn(of.label, of.block, resampling))
 
 
 def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Iterator[np.ndarray]:
@@ -242,17 +245,26 @@ def _welch(rates: np.ndarray, group_sums: Sums) -> np.ndarray:
     return np.where((unit[:, 0] == 0) & (spread > 0), LARGEST, found)
 
 
-def _group_sums(cells: Parts, labels: np.ndarray) -> Sums:
-    rows, groups = len(labels), cells.n_labels
-    place = (labels + groups * np.arange(rows)[:, None]).ravel()
-
-    def total(values: np.ndarray) -> np.ndarray:
-        tiled = np.broadcast_to(values, labels.shape).ravel()
-        return np.bincount(place, tiled, rows * groups).reshape(rows, groups)
-
+def _group_sums(cells: Parts, labels: np.ndarray, *, compiled: bool = False) -> Sums:
+    """The same numbers, bit for bit, where ``compiled``."""
     a, w = cells.amount, cells.weight
-    squares = np.stack([total(a * a), total(a * w), total(w * w)])
-    return Sums(total(a), total(w), squares, total(np.ones(len(a))))
+    columns = np.stack([a, w, a * a, a * w, w * w], axis=1)
+    if compiled:
+        from evalkit.statistics.group_sums import added_up  # most of a second
+
+        amount, weight, *squares, size = added_up(labels, columns, cells.n_labels)
+    else:
+        amount, weight, *squares, size = _by_bincount(columns, labels, cells.n_labels)
+    return Sums(amount, weight, np.stack(squares), size)
+
+
+def _by_bincount(columns: np.ndarray, labels: np.ndarray, groups: int) -> list[np.ndarray]:
+    """``added_up`` of few labels."""
+    rows, parts = labels.shape
+    place = (labels + groups * np.arange(rows)[:, None]).ravel()
+    return [np.bincount(place, np.broadcast_to(values, labels.shape).ravel(),
+                        rows * groups).reshape(rows, groups)
+            for values in (*columns.T, np.ones(parts))]
 
 
 def _test(name: str, value: float, null: np.ndarray) -> GapTest:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from evalkit.statistics import permutation
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.contrasts import against_rest, any_difference, pairwise
 from evalkit.statistics.fairness import fairness
@@ -171,3 +173,14 @@ def test_a_group_without_deviation_borrows_that_of_all():
     sums = speaker_sums(table.assign(
         amount=table["amount"].where(table["group"] != "g2", table["weight"])), "group")
     assert any_gap(sums, resampling=FEW)["welch"].p_value == pytest.approx(1 / 301)
+
+
+def test_compiled_sums_are_the_same_to_the_last_bit(monkeypatch):
+    sums = speaker_sums(grouped(np.random.default_rng(4), [30, 50, 17], [0.1, 0.2, 0.3]), "group")
+    cells = parts(sums)
+    cells = replace(cells, amount=cells.amount / 3, weight=cells.weight * 0.7)  # no whole numbers
+    plain = list(relabelled(cells, FEW))
+    monkeypatch.setattr(permutation, "COMPILED", 0)
+    compiled = list(relabelled(cells, Resampling(draws=300, level=0.9)))  # not those that are kept
+    assert all(np.array_equal(one, other) for block, again in zip(plain, compiled, strict=True)
+               for one, other in zip(block, again, strict=True))

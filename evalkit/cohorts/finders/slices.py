@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import pandas as pd
+
 from evalkit.cohorts.evidence import FLOORS, Floors
 from evalkit.cohorts.finder import Search
 from evalkit.cohorts.finders.conjunctions import Conjunctions
@@ -35,8 +37,8 @@ class Slices:
         return []
 
     def prepare(self, speakers: Speakers) -> Search:
-        """Takes the columns of metadata as they are."""
-        columns = {str(name): column.to_numpy(object)
+        """Numbers the labels of every column."""
+        columns = {str(name): pd.Categorical(column.to_numpy(object))
                    for name, column in speakers.utterance_labels.items()}
 
         def search(outcomes: Outcomes) -> Conjunctions:
