@@ -73,6 +73,11 @@ WRITTEN = {
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.endpoints:_by_utterance": "statistics.endpoints:_failed",
     "statistics.endpoints:endpoint_table": "statistics.groups:groups_left_out",
+    "statistics.frontier:frontier_of": "statistics.frontier:_unplaced",
+    "statistics.frontier:_groups": "statistics.groups:utterances_left_out",
+    "statistics.frontier:_costs": "statistics.frontier:_unplaced",
+    "statistics.frontier:_rows": "statistics.frontier:_unplaced",
+    "statistics.variants:_common_facts": "statistics.frontier:_unplaced",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
     "statistics.enhancement:gain_reports": "statistics.enhancement:common_conditions",
     "statistics.gains:_report": "statistics.groups:groups_left_out",
@@ -166,6 +171,8 @@ PROVED = {
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
     "statistics.enhancement:common_conditions": "statistics/test_gains.py",
+    "statistics.frontier:_paired": "statistics/test_frontier.py",
+    "statistics.frontier:_unplaced": "statistics/test_frontier.py",
     "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
@@ -181,6 +188,10 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
+    "it compares what is known twice, or looks for the first": """
+        results.pipeline_costs:read_costs statistics.variants:_check_utterances
+        statistics.variants:variants statistics.dominated:dominated
+        statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
     "it makes sound, or filters for it": """
@@ -260,6 +271,7 @@ NOTHING_LOST = {
         statistics.outcome_columns:first_determined report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        cli.frontier:_known cli.frontier:verdicts store.documents.frontier:payers
         exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
         core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
         report.explorer.document:_own_texts report.explorer.document:_sounds
@@ -374,7 +386,7 @@ NOTHING_LOST = {
         models.language.rescoring:unknown_words models.language.sentences:_words
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
-        statistics.usual_metric:usual_metric statistics.enhancement:_outcomes
+        statistics.usual_metric:usual_metric statistics.enhancement:noted_outcomes
         statistics.latency:_notes""",
     "what a metric, a model or a search is made of, as its documentation says": """
         metrics.word_graphs:_network metrics.word_graphs:_ways

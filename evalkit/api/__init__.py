@@ -23,6 +23,7 @@ from evalkit.api.folders import (
 from evalkit.api.questions import (
     cohorts,
     endpoints,
+    frontier,
     gains,
     groups,
     latencies,
@@ -40,10 +41,10 @@ from evalkit.store.objects import delivering, here
 if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
-__all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "merge", "mitigate", "plan", "read_run", "releases", "report", "rescore",
-           "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
-           "verification"]
+__all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups",
+           "history", "latencies", "merge", "mitigate", "plan", "read_run", "releases", "report",
+           "rescore", "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials",
+           "systems", "verification"]
 Say = Callable[[str], None]
 
 
