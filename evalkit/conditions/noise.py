@@ -207,7 +207,7 @@ def _as_voice(utterance: Utterance) -> Voice | None:
         audio = load(utterance.audio, offset=utterance.offset, duration=duration)
     except UtteranceError:
         return None
-    if not active_power(audio):
+    if not without_mean(audio.samples).any():
         return None
     digest = hashlib.sha256(audio.samples.tobytes() + str(audio.rate).encode()).hexdigest()
     return Voice(utterance.id, utterance.speaker, utterance.audio, utterance.offset, duration,

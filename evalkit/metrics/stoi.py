@@ -2,7 +2,7 @@
 
 The package cuts frames and segments in loops of Python, filters sample by sample and draws a
 million random numbers for its extended form. Here frames and segments are views of the signal, and
-the package is asked where those numbers matter."""
+the package, which takes long to load, is asked only where those numbers matter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from evalkit.core.types import Audio, Fact, Measurement, Output, Utterance
 from evalkit.metrics.polyphase import resampled
 from evalkit.metrics.signals import WITH_REFERENCE, signal_pair, too_short
+from evalkit.metrics.third_octaves import BETA, DYN_RANGE, LENGTH, RATE, third_octave_bins
 
 SHORTEST = 0.41
 """Seconds that hold the 30 frames of 25.6 ms, half overlapping, which STOI correlates."""
@@ -42,24 +43,61 @@ def _stoi(clean: Audio, processed: Audio, extended: bool) -> float:
     need = f"STOI needs {SHORTEST} s that are not silent in the reference"
     if clean.duration < SHORTEST:
         raise too_short(clean, need)
-    segments = _kept.of(clean, processed)
-    if segments is None:
+    octaves = _kept.of(clean, processed)
+    if octaves is None:
         raise too_short(clean, need)
     if not extended:
-        return stoi(segments)
-    value = extended_stoi(segments)
+        return stoi(octaves)
+    value = extended_stoi(octaves)
     return _by_the_package(clean, processed) if value is None else value
 
 
-def stoi(segments: np.ndarray) -> float:
-    """STOI of ``third_octaves``."""
-    return float(np.mean([_correlation(*band) for band in zip(*segments, strict=True)]))
+def stoi(octaves: np.ndarray) -> float:
+    """STOI of ``third_octaves`` (Taal et al. 2011, equations 3 to 6)."""
+    clean, capped = octaves[0], octaves[0] * (1 + 10 ** (-BETA / 20))
+    total, (square, before) = _over_segments(clean), _over_segments(np.square(octaves))
+    level = np.sqrt(square) / (np.sqrt(before) + _EPSILON)
+    sums = _processed(octaves, capped, level)
+    spread = square - total**2 / LENGTH, sums.square - sums.total**2 / LENGTH
+    both = np.multiply(*(np.sqrt(np.maximum(of, 0)) + _EPSILON for of in spread))
+    found = (sums.product - total * sums.total / LENGTH) / both
+    # Where a band hardly changes, sums of squares are too coarse for what is left.
+    steady = (spread[0] < _STEADY * square) | (spread[1] < _STEADY * sums.square)
+    for band, segment in zip(*np.nonzero(steady), strict=True):
+        at = band, slice(segment, segment + LENGTH)
+        found[band, segment] = _correlation(
+            clean[at], np.minimum(octaves[1][at] * level[band, segment], capped[at]))
+    return float(found.mean())
 
 
-def extended_stoi(segments: np.ndarray) -> float | None:
+class _Sums(NamedTuple):
+    """Over every segment (bands, segments): of the processed signal, of its squares, and of its
+    products with the clean one."""
+
+    total: np.ndarray
+    square: np.ndarray
+    product: np.ndarray
+
+
+def _processed(octaves: np.ndarray, capped: np.ndarray, level: np.ndarray) -> _Sums:
+    """Of the processed signal at the ``level`` (bands, segments) of the clean one, ``capped``."""
+    n = level.shape[1]
+    sums = _Sums(*np.zeros((3, *level.shape)))
+    value, product = np.empty((2, *level.shape))
+    for frame in range(LENGTH):  # all bands and segments stay in a processor's cache
+        at = slice(frame, frame + n)
+        np.multiply(octaves[1, :, at], level, out=value)
+        np.minimum(value, capped[:, at], out=value)
+        np.add(sums.total, value, out=sums.total)
+        for total, factor in ((sums.square, value), (sums.product, octaves[0, :, at])):
+            np.add(total, np.multiply(value, factor, out=product), out=total)
+    return sums
+
+
+def extended_stoi(octaves: np.ndarray) -> float | None:
     """ESTOI of ``third_octaves``; None where a band or a frame of a segment hardly changes, as in
     digital silence, so that the noise decides that the package adds."""
-    total = 0.0
+    total, segments = 0.0, _segments(octaves)
     for block in _blocks(segments):
         by_band, least = _normalised(block, 2)
         by_frame, less = _normalised(by_band, 1)
@@ -93,6 +131,8 @@ _EPSILON = np.finfo(float).eps
 _WINDOW, _HOP = 256, 128
 """Samples of a frame, and from one to the next."""
 _HANN = np.hanning(_WINDOW + 2)[1:-1]
+_STEADY = 1e-6
+"""The share that a segment's changes have of its squares below which they are taken exactly."""
 _FLAT = 1e-7
 """The norm below which noise of _EPSILON makes a difference."""
 _FRAMES, _SEGMENTS = 64, 64
@@ -104,33 +144,48 @@ class _Kept:
 
     def __init__(self) -> None:
         self._of: tuple[Audio, Audio] | None = None
-        self._segments: np.ndarray | None = None
+        self._octaves: np.ndarray | None = None
 
     def of(self, clean: Audio, processed: Audio) -> np.ndarray | None:
         """Those of two recordings of one rate and length."""
         if self._of is None or self._of[0] is not clean or self._of[1] is not processed:
-            self._segments = third_octaves(clean.samples.astype(np.float64),
-                                           processed.samples.astype(np.float64), clean.rate)
+            self._octaves = third_octaves(clean.samples, processed.samples, clean.rate)
             self._of = clean, processed
-        return self._segments
+        return self._octaves
 
 
 _kept = _Kept()
 
 
 def third_octaves(reference: np.ndarray, degraded: np.ndarray, rate: int) -> np.ndarray | None:
-    """Magnitudes in third octaves of two signals (n,), float64, at ``rate`` Hz, without what is
-    silent in the first, in every stretch of frames that are correlated: (2, bands, length,
-    segments). None where there is no such stretch."""
-    from pystoi.stoi import FS, OBM, N
-
-    frames = _frames(_without_silence(resampled((reference, degraded), rate, FS)))
-    if frames.shape[1] < N:
+    """Magnitudes in third octaves of two signals (n,) at ``rate`` Hz, without what is silent in
+    the first: (2, bands, frames). None where the frames are too few for a segment."""
+    frames = _frames(_without_silence(resampled((reference, degraded), rate, RATE)))
+    if frames.shape[1] < LENGTH:
         return None
-    bands = OBM[:, :np.flatnonzero(OBM.any(axis=0))[-1] + 1]
-    found = np.concatenate([_magnitudes(frames[:, start:start + _FRAMES], bands)
-                            for start in range(0, frames.shape[1], _FRAMES)], axis=2)
-    return sliding_window_view(found, found.shape[2] - N + 1, axis=2)
+    return np.concatenate([_magnitudes(frames[:, start:start + _FRAMES])
+                           for start in range(0, frames.shape[1], _FRAMES)], axis=2)
+
+
+def _segments(octaves: np.ndarray) -> np.ndarray:
+    """(..., frames) in every stretch of frames that are correlated: (..., LENGTH, segments)."""
+    return sliding_window_view(octaves, octaves.shape[-1] - LENGTH + 1, axis=-1)
+
+
+def _over_segments(values: np.ndarray) -> np.ndarray:
+    """Sums of ``values`` (..., frames) over every stretch: (..., segments). Sums of 2, 4, 8 and 16
+    are made of each other, and that of 30 of them all."""
+    n, size, rest = values.shape[-1] - LENGTH + 1, 1, LENGTH
+    total, at = np.zeros((*values.shape[:-1], n)), 0
+    while rest:
+        if rest % 2:
+            total += values[..., at:at + n]
+            at += size
+        rest //= 2
+        if rest:
+            values = values[..., size:] + values[..., :-size]
+            size *= 2
+    return total
 
 
 def _frames(signals: np.ndarray) -> np.ndarray:
@@ -140,8 +195,6 @@ def _frames(signals: np.ndarray) -> np.ndarray:
 
 def _without_silence(signals: np.ndarray) -> np.ndarray:
     """The windowed frames of signals (2, n) that are not silent in the first, added up again."""
-    from pystoi.stoi import DYN_RANGE
-
     energy = np.einsum("fn,n->f", _frames(np.square(signals[:1]))[0], np.square(_HANN))
     level = 20 * np.log10(np.sqrt(energy) + _EPSILON)
     kept = np.flatnonzero(level.max() - DYN_RANGE - level < 0)
@@ -154,9 +207,12 @@ def _without_silence(signals: np.ndarray) -> np.ndarray:
     return made.reshape(len(signals), -1)
 
 
-def _magnitudes(frames: np.ndarray, bands: np.ndarray) -> np.ndarray:
-    """Of frames (signals, frames, _WINDOW) in ``bands`` (bands, bins): (signals, bands, frames)."""
-    spectra = np.fft.rfft(frames * _HANN, 2 * _WINDOW)[:, :, :bands.shape[1]]
+def _magnitudes(frames: np.ndarray) -> np.ndarray:
+    """Of frames (signals, frames, _WINDOW) in third octaves: (signals, bands, frames)."""
+    bands = third_octave_bins()
+    padded = np.zeros((*frames.shape[:2], 2 * _WINDOW))  # sooner than what pads in the transform
+    np.multiply(frames, _HANN, out=padded[:, :, :_WINDOW])
+    spectra = np.fft.rfft(padded)[:, :, :bands.shape[1]]
     power = np.square(spectra.real) + np.square(spectra.imag)
     magnitudes: np.ndarray = np.sqrt(bands @ power.transpose(0, 2, 1))
     return magnitudes
@@ -169,15 +225,13 @@ def _blocks(segments: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _correlation(clean: np.ndarray, heard: np.ndarray) -> float:
-    """The mean correlation of segments (length, segments) of one band of both signals."""
-    from pystoi.stoi import BETA
+    """Of one segment (LENGTH,) of one band of both signals."""
+    clean, heard = clean - clean.mean(), heard - heard.mean()
+    return float(clean @ heard / ((_length(clean) + _EPSILON) * (_length(heard) + _EPSILON)))
 
-    level = _norm(clean, 0) / (_norm(heard, 0) + _EPSILON)
-    heard = np.minimum(heard * level, clean * (1 + 10 ** (-BETA / 20)))
-    heard -= heard.mean(axis=0)
-    clean = clean - clean.mean(axis=0)
-    both = (_norm(clean, 0) + _EPSILON) * (_norm(heard, 0) + _EPSILON)
-    return float(np.mean(np.einsum("tn,tn->n", clean, heard) / both))
+
+def _length(vector: np.ndarray) -> float:
+    return float(np.sqrt(vector @ vector))
 
 
 def _normalised(segments: np.ndarray, axis: int) -> tuple[np.ndarray, float]:

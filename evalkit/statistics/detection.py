@@ -18,10 +18,12 @@ from scipy import special
 
 from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
 from evalkit.store.scores import ratio
-from evalkit.store.trials import SUMMARIES, DetectionCurve, crossing, equal_error_rate
+from evalkit.store.trials import SUMMARIES, DetectionCurve, equal_error_rate
 
 FEWER_DRAWS = Resampling(draws=1_000)
 """Enough for a standard error, and every draw passes over all trials."""
+AT_ONCE = 1 << 17
+"""Numbers that are worked on together, of trials and draws: what stays in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,13 @@ class _Class(NamedTuple):
     below: np.ndarray
 
     def rejected(self, often: np.ndarray) -> np.ndarray:
-        """Share of the trials below every corner, NaN where there is none."""
-        weight = often[self.speaker] * np.append(often, 1.0)[self.other]
-        total = np.append(0.0, np.cumsum(weight))
-        return ratio(total[self.below], np.full(len(self.below), total[-1]))
+        """Share of the trials below every corner, NaN where there is none, (corners, ...)."""
+        total = np.zeros((len(self.speaker) + 1, *often.shape[1:]))
+        others = np.concatenate([often, np.ones((1, *often.shape[1:]))])
+        np.multiply(often[self.speaker], others[self.other], out=total[1:])
+        np.cumsum(total, axis=0, out=total)
+        below = total[self.below]
+        return ratio(below, np.broadcast_to(total[-1], below.shape))
 
 
 class Corners(NamedTuple):
@@ -94,7 +99,8 @@ class Corners(NamedTuple):
     others: _Class
 
     def curve(self, often: np.ndarray) -> DetectionCurve:
-        """The curve where every speaker counts ``often`` times, (speakers,)."""
+        """The curve where every speaker counts ``often`` times, (speakers,), or the rates (corners,
+        ...) of many curves where they count (speakers, ...)."""
         return DetectionCurve(self.thresholds, self.targets.rejected(often),
                               1 - self.others.rejected(often))
 
@@ -123,7 +129,7 @@ def detection_intervals(trials: Trials, threshold: float | None = None,
     deviation, carried to the logit scale for rates, times Student's t with speakers - 1 degrees
     of freedom."""
     corners = corners_of(trials, threshold)
-    value = _rates(corners, np.ones(len(trials.speakers)), threshold)
+    value = _values(corners, len(trials.speakers), threshold)
     n_targets = int(trials.target.sum())
     n = len(np.unique(np.concatenate([trials.enrol, trials.test])))
     drawn = (_draws(trials, corners, threshold, resampling) if n
@@ -145,13 +151,11 @@ def speaker_values(trials: Trials) -> dict[str, np.ndarray]:
     with all trials that it has part in, in turn (the jackknife's pseudo-values, Tukey 1958,
     without its correction of bias). NaN for speakers without a trial, and everywhere where
     the rate is undefined with any of them deleted."""
-    corners, everybody = corners_of(trials), np.ones(len(trials.speakers))
-    whole = _rates(corners, everybody)
+    corners, n = corners_of(trials), len(trials.speakers)
+    whole = _values(corners, n)
     present = np.unique(np.concatenate([trials.enrol, trials.test]))
-    without = np.array([list(_rates(corners, np.where(
-        np.arange(len(everybody)) == speaker, 0.0, 1.0)).values())
-        for speaker in present]).reshape(len(present), len(whole))
-    values = np.full((len(trials.speakers), len(whole)), np.nan)
+    without = _drawn(corners, ~np.eye(n, dtype=bool)[present])
+    values = np.full((n, len(whole)), np.nan)
     values[present] = np.array(list(whole.values())) + (len(present) - 1) * (
         without.mean(axis=0) - without)
     return dict(zip(whole, values.T, strict=True))
@@ -166,14 +170,35 @@ def _draws(trials: Trials, corners: Corners, threshold: float | None, resampling
            ) -> np.ndarray:
     """Every rate and cost in every draw of speakers, (draws, rates)."""
     present = np.unique(np.concatenate([trials.enrol, trials.test]))
-    often = np.zeros(len(trials.speakers))
     drawn = []
     for block in counts(len(present), resampling.draws,
                         np.random.SeedSequence(resampling.seed)):
-        for count in block:
-            often[present] = count
-            drawn.append(list(_rates(corners, often, threshold).values()))
-    return np.array(drawn)
+        often = np.zeros((len(block), len(trials.speakers)))
+        often[:, present] = block
+        drawn.append(_drawn(corners, often, threshold))
+    return np.concatenate(drawn)
+
+
+def _crossings(curves: DetectionCurve) -> np.ndarray:
+    """The equal error rates of many curves of the same thresholds, whose rates are
+    (thresholds, ...): (...)."""
+    excess = curves.miss - curves.false_alarm
+    if len(excess) < 2:
+        return np.full(excess.shape[1:], np.nan)
+    after = np.clip((excess < 0).sum(axis=0, keepdims=True), 1, len(excess) - 1)
+    below, above, miss, more = (np.take_along_axis(of, at, axis=0)[0] for of in (
+        excess, curves.miss) for at in (after - 1, after))
+    found: np.ndarray = miss + -below / (above - below) * (more - miss)
+    return found
+
+
+def _drawn(corners: Corners, often: np.ndarray, threshold: float | None = None) -> np.ndarray:
+    """``_rates`` of draws in which speakers count ``often`` times (draws, speakers), some draws at
+    a time: (draws, rates)."""
+    step = max(1, AT_ONCE // (1 + len(corners.targets.speaker) + len(corners.others.speaker)))
+    parts = [np.stack(list(_rates(corners, often[start:start + step].T.astype(float), threshold)
+                           .values()), axis=-1) for start in range(0, len(often), step)]
+    return np.concatenate(parts) if parts else np.empty((0, 1 + len(SUMMARIES)))
 
 
 def _deviation(drawn: np.ndarray) -> float:
@@ -194,14 +219,19 @@ def rate_bounds(value: float, se: float, n: int, resampling: Resampling, *, is_c
     return float(low), float(high), None
 
 
+def _values(corners: Corners, n: int, threshold: float | None = None) -> dict[str, float]:
+    """Every rate and cost where each of ``n`` speakers counts once."""
+    return {name: float(value) for name, value in _rates(corners, np.ones(n), threshold).items()}
+
+
 def _rates(corners: Corners, often: np.ndarray, threshold: float | None = None
-           ) -> dict[str, float]:
-    """Every rate and cost where speakers count ``often`` times, (speakers,)."""
+           ) -> dict[str, np.ndarray]:
+    """Every rate and cost (...) where speakers count ``often`` times, (speakers, ...)."""
     curve = corners.curve(often)
-    rates = {"eer": crossing(curve).value}
+    rates = {"eer": _crossings(curve)}
     rates |= {name: formula(curve) for name, formula in SUMMARIES.items()}
     if threshold is not None:
         at = int(np.searchsorted(curve.thresholds, threshold))  # beyond the last where NaN
-        rates |= {name: float(rate[at]) if at < len(rate) else np.nan for name, rate in (
-            ("miss", curve.miss), ("false_alarm", curve.false_alarm))}
+        rates |= {name: rate[at] if at < len(rate) else np.full(rate.shape[1:], np.nan)
+                  for name, rate in (("miss", curve.miss), ("false_alarm", curve.false_alarm))}
     return rates

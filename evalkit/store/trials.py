@@ -233,9 +233,16 @@ def min_dcf(scores: np.ndarray, labels: np.ndarray, p_target: float, *, c_miss: 
 def lowest_cost(curve: DetectionCurve, p_target: float, *, c_miss: float = 1.0,
                 c_fa: float = 1.0) -> float:
     """The normalised minimum detection cost of a curve."""
+    return float(lowest_costs(curve, p_target, c_miss=c_miss, c_fa=c_fa))
+
+
+def lowest_costs(curves: DetectionCurve, p_target: float, *, c_miss: float = 1.0,
+                 c_fa: float = 1.0) -> np.ndarray:
+    """The same of many curves of the same thresholds, whose rates are (thresholds, ...): (...)."""
     miss, false_alarm = c_miss * p_target, c_fa * (1 - p_target)
-    cost = miss * curve.miss + false_alarm * curve.false_alarm
-    return float(cost.min() / min(miss, false_alarm))
+    cost = miss * curves.miss + false_alarm * curves.false_alarm
+    lowest: np.ndarray = cost.min(axis=0) / min(miss, false_alarm)
+    return lowest
 
 
 def error_rates(scores: np.ndarray, labels: np.ndarray, threshold: float) -> tuple[float, float]:
@@ -247,8 +254,8 @@ def error_rates(scores: np.ndarray, labels: np.ndarray, threshold: float) -> tup
 
 
 SUMMARIES = {
-    "min_dcf_p0.01": partial(lowest_cost, p_target=0.01),
-    "min_dcf_p0.05": partial(lowest_cost, p_target=0.05),
+    "min_dcf_p0.01": partial(lowest_costs, p_target=0.01),
+    "min_dcf_p0.05": partial(lowest_costs, p_target=0.05),
 }
 
 
@@ -277,7 +284,7 @@ def _summary(trials: pd.DataFrame, speakers: Mapping[str, str] | None) -> list[d
         counts["n_speakers"] = pd.Series(ids.unique()).map(speakers).nunique()
     rows: list[dict[str, object]] = [
         {"metric": "eer", "value": eer.value, "threshold": eer.threshold} | counts]
-    rows += [{"metric": name, "value": formula(curve), "threshold": np.nan} | counts
+    rows += [{"metric": name, "value": float(formula(curve)), "threshold": np.nan} | counts
              for name, formula in SUMMARIES.items()]
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from evalkit.systems.framed import whole
 from evalkit.systems.identity import require, stamp
 
 if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
     from evalkit.models.percepnet.runtime import Runtime
 
 FRAMES = 100
@@ -73,9 +75,7 @@ class PercepNet:
     def enhance(self, batch: Sequence[Audio]) -> list[Audio]:
         """What comes out of a stream each, later than its input by ``delay`` at any rate, and so
         much longer. Raises UtteranceError and ConfigError as ``open`` does."""
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1):  # products this small only wait for further threads
+        with _threads().limit(limits=1):  # products this small only wait for further threads
             return [self._enhance(speech) for speech in batch]
 
     def _enhance(self, speech: Audio) -> Audio:
@@ -98,6 +98,15 @@ class PercepNet:
         inner = next((known for known in RATES if rate <= known), RATES[-1])
         path = SignalPath(Framing(inner), Advice(self._runtime), self.postfilter)
         return path if rate == inner else Resampled(path, inner, rate)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """NumPy's: looking for them takes as long as half a second of speech."""
+    import numpy  # noqa: F401 -- it is there before it is looked for
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _check(path: Path) -> None:

@@ -4,6 +4,8 @@ packages give a number that means nothing."""
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pesq
@@ -11,6 +13,7 @@ import pystoi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pystoi.stoi import OBM
 from scipy.signal import resample_poly
 
 from evalkit.audio import RESAMPLER
@@ -18,6 +21,7 @@ from evalkit.core.errors import PluginError, UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio, Output, Utterance
 from evalkit.metrics import dnsmos as dnsmos_module
+from evalkit.metrics import polyphase, third_octaves
 from evalkit.metrics.dnsmos import Dnsmos
 from evalkit.metrics.pesq import PesqNarrowband, PesqWideband
 from evalkit.metrics.si_sdr import SiSdr, si_sdr
@@ -285,3 +289,36 @@ def test_pesq_compensates_a_delay_that_stoi_and_si_sdr_do_not(reader):
         assert measure(metric, reader, late) > 4
     assert measure(Stoi(), reader, late) < 0.5
     assert measure(SiSdr(), reader, late) < -5
+
+
+@pytest.mark.parametrize(("p", "q"), [(5, 8), (5, 4), (100, 441), (5, 24)])
+def test_stoi_is_defined_as_the_package_defines_it(p, q):
+    from pystoi.utils import _resample_window_oct
+
+    bins, taps = third_octaves.third_octave_bins(), _resample_window_oct(p, q)
+    assert np.array_equal(np.pad(bins, ((0, 0), (0, OBM.shape[1] - bins.shape[1]))), OBM)
+    assert np.allclose(polyphase._filter(p, q), taps / taps.sum(), rtol=1e-13, atol=1e-18)
+    for ours, theirs in (("RATE", "FS"), ("LENGTH", "N"), ("BETA", "BETA"),
+                         ("DYN_RANGE", "DYN_RANGE")):
+        assert getattr(third_octaves, ours) == getattr(sys.modules["pystoi.stoi"], theirs)
+
+
+@pytest.mark.parametrize("steady", ["tone", "half silent", "the same"])
+def test_stoi_of_what_hardly_changes_is_the_packages(steady):
+    t = np.arange(RATE) / RATE
+    clean = np.sin(2 * np.pi * 1000 * t) + 1e-9 * np.random.default_rng(0).standard_normal(len(t))
+    heard = {"tone": .5 * clean + 1e-3 * np.cos(50 * t), "half silent": clean * (t < .5),
+             "the same": clean}[steady]
+    ours = measure(Stoi(), clean.astype(np.float32), heard.astype(np.float32))
+    assert ours == pytest.approx(pystoi.stoi(
+        clean.astype(np.float32).astype(float), heard.astype(np.float32).astype(float), RATE),
+        abs=1e-6)
+
+
+def test_stoi_loads_neither_the_package_nor_scipy():
+    program = ("import sys, numpy as np\n"
+               "from evalkit.metrics.stoi import stoi, third_octaves\n"
+               "x = np.random.default_rng(0).standard_normal(16000)\n"
+               "stoi(third_octaves(x, x, 16000))\n"
+               "sys.exit('pystoi' in sys.modules or 'scipy' in sys.modules)")
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

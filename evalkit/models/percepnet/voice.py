@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.signal import butter, residuez
 
 from evalkit.models.percepnet.frames import Framing
 
@@ -45,6 +44,8 @@ def _matrix(rate: int) -> np.ndarray:
     """From what is remembered and a piece (size,) to what is to be remembered and what is let
     through, (_STATE + size, _STATE + PIECE), by partial fractions: the response at t to an
     impulse is the sum of r p^t, so that each pole p remembers the sum of p^t x(-t) alone."""
+    from scipy.signal import butter, residuez
+
     numerator, denominator = butter(_ORDER, PASSED, "band", fs=rate)
     residues, poles, direct = residuez(numerator, denominator)
     kept = np.arange(PIECE) * (rate // RATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -72,10 +73,25 @@ class Encoder(nn.Module):
         block (n, blocks, hidden), the same of the lower layer's steps (n, blocks x STEPS, hidden),
         and the state behind them. What comes out does not depend on how the blocks are given."""
         x, frames = self.convolution(features, state.frames)
-        x, front = self.normalise(x), state.front
+        blocks, steps, state = self._after(self.normalise(x), state)
+        return blocks, steps, state._replace(frames=frames)
+
+    def each(self, features: Tensor, state: State) -> Iterator[tuple[Tensor, State]]:
+        """Of the ``features`` of one utterance (1, blocks x STRIDE x STEPS, mels), what was heard
+        at the end of each block (1, 1, hidden) and the state behind it, as ``forward`` has them but
+        for rounding. They are the same to the bit however many blocks are given at a time."""
+        x, frames = self.convolution.heard(features, state.frames)
+        state = state._replace(frames=frames)
+        for steps in self.normalise(x).split(STEPS, 1):
+            heard, _, state = self._after(steps, state)
+            yield heard, state
+
+    def _after(self, x: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """``forward`` from its second layer on."""
+        front = state.front
         if self.front is not None:
             x, front = self.front(x, front)
         steps, lower = recurrent(self.lower, self.dropout(x), state.lower)
         pairs = self.dropout(steps).reshape(len(steps), -1, STEPS * steps.shape[2])
         blocks, upper = recurrent(self.upper, pairs, state.upper)
-        return blocks, steps, State(frames, lower, upper, front)
+        return blocks, steps, State(state.frames, lower, upper, front)

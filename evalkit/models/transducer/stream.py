@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from evalkit.core.types import Hypothesis, Shown, Word
@@ -26,6 +27,8 @@ from evalkit.models.transducer.network import TAIL, Transducer
 MOST_LABELS = 24
 """In one block, so that no audio can make it speak without end. Long words may be said at once,
 where what they are is heard at their end."""
+AT_ONCE = 64
+"""Blocks of which the spectra are made together, which bounds memory."""
 Said = tuple[int, int]
 """A label, and the block that it was said in."""
 
@@ -42,10 +45,12 @@ class Blocks:
         """The joint network's input (joint,) of every block that is complete with ``samples``."""
         self.waiting = np.concatenate([self.waiting, samples], dtype=np.float32)
         while len(self.waiting) >= BEFORE + BLOCK:
-            block = torch.tensor(self.waiting[None, :BEFORE + BLOCK], device=self.device)
-            self.waiting = self.waiting[BLOCK:]
-            heard, _, self.state = self.model.encoder(self.model.features(block), self.state)
-            yield self.model.joint.heard(heard)[0, 0]
+            pieces = sliding_window_view(self.waiting, BEFORE + BLOCK)[:AT_ONCE * BLOCK:BLOCK]
+            self.waiting = self.waiting[len(pieces) * BLOCK:]
+            spectra = self.model.features(torch.tensor(pieces, device=self.device))
+            for heard, state in self.model.encoder.each(spectra.flatten(0, 1)[None], self.state):
+                self.state = state
+                yield self.model.joint.heard(heard)[0, 0]
 
     def finish(self) -> Iterator[Tensor]:
         """Those of the last samples and of the silence behind them."""
