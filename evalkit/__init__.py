@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         merge,
         mitigate,
         plan,
+        plan_change,
         read_run,
         releases,
         report,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history", "latencies",
-           "merge", "mitigate", "plan", "read_run", "releases", "report", "rescore", "run",
-           "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
+           "merge", "mitigate", "plan", "plan_change", "read_run", "releases", "report", "rescore",
+           "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
            "verification"]
 
 

@@ -20,13 +20,13 @@ from evalkit.api.folders import (
     read_run,
     run_folders,
 )
+from evalkit.api.planning import plan, plan_change
 from evalkit.api.questions import (
     cohorts,
     endpoints,
     gains,
     groups,
     latencies,
-    plan,
     systems,
     verification,
 )
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "merge", "mitigate", "plan", "read_run", "releases", "report", "rescore",
-           "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
-           "verification"]
+           "latencies", "merge", "mitigate", "plan", "plan_change", "read_run", "releases",
+           "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
+           "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 
