@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         compare,
         endpoints,
         freeze,
+        frontier,
         gains,
         groups,
         history,
@@ -41,10 +42,10 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
-__all__ = ["cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history", "latencies",
-           "merge", "mitigate", "plan", "plan_change", "read_run", "releases", "report", "rescore",
-           "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials", "systems",
-           "verification"]
+__all__ = ["cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups", "history",
+           "latencies", "merge", "mitigate", "plan", "plan_change", "read_run", "releases",
+           "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
+           "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

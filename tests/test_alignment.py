@@ -23,6 +23,7 @@ from evalkit.core.alignment import (
     align,
     count_edits,
 )
+from evalkit.core.alignments import AT_A_TIME, align_all, count_all
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
 from evalkit.core.weighted_path import CELLS, NAMES, errors
 
@@ -91,6 +92,30 @@ def test_ties_are_broken_as_sclite_does(reference, hypothesis, operations):
 def test_json_gives_the_alignment_back(reference, hypothesis, costs):
     found = align(reference, hypothesis, costs)
     assert Alignment.from_json(found.to_json()) == found
+
+
+texts = st.lists(st.one_of(st.sampled_from(["a", "b", "", '"', "\\", "\x1f", "\x7f", "\u2028",
+                                            "null", "[", "é", "\ud800"]), st.text()), max_size=9)
+
+
+@given(st.lists(st.tuples(texts, texts)), costs_names)
+def test_many_are_aligned_as_one_is(pairs, costs):
+    references, hypotheses = ([pair[i] for pair in pairs] for i in (0, 1))
+    written, edits = align_all(references, hypotheses, costs)
+    assert written == [align(*pair, costs).to_json() for pair in pairs]
+    assert [*zip(*(column.tolist() for column in edits), strict=True)] == [
+        tuple(align(*pair, costs).edits) for pair in pairs]
+    counted = count_all(references, hypotheses, costs)
+    assert np.array_equal(counted, edits) and counted.hits.dtype == np.int64
+
+
+def test_more_are_aligned_than_are_held_at_a_time():
+    references = [str(i) for i in range(2 * AT_A_TIME + 1)]
+    written, edits = align_all(references, references[::-1])
+    assert written == [align(*pair).to_json()
+                       for pair in zip(references, references[::-1], strict=True)]
+    assert edits.hits.sum() == sum(align(*pair).edits.hits for pair in zip(
+        references, references[::-1], strict=True))
 
 
 @pytest.mark.parametrize("words", [

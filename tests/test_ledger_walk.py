@@ -70,6 +70,11 @@ WRITTEN = {
     "statistics.adjusted:adjusted_gaps": "statistics.adjusted:not_adjusted",
     "statistics.endpoints:_by_utterance": "statistics.endpoints:_failed",
     "statistics.endpoints:endpoint_table": "statistics.groups:groups_left_out",
+    "statistics.frontier:frontier_of": "statistics.frontier:_unplaced",
+    "statistics.frontier:_groups": "statistics.groups:utterances_left_out",
+    "statistics.frontier:_costs": "statistics.frontier:_unplaced",
+    "statistics.frontier:_rows": "statistics.frontier:_unplaced",
+    "statistics.variants:_common_facts": "statistics.frontier:_unplaced",
     "statistics.enhancement:_pairs": "statistics.enhancement:without_baseline",
     "statistics.enhancement:gain_reports": "statistics.enhancement:common_conditions",
     "statistics.gains:_report": "statistics.groups:groups_left_out",
@@ -163,6 +168,8 @@ PROVED = {
     "statistics.adjusted:not_adjusted": "statistics/test_poisson.py",
     "statistics.grouping:not_usual": "compare/test_comparison.py",
     "statistics.enhancement:common_conditions": "statistics/test_gains.py",
+    "statistics.frontier:_paired": "statistics/test_frontier.py",
+    "statistics.frontier:_unplaced": "statistics/test_frontier.py",
     "statistics.endpoints:_failed": "streaming/test_endpoint_curve.py",
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
@@ -178,6 +185,10 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
+    "it compares what is known twice, or looks for the first": """
+        results.pipeline_costs:read_costs statistics.variants:_check_utterances
+        statistics.variants:variants statistics.dominated:dominated
+        statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
     "it makes sound, or filters for it": """
@@ -186,8 +197,10 @@ NOTHING_LOST = {
         training.rooms:_responses
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
-        report.explorer.encoding:rebuilt report.explorer.reading:read
+        report.explorer.encoding:rebuilt report.explorer.reading:counted
+        report.outputs:__init__ report.outputs:at
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
+        store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict
         models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks
@@ -232,7 +245,7 @@ NOTHING_LOST = {
         mitigation.recognition.evaluation:arm_results mitigation.recognition.selection:frontier
         report.groups:compare_groups report.headline:_column report.sections.examples:_examples
         report.sections.significance:_compare
-        report.sections.versions:_keys run.made:part
+        report.version_table:_keys run.made:part
         store.scores:_derived store.scores:with_derived run.rescore:cell
         mitigation.recognition.trials:_trial statistics.groups:labelled run.runner:carry_out
         run.text_metrics:without_words""",
@@ -243,7 +256,7 @@ NOTHING_LOST = {
         statistics.endpoints:_waits
         conditions.pauses:bind
         report.costs:_interval report.costs:of
-        report.sections.examples:rank report.sections.versions:_rows
+        report.sections.examples:rank report.version_table:_rows
         report.verification:tradeoffs run.measure:failed_scores run.measure:measure
         run.measure:_not_measured
         run.shard:_has_audio run.tables:output_row run.tables:write_shard
@@ -258,6 +271,8 @@ NOTHING_LOST = {
         statistics.outcome_columns:first_determined report.headline:judged
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
+        cli.frontier:_known cli.frontier:verdicts store.documents.frontier:payers
+        report.sections.frontier:_sure report.sections.frontier:build
         exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
         core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
         report.explorer.document:_own_texts report.explorer.document:_sounds
@@ -268,7 +283,8 @@ NOTHING_LOST = {
         report.change_figure:axis_of report.gate_words:tile report.page:versions_beside
         compare.history_first:_how_many compare.history_first:_sub compare.history_first:in_order
         report.group_figure:shown report.group_figure:axis_of report.groups:pooled
-        report.lead:_of_how_many report.reality:_others report.sections.results:told_apart
+        report.lead:_of_how_many report.reality:_others report.clear_alone:clear_alone
+        report.sections.results:told_apart
         report.sections.significance:build report.sections.significance:_told_apart
         report.selection:_of_trials report.selection:_pipeline report.selection:best
         report.selections:_of report.view:packed
@@ -372,7 +388,7 @@ NOTHING_LOST = {
         models.language.rescoring:unknown_words models.language.sentences:_words
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
         statistics.usual_metric:additive
-        statistics.usual_metric:usual_metric statistics.enhancement:_outcomes
+        statistics.usual_metric:usual_metric statistics.enhancement:noted_outcomes
         statistics.latency:_notes""",
     "what a metric, a model or a search is made of, as its documentation says": """
         metrics.word_graphs:_network metrics.word_graphs:_ways
@@ -409,8 +425,8 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:here
-        store.objects:_there
+        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:ends
+        store.objects:_there store.objects:portions
         run.runner:_prune run.merging:_bring run.merging:_otherwise
         run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files

@@ -34,6 +34,7 @@ def test_other_programs_read_the_tables_as_they_are(
     assert done.returncode == 0, done.stderr
     names: dict[str, Any] = {}
     assert len(BLOCKS) == 2
+    _a_data_set_is_pruned()
     for block in BLOCKS:
         exec(compile(block, "docs/scaling.md", "exec"), names)
     assert "speakers" in capsys.readouterr().out
@@ -48,3 +49,24 @@ def test_other_programs_read_the_tables_as_they_are(
     query = re.search(r'"""(.*?)"""', BLOCKS[0], re.DOTALL)
     assert query and {row[:2]: row[2:] for row in names["duckdb"].sql(query[1]).fetchall()} == {
         row[:2]: pytest.approx(row[2:]) for row in found}
+
+
+def _a_data_set_is_pruned() -> None:
+    """Files of no other pipeline are looked at."""
+    import duckdb
+    import polars as pl
+
+    done = evalkit("export", "dataset", "runs/v2", "--out", "v2.dataset")
+    assert done.returncode == 0 and "in 2 files" in done.stdout, done.stderr
+    assert "give a new folder" in evalkit("export", "dataset", "runs/v2", "-o", "v2.dataset").stderr
+    wanted = RunFolder(Path("runs/v2")).scores().query("pipeline == 'new'")
+    lazy = pl.scan_parquet("v2.dataset/scores", hive_partitioning=True
+                           ).filter(pl.col("pipeline") == "new")
+    assert "pipeline=old" not in lazy.explain() and lazy.collect()["amount"].sum() == (
+        wanted["amount"].sum())
+    query = ("FROM read_parquet('v2.dataset/scores/**/*.parquet', hive_partitioning=true) "
+             "WHERE pipeline = 'new'")
+    plan = duckdb.sql(f"EXPLAIN SELECT sum(amount) {query}").fetchall()[0][1]
+    assert "Scanning Files: 1/2" in plan, plan
+    assert duckdb.sql(f"SELECT count(*), sum(amount) {query}").fetchall() == [
+        (len(wanted), wanted["amount"].sum())]

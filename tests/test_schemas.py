@@ -41,6 +41,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     write_cohorts(folder / "v1", pd.DataFrame(
         {"utterance_id": ["u0"], "finder": ["tree"], "cohort": ["a"]}))
     evalkit("score", "-m", "m.jsonl", "-y", "v1.jsonl", "-o", "v1.1", "--shard", "1/2", cwd=folder)
+    (folder / "costs.yaml").write_text("asr: {bytes: 2}\nother: {bytes: 1}\n")
+    evalkit("score", "-m", "m.jsonl", "-y", "asr=v1.jsonl", "-y", "other=v2.jsonl", "-o", "ab",
+            cwd=folder)
+    done = evalkit("frontier", "ab", "--costs", "costs.yaml", "--json", cwd=folder)
+    (folder / "frontier.json").write_text(done.stdout)
     Corpora(names=["one", "two"]).write(folder / "corpora.json")
     ReportFindings(corpus="c", created="now", evalkit="0", seed=0, summary=["so"],
                    sections={"groups": {"a": [1.5, None]}}).write(folder / "page.json")
@@ -49,7 +54,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     files = {"run": ["v1/run.json"], "summary": ["v1/summary.json", "v2/summary.json"],
              "findings": ["v1/findings.json"], "mitigation": ["mr.json", "mv.json"],
              "comparison": ["cv1.json", "cv2.json", "failed.json"], "baseline": ["v1.json.gz"],
-             "releases": ["h.json"],
+             "releases": ["h.json"], "frontier": ["frontier.json"],
              "report": ["page.json"], "corpora": ["corpora.json"],
              "begun": ["v1/outputs/begun.json"], "portion": ["v1.1/portion.json"]}
     return {name: [_tree(folder / file) for file in names] for name, names in files.items()}

@@ -24,6 +24,7 @@ from evalkit.api.planning import plan, plan_change
 from evalkit.api.questions import (
     cohorts,
     endpoints,
+    frontier,
     gains,
     groups,
     latencies,
@@ -35,15 +36,15 @@ from evalkit.api.versions import History, compare, freeze, history, releases
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
-from evalkit.store.objects import delivering, here
+from evalkit.store.objects import delivering, here, share_here
 
 if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
-__all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "gains", "groups", "history",
-           "latencies", "merge", "mitigate", "plan", "plan_change", "read_run", "releases",
-           "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
-           "score_trials", "systems", "verification"]
+__all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups",
+           "history", "latencies", "merge", "mitigate", "plan", "plan_change", "read_run",
+           "releases", "report", "rescore", "run", "run_corpora", "run_folders", "score",
+           "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 
@@ -119,11 +120,12 @@ def merge(shards: Sequence[AnyPath], out: AnyPath, *, overwrite: bool = False, s
           ) -> dict[str | None, RunFolder]:
     """Makes the run ``out`` of the folders of all its ``shards``, which ``run`` or ``score`` made
     each of ("1/3", "2/3", "3/3"); as ``run_corpora`` it returns a run folder a corpus. The corpus
-    and the models must be where they were."""
+    and the models must be where they were. Each may be a URL of an object store, as ``out`` may."""
     with packages_for("evalkit merge"):
         from evalkit.run.merging import merge as merge_shards
 
-    return merge_shards([Path(shard) for shard in shards], Path(out), overwrite=overwrite, say=say)
+    return merge_shards([share_here(shard) for shard in shards], Path(out), overwrite=overwrite,
+                        say=say)
 
 
 @in_one_line

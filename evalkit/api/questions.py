@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.findings import Findings
+    from evalkit.store.documents.frontier import Frontier
 
 
 @in_one_line
@@ -122,6 +123,37 @@ def systems(run: AnyPath, *, metric: str | None = None, condition: str | None = 
         raise ConfigError(f"{run}: one pipeline only has {metric or 'scores'}, two are needed; "
                           "score both into one run folder, or use `evalkit compare` for two")
     return pairs
+
+
+@in_one_line
+def frontier(run: AnyPath, *others: AnyPath, by: Sequence[str] | None = None,
+             metric: str | None = None, cost: str | None = None,
+             costs: AnyPath | Mapping[str, Mapping[str, float]] | None = None,
+             against: str | None = None, pipelines: Sequence[str] = (),
+             condition: str | None = None, seed: int = 0, allow_outcomes: Sequence[str] = ()
+             ) -> Frontier:
+    """Cost against error of the pipelines of a run, or of several of one corpus: which are
+    dominated, and which groups pay for one that is cheaper, against the pipeline ``against``, the
+    dearest where none is named (docs/frontier.md). ``cost`` is "macs", "weights", "bytes",
+    "memory", "rtf" or "latency"; ``costs`` by pipeline what the run does not know, or a file of
+    it, with the keys of evalkit.store.documents.frontier.Taken. ``by`` None is every usual column;
+    it, ``allow_outcomes`` and ``condition`` are as for ``groups``. Raises ConfigError where fewer
+    than two pipelines have both a cost and a value."""
+    folders = [read_run(each) for each in (run, *others)]
+    from evalkit.statistics.frontier import Asked, axis_named, frontier_of
+    from evalkit.statistics.variants import variants
+
+    found = variants(folders, condition)
+    if costs is not None:
+        from evalkit.results.pipeline_costs import costs_of, read_costs
+
+        stated = (costs_of(costs, found.taken, "costs: ") if isinstance(costs, Mapping)
+                  else read_costs(Path(costs), found.taken))
+        found = found.told(stated)
+    axis = None if cost is None else axis_named(cost)
+    return frontier_of(found.only(pipelines), Asked(
+        metric, axis, against, condition, None if by is None else _crossed(by), allow_outcomes,
+        seed))
 
 
 @in_one_line

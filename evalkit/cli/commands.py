@@ -24,6 +24,7 @@ from evalkit.cli import (
 from evalkit.cli.causality import causality
 from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
+from evalkit.cli.frontier import frontier
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.planning import plan
@@ -46,7 +47,8 @@ for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.sco
                       (questions.report, Command),
                       (questions.groups, Command), (questions.latency, Command),
                       (endpoints, Command),
-                      (questions.systems, Command), (questions.cohorts, Command),
+                      (questions.systems, Command), (frontier, Command),
+                      (questions.cohorts, Command),
                       (learning.mitigate, GoesOn), (plan, Command),
                       (releases.compare, releases.Compare), (releases.history, Command),
                       (causality, Command), (schema, Command), (doctor, Command)):

@@ -112,6 +112,25 @@ def utterances(run: Run,
 
 
 @export.command(cls=Command, epilog=EXIT_CODES)
+def dataset(run: Run,
+            out: Annotated[Path, typer.Option("--out", "-o", callback=not_of_a_run,
+                                              help="New folder to write.")]) -> None:
+    """Write a run's scores divided by pipeline and condition, for DuckDB, Polars and Spark.
+
+    Parquet in folders such as scores/pipeline=v2/condition=clean, beside utterances.parquet.
+
+    Example:
+
+        evalkit export dataset runs/v2 --out v2.dataset
+    """
+    from evalkit.exports.dataset import export_dataset
+
+    api.read_run(run)
+    made = export_dataset(run, out)
+    print(f"{out}: {count(made.rows, 'row')} in {count(made.files, 'file')}")
+
+
+@export.command(cls=Command, epilog=EXIT_CODES)
 def texts(run: Run,
           out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into.")],
           form: Annotated[str, typer.Option(

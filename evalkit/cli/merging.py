@@ -20,9 +20,9 @@ Shard = Annotated[str | None, typer.Option(
 
 
 def merge(folders: Annotated[list[Path], typer.Argument(
-              metavar="FOLDER...", help="The folders of all shards of a run.")], out: Out,
-          report: Report = None, overwrite: Overwrite = False, max_failed: MaxFailed = MOST_FAILED
-          ) -> None:
+              metavar="FOLDER...", help="The folders of all shards of a run, or their URLs.")],
+          out: Out, report: Report = None, overwrite: Overwrite = False,
+          max_failed: MaxFailed = MOST_FAILED) -> None:
     """Make a run of its shards, which `evalkit run --shard` or `evalkit score --shard` made.
 
     Its tables are those of a run on one machine, byte for byte but for the times that were taken.
@@ -33,9 +33,9 @@ def merge(folders: Annotated[list[Path], typer.Argument(
 
         evalkit merge runs/v2.* --out runs/v2 --report reports/v2
     """
-    say(f"evalkit {__version__}: {', '.join(map(str, folders))} -> {named(out)}")
+    say(f"evalkit {__version__}: {', '.join(map(named, folders))} -> {named(out)}")
     made = api.merge(folders, out, overwrite=overwrite, say=say)
-    show(made)
+    show(made, out)
     if report is not None:
         print(api.report(out, report))
     judge(made, max_failed)
@@ -47,9 +47,11 @@ def check_shard(shard: str | None, report: Path | None) -> None:
         raise ConfigError(f"--report: shard {shard} alone is no run; give it to `evalkit merge`")
 
 
-def show_shard(shard: str, folders: RunFolders) -> None:
-    """Says where a share is, and what comes next."""
+def show_shard(shard: str, folders: RunFolders, out: Path | None) -> None:
+    """Says where a share is, ``out``, and what comes next."""
+    from evalkit.store.objects import named_there
+
     name, folder = next(iter(folders.items()))
-    whole = folder.path if name is None else folder.path.parent
+    whole = named_there(folder.path if name is None else folder.path.parent, out)
     say(f"shard {shard}: {whole}")
-    say(f"next, when all are there: evalkit merge {shlex.quote(str(whole))} OTHERS... --out RUN")
+    say(f"next, when all are there: evalkit merge {shlex.quote(whole)} OTHERS... --out RUN")

@@ -36,45 +36,47 @@ class Hints:
             say(line)
 
 
-def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
+def next_steps(folders: RunFolders, report: Path | None, out: Path | None = None) -> Iterator[str]:
     """Commands, a line each, with what they are for; of several corpora those that are for all, and
-    where these have no labels in common one for each."""
+    where these have no labels in common one for each. They name the run as ``out`` does."""
     from evalkit.statistics.grouping import has_usual
     from evalkit.statistics.speaker_labels import speaker_labels
+    from evalkit.store.objects import named_there
 
-    records = {folder.path: folder.record() for folder in folders.values()}
-    tables = {folder.path: folder.utterances() for folder in folders.values()}
+    names = {folder: named_there(folder.path, out) for folder in folders.values()}
+    records = {name: folder.record() for folder, name in names.items()}
+    tables = {name: folder.utterances() for folder, name in names.items()}
     first, record = next(iter(records.items()))
     metrics = list(record.metrics)
-    columns = {path: list(islice(speaker_labels(table, metrics), MOST))
-               for path, table in tables.items()}
-    whole = first if None in folders else first.parent
+    columns = {name: list(islice(speaker_labels(table, metrics), MOST))
+               for name, table in tables.items()}
+    whole = first if None in folders else first.rpartition("/")[0]
     yield "next:"
     yield from _grouping(whole, columns, heard=record.command == "run")
-    run = shlex.quote(str(whole))
+    run = shlex.quote(whole)
     if all(has_usual(table, metrics) for table in tables.values()):
         yield f"  evalkit cohorts {run}"
     if len(record.pipelines) > 1:
         yield f"  evalkit systems {run}"
     if report is None:
-        yield f"  evalkit report {run} --out {shlex.quote(str(Path('reports') / whole.name))}"
+        yield f"  evalkit report {run} --out {shlex.quote(f'reports/{Path(whole).name}')}"
     yield f"  evalkit compare {run} LATER_RUN"
 
 
-def _grouping(whole: Path, columns: Mapping[Path, Sequence[str]], *, heard: bool
+def _grouping(whole: str, columns: Mapping[str, Sequence[str]], *, heard: bool
               ) -> Iterator[str]:
     """How to group speakers: by columns that all runs have, or those of each."""
     first, *others = columns.values()
     if shared := [column for column in first if all(column in each for each in others)]:
         yield _grouped(whole, shared, heard=heard)
     else:
-        for path, own in columns.items():
-            yield _grouped(path, own, heard=heard)
+        for name, own in columns.items():
+            yield _grouped(name, own, heard=heard)
 
 
-def _grouped(path: Path, columns: Sequence[str], *, heard: bool) -> str:
+def _grouped(name: str, columns: Sequence[str], *, heard: bool) -> str:
     """Labels are added to a run that ``heard`` audio by its configuration."""
-    run = shlex.quote(str(path))
+    run = shlex.quote(name)
     if not columns and heard:
         return (f"  # labels to group by that several speakers share: there are none yet in "
                 f"{run}; `join: [{YOURS}]` in the configuration adds those of your table")

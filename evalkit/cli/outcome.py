@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import typer
@@ -20,16 +21,18 @@ RunFolders: TypeAlias = "Mapping[str | None, RunFolder]"
 """By the names of their corpora; the only one under None."""
 
 
-def show(folders: RunFolders) -> None:
-    """Prints the headline of every run, and says what was left out."""
+def show(folders: RunFolders, out: Path | None = None) -> None:
+    """Prints the headline of every run, and says what was left out and where it is: there where it
+    was brought to, if that is ``out``."""
     for name, folder in folders.items():
         if name is not None:
             print(f"corpus {name}")
-        _show(folder)
+        _show(folder, out)
 
 
-def _show(folder: RunFolder) -> None:
+def _show(folder: RunFolder, out: Path | None) -> None:
     from evalkit.core.ledger import lines
+    from evalkit.store.objects import named_there
     from evalkit.terminal import line, print_batching, print_summary
 
     record, summary = folder.record(), folder.summary()
@@ -40,7 +43,7 @@ def _show(folder: RunFolder) -> None:
     print_batching(record.batching)
     for text in lines(record.left_out):
         say(text)
-    say(f"run folder: {folder.path}")
+    say(f"run folder: {named_there(folder.path, out)}")
 
 
 def judge(folders: RunFolders, max_failed: float) -> None:

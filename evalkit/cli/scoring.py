@@ -155,19 +155,19 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
         further = {**options, **files, "overwrite": overwrite, "shard": shard}
         folders = {None: _made_elsewhere(given, of_table, labels, further)}
     if shard is not None:
-        return show_shard(shard, folders)
-    _tell(folders, hints, report, given.run)
+        return show_shard(shard, folders, out)
+    _tell(folders, hints, report, given)
     judge(folders, max_failed)
 
 
 def _tell(folders: dict[str | None, RunFolder], hints: Hints, report: Path | None,
-          whole: Path | None) -> None:
+          given: _Given) -> None:
     """Prints the headline and what comes next, and writes the page where one is wanted."""
-    show(folders)
-    for line in (*hints.kept, *next_steps(folders, report)):
+    show(folders, given.out)
+    for line in (*hints.kept, *next_steps(folders, report, given.out)):
         say(line)
     if report is not None:
-        print(api.report(whole or folders[None].path, report))
+        print(api.report(given.run or folders[None].path, report))
 
 
 def _anew(run: Path, options: dict[str, Any]) -> dict[str | None, RunFolder]:

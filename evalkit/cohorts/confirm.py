@@ -32,6 +32,7 @@ from evalkit.statistics.permutation import (
 )
 from evalkit.statistics.strata import folded
 from evalkit.statistics.sums import SpeakerSums
+from evalkit.statistics.very_many import how_drawn
 from evalkit.store.scores import ratio
 
 FIRST = 0.8
@@ -144,6 +145,11 @@ def _without(i: int, weight: np.ndarray, handed: np.ndarray) -> tuple[np.ndarray
     handed[i], handed[:, i] = 0, 0
     np.fill_diagonal(handed, 0)
     return weight, np.nan_to_num(handed)
+
+
+def how_tested(outcomes: Outcomes, resampling: Resampling) -> str | None:
+    """What to know of tests on so many units (evalkit.statistics.very_many)."""
+    return how_drawn(_sums(outcomes, np.array_split(np.arange(len(outcomes.n)), 2)), resampling)
 
 
 def own_interval(outcomes: Outcomes, at: np.ndarray, sign: int, resampling: Resampling

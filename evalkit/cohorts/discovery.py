@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.cohorts.columns import WHERE
-from evalkit.cohorts.confirm import adjust_chains
+from evalkit.cohorts.confirm import adjust_chains, how_tested
 from evalkit.cohorts.evidence import FRESH
 from evalkit.cohorts.finder import Finder
 from evalkit.cohorts.findings import Discovery
@@ -29,7 +29,7 @@ from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.plugins import available, create
 from evalkit.core.text import count, nameless, with_unit
-from evalkit.statistics.bootstrap import FEW_SPEAKERS
+from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling
 from evalkit.statistics.labels import UNKNOWN
 from evalkit.store.documents.findings import Findings
 from evalkit.store.runfolder import RunFolder
@@ -128,10 +128,11 @@ def _findings(results: Sequence[Result], speakers: Speakers, sides: Halves, subj
         level=settings.resampling.level, seed=settings.resampling.seed, finders=findings,
         columns={str(name): sorted(labels.unique())
                  for name, labels in speakers.utterance_labels.items()},
-        left_out=merged(left_out), warnings=_warnings(speakers, sides.confirmation))
+        left_out=merged(left_out),
+        warnings=_warnings(speakers, sides.confirmation, settings.resampling))
 
 
-def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:
+def _warnings(speakers: Speakers, confirmation: Speakers, resampling: Resampling) -> list[str]:
     notes = list(speakers.warnings)
     alone = speakers.ids[speakers.by_utterance.speaker] == speakers.utterance_ids
     if alone.any():
@@ -141,4 +142,6 @@ def _warnings(speakers: Speakers, confirmation: Speakers) -> list[str]:
         can = "only large gaps" if n >= 2 * FRESH else "nothing"
         notes.append(f"{count(n, 'speaker')} to confirm on: fewer than {FEW_SPEAKERS}, {can} can "
                      "be confirmed")
+    if many := how_tested(confirmation.by_speaker, resampling):
+        notes.append(f"on fresh speakers, {many}")
     return notes

@@ -90,8 +90,8 @@ def _ways(before: Facts, after: Facts) -> Iterator[tuple[str, object, object]]:
         if each.name in further:
             yield "further normaliser", each, further[each.name]
     yield "alignment costs", before.alignment_costs, after.alignment_costs
-    yield "trials", before.trials, after.trials
-    if {before.command, after.command} != {"score"}:
+    if {before.command, after.command} != {"score"}:  # else it names files: see _other_trials
+        yield "trials", before.trials, after.trials
         yield "resampler", before.resampler, after.resampler
     if before.corpus["digest"] != after.corpus["digest"]:
         old, new = (f"{side.corpus['name']} {side.corpus['digest'][:12]}"

@@ -19,9 +19,11 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import Selection, selected
 from evalkit.report.text import in_sentence, say
 from evalkit.report.tiles import Tile
+from evalkit.report.trial_selections import with_own_groups
 from evalkit.report.view import View
 from evalkit.store.documents.baseline import Baseline
 from evalkit.store.runfolder import RunFolder
+from evalkit.store.scores import GIVEN
 
 
 def in_order(table: pd.DataFrame, facts: Mapping[str, Fact]) -> list[str]:
@@ -69,6 +71,7 @@ def _newest(metric: str, versions: Sequence[Path]
     selection = selected(run)
     if selection is None or selection.metric != metric:
         return None
+    selection = with_own_groups(run, selection)
     return run, selection, (Since(run, ordered[0]).changed(selection) if len(ordered) > 1 else None)
 
 
@@ -101,5 +104,6 @@ def _how_many(table: pd.DataFrame) -> Tile:
 def _sub(table: pd.DataFrame) -> Iterator[str]:
     yield count(table[["created", "version"]].drop_duplicates().shape[0], "version")
     yield count(table["pipeline"].nunique(), "pipeline")
-    yield count(table["condition"].nunique(), "condition")
+    if set(table["condition"]) != {GIVEN}:
+        yield count(table["condition"].nunique(), "condition")
     yield f"{table['created'].min()[:10]} to {table['created'].max()[:10]}"

@@ -19,6 +19,7 @@ from evalkit.core.types import Fact
 from evalkit.report.page import render
 from evalkit.report.section import Content, Filled, Section
 from evalkit.report.table import Cell, Column, Row, Table, measured, texts
+from evalkit.store.scores import GIVEN
 
 SUFFIXES = (".svg", ".html")
 
@@ -72,9 +73,9 @@ def _filled(name: str, title: str, shown: list[OfMetric]) -> Filled:
 def _of_metric(rows: pd.DataFrame, fact: Fact, place: int) -> OfMetric:
     name = str(rows["metric"].iloc[0])
     return OfMetric(title_of(name, fact), fact, [
-        (f"{fact.named(name)} in {condition}",
-         of_condition(part, fact, f"history-{place}-{i}", f"{fact.named(name)} in {condition}"))
-        for i, (condition, part) in enumerate(rows.groupby("condition", sort=False))],
+        (title, of_condition(part, fact, f"history-{place}-{i}", title))
+        for i, (condition, part) in enumerate(rows.groupby("condition", sort=False))
+        for title in [fact.named(name) + (f" in {condition}" if condition != GIVEN else "")]],
         _table(rows, fact, name))
 
 

@@ -19,6 +19,7 @@ from evalkit.compare.scopes import KINDS, Scope
 from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.very_many import everybody_drawn
 from evalkit.store.documents.baseline import Baseline, Key
 from evalkit.store.documents.comparison import Counted
 
@@ -109,7 +110,12 @@ class Pairings:
     def notes(self) -> list[str]:
         """What to know of them."""
         return [_told(name, line) for name, pair in self._sides.items()
-                for line in (*completeness.notes(*pair), *self._run_notes(name))]
+                for line in (*completeness.notes(*pair), *self._run_notes(name),
+                             *self._how_drawn(name))]
+
+    def _how_drawn(self, name: str | None) -> Iterator[str]:
+        if note := everybody_drawn(len(self._parts[name].speakers), people=self.counted):
+            yield f"intervals: {note}"
 
     def _run_notes(self, name: str | None) -> Iterator[str]:
         more, (base, candidate) = self._reruns.get(name, NO_RERUNS), self._first[name]

@@ -29,6 +29,9 @@ MOST_PAIRS: Mapping[str, float] = {"levenshtein": 1e12, "sclite": 1e10}
 """Reference tokens times hypothesis tokens: what is compared within a few minutes."""
 OPERATIONS = {"replace": "S", "delete": "D", "insert": "I"}
 """Of an alignment, by their names in RapidFuzz."""
+HIT, ERROR = "=", "!"
+"""Edits that are applied to a text of hits, to make one of errors of it, leave as many errors as
+there are substitutions and insertions. That counts them without an object for each."""
 
 
 class Edits(NamedTuple):
@@ -81,16 +84,7 @@ class Alignment(NamedTuple):
 
     def to_json(self) -> str:
         """A list with a token for each hit and [reference, hypothesis] for each error."""
-        said = [*map(quoted, self.reference)]
-        items: list[str] = []
-        done = 0
-        for name, at, heard in self.errors:
-            items += said[done:at]
-            items.append(f"[{'null' if name == 'insert' else said[at]},"
-                         f"{'null' if name == 'delete' else quoted(self.hypothesis[heard])}]")
-            done = at + (name != "insert")
-        items += said[done:]
-        return f"[{','.join(items)}]"
+        return as_json(_escaped(self.reference), _escaped(self.hypothesis), self.errors)
 
     @staticmethod
     def from_json(text: str) -> Alignment:
@@ -102,6 +96,35 @@ class Alignment(NamedTuple):
         except (TypeError, ValueError, RecursionError) as error:
             raise RunError("not an alignment; was the run folder written by another "
                            "program?") from error
+
+
+def as_json(reference: Sequence[str], hypothesis: Sequence[str], errors: Sequence[Error]) -> str:
+    """``Alignment.to_json`` of tokens that stand as they are between the quotes of JSON."""
+    items: list[str] = []
+    add, done = items.append, 0
+    for name, at, heard in errors:
+        if done < at:
+            add(f'"{_PARTED(reference[done:at])}"')
+        done = at + 1
+        if name == "replace":
+            add(f'["{reference[at]}","{hypothesis[heard]}"]')
+        elif name == "delete":
+            add(f'["{reference[at]}",null]')
+        else:
+            add(f'[null,"{hypothesis[heard]}"]')
+            done = at
+    if done < len(reference):
+        add(f'"{_PARTED(reference[done:])}"')
+    return f"[{','.join(items)}]"
+
+
+_PARTED = '","'.join
+
+
+def _escaped(tokens: Sequence[str]) -> Sequence[str]:
+    """The tokens as they stand between the quotes of JSON."""
+    text = "".join(tokens)
+    return tokens if len(quoted(text)) == len(text) + 2 else [quoted(each)[1:-1] for each in tokens]
 
 
 def _all_hits(text: str) -> list[str] | None:
@@ -158,11 +181,10 @@ def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
     if costs != "levenshtein" or said * heard > MOST_PAIRS[costs]:
         return _counted(said, heard, _weighted(reference, hypothesis, costs))
     found = editops(reference, hypothesis)
-    deleted, inserted = (0, heard - said) if heard > said else (said - heard, 0)
-    substituted = len(found) - deleted - inserted
-    if substituted > 1:  # two of them may be a deletion and an insertion
-        return _counted(said, heard, found.as_list())  # type: ignore[arg-type]
-    return Edits(said - substituted - deleted, substituted, deleted, inserted)
+    wrong = found.apply(HIT * said, ERROR * heard).count(ERROR)
+    deleted = len(found) - wrong
+    inserted = deleted + heard - said
+    return Edits(heard - wrong, wrong - inserted, deleted, inserted)
 
 
 def _counted(said: int, heard: int, errors: Sequence[Error]) -> Edits:

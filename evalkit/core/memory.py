@@ -1,7 +1,8 @@
-"""How much memory a process takes at its height."""
+"""How much memory a process takes at its height, and giving it back."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 import resource
 import sys
@@ -25,3 +26,13 @@ def peak_bytes() -> int:
             return 1024 * int(found[1])
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def give_back() -> None:
+    """Gives what is free of the process's memory back to the system, where that is kept for later:
+    glibc and pyarrow do so with what many small pieces took."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    with suppress(AttributeError, OSError):  # other systems
+        ctypes.CDLL(None).malloc_trim(0)

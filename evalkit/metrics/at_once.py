@@ -8,7 +8,8 @@ from typing import TypeGuard
 
 import numpy as np
 
-from evalkit.core.alignment import Edits, count_edits
+from evalkit.core.alignment import Edits
+from evalkit.core.alignments import count_all
 from evalkit.core.protocols import Metric
 from evalkit.metrics.readings import Unit
 from evalkit.metrics.tokens import characters, mixed, unparted, words
@@ -37,14 +38,8 @@ def is_plain(metric: Counting, reference: str) -> bool:
 
 def edits(metric: Counting, references: Sequence[str], hypotheses: Sequence[str]) -> Edits:
     """Of normalised texts, each count an int64 array of shape (utterances,)."""
-    unit, costs = UNITS[type(metric)], metric.costs
-    return as_arrays([count_edits(unit(reference), unit(hypothesis), costs) for
-                      reference, hypothesis in zip(references, hypotheses, strict=True)])
-
-
-def as_arrays(counts: Sequence[Edits]) -> Edits:
-    """Edits of several utterances as those of ``edits``."""
-    return Edits(*np.array(counts, np.int64).reshape(-1, len(Edits._fields)).T)
+    unit = UNITS[type(metric)]
+    return count_all([*map(unit, references)], [*map(unit, hypotheses)], metric.costs)
 
 
 def counted(metric: Counting, edits: Edits) -> tuple[list[str], Sums]:

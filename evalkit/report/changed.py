@@ -78,8 +78,9 @@ class Since:
     @cached_property
     def columns(self) -> list[str]:
         """Those of the page that the version has, the page's own first."""
-        known = set(_columns(self.path))
-        return [name for name in self.run.columns.names if name in known] if self.run.groups else []
+        known, own = set(_columns(self.path)), self.run.column
+        names = self.run.columns.names if self.run.groups else [own] if own else []
+        return [name for name in names if name in known]
 
     @property
     def column(self) -> str:
@@ -100,17 +101,24 @@ class Since:
                 candidate._replace(name=self.run.folder.path.resolve().name))
 
     def changed(self, selection: Selection | None) -> Changed | None:
-        """Of a selection of the page; None where the version has no score of it."""
-        if selection is None or selection.metric not in self.run.scored_metrics:
+        """Of a selection of the page, one of trials without groups by the page's own column; None
+        where the version has no score of it."""
+        if selection is None:
             return None
-        column = selection.by if selection.by in self.columns else ""
+        by = selection.by or self.column
+        column = by if by in self.columns else ""
+        several = len(self.run.headline.conditions) > 1
+        found = self.found(selection.pipeline, selection.metric, selection.fact, column,
+                           selection.condition if several else "")
+        return Changed(self.name, selection, column, found) if found else None
+
+    def found(self, pipeline: str, metric: str, fact: Fact, column: str = "", condition: str = ""
+              ) -> Together | None:
+        """What changed of a ``pipeline`` of the page, over all conditions or one."""
         base, candidate = self.sides
         named = {own: theirs for theirs, own in candidate.renamed.items()}
-        pipeline = named.get(selection.pipeline, selection.pipeline)
-        several = len(self.run.headline.conditions) > 1
-        found = together(base, candidate, (pipeline, selection.metric), column,
-                         Rule(selection.fact), condition=selection.condition if several else "")
-        return Changed(self.name, selection, column, found) if found else None
+        return together(base, candidate, (named.get(pipeline, pipeline), metric), column,
+                        Rule(fact), condition=condition)
 
     def judged(self, gates: Gates) -> Comparison:
         """What the gates say. Raises ConfigError where the two have nothing in common, and for

@@ -70,9 +70,14 @@ class Headline:
         return [name for name in by_importance(self.facts) if name in known]
 
     @property
+    def has_trials(self) -> bool:
+        """Whether there is a value of trials."""
+        return any(row.counted == "trials" and not row.undefined for row in self.rows)
+
+    @property
     def unjudged(self) -> str:
         """Why no score of utterances is ``judged``."""
-        if any(row.counted == "trials" and not row.undefined for row in self.rows):
+        if self.has_trials:
             return "Only trials were scored"
         judges = by_importance(self.facts)
         failed = any(row.n_failed and row.undefined for row in self.rows if row.metric in judges)
@@ -134,7 +139,8 @@ def _matrix(headline: Headline, metric: str) -> Matrix:
     columns = {f"under {condition}": _column([values.get((p, condition)) for p in pipelines], fact)
                for condition in headline.conditions}
     title = fact.named(metric)
-    heads = map(heard, headline.conditions)
+    of_trials = any(value.counted == "trials" for value in values.values())
+    heads = [heard(name, of_trials=of_trials) for name in headline.conditions]
     table = Table("headline", f"{title}, {fact.unit}" if fact.unit else title,
                   [Column("pipeline", ""), *(Column(key, head, "number") for key, head
                                              in zip(columns, heads, strict=True))],
@@ -143,10 +149,12 @@ def _matrix(headline: Headline, metric: str) -> Matrix:
     return Matrix(title, fact, table, _basis(list(values.values())))
 
 
-def heard(condition: str) -> str:
-    """A condition as the head of a column: of hypotheses that were made elsewhere it is not known
-    what was heard."""
-    return "as transcribed elsewhere" if condition == GIVEN else condition
+def heard(condition: str, *, of_trials: bool = False) -> str:
+    """A condition as the head of a column: of hypotheses and scores of trials that were made
+    elsewhere it is not known what was heard."""
+    if condition != GIVEN:
+        return condition
+    return "as scored elsewhere" if of_trials else "as transcribed elsewhere"
 
 
 def _column(rows: Sequence[Value | None], fact: Fact) -> list[Cell]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalkit.core.text import p_is, settling
+from evalkit.report.clear_alone import clear_alone
 from evalkit.report.selection import Selection
 from evalkit.report.summary import ALPHA
 from evalkit.report.text import listed_words
@@ -48,9 +49,7 @@ def reality(selection: Selection) -> Reality:
                                         for row in rows):
         return Reality("no", "No group can be worse than the others by a fifth of everybody's "
                              "rate: all 95 % intervals end below that.")
-    why = ("The test and the interval of the gap disagree"
-           if worst.gap and worst.gap.p_adjusted < ALPHA else "Chance alone may give such a gap")
-    return Reality("unclear", f"{why}: {_p(worst, rows)}." + _settled_by(worst)
+    return Reality("unclear", f"{_why_unclear(worst)}: {_p(worst, rows)}." + _settled_by(worst)
                    + _others(selection))
 
 
@@ -58,6 +57,14 @@ def _untested(selection: Selection) -> str:
     if selection.report is None:
         return "There are no groups to compare."
     return "Fewer than two groups are large enough to compare."
+
+
+def _why_unclear(worst: GroupRow) -> str:
+    if worst.gap and worst.gap.p_adjusted < ALPHA:
+        return "The test and the interval of the gap disagree"
+    alone = clear_alone([worst])
+    return "Chance alone may give such a gap" + (
+        ", although its interval by itself is clear of 0" if alone else "")
 
 
 def _p(row: GroupRow, rows: Sequence[GroupRow]) -> str:

@@ -11,17 +11,18 @@ import pandas as pd
 
 from evalkit.compare.gates import Gates
 from evalkit.compare.series import Place
+from evalkit.core.memory import give_back
 from evalkit.report.group_columns import GroupColumns, group_columns
 from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
 from evalkit.report.headline import Headline, read_headline
+from evalkit.report.outputs import Outputs
 from evalkit.report.recordings import Recordings
 from evalkit.statistics.grouping import is_outcome
 from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import headline_intervals
-from evalkit.store.coded import recoded
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.run import RunRecord, Summary
-from evalkit.store.runfolder import CELL, RunFolder
+from evalkit.store.runfolder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class ReportedRun:
         return self.folder.scores()
 
     @cached_property
-    def outputs(self) -> pd.DataFrame:
+    def outputs(self) -> Outputs:
         """What pipelines made of the utterances."""
-        return recoded(self.folder.outputs(), self.scores, CELL)
+        found = Outputs(self.folder.outputs_table(), self.scores)
+        give_back()
+        return found
 
     @cached_property
     def findings(self) -> Findings | None:

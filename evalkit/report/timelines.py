@@ -124,7 +124,8 @@ def _timeline(run: ReportedRun, key: tuple[str, ...], why: str, events: pd.DataF
     everything = spans(shown)
     kept = [span for span in everything if span.lane < MOST_LANES][:MOST_SPANS]
     utterance = _row(run.utterances, {"utterance_id": cell["utterance_id"]})
-    players = run.recordings.players(utterance, _row(run.outputs, cell))
+    players = run.recordings.players(utterance, _row(
+        run.outputs.of([cell["utterance_id"]]), cell))
     results = [(at, kind) for at, kind in zip(events["audio"], events["kind"], strict=True)
                if kind != "partial"]
     words = _of(run.folder.streamed(EMISSIONS_TABLE), cell)

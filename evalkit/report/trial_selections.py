@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 from evalkit.core.ledger import LeftOut
@@ -40,6 +41,15 @@ def of_trials(run: ReportedRun, reports: Sequence[VerificationReport]
     lost = [] if few else [LeftOut("metric", "selections", TOO_MANY, len(further),
                                    tuple(f"{metric} by {name}" for name in further))]
     return list(chain.from_iterable(_grouped(run, each) for each in found)), lost
+
+
+def with_own_groups(run: ReportedRun, start: Selection) -> Selection:
+    """``start``, where it is of trials by the page's own column."""
+    if start.everybody.counted != "trials" or start.metric != RATE or run.column is None:
+        return start
+    report = next((each for each in _verified(run, run.column) if (
+        each.pipeline, each.condition) == (start.pipeline, start.condition)), None)
+    return replace(start, report=groups_of_trials(report)) if report else start
 
 
 def _verified(run: ReportedRun, column: str) -> list[VerificationReport]:

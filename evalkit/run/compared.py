@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from evalkit.core.alignment import Edits, align
+from evalkit.core.alignment import Edits
+from evalkit.core.alignments import align_all
 from evalkit.metrics import at_once
 from evalkit.metrics.at_once import Counting
 from evalkit.metrics.normalisers import normaliser
@@ -77,9 +78,11 @@ class Comparison:
     def aligned(self) -> tuple[list[str], Edits]:
         """Of the plain utterances the alignments that are shown, as JSON, and their edits."""
         options = self.shard.cell.words
-        found = [align(*_tokens(said, heard), options.costs)
-                 for said, heard in zip(*self.texts(options.normaliser), strict=True)]
-        return [each.to_json() for each in found], at_once.as_arrays([e.edits for e in found])
+        said, heard = self.texts(options.normaliser)
+        units = [mixed if unparted(text) else words for text in said]  # as WordOptions.align has it
+        return align_all([unit(text) for unit, text in zip(units, said, strict=True)],
+                         [unit(text) for unit, text in zip(units, heard, strict=True)],
+                         options.costs)
 
     def edits(self, metric: Counting) -> Edits:
         """Of the plain utterances, as ``metric`` counts; those of words may be known."""
@@ -90,9 +93,3 @@ class Comparison:
             if not any(unparted(said[i] or "") for i in self.plain):
                 return self.aligned[1]
         return at_once.edits(metric, *self.texts(metric.normaliser))
-
-
-def _tokens(said: str, heard: str) -> tuple[list[str], list[str]]:
-    """What WordOptions.align compares."""
-    unit = mixed if unparted(said) else words
-    return unit(said), unit(heard)

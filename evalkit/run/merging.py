@@ -19,7 +19,7 @@ from evalkit.run.portions import HERE, Portion, moved
 from evalkit.run.resuming import resumed
 from evalkit.run.runner import Prepared, Work, prepare
 from evalkit.store.documents.corpora import CORPORA, Corpora
-from evalkit.store.documents.portion import PORTION, PortionRecord
+from evalkit.store.documents.portion import PORTION, PortionRecord, held
 from evalkit.store.lock import locked
 from evalkit.store.runfolder import RunFolder
 
@@ -64,6 +64,8 @@ def _corpora(folders: Sequence[Path]) -> list[str]:
 
 def _merge(folders: Sequence[Path], out: Path, *, overwrite: bool, say: Say) -> RunFolder:
     """Of one corpus."""
+    if not overwrite and (its := held(out)):
+        raise RunError(f"{out}: {its}; give the run a folder of its own, or --overwrite")
     shares = {folder: _record(folder) for folder in folders}
     first, one = next(iter(shares.items()))
     _check_same(shares, first)

@@ -47,8 +47,8 @@ from evalkit.store.runfolder import MEASURED, RunFolder
 
 TAKEN = ("error", "seconds", *MEASURED)
 """Columns of outputs that say what systems took."""
-ELSEWHERE = "what was heard, and how, is not known here: the hypotheses were made elsewhere"
-"""The condition of a run in which nothing was heard."""
+ELSEWHERE = "what was heard, and how, is not known here: the {} were made elsewhere"
+"""The condition of a run in which nothing was heard, of hypotheses or of scores of trials."""
 
 
 def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str,
@@ -66,13 +66,18 @@ def describe(config: EvalConfig, plan: Plan, manifest: Manifest, *, command: str
         normaliser=first, further_normalisers=further,
         alignment_costs=config.costs, metrics=_facts(plan, with_trials=pairs is not None),
         pipelines=pipelines,
-        conditions={name: Condition(identity=ELSEWHERE if command == "score" else identity)
+        conditions={name: Condition(identity=_elsewhere(config) if command == "score"
+                                    else identity)
                     for name, identity in plan.conditions.items()},
         corpus=_with_lost(corpus(plan, manifest), manifest, left_out), left_out=list(left_out),
         labels=mapping(manifest.utterances, config.places) if config.canonical or config.places
         else {}, trials=pairs and pairs.describe(), resampler=RESAMPLER, packages=_packages(),
         python=platform.python_version(), machine=machine, git_commit=_git_commit(),
         timings=timings, batching=batching, tables=tables)
+
+
+def _elsewhere(config: EvalConfig) -> str:
+    return ELSEWHERE.format("scores of trials" if config.trials.scores else "hypotheses")
 
 
 def _facts(plan: Plan, *, with_trials: bool) -> dict[str, Fact]:

@@ -11,6 +11,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import LeftOut
+from evalkit.statistics.bootstrap import one_thread
 from evalkit.statistics.labels import labels_of
 from evalkit.statistics.poisson import FactorTest, PoissonModel, RateRatio
 from evalkit.store.scores import owners
@@ -68,9 +69,11 @@ def adjusted_gaps(rows: pd.DataFrame, covariates: Sequence[str], level: float = 
     factors = [name for name in covariates if name not in numeric]
     rows = rows.assign(**{name: labels_of(rows[name]) for name in factors})
     model = PoissonModel(rows, ("group", *factors), tuple(numeric))
-    fit = model.fit()
+    with one_thread():
+        fit = model.fit()
+        test = model.test("group", fit)
     share = {str(group): float(n) for group, n in words.groupby(rows["group"]).sum().items()}
     ratios = {group: fit.rate_ratio(contrast, level)
               for group, contrast in fit.against_rest("group", share).items()}
-    return Adjusted(tuple(covariates), model.test("group", fit), ratios, fit.sigma, fit.n_rows,
+    return Adjusted(tuple(covariates), test, ratios, fit.sigma, fit.n_rows,
                     fit.excluded, fit.converged)

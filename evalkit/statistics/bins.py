@@ -28,10 +28,9 @@ def binned(labels: pd.Series) -> pd.Series:
     cut = {text: value for text, value in numbers.items() if value not in outliers}
     if len(set(cut.values())) <= MOST_NUMBERS:
         return labels
-    bin_of = bins(np.array([cut.get(text, np.nan) for text in texts])[place])
-    is_number = np.array([text in cut for text in texts])[place]
-    found = np.where(is_number, np.asarray(bin_of, object), texts[place])
-    return pd.Series(found, labels.index).astype(object)
+    values = np.array([cut.get(text, np.nan) for text in texts])
+    bin_of = np.asarray(_cut(values, values[place], 4), object)
+    return pd.Series(np.where(np.isnan(values), texts, bin_of)[place], labels.index, dtype=object)
 
 
 def codes(values: set[float]) -> set[float]:
@@ -58,7 +57,12 @@ def bins(values: Sequence[float | None] | np.ndarray | pd.Series, n: int = 4) ->
     if n < 2:
         raise ConfigError(f"numbers are cut into 2 bins or more, not {n}")
     numbers = pd.Series(values).astype("Float64").to_numpy(float, na_value=np.nan)
-    finite = numbers[np.isfinite(numbers)]
+    return _cut(numbers, numbers, n)
+
+
+def _cut(numbers: np.ndarray, among: np.ndarray, n: int) -> pd.Categorical:
+    """``bins`` of ``numbers``, cut at the quantiles of those ``among`` which they are."""
+    finite = among[np.isfinite(among)]
     if not len(finite):
         return pd.Categorical([None] * len(numbers))
     quantiles = np.quantile(finite, np.arange(1, n) / n, method="higher")

@@ -83,7 +83,7 @@ def gain_reports(run: RunFolder, by: Sequence[Sequence[str]], *, over: str | Non
         common, lost = common_conditions(rows, record, enhanced, baseline)
         rows = rows[rows["condition"].isin(_asked(condition, common, lost))]
         base, after = (rows[rows["pipeline"] == name] for name in (baseline, enhanced))
-        notes = _outcomes(after, utterances, by, allowed)
+        notes = noted_outcomes(after, utterances, by, allowed)
         rule = Rule(record.metrics[metric], resampling=Resampling(seed=seed))
         reports += [replace(report, warnings=[*report.warnings, *notes[report.by]],
                             left_out=[*report.left_out, *lost, *without])
@@ -91,8 +91,8 @@ def gain_reports(run: RunFolder, by: Sequence[Sequence[str]], *, over: str | Non
     return reports
 
 
-def _outcomes(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[Sequence[str]],
-              allowed: Collection[str]) -> dict[tuple[str, ...], list[str]]:
+def noted_outcomes(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[Sequence[str]],
+                   allowed: Collection[str]) -> dict[tuple[str, ...], list[str]]:
     """What to know of columns that are outcomes and ``allowed``. Raises ConfigError for
     another."""
     return {tuple(columns): outcome_notes(

@@ -44,6 +44,7 @@ from evalkit.statistics.sums import (
     paired_difference,
     speaker_sums,
 )
+from evalkit.statistics.very_many import how_drawn
 from evalkit.store.scores import ratio
 
 Effect = Literal["helped", "harmed", "unclear", "unchanged"]
@@ -163,7 +164,8 @@ def _report(rows: pd.DataFrame, by: Sequence[str], everybody: GainRow, rule: Rul
     report = GainReport(
         tuple(by), str(rows["metric"].iloc[0]), *_pipelines(rows), _condition(rows),
         rule.adjustment, everybody, table, _p_differ(table), _differ(good, rule),
-        [note for note in (sums.warning, moving_speakers(sums), *notes) if note], [])
+        [note for note in (sums.warning, how_drawn(good, rule.resampling), moving_speakers(sums),
+                           *notes) if note], [])
     return replace(report, left_out=merged([
         *groups_left_out(by_name, f"gains by {columns}", rule.floors),
         *utterances_left_out(once[once["error"].isna()], f"gains by {columns}"),

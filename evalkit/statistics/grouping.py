@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api.extensions import take
 
 from evalkit.core.errors import ColumnError
 from evalkit.core.ledger import LeftOut
@@ -46,6 +48,21 @@ def group_labels(utterances: pd.DataFrame, column: str) -> pd.Series:
                           "too many to compare; name another column, or put its labels together "
                           "in the manifest", column)
     return labels
+
+
+def places(ids: pd.Series, known: pd.Index) -> np.ndarray:
+    """Of every one of ``ids`` its place among those ``known``, -1 where it is not there: (n,)."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        return np.append(known.get_indexer(ids.cat.categories), -1)[ids.cat.codes]
+    return known.get_indexer(pd.Index(ids))
+
+
+def told_of(ids: pd.Series, facts: pd.DataFrame, columns: Iterable[str]) -> dict[str, Any]:
+    """Of every one of ``ids`` what ``columns`` of ``facts``, by id, say, those that it has: missing
+    where they do not know it."""
+    known = [name for name in columns if name in facts]
+    at = places(ids, facts.index) if known else np.empty(0, int)
+    return {name: take(facts[name].array, at, allow_fill=True) for name in known}
 
 
 def known_groups(labels: pd.Series) -> int:

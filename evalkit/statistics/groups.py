@@ -14,12 +14,7 @@ from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.names import offer
 from evalkit.core.plain import plain_data
 from evalkit.core.types import Fact, Interval
-from evalkit.statistics.adjusted import (
-    Adjusted,
-    adjusted_gaps,
-    default_covariates,
-    not_adjusted,
-)
+from evalkit.statistics.adjusted import Adjusted, adjusted_gaps, default_covariates, not_adjusted
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.contrasts import GroupContrast, against_rest
 from evalkit.statistics.fairness import Fairness, fairness_of
@@ -29,12 +24,14 @@ from evalkit.statistics.grouping import (
     is_outcome,
     look_alikes,
     refuse_outcomes,
+    told_of,
 )
 from evalkit.statistics.labels import UNKNOWN, labels_of
 from evalkit.statistics.multiple import Adjustment
 from evalkit.statistics.outcome_columns import determined
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.sums import SpeakerSums, design_effect, only, speaker_sums
+from evalkit.statistics.very_many import how_drawn
 from evalkit.store.scores import GIVEN, GIVEN_MEANS
 
 Status = Literal["ok", "insufficient", "unknown"]
@@ -118,7 +115,8 @@ def group_table(scores: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str
         adjusted, reason = _adjusted(rows[rows["group"].isin(compared)], covariates,
                                      resampling.level)
         table = _with_ratios(table, adjusted)
-    notes = (sums.warning, moving_speakers(sums), reason, *outcomes,
+    notes = (sums.warning, how_drawn(_compared(sums, compared), resampling),
+             moving_speakers(sums), reason, *outcomes,
              *look_alike_labels(utterances, by))
     name = str(rows["pipeline"].iloc[0])
     where = f"groups by {', '.join(by)}: {metric} of {name}, {condition or 'all conditions'}"
@@ -172,10 +170,9 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     labels = [rows["utterance_id"].map(group_labels(facts, column)).fillna(UNKNOWN)
               if column in facts else group_labels(rows, column) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]
-    wanted = dict.fromkeys(["speaker_id", "duration", *covariates])
-    more = facts[[c for c in wanted if c in facts and c not in rows and c != "group"]]
-    return (rows.join(more, on="utterance_id") if len(more.columns) else rows).assign(
-        group=group, labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
+    more = [c for c in ("speaker_id", "duration", *covariates) if c not in rows and c != "group"]
+    return rows.assign(**told_of(rows["utterance_id"], facts, more), group=group,
+                       labelled=~np.any([part == UNKNOWN for part in labels], axis=0))
 
 
 def counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:

@@ -81,10 +81,15 @@ def parts(sums: SpeakerSums, system: int = 0) -> Parts:
                  np.where(several[speaker], speaker + 1, alike), len(sums.cohorts))
 
 
+def relabellings(n_parts: int, draws: int) -> int:
+    """How many permutations are made where so many ``draws`` are asked for: of very many parts as
+    many as LABELS allow, FEWEST at least."""
+    return min(draws, max(FEWEST, LABELS // max(n_parts, 1)))
+
+
 def relabelled(cells: Parts, resampling: Resampling) -> Iterator[Sums]:
-    """Sums of the groups after permuting labels, some permutations at a time; of very many parts
-    as many as LABELS allow, FEWEST at least."""
-    draws = min(resampling.draws, max(FEWEST, LABELS // max(len(cells.label), 1)))
+    """Sums of the groups after permuting labels, some permutations at a time."""
+    draws = relabellings(len(cells.label), resampling.draws)
     key = _Bytes(cells.amount.tobytes(), cells.weight.tobytes(), cells.label.tobytes(),
                  cells.block.tobytes(), cells.n_labels)
     yield from _relabelled(key, replace(resampling, draws=draws))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from evalkit.core.alignment import Alignment
 from evalkit.core.errors import ConfigError
+from evalkit.core.memory import give_back
 from evalkit.core.names import offer
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import DEFAULT, Contrast, Resampling, intervals, on_scale
@@ -49,6 +50,7 @@ def headline_intervals(run: RunFolder, metrics: Sequence[str],
             shown = on_scale(interval, facts[str(metric)].bounds)
             bounds[pipeline, str(condition), str(metric)] = shown.low, shown.high
     bounds |= _trial_intervals(run, resampling)
+    give_back()
     return {key: ends for key, ends in bounds.items() if np.isfinite(ends).all()}
 
 

@@ -23,6 +23,7 @@ from evalkit.statistics.matched_pairs import (
     wilcoxon,
 )
 from evalkit.statistics.sums import speaker_sums
+from evalkit.statistics.very_many import how_drawn
 
 NOT_COMPARED = "no utterance was measured with both systems: nothing to compare"
 
@@ -65,7 +66,7 @@ def compare_systems(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = (
     rate_a, rate_b, difference = intervals(sums, wanted, resampling)
     sentences = mcnemar(*(_errorless(side, common) for side in (a, b))) if fact.is_count else None
     pairs = _matched(common, *alignments) if alignments is not None else None
-    warnings = [sums.warning] if sums.warning else []
+    warnings = [note for note in (sums.warning, how_drawn(sums, resampling)) if note]
     rate_a, rate_b = (on_scale(rate, fact.bounds) for rate in (rate_a, rate_b))
     return SystemComparison(*names, metric, len(common), rate_a, rate_b, difference,
                             wilcoxon(sums, 0, 1, higher_is_better=bool(fact.higher_is_better)),

@@ -6,9 +6,10 @@ four of it, and to sort, to group and to count is done with whole numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+ROWS = 1 << 18
+"""Rows that are looked at together."""
 Check = Callable[[Path, pa.Table], None]
 _Part = dict[str, np.ndarray]
 """The rows of one file: numbers, or of texts their codes, -1 where there is none."""
@@ -27,13 +30,11 @@ def read_coded(paths: Sequence[Path], schema: pa.Schema, order: Sequence[str], c
     columns ``order``; rows that are alike in them stay as they come. ``check`` is given each file's
     table and may refuse it. Raises as pyarrow does for what cannot be read."""
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    read = [_read(path, schema, texts, check) for path in paths]
-    names = {name: _Names(table[name].chunk(0).dictionary for table in read if len(table))
-             for name in texts}
+    read = [part for path in paths if (part := _read(path, schema, texts, check))]
+    names = {name: _Names(part.texts[name] for part in read) for name in texts}
     parts = []
     while read:
-        if len(table := read.pop(0)):
-            parts.append(_sorted(_coded(table, names), order))
+        parts.append(_sorted(_coded(read.pop(0), names), order))
     if not parts:
         return schema.empty_table().to_pandas()
     columns = _joined(parts, order)
@@ -51,13 +52,49 @@ def recoded(table: pd.DataFrame, like: pd.DataFrame, columns: Sequence[str]) -> 
         codes.to_numpy(), names[name]) for name, codes in found.items() if not codes.null_count})
 
 
-def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> pa.Table:
+def among(column: pd.Series, names: Collection[str]) -> np.ndarray:
+    """Which rows of a column, (n,), are one of few ``names``. pandas' own ``isin`` keeps a table of
+    all that a categorical may be, and takes eight bytes a row."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column.isin(names).to_numpy()
+    wanted, codes = np.append(column.cat.categories.isin(names), False), column.cat.codes.to_numpy()
+    found = np.empty(len(codes), bool)
+    for start in range(0, len(codes), ROWS):
+        found[start:start + ROWS] = wanted[codes[start:start + ROWS]]
+    return found
+
+
+class _File(NamedTuple):
+    """The rows of one file, and the texts that its codes stand for."""
+
+    rows: _Part
+    texts: dict[str, pa.Array]
+
+
+def _read(path: Path, schema: pa.Schema, texts: Sequence[str], check: Check) -> _File | None:
+    """None where there are no rows."""
     table = pq.read_table(path, read_dictionary=list(texts))
     check(path, table)
+    if not len(table):
+        return None
     coded = pa.dictionary(pa.int32(), pa.string())
     wanted = pa.schema([field.with_type(coded) if field.name in texts else field
                         for field in schema])
-    return table.select(schema.names).cast(wanted).unify_dictionaries().combine_chunks()
+    table = table.select(schema.names).cast(wanted).unify_dictionaries().combine_chunks()
+    columns = {name: table[name].chunk(0) for name in schema.names}
+    return _File({name: _places(column) if name in texts else np.array(column)
+                  for name, column in columns.items()},
+                 {name: columns[name].dictionary for name in texts})
+
+
+def _places(column: pa.DictionaryArray) -> np.ndarray:
+    """Places among the column's own texts in as few bytes as they take, -1 where there is none."""
+    return column.indices.fill_null(-1).to_numpy().astype(_least(len(column.dictionary)))
+
+
+def _least(n: int) -> np.dtype[Any]:
+    """The smallest type of whole numbers for -1 to ``n`` - 1."""
+    return np.min_scalar_type(-max(n, 1))
 
 
 class _Names:
@@ -68,25 +105,25 @@ class _Names:
         found = pa.chunked_array(every, pa.string()).combine_chunks().dictionary_encode()
         order = pc.sort_indices(found.dictionary).to_numpy()
         self.texts = found.dictionary.take(pa.array(order))
-        self._missing = np.array([-1], np.min_scalar_type(-max(len(order), 1)))
-        place = np.empty(len(order), self._missing.dtype)
+        place = np.empty(len(order), _least(len(order)))
         place[order] = np.arange(len(order))
         ends = np.cumsum([len(each) for each in every])[:-1]
         self._places = iter(np.split(place[found.indices.to_numpy()], ends))
 
-    def codes(self, column: pa.DictionaryArray) -> np.ndarray:
-        """The codes of the next file's column."""
-        place = np.append(next(self._places), self._missing)
-        return place[column.indices.fill_null(len(place) - 1).to_numpy()]
+    def codes(self, places: np.ndarray) -> np.ndarray:
+        """The codes of the next file's column, of which ``places`` are those among its own
+        texts."""
+        place = next(self._places)
+        return np.append(place, place.dtype.type(-1))[places]  # the last where there is none
 
     def categorical(self, codes: np.ndarray) -> pd.Categorical:
         """The texts of ``codes``."""
         return pd.Categorical.from_codes(codes, pd.Index(self.texts.to_pandas()), validate=False)
 
 
-def _coded(table: pa.Table, names: dict[str, _Names]) -> _Part:
-    return {name: names[name].codes(column.chunk(0)) if name in names else column.to_numpy()
-            for name, column in zip(table.column_names, table.columns, strict=True)}
+def _coded(file: _File, names: dict[str, _Names]) -> _Part:
+    return {name: names[name].codes(column) if name in names else column
+            for name, column in file.rows.items()}
 
 
 def _sorted(part: _Part, order: Sequence[str]) -> _Part:

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path, PurePosixPath
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
 
 from evalkit.core.errors import EvalkitError, RunError, one_line
 from evalkit.core.files import replacing
 from evalkit.core.plugins import packages_for
 from evalkit.core.text import count, printed
+from evalkit.store.documents.portion import PORTION, held
 from evalkit.store.remote import refusal, shown, url_of, without_keys
 
 P = ParamSpec("P")
@@ -45,17 +46,38 @@ def here(run: Path | str) -> Path:
     if url is None:
         return Path(run)
     with _said(url):
-        system, root = _system(url)
-        found, place = _listed(system, root), copy_of(url)
-        ends = [name for name in LAST if name in found]
-        if not ends:
+        store = _Store.at(url)
+        if not store.ends and store.portions:
+            name = store.portions[0]
+            _fetch(store.system, f"{store.root}/{name}", store.place / name)
+            raise RunError(f"{shown(url)}: {held((store.place / name).parent)}")
+        if not store.ends:
             raise RunError(f"{shown(url)}: holds no finished run; `evalkit run --out` brings one")
-        same = all(_content(place / name) == system.cat_file(f"{root}/{name}") for name in ends)
-        known = _there(place) if same else {}
-        for name, size in found.items():
-            if _is_read(name) and known.get(name) != size:
-                _fetch(system, f"{root}/{name}", place / name)
-    return place
+        store.copy(store.ends, _is_read)
+    return store.place
+
+
+def share_here(folder: Path | str) -> Path:
+    """``folder``, or where that is a URL a copy of the shard of a run that is there now, with all
+    that `evalkit merge` reads. Raises RunError where there is none, or it cannot be read."""
+    url = url_of(folder)
+    if url is None:
+        return Path(folder)
+    with _said(url):
+        store = _Store.at(url)
+        if not store.portions:
+            raise RunError(f"{shown(url)}: holds no shard of a run; `evalkit run --shard I/N` and "
+                           "`evalkit score --shard I/N` bring one")
+        store.copy(store.portions, _is_inside)
+    return store.place
+
+
+def named_there(folder: Path, out: Path | None) -> str:
+    """The ``folder`` of a run that was made for ``out``, or a copy of it, by its name there."""
+    url = None if out is None else url_of(out)
+    if url is None or not folder.is_relative_to(copy_of(url)):
+        return str(folder)
+    return "/".join([shown(url).rstrip("/"), *folder.relative_to(copy_of(url)).parts])
 
 
 def delivering(function: Callable[P, T]) -> Callable[P, T]:
@@ -72,12 +94,13 @@ def delivering(function: Callable[P, T]) -> Callable[P, T]:
         with _said(url):
             system, root = _system(url)
             system.ls(PurePosixPath(root).parts[0])
-            place = bound.arguments["out"] = copy_of(url)
-            if not place.exists() and not _listed(system, root).keys().isdisjoint(LAST):
-                here(url)  # so that it is not overwritten unasked
+            store = _Store.at(url)
+            bound.arguments["out"] = store.place
+            if not store.place.exists():  # so that nothing is overwritten unasked
+                here(url) if store.ends else store.copy(store.portions, _is_inside)
         made = function(*bound.args, **bound.kwargs)
         with _said(url):
-            n = _deliver(system, root, place)
+            n = _deliver(system, root, store.place)
         if say := bound.arguments.get("say"):
             say(f"{count(n, 'file')} brought to {shown(url)}")
         return made
@@ -90,6 +113,43 @@ def fetched_text(url: str) -> str:
     with _said(url):
         system, path = _system(url)
         return bytes(system.cat_file(path)).decode("utf-8", "replace")
+
+
+class _Store(NamedTuple):
+    """A folder on an object store, the files ``found`` in it with their sizes, and the ``place`` of
+    its copy here."""
+
+    system: Any
+    root: str
+    found: dict[str, int]
+    place: Path
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """The folder at ``url`` now."""
+        system, root = _system(url)
+        return cls(system, root, _listed(system, root), copy_of(url))
+
+    @property
+    def ends(self) -> list[str]:
+        """The files that say that a run is there, and whole."""
+        return [name for name in LAST if name in self.found]
+
+    @property
+    def portions(self) -> list[str]:
+        """The files that say that a shard is there, one a corpus."""
+        return [name for name in self.found
+                if PurePosixPath(name).name == PORTION and _is_inside(name)]
+
+    def copy(self, ends: Sequence[str], wanted: Callable[[str], bool]) -> None:
+        """Fetches the files that are ``wanted``; where the ``ends`` here are those that are there,
+        only what is of another size."""
+        same = all(_content(self.place / name) == self.system.cat_file(f"{self.root}/{name}")
+                   for name in ends)
+        known = _there(self.place) if same else {}
+        for name, size in self.found.items():
+            if wanted(name) and known.get(name) != size:
+                _fetch(self.system, f"{self.root}/{name}", self.place / name)
 
 
 def _deliver(system: Any, root: str, place: Path) -> int:
@@ -133,12 +193,18 @@ def _listed(system: Any, root: str) -> dict[str, int]:
 
 
 def _is_read(name: str) -> bool:
-    """Whether a finished run is read from this file too, which its folder must not leave: a key
-    may be anything, "..", or absolute behind two slashes."""
-    parts = PurePosixPath(name).parts
-    if ".." in parts or "/".join(parts) != name:
+    """Whether a finished run is read from this file too."""
+    if not _is_inside(name):
         return False
+    parts = PurePosixPath(name).parts
     return not name.startswith(FOR_GOING_ON) or (parts[0] == "outputs" and len(parts) == 2)
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a file stays in its folder: a key may be anything, "..", or absolute behind two
+    slashes."""
+    parts = PurePosixPath(name).parts
+    return ".." not in parts and "/".join(parts) == name
 
 
 def _fetch(system: Any, path: str, place: Path) -> None:

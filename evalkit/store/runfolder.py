@@ -128,8 +128,7 @@ class RunFolder:
     def utterances(self) -> pd.DataFrame:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
         metadata column."""
-        table = self._table("utterances.parquet", ("utterance_id", "speaker_id"),
-                            ("utterance_id",))
+        table = self._table("utterances.parquet", (*CELL[2:], "speaker_id"), CELL[2:]).to_pandas()
         twice = table["utterance_id"][table["utterance_id"].duplicated()]
         if table.empty or len(twice):
             wrong = f"utterance {twice.iloc[0]!r} is there twice" if len(twice) else "has no rows"
@@ -153,6 +152,10 @@ class RunFolder:
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
+        return self.outputs_table().to_pandas()
+
+    def outputs_table(self) -> pa.Table:
+        """The same as Arrow has it."""
         return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL)
 
     def times(self) -> pd.DataFrame:
@@ -161,19 +164,18 @@ class RunFolder:
 
     def outputs_of(self, *names: str) -> pd.DataFrame:
         """Of OUTPUTS the cell and the columns ``names``."""
-        return self._table("outputs.parquet", (*CELL, *names), CELL, alone=True)
+        return self._table("outputs.parquet", (*CELL, *names), CELL, alone=True).to_pandas()
 
     def embeddings(self) -> pd.DataFrame:
         """Speaker embeddings (EMBEDDINGS); no rows where no pipeline has an encoder."""
-        return self._table("embeddings.parquet", EMBEDDINGS.names, CELL)
+        return self._table("embeddings.parquet", EMBEDDINGS.names, CELL).to_pandas()
 
     def streamed(self, name: str) -> pd.DataFrame:
         """A table of evalkit.store.events.STREAMED; no rows of a run in which nothing was
         streamed."""
         schema = STREAMED[name]
-        if name not in self._written:
-            return schema.empty_table().to_pandas()
-        return self._table(name, schema.names, CELL)
+        return (self._table(name, schema.names, CELL) if name in self._written
+                else schema.empty_table()).to_pandas()
 
     def trials(self) -> pd.DataFrame:
         """Speaker-verification trials (evalkit.store.trials.SCHEMA), perhaps none."""
@@ -184,8 +186,7 @@ class RunFolder:
         """Of all that findings are computed from. None where the folder holds no finished run."""
         if not (self.path / "run.json").exists():
             return None
-        written = {name: seal for name, seal in self._written.items()
-                   if name in (SCORES, *FOUND_IN)}
+        written = {n: seal for n, seal in self._written.items() if n in (SCORES, *FOUND_IN)}
         return hashlib.sha256(repr(sorted(written.items())).encode()).hexdigest()
 
     def findings(self) -> Findings | None:
@@ -220,12 +221,12 @@ class RunFolder:
 
     def cohorts(self) -> pd.DataFrame:
         """``utterance_id``, ``finder``, ``cohort``: who is in the cohorts of the findings."""
-        return self._table(COHORTS, ("utterance_id", "finder", "cohort"))
+        return self._table(COHORTS, ("utterance_id", "finder", "cohort")).to_pandas()
 
     def cohort_speakers(self) -> pd.DataFrame:
         """One row a speaker of the findings: ``half``, ``amount`` and ``weight`` of the metric,
         and, where they are known, place and projection of the embedding ``x``, ``y``."""
-        return self._table(COHORT_SPEAKERS, ("speaker_id", "half", "amount", "weight"))
+        return self._table(COHORT_SPEAKERS, ("speaker_id", "half", "amount", "weight")).to_pandas()
 
     def mitigations(self) -> Experiments:
         """By name, the results of every mitigation experiment that was finished beside the
@@ -277,11 +278,11 @@ class RunFolder:
             raise RunError(f"{path}: not the one that this run wrote; {AGAIN}")
 
     def _table(self, name: str, columns: Collection[str], filled: Collection[str] = (), *,
-               alone: bool = False) -> pd.DataFrame:
+               alone: bool = False) -> pa.Table:
         path = self.path / name
         self._check(name)
         try:
-            return read_columns(path, columns, filled, alone=alone).to_pandas()
+            return read_columns(path, columns, filled, alone=alone)
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{path}: cannot be read ({error})") from error
 

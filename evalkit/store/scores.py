@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
+from evalkit.core.memory import give_back
 from evalkit.core.types import Derived, Fact
 from evalkit.store.coded import read_coded
 from evalkit.store.sealed import check
 
 GIVEN = "given"
-"""The condition of hypotheses that were made elsewhere."""
-GIVEN_MEANS = f"{GIVEN!r} is the condition of hypotheses that `evalkit score` was given"
+"""The condition of hypotheses, or scores of trials, that were made elsewhere."""
+GIVEN_MEANS = f"{GIVEN!r} is the condition of what `evalkit score` and `evalkit trials` were given"
 SCHEMA = pa.schema([
     ("pipeline", pa.string()), ("condition", pa.string()),
     ("utterance_id", pa.string()), ("speaker_id", pa.string()),
@@ -70,6 +71,8 @@ def _read(run: Path) -> pd.DataFrame:
                           _check_table)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{shards[0].parent}: not a scores table: {error}") from error
+    finally:
+        give_back()
 
 
 def _whole_tables(run: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import digest
@@ -35,12 +35,18 @@ class TransducerRecognizer:
     more, up to WIDEST, give the others as alternatives, with log-probabilities as confidence.
     ``phrases`` is a file of phrases that are listened for (evalkit.models.transducer.phrases), each
     of whose labels is raised by ``boost`` nats; a network that attends to phrases has the list,
-    too."""
+    too. Its matrices are compressed when they are read (evalkit.models.compression): rounded to so
+    many ``bits``, with one step a tensor or one for each row (``scales``), the smallest share
+    ``zeros`` of each 0. Kernels compute with them as with any others: it takes fewer bytes, and as
+    many multiplications."""
 
     weights: Path | str | None = None
     beam: int = 1
     phrases: Path | None = None
     boost: float = 1.0
+    bits: int = 32
+    zeros: float = 0.0
+    scales: Literal["tensor", "row"] = "tensor"
 
     rate = 16_000
     batch = 1
@@ -53,6 +59,7 @@ class TransducerRecognizer:
         if not 0 <= self.boost <= MOST_BOOST:
             raise ConfigError(f"transducer: boost {self.boost}: must be from 0 to "
                               f"{MOST_BOOST:g} nats a label")
+        self._check_compression()
         if self.phrases and self.beam == 1:
             raise ConfigError("transducer: phrases need a beam, such as beam: 8")
         if self.phrases and not Path(self.phrases).is_file():
@@ -61,19 +68,36 @@ class TransducerRecognizer:
             raise ConfigError(f"{self._path}: no such weights; `evalkit train transducer` makes "
                               "some, and without the option the shipped ones are used")
 
+    def _check_compression(self) -> None:
+        """Raises ConfigError for an option that says no compression."""
+        if not 2 <= self.bits <= 32:
+            raise ConfigError(f"transducer: bits {self.bits}: must be from 2 to 32")
+        if not 0 <= self.zeros < 1:
+            raise ConfigError(f"transducer: zeros {self.zeros}: must be a share from 0 to below 1")
+        if self.scales not in ("tensor", "row"):
+            raise ConfigError(f"transducer: scales {self.scales!r}: must be tensor or row")
+
+    @property
+    def _is_compressed(self) -> bool:
+        return self.bits < 32 or self.zeros > 0
+
     @property
     def identity(self) -> str:
+        smaller = (f", {self.bits} bits a {self.scales}, {self.zeros:g} zeros"
+                   if self._is_compressed else "")
         beam = f", beam {self.beam}" if self.beam > 1 else ""
         phrases = "" if self.phrases is None else (
             f", phrases sha256:{digest(Path(self.phrases))}, boost {self.boost:g}")
-        return f"Transducer sha256:{digest(self._path)}{beam}{phrases}"
+        return f"Transducer sha256:{digest(self._path)}{smaller}{beam}{phrases}"
 
     @property
     def cost(self) -> Cost:
+        from evalkit.models.compression import coded_bytes
         from evalkit.models.torch_cost import cost_of, second
 
-        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]),
-                       bytes_in(self._path))
+        size = (coded_bytes(dict(self.module.named_parameters()), self.bits, self.scales)
+                if self._is_compressed else bytes_in(self._path))
+        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]), size)
 
     @property
     def _path(self) -> Path:
@@ -82,9 +106,13 @@ class TransducerRecognizer:
     @cached_property
     def module(self) -> Transducer:
         """The network, read when it is first asked for. Raises ConfigError where it cannot be."""
+        from evalkit.models.compression import compress
         from evalkit.models.transducer.network import Transducer
 
-        return Transducer.load(self._path)
+        module = Transducer.load(self._path)
+        if self._is_compressed:
+            compress(module, self.bits, self.zeros, self.scales)
+        return module
 
     @property
     def further_input(self) -> tuple[str, int]:

@@ -5,7 +5,9 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from evalkit.models.tensors import without_mkldnn
 from evalkit.models.torch_cost import cost_of
 
 FRAMES = 10
@@ -67,3 +69,13 @@ def test_an_encoder_is_counted_by_the_second() -> None:
                    seconds=30, writes=True)
     assert (cost.macs_per_second, cost.weights) == (2 * 5 * 7, 5 * 7 + 2 * 7)
     assert cost.unknown == "of its encoder alone, on 30 s"
+
+
+@pytest.mark.parametrize(("layer", "shape", "macs"), [
+    each for each in LAYERS if ATTENTION not in (each[2], each[2] - 2 * FRAMES * 8 * 16)],
+    ids=lambda each: str(each)[:24])
+def test_torchs_counter_says_the_same(layer: nn.Module, shape: tuple[int, ...], macs: int) -> None:
+    """But for attention on a processor, which it does not count."""
+    with torch.no_grad(), without_mkldnn(), FlopCounterMode(display=False) as counter:
+        layer.eval()(torch.zeros(shape))
+    assert counter.get_total_flops() == 2 * macs

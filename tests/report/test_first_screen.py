@@ -313,3 +313,31 @@ def test_nobody_is_served_worst_where_all_are_alike() -> None:
     assert tiles.served_worst(asked).answer == "Nobody"
     assert plain(lead.served_worst(asked, reality(asked), gap=True)) == (
         "It serves every accent alike, at 100.0 %.")
+
+
+# Two rules
+
+def test_an_interval_that_is_clear_by_itself_is_explained_where_it_is() -> None:
+    alone = selection(group("x", 0.3, (0.1, 0.02, 0.2), 0.25), group("y", 0.2), group("z", 0.1))
+    said = plain(what_could_be_shown(known(alone)))
+    assert said.endswith(
+        "The interval of accent x lies clear of 0 and its p is not below 0.05: an interval speaks "
+        "of one group by itself, p is corrected for 3 groups and the larger of two tests, by "
+        "relabelling and by redrawing speakers. p decides.")
+    assert reality(alone).answer == "unclear"
+    assert "although its interval by itself is clear of 0: p = 0.25" in reality(alone).because
+
+
+def test_nothing_is_explained_where_interval_and_test_agree() -> None:
+    for rows in ((group("x", 0.3, (0.1, 0.02, 0.2), 0.01), group("y", 0.2), group("z", 0.1)),
+                 (group("x", 0.3, (0.1, -0.02, 0.2), 0.25), group("y", 0.2), group("z", 0.1))):
+        assert "lies clear" not in plain(what_could_be_shown(known(selection(*rows))))
+        assert "by itself" not in reality(selection(*rows)).because
+
+
+def known(of: Selection) -> Selection:
+    """The same with what could have been shown."""
+    assert of.report is not None
+    return replace(of, report=replace(of.report, rows=[
+        replace(row, gap=replace(row.gap, detectable=0.1)) for row in of.report.rows
+        if row.gap is not None]))

@@ -23,7 +23,8 @@ from tests.worlds import FakeRun
 def test_the_sections_and_their_order() -> None:
     assert [section.id for section in SECTIONS] == [
         "versions", "groups", "results", "ranks", "streaming", "endpoints", "significance",
-        "enhancement", "examples", "mitigation", "cost", "recognizer-cost", "definitions"]
+        "enhancement", "examples", "mitigation", "cost", "recognizer-cost", "frontier",
+        "definitions"]
 
 
 def test_the_navigation_is_that_of_the_sections(written: tuple[FakeRun, Path]) -> None:

@@ -20,12 +20,13 @@ from evalkit.core.text import in_markdown
 from evalkit.core.types import Fact, Interval
 from evalkit.report.cohort_words import plainly
 from evalkit.report.page import write_report
+from evalkit.report.reported import ReportedRun
 from evalkit.report.sections.examples import changed_rows, rank
 from evalkit.report.sections.significance import comparisons, pairs
-from evalkit.report.sections.versions import _verdict, versions
 from evalkit.report.spectrograms import HEIGHT, HIGHEST, WIDTH, picture, spectrogram
 from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts, to_csv
+from evalkit.report.version_table import _verdict, versions
 from evalkit.statistics.systems import compare_systems
 from evalkit.store.runfolder import RunFolder
 from tests.report.conftest import Page
@@ -182,8 +183,12 @@ def two_versions(tmp_path: Path) -> tuple[Path, Path]:
     return folders[0], folders[1]
 
 
+def later(first: Path, last: Path) -> ReportedRun:
+    return ReportedRun(RunFolder(last), last, earlier=[RunFolder(first)])
+
+
 def test_versions_stand_side_by_side(two_versions: tuple[Path, Path]) -> None:
-    table = versions([RunFolder(path) for path in two_versions]).tables[0]
+    table = versions(later(*two_versions)).tables[0]
     assert [column.title for column in table.columns[3:6]] == ["v1", "v2", "Change"]
     rows = {tuple(row.cells[key].text for key in ("metric", "pipeline", "condition")): row.cells
             for row in table.rows}
@@ -196,9 +201,11 @@ def test_versions_stand_side_by_side(two_versions: tuple[Path, Path]) -> None:
     noise = Interval(0.004, -0.002, 0.01, 0.003, 39.0, 40, "t")
     assert _verdict(noise, 0.2, Fact("%", False, ""), ALPHA / 4).detail == (
         "could have shown 1.04 points; about 210 more speakers would settle it")
+    assert _verdict(noise, 0.2, Fact("%", False, ""), ALPHA / 4, "utterances").detail.endswith(
+        "about 210 more utterances would settle it")
     trials = rows["Equal error rate", "plain", "clean"]
-    assert (trials["verdict"].text, trials["n"].text) == ("not compared", "–")
-    assert trials["change"].undefined == "no utterance has a value of its own"
+    assert (trials["verdict"].text, trials["n"].text) == ("not compared", "0")
+    assert trials["change"].undefined.startswith("not the same trials have a score in both")
 
 
 def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], tmp_path: Path
@@ -215,7 +222,7 @@ def test_a_page_of_versions_is_about_the_last(two_versions: tuple[Path, Path], t
 
 
 def test_the_same_name_twice_is_numbered(two_versions: tuple[Path, Path]) -> None:
-    table = versions([RunFolder(two_versions[0]), RunFolder(two_versions[0])]).tables[0]
+    table = versions(later(two_versions[0], two_versions[0])).tables[0]
     assert [column.title for column in table.columns[3:5]] == ["1. v1", "2. v1"]
 
 

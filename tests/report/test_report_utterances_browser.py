@@ -57,10 +57,14 @@ def test_utterances_are_found_by_keyboard_alone(page: playwright.Page,
     tools.get_by_role("searchbox").focus()
     page.keyboard.type(f"on>{BAD}")
     assert len(items.all()) == 2 and BAD in items.first.inner_text()
+    offered = tools.get_by_role("combobox", name="Beside it").locator("option:not([disabled])")
+    assert offered.all_inner_texts() == ["nothing", "rnnoise"]
     choose("Beside it", "rnnoise")
     three = items.first.locator(".three")
     assert "[plain: <script>" in three.all_inner_texts()[2] + items.first.inner_text()
     assert three.count() == 1 + 10 and items.first.locator("audio[controls]").count() == 2
+    choose("Pipeline", "rnnoise")
+    assert offered.all_inner_texts() == ["nothing", "plain"] and not three.count()
     tools.get_by_role("button", name="Show all").press("Enter")
     assert status.inner_text().startswith("20 of 48 results")
     tools.get_by_role("button", name="Show 20 more").press("Enter")

@@ -13,7 +13,7 @@ import pytest
 
 from evalkit.core.types import Fact, Interval
 from evalkit.report.sections.significance import pairs
-from evalkit.report.sections.versions import _verdict
+from evalkit.report.version_table import _verdict
 from evalkit.statistics.matched_pairs import PairedTest
 from evalkit.statistics.systems import SystemComparison
 from evalkit.store.manifest import write_manifest

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 
 from evalkit.core.errors import RunError
-from evalkit.store.objects import copy_of, here
+from evalkit.store.objects import copy_of, here, share_here
 from evalkit.store.remote import named
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
@@ -59,6 +60,7 @@ def test_a_corpus_and_its_run_on_an_object_store(tiny_corpus: Path, tmp_path: Pa
     done = evalkit("run", settings, "--out", url, "-j", 0)
     assert done.returncode == 0, done.stderr
     assert f"-> {url}" in done.stderr and f"files brought to {url}" in done.stderr
+    assert f"run folder: {url}\n" in done.stderr
     (tiny_corpus.parent / "eval.yaml").write_text(settings.read_text())
     beside = evalkit("run", tiny_corpus.parent / "eval.yaml", "--out", tmp_path / "local", "-j", 0,
                      "--set", f"corpus={tiny_corpus}")
@@ -150,3 +152,39 @@ def test_keys_in_a_url_are_not_said() -> None:
     assert named(Path("s3://me:secret@speech/run?key=secret")) == "s3://speech/run"
     assert named(Path("runs/v1")) == "runs/v1"
     assert copy_of("s3://me:secret@speech/run?key=secret").name == "run"
+
+
+def test_shards_on_an_object_store_are_merged_to_one_run(
+        store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.jsonl").write_text("".join(
+        f'{{"id": "{name}", "text": "on", "speaker": "s"}}\n' for name in "abc"))
+    (tmp_path / "v.tsv").write_text("a\ton\nb\toff\nc\ton\n")
+    given = ("score", "-m", tmp_path / "m.jsonl", "-y", tmp_path / "v.tsv", "-o")
+    parts = [f"s3://speech/part.{n}" for n in (1, 2)]
+    for n, part in enumerate(parts, 1):
+        done = evalkit(*given, part, "--shard", f"{n}/2")
+        assert done.returncode == 0, done.stderr
+        assert f"shard {n}/2: {part}\n" in done.stderr
+    monkeypatch.setenv("EVALKIT_COPIES", str(tmp_path / "another machine"))
+
+    def refused(*words: object) -> str:
+        done = evalkit(*words)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        return done.stderr.rpartition("error: ")[2].rstrip("\n")
+
+    assert refused("groups", parts[1], "--by", "accent") == (
+        f"{parts[1]}: holds shard 2/2 of a run, of all of which `evalkit merge` makes one")
+    assert "holds no shard of a run" in refused("merge", parts[0], "s3://speech/none", "-o", "x")
+    assert refused(*given, parts[0], "--shard", "2/2").endswith(
+        "holds shard 1/2; give each shard a folder of its own, such as part.1.2")
+    before = names(store)
+    assert "is one of the shards" in refused("merge", *parts, "-o", parts[0])
+    assert names(store) == before
+    merged = evalkit("merge", *parts, "--out", "s3://speech/run")
+    assert merged.returncode == 0, merged.stderr
+    assert "run folder: s3://speech/run\n" in merged.stderr
+    whole = evalkit(*given, tmp_path / "whole")
+    assert whole.returncode == 0 and tables(here("s3://speech/run")) == tables(tmp_path / "whole")
+    other = copytree(share_here(parts[0]), tmp_path / "other")
+    assert refused("merge", *parts, "-o", other).endswith(
+        "makes one; give the run a folder of its own, or --overwrite")

@@ -10,11 +10,14 @@ worst value first). The page takes utterances by their places until its budget o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import take
 
 from evalkit.report.explorer.reading import CELL
+from evalkit.statistics.grouping import places
 
 BUDGET = 2_000_000
 """Bytes of a page's utterances, at most."""
@@ -47,11 +50,18 @@ def chosen(ranked: pd.DataFrame, labels: Mapping[str, pd.Series], budget: int = 
 
 def _places(ranked: pd.DataFrame, labels: Mapping[str, pd.Series]) -> np.ndarray:
     """Of every row the best place in any list."""
-    ordered = ranked.sort_values(["errors", "badness", "utterance_id"],
-                                 ascending=[False, False, True], kind="stable")
-    lists = [ordered.groupby(CELL).cumcount(), ordered.groupby([*CELL, "kind"]).cumcount()]
-    for groups in labels.values():
-        group = ordered["utterance_id"].map(groups)
-        lists.append(ordered.groupby([*CELL, group.rename("group")], dropna=False).cumcount())
-    best = pd.concat(lists, axis=1).min(axis=1)
-    return best.reindex(ranked.index).to_numpy()
+    ordered = ranked[[*CELL, "kind", "errors", "badness", "utterance_id"]].sort_values(
+        ["errors", "badness", "utterance_id"], ascending=[False, False, True], kind="stable")
+    cell = ordered.groupby(CELL).ngroup().to_numpy()
+    best, at = np.minimum(_nth(cell), _nth(cell, ordered["kind"].to_numpy())), None
+    for groups in labels.values():  # of the same utterances
+        at = at if at is not None else places(ordered["utterance_id"], groups.index)
+        best = np.minimum(best, _nth(cell, take(groups.array, at, allow_fill=True)))
+    return pd.Series(best, ordered.index).reindex(ranked.index).to_numpy()
+
+
+def _nth(cell: np.ndarray, label: Any = None) -> np.ndarray:
+    """Of every row how many rows of its cell and label, also of none, stand before it."""
+    code = cell if label is None else (
+        cell + (1 + cell.max(initial=0)) * (1 + pd.factorize(label)[0]))
+    return pd.Series(code).groupby(code).cumcount().to_numpy()

@@ -5,32 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from evalkit.core.memory import give_back
 from evalkit.core.types import Fact
 from evalkit.report.explorer.before import outputs_before
 from evalkit.report.explorer.choice import BUDGET, chosen
 from evalkit.report.explorer.document import KEYS, Node, Utterances, document, in_page
 from evalkit.report.explorer.drivers import Drivers, drivers
 from evalkit.report.explorer.drivers import table as drivers_table
-from evalkit.report.explorer.reading import Reading, WordCounts, read
+from evalkit.report.explorer.reading import Confused, WordCounts, counted
 from evalkit.report.explorer.words import (
     SHOWN,
-    Confused,
     Wrong,
-    confused_words,
     confusion_table,
     together,
     word_table,
     wrong_words,
 )
 from evalkit.report.headline import ordered
+from evalkit.report.outputs import lengths, parts
 from evalkit.report.recordings import Player
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import best
 from evalkit.report.table import Table
 from evalkit.statistics.grouping import grouped
+from evalkit.store.coded import among
 
 MOST_METRICS = 8
 """Metrics that utterances can be sorted by, the most important."""
@@ -41,13 +43,14 @@ Players = Mapping[tuple[str, str, str], Sequence[Player]]
 class Explorer:
     """``ranked`` has a row an output with what is wrong in it and how bad it is by the most
     important metric, which means ``fact``; ``pipeline`` is the one that the page is about;
-    ``labels`` are the groups by every column of the page and utterance_id."""
+    ``words`` are counted by pipeline and condition; ``labels`` are the groups by every column of
+    the page and utterance_id."""
 
     run: ReportedRun
     metric: str
     fact: Fact
     pipeline: str
-    reading: Reading
+    words: Mapping[tuple[str, str], WordCounts]
     ranked: pd.DataFrame
     labels: Mapping[str, pd.Series]
     drivers: list[Drivers]
@@ -67,7 +70,7 @@ class Explorer:
     @property
     def confused(self) -> list[Confused]:
         """With the page's pipeline over all conditions, the most frequent."""
-        return confused_words(self._words(self.pipeline))[:SHOWN]
+        return self._words(self.pipeline).most_confused[:SHOWN]
 
     @property
     def wrong(self) -> list[Wrong]:
@@ -76,25 +79,27 @@ class Explorer:
 
     def _words(self, pipeline: str) -> WordCounts:
         """Over all conditions."""
-        return together(counts for (name, _), counts in self.reading.words.items()
-                        if name == pipeline)
+        return together(counts for (name, _), counts in self.words.items() if name == pipeline)
 
     @property
     def tables(self) -> list[Table]:
         """What stands beside the page as CSV."""
-        words = self.reading.words
-        return [drivers_table(self.drivers), confusion_table(words), word_table(words)]
+        return [drivers_table(self.drivers), confusion_table(self.words), word_table(self.words)]
 
     def kept(self, budget: int = BUDGET) -> pd.DataFrame:
-        """The rows that the page holds, with their ``place`` among the worst."""
-        return chosen(self.ranked, self.labels, budget // (2 if self.run.earlier else 1))
+        """The rows that the page holds, with their ``place`` among the worst and their texts."""
+        kept = chosen(self.ranked, self.labels, budget // (2 if self.run.earlier else 1))
+        texts = self.run.outputs.at(kept["at"].to_numpy())[["hypothesis", "alignment"]].set_axis(
+            kept.index)
+        return kept.join(texts.assign(alignment=texts["alignment"].where(kept["why"].isna())))
 
     def document(self, kept: pd.DataFrame, players: Players) -> Markup:
         """What the page's script unfolds (document.py), of the rows ``kept``."""
         run, facts = self.run, self._facts
-        described = run.utterances[run.utterances["utterance_id"].isin(set(kept["utterance_id"]))]
-        scores = run.scores[run.scores["metric"].isin(list(facts))
-                            & run.scores["utterance_id"].isin(described["utterance_id"])]
+        ids = kept["utterance_id"].unique().tolist()
+        described = run.utterances[run.utterances["utterance_id"].isin(ids)]
+        scores = run.scores[among(run.scores["utterance_id"], ids)
+                            & among(run.scores["metric"], list(facts))]
         if len(kept) < self.total:
             scores = scores.merge(kept[KEYS], on=KEYS)
         pipelines = ordered(run.headline.pipelines, self.ranked["pipeline"])
@@ -122,10 +127,10 @@ class Explorer:
         if shown == self.total:
             return sums
         keyed = {f"{pipelines.index(p)},{where[c]}": counts
-                 for (p, c), counts in self.reading.words.items()}
+                 for (p, c), counts in self.words.items()}
         keyed |= {f"{i},-1": self._words(name) for i, name in enumerate(pipelines)}
         return sums | {
-            "confused": {key: confused_words(of)[:SHOWN] for key, of in keyed.items()},
+            "confused": {key: of.most_confused[:SHOWN] for key, of in keyed.items()},
             "wrong": {key: wrong_words(of)[:SHOWN] for key, of in keyed.items()}}
 
 
@@ -133,16 +138,17 @@ def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> 
     """Of a run with scores of ``metric``; ``ranked`` are its measured rows with ``badness``
     (evalkit.report.sections.examples)."""
     scores = run.scores[run.scores["metric"] == metric]
-    outputs = run.outputs
-    failed = _failed(outputs, scores)
+    failed = _failed(run.outputs.keys, scores)
     # What the metric does not count is no part of the counts by word either.
-    alignments = outputs["alignment"].where(failed.isna()) if failed.notna().any(
-        ) else outputs["alignment"]
-    reading = read(outputs.assign(alignment=alignments))
-    rows = _joined(reading.rows.assign(why=failed, alignment=alignments), ranked, fact)
+    alignments = run.outputs.alignments(failed.notna().to_numpy())
+    columns, words = counted(run.outputs.keys, parts(alignments))
+    size = lengths(alignments, run.outputs.column("hypothesis"))
+    rows = _joined(run.outputs.keys[KEYS].join(columns).assign(why=failed, bytes=size), ranked,
+                   fact)
+    give_back()
     present = set(scores.dropna(subset="amount")["pipeline"])
     names = [name for name in run.headline.pipelines if name in present]
-    return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), reading, rows,
+    return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), words, rows,
                     _labels(run), drivers(scores) if fact.is_count else [])
 
 
@@ -158,15 +164,15 @@ def _failed(outputs: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
 
 def _joined(rows: pd.DataFrame, ranked: pd.DataFrame, fact: Fact) -> pd.DataFrame:
     """Outputs with their value, and what ``chosen`` asks for."""
-    joined = rows.merge(ranked[[*KEYS, "amount", "weight", "badness"]], on=KEYS, how="left")
+    joined = rows.assign(at=np.arange(len(rows))).merge(
+        ranked[[*KEYS, "amount", "weight", "badness"]], on=KEYS, how="left")
     kind = joined["loop"].notna().map({True: "loop", False: ""})
     kind = kind.mask(joined["silence"], "silence").mask(joined["why"].notna(), "failed")
-    texts = joined["alignment"].fillna(joined["hypothesis"]).fillna("")
-    return joined.assign(kind=kind, errors=joined["amount"].fillna(0) if fact.is_count else 0,
-                         bytes=[len(str(text).encode(errors="replace")) for text in texts])
+    return joined.assign(kind=kind, errors=joined["amount"].fillna(0) if fact.is_count else 0)
 
 
 def _labels(run: ReportedRun) -> dict[str, pd.Series]:
     names = run.columns.names if run.column is not None else []
-    ids = run.utterances["utterance_id"].to_numpy()
-    return {name: grouped(run.utterances, name).astype(str).set_axis(ids) for name in names}
+    ids = pd.Index(run.utterances["utterance_id"])
+    return {name: grouped(run.utterances, name).astype(str).astype("category").set_axis(ids)
+            for name in names}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from heapq import nsmallest
+from sys import intern
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from evalkit.core.alignment import Alignment, Pair
+from evalkit.core.collecting import uncollected
 from evalkit.core.errors import RunError
 from evalkit.core.loops import Loop, loop
 
@@ -18,6 +23,16 @@ BATCH = 1 << 15
 """Alignments held at once."""
 COUNTS = ["substitutions", "deletions", "insertions", "length"]
 """Whole numbers of words; ``length`` is the reference's. Missing where there is no alignment."""
+MOST_ROWS = 5000
+"""Rows of a table of words: of more, those of the most errors, which its caption says."""
+
+
+class Confused(NamedTuple):
+    """``hypothesis`` was heard ``n`` times where ``reference`` was said."""
+
+    reference: str
+    hypothesis: str
+    n: int
 
 
 @dataclass
@@ -42,7 +57,7 @@ class WordCounts:
                 self.deleted[said[at]] += 1
             else:
                 self.substituted[said[at]] += 1
-                self.confused[said[at], heard[place]] += 1
+                self.confused[intern(said[at]), intern(heard[place])] += 1
 
     def with_those_of(self, other: WordCounts) -> WordCounts:
         """The sums of both."""
@@ -50,43 +65,54 @@ class WordCounts:
                           self.deleted + other.deleted, self.inserted + other.inserted,
                           self.confused + other.confused)
 
+    @cached_property
+    def most_confused(self) -> list[Confused]:
+        """MOST_ROWS words heard for others, the most frequent first, equal ones by the
+        alphabet."""
+        return [Confused(*pair, -n) for n, pair in nsmallest(
+            MOST_ROWS, ((-n, pair) for pair, n in self.confused.items()))]
+
 
 @dataclass(frozen=True)
 class Reading:
     """``rows`` has a row an output: CELL, ``utterance_id``, COUNTS, the ``loop`` of the hypothesis
-    as a Loop, ``silence`` (whether there are words although the reference has none) and ``error``.
-    ``words`` are counted by (pipeline, condition); ``unaligned`` counts the outputs that have a
-    hypothesis and no alignment."""
+    as a Loop, ``silence`` (whether there are words although the reference has none), ``hypothesis``
+    and ``error``. ``words`` are counted by (pipeline, condition)."""
 
     rows: pd.DataFrame
     words: dict[tuple[str, str], WordCounts]
-    unaligned: int
-
-    @property
-    def aligned(self) -> bool:
-        """Whether any output says which words are wrong."""
-        return any(counts.said or counts.inserted for counts in self.words.values())
 
 
 def read(outputs: pd.DataFrame) -> Reading:
     """Of the outputs of a run (evalkit.store.runfolder.OUTPUTS)."""
+    starts = range(0, len(outputs), BATCH)
+    texts = (outputs["alignment"].iloc[start:start + BATCH].tolist() for start in starts)
+    columns, words = counted(outputs, texts)
+    return Reading(outputs[[*CELL, "utterance_id", "hypothesis", "error"]].join(columns), words)
+
+
+def counted(outputs: pd.DataFrame, alignments: Iterable[Sequence[Any]]
+            ) -> tuple[pd.DataFrame, dict[tuple[str, str], WordCounts]]:
+    """COUNTS, ``loop`` and ``silence`` of every row of ``outputs``, of which CELL is looked at, and
+    the words by cell; ``alignments`` are theirs in the same order, some at a time."""
+    cell = outputs.groupby(CELL, sort=False, observed=True).ngroup().tolist()
     words = {(str(p), str(c)): WordCounts()
              for p, c in outputs[CELL].drop_duplicates().itertuples(index=False)}
+    of_cell, rows = list(words.values()), enumerate(cell)
     counts, loops = np.full((len(outputs), len(COUNTS)), np.nan), np.full(len(outputs), None)
-    for start in range(0, len(outputs), BATCH):
-        batch = outputs[[*CELL, "alignment"]].iloc[start:start + BATCH].astype(object).to_numpy()
-        said: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for i, (pipeline, condition, text) in enumerate(batch, start):
-            if (alignment := alignment_of(text)) is not None:
-                said[pipeline, condition] += alignment.reference
-                words[pipeline, condition].add(alignment)
-                counts[i], loops[i] = _row(alignment)
-        for cell, every in said.items():
-            words[cell].said.update(every)
+    for batch in alignments:
+        said: list[list[str]] = [[] for _ in of_cell]
+        with uncollected():
+            for text, (i, place) in zip(batch, rows, strict=False):
+                if (alignment := alignment_of(text)) is not None:
+                    said[place] += alignment.reference
+                    of_cell[place].add(alignment)
+                    counts[i], loops[i] = _row(alignment)
+        for of, every in zip(of_cell, said, strict=True):
+            of.said.update(every)
     columns = pd.DataFrame(counts, columns=COUNTS, index=outputs.index).assign(loop=loops)
-    rows = outputs[[*CELL, "utterance_id", "hypothesis", "error"]].join(columns)
-    rows["silence"] = (rows["length"] == 0) & (rows["insertions"] > 0)
-    return Reading(rows, words, int((rows["length"].isna() & rows["hypothesis"].notna()).sum()))
+    columns["silence"] = (columns["length"] == 0) & (columns["insertions"] > 0)
+    return columns, words
 
 
 def pairs_of(alignment: Any) -> tuple[Pair, ...] | None:

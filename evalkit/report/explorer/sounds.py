@@ -58,8 +58,10 @@ def sounds(run: ReportedRun, kept: pd.DataFrame, pipeline: str,
     if not _has_sound(run):
         return beside.players
     utterances = run.utterances.set_index("utterance_id", drop=False)
-    outputs = run.outputs.set_index(["utterance_id", "condition"]).sort_index()
-    for unit in _worst(kept, pipeline):
+    units = list(_worst(kept, pipeline))
+    outputs = run.outputs.of({utterance for utterance, _ in units}).set_index(
+        ["utterance_id", "condition"]).sort_index()
+    for unit in units:
         if beside.is_full:
             break
         utterance = _records(utterances.loc[[unit[0]]])[0]
@@ -73,8 +75,8 @@ def sounds(run: ReportedRun, kept: pd.DataFrame, pipeline: str,
 def _has_sound(run: ReportedRun) -> bool:
     columns = [run.utterances[name] for name in ("audio", "reference_audio")
                if name in run.utterances]
-    made = [run.outputs[name] for name in ("input_audio", "output_audio")]
-    return any(column.notna().any() for column in (*columns, *made))
+    made = any(map(run.outputs.has, ("input_audio", "output_audio")))
+    return made or any(column.notna().any() for column in columns)
 
 
 def _worst(kept: pd.DataFrame, pipeline: str) -> Iterator[tuple[str, str]]:

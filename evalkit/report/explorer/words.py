@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from heapq import nsmallest
 from typing import NamedTuple, TypeVar
 
-from evalkit.report.explorer.reading import WordCounts
+from evalkit.report.explorer.reading import MOST_ROWS, WordCounts
 from evalkit.report.table import Cell, Column, Row, Table, counted, texts
 
-MOST_ROWS = 5000
-"""Rows of a table: of more, those of the most errors, which the caption says."""
 SHOWN = 30
 """Rows that the page shows at once."""
 Counts = Mapping[tuple[str, str], WordCounts]
 T = TypeVar("T")
-
-
-class Confused(NamedTuple):
-    """``hypothesis`` was heard ``n`` times where ``reference`` was said."""
-
-    reference: str
-    hypothesis: str
-    n: int
 
 
 class Wrong(NamedTuple):
@@ -47,12 +36,6 @@ class Wrong(NamedTuple):
         return self.wrong + self.inserted
 
 
-def confused_words(counts: WordCounts, most: int = MOST_ROWS) -> list[Confused]:
-    """The most frequent first, equal ones by the alphabet; ``most`` of them."""
-    return [Confused(*pair, -n) for n, pair in nsmallest(
-        most, ((-n, pair) for pair, n in counts.confused.items()))]
-
-
 def wrong_words(counts: WordCounts) -> list[Wrong]:
     """Words with any error, those of the most errors first, equal ones by the alphabet."""
     names = counts.substituted.keys() | counts.deleted.keys() | counts.inserted.keys()
@@ -63,7 +46,8 @@ def wrong_words(counts: WordCounts) -> list[Wrong]:
 
 def together(counts: Iterable[WordCounts]) -> WordCounts:
     """The sums of all."""
-    return reduce(WordCounts.with_those_of, counts, WordCounts())
+    every = list(counts)
+    return reduce(WordCounts.with_those_of, every) if every else WordCounts()
 
 
 def confusion_table(counts: Counts) -> Table:
@@ -71,7 +55,7 @@ def confusion_table(counts: Counts) -> Table:
     columns = [Column("pipeline", "Pipeline"), Column("condition", "Condition"),
                Column("reference", "Said"), Column("hypothesis", "Heard"),
                Column("n", "Times", "number")]
-    found = [(cell, each) for cell, of in counts.items() for each in confused_words(of)]
+    found = [(cell, each) for cell, of in counts.items() for each in of.most_confused]
     rows = [Row(texts(pipeline=cell[0], condition=cell[1], reference=each.reference,
                       hypothesis=each.hypothesis) | {"n": counted(each.n)})
             for cell, each in _most(found, [each.n for _, each in found])]

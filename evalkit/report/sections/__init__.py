@@ -15,6 +15,7 @@ from evalkit.report.sections import (
     endpoints,
     enhancement,
     examples,
+    frontier,
     groups,
     left_out,
     mitigation,
@@ -29,7 +30,8 @@ from evalkit.report.sections import (
 SECTIONS: Sequence[Section] = (
     versions.SECTION, groups.SECTION, results.SECTION, ranks.SECTION, streaming.SECTION,
     endpoints.SECTION, significance.SECTION, enhancement.SECTION, examples.SECTION,
-    mitigation.SECTION, cost.SECTION, recognizer_cost.SECTION, definitions.SECTION)
+    mitigation.SECTION, cost.SECTION, recognizer_cost.SECTION, frontier.SECTION,
+    definitions.SECTION)
 """What changed, whom first, then how good, then why, then what it costs."""
 
 

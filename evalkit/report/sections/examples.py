@@ -111,17 +111,14 @@ class Examples:
         return [player for example in shown for player in example.players]
 
 
-def build(run: ReportedRun) -> Content:
-    """Shown for every run; without ``content`` where nothing was scored."""
+def build(run: ReportedRun) -> Content | None:
+    """Shown for every run but one of trials alone; without ``content`` where nothing was scored."""
     if not run.scored_metrics:
-        return Content()
+        return None if run.headline.has_trials else Content()
     metric = run.scored_metrics[0]
     fact = run.headline.facts[metric]
-    ranked = rank(run.scores[run.scores["metric"] == metric], fact)
     column = run.groups.column if run.groups else None
-    worst = _examples(worst_rows(ranked, fact), fact, run)
-    changes = _changes(ranked, fact, run)
-    explorer = explore(run, ranked, metric, fact)
+    worst, changes, explorer = _found(run, metric, fact)
     kept = explorer.kept()
     players = sounds(run, kept, explorer.pipeline, {
         example.key: example.players
@@ -131,6 +128,14 @@ def build(run: ReportedRun) -> Content:
     shown = Examples(metric, fact, column, worst, changes, explorer,
                      explorer.document(kept, players), len(kept), sentence)
     return Content(shown, explorer.tables, left_out=run.recordings.left_out, sentences=[sentence])
+
+
+def _found(run: ReportedRun, metric: str, fact: Fact
+           ) -> tuple[list[Example], list[Change], Explorer]:
+    """The worst, those that changed most, and all."""
+    ranked = rank(run.scores[run.scores["metric"] == metric], fact)
+    return (_examples(worst_rows(ranked, fact), fact, run), _changes(ranked, fact, run),
+            explore(run, ranked, metric, fact))
 
 
 def driving(of: Drivers | None, run: ReportedRun) -> Markup:
@@ -203,7 +208,7 @@ def _examples(rows: pd.DataFrame, fact: Fact, run: ReportedRun) -> list[Example]
     rows = rows[[*KEYS, "amount", "weight", "value"]]
     described = run.utterances[run.utterances["utterance_id"].isin(rows["utterance_id"])]
     utterances = {row["utterance_id"]: row for row in _records(described)}
-    outputs = _records(rows.merge(run.outputs, on=KEYS, how="left"))
+    outputs = _records(rows.merge(run.outputs.of(rows["utterance_id"]), on=KEYS, how="left"))
     return [_example(output, value, utterances.get(output["utterance_id"], {}), fact, run)
             for output, value in zip(outputs, rows["value"], strict=True)]
 

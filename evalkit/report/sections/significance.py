@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.types import Fact, Interval
+from evalkit.report.clear_alone import clear_alone, why
 from evalkit.report.groups import Groups
 from evalkit.report.headline import Headline
 from evalkit.report.reported import ReportedRun
@@ -31,6 +32,7 @@ from evalkit.statistics.groups import GroupReport, GroupRow
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.poisson import RateRatio
 from evalkit.statistics.systems import SystemComparison, compare_systems
+from evalkit.statistics.very_many import everybody_drawn
 
 RATIO = Fact("", None, "", decimals=2)
 ALL = "all together"
@@ -43,11 +45,12 @@ _WHERE = (Column("pipeline", "Pipeline"), Column("condition", "Condition"))
 class Significance:
     """``adjusted`` says whether gaps were adjusted for what else differs, which error counts
     allow; ``notes`` are what statistics warn of; ``few`` are groups that are compared with no
-    other."""
+    other; ``alone`` says why a group's interval is clear of 0 where its p is not small."""
 
     adjusted: bool
     notes: list[str]
     few: list[str]
+    alone: str = ""
 
 
 def build(run: ReportedRun) -> Content:
@@ -56,15 +59,32 @@ def build(run: ReportedRun) -> Content:
     tables = [pairs(compared, run.headline)]
     lost = [item for found in compared.values() for _, pair in found for item in pair.left_out]
     if run.groups is None:
-        return Content(Significance(False, [], []), tables, left_out=lost)
+        return Content(Significance(False, _everybody_drawn(run), []), tables, left_out=lost)
     reports = [*run.pooled, *run.groups.reports]
     notes = dict.fromkeys(note for report in reports for note in report.warnings)
     notes |= dict.fromkeys(unequal_spread(reports))
     few = dict.fromkeys(row.group for report in reports for row in report.rows
                         if row.status != "ok")
-    return Content(Significance(run.groups.fact.is_count, list(notes), list(few)),
+    shown = Significance(run.groups.fact.is_count, list(notes), list(few), _alone(reports))
+    return Content(shown,
                    [*gaps(run.groups, run.pooled), *differences(run.groups, run.pooled), *tables],
                    left_out=[*(item for report in run.pooled for item in report.left_out), *lost])
+
+
+def _everybody_drawn(run: ReportedRun) -> list[str]:
+    """What to know of intervals of very many speakers, or utterances where nobody knows them."""
+    corpus = run.record.corpus
+    people = "speakers" if corpus.speakers else "utterances"
+    note = everybody_drawn(corpus.speakers or corpus.utterances, people=people)
+    return [note] if note else []
+
+
+def _alone(reports: Sequence[GroupReport]) -> str:
+    """Why some of the reports' groups have an interval clear of 0 and no small p."""
+    rows = [row for report in reports for row in report.rows if row.status == "ok"]
+    names = dict.fromkeys(clear_alone(rows))
+    return why(names, len({row.group for row in rows}),
+               people="speakers" if any(row.n_speakers for row in rows) else "utterances")
 
 
 SECTION = Section("significance", "Are the differences real?", build, "significance.html.j2")

@@ -361,7 +361,7 @@ function explore(data, root) {
   // What can be asked for.
   const fields = {};
   const tools = text("div", "", "tools explore");
-  function choose(name, label, options, read, write) {
+  function choose(name, label, options, read, write, taken = () => -1) {
     const select = document.createElement("select"), whole = text("label", `${label} `);
     select.ariaLabel = label;
     for (const [value, title, parts] of options) {
@@ -371,7 +371,12 @@ function explore(data, root) {
     }
     select.addEventListener("change", () => show({ shown: STEP, ...write(select.value) }));
     whole.append(select);
-    fields[name] = () => { select.value = read(); };
+    fields[name] = () => {
+      for (const option of select.options) {
+        option.hidden = option.disabled = taken() >= 0 && +option.value === taken();
+      }
+      select.value = read();
+    };
     if (select.options.length > 1) tools.append(whole);
   }
   const named = (names) => names.map((name, i) => [i, name]);
@@ -387,7 +392,7 @@ function explore(data, root) {
   const present = KINDS.filter(([kind]) => !kind || rows.some((row) => isOf(row, kind)));
   choose("kind", "Errors", present, () => state.kind, (v) => ({ kind: v }));
   choose("beside", "Beside it", data.pipelines.length > 1 ? [[-1, "nothing"], ...named(data.pipelines)] : [],
-    () => state.beside, (v) => ({ beside: +v }));
+    () => state.beside, (v) => ({ beside: +v }), () => state.p);
   choose("sort", "Order", [...data.metrics.map(({ title }, i) => [`m${i}`, `worst first: ${title}`]),
     ["errors", "most errors first"], ["id", "by id"],
     ...(data.pipelines.length > 1 ? [["apart", "most unlike the other pipeline"]] : [])].filter(
@@ -429,6 +434,7 @@ function explore(data, root) {
   }
   function show(changed) {
     state = { ...state, ...changed };
+    if (state.beside === state.p) state.beside = -1;
     Object.values(fields).forEach((follow) => follow());
     const list_ = found();
     listed = sorted(list_);

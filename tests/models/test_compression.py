@@ -1,0 +1,91 @@
+"""Weights rounded and zeroed after training, and the bytes that they then take."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from evalkit.core.errors import ConfigError
+from evalkit.core.types import Audio
+from evalkit.models.compression import coded_bytes, compress, rounded, without_smallest
+from evalkit.systems.transducer import TransducerRecognizer
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_rounding_is_to_the_nearest_of_even_steps(bits: int) -> None:
+    weight = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    for scales, largest in (("tensor", weight.abs().max()),
+                            ("row", weight.abs().amax(1, keepdim=True))):
+        step = largest / (2 ** (bits - 1) - 1)
+        found = rounded(weight, bits, scales)
+        levels = found / step
+        assert torch.allclose(levels, levels.round(), atol=1e-4)
+        assert levels.abs().max() <= 2 ** (bits - 1) - 1 + 1e-4
+        assert ((found - weight).abs() <= step / 2 * 1.0001).all()
+        assert len(levels.round().unique()) <= 2**bits - 1
+
+
+def test_nothing_to_round() -> None:
+    weight = torch.zeros(3, 4)
+    weight[1] = torch.tensor([1.0, -0.5, 0.2, 0.0])
+    assert torch.equal(rounded(weight, 32), weight)
+    assert torch.equal(rounded(weight, 8, "row")[0], torch.zeros(4))
+    assert torch.equal(rounded(torch.zeros(2, 2), 4), torch.zeros(2, 2))
+
+
+def test_the_smallest_become_zero_whatever_ties() -> None:
+    weight = torch.tensor([[3.0, -1.0, 1.0, 1.0], [0.5, -4.0, 2.0, 1.0]])
+    found = without_smallest(weight, 0.5)
+    assert torch.equal(found, torch.tensor([[3.0, 0.0, 0.0, 1.0], [0.0, -4.0, 2.0, 0.0]])
+                       ) or int((found == 0).sum()) == 4
+    assert {1.0, 0.5} >= set(weight[found == 0].abs().tolist())
+    assert torch.equal(without_smallest(weight, 0.0), weight)
+
+
+def test_bytes_by_hand() -> None:
+    dense, sparse, bias = np.ones((4, 10)), np.zeros((4, 10)), np.ones(6)
+    sparse[0, :8] = 1
+    assert coded_bytes({"a": dense}) == 4 * 40 == sum(map(len, [dense.astype("f4").tobytes()]))
+    assert coded_bytes({"b": bias}, 4) == 4 * 6
+    assert coded_bytes({"a": dense}, 4) == math.ceil((40 * 4 + 32) / 8)
+    assert coded_bytes({"a": dense}, 4, "row") == math.ceil((40 * 4 + 4 * 32) / 8)
+    assert coded_bytes({"a": sparse}, 4) == math.ceil((40 + 8 * 4 + 32) / 8)
+    assert coded_bytes({"a": sparse}) == math.ceil((40 + 8 * 32) / 8)
+    assert coded_bytes({"a": torch.tensor(sparse), "b": bias}, 8) == math.ceil(
+        (40 + 8 * 8 + 32) / 8) + 24
+
+
+def test_matrices_alone_are_compressed() -> None:
+    layer = nn.LSTM(4, 6)
+    before = {name: weight.detach().clone() for name, weight in layer.named_parameters()}
+    compress(layer, bits=4, zeros=0.5)
+    for name, weight in layer.named_parameters():
+        if weight.dim() == 1:
+            assert torch.equal(weight, before[name])
+        else:
+            assert (weight == 0).float().mean() >= 0.5 and weight.unique().numel() <= 15
+            assert weight.requires_grad
+
+
+def test_the_transducer_is_compressed_and_says_so() -> None:
+    whole, small = TransducerRecognizer(), TransducerRecognizer(bits=4, zeros=0.5)
+    assert small.identity == f"{whole.identity}, 4 bits a tensor, 0.5 zeros"
+    costs = [each.cost for each in (whole, small)]
+    assert costs[0].bytes is not None and costs[1].bytes is not None
+    assert costs[1].bytes < costs[0].bytes / 8
+    assert costs[1].macs_per_second == pytest.approx(costs[0].macs_per_second, rel=0.1)
+    assert costs[0].weights == costs[1].weights
+    audio = Audio(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), 16_000)
+    assert small.transcribe([audio]) == small.transcribe([audio])
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"bits": 1}, "bits 1: must be from 2 to 32"), ({"zeros": 1.0}, "zeros 1.0: must be a share"),
+    ({"zeros": float("nan")}, "zeros nan"), ({"scales": "column"}, "must be tensor or row")])
+def test_options_that_are_none(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TransducerRecognizer(**options)
