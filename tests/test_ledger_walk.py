@@ -264,7 +264,8 @@ NOTHING_LOST = {
         statistics.groups:outcome_notes
         statistics.run_statistics:_counts_errors_of statistics.run_statistics:headline_intervals
         statistics.sums:speaker_sums statistics.spread:measured_spread
-        statistics.run_spread:run_spread
+        statistics.run_spread:run_spread statistics.run_spread:_paired
+        statistics.run_spread:_meant
         store.scores:summarise store.trials:_summary
         core.types:by_importance statistics.outcome_columns:measured
         statistics.outcome_columns:first_determined report.headline:judged

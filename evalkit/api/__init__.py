@@ -20,6 +20,7 @@ from evalkit.api.folders import (
     read_run,
     run_folders,
 )
+from evalkit.api.planning import plan, plan_change
 from evalkit.api.questions import (
     cohorts,
     endpoints,
@@ -27,7 +28,6 @@ from evalkit.api.questions import (
     gains,
     groups,
     latencies,
-    plan,
     systems,
     verification,
 )
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups",
-           "history", "latencies", "merge", "mitigate", "plan", "read_run", "releases", "report",
-           "rescore", "run", "run_corpora", "run_folders", "score", "score_tables", "score_trials",
-           "systems", "verification"]
+           "history", "latencies", "merge", "mitigate", "plan", "plan_change", "read_run",
+           "releases", "report", "rescore", "run", "run_corpora", "run_folders", "score",
+           "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 

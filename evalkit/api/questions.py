@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,23 +9,16 @@ from typing import TYPE_CHECKING
 from evalkit.api.folders import AnyPath, read_run
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
-from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
     from evalkit.statistics.endpoints import EndpointReport
     from evalkit.statistics.gains import GainReport
     from evalkit.statistics.groups import GroupReport
     from evalkit.statistics.latency import LatencyReport
-    from evalkit.statistics.planning import Plan
-    from evalkit.statistics.spread import Spread
     from evalkit.statistics.systems import SystemComparison
     from evalkit.statistics.verification import VerificationReport
     from evalkit.store.documents.findings import Findings
     from evalkit.store.documents.frontier import Frontier
-
-LARGEST = 1_000_000
-"""Points, or words, that somebody may plan with."""
-NO_RATE = "give the error rate that is expected, above 0, or a run that tells it"
 
 
 @in_one_line
@@ -106,63 +98,6 @@ def endpoints(run: AnyPath, by: Sequence[str] = (), *, pipeline: str | None = No
 
     return endpoint_reports(folder, _crossed(by) or [[]], pipeline=pipeline, condition=condition,
                             seed=seed, allowed=allow_outcomes)
-
-
-@in_one_line
-def plan(*, gap: float | None = None, speakers: int | None = None, utterances: int = 10,
-         rate: float | None = None, words: float | None = None,
-         between_speakers: float | None = None, run: AnyPath | None = None,
-         by: str | None = None, metric: str | None = None, pipeline: str | None = None,
-         condition: str | None = None, groups: int = 2, power: float = 0.8) -> Plan:
-    """How many speakers of each of ``groups`` groups, with so many ``utterances`` each, show a
-    ``gap`` of one group to the others with so much ``power``; or which gap so many ``speakers``
-    show. One of the two is given. How scores vary is measured in ``run`` (around the rates of the
-    groups ``by``, which is crossed as for ``groups``), or else assumed of errors at ``rate``;
-    ``rate``, ``words`` an utterance and the standard deviation ``between_speakers`` of speakers'
-    own rates are what is known better. Rates and gaps are in the unit in which the metric is shown:
-    per cent and points of an error rate. Raises ConfigError for what cannot be answered."""
-    if (gap is None) == (speakers is None):
-        raise ConfigError("give a gap, to be told how many speakers, or speakers, to be told which "
-                          "gap: one of the two")
-    _check_sizes(gap=gap, rate=rate, words=words, between_speakers=between_speakers)
-    if run is None and rate is None:
-        raise ConfigError(NO_RATE)
-    from evalkit.statistics.planning import Plan, Question, gap_for, study_for, trades
-
-    spread, fact, source = _known(run, by, metric, pipeline, condition)
-    if fact.is_count and rate is not None and not rate > 1 / LARGEST:
-        raise ConfigError(NO_RATE)
-    stored = [None if value is None else value / fact.scale for value in (rate, between_speakers)]
-    asked = Question(spread.told(stored[0], words, stored[1]), groups, power=power)
-    if gap is None:
-        return Plan(asked, gap_for(speakers or 0, utterances, asked), [], fact, source)
-    wanted = gap / fact.scale
-    return Plan(asked, study_for(wanted, utterances, asked), trades(wanted, asked), fact, source)
-
-
-def _check_sizes(**values: float | None) -> None:
-    """Raises ConfigError for a number that is none, or so large that nothing can be said of it."""
-    for name, value in values.items():
-        if value is not None and not abs(value) <= LARGEST:
-            wanted = "a number" if math.isnan(value) else f"at most {LARGEST:,}"
-            raise ConfigError(f"{name.replace('_', ' ')}: must be {wanted}, not {value}")
-
-
-def _known(run: AnyPath | None, by: str | None, metric: str | None, pipeline: str | None,
-           condition: str | None) -> tuple[Spread, Fact, str]:
-    """How scores vary, what they are, and whence that is known."""
-    from evalkit.statistics.run_spread import run_spread
-    from evalkit.statistics.spread import of_errors
-
-    if run is None:
-        of_a_run = {"--by": by, "--metric": metric, "--pipeline": pipeline,
-                    "--condition": condition}
-        if any(of_a_run.values()):
-            raise ConfigError(f"{', '.join(name for name, said in of_a_run.items() if said)}: "
-                              "of a run that tells how scores vary; name it, --from RUN")
-        return of_errors(1.0), Fact(PERCENT, False, "errors over words", is_count=True), ""
-    return run_spread(read_run(run), by=by.split(",") if by else (), metric=metric,
-                      pipeline=pipeline, condition=condition)
 
 
 def _crossed(by: Sequence[str]) -> list[list[str]]:

@@ -69,7 +69,7 @@ def study_for(gap: float, utterances: int, asked: Question) -> Study:
     takes more than MOST_SPEAKERS speakers."""
     _check(gap, asked)
     least = max(FLOORS.speakers, math.ceil(FLOORS.utterances / utterances))
-    speakers = _first(lambda n: _reach(gap, n, utterances, asked) <= abs(gap), least,
+    speakers = first_enough(lambda n: _reach(gap, n, utterances, asked) <= abs(gap), least,
                       MOST_SPEAKERS)
     if speakers is None:
         raise ConfigError(f"a gap of {_said(gap, asked)} takes more than {MOST_SPEAKERS:,} "
@@ -125,7 +125,7 @@ def _reach(gap: float, speakers: int, utterances: int, asked: Question) -> float
     return multiplier(asked.level / asked.groups, df, asked.power) * math.sqrt(variance)
 
 
-def _first(enough: Callable[[int], bool], least: int, most: int) -> int | None:
+def first_enough(enough: Callable[[int], bool], least: int, most: int) -> int | None:
     """The first number from ``least`` to ``most`` that is enough, if all after it are too."""
     high = least
     while not enough(high):

@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.plan_simulation import found
+from benchmarks.gate_simulation import TRAINED_AGAIN
+from benchmarks.plan_simulation import changes_found, found, of_pilot
 from evalkit.core.errors import ConfigError
+from evalkit.statistics.change_planning import (
+    ChangeQuestion,
+    spread_of_change,
+    study_of_change,
+)
 from evalkit.statistics.planning import MOST_SPEAKERS, Question, gap_for, study_for, trades
 from evalkit.statistics.spread import measured_spread, of_errors
 from tests.conftest import evalkit
@@ -109,5 +115,62 @@ def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
     (["--gap", "2", "--rate", "10", "--by", "a", "--metric", "wer"], "--by, --metric: of a run"),
     (["--gap", "2", "--rate", "10", "--power", "100"], "--power")])
 def test_misuse_is_one_line(words: list[str], message: str) -> None:
+    said = evalkit("plan", *words)
+    assert said.returncode == 2 and message in said.stderr and said.stderr.count("\n") == 1
+
+
+def test_a_planned_change_is_found_as_often_as_was_planned() -> None:
+    """From the defaults, which are those of the noise, and from what a pilot tells."""
+    assumed = spread_of_change(0.15, 0.02, 10.0)
+    pilot = of_pilot(np.random.default_rng(1), 0.02, TRAINED_AGAIN, speakers=600)
+    assert pilot.of_speaker(10) == pytest.approx(assumed.of_speaker(10), rel=0.25)
+    for spread in (assumed, pilot):
+        study = study_of_change(0.02, 10, ChangeQuestion(spread))
+        share = np.mean([*changes_found(study, TRAINED_AGAIN, range(200), draws=400)])
+        assert abs(share - 0.8) < 0.09
+    # Another version that knew nothing of the speakers would be compared with ten times as many.
+    assert study.speakers < 0.3 * study_for(0.02, 10, Question(of_errors(0.15))).speakers
+
+
+def test_many_gates_take_more_speakers_and_few_can_show_nothing() -> None:
+    asked = ChangeQuestion(spread_of_change(0.1, 0.01))
+    many = ChangeQuestion(asked.spread, groups=8)
+    assert study_of_change(0.01, 10, many).speakers > study_of_change(0.01, 10, asked).speakers
+    huge = [study_of_change(0.89, 100, ChangeQuestion(spread_of_change(0.1, 1e-3), groups=n))
+            for n in (1, 8)]
+    assert [study.speakers for study in huge] == [6, 9]  # fewer swaps are never rare enough
+
+
+def test_two_runs_and_a_past_comparison_tell_how_changes_vary(
+        tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("versions")
+    for name, seed in (("v1", 1), ("v2", 2)):
+        make_run(folder / name, make_world(seed=seed))
+    evalkit("compare", folder / "v1", folder / "v2", "--by", "gender", "--json",
+            folder / "c.json")
+    plans = [json.loads(evalkit("plan", "--change", "2", "--json", *words).stdout) for words in (
+        ["--from", folder / "v2", "--base", folder / "v1"], ["--from", folder / "c.json"])]
+    runs, past = plans
+    assert runs["trades"] and not past["trades"]
+    assert runs["question"]["spread"]["rate"] == pytest.approx(past["question"]["spread"]["rate"])
+    alike = json.loads(evalkit("plan", "--change", "2", "--from", folder / "v2", "--base",
+                               folder / "v1", "--json", "--utterances",
+                               str(past["study"]["utterances"])).stdout)
+    assert alike["study"]["speakers"] == pytest.approx(past["study"]["speakers"], rel=0.25)
+    group = evalkit("plan", "--change", "2", "--from", folder / "c.json", "--by", "gender=absent")
+    assert group.returncode == 2 and "one change of gender=absent is meant" in group.stderr
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--change", "0", "--rate", "10"], "a change of 0 is shown by no number of speakers"),
+    (["--change", "-11", "--rate", "10"], "would make a rate of -1 %"),
+    (["--change", "1"], "give the error rate that is expected"),
+    (["--change", "1", "--gap", "1", "--rate", "10"], "ask different things"),
+    (["--gap", "1", "--rate", "10", "--base", "x"], "--base: of --change"),
+    (["--gap", "1", "--rate", "10", "--groups", "1"], "between two groups or more"),
+    (["--change", "1", "--from", "absent"], "--base RUN for the older one"),
+    (["--change", "1", "--from", "absent", "--base", "none"], "none/run.json: cannot be read"),
+    (["--change", "1", "--rate", "10", "--metric", "wer"], "--metric: of a run")])
+def test_misuse_of_a_change_is_one_line(words: list[str], message: str) -> None:
     said = evalkit("plan", *words)
     assert said.returncode == 2 and message in said.stderr and said.stderr.count("\n") == 1
