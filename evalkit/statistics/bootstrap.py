@@ -144,7 +144,7 @@ def drawn_counts(sizes: tuple[int, ...], stratum: int, resampling: Resampling
     return (block.astype(float) for block in _known_counts(sizes, resampling)[stratum])
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _known_counts(sizes: tuple[int, ...], resampling: Resampling
                   ) -> tuple[tuple[np.ndarray, ...], ...]:
     return tuple(tuple(block.astype(np.min_scalar_type(int(block.max())))
