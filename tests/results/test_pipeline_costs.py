@@ -15,7 +15,7 @@ NAMES = ["fp32", "int8"]
 @pytest.mark.parametrize(("name", "text"), [
     ("c.csv", "pipeline,bytes,latency_ms\nfp32,4e6,\nint8,1000000,12.5\n"),
     ("c.tsv", "pipeline\tbytes\tlatency_ms\nfp32\t4000000\t\nint8\t1e6\t12.5\n"),
-    ("null.yaml", "fp32: {bytes: 4000000, latency_ms: null}\nint8: {bytes: 1e+6, latency_ms: 12.5}"),
+    ("null.yaml", "fp32: {bytes: 4e+6, latency_ms: null}\nint8: {bytes: 1e+6, latency_ms: 12.5}"),
     ("c.yaml", "fp32: {bytes: 4000000}\nint8: {bytes: 1000000, latency_ms: 12.5}\n"),
     ("c.json", '{"fp32": {"bytes": 4e6}, "int8": {"bytes": 1e6, "latency_ms": 12.5}}')])
 def test_forms(tmp_path: Path, name: str, text: str) -> None:
