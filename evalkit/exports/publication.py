@@ -98,8 +98,7 @@ def published(evidence: Evidence, publication: Publication) -> Evidence:
     small = not_apart(evidence.labels, {
         by: too_small([c for c in evidence.groups if c.by == by], floor)
         for by in evidence.columns}, floor)
-    groups = [_alone(cell) if small[cell.by] else cell
-              for cell in evidence.groups if cell.group not in small[cell.by]]
+    groups = list(_large_groups(evidence.groups, small))
     shown = {cell.group for cell in groups}
     findings = evidence.findings and _large_enough(evidence.findings, floor)
     safe = replace(evidence, overall=overall, groups=groups, findings=findings, ids=frozenset(),
@@ -109,9 +108,12 @@ def published(evidence: Evidence, publication: Publication) -> Evidence:
     return replace(safe, left_out=[*unnamed, *_gone(evidence, safe, small, floor)])
 
 
-def _alone(cell: Cell) -> Cell:
-    """Without its gap to all others together, which says what those are who are not shown."""
-    return replace(cell, gap=NAN, gap_low=NAN, gap_high=NAN)
+def _large_groups(cells: Sequence[Cell], small: Mapping[str, Sequence[str]]) -> Iterator[Cell]:
+    """Those that are not ``small``; without their gap to all others together where a group of
+    their column is, since that says what those are who are not shown."""
+    for cell in cells:
+        if cell.group not in small[cell.by]:
+            yield replace(cell, gap=NAN, gap_low=NAN, gap_high=NAN) if small[cell.by] else cell
 
 
 def _gone(evidence: Evidence, safe: Evidence, small: Mapping[str, Sequence[str]], floor: int
