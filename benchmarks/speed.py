@@ -1,6 +1,6 @@
 """How fast evalkit is, beside what it is measured against: one table.
 
-    python benchmarks/speed.py [alignment trials quality texts …]
+    python benchmarks/speed.py [alignment trials quality texts reading …]
 
 Without names, all of MEASUREMENTS. Ratios are of processor time, least of several runs that take
 turns in one process, with one thread. What was measured when is in docs/performance.md.
@@ -27,6 +27,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "quality": "benchmarks.speed.quality",
     "stub_run": "benchmarks.speed.stub_run",
     "texts": "benchmarks.speed.texts",
+    "reading": "benchmarks.speed.reading",
 }
 """By name the module whose ``rows`` measure."""
 

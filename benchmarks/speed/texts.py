@@ -41,14 +41,18 @@ def rows() -> Iterator[Row]:
 def _measured(folder: Path, n: int) -> dict[str, Took]:
     """Scored for the first time, and resumed."""
     write(folder, n)
-    command = [str(EVALKIT), "score", "--manifest", str(folder / "manifest.jsonl"),
-               "--hypotheses", f"system={folder / 'hypotheses.jsonl'}", "--out",
-               str(folder / "run")]
-    return {name: took(command) for name in REACH}
+    return {name: scored(folder) for name in REACH}
 
 
-def exponent(of: Sequence[Took]) -> float:
-    """The power of SIZES that processor seconds grow with."""
+def scored(folder: Path) -> Took:
+    """What million.py wrote into ``folder`` becomes ``folder / "run"``."""
+    return took([str(EVALKIT), "score", "--manifest", str(folder / "manifest.jsonl"),
+                 "--hypotheses", f"system={folder / 'hypotheses.jsonl'}",
+                 "--out", str(folder / "run")])
+
+
+def exponent(of: Sequence[Took], sizes: Sequence[int] = SIZES) -> float:
+    """The power of ``sizes`` that processor seconds grow with."""
     start = of[0].processor / 2
-    slope, _ = np.polyfit(np.log(SIZES), np.log([each.processor - start for each in of]), 1)
+    slope, _ = np.polyfit(np.log(sizes), np.log([each.processor - start for each in of]), 1)
     return float(slope)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -32,11 +33,12 @@ class Took(NamedTuple):
                 f"{self.peak / 1e9:.2f} GB")
 
 
-def took(command: Sequence[str]) -> Took:
-    """Runs ``command``; what it prints is not kept. Raises CalledProcessError where it fails."""
+def took(command: Sequence[str], folder: Path | None = None) -> Took:
+    """Runs ``command``, in ``folder`` if there is one; what it prints is not kept. Raises
+    CalledProcessError where it fails."""
     before, started, peak = _processor(), time.perf_counter(), 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          cwd=folder) as process:
         root = psutil.Process(process.pid)
         while process.poll() is None:
             peak = max(peak, _memory(root))
