@@ -77,8 +77,8 @@ def print_frontier(found: Frontier) -> None:
     axis, fact = AXES[found.axis], found.fact
     print(line(f"{heading(found.metric, fact)} against {axis.title.lower()}, "
                f"{found.condition or 'all conditions'}; changes are from {found.against}"))
-    print_table(["pipeline", *(each.word for each in _known(found)), found.metric, "95 %",
-                 "dominated by", "change", "95 %", "p holm", "effect"],
+    print_table(["pipeline", *(f"{each.word} {each.unit}".strip() for each in _known(found)),
+                 found.metric, "95 %", "dominated by", "change", "95 %", "p holm", "effect"],
                 [_variant(each, found) for each in found.variants])
     for by in dict.fromkeys(row.by for row in found.groups):
         _print_groups([row for row in found.groups if row.by == by], found)

@@ -22,8 +22,9 @@ Stated = Mapping[str, Mapping[str, Any]]
 def read_costs(path: Path, pipelines: Collection[str]) -> dict[str, Taken]:
     """What a file says of some of the ``pipelines``: a table with a column ``pipeline`` and one for
     each of some of AXES, empty cells where something is not known; or YAML or JSON with
-    ``pipeline: {axis: number}``. Raises ConfigError, naming file, pipeline and column, for a
-    pipeline or column that there is not, and for what is no number from 0 on."""
+    ``pipeline: {axis: number}``, null where something is not known. Raises ConfigError, naming
+    file, pipeline and column, for a pipeline or column that there is not, and for what is no number
+    from 0 on."""
     if path.suffix.lower() in {".yaml", ".yml", ".json"}:
         return costs_of(read_yaml(path), pipelines, f"{path}: ")
     cells = read_cells(path, (PIPELINE, *AXES))
@@ -56,19 +57,23 @@ def costs_of(stated: Stated, pipelines: Collection[str], where: str = "") -> dic
     return found
 
 
-def _numbers(stated: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:
+def _numbers(stated: Mapping[str, Any], where: str) -> Iterator[tuple[str, float | None]]:
     for axis, value in stated.items():
         if axis not in AXES:
             raise ConfigError(f"{where}no cost {one_line(str(axis), 60)!r}; "
                               f"{offer(str(axis), AXES)}")
-        try:
-            amount = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            amount = math.nan
-        if not 0 <= amount <= LARGEST:
-            raise ConfigError(f"{where}{axis} must be a number from 0 to {LARGEST:g}, not "
-                              f"{one_line(repr(value), 60)}")
-        yield axis, amount
+        yield axis, None if _is_empty(value) else _amount(value, f"{where}{axis}")
+
+
+def _amount(value: Any, where: str) -> float:
+    try:
+        amount = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        amount = math.nan
+    if not 0 <= amount <= LARGEST:
+        raise ConfigError(f"{where} must be a number from 0 to {LARGEST:g}, not "
+                          f"{one_line(repr(value), 60)}")
+    return amount + 0.0  # which makes 0 of -0
 
 
 def _is_empty(value: Any) -> bool:

@@ -158,7 +158,8 @@ def _unplaced(costs: Mapping[str, float], table: Variants, axis: AxisName) -> li
     lost.sort(key=lambda item: list(table.taken).index(item.names[0]))
     if len(costs) < 2:
         raise ConfigError("fewer than two pipelines have both a cost and a value: " + "; ".join(
-            f"{item.names[0]}: {item.why}" for item in lost))
+            f"{item.names[0]}: {item.why}" for item in lost)
+            + "; --costs FILE gives what a run does not know")
     return lost
 
 

@@ -15,6 +15,7 @@ NAMES = ["fp32", "int8"]
 @pytest.mark.parametrize(("name", "text"), [
     ("c.csv", "pipeline,bytes,latency_ms\nfp32,4e6,\nint8,1000000,12.5\n"),
     ("c.tsv", "pipeline\tbytes\tlatency_ms\nfp32\t4000000\t\nint8\t1e6\t12.5\n"),
+    ("null.yaml", "fp32: {bytes: 4e+6, latency_ms: null}\nint8: {bytes: 1e+6, latency_ms: 12.5}"),
     ("c.yaml", "fp32: {bytes: 4000000}\nint8: {bytes: 1000000, latency_ms: 12.5}\n"),
     ("c.json", '{"fp32": {"bytes": 4e6}, "int8": {"bytes": 1e6, "latency_ms": 12.5}}')])
 def test_forms(tmp_path: Path, name: str, text: str) -> None:
@@ -22,6 +23,11 @@ def test_forms(tmp_path: Path, name: str, text: str) -> None:
     found = read_costs(tmp_path / name, NAMES)
     assert {key: (each.bytes, each.latency_ms) for key, each in found.items()} == {
         "fp32": (4e6, None), "int8": (1e6, 12.5)}
+
+
+def test_minus_nothing_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("pipeline,bytes\nint8,-0\n")
+    assert str(read_costs(tmp_path / "c.csv", NAMES)["int8"].bytes) == "0.0"
 
 
 @pytest.mark.parametrize(("text", "message"), [

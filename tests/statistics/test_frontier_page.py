@@ -45,6 +45,7 @@ def test_the_example_says_who_pays(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "wer % against weights, all conditions; changes are from fp32"
+    assert "bytes MB" in lines[1]
     assert [line.split()[:2] for line in lines[2:5]] == [
         ["int4", "0.487"], ["int8", "0.948"], ["fp32", "3.689"]]
     assert sum("south pays for int4: wer from" in line for line in lines) == 1
