@@ -6,7 +6,8 @@ the next smallest is left out too, until neither holds: the values of everybody 
 that are shown must not give away those that are not (complementary suppression; Hundepool and
 others 2012, Statistical Disclosure Control). They are counted, and not named. Crossed columns,
 whose sums over either column may be shown too, are left out as a whole where one group of them is.
-What groups of several columns give away together is ``subtraction.py``'s.
+So does a group's gap to all others, which is left out where one of these is. What groups of
+several columns give away together is ``subtraction.py``'s.
 
 **Names.** Ids of speakers, and of what can be traced to one, become HMAC-SHA256 digests (RFC 2104)
 under a secret of the user's own: without it nobody can try ids out.
@@ -24,7 +25,7 @@ from pathlib import Path
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import regular, write
 from evalkit.core.ledger import Kind, LeftOut
-from evalkit.exports.cells import Cell
+from evalkit.exports.cells import NAN, Cell
 from evalkit.exports.evidence import Evidence
 from evalkit.exports.subtraction import not_apart
 from evalkit.store.documents.findings import Finding, Findings, Verdict
@@ -97,7 +98,7 @@ def published(evidence: Evidence, publication: Publication) -> Evidence:
     small = not_apart(evidence.labels, {
         by: too_small([c for c in evidence.groups if c.by == by], floor)
         for by in evidence.columns}, floor)
-    groups = [cell for cell in evidence.groups if cell.group not in small[cell.by]]
+    groups = list(_large_groups(evidence.groups, small))
     shown = {cell.group for cell in groups}
     findings = evidence.findings and _large_enough(evidence.findings, floor)
     safe = replace(evidence, overall=overall, groups=groups, findings=findings, ids=frozenset(),
@@ -105,6 +106,14 @@ def published(evidence: Evidence, publication: Publication) -> Evidence:
                    withheld=WITHHELD.format(floor=floor))
     unnamed = [_unnamed(item, publication, evidence.ids, shown) for item in evidence.left_out]
     return replace(safe, left_out=[*unnamed, *_gone(evidence, safe, small, floor)])
+
+
+def _large_groups(cells: Sequence[Cell], small: Mapping[str, Sequence[str]]) -> Iterator[Cell]:
+    """Those that are not ``small``; without their gap to all others together where a group of
+    their column is, since that says what those are who are not shown."""
+    for cell in cells:
+        if cell.group not in small[cell.by]:
+            yield replace(cell, gap=NAN, gap_low=NAN, gap_high=NAN) if small[cell.by] else cell
 
 
 def _gone(evidence: Evidence, safe: Evidence, small: Mapping[str, Sequence[str]], floor: int

@@ -28,6 +28,9 @@ def of_gap(cell: Cell, fact: Fact) -> str:
     """By how much a group is worse than all others together, and whether that is chance."""
     people = count(cell.people, "speaker" if cell.n_speakers else "utterance")
     value = f"{fact.named(cell.metric)} {with_unit(cell.value, fact)} of {people}"
+    if not math.isfinite(cell.gap) and math.isfinite(cell.p_adjusted):
+        return (f"{value}: the worst of the groups that are shown; its distance from all others "
+                "would give away those that are not")
     if not math.isfinite(cell.gap):
         return f"{value}: the worst of the groups, and not tested against the others"
     low, high = sorted((fact.worse * cell.gap_low, fact.worse * cell.gap_high))

@@ -4,6 +4,7 @@ documentation of one run, and what may be published of it."""
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from itertools import combinations
@@ -172,6 +173,18 @@ def test_what_is_published_names_nobody_and_says_nothing_of_few(run: Path, found
     assert SALT.digest("a") != Publication(b"another secret of mine").digest("a")
     with pytest.raises(ConfigError, match="nothing was measured of 71 speakers or more"):
         published(found, Publication(SALT.salt, 71))
+
+
+def test_no_gap_is_published_where_groups_are_left_out(found: Evidence) -> None:
+    """All others together, less those that are shown, are those that are not."""
+    assert any(math.isfinite(cell.gap) for cell in found.groups)
+    safe = published(found, SALT)
+    assert not any(math.isfinite(bound) for cell in safe.groups
+                   for bound in (cell.gap, cell.gap_low, cell.gap_high))
+    said = " ".join(of_gap(cell, safe.facts[cell.metric]) for cell in worst_groups(safe))
+    assert "give away those that are not" in said and "worse than all others" not in said
+    every = published(found, Publication(SALT.salt, 2))
+    assert [cell.gap for cell in every.groups] == [cell.gap for cell in found.groups]
 
 
 def test_the_worst_group_is_the_worst_that_is_compared(found: Evidence) -> None:
