@@ -2,19 +2,22 @@
 
     python -m benchmarks.reweighting speakers MANIFEST --out FOLDER [--seeds 20] [--first 0]
         [--embeddings FILE] [--age 18] [--arms plain arw_pw ...]
-    python -m benchmarks.reweighting planted [--draws 12]
+    python -m benchmarks.reweighting planted [--draws 12] [--first 0] [--sizes 20 80]
+        [--utterances 8] [--dev 40] [--test 100] [--tested 8] [--steps 200]
 
 ``speakers`` repeats a five-fold cross-validation over the speakers of MANIFEST, whose column age
 tells children from adults, with one seed after the other; ``--embeddings`` are those of another
 experiment (embeddings.parquet) or an npz file of ids and embeddings. ``planted`` draws synthetic
-embeddings in which a small group varies in directions of its own (tests/mitigation/verification).
+embeddings in which a small group varies in directions of its own (tests/mitigation/verification);
+the rates of every draw go to standard error.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +41,7 @@ from evalkit.statistics.bootstrap import Resampling
 from evalkit.training.speaker_embeddings import EmbeddingModel, identity_head
 from evalkit.training.verification import LearningConfig, SpeakerInputs, embed, fit
 from evalkit.training.weightings import EvenWeights, Weighting
-from tests.mitigation.verification.planted_voices import DIMENSION, planted
+from tests.mitigation.verification.planted_voices import DIMENSION, Planted, planted
 from tests.training.test_weightings import errors
 
 BEFORE = LearningConfig(steps=300, anchor=0.03, look=25)
@@ -52,6 +55,11 @@ ARMS: Mapping[str, tuple[Plugin, LearningConfig]] = {
     "children twice": (Plugin(name="children"), LearningConfig()),
     "arw_pw of the articles": (Plugin(name="arw_pw", options=ARTICLES), LearningConfig())}
 """By name: the arm with its options, and how it learns."""
+ADVERSARY = {"regions": 4, "learning_rate": 0.02}
+PLANTED_ARMS: Mapping[str, Plugin] = {
+    "plain": Plugin(name="plain"), "arw_pw": Plugin(name="arw_pw", options=ADVERSARY),
+    "arw_pw of the articles": Plugin(name="arw_pw", options=ARTICLES | ADVERSARY)}
+"""By name: the arms that learn in a planted world."""
 FOLDS, TESTED = 5, 10
 """Folds, and the utterances of a speaker that trials are made of."""
 MEASURES = ("overall", "age=adult", "age=child", "gap", "ratio")
@@ -140,36 +148,53 @@ def speakers(options: argparse.Namespace) -> None:
         print(told(name, found[name], plain, len(set(data.speakers))), flush=True)
 
 
-def planted_worlds(size: int, draws: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Equal error rates (draws, 3) of the hidden group, the others and all, by arm."""
-    adversary = {"regions": 4, "learning_rate": 0.02}
-    arms = {"plain": Plugin(name="plain"), "arw_pw": Plugin(name="arw_pw", options=adversary),
-            "arw_pw of the articles": Plugin(name="arw_pw", options=ARTICLES | adversary)}
-    learning = LearningConfig(steps=200, learning_rate=3e-3)
-    worlds = [[planted(n, 8, 1_000 + 10 * draw + i) for i, n in enumerate((size, 40, 100))]
-              for draw in range(draws)]
-    for name, plugin in arms.items():
-        rates = []
-        for seed, (train, dev, test) in enumerate(worlds):
-            model = EmbeddingModel(identity_head(DIMENSION))
-            weighting = weighting_of(plugin, [], DIMENSION, seed)
-            fit(model, train.voices, dev.voices, weighting, learning, seed=seed)
-            rates.append(errors(model, test))
-        yield name, 100 * np.array(rates)
+@dataclass(frozen=True)
+class World:
+    """Speakers and utterances of each: ``train`` speakers with ``utterances``, ``dev`` and
+    ``test`` speakers with ``tested``; how many steps a head learns."""
+
+    train: int
+    utterances: int
+    dev: int
+    test: int
+    tested: int
+    steps: int
+
+    def draw(self, seed: int) -> list[Planted]:
+        """The speakers of train, dev and test."""
+        sizes = (self.train, self.utterances), (self.dev, self.tested), (self.test, self.tested)
+        return [planted(*size, 1_000 + 10 * seed + i) for i, size in enumerate(sizes)]
+
+
+def planted_rates(world: World, seed: int) -> np.ndarray:
+    """Equal error rates in % (arms, 4) of the hidden group, the others, all, and the gap."""
+    train, dev, test = world.draw(seed)
+    learning = LearningConfig(steps=world.steps, learning_rate=3e-3)
+    rates = []
+    for name, plugin in PLANTED_ARMS.items():
+        model = EmbeddingModel(identity_head(DIMENSION))
+        weighting = weighting_of(plugin, [], DIMENSION, seed)
+        with threads(1):
+            fitted = fit(model, train.voices, dev.voices, weighting, learning, seed=seed)
+        hidden, others, everybody = errors(model, test)
+        rates.append([hidden, others, everybody, hidden - others])
+        print(f"draw {seed}, {name}: step {fitted.step}, {rates[-1]}", file=sys.stderr, flush=True)
+    return 100 * np.array(rates)
 
 
 def worlds(options: argparse.Namespace) -> None:
     print("speakers | arm | hidden | others | all | gap")
     for size in options.sizes:
-        plain = None
-        for name, rates in planted_worlds(size, options.draws):
-            whole = np.column_stack([rates, rates[:, 0] - rates[:, 1]])
-            plain = whole if plain is None else plain
-            change = whole - plain
+        world = World(size, options.utterances, options.dev, options.test, options.tested,
+                      options.steps)
+        seeds = range(options.first, options.first + options.draws)
+        rates = np.stack([planted_rates(world, seed) for seed in seeds], axis=1)
+        for name, arm in zip(PLANTED_ARMS, rates, strict=True):
+            change = arm - rates[0]
             reach = stats.t.ppf(0.975, len(change) - 1) * stats.sem(change)
             print(" | ".join([str(size), name, *(
                 f"{v:.2f} ({d:+.2f}: {d - r:+.2f} to {d + r:+.2f})" for v, d, r in zip(
-                    whole.mean(axis=0), change.mean(axis=0), reach, strict=True))]), flush=True)
+                    arm.mean(axis=0), change.mean(axis=0), reach, strict=True))]), flush=True)
 
 
 def main() -> None:
@@ -186,7 +211,9 @@ def main() -> None:
     real.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     real.set_defaults(do=speakers)
     synthetic = kinds.add_parser("planted")
-    synthetic.add_argument("--draws", type=int, default=12)
+    for option, value in {"draws": 12, "first": 0, "utterances": 8, "dev": 40, "test": 100,
+                          "tested": 8, "steps": 200}.items():
+        synthetic.add_argument(f"--{option}", type=int, default=value)
     synthetic.add_argument("--sizes", type=int, nargs="+", default=[20, 80])
     synthetic.set_defaults(do=worlds)
     options = parser.parse_args()

@@ -156,8 +156,9 @@ def dev_error(model: EmbeddingModel, dev: SpeakerInputs) -> float:
 def _batches(speakers: np.ndarray, config: LearningConfig, seed: int) -> Iterator[Tensor]:
     """Row numbers (N, M): different speakers, different utterances of each."""
     rng = np.random.default_rng(seed)
-    members = [rows for s in np.unique(speakers)
-               if len(rows := np.flatnonzero(speakers == s)) >= config.utterances]
+    _, code = np.unique(speakers, return_inverse=True)
+    of_each = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])
+    members = [rows for rows in of_each if len(rows) >= config.utterances]
     if len(members) < 2:
         raise ManifestError(f"train has {len(members)} speakers with {config.utterances} "
                             "utterances or more; at least two are needed")

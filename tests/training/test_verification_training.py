@@ -20,6 +20,7 @@ from evalkit.training.verification import (
     LearningConfig,
     SpeakerInputs,
     WeightedTraining,
+    _batches,
     dev_error,
     fit,
 )
@@ -110,6 +111,16 @@ def test_a_strong_anchor_holds_the_model_at_its_start() -> None:
         assert len(list(training.steps([torch.arange(240).view(40, 6)] * 30))) == 30
         drifts.append(training.model.drift().item())
     assert drifts[1] < drifts[0] / 10
+
+
+def test_a_batch_has_different_utterances_of_different_speakers() -> None:
+    speakers = np.array(["b", "a", "c", "a", "d", "c", "b", "a"], object)
+    heard = set()
+    for rows in _batches(speakers, LearningConfig(steps=40, speakers=2), seed=0):
+        assert (speakers[rows][:, 0] == speakers[rows][:, 1]).all()
+        assert len(set(rows.flatten().tolist())) == 4
+        heard |= set(rows.flatten().tolist())
+    assert heard == set(range(8)) - {4}  # "d" has one alone
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
