@@ -75,7 +75,7 @@ OF_WORDS = [
     ("groups v1 --by acent", "did you mean 'accent'?"),
     ("groups v1 --by accent --metric wre2", "no metric 'wre2' in this run; there are cer, "),
     ("groups v1 --by accent --pipeline smal", "did you mean 'small'?"),
-    ("groups v1 --by accent --condition clean", "what `evalkit score` and `evalkit trials` were given"),
+    ("groups v1 --by accent --condition clean", "what `evalkit score` and `evalkit trials` were"),
     ("groups v1 --by accent --metric eer", "give a pipeline an encoder"),
     ("groups m.jsonl --by accent", "`evalkit run` and `evalkit score` make one"),
     ("groups empty --by accent", "`evalkit run` or `evalkit score` makes it"),

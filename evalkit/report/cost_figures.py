@@ -81,17 +81,11 @@ def _label(costs: Costs, fact: Fact) -> str:
 
 def _panel(figure: Figure, *, marks: Sequence[Mark], scale: int, pipelines: Sequence[str],
            label: str) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     axes = figure.subplots()
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    by_ratio(axes, [each.factor for each in marks])
     for each in marks:
         _mark(axes, each, scale, pipelines.index(each.pipeline))
-    axes.set(xlabel="seconds of processor for a second of audio", ylabel=label,
-             xlim=_limits([each.factor for each in marks]))
+    axes.set(xlabel="seconds of processor for a second of audio", ylabel=label)
     axes.margins(y=0.12)
     if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:
         axes.axhline(0, color=INK, linewidth=1.1)
@@ -107,9 +101,16 @@ def _mark(axes: Axes, mark: Mark, scale: int, series: int) -> None:
               linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8)
 
 
-def _limits(factors: Sequence[float]) -> tuple[float, float]:
-    """So far around all that two numbers of the axis are within."""
-    return min(factors) / 2.2, max(factors) * 2.2
+def by_ratio(axes: Axes, amounts: Sequence[float]) -> None:
+    """A logarithmic axis of costs, all above 0, so far around them that two of its numbers are
+    within, however near to each other they are."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(min(amounts) / 2.2, max(amounts) * 2.2)
 
 
 def _real_time(axes: Axes) -> None:

@@ -90,11 +90,12 @@ def axis_named(name: str) -> AxisName:
 
 
 def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
-    """The first that most pipelines have. Raises ConfigError where none has two."""
-    known = {name: sum(each.on(name) is not None for each in taken.values())
+    """The first that most pipelines have, of those that tell them apart if there are any. Raises
+    ConfigError where none has two."""
+    known = {name: [amount for each in taken.values() if (amount := each.on(name)) is not None]
              for name in map(axis_named, AXES)}
-    best = max(known, key=lambda name: known[name])
-    if known[best] < 2:
+    best = max(known, key=lambda name: (len(set(known[name])) > 1, len(known[name])))
+    if len(known[best]) < 2:
         raise ConfigError("of no cost are two pipelines' numbers known; state them in a table, "
                           "--costs costs.csv")
     return best

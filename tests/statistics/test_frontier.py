@@ -143,7 +143,7 @@ def test_a_pipeline_of_unknown_cost_is_left_out_and_named(tmp_path: Path) -> Non
     assert [each.pipeline for each in found.variants] == ["other", "plain"]
     item, = (item for item in found.left_out if item.what == "pipeline")
     assert item.names == ("rnnoise",) and item.why == (
-        "weights not known: compiled in")
+        "size of weights not known: compiled in")
     with pytest.raises(ConfigError, match=r"plain: multiply-accumulates not known.*--costs FILE"):
         frontier_of(table.told(stated), Asked(axis="macs_per_second"))
 
@@ -168,6 +168,8 @@ def test_axes_by_name_and_by_word() -> None:
     with pytest.raises(ConfigError, match="no cost 'money'; there are macs, weights"):
         axis_named("money")
     assert usual_axis({"a": Taken(bytes=1, weights=1), "b": Taken(bytes=2)}) == "bytes"
+    assert usual_axis({"a": Taken(bytes=1, weights=1), "b": Taken(bytes=2, weights=1)}) == "bytes"
+    assert usual_axis({"a": Taken(weights=1), "b": Taken(weights=1)}) == "weights"
 
 
 def test_runs_side_by_side(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_example_says_who_pays(folder: Path) -> None:
     done = command(*shlex.split(COMMANDS[1])[1:], cwd=folder)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "wer % against weights, all conditions; changes are from fp32"
+    assert lines[0] == "wer % against size of weights, all conditions; changes are from fp32"
     assert "bytes MB" in lines[1]
     assert [line.split()[:2] for line in lines[2:5]] == [
         ["int4", "0.487"], ["int8", "0.948"], ["fp32", "3.689"]]

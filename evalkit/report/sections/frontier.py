@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from evalkit.core import text
 from evalkit.core.errors import ConfigError
-from evalkit.report.cost_figures import SIZE
+from evalkit.report.cost_figures import SIZE, by_ratio
 from evalkit.report.figures import COLOURS, INK, drawn
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -72,13 +72,13 @@ def _panel(figure: Figure, *, found: Frontier) -> None:
     axes, axis, scale = figure.subplots(), AXES[found.axis], found.fact.scale
     known = [(axis.scale * (each.taken.on(found.axis) or 0.0), each) for each in found.variants]
     if all(cost > 0 for cost, _ in known):
-        axes.set_xscale("log")
+        by_ratio(axes, [cost for cost, _ in known])
     best = [(cost, scale * each.value.value) for cost, each in known if each.dominated is None]
     axes.plot(*zip(*best, strict=True), color=COLOURS[0], linewidth=1.1, drawstyle="steps-post")
     for cost, each in known:
         _mark(axes, cost, each, scale)
     axes.set(xlabel=axis.heading, ylabel=f"{found.fact.named(found.metric)}, {found.fact.unit}")
-    axes.margins(x=0.15, y=0.12)
+    axes.margins(y=0.12)
     axes.grid()
     axes.spines[["top", "right", "left"]].set_visible(False)
 

@@ -47,7 +47,7 @@ class Axis:
 AXES: Mapping[str, Axis] = {axis.name: axis for axis in (
     Axis("macs_per_second", "macs", "Multiply-accumulates", "M/s", 1e-6, 1),
     Axis("weights", "weights", "Weights", "M", 1e-6, 3),
-    Axis("bytes", "bytes", "Weights", "MB", 1e-6, 3),
+    Axis("bytes", "bytes", "Size of weights", "MB", 1e-6, 3),
     Axis("peak_bytes", "memory", "Peak memory", "MB", 1e-6, 0),
     Axis("real_time_factor", "rtf", "Real-time factor", "", 1.0, 4),
     Axis("latency_ms", "latency", "Latency", "ms", 1.0, 0))}
