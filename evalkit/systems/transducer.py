@@ -103,7 +103,7 @@ class TransducerRecognizer:
         cost = cost_of(self.module, lambda: self.transcribe([second(self.rate)]), size)
         if not decides(self.module):
             return cost
-        with forced(self.module, 1.0):
+        with forced(self.module, to_compute=True):
             most = cost_of(self.module, lambda: self.transcribe([second(self.rate)]), size)
         return replace(most, unknown=f"at most; {cost.macs_per_second:,.0f} on silence, since what "
                                      "is computed depends on what is heard")

@@ -32,6 +32,7 @@ class Decider(nn.Module):
     def __init__(self, width: int, share: float | None = None, seed: int = 0) -> None:
         super().__init__()
         self.share = share
+        self.forced: bool | None = None
         odds = nn.Linear(NARROW, 1)
         nn.init.constant_(odds.bias, READY)
         self.arbitrator = nn.Sequential(nn.Linear(width, NARROW), nn.Tanh(), odds)
@@ -42,13 +43,17 @@ class Decider(nn.Module):
         """Of (n, steps, width), of which the first is step ``first`` of each utterance,
         (n, steps) of 0 and 1."""
         if self.share is not None:
-            return (self._random(x, first) < self.share).to(x.dtype)
-        odds = self.arbitrator(x)[..., 0]
+            made = (self._random(x, first) < self.share).to(x.dtype)
+        else:
+            made = self._chosen(self.arbitrator(x)[..., 0])
+        return made if self.forced is None else torch.full_like(made, float(self.forced))
+
+    def _chosen(self, odds: Tensor) -> Tensor:
         if not self.training:
-            return (odds > 0).to(x.dtype)
+            return (odds > 0).to(odds.dtype)
         uniform = torch.rand_like(odds).clamp(1e-6, 1 - 1e-6)
         probable = torch.sigmoid((odds + torch.logit(uniform)) / TEMPERATURE)
-        return (probable > 0.5).to(x.dtype) + (probable - probable.detach())
+        return (probable > 0.5).to(odds.dtype) + (probable - probable.detach())
 
     def _random(self, x: Tensor, first: int) -> Tensor:
         """Uniform from 0 to below 1, (n, steps)."""
@@ -64,18 +69,16 @@ def decides(module: nn.Module) -> bool:
 
 
 @contextmanager
-def forced(module: nn.Module, share: float | None) -> Iterator[None]:
-    """In the block all deciders of ``module`` are for computing in a ``share`` of their decisions:
-    1.0 always, 0.0 never; None lets their arbitrators decide."""
+def forced(module: nn.Module, to_compute: bool) -> Iterator[None]:
+    """In the block all deciders of ``module`` decide so, after their arbitrators were asked."""
     deciders = list(_deciders(module))
-    before = [each.share for each in deciders]
     try:
         for each in deciders:
-            each.share = share
+            each.forced = to_compute
         yield
     finally:
-        for each, old in zip(deciders, before, strict=True):
-            each.share = old
+        for each in deciders:
+            each.forced = None
 
 
 def _deciders(module: nn.Module) -> Iterator[Decider]:
