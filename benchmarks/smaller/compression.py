@@ -18,9 +18,13 @@ FURTHER = {"epochs": 3, "takes": 1, "peak_learning_rate": 1e-3}
 """Of every arm that goes on from the shipped weights: 453 updates."""
 
 
+def shipped() -> Transducer:
+    return Transducer.load(WEIGHTS)
+
+
 def after_training(training: Training) -> Trained:
     """The shipped weights with the options of evalkit.models.compression.compress."""
-    model, options = Transducer.load(WEIGHTS), dict(training.options)
+    model, options = shipped(), dict(training.options)
     compress(model, **options)
     return Trained(heard_of(model, training.corpora), _taken(model, options))
 
