@@ -97,6 +97,7 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
+    "training.taught:teach": "training/test_taught.py",
     "exports.evidence:_of_run": "exports/test_card.py",
     "exports.utterances:_large": "report/test_utterances_exported.py",
     "exports.publication:_gone": "exports/test_card.py",
@@ -198,6 +199,7 @@ NOTHING_LOST = {
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
         statistics.variants:variants statistics.dominated:dominated
         statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
+    "it compresses matrices, and leaves vectors as they are": "training.compressing:__init__",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
     "it makes sound, or filters for it": """
