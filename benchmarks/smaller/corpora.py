@@ -4,13 +4,24 @@ few other sentences for one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from evalkit.corpora.synthesis.config import SplitConfig, SynthConfig, read_synth_config
 from evalkit.corpora.synthesis.corpus import synthesise
+from evalkit.models import SHIPPED
+from evalkit.models.transducer.features import RATE
+from evalkit.models.transducer.network import Transducer
+from evalkit.models.transducer.stream import hypothesis
+from evalkit.models.transducer.whole import greedy, in_batches
+from evalkit.training.taught import Transcribe, teach
 
 ACCENTS = Path(__file__).parents[2] / "datasets" / "accents"
 TEST = "accents/survey"
+TAUGHT = "taught.jsonl"
+"""What the shipped transducer hears of what has no text."""
 UNLABELLED = ("unlabelled_0", "unlabelled_1")
 
 
@@ -18,7 +29,22 @@ def make(corpora: Path, workers: int) -> None:
     """Makes those that ``corpora`` does not have."""
     synthesise(accents(), corpora / "accents", workers=workers)
     for number, name in enumerate(UNLABELLED):
-        synthesise(unlabelled(number), corpora / name, workers=workers)
+        manifests = synthesise(unlabelled(number), corpora / name, workers=workers)
+        if not (corpora / name / TAUGHT).exists():
+            for left_out in teach(manifests["train"], corpora / name / TAUGHT, _teacher(), RATE):
+                print(left_out)
+
+
+def _teacher() -> Transcribe:
+    model = Transducer.load(SHIPPED / "transducer.safetensors")
+
+    def transcribe(waves: Sequence[np.ndarray]) -> list[str]:
+        texts = {row: hypothesis(model, said).text for rows in in_batches(waves, 64)
+                 for row, said in zip(rows, greedy(model, [waves[row] for row in rows]),
+                                      strict=True)}
+        return [texts[row] for row in range(len(waves))]
+
+    return transcribe
 
 
 def accents() -> SynthConfig:

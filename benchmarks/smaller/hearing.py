@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.smaller.corpora import TEST
 from benchmarks.transducer_arms import heard
 from evalkit.core.types import Audio
-from evalkit.models.compression import Scales, coded_bytes
+from evalkit.models.compression import Block, Scales, coded_bytes
 from evalkit.models.torch_cost import cost_of, second
 from evalkit.models.transducer.features import RATE
 from evalkit.models.transducer.stream import texts
@@ -21,11 +21,11 @@ def heard_of(model: Any, corpora: Path, test: str = TEST) -> dict[str, dict[str,
     return {test: {name: text for name, (text, _) in heard(model, speech).items()}}
 
 
-def taken_by(model: Any, bits: int = 32, scales: Scales = "tensor", audio: Audio | None = None
-             ) -> dict[str, float]:
-    """Weights, coded bytes at so many ``bits`` and multiply-accumulates a second of ``audio``,
-    of silence where None."""
-    size = coded_bytes(dict(model.named_parameters()), bits, scales)
+def taken_by(model: Any, bits: int = 32, scales: Scales = "tensor", block: Block = (1, 1),
+             audio: Audio | None = None) -> dict[str, float]:
+    """Weights, bytes as evalkit.models.compression.coded_bytes counts them, and
+    multiply-accumulates a second of ``audio``, of silence where None."""
+    size = coded_bytes(dict(model.named_parameters()), bits, scales, (block[0], block[1]))
     heard_audio = audio or second(RATE)
     cost = cost_of(model.eval(), lambda: texts(model, [heard_audio.samples]), size,
                    seconds=heard_audio.duration)
