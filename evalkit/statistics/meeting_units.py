@@ -15,7 +15,7 @@ from evalkit.store.meeting_counts import BETWEEN, MeetingCounts
 
 ERRORS = ["substitutions", "deletions", "insertions"]
 EDGES = (0.1, 0.2, 0.3, 0.4)
-"""Of shares of overlapped speech."""
+"""Of shares of overlapped speech, in whole percent."""
 PAIR = " + "
 """Between the groups of a pair."""
 
@@ -83,6 +83,6 @@ def _range(share: float) -> str:
         return UNKNOWN
     if share == 0:
         return "no overlap"
-    place = int(np.searchsorted(EDGES, share))
+    place = int(np.searchsorted(EDGES, np.round(share, 2)))
     low = 100 * EDGES[place - 1] if place else 0
     return f"over {low:g} %" if place == len(EDGES) else f"{low:g} to {100 * EDGES[place]:g} %"

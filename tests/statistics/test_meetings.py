@@ -169,7 +169,7 @@ def test_sessions_that_share_speakers_are_drawn_together() -> None:
 
 def test_ranges_of_overlap() -> None:
     counts = MeetingCounts("v", *[pd.DataFrame()] * 2, pd.DataFrame({
-        "session": [*"abcdef"], "overlap": [0.0, 0.05, 0.1, 0.3001, 0.5, np.nan]}), pd.DataFrame())
+        "session": [*"abcdef"], "overlap": [0.0, 0.05, 0.1004, 0.31, 0.5, np.nan]}), pd.DataFrame())
     assert overlap_ranges(counts) == {
         "a": "no overlap", "b": "0 to 10 %", "c": "0 to 10 %", "d": "30 to 40 %", "e": "over 40 %",
         "f": "unknown"}

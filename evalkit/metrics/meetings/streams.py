@@ -1,4 +1,4 @@
-"""ORC-WER: optimal reference combination word errors (Sklyar et al. 2022, arXiv:2110.10103), for
+"""ORC-WER: optimal reference combination word errors (Sklyar et al., ICASSP 2022), for
 systems whose output streams are no speakers.
 
 Every reference utterance is given to one of the streams, whole; those of a stream follow each other

@@ -93,7 +93,7 @@ class Encoder(nn.Module, ABC):
         block (n, blocks, hidden), the same of the lower layer's steps (n, blocks x STEPS, hidden),
         and the state behind them. What comes out does not depend on how the blocks are given."""
         x, frames = self.convolution(features, state.frames)
-        blocks, steps, state = self._after(self.normalise(x), state)
+        blocks, steps, state = self.after_first(self.normalise(x), state)
         return blocks, steps, state._replace(frames=frames)
 
     def each(self, features: Tensor, state: State) -> Iterator[tuple[Tensor, State]]:
@@ -103,11 +103,11 @@ class Encoder(nn.Module, ABC):
         x, frames = self.convolution.heard(features, state.frames)
         state = state._replace(frames=frames)
         for steps in self.normalise(x).split(STEPS, 1):
-            heard, _, state = self._after(steps, state)
+            heard, _, state = self.after_first(steps, state)
             yield heard, state
 
-    def _after(self, x: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """``forward`` from its second layer on."""
+    def after_first(self, x: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """``forward`` from its second layer on, of what the first made, normalised."""
         front = state.front
         if self.front is not None:
             x, front = self.front(x, front)
