@@ -15,8 +15,6 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.at_once import run_at_once
 from evalkit.store.manifest import write_manifest
 from evalkit.training.data import recordings
 
@@ -158,28 +157,15 @@ def _read(manifest: Path) -> list[dict[str, Any]]:
 
 def _train_all(options: argparse.Namespace) -> None:
     """Arm by arm and seed by seed, so many at once, until the minutes are over."""
-    ends = time.monotonic() + 60 * options.minutes
-    to_do = [(arm, seed) for seed in range(options.seeds) for arm in options.only or ARMS
-             if seed in SEEDS.get(arm, (0, 1, 2))]
-    running: list[subprocess.Popen[bytes]] = []
-    while (to_do or running) and time.monotonic() < ends:
-        running = [each for each in running if each.poll() is None]
-        while to_do and len(running) < options.at_once:
-            running.append(_start(*to_do.pop(0), options))
-        time.sleep(0.2)
-    for each in running:
-        each.kill()
+    run_at_once([(options.out / f"{arm}_{seed}.log", _alone(arm, seed, options))
+                 for seed in range(options.seeds) for arm in options.only or ARMS
+                 if seed in SEEDS.get(arm, (0, 1, 2))], options.at_once, options.minutes)
 
 
-def _start(arm: str, seed: int, options: argparse.Namespace) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "benchmarks.transducer_arms", "one", str(options.corpora),
-               str(options.out), "--arm", arm, "--seed", str(seed), "--device", options.device]
-    if options.epochs:
-        command += ["--epochs", str(options.epochs)]
-    options.out.mkdir(parents=True, exist_ok=True)
-    with (options.out / f"{arm}_{seed}.log").open("wb") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log,
-                                env={**os.environ, "OMP_NUM_THREADS": "1"})
+def _alone(arm: str, seed: int, options: argparse.Namespace) -> list[str]:
+    command = ["benchmarks.transducer_arms", "one", str(options.corpora), str(options.out), "--arm",
+               arm, "--seed", str(seed), "--device", options.device]
+    return [*command, "--epochs", str(options.epochs)] if options.epochs else command
 
 
 def _train_one(options: argparse.Namespace) -> None:
@@ -197,12 +183,12 @@ def _train_one(options: argparse.Namespace) -> None:
     model = _taught_further(options, config) if arm.further else _trained(
         arm, trained, _together(options.corpora, arm.corpora, stem), config, options.device)
     model.save(weights)
-    heard = {f"{test}, {condition}": _heard(model.to(options.device), speech)
+    found = {f"{test}, {condition}": heard(model.to(options.device), speech)
              for test in arm.tests if (options.corpora / test / "test.jsonl").exists()
              for condition, speech in _conditions(trained.recordings(
                  options.corpora / test / "test.jsonl"))}
     with gzip.open(stem.with_suffix(".json.gz"), "wt") as file:
-        json.dump(heard, file)
+        json.dump(found, file)
 
 
 def _trained(arm: Arm, trained: Any, corpus: Path, config: Any, device: str) -> Any:
@@ -293,17 +279,17 @@ def _conditions(speech: Sequence[Any]) -> Iterator[tuple[str, list[tuple[Any, np
                   for r in speech]
 
 
-def _heard(model: Any, speech: Sequence[tuple[Any, np.ndarray]]) -> dict[str, list[Any]]:
+def heard(model: Any, speech: Sequence[tuple[Any, np.ndarray]]) -> dict[str, list[Any]]:
     """By utterance, what was heard and the blocks in which its labels were said."""
     from evalkit.models.transducer.stream import hypothesis
     from evalkit.models.transducer.whole import greedy, in_batches
 
     model.eval()
-    heard = {}
+    found = {}
     for rows in in_batches([wave for _, wave in speech], 64):
         for row, said in zip(rows, greedy(model, [speech[row][1] for row in rows]), strict=True):
-            heard[speech[row][0].id] = [hypothesis(model, said).text, said]
-    return heard
+            found[speech[row][0].id] = [hypothesis(model, said).text, said]
+    return found
 
 
 if __name__ == "__main__":

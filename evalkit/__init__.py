@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         groups,
         history,
         latencies,
+        meetings,
         merge,
         mitigate,
         plan,
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups", "history",
-           "latencies", "merge", "mitigate", "plan", "plan_change", "read_run", "releases",
-           "report", "rescore", "run", "run_corpora", "run_folders", "score", "score_tables",
-           "score_trials", "systems", "verification"]
+           "latencies", "meetings", "merge", "mitigate", "plan", "plan_change", "read_run",
+           "releases", "report", "rescore", "run", "run_corpora", "run_folders", "score",
+           "score_tables", "score_trials", "systems", "verification"]
 
 
 class _Room(ModuleType):

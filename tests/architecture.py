@@ -244,6 +244,7 @@ JSON_READERS = ("json.load", "json.loads")
 NO_DOCUMENTS = {
     "evalkit.corpora.beside": "rows of a user's manifest",
     "evalkit.core.alignment": "an alignment, one column of the outputs",
+    "evalkit.metrics.meetings.seglst": "a user's segments",
     "evalkit.models.card": "counts that the module itself has made",
     "evalkit.models.transducer.phrases": "a user's list of names",
     "evalkit.models.tensors": "the header of a file of weights",

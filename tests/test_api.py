@@ -38,9 +38,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for s in speakers for i in range(8)))
     (folder / "results.csv").write_text("idx,reference,prediction,user_ids,domain\n" + "".join(
         f"u{s},{text},{text[:-7]},s{s},{'clinical' if s % 2 else 'general'}\n" for s in speakers))
-    (folder / "speakers.csv").write_text("speaker,age\n" + "".join(
-        f"s{s},{20 + s}\n" for s in speakers))
     (folder / "gates.yaml").write_text("gates:\n  - {metric: wer, scope: overall}\n")
+    for name in ("ref", "base", "new"):
+        (folder / f"{name}.stm").write_text("".join(
+            f"m{s // 2} 1 s{s} {s % 2} {s % 2 + 1.5} {text}\n" for s in speakers))
+    (folder / "speakers.csv").write_text("speaker,age,accent\n" + "".join(
+        f"s{s},{20 + s},{'ab'[s % 2]}\n" for s in speakers))
     soundfile.write(folder / "u.wav", tone(1.0), 16_000)
     (folder / "heard.jsonl").write_text('{"id": "u", "audio": "u.wav", "speaker": "s"}\n')
     (folder / "eval.yaml").write_text(json.dumps({

@@ -44,6 +44,8 @@ WRITTEN = {
     "corpora.readers.jsonl:_metadata": "corpora.readers.jsonl:_unused",
     "corpora.readers.table:_read": "corpora.readers.base:read_rows",
     "metrics.score_files:_most_frequent": "metrics.score_files:_malformed",
+    "metrics.meetings.counting:_missing": "metrics.meetings.counting:_record",
+    "metrics.meetings.counting:common_sessions": "metrics.meetings.counting:_record",
     "metrics.verification:score_trials": "report.sections.left_out:_of_failure",
     "models.language.tuning:tune": "models.language.tuning:_without",
     "mitigation.verification.arm_training:usable": "mitigation.verification.left_out:left_out",
@@ -83,6 +85,7 @@ WRITTEN = {
     "statistics.groups:_compared": "statistics.groups:groups_left_out",
     "statistics.groups:group_table": "statistics.groups:groups_left_out",
     "statistics.poisson:_kept": "statistics.adjusted:not_adjusted",
+    "statistics.meetings:meeting_table": "statistics.meetings:_pairs",
     "statistics.systems:compare_systems": "statistics.systems:_one_sided",
     "statistics.systems:_common": "statistics.systems:_one_sided",
     "statistics.verification:_people": "statistics.verification:_left_out",
@@ -94,6 +97,7 @@ WRITTEN = {
 """What drops, and what makes the record of it."""
 
 PROVED = {
+    "training.taught:teach": "training/test_taught.py",
     "exports.evidence:_of_run": "exports/test_card.py",
     "exports.utterances:_large": "report/test_utterances_exported.py",
     "exports.publication:_gone": "exports/test_card.py",
@@ -144,6 +148,8 @@ PROVED = {
     "report.ranks:_too_few": "report/test_report_ranks.py",
     "report.ranks:in_all": "report/test_report_ranks.py",
     "report.sections.left_out:_of_failure": "report/test_report_verification.py",
+    "metrics.meetings.counting:_record": "metrics/meetings/test_counting.py",
+    "metrics.meetings.reading:_scored": "metrics/meetings/test_reading.py",
     "metrics.score_files:_malformed": "metrics/test_score_files.py",
     "metrics.score_files:matched": "metrics/test_score_files.py",
     "metrics.score_files:read_score_file": "metrics/test_score_files.py",
@@ -174,6 +180,8 @@ PROVED = {
     "statistics.enhancement:without_baseline": "statistics/test_gains.py",
     "statistics.gains:_one_sided": "statistics/test_gains.py",
     "report.selections:selections": "report/test_selections.py",
+    "statistics.meetings:_not_compared": "statistics/test_meetings.py",
+    "statistics.meetings:_pairs": "statistics/test_meetings.py",
     "statistics.groups:utterances_left_out": "statistics/test_groups.py",
     "statistics.groups:groups_left_out": "statistics/test_groups.py",
     "statistics.systems:_one_sided": "statistics/test_matched_pairs.py",
@@ -185,10 +193,13 @@ PROVED = {
 
 NOTHING_LOST = {
     "it looks for a name to offer": "core.checked:_kind",
+    "turns and sessions that have none are counted in the same row": """
+        metrics.meetings.turns:endings statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
         statistics.variants:variants statistics.dominated:dominated
         statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
+    "it compresses matrices, and leaves vectors as they are": "training.compressing:__init__",
     "it is for a hint of what to do next": "statistics.grouping:has_usual",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
     "it makes sound, or filters for it": """
@@ -202,8 +213,12 @@ NOTHING_LOST = {
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict
+        models.transducer.separating:turns_said
+        models.transducer.decisions:_deciders
         models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks
+        metrics.meetings.exporting:_text metrics.meetings.exporting:_utterance
+        metrics.meetings.reading:_stm metrics.meetings.seglst:_segment
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
         report.costs:_systems
@@ -232,6 +247,7 @@ NOTHING_LOST = {
         corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
         systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
     "it picks the rows of one name, and the others are picked by their own": """
+        statistics.meeting_units:of_sessions statistics.meetings:_row
         exports.evidence:evidence exports.evidence:_overall exports.evidence:_reports
         cli.causality:_chosen
         statistics.endpoints:endpoint_reports

@@ -59,6 +59,8 @@ def _a_data_set_is_pruned() -> None:
     done = evalkit("export", "dataset", "runs/v2", "--out", "v2.dataset")
     assert done.returncode == 0 and "in 2 files" in done.stdout, done.stderr
     assert "give a new folder" in evalkit("export", "dataset", "runs/v2", "-o", "v2.dataset").stderr
+    inside = evalkit("export", "dataset", "runs/v2", "--out", "runs/v2/new")
+    assert "is in the run folder" in inside.stderr and not Path("runs/v2/new").exists()
     wanted = RunFolder(Path("runs/v2")).scores().query("pipeline == 'new'")
     lazy = pl.scan_parquet("v2.dataset/scores", hive_partitioning=True
                            ).filter(pl.col("pipeline") == "new")

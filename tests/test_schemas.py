@@ -46,6 +46,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
             cwd=folder)
     done = evalkit("frontier", "ab", "--costs", "costs.yaml", "--json", cwd=folder)
     (folder / "frontier.json").write_text(done.stdout)
+    (folder / "ref.stm").write_text("s1 1 a 0 1 turn on\ns1 1 b 1 2 the light\n")
+    (folder / "hyp.stm").write_text("s1 1 x 0 1.5 turn on the light\n")
+    (folder / "meetings.json").write_text(
+        evalkit("meetings", "ref.stm", "hyp.stm", "--json", cwd=folder).stdout)
     Corpora(names=["one", "two"]).write(folder / "corpora.json")
     ReportFindings(corpus="c", created="now", evalkit="0", seed=0, summary=["so"],
                    sections={"groups": {"a": [1.5, None]}}).write(folder / "page.json")
@@ -55,6 +59,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
              "findings": ["v1/findings.json"], "mitigation": ["mr.json", "mv.json"],
              "comparison": ["cv1.json", "cv2.json", "failed.json"], "baseline": ["v1.json.gz"],
              "releases": ["h.json"], "frontier": ["frontier.json"],
+             "meetings": ["meetings.json"],
              "report": ["page.json"], "corpora": ["corpora.json"],
              "begun": ["v1/outputs/begun.json"], "portion": ["v1.1/portion.json"]}
     return {name: [_tree(folder / file) for file in names] for name, names in files.items()}

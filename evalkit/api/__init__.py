@@ -31,6 +31,7 @@ from evalkit.api.questions import (
     systems,
     verification,
 )
+from evalkit.api.sessions import meetings
 from evalkit.api.tables import labels, score_tables, score_trials
 from evalkit.api.versions import History, compare, freeze, history, releases
 from evalkit.core.errors import ConfigError
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups",
-           "history", "latencies", "merge", "mitigate", "plan", "plan_change", "read_run",
-           "releases", "report", "rescore", "run", "run_corpora", "run_folders", "score",
-           "score_tables", "score_trials", "systems", "verification"]
+           "history", "latencies", "meetings", "merge", "mitigate", "plan", "plan_change",
+           "read_run", "releases", "report", "rescore", "run", "run_corpora", "run_folders",
+           "score", "score_tables", "score_trials", "systems", "verification"]
 Say = Callable[[str], None]
 
 

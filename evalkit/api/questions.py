@@ -34,7 +34,7 @@ def groups(run: AnyPath, by: Sequence[str], *, metric: str | None = None,
     folder = read_run(run)
     from evalkit.statistics.run_statistics import group_reports
 
-    return group_reports(folder, _crossed(by), metric=metric, pipeline=pipeline,
+    return group_reports(folder, crossed(by), metric=metric, pipeline=pipeline,
                          condition=condition, seed=seed, allowed=allow_outcomes)
 
 
@@ -50,7 +50,7 @@ def gains(run: AnyPath, by: Sequence[str], *, over: str | None = None, metric: s
     folder = read_run(run)
     from evalkit.statistics.enhancement import gain_reports
 
-    return gain_reports(folder, _crossed(by), over=over, metric=metric, pipeline=pipeline,
+    return gain_reports(folder, crossed(by), over=over, metric=metric, pipeline=pipeline,
                         condition=condition, seed=seed, allowed=allow_outcomes)
 
 
@@ -67,7 +67,7 @@ def verification(run: AnyPath, by: Sequence[str], *, pipeline: str | None = None
 
     other = (threshold if threshold is None or isinstance(threshold, float | int)
              else read_run(threshold))
-    return verification_reports(folder, _crossed(by), pipeline=pipeline, condition=condition,
+    return verification_reports(folder, crossed(by), pipeline=pipeline, condition=condition,
                                 threshold=other, seed=seed, allowed=allow_outcomes)
 
 
@@ -81,7 +81,7 @@ def latencies(run: AnyPath, by: Sequence[str] = (), *, pipeline: str | None = No
     folder = read_run(run)
     from evalkit.statistics.latency import latency_reports
 
-    return latency_reports(folder, _crossed(by) or [[]], pipeline=pipeline, condition=condition,
+    return latency_reports(folder, crossed(by) or [[]], pipeline=pipeline, condition=condition,
                            until="settled" if settled else "shown", seed=seed,
                            allowed=allow_outcomes)
 
@@ -96,17 +96,19 @@ def endpoints(run: AnyPath, by: Sequence[str] = (), *, pipeline: str | None = No
     folder = read_run(run)
     from evalkit.statistics.endpoints import endpoint_reports
 
-    return endpoint_reports(folder, _crossed(by) or [[]], pipeline=pipeline, condition=condition,
+    return endpoint_reports(folder, crossed(by) or [[]], pipeline=pipeline, condition=condition,
                             seed=seed, allowed=allow_outcomes)
 
 
-def _crossed(by: Sequence[str]) -> list[list[str]]:
-    crossed = [column.split(",") for column in ([by] if isinstance(by, str) else by)]
-    for columns in crossed:
+def crossed(by: Sequence[str]) -> list[list[str]]:
+    """The columns of each item of ``by``. Raises ConfigError for one that is crossed with
+    itself."""
+    sets = [column.split(",") for column in ([by] if isinstance(by, str) else by)]
+    for columns in sets:
         if len(set(columns)) < len(columns):
             raise ConfigError(f"--by {','.join(columns)}: a column is crossed with itself; name "
                               "each once")
-    return crossed
+    return sets
 
 
 @in_one_line
@@ -152,7 +154,7 @@ def frontier(run: AnyPath, *others: AnyPath, by: Sequence[str] | None = None,
         found = found.told(stated)
     axis = None if cost is None else axis_named(cost)
     return frontier_of(found.only(pipelines), Asked(
-        metric, axis, against, condition, None if by is None else _crossed(by), allow_outcomes,
+        metric, axis, against, condition, None if by is None else crossed(by), allow_outcomes,
         seed))
 
 

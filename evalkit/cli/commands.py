@@ -25,6 +25,7 @@ from evalkit.cli.causality import causality
 from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.frontier import frontier
+from evalkit.cli.meetings import meetings
 from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.planning import plan
@@ -42,7 +43,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
                   help="Evaluate speech systems, find whom they serve badly, and show it.",
                   context_settings={"help_option_names": ["-h", "--help"]})
 for command, kind in ((starting.init, Command), (runs.run, GoesOn), (scoring.score, GoesOn),
-                      (merging.merge, GoesOn),
+                      (merging.merge, GoesOn), (meetings, Command),
                       (rescore, Command), (trials.trials, GoesOn),
                       (questions.report, Command),
                       (questions.groups, Command), (questions.latency, Command),

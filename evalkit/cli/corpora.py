@@ -177,6 +177,34 @@ def align(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL, of E
 
 
 @corpus.command(cls=Command, epilog=EXIT_CODES)
+def overlaps(manifest: Annotated[Path, typer.Argument(help="A manifest, JSONL.")],
+             out: Annotated[Path, typer.Option(
+                 "--out", "-o", callback=not_of_a_run,
+                 help="Folder to write overlaps.jsonl, the reference and audio/ into.")],
+             overlap: Annotated[list[float] | None, typer.Option(
+                 metavar="SHARE", help="Of the time in which anybody speaks, in how much both do; "
+                 "sessions take these in turn. Default: 0, 0.1, 0.2, 0.3, 0.4. Repeatable.")
+                 ] = None,
+             pause: Annotated[float, typer.Option(
+                 min=0, max=60, help="Seconds between two speakers who do not overlap.")] = 0.3,
+             seed: Seed = 0,
+             outside: Annotated[bool, typer.Option(
+                 help="Allow audio outside the manifest's folder.")] = False) -> None:
+    """Mix utterances of two speakers each, who speak at once for a part of the time.
+
+    The reference is written as SegLST, STM and, where word times are known, CTM.
+
+    Example:
+
+        evalkit corpus overlaps test.jsonl --out pairs --overlap 0 --overlap 0.2
+    """
+    from evalkit.corpora.overlaps import LEVELS, make_overlaps
+
+    print(make_overlaps(manifest, out, levels=overlap or LEVELS, pause=pause, seed=seed,
+                        outside=outside).describe())
+
+
+@corpus.command(cls=Command, epilog=EXIT_CODES)
 def sessions(manifests: Annotated[list[Path], typer.Argument(
                  metavar="MANIFEST...", help="Manifests, such as one a language.")],
              out: Annotated[Path, typer.Option(

@@ -129,7 +129,7 @@ def _assumed_of_change(plan: ChangePlan) -> str:
     return (f"assumed: both versions hear the same utterances; speakers' own changes have a "
             f"standard deviation of {deviation} ({source}); tested as `evalkit compare` does, "
             f"two-sided at {100 * asked.level / asked.groups:.2g} %; beside a tolerance the change "
-            "is its distance from it")
+            f"is its distance from it{_alike(plan)}")
 
 
 def _answer(plan: Plan) -> str:
@@ -149,4 +149,11 @@ def _assumed(plan: Plan) -> str:
     source = f"measured in {plan.source}" if plan.source else "errors are Poisson"
     return (f"assumed: speakers' own rates have a standard deviation of {deviation}{words} "
             f"({source}); groups are compared as `evalkit groups` does, each with the others, "
-            f"two-sided at {100 * plan.question.level / plan.question.groups:.2g} %")
+            f"two-sided at {100 * plan.question.level / plan.question.groups:.2g} %{_alike(plan)}")
+
+
+def _alike(plan: Plan | ChangePlan) -> str:
+    """That a spread of 0 was measured is no knowledge that there is none."""
+    return ("; that speakers differ by no more than chance was measured there and may be luck: "
+            "--between-speakers asks what they would take if they did"
+            ) if plan.source and not plan.question.spread.between else ""

@@ -16,7 +16,8 @@ from evalkit.core.text import count, printed
 
 Kind = Literal["row", "cell", "column", "label", "speaker", "utterance", "recording", "hypothesis",
                "postal code", "finder", "cohort", "group", "pipeline", "condition", "metric",
-               "trial", "gate", "experiment", "document", "word times"]
+               "trial", "gate", "experiment", "document", "word times",
+               "session"]
 """What it is that was left out."""
 REPEATED: frozenset[Kind] = frozenset({"utterance", "speaker", "group", "label", "trial"})
 """Kinds of which one and the same can take no part in several places."""

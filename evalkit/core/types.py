@@ -80,6 +80,10 @@ class Word:
     confidence: float | None = None
 
 
+Absent = Literal["refuse", "empty", "leave_out"]
+"""What becomes of a session of which a system's file says nothing: an error, silence that was
+heard, or no part in anything."""
+
 EventKind = Literal["partial", "speculative", "final"]
 """Of what a streaming recognizer shows: what may still change, the result in case that the speaker
 has ended, and the result."""

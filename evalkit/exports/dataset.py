@@ -29,10 +29,12 @@ class Dataset(NamedTuple):
 def export_dataset(run: Path, out: Path) -> Dataset:
     """Writes ``scores/pipeline=…/condition=…/*.parquet`` and ``utterances.parquet`` into the new
     folder ``out``, a shard in memory at a time. Names are in the folders as in a URL (%2F for /).
-    Raises ConfigError where there is something at ``out``, RunError for a run that is not
-    whole."""
+    Raises ConfigError where there is something at ``out`` or it is in the run folder,
+    RunError for a run that is not whole."""
     if out.exists():
         raise ConfigError(f"--out {out}: is there already; give a new folder")
+    if run.resolve() in out.resolve().parents:
+        raise ConfigError(f"--out {out}: is in the run folder; give one elsewhere")
     folder, rows, files = RunFolder(run), 0, list[str]()
     folder.check_scores()
     with replacing_folder(out) as made:

@@ -7,11 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 Scales = Literal["row", "tensor"]
 """Whether each row of a matrix (each output) has a step of its own, or all have one."""
+Block = tuple[int, int]
+"""Rows and columns."""
 WHOLE = 32
 """Bits of a weight that is not rounded, and of a step."""
 
@@ -26,13 +29,25 @@ def compress(module: nn.Module, bits: int = WHOLE, zeros: float = 0.0, scales: S
             weight.copy_(rounded(without_smallest(weight, zeros), bits, scales))
 
 
-def without_smallest(weight: Tensor, share: float) -> Tensor:
+def without_smallest(weight: Tensor, share: float, block: Block = (1, 1)) -> Tensor:
     """``weight`` with the ``share``, from 0 to 1, of its numbers 0 that are nearest to it (as many
-    as that is, rounded down)."""
-    n = int(share * weight.numel())
-    kept = weight.clone()
-    kept.view(-1)[weight.abs().flatten().argsort(stable=True)[:n]] = 0.0
-    return kept
+    as that is, rounded down); or of its blocks of (rows, columns), by their mean magnitude, those
+    at the borders may be smaller. A kernel (rows, ...) counts as a matrix of as many rows."""
+    matrix = weight.flatten(1) if weight.dim() > 1 else weight[None]
+    rows, columns = (_blocks(n, size, weight.device) for n, size in zip(
+        matrix.shape, block, strict=True))
+    shape = int(rows[-1]) + 1, int(columns[-1]) + 1
+    number = (rows[:, None] * shape[1] + columns).flatten()
+    sums = torch.zeros(shape[0] * shape[1], dtype=weight.dtype, device=weight.device)
+    means = sums.index_add(0, number, matrix.abs().flatten()) / number.bincount()
+    kept = torch.ones_like(means)
+    kept[means.argsort(stable=True)[:int(share * len(means))]] = 0
+    return weight * kept[number].view(weight.shape)
+
+
+def _blocks(n: int, size: int, device: torch.device) -> Tensor:
+    """The number of the block of each of ``n`` rows or columns."""
+    return torch.arange(n, device=device) // size
 
 
 def rounded(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:
@@ -40,23 +55,41 @@ def rounded(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:
     of which on either side is the largest magnitude of the row or of all; unchanged at 32 bits."""
     if bits >= WHOLE:
         return weight
-    axes = tuple(range(1 if scales == "row" else 0, weight.dim()))
-    largest = weight.abs().amax(axes, keepdim=True)
-    step = largest / (2 ** (bits - 1) - 1)
+    step = steps_of(weight, bits, scales)
     return torch.where(step > 0, torch.round(weight / step.clamp_min(1e-30)) * step, weight)
 
 
-def coded_bytes(state: Mapping[str, Any], bits: int = WHOLE, scales: Scales = "tensor") -> int:
+def steps_of(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:
+    """The steps of ``rounded``, in a shape that broadcasts to that of ``weight``."""
+    axes = tuple(range(1 if scales == "row" else 0, weight.dim()))
+    return weight.abs().amax(axes, keepdim=True) / (2 ** (bits - 1) - 1)
+
+
+def coded_bytes(state: Mapping[str, Any], bits: int = WHOLE, scales: Scales = "tensor",
+                block: Block = (1, 1)) -> int:
     """Bytes that the tensors or arrays of ``state`` take, each coded by itself, the shorter way:
-    every number with ``bits``; or a bit each that says whether it is 0, and ``bits`` for those that
-    are not. Below 32 bits steps take 32 bits each; what has one axis or none takes 32 a number. An
-    entropy code could be shorter; no library is assumed that has one."""
-    return sum(_bytes(each, bits, scales) for each in state.values())
+    every number with ``bits``; or a bit for each, or for each ``block`` of (rows, columns), that
+    says whether it is 0, and ``bits`` for those numbers that are not, or lie in such a block. Below
+    32 bits steps take 32 bits each; what has one axis or none takes 32 a number. An entropy code
+    could be shorter; no library is assumed that has one."""
+    return sum(_bytes(each, bits, scales, block) for each in state.values())
 
 
-def _bytes(weight: Any, bits: int, scales: Scales) -> int:
-    size, others = math.prod(weight.shape), int((weight != 0).sum())
+def _bytes(weight: Any, bits: int, scales: Scales, block: Block) -> int:
+    size = math.prod(weight.shape)
+    blocks, others = _coded(weight, block)
     matrix = len(weight.shape) > 1
     each = bits if matrix else WHOLE
     steps = (weight.shape[0] if scales == "row" else 1) if matrix and bits < WHOLE else 0
-    return math.ceil((min(size * each, size + others * each) + steps * WHOLE) / 8)
+    return math.ceil((min(size * each, blocks + others * each) + steps * WHOLE) / 8)
+
+
+def _coded(weight: Any, block: Block) -> tuple[int, int]:
+    """How many blocks there are, and how many numbers lie in those that are not 0 throughout."""
+    matrix = np.asarray(weight.detach() if isinstance(weight, Tensor) else weight) != 0
+    matrix = matrix.reshape(len(matrix), -1) if matrix.ndim > 1 else matrix.reshape(1, -1)
+    starts = [np.arange(0, n, size) for n, size in zip(matrix.shape, block, strict=True)]
+    occupied = np.logical_or.reduceat(np.logical_or.reduceat(matrix, starts[0]), starts[1], axis=1)
+    rows, columns = (np.diff(first, append=n) for first, n in zip(
+        starts, matrix.shape, strict=True))
+    return occupied.size, int(np.outer(rows, columns)[occupied].sum())

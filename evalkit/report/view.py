@@ -26,6 +26,9 @@ PARTS = ("lead", "tiles", "figure", "table", "reach", "said")
 """Of a page: each is what the macro of that name makes of a View, and stands in the elements whose
 ``data-part`` it is."""
 
+OWN_TRIALS = (" A group's trials are between two of its speakers, who are harder to tell apart than"
+              " others: every group may do worse than everybody.")
+
 
 @dataclass(frozen=True)
 class View:
@@ -87,6 +90,7 @@ def caption(selection: Selection) -> str:
              f"; {selection.pipeline} {selection.where}".rstrip(),
              f"; farther to the {'right' if selection.fact.worse < 0 else 'left'} is better.",
              " Beside a name: how many speakers." if speakers else ""]
+    parts += [OWN_TRIALS] if selection.everybody.counted == "trials" else []
     few = any(row.status != "ok" for row in selection.report.rows)
     parts += [" Hollow: too few to compare."] if few else []
     parts += [" An arrow: the interval goes on."] if cut(selection) else []

@@ -15,10 +15,11 @@ BLANK = (None, "")
 
 class Metadata:
     """Cells by column and utterance, as rows of ``where`` have them. What differs between rows of
-    an utterance is of its system and not of the utterance, and is left out."""
+    an utterance is of its system and not of the utterance, and is left out. ``of`` is what one is
+    called."""
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    def __init__(self, where: str, of: str = "an utterance") -> None:
+        self.where, self.of = where, of
         self.left_out: list[LeftOut] = []
         self._columns: dict[str, dict[str, Any]] = {}
         self._differing: set[str] = set()
@@ -48,7 +49,7 @@ class Metadata:
         if column == DURATION:
             return self._seconds(cells)
         if column in self._differing:
-            why = "differs between the rows of an utterance"
+            why = f"differs between the rows of {self.of}"
         elif column in FIELDS:
             why = f"is called as a field of every utterance is; say which column is its {column}"
         else:

@@ -184,5 +184,6 @@ def _pipelines(scores: pd.DataFrame, metric: str) -> list[str]:
 def _only_condition(scores: pd.DataFrame) -> str:
     names = sorted(scores["condition"].unique())
     if len(names) > 1:
-        raise ConfigError(f"several conditions: name one of {', '.join(names)}")
+        raise ConfigError("condition: the run has several, and they are not added up; name one of "
+                          f"{', '.join(names)}")
     return str(names[0])

@@ -42,10 +42,10 @@ _DCF = ("Smallest C_miss P_target P_miss + C_fa (1 - P_target) P_fa over all thr
 FACTS: dict[str, Fact] = {
     "eer": Fact("%", False, "Equal error rate: where the miss and false-alarm rates cross, "
                 "tied scores grouped, interpolated linearly between thresholds",
-                title="Equal error rate"),
-    "min_dcf_p0.01": Fact("", False, _DCF.format(p=0.01), decimals=3,
+                title="Equal error rate", bounds=(0.0, 1.0)),
+    "min_dcf_p0.01": Fact("", False, _DCF.format(p=0.01), decimals=3, bounds=(0.0, 1.0),
                           title="Minimum detection cost, prior 0.01"),
-    "min_dcf_p0.05": Fact("", False, _DCF.format(p=0.05), decimals=3,
+    "min_dcf_p0.05": Fact("", False, _DCF.format(p=0.05), decimals=3, bounds=(0.0, 1.0),
                           title="Minimum detection cost, prior 0.05"),
 }
 

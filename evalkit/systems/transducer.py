@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -92,12 +92,21 @@ class TransducerRecognizer:
 
     @property
     def cost(self) -> Cost:
+        """On a second of silence; of a network that decides by what it hears what it computes,
+        where it computes everything."""
         from evalkit.models.compression import coded_bytes
         from evalkit.models.torch_cost import cost_of, second
+        from evalkit.models.transducer.decisions import decides, forced
 
         size = (coded_bytes(dict(self.module.named_parameters()), self.bits, self.scales)
                 if self._is_compressed else bytes_in(self._path))
-        return cost_of(self.module, lambda: self.transcribe([second(self.rate)]), size)
+        cost = cost_of(self.module, lambda: self.transcribe([second(self.rate)]), size)
+        if not decides(self.module):
+            return cost
+        with forced(self.module, to_compute=True):
+            most = cost_of(self.module, lambda: self.transcribe([second(self.rate)]), size)
+        return replace(most, unknown=f"at most; {cost.macs_per_second:,.0f} on silence, since what "
+                                     "is computed depends on what is heard")
 
     @property
     def _path(self) -> Path:

@@ -22,6 +22,7 @@ from evalkit.core.strict import Strict
 from evalkit.core.types import Recording
 from evalkit.models.tensors import placed, threads
 from evalkit.training.checkpoints import resume, save_checkpoint
+from evalkit.training.compressing import Compressing, Smaller
 from evalkit.training.data import Spelling, batches_by_length, recordings
 from evalkit.training.loop import deterministic, train_steps
 from evalkit.training.takes import take
@@ -42,7 +43,9 @@ class FromScratch(Strict):
     at a ratio drawn from ``snr_db``, and where ``gain_db`` is given at a level drawn from so many
     decibels below its own to as many above. ``silence`` is how many seconds of it, at least and at
     most, come behind the speech, in the same noise. The loss is watched on about ``watched``
-    utterances of dev. What is None is not done."""
+    utterances of dev. ``further`` are manifests of more utterances to learn from, such as
+    those that a teacher heard (evalkit.training.taught). ``smaller`` is how the weights are
+    compressed meanwhile. What is None is not done."""
 
     seed: int = Field(0, ge=0)
     epochs: int = Field(16, gt=0)
@@ -57,6 +60,8 @@ class FromScratch(Strict):
     gain_db: float | None = Field(None, gt=0, le=60)
     silence: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
     watched: int = Field(80, gt=0)
+    further: tuple[Path, ...] = ()
+    smaller: Smaller = Smaller()
 
     @field_validator("silence")
     @classmethod
@@ -104,6 +109,7 @@ def train_from_scratch(kind: Kind[Model], corpus: Path, *, config: FromScratch, 
     ConfigError where ``device`` cannot be used, or ``checkpoint`` is of another ``config``."""
     start = perf_counter()
     speech, dev = (kind.recordings(corpus / f"{split}.jsonl") for split in ("train", "dev"))
+    speech += [each for manifest in config.further for each in kind.recordings(manifest)]
     watched = dev[::max(1, len(dev) // config.watched)]
     # On a graphics processor torch has no deterministic form of what such losses are made of.
     with deterministic(config.seed, strict=device == "cpu"), threads(workers):
@@ -133,22 +139,27 @@ def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config
     """Trains ``model``; yields the number of each epoch when it is done, of a training that is
     complete the last one."""
     updates = -(-len(speech) // config.batch)
+    total = config.epochs * updates
     optimiser = AdamW(model.parameters(), weight_decay=config.weight_decay)
     batches = _batches(speech, kind.rate, config)  # draws no number of torch's
     done = _done(checkpoint, config, model, optimiser)
-    schedule = _resumed(config, optimiser, config.epochs * updates, done)
-    if done == config.epochs * updates:
+    schedule = _resumed(config, optimiser, total, done)
+    smaller = Compressing(model, optimiser, config.smaller, total, done)
+    if done == total:
+        smaller.finish()
         yield config.epochs
 
     def loss(batch: Sequence[Recording]) -> Tensor:
         return kind.objective(model, batch).sum() / sum(len(r.text) for r in batch)
 
     # What was drawn for the epochs that are done is drawn again, since the later follow from it.
-    for taken in train_steps(model, islice(batches, done, None), loss, optimiser,
+    for taken in train_steps(model, islice(batches, done, None), smaller.loss(loss), optimiser,
                              schedule=schedule, gradient_norm=config.gradient_norm):
         if (done + taken) % updates == 0:
             if checkpoint:
                 save_checkpoint(checkpoint, done + taken, model, optimiser, draws=True)
+            if done + taken == total:
+                smaller.finish()
             yield (done + taken) // updates
 
 

@@ -86,3 +86,16 @@ def test_a_page_of_versions_of_trials_does_not_contradict_itself(runs: tuple[Pat
     assert "Since v1, equal error rate of sv is better by" in said
     assert "in given" not in said and "1 condition" not in said
     assert "There are no groups to compare" not in said and "a table of their own" not in said
+
+
+def test_a_figure_of_groups_says_that_all_of_them_may_do_worse(runs: tuple[Path, Path],
+                                                               tmp_path: Path) -> None:
+    assert "between two of its speakers, who are harder to tell apart" in Page(
+        write_report(runs[0], tmp_path / "page")).text
+
+
+def test_no_interval_of_a_cost_goes_beyond_its_scale(runs: tuple[Path, Path]) -> None:
+    table = api.history(runs[:1]).table
+    costs = table[table["metric"].isin(["eer", "min_dcf_p0.01"])]
+    assert len(costs) == 2 and costs["low"].min() >= 0
+    assert costs.set_index("metric").loc["min_dcf_p0.01", "high"] == 1

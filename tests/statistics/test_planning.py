@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from evalkit.statistics.change_planning import (
 )
 from evalkit.statistics.planning import MOST_SPEAKERS, Question, gap_for, study_for, trades
 from evalkit.statistics.spread import measured_spread, of_errors
+from evalkit.store.manifest import write_manifest
 from tests.conftest import evalkit
 from tests.worlds import make_run, make_world
 
@@ -103,6 +105,20 @@ def test_the_command_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
                               "--json").stdout)
     assert tree["study"]["speakers"] == 40 and 0.01 < tree["study"]["gap"] < 0.5
     assert tree["source"] == "wer of given, all conditions: 96 speakers"
+
+
+def test_a_spread_of_nothing_is_not_taken_for_knowledge(tmp_path: Path) -> None:
+    """Each speaker errs in one of two utterances: less apart than chance would have them."""
+    write_manifest(tmp_path / "m.jsonl", [
+        {"id": f"u{n}", "text": "turn on the light", "speaker": f"s{n // 2}"} for n in range(40)])
+    write_manifest(tmp_path / "h.jsonl", [
+        {"id": f"u{n}", "hypothesis": f"turn {'off' if n % 2 else 'on'} the light"}
+        for n in range(40)])
+    evalkit("score", "-m", tmp_path / "m.jsonl", "-y", f"asr={tmp_path / 'h.jsonl'}", "-o",
+            tmp_path / "run")
+    asked = ("plan", "--gap", "5", "--from", tmp_path / "run")
+    assert "may be luck" in evalkit(*asked).stdout
+    assert "may be luck" not in evalkit(*asked, "--between-speakers", "4").stdout
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -9,10 +9,10 @@ from evalkit.core.ledger import LeftOut
 from evalkit.core.types import Utterance
 from evalkit.corpora.readers.base import gender, read_lines, seconds
 from evalkit.corpora.timing.ctm import Spoken, spoken
+from evalkit.systems.transcripts.timed import NOT_SCORED
 
 SUFFIXES = (".wav", ".flac", ".sph", ".mp3", ".ogg")
 FIRST = frozenset({"1", "A", "a"})
-NOT_SCORED = "ignore_time_segment_in_scoring"
 _GENDERS = frozenset({"male", "female", "m", "f"})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from evalkit.core.errors import UtteranceError
 from evalkit.core.strict import Strict
@@ -16,7 +16,11 @@ BLANK = 0
 class TransducerConfig(Strict):
     """``alphabet`` holds the characters that are labels 1, 2, …; with ``end_token`` the last label
     says that the speaker has ended. ``front`` is what lies between the first convolution and the
-    recurrent layers: nothing ("direct"), or the convolutions of ConvRNN-T ("convolutional").
+    layers of the encoder: nothing ("direct"), or the convolutions of ConvRNN-T ("convolutional").
+    These layers are LSTMs ("recurrent"), LSTMs with a small branch of matrices of ``rank``
+    ("branching"), or twice so many ``layers`` of a Transformer that attends with ``heads`` to
+    ``past`` steps before ("amortised"). What a branching or amortised encoder computes is decided
+    by what it hears; with a ``share``, which is from 0 to 1, at random, so much of it.
     ``bias`` is the width of the network that attends to a list of phrases, 0 for none."""
 
     alphabet: str = Field(ENGLISH, min_length=2, max_length=200)
@@ -27,6 +31,12 @@ class TransducerConfig(Strict):
     front: Literal["direct", "convolutional"] = "direct"
     front_kernel: int = Field(5, ge=2, le=31)
     front_layers: int = Field(3, gt=0, le=8)
+    encoder: Literal["recurrent", "branching", "amortised"] = "recurrent"
+    rank: int = Field(32, gt=0, le=512)
+    layers: int = Field(2, gt=0, le=16)
+    heads: int = Field(4, gt=0, le=32)
+    past: int = Field(32, gt=0, le=512)
+    share: float | None = Field(None, ge=0, le=1)
     hidden: int = Field(192, gt=0, le=2048)
     embedding: int = Field(48, gt=0, le=512)
     prediction: int = Field(128, gt=0, le=2048)
@@ -40,6 +50,12 @@ class TransducerConfig(Strict):
         if len(set(alphabet)) < len(alphabet) or " " not in alphabet:
             raise ValueError("needs a space, and each character once")
         return alphabet
+
+    @model_validator(mode="after")
+    def _heads_of_one_width(self) -> TransducerConfig:
+        if self.encoder == "amortised" and self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden}: must be a multiple of heads {self.heads}")
+        return self
 
     @property
     def labels(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -40,17 +41,31 @@ def recurrent(layer: nn.LSTM, x: Tensor, state: Recurrent | None) -> tuple[Tenso
 
 
 class State(NamedTuple):
-    """What an encoder keeps of the past: the last frames, and the memories of its layers."""
+    """What an encoder keeps of the past: the last frames, the memories of its layers, and how many
+    blocks they heard. ``computed`` (n, blocks) is of the last ``blocks`` that were given: the share
+    of its choices that were for computing (evalkit.models.transducer.decisions); None where an
+    encoder has nothing to choose."""
 
     frames: Tensor
-    lower: Recurrent | None = None
-    upper: Recurrent | None = None
-    front: Memory = ()
+    front: Memory
+    kept: Memory
+    heard: int = 0
+    computed: Tensor | None = None
 
 
-class Encoder(nn.Module):
-    """A strided convolution and two layers of LSTM, the upper one of two steps at a time (He et
-    al. 2019, arXiv:1811.06621, section 2.1)."""
+class Heard(NamedTuple):
+    """What the layers behind the first ones made of some blocks: of each ``blocks`` (n, blocks,
+    hidden), of each of the lower layers' ``steps`` (n, blocks x STEPS, hidden), what is ``kept``
+    for the next, and what was ``computed``, as in State."""
+
+    blocks: Tensor
+    steps: Tensor
+    kept: Memory
+    computed: Tensor | None = None
+
+
+class Encoder(nn.Module, ABC):
+    """A strided convolution, and ``behind`` it what kinds of encoders differ by."""
 
     def __init__(self, config: TransducerConfig) -> None:
         super().__init__()
@@ -59,21 +74,26 @@ class Encoder(nn.Module):
         self.normalise = nn.Sequential(nn.LayerNorm(c.channels), nn.GELU())
         self.front = None if c.front == "direct" else ConvolutionalFront(
             c.channels, c.front_kernel, c.front_layers)
-        self.lower = nn.LSTM(c.channels, c.hidden, batch_first=True)
-        self.upper = nn.LSTM(STEPS * c.hidden, c.hidden, batch_first=True)
-        self.dropout = nn.Dropout(c.dropout)
+
+    @abstractmethod
+    def before(self, n: int) -> Memory:
+        """What the layers behind the first ones keep before ``n`` utterances."""
+
+    @abstractmethod
+    def behind(self, x: Tensor, kept: Memory, heard: int) -> Heard:
+        """What these layers make of ``x`` (n, blocks x STEPS, channels), after ``heard`` blocks."""
 
     def begin(self, n: int) -> State:
         """The state before ``n`` utterances."""
         front = () if self.front is None else self.front.begin(n)
-        return State(self.convolution.begin(n), front=front)
+        return State(self.convolution.begin(n), front, self.before(n))
 
     def forward(self, features: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """Of ``features`` (n, blocks x STRIDE x STEPS, mels), what was heard at the end of every
         block (n, blocks, hidden), the same of the lower layer's steps (n, blocks x STEPS, hidden),
         and the state behind them. What comes out does not depend on how the blocks are given."""
         x, frames = self.convolution(features, state.frames)
-        blocks, steps, state = self._after(self.normalise(x), state)
+        blocks, steps, state = self.after_first(self.normalise(x), state)
         return blocks, steps, state._replace(frames=frames)
 
     def each(self, features: Tensor, state: State) -> Iterator[tuple[Tensor, State]]:
@@ -83,15 +103,40 @@ class Encoder(nn.Module):
         x, frames = self.convolution.heard(features, state.frames)
         state = state._replace(frames=frames)
         for steps in self.normalise(x).split(STEPS, 1):
-            heard, _, state = self._after(steps, state)
+            heard, _, state = self.after_first(steps, state)
             yield heard, state
 
-    def _after(self, x: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """``forward`` from its second layer on."""
+    def after_first(self, x: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """``forward`` from its second layer on, of what the first made, normalised."""
         front = state.front
         if self.front is not None:
             x, front = self.front(x, front)
-        steps, lower = recurrent(self.lower, self.dropout(x), state.lower)
-        pairs = self.dropout(steps).reshape(len(steps), -1, STEPS * steps.shape[2])
-        blocks, upper = recurrent(self.upper, pairs, state.upper)
-        return blocks, steps, State(state.frames, lower, upper, front)
+        blocks, steps, kept, computed = self.behind(x, state.kept, state.heard)
+        return blocks, steps, State(state.frames, front, kept, state.heard + blocks.shape[1],
+                                    computed)
+
+
+class RecurrentEncoder(Encoder):
+    """Two layers of LSTM, the upper one of two steps at a time (He et al. 2019, arXiv:1811.06621,
+    section 2.1)."""
+
+    def __init__(self, config: TransducerConfig) -> None:
+        super().__init__(config)
+        c = config
+        self.lower = nn.LSTM(c.channels, c.hidden, batch_first=True)
+        self.upper = nn.LSTM(STEPS * c.hidden, c.hidden, batch_first=True)
+        self.dropout = nn.Dropout(c.dropout)
+
+    def before(self, n: int) -> Memory:
+        return None, None
+
+    def behind(self, x: Tensor, kept: Memory, heard: int) -> Heard:
+        steps, lower = recurrent(self.lower, self.dropout(x), kept[0])
+        blocks, upper = recurrent(self.upper, pairs(self.dropout(steps)), kept[1])
+        return Heard(blocks, steps, (lower, upper))
+
+
+def pairs(steps: Tensor) -> Tensor:
+    """The steps (n, blocks x STEPS, width) of each block side by side, (n, blocks, STEPS x
+    width)."""
+    return steps.reshape(len(steps), -1, STEPS * steps.shape[2])

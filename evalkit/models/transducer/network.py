@@ -6,8 +6,9 @@ which gives for every block of audio and every text so far the probabilities of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,9 +16,18 @@ from torch import Tensor, nn
 
 from evalkit.models.tensors import device_of, load_network, padded, save_tensors
 from evalkit.models.torchaudio_standin import ensure_speechbrain
+from evalkit.models.transducer.amortised import AmortisedEncoder
 from evalkit.models.transducer.biasing import Biasing, Listed
+from evalkit.models.transducer.branching import BranchingEncoder
 from evalkit.models.transducer.config import BLANK, TransducerConfig
-from evalkit.models.transducer.encoder import BLOCK, STEPS, Encoder, Recurrent, recurrent
+from evalkit.models.transducer.encoder import (
+    BLOCK,
+    STEPS,
+    Encoder,
+    Recurrent,
+    RecurrentEncoder,
+    recurrent,
+)
 from evalkit.models.transducer.features import BEFORE, LogMel
 from evalkit.models.transducer.loss import transducer_losses
 
@@ -26,6 +36,8 @@ ensure_speechbrain()
 from speechbrain.augment.freq_domain import SpectrogramDrop  # noqa: E402
 
 FORMAT = "evalkit transducer 1"
+ENCODERS: Mapping[str, type[Encoder]] = {
+    "recurrent": RecurrentEncoder, "branching": BranchingEncoder, "amortised": AmortisedEncoder}
 TAIL = 2
 """Blocks of silence behind an utterance that has ended, in which its last labels may be said."""
 
@@ -67,6 +79,17 @@ class Joint(nn.Module):
         return logits
 
 
+class Encoded(NamedTuple):
+    """What an encoder makes of waveforms: ``heard`` (n, blocks, hidden), ``steps``, how many
+    ``blocks`` are valid (n,), and of each what was ``computed`` (evalkit.models.transducer.encoder
+    .State)."""
+
+    heard: Tensor
+    steps: Tensor
+    blocks: Tensor
+    computed: Tensor | None
+
+
 class Transducer(nn.Module):
     """Waveforms at 16 kHz to the characters of its alphabet. In training mode, dropout and
     SpecAugment (Park et al. 2019, arXiv:1904.08779) are on and draw from torch's generator."""
@@ -78,7 +101,7 @@ class Transducer(nn.Module):
         self.masking = nn.Sequential(
             SpectrogramDrop(drop_length_low=5, drop_length_high=20, drop_count_high=2, dim=1),
             SpectrogramDrop(drop_length_low=4, drop_length_high=14, drop_count_high=2, dim=2))
-        self.encoder = Encoder(c)
+        self.encoder = ENCODERS[c.encoder](c)
         self.predictor = Predictor(c)
         self.joint = Joint(c)
         self.stepwise = nn.Linear(c.hidden, c.labels)
@@ -102,14 +125,18 @@ class Transducer(nn.Module):
     def encoded(self, waves: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the encoder makes of ``waves`` (n, longest), of which the first ``samples`` (n,) are
         valid: blocks (n, blocks, hidden), steps, and how many blocks are valid (n,)."""
+        return self.encode(waves, samples)[:3]
+
+    def encode(self, waves: Tensor, samples: Tensor) -> Encoded:
+        """As ``encoded``, with what was computed."""
         blocks = blocks_of(samples)
         longest = int(blocks.max())
         behind = longest * BLOCK - waves.shape[1]
         spectra = self.features(nn.functional.pad(waves, (BEFORE, behind)))
         if self.training:
             spectra = self.masking(spectra)
-        heard, steps, _ = self.encoder(spectra, self.encoder.begin(len(waves)))
-        return heard, steps, blocks
+        heard, steps, state = self.encoder(spectra, self.encoder.begin(len(waves)))
+        return Encoded(heard, steps, blocks, state.computed)
 
     def logits(self, heard: Tensor, targets: Tensor, listed: Listed | None = None) -> Tensor:
         """The whole lattice (n, blocks, U + 1, labels) of ``targets`` (n, U)."""

@@ -28,7 +28,9 @@ class ObjectiveConfig(Strict):
     The end token costs ``early`` nats for each second before the speaker has ended, and ``late``
     nats for each second after ``grace`` seconds behind (Li et al. 2020, arXiv:2004.11544, section
     4). A network that attends to phrases hears each batch with the names of its utterances and
-    ``distractors`` drawn from those of others; a share ``unlisted`` of batches without a list."""
+    ``distractors`` drawn from those of others; a share ``unlisted`` of batches without a list.
+    ``compute`` is how many nats it costs an encoder that chooses what it computes to compute all
+    of a block; what it computes less costs less."""
 
     stepwise: float = Field(0.5, ge=0)
     fast_emit: float = Field(0.0, ge=0, le=1)
@@ -37,6 +39,7 @@ class ObjectiveConfig(Strict):
     grace: float = Field(0.2, ge=0)
     distractors: int = Field(60, ge=0)
     unlisted: float = Field(0.2, ge=0, le=1)
+    compute: float = Field(0.0, ge=0)
 
 
 class Objective:
@@ -49,12 +52,15 @@ class Objective:
     def __call__(self, model: Transducer, batch: Sequence[Recording]) -> Tensor:
         c = self.config
         targets, lengths = model.targets([r.text for r in batch])
-        heard, steps, blocks = model.encoded(*padded([r.wave for r in batch], device_of(model)))
+        heard, steps, blocks, computed = model.encode(
+            *padded([r.wave for r in batch], device_of(model)))
         losses = transducer_losses(
             model.logits(heard, targets, self._listed(model, batch)), targets, blocks, lengths,
             fast_emit=c.fast_emit, lateness=self._lateness(model, batch, heard, lengths))
         if c.stepwise:
             losses = losses + c.stepwise * stepwise_losses(model, steps, blocks, targets, lengths)
+        if c.compute and computed is not None:
+            losses = losses + c.compute * total(computed, blocks)
         return losses
 
     def _listed(self, model: Transducer, batch: Sequence[Recording]) -> Listed | None:
@@ -78,6 +84,12 @@ class Objective:
         lateness = cost.new_zeros(*cost.shape, int(lengths.max()))
         lateness[torch.arange(len(batch), device=heard.device), :, lengths - 1] = cost
         return lateness
+
+
+def total(computed: Tensor, blocks: Tensor) -> Tensor:
+    """The sum of ``computed`` (n, longest) over the valid ``blocks`` (n,) of each, (n,)."""
+    valid = torch.arange(computed.shape[1], device=computed.device) < blocks[:, None]
+    return (computed * valid).sum(1)
 
 
 def stepwise_losses(model: Transducer, steps: Tensor, blocks: Tensor, targets: Tensor,

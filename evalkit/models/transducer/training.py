@@ -19,7 +19,8 @@ from evalkit.training.from_scratch import FromScratch, Kind
 
 
 class TransducerTraining(FromScratch):
-    """The shipped transducer's."""
+    """The shipped transducer's. ``start`` are the weights that it goes on from, whose network it
+    then is; None for none."""
 
     epochs: int = Field(60, gt=0)
     takes: int = Field(8, gt=0)
@@ -27,20 +28,24 @@ class TransducerTraining(FromScratch):
     gain_db: float | None = Field(6.0, gt=0, le=60)
     network: TransducerConfig = TransducerConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
+    start: Path | None = None
 
 
 def read_recipe(path: Path) -> TransducerTraining:
     """The training that a YAML file describes, by the names of TransducerTraining; what it leaves
-    out is as in the shipped one's. Raises ConfigError naming the file and the first key that is
-    wrong."""
-    return checked(TransducerTraining, read_yaml(path), path)
+    out is as in the shipped one's, and paths are from its folder. Raises ConfigError naming the
+    file and the first key that is wrong."""
+    read = checked(TransducerTraining, read_yaml(path), path)
+    return read.model_copy(update={"further": tuple(path.parent / each for each in read.further),
+                                   "start": read.start and path.parent / read.start})
 
 
 def kind(config: TransducerTraining | None = None, names: Sequence[str] = ()) -> Kind[Transducer]:
     """Transducers of this configuration, which are trained with distractors of ``names`` where
-    they attend to phrases."""
+    they attend to phrases. Raises ConfigError where they cannot start from what it says."""
     config = config or TransducerTraining()
-    return Kind(make=partial(Transducer, config.network),
-                objective=Objective(config.objective, names),
-                loss=Transducer.loss, transcribe=texts, save=Transducer.save,
-                rate=RATE, spell=config.network.encode)
+    network, make = config.network, partial(Transducer, config.network)
+    if config.start is not None:
+        network, make = Transducer.load(config.start).config, partial(Transducer.load, config.start)
+    return Kind(make=make, objective=Objective(config.objective, names), loss=Transducer.loss,
+                transcribe=texts, save=Transducer.save, rate=RATE, spell=network.encode)

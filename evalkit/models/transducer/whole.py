@@ -25,6 +25,16 @@ def encoded(model: Transducer, waves: Sequence[np.ndarray]) -> list[Tensor]:
 
 
 @torch.inference_mode()
+def computed(model: Transducer, waves: Sequence[np.ndarray]) -> list[Tensor]:
+    """Of each wave and block, the share of the encoder's choices that were for computing (blocks,).
+    Raises ValueError for an encoder that has nothing to choose."""
+    encoded = model.encode(*padded(waves, device_of(model)))
+    if encoded.computed is None:
+        raise ValueError(f"a {model.config.encoder} encoder computes everything")
+    return [each[:count] for each, count in zip(encoded.computed, encoded.blocks, strict=True)]
+
+
+@torch.inference_mode()
 def greedy(model: Transducer, waves: Sequence[np.ndarray], listed: Listed | None = None
            ) -> list[list[Said]]:
     """The best label at every node of each wave, as evalkit.models.transducer.stream.Greedy."""

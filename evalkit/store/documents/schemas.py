@@ -14,6 +14,7 @@ from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.frontier import Frontier
+from evalkit.store.documents.meetings import Meetings
 from evalkit.store.documents.mitigation import MitigationResults
 from evalkit.store.documents.portion import PORTION, PortionRecord
 from evalkit.store.documents.releases import Releases
@@ -28,6 +29,7 @@ DOCUMENTS: Mapping[str, tuple[type[Document], str]] = {
     "comparison": (Comparison, "the file of `evalkit compare --json`"),
     "releases": (Releases, "the file of `evalkit history --baseline --json`"),
     "frontier": (Frontier, "what `evalkit frontier --json` prints"),
+    "meetings": (Meetings, "what `evalkit meetings --json` prints"),
     "baseline": (Baseline, "the file of `evalkit baseline freeze`, gzipped where it ends in .gz"),
     "report": (ReportFindings, "findings.json beside a page: what it says"),
     "corpora": (Corpora, f"{CORPORA}: which run folders of corpora lie beside it"),

@@ -37,7 +37,7 @@ _SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".tsv": "tsv", ".csv": "csv", 
              ".ctm": "ctm", ".stm": "stm"}
 NIST = ("trn", "stm")
 """Formats in which { a / b } are alternatives."""
-_ALTERNATIVES = re.compile(r"\{[^{}]*/[^{}]*\}")
+ALTERNATIVES = re.compile(r"\{[^{}]*/[^{}]*\}")
 _LOOKED_AT = 50
 """Lines that tell the format."""
 
@@ -198,7 +198,7 @@ def _unique(path: Path, found: Iterable[Transcript], form: str) -> Transcripts:
 
 def _without_alternatives(item: Transcript) -> Transcript:
     """Raises BadLineError for { a / b }, of which a hypothesis has no single text."""
-    if found := _ALTERNATIVES.search(item.text):
+    if found := ALTERNATIVES.search(item.text):
         raise BadLineError(item.line, f"alternatives such as {found[0]!r} are not read in "
                            "hypotheses; write one of them (--alternatives is for references)")
     return item

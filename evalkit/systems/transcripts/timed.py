@@ -28,20 +28,25 @@ _LABELS = re.compile(r"^<(?:[^<>]*,[^<>]*|[oO])>\s*")
 _NOTHING = {"<eps>", "@"}
 
 
+NOT_SCORED = "ignore_time_segment_in_scoring"
+
+
 @dataclass(frozen=True)
-class _Part:
-    """A word of a CTM, or a segment of an STM."""
+class TimedPart:
+    """A word of a CTM, or a segment of an STM, which says who speaks; times are in seconds."""
 
     recording: str
     channel: str
     start: float
+    end: float
     text: str
+    speaker: str = ""
 
 
-def _joined(parse: Callable[[str], _Part]) -> Reader:
+def _joined(parse: Callable[[str], TimedPart]) -> Reader:
     """The reader of a format whose lines ``parse`` makes parts of."""
     def read(lines: Sequence[Line], _keys: Keys) -> Iterator[Transcript]:
-        parts: dict[str, list[tuple[int, _Part]]] = {}
+        parts: dict[str, list[tuple[int, TimedPart]]] = {}
         for number, line in lines:
             if line.startswith(COMMENT):
                 continue
@@ -62,7 +67,7 @@ def _joined(parse: Callable[[str], _Part]) -> Reader:
     return read
 
 
-def _ctm(line: str) -> _Part:
+def _ctm(line: str) -> TimedPart:
     """u1 1 0.00 0.20 turn 0.98"""
     fields = line.split()
     if len(fields) < 5:
@@ -70,22 +75,31 @@ def _ctm(line: str) -> _Part:
     recording, channel, start, duration, word = fields[:5]
     if word.upper().startswith("<ALT"):
         raise ValueError("alternatives (<ALT>) are not read; write one of them")
-    _seconds(duration)
-    return _Part(recording, channel, _seconds(start), "" if word in _NOTHING else word)
+    begin = _seconds(start)
+    return TimedPart(recording, channel, begin, begin + _seconds(duration),
+                     "" if word in _NOTHING else word)
 
 
-def _stm(line: str) -> _Part:
-    """u1 1 speaker 0.00 2.50 <o,f0,female> turn on the light"""
+def parse_stm(line: str) -> TimedPart:
+    """u1 1 speaker 0.00 2.50 <o,f0,female> turn on the light
+
+    Raises ValueError."""
     fields = line.split(maxsplit=5)
     if len(fields) < 5:
         raise ValueError("expected recording, channel, speaker, start, end and text")
-    recording, channel, _, start, end = fields[:5]
+    recording, channel, speaker, start, end = fields[:5]
     if _seconds(end) < _seconds(start):
         raise ValueError(f"ends at {end}, before it starts at {start}")
     text = _LABELS.sub("", fields[5].strip() if len(fields) > 5 else "")
-    if text.lower() == "ignore_time_segment_in_scoring":
+    return TimedPart(recording, channel, _seconds(start), _seconds(end), text, speaker)
+
+
+def _stm(line: str) -> TimedPart:
+    """The segment of a hypothesis."""
+    part = parse_stm(line)
+    if part.text.lower() == NOT_SCORED:
         raise ValueError("a segment that is not to be scored is no hypothesis; leave it out")
-    return _Part(recording, channel, _seconds(start), text)
+    return part
 
 
 def _seconds(text: str) -> float:

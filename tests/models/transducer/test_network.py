@@ -28,11 +28,14 @@ from evalkit.models.transducer.whole import encoded, greedy, in_batches
 
 from .tiny import tiny, wave
 
-FRONTS = ({}, {"front": "convolutional", "seed": 9})
+KINDS = ({}, {"front": "convolutional", "seed": 9},
+         {"encoder": "branching", "rank": 3, "seed": 1},
+         {"encoder": "amortised", "past": 5, "layers": 1, "heads": 2, "seed": 1})
 TEXTS = ("turn it off", "it's", "")
 
 
-@pytest.fixture(scope="module", params=FRONTS, ids=["direct", "convolutional"])
+@pytest.fixture(scope="module", params=KINDS,
+                ids=["recurrent", "convolutional", "branching", "amortised"])
 def model(request) -> Transducer:
     return tiny(**request.param)
 

@@ -1,0 +1,202 @@
+"""What encoders that decide gain by it, and for whom they compute.
+
+    python -m benchmarks.smaller.decided CORPORA OUT branching large small   # family, all, least
+    python -m benchmarks.smaller.decided CORPORA OUT amortised all 1.6
+
+Every arm of the family that was trained is looked at, of one seed. Intervals are 95 % quantiles
+over draws of speakers from each accent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+
+from benchmarks.smaller.corpora import TEST
+from benchmarks.smaller.sweep import CONFIG, all_kept, read_sweep
+from evalkit.core.alignment import count_edits
+
+DRAWS = 2000
+ALLOWED = 0.03
+"""Of more errors, relative, at which the articles say what was saved."""
+Statistic = Callable[[np.ndarray], Any]
+"""Of how often each speaker counts, (speakers,)."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Sums of each speaker (speakers,): ``errors``, and what was computed of how many blocks in
+    ``speech`` and in ``silence`` (2, speakers). ``price`` in nats is None where no arbitrator
+    decides."""
+
+    name: str
+    macs: float
+    price: float | None
+    errors: np.ndarray
+    speech: np.ndarray
+    silence: np.ndarray
+
+
+@dataclass(frozen=True)
+class Test:
+    """The ``words`` of each speaker, its accent, and draws of speakers (draws, speakers)."""
+
+    words: np.ndarray
+    accents: np.ndarray
+    draws: np.ndarray
+
+    def said(self, statistic: Statistic, unit: str = ".1%") -> str:
+        """The estimate and its interval."""
+        drawn = [statistic(weights) for weights in self.draws]
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        return (f"{statistic(np.ones(len(self.words))):{unit}} "
+                f"[{low:{unit}}, {high:{unit}}]")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpora", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("family")
+    parser.add_argument("dear", help="the arm that computes everything")
+    parser.add_argument("cheap", help="the arm that computes least")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    options = parser.parse_args(arguments)
+    rows = [json.loads(line) for line in
+            (options.corpora / f"{TEST}.jsonl").read_text(encoding="utf-8").splitlines()]
+    test, arms = _test(rows), {}
+    for name, seed, document in all_kept(read_sweep(options.config), options.out):
+        if seed == options.seed and name.startswith(f"{options.family}_"):
+            arms[name.removeprefix(f"{options.family}_")] = _arm(name, document, rows)
+    dear, cheap = arms[options.dear], arms[options.cheap]
+    print("\n".join([*_curve(test, arms.values(), dear), *_fixed(test, arms.values()),
+                     *_by_accent(test, arms.values(), dear, cheap)]))
+
+
+def _test(rows: Sequence[Mapping[str, Any]]) -> Test:
+    accent = {row["speaker"]: row["accent"] for row in rows}
+    accents = np.array([accent[speaker] for speaker in sorted(accent)])
+    rng, draws = np.random.default_rng(0), np.zeros((DRAWS, len(accents)))
+    for each in np.unique(accents):
+        places = np.flatnonzero(accents == each)
+        n = len(places)
+        draws[:, places] = rng.multinomial(n - 1, [1 / n] * n, DRAWS) * n / (n - 1)
+    return Test(_by_speaker(rows, lambda row: len(row["text"].split())), accents, draws)
+
+
+def _by_speaker(rows: Sequence[Mapping[str, Any]], of: Callable[[Mapping[str, Any]], Any]
+                ) -> np.ndarray:
+    """Sums, (..., speakers), of speakers sorted by name."""
+    sums: dict[str, Any] = {}
+    for row in rows:
+        sums[row["speaker"]] = sums.get(row["speaker"], 0) + np.asarray(of(row), float)
+    return np.stack([sums[speaker] for speaker in sorted(sums)], -1)
+
+
+def _arm(name: str, document: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Arm:
+    heard, computed = document["heard"][TEST], document["details"]["computed"]
+    options = document["arm"]["options"]
+    sums = _by_speaker(rows, lambda row: computed[row["id"]])
+    return Arm(name, document["cost"]["macs_per_second"],
+               options.get("objective", {}).get("compute"),
+               _by_speaker(rows, lambda row: count_edits(row["text"].split(),
+                                                         heard[row["id"]].split()).errors),
+               sums[:2], sums[2:])
+
+
+def _rate(part: np.ndarray, whole: np.ndarray, weights: np.ndarray) -> float:
+    return float(part @ weights / (whole @ weights))
+
+
+def _share(places: np.ndarray, weights: np.ndarray) -> float:
+    return _rate(places[0], places[1], weights)
+
+
+def _learned(arms: Iterable[Arm]) -> list[Arm]:
+    """Those whose arbitrators decide, the dearest first."""
+    return sorted((arm for arm in arms if arm.price is not None), key=lambda arm: -arm.macs)
+
+
+def _curve(test: Test, arms: Collection[Arm], dear: Arm) -> Iterator[str]:
+    """Every arm, and where the curve of those that decide has ALLOWED more errors."""
+    yield ("arm: million multiply-accumulates a second, saved of all; WER, change in points; share "
+           "computed in speech, in silence, difference")
+    for arm in sorted(arms, key=lambda arm: -arm.macs):
+        yield (f"  {arm.name}: {arm.macs / 1e6:.1f}, {1 - arm.macs / dear.macs:.0%}; "
+               + test.said(lambda w, a=arm: _rate(a.errors, test.words, w), ".2%") + ", "
+               + test.said(lambda w, a=arm: _rate(a.errors - dear.errors, test.words, w), "+.2%")
+               + f"; {_share(arm.speech, np.ones(len(test.words))):.1%}, "
+               f"{_share(arm.silence, np.ones(len(test.words))):.1%}, "
+               + test.said(lambda w, a=arm: _share(a.speech, w) - _share(a.silence, w), "+.1%"))
+    curve = [dear, *_learned(arms)]
+    rates = [_rate(arm.errors, test.words, np.ones(len(test.words))) for arm in curve]
+    yield f"the fewer, the more errors: {all(a <= b for a, b in pairwise(rates))}"
+    yield "saved at +3 % relative: " + _saved(curve, rates)
+
+
+def _saved(curve: Sequence[Arm], rates: Sequence[float]) -> str:
+    """By straight lines between neighbours: the most that is saved before the curve goes above."""
+    allowed, most = rates[0] * (1 + ALLOWED), curve[0].macs
+    for (one, low), (other, high) in pairwise(zip(curve, rates, strict=True)):
+        if high > allowed:
+            most = one.macs + (other.macs - one.macs) * max(0, allowed - low) / (high - low)
+            break
+        most = other.macs
+    return f"{1 - most / curve[0].macs:.0%}"
+
+
+def _fixed(test: Test, arms: Collection[Arm]) -> Iterator[str]:
+    """Arms that decide nothing, or at random, beside the curve of those that decide, at as many
+    multiply-accumulates by straight lines between its neighbours."""
+    learned = _learned(arms)
+    for arm in sorted((arm for arm in arms if arm.price is None), key=lambda arm: -arm.macs):
+        for one, other in pairwise(learned):
+            if one.macs >= arm.macs >= other.macs:
+                part = (one.macs - arm.macs) / (one.macs - other.macs)
+                errors = (1 - part) * one.errors + part * other.errors
+                yield (f"{arm.name}, less those that decide, at {arm.macs / 1e6:.1f}: " + test.said(
+                    lambda w, e=arm.errors - errors: _rate(e, test.words, w), "+.2%"))
+
+
+def _by_accent(test: Test, arms: Collection[Arm], dear: Arm, cheap: Arm) -> Iterator[str]:
+    """Whether those for whom more computing gives more have more of it."""
+    gain = (cheap.errors - dear.errors) / test.words
+    for arm in _learned(arms):
+        yield (f"{arm.name}: by accent, WER of {dear.name}, what it has fewer than {cheap.name}, "
+               "share computed in speech, difference to the others")
+        for accent in np.unique(test.accents):
+            of = (test.accents == accent).astype(float)
+            yield (f"  {accent}: {_rate(dear.errors, test.words, of):.1%}, "
+                   f"{_rate(cheap.errors - dear.errors, test.words, of):+.1%}, "
+                   f"{_share(arm.speech, of):.1%}, "
+                   + test.said(lambda w, o=of, s=arm.speech: _beyond(s, w, o), "+.1%"))
+        shares = arm.speech[0] / arm.speech[1]
+        for what, values in (("errors of " + dear.name, dear.errors / test.words), ("gain", gain)):
+            yield (f"  of speakers, rank correlation of share and {what}: " + test.said(
+                lambda w, s=shares, v=values: _ranked(s, v, w), "+.2f"))
+
+
+def _beyond(places: np.ndarray, weights: np.ndarray, of: np.ndarray) -> float:
+    """The share of speakers ``of`` a group, less that of the others."""
+    return _share(places, weights * of) - _share(places, weights * (1 - of))
+
+
+def _ranked(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
+    """Spearman's correlation; nan where all of one are equal."""
+    places = np.repeat(np.arange(len(weights)), np.rint(weights).astype(int))
+    ranks = np.stack([rankdata(one[places]), rankdata(other[places])])
+    with np.errstate(invalid="ignore"):
+        return float(np.corrcoef(ranks)[0, 1])
+
+
+if __name__ == "__main__":
+    main()

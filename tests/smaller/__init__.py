@@ -1,0 +1,1 @@
+"""The sweep of benchmarks.smaller, in tiny versions."""
