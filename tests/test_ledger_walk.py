@@ -184,12 +184,15 @@ PROVED = {
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
 NOTHING_LOST = {
+    "the other shares of the run have it, and merge refuses a run without one": """
+        run.plan:_chosen run.portions:_own""",
     "it looks for a name to offer": "core.checked:_kind",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
         statistics.variants:variants statistics.dominated:dominated
         statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
-    "it is for a hint of what to do next": "statistics.grouping:has_usual",
+    "it is for a hint of what to do next": """
+        statistics.grouping:has_usual store.metadata:metadata_of""",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
