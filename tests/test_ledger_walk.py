@@ -201,7 +201,7 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:counted
-        report.outputs:__init__ report.outputs:at
+        report.outputs:_parts report.outputs:at
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict
