@@ -5,10 +5,10 @@
     python benchmarks/scale_simulation.py --exponents         # smaller ones too: costs by size
 
 Each step is a command of evalkit in a process of its own: `score`, `cohorts` by the tree of places
-and by declared groups, `groups` by three labels, `report`. Printed are wall seconds, processor
-seconds and peak memory of each step, and with --exponents by how much each grows with the number of
-utterances, b of seconds = a + c * n^b, and what 100 million would take on so many machines, where
-each scores a shard and one makes the rest.
+and by declared groups, `groups` by three labels, `report`, and `compare` with a copy of the run.
+Printed are wall seconds, processor seconds and peak memory of each step, and with --exponents by
+how much each grows with the number of utterances, b of seconds = a + c * n^b, and what 100 million
+would take on so many machines, where each scores a shard and one makes the rest.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 
@@ -79,7 +80,8 @@ def steps(folder: Path) -> dict[str, list[str]]:
                   f"asr={folder / 'hypotheses.jsonl'}", "-o", run, "-j", "2"],
         "cohorts": [*evalkit, "cohorts", run, "--finder", "tree", "--finder", "declared"],
         "groups": [*evalkit, "groups", run, "--by", "accent", "--by", "age_band", "--by", "gender"],
-        "report": [*evalkit, "report", run, "--out", str(folder / "page")]}
+        "report": [*evalkit, "report", run, "--out", str(folder / "page")],
+        "compare": [*evalkit, "compare", run, str(folder / "again")]}
 
 
 def measured(folder: Path, utterances: int) -> dict[str, Took]:
@@ -89,6 +91,8 @@ def measured(folder: Path, utterances: int) -> dict[str, Took]:
           f"{REGIONS} regions", flush=True)
     found = {}
     for name, command in steps(folder).items():
+        if name == "compare":
+            copytree(folder / "run", folder / "again")
         found[name] = took(command)
         print(f"  {name:8} {found[name]}", flush=True)
     print(f"  {'all':8} {sum(each.wall for each in found.values()):.1f} s, "

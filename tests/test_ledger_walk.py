@@ -192,6 +192,8 @@ PROVED = {
 """What makes records of what it, or one of WRITTEN, drops, and the test that shows one."""
 
 NOTHING_LOST = {
+    "the other shares of the run have it, and merge refuses a run without one": """
+        run.plan:_chosen run.portions:_own""",
     "it looks for a name to offer": "core.checked:_kind",
     "turns and sessions that have none are counted in the same row": """
         metrics.meetings.turns:endings statistics.meetings:_ends statistics.meetings:_of_whole""",
@@ -200,7 +202,8 @@ NOTHING_LOST = {
         statistics.variants:variants statistics.dominated:dominated
         statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
     "it compresses matrices, and leaves vectors as they are": "training.compressing:__init__",
-    "it is for a hint of what to do next": "statistics.grouping:has_usual",
+    "it is for a hint of what to do next": """
+        statistics.grouping:has_usual store.metadata:metadata_of""",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",
     "it makes sound, or filters for it": """
         conditions.pauses:_drawn conditions.pauses:borders
@@ -209,7 +212,7 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:counted
-        report.outputs:__init__ report.outputs:at
+        report.outputs:_parts report.outputs:at
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict

@@ -41,11 +41,12 @@ def next_steps(folders: RunFolders, report: Path | None, out: Path | None = None
     where these have no labels in common one for each. They name the run as ``out`` does."""
     from evalkit.statistics.grouping import has_usual
     from evalkit.statistics.speaker_labels import speaker_labels
+    from evalkit.store.metadata import metadata_of
     from evalkit.store.objects import named_there
 
     names = {folder: named_there(folder.path, out) for folder in folders.values()}
     records = {name: folder.record() for folder, name in names.items()}
-    tables = {name: folder.utterances() for folder, name in names.items()}
+    tables = {name: metadata_of(folder.path) for folder, name in names.items()}
     first, record = next(iter(records.items()))
     metrics = list(record.metrics)
     columns = {name: list(islice(speaker_labels(table, metrics), MOST))

@@ -72,6 +72,7 @@ def freeze(run: RunFolder, columns: Sequence[str] | None = None, *, more: Sequen
     outcomes = determined_by_blocks([c for c in chosen if c in {*asked, *allowed}], chosen, blocks,
                                     scores, facts=facts.metrics)
     refuse_determining(outcomes, allowed)
+    del utterances, cohorts  # of millions they take as much as all that follows
     return Baseline(name=str(run.path), facts=facts, columns=chosen, outcomes=outcomes,
                     left_out=merged(item for item in unused if item.names[0] not in chosen),
                     blocks=blocks, scores=_scores(scores, blocks, {}),

@@ -61,8 +61,9 @@ def utterances_of(blocks: Sequence[Block]) -> list[str]:
 
 def block_among(blocks: Sequence[Block], scores: pd.DataFrame) -> np.ndarray:
     """(rows,) which of the ``blocks`` the utterance of every row is in, -1 where in none."""
-    block = np.repeat(np.arange(len(blocks)), [len(each.utterances) for each in blocks])
-    return np.append(block, -1)[place_among(utterances_of(blocks), scores)]
+    block = np.repeat(np.arange(len(blocks), dtype=np.int32),
+                      [len(each.utterances) for each in blocks])
+    return np.append(block, np.int32(-1))[place_among(utterances_of(blocks), scores)]
 
 
 def place_among(utterances: Sequence[str], scores: pd.DataFrame) -> np.ndarray:

@@ -1,74 +1,88 @@
-"""What pipelines made of a run's utterances, kept as the file has it: a million of them have
+"""What pipelines made of a run's utterances, read from the file in parts: a million of them have
 hundreds of megabytes of texts, of which a page shows a few thousand."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from evalkit.core.errors import RunError, one_line
 from evalkit.store.coded import among, recoded
-from evalkit.store.runfolder import CELL
+from evalkit.store.runfolder import CELL, OUTPUTS_NEEDED, RunFolder
+from evalkit.store.scores import require_columns
+from evalkit.store.seals import OUTPUTS_TABLE
 
 AT_A_TIME = 1 << 15
 
 
 class Outputs:
-    """The rows of ``table`` (evalkit.store.runfolder.OUTPUTS). ``keys`` are CELL and ``error`` of
-    all of them, the former in the codes of the scores ``like``."""
+    """The rows of evalkit.store.runfolder.OUTPUTS in ``folder``. ``keys`` are CELL and ``error`` of
+    all of them, the former in the codes of the scores ``like``. Everything raises RunError where
+    the file cannot be read."""
 
-    def __init__(self, table: pa.Table, like: pd.DataFrame) -> None:
-        self.keys = recoded(table.select([*CELL, "error"]).to_pandas(), like, CELL)
-        self.schema = table.schema
-        # Most runs have nothing in most columns.
-        self._filled = table.select([name for name in table.column_names
-                                     if name not in CELL and self._any(table[name])])
-
-    @staticmethod
-    def _any(column: pa.ChunkedArray) -> bool:
-        return bool(column.null_count < len(column))
+    def __init__(self, folder: RunFolder, like: pd.DataFrame) -> None:
+        self.keys = recoded(folder.outputs_of("error"), like, CELL)
+        self._path = folder.path / OUTPUTS_TABLE
+        with self._readable():
+            self._file = pq.ParquetFile(self._path)
+        require_columns(self._path, self._file.schema_arrow.names, OUTPUTS_NEEDED)
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def has(self, name: str) -> bool:
         """Whether any row has something in this column."""
-        return name in self._filled.column_names
+        if name not in self._file.schema_arrow.names:
+            return False
+        with self._readable():
+            return bool(self._file.read(columns=[name])[name].null_count < len(self))
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        """One column of all rows."""
-        return self._filled[name] if self.has(name) else pa.chunked_array(
-            [pa.nulls(len(self), self.schema.field(name).type)])
-
-    def alignments(self, but: np.ndarray) -> pa.ChunkedArray:
-        """Those of all rows, none of the rows ``but`` (n,)."""
-        found = self.column("alignment")
-        return pc.if_else(pa.array(~but), found, None) if but.any() else found
+    def texts(self, but: np.ndarray) -> Iterator[tuple[pa.Array, pa.Array]]:
+        """Alignments, none of the rows ``but`` (n,), and hypotheses, of AT_A_TIME rows together."""
+        end = 0
+        with self._readable():
+            for part in self._file.iter_batches(AT_A_TIME, columns=["alignment", "hypothesis"]):
+                start, end = end, end + len(part)
+                gone = but[start:end]
+                yield (pc.if_else(pa.array(~gone), part["alignment"], None) if gone.any()
+                       else part["alignment"]), part["hypothesis"]
 
     def at(self, places: np.ndarray) -> pd.DataFrame:
-        """The rows at ``places``, with all columns."""
-        found = self._filled.take(pa.array(places))
-        columns = {field.name: found[field.name] if self.has(field.name)
-                   else pa.nulls(len(places), field.type)
-                   for field in self.schema if field.name not in CELL}
-        return self.keys[[*CELL]].iloc[places].reset_index(drop=True).join(
-            pa.table(columns).to_pandas())
+        """The rows at ``places``, which are in order, with all columns."""
+        names = [name for name in self._file.schema_arrow.names if name not in CELL]
+        with self._readable():
+            table = pa.concat_tables(self._parts(places, names))
+        return self.keys[[*CELL]].iloc[places].reset_index(drop=True).join(table.to_pandas())
+
+    def _parts(self, places: np.ndarray, names: list[str]) -> Iterator[pa.Table]:
+        """The columns ``names`` at ``places``, by the groups of rows in the file."""
+        yield self._file.schema_arrow.empty_table().select(names)
+        end = 0
+        for group in range(self._file.num_row_groups):
+            start, end = end, end + self._file.metadata.row_group(group).num_rows
+            own = places[(places >= start) & (places < end)] - start
+            if len(own):
+                yield self._file.read_row_group(group, names).take(pa.array(own))
 
     def of(self, utterances: Collection[str]) -> pd.DataFrame:
         """The rows of some utterances."""
         return self.at(np.flatnonzero(among(self.keys["utterance_id"], utterances)))
 
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{self._path}: cannot be read ({one_line(error)})") from error
 
-def parts(texts: pa.ChunkedArray) -> Iterator[list[str | None]]:
-    """Texts, AT_A_TIME together."""
-    for start in range(0, len(texts), AT_A_TIME):
-        yield texts.slice(start, AT_A_TIME).to_pylist()
 
-
-def lengths(*texts: pa.ChunkedArray) -> np.ndarray:
+def lengths(*texts: pa.Array) -> np.ndarray:
     """How many bytes the first of ``texts`` that a row has takes, 0 where it has none: (n,)."""
     of_each = [pc.cast(pc.binary_length(each), pa.int64()) for each in texts]
-    return pc.coalesce(*of_each, pa.scalar(0, pa.int64())).to_numpy()
+    return np.asarray(pc.coalesce(*of_each, pa.scalar(0, pa.int64())))

@@ -68,7 +68,7 @@ class ReportedRun:
     @cached_property
     def outputs(self) -> Outputs:
         """What pipelines made of the utterances."""
-        found = Outputs(self.folder.outputs_table(), self.scores)
+        found = Outputs(self.folder, self.scores)
         give_back()
         return found
 

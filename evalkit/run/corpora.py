@@ -25,7 +25,7 @@ def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
     once all of them can begin. Raises EvalkitError, naming the corpus, for what the user can
     mend."""
     _check_folder(out)
-    ready = {name: _prepared(name, config, out / name, say, overwrite=overwrite)
+    ready = {name: _prepared(name, config, out / name, work, say, overwrite=overwrite)
              for name, config in configs.items()}
     for line in _no_longer_there(out, ready):
         say(line)
@@ -39,10 +39,11 @@ def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
     return folders
 
 
-def _prepared(name: str, config: EvalConfig, out: Path, say: Callable[[str], None], *,
+def _prepared(name: str, config: EvalConfig, out: Path, work: Work, say: Callable[[str], None], *,
               overwrite: bool) -> Prepared:
     with _of(name):
-        return prepare(config, out, command="run", say=say, left_out=(), overwrite=overwrite)
+        return prepare(config, out, command="run", say=say, left_out=(), overwrite=overwrite,
+                       portion=work.portion)
 
 
 @contextmanager

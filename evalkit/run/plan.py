@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
@@ -69,6 +69,7 @@ class Piece:
     prints: Printed
 
 
+NOBODY = Piece(0, (), Printed())
 Given = tuple[str | UtteranceError, ...]
 """Of each of a shard's utterances what was heard elsewhere, or why nothing is known of it."""
 
@@ -91,7 +92,10 @@ class Shard:
 class Plan:
     """All shards of a run, in the order of its tables, and what made them. ``alone`` are those of
     a few utterances that pipelines which hear batches are given one at a time too, and which are
-    no part of the run's tables; None where what was made of them before holds."""
+    no part of the run's tables; None where what was made of them before holds. ``outline`` is of
+    all but the utterances: the keys that the shards of none would have. Of a share of a run
+    ``whole`` is how many shards all of it has, and ``corpus_digest`` of the manifest's rows
+    alone."""
 
     shards: tuple[Shard, ...]
     pipelines: dict[str, documents.Pipeline]
@@ -99,6 +103,8 @@ class Plan:
     metrics: tuple[Measured, ...]
     corpus_digest: str
     alone: tuple[Shard, ...] | None = None
+    outline: tuple[str, ...] = ()
+    whole: int = 0
 
     @property
     def work(self) -> tuple[Shard, ...]:
@@ -106,11 +112,17 @@ class Plan:
         return (*(self.alone or ()), *self.shards)
 
 
-def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
+Mine = Callable[[int], bool]
+"""Whether a share of a run has the corpus's piece of a number, from 0 on."""
+
+
+def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine | None = None
+              ) -> Plan:
     """Creates every plug-in once, so that a misspelt option or a missing package stops the run
-    before it starts, and so does one that is not made in time."""
+    before it starts, and so does one that is not made in time. Of a share of the run, which is
+    what is ``mine``, the other recordings are not looked at."""
     with planning(config.time_limit):
-        return _make_plan(config, utterances)
+        return _make_plan(config, utterances, mine)
 
 
 class _Parts(NamedTuple):
@@ -121,20 +133,35 @@ class _Parts(NamedTuple):
     measures: Mapping[tuple[str, str], Measures]
 
 
-def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...]) -> Plan:
+class _Chosen(NamedTuple):
+    """What of the corpus goes through the cells: so many of ``all`` pieces, and the places of the
+    utterances that are given alone too."""
+
+    pieces: Sequence[slice]
+    all: int
+    few: Sequence[int]
+
+    def of(self, utterances: tuple[Utterance, ...]) -> Iterator[Utterance]:
+        yield from (u for piece in self.pieces for u in utterances[piece])
+        yield from (utterances[i] for i in self.few)
+
+
+def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine | None) -> Plan:
     check_texts(config)
     conditions, pipelines = _conditions(config, utterances), _pipelines(config)
     measures = measures_by_cell(config, utterances)
     check_measures(config, measures)
     hears = any(p.hearing for p in pipelines.values())
     measured = hears or any(m.of_audio for m in measures.values())
-    files = file_digests(utterances) if measured else {}
+    chosen = _chosen(config, max(p.batch for p in pipelines.values()), utterances, mine)
+    files = file_digests(chosen.of(utterances)) if measured else {}
     prints = Prints(config.corpus.root, files)
-    shards, alone = _shards(config, _Parts(pipelines, conditions, measures), utterances, prints)
-    return Plan(shards, {p.name: _described(p, pipelines[p.name], config)
-                         for p in config.pipelines},
-                {name: _identity(c) for name, c in conditions.items()}, used_metrics(measures),
-                prints.corpus(utterances, files if hears else {}), alone)
+    made = _shards(config, _Parts(pipelines, conditions, measures), utterances, chosen, prints)
+    return Plan(pipelines={p.name: _described(p, pipelines[p.name], config)
+                           for p in config.pipelines},
+                conditions={name: _identity(c) for name, c in conditions.items()},
+                metrics=used_metrics(measures), corpus_digest=prints.corpus(
+                    utterances, files if hears and mine is None else {}), **made._asdict())
 
 
 def _conditions(config: EvalConfig, utterances: tuple[Utterance, ...]
@@ -156,24 +183,34 @@ def _pipelines(config: EvalConfig) -> dict[str, Pipeline]:
     return made
 
 
+class _Shards(NamedTuple):
+    """Those of all cells, as a Plan has them."""
+
+    shards: tuple[Shard, ...]
+    alone: tuple[Shard, ...]
+    outline: tuple[str, ...]
+    whole: int
+
+
 @uncollected()
-def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], prints: Prints
-            ) -> tuple[tuple[Shard, ...], tuple[Shard, ...]]:
-    """Of all cells, and what is given alone to those that batch."""
-    batch = max(p.batch for p in parts.pipelines.values())
-    few = _few(utterances, prints, config) if batch > 1 and config.batch_check else None
+def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], chosen: _Chosen,
+            prints: Prints) -> _Shards:
     makers: list[Callable[[Piece], Shard]] = []
-    alone: list[Shard] = []
+    singly: list[Callable[[Piece], Shard]] = []
     for pipeline, condition in product(config.pipelines, config.conditions):
         built = parts.pipelines[pipeline.name]
         make = partial(_maker, config, pipeline, condition, bound=parts.conditions[condition.name])
         makers.append(make(built=built, measures=parts.measures[pipeline.name, condition.name]))
-        if built.batch > 1 and few is not None:
-            alone.append(make(built=built.batching, measures=Measures(()), alone=True)(few))
+        if built.batch > 1 and config.batch_check:
+            singly.append(make(built=built.batching, measures=Measures(()), alone=True))
     # What is known of a piece is forgotten before the next.
     by_piece = [[make(piece) for make in makers]
-                for piece in cut(utterances, prints, config.shard_size, batch)]
-    return tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell), tuple(alone)
+                for piece in _pieces(utterances, chosen.pieces, prints)]
+    few = tuple(utterances[i] for i in chosen.few)
+    alone = [make(Piece(chosen.few[0], few, prints.of(few))) for make in singly if few]
+    return _Shards(tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell),
+                   tuple(alone), tuple(make(NOBODY).key for make in (*makers, *singly)),
+                   chosen.all * len(makers) + len(singly))
 
 
 def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
@@ -184,13 +221,6 @@ def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
         return built.describe(pipeline)
     return documents.Pipeline(encoder=documents.System(
         name="scores made elsewhere", identity=f"{path.name}, SHA-256 {digest(path)}"))
-
-
-def _few(utterances: Sequence[Utterance], prints: Prints, config: EvalConfig) -> Piece:
-    """The utterances that are given alone, in one piece."""
-    places = spread(utterances, config.batch_check, config.seed)
-    chosen = tuple(utterances[i] for i in places)
-    return Piece(places[0], chosen, prints.of(chosen))
 
 
 def _maker(config: EvalConfig, pipeline: PipelineConfig, condition: ConditionConfig,
@@ -239,15 +269,24 @@ def resampler() -> str:
     return RESAMPLER
 
 
-def cut(utterances: tuple[Utterance, ...], prints: Prints, size: int | None, batch: int = 1
-        ) -> Iterator[Piece]:
-    """The corpus in pieces of ``size``; by default of a sixteenth of it and four times ``batch``,
-    so that what is heard together is of about one length, from 8 to 512, or one batch."""
-    size = size or max(batch, min(512, max(8, -(-len(utterances) // 16),
-                                           SORTED * batch if batch > 1 else 0)))
-    for first in range(0, len(utterances), size):
-        part = utterances[first:first + size]
-        yield Piece(first, part, prints.of(part))
+def _chosen(config: EvalConfig, batch: int, utterances: Sequence[Utterance], mine: Mine | None
+            ) -> _Chosen:
+    """The corpus in pieces of the size that is configured; by default of a sixteenth of it and four
+    times ``batch``, so that what is heard together is of about one length, from 8 to 512, or one
+    batch. Those that are given alone go with the first."""
+    size = config.shard_size or max(batch, min(512, max(
+        8, -(-len(utterances) // 16), SORTED * batch if batch > 1 else 0)))
+    pieces = [slice(first, first + size) for first in range(0, len(utterances), size)]
+    few = config.batch_check if batch > 1 and (mine is None or mine(0)) else 0
+    return _Chosen([piece for turn, piece in enumerate(pieces) if mine is None or mine(turn)],
+                   len(pieces), spread(utterances, few, config.seed) if few else ())
+
+
+def _pieces(utterances: tuple[Utterance, ...], places: Iterable[slice], prints: Prints
+            ) -> Iterator[Piece]:
+    for place in places:
+        part = utterances[place]
+        yield Piece(place.start, part, prints.of(part))
 
 
 def make_shard(cell: Cell, measures: Measures, stages: Mapping[str, str], piece: Piece) -> Shard:

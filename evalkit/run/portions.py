@@ -40,22 +40,27 @@ class Portion(NamedTuple):
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
+    def has(self, turn: int, /) -> bool:
+        """Whether the piece ``turn`` of the corpus, from 0 on, is of this share: its pieces lie
+        evenly in the corpus, which may be in an order."""
+        return turn % self.of == self.number - 1
+
     def part(self, plan: Plan) -> Plan:
-        """What of ``plan`` is this share: its pieces lie evenly in the corpus, which may be in an
-        order."""
+        """What of the whole run's ``plan`` is this share."""
         return replace(plan, shards=self._own(plan.shards), alone=self._own(plan.alone or ()))
 
     def _own(self, shards: tuple[Shard, ...]) -> tuple[Shard, ...]:
         """Shards of one piece share what is heard of it, and stay together."""
         turns = {first: turn for turn, first in enumerate(sorted({s.first for s in shards}))}
-        return tuple(s for s in shards if turns[s.first] % self.of == self.number - 1)
+        return tuple(s for s in shards if self.has(turns[s.first]))
 
 
 def record(portion: Portion, plan: Plan, config: EvalConfig, out: Path, **others: Any
            ) -> PortionRecord:
-    """That of a share that is not done, of the whole run's ``plan``."""
+    """That of a share that is not done, whose own ``plan`` this is. What it says is the same of
+    all shares, none of which has looked at the recordings of the others: `evalkit merge` does."""
     told = moved(config.model_dump(mode="json"), str(out.resolve()), HERE)
-    same = [others["command"], told, plan.corpus_digest, [shard.key for shard in plan.work]]
+    same = [others["command"], told, plan.corpus_digest, plan.outline]
     return PortionRecord(evalkit=__version__, number=portion.number, of=portion.of, config=told,
                          plan=short(same), done=False, **others)
 

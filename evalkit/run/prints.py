@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -56,7 +56,7 @@ def relative(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def file_digests(utterances: Sequence[Utterance]) -> dict[Path, str | None]:
+def file_digests(utterances: Iterable[Utterance]) -> dict[Path, str | None]:
     """Of every audio file, None for one that cannot be read."""
     paths = {path for u in utterances for path in (u.audio, u.reference_audio) if path}
     with ThreadPoolExecutor() as pool:
@@ -87,21 +87,26 @@ class Prints:
         """Of every row of the manifest and, where ``files`` has them, of the recordings."""
         whole, comma = hashlib.sha256(b"["), ""
         for u in utterances:
-            row = _digest(
-                f"{_json(u.id)}, {_json(u.speaker)}, {_json(u.text)}, {_json(u.offset)}, "
-                f"{_json(u.duration)}, {self._shared(u.metadata)}{_words(u)}, "
-                f"{self._recording(u.audio, files)}, {self._recording(u.reference_audio, files)}")
-            whole.update(f'{comma}"{row}"'.encode())
+            whole.update(f'{comma}"{self._row(u, files)}"'.encode())
             comma = ", "
         whole.update(b"]")
         return whole.hexdigest()
 
+    def _row(self, u: Utterance, files: Mapping[Path, str | None]) -> str:
+        """Of a row of the manifest."""
+        silent = u.audio is None and u.reference_audio is None
+        heard = "null, null" if silent else (
+            f"{self._recording(u.audio, files)}, {self._recording(u.reference_audio, files)}")
+        return _digest(f"{_json(u.id)}, {_json(u.speaker)}, {_json(u.text)}, {_seconds(u)}, "
+                       f"{self._shared(u.metadata)}{_words(u) if u.words else ''}, {heard}")
+
     def _print(self, u: Utterance) -> Print:
-        span = f"{_json(u.id)}, {_json(u.offset)}, {_json(u.duration)}"
+        span = f"{_json(u.id)}, {_seconds(u)}"
+        row = _digest(f"{span}, {_json(u.speaker)}, {self._shared(u.metadata)}"
+                      f"{_words(u) if u.words else ''}")
         recording = _digest(f"{span}, {self._content(u.audio)}")
-        return Print(u.id, u.speaker, u.text,
-                     _digest(f"{span}, {_json(u.speaker)}, {self._shared(u.metadata)}{_words(u)}"),
-                     recording, recording if u.reference_audio == u.audio else
+        return Print(u.id, u.speaker, u.text, row, recording,
+                     recording if u.reference_audio == u.audio else
                      _digest(f"{span}, {self._content(u.reference_audio)}"))
 
     def _recording(self, path: Path | None, files: Mapping[Path, str | None]) -> str:
@@ -130,15 +135,20 @@ def _digest(values: str) -> str:
 
 
 def _json(value: Any) -> str:
-    if value is None:
-        return "null"
     if type(value) is str:
         return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
     if type(value) is float and math.isfinite(value):
         return repr(value)
     return json.dumps(value, sort_keys=True, default=str)
 
 
+def _seconds(u: Utterance) -> str:
+    """Offset and duration."""
+    return f"{_json(u.offset)}, {_json(u.duration)}"
+
+
 def _words(u: Utterance) -> str:
-    """When its words were said; nothing where nobody says it."""
-    return f", {json.dumps(written(u.words))}" if u.words else ""
+    """When its words were said."""
+    return f", {json.dumps(written(u.words))}"

