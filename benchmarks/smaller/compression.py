@@ -30,11 +30,11 @@ def after_training(training: Training) -> Trained:
 
 
 def taught_further(training: Training) -> Trained:
-    """The shipped weights, taught further with the options of the recipe's key smaller."""
-    config = TransducerTraining(**FURTHER, seed=training.seed, start=WEIGHTS,
-                                smaller=training.options)
+    """The shipped weights, taught further; the options are keys of the recipe beside FURTHER."""
+    config = TransducerTraining(**{**FURTHER, **training.options}, seed=training.seed,
+                                start=WEIGHTS)
     model, dev = trained(training, config)
-    return Trained(heard_of(model, training.corpora), _taken(model, training.options),
+    return Trained(heard_of(model, training.corpora), _taken(model, dict(config.smaller)),
                    {"dev": dev})
 
 

@@ -100,22 +100,20 @@ class Alignment(NamedTuple):
 
 def as_json(reference: Sequence[str], hypothesis: Sequence[str], errors: Sequence[Error]) -> str:
     """``Alignment.to_json`` of tokens that stand as they are between the quotes of JSON."""
-    items: list[str] = []
-    add, done = items.append, 0
+    text, done = "[", 0  # added to in place, which is sooner than a list of pieces
     for name, at, heard in errors:
-        if done < at:
-            add(f'"{_PARTED(reference[done:at])}"')
+        hits = f'"{_PARTED(reference[done:at])}",' if done < at else ""
         done = at + 1
         if name == "replace":
-            add(f'["{reference[at]}","{hypothesis[heard]}"]')
+            text += f'{hits}["{reference[at]}","{hypothesis[heard]}"],'
         elif name == "delete":
-            add(f'["{reference[at]}",null]')
+            text += f'{hits}["{reference[at]}",null],'
         else:
-            add(f'[null,"{hypothesis[heard]}"]')
+            text += f'{hits}[null,"{hypothesis[heard]}"],'
             done = at
     if done < len(reference):
-        add(f'"{_PARTED(reference[done:])}"')
-    return f"[{','.join(items)}]"
+        return f'{text}"{_PARTED(reference[done:])}"]'
+    return f"{text[:-1]}]" if errors else "[]"
 
 
 _PARTED = '","'.join

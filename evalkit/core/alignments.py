@@ -4,7 +4,7 @@ one pair."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,16 +56,17 @@ def align_all(references: Texts, hypotheses: Texts, costs: Costs = "levenshtein"
 
 
 class _Part(NamedTuple):
-    """Some of the pairs, and how many tokens were ``said`` and ``heard`` in each."""
+    """Some of the pairs, and how many tokens were ``said`` and ``heard`` in each (pairs,)."""
 
     references: Texts
     hypotheses: Texts
-    said: list[int]
-    heard: list[int]
+    said: np.ndarray
+    heard: np.ndarray
 
     def is_quick(self, costs: Costs) -> bool:
         """Whether RapidFuzz aligns all of them."""
-        return costs == "levenshtein" and max(self.said) * max(self.heard) <= MOST_PAIRS[costs]
+        most = int(self.said.max()) * int(self.heard.max())
+        return costs == "levenshtein" and most <= MOST_PAIRS[costs]
 
     @property
     def found(self) -> list[Editops]:
@@ -76,26 +77,37 @@ class _Part(NamedTuple):
 def _parts(references: Texts, hypotheses: Texts) -> Iterator[_Part]:
     for start in range(0, len(references), AT_A_TIME):
         said, heard = (each[start:start + AT_A_TIME] for each in (references, hypotheses))
-        yield _Part(said, heard, [*map(len, said)], [*map(len, heard)])
+        yield _Part(said, heard, _lengths(said), _lengths(heard))
+
+
+def _lengths(of: Sequence[Any]) -> np.ndarray:
+    return np.fromiter(map(len, of), np.int64, len(of))
 
 
 def _edits(part: _Part, found: Sequence[Editops]) -> Edits:
-    """Counted as ``count_edits`` does."""
-    hits = {n: HIT * n for n in set(part.said)}
-    made = map(Editops.apply, found, map(hits.__getitem__, part.said),
-               repeat(ERROR * max(part.heard)))
-    wrong, errors, said, heard = np.array([
-        [*map(str.count, made, repeat(ERROR))], [*map(len, found)], part.said, part.heard])
-    deleted = errors - wrong
-    inserted = deleted + heard - said
-    return Edits(heard - wrong, wrong - inserted, deleted, inserted)
+    """Counted as ``count_edits`` does. Errors beyond the difference in length are substitutions
+    and pairs of a deletion and an insertion, so that one is a substitution."""
+    errors, longer = _lengths(found), part.said - part.heard
+    substituted = errors - np.abs(longer)
+    unclear = substituted > 1
+    some = unclear.tolist()
+    hits = {n: HIT * n for n in set(part.said[unclear].tolist())}
+    made = map(Editops.apply, compress(found, some),
+               map(hits.__getitem__, part.said[unclear].tolist()),
+               repeat(ERROR * int(part.heard.max())))
+    wrong = np.array([*map(str.count, made, repeat(ERROR))], np.int64)
+    substituted[unclear] = 2 * wrong - (errors - longer)[unclear]
+    inserted = (errors - substituted - longer) // 2
+    deleted = inserted + longer
+    return Edits(part.said - substituted - deleted, substituted, deleted, inserted)
 
 
 def _texts(part: _Part, found: Sequence[Editops], hits: int) -> list[str]:
     """Each alignment as JSON, where there are so many ``hits`` in all. Until the texts tell, no
     token is taken to need an escape."""
     texts = [*map(as_json, part.references, part.hypotheses, map(_errors, found))]
-    if _are_plain(texts, sum(part.said) + sum(part.heard) - hits):  # a hit is one token, not two
+    tokens = int(part.said.sum() + part.heard.sum()) - hits  # a hit is one token, not two
+    if _are_plain(texts, tokens):
         return texts
     return [Alignment(*each).to_json()
             for each in zip(part.references, part.hypotheses, map(_errors, found), strict=True)]
@@ -104,9 +116,10 @@ def _texts(part: _Part, found: Sequence[Editops], hits: int) -> list[str]:
 def _are_plain(texts: Sequence[str], tokens: int) -> bool:
     """Whether nothing has to be escaped in ``texts``, which show so many ``tokens``: there is no
     quote but theirs."""
-    written = np.frombuffer("".join(texts).encode("utf-8", "surrogatepass"), np.uint8)
-    return bool(np.count_nonzero(written == ord('"')) == 2 * tokens
-                and not ((written < ord(" ")) | (written == ord("\\"))).any())
+    text = "".join(texts).encode("utf-8", "surrogatepass")
+    written = np.frombuffer(text, np.uint8)
+    return bool(written.min() >= ord(" ") and b"\\" not in text
+                and np.count_nonzero(written == ord('"')) == 2 * tokens)
 
 
 def _columns(edits: Iterable[Edits]) -> Edits:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import product
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from evalkit.core.types import Audio, Fact, Measurement, Output, Utterance
 from evalkit.metrics.polyphase import resampled
 from evalkit.metrics.signals import WITH_REFERENCE, signal_pair, too_short
-from evalkit.metrics.third_octaves import BETA, DYN_RANGE, LENGTH, RATE, third_octave_bins
+from evalkit.metrics.third_octaves import BETA, DYN_RANGE, LENGTH, RATE, third_octave_edges
 
 SHORTEST = 0.41
 """Seconds that hold the 30 frames of 25.6 ms, half overlapping, which STOI correlates."""
@@ -81,16 +82,16 @@ class _Sums(NamedTuple):
 
 def _processed(octaves: np.ndarray, capped: np.ndarray, level: np.ndarray) -> _Sums:
     """Of the processed signal at the ``level`` (bands, segments) of the clean one, ``capped``."""
-    n = level.shape[1]
-    sums = _Sums(*np.zeros((3, *level.shape)))
-    value, product = np.empty((2, *level.shape))
-    for frame in range(LENGTH):  # all bands and segments stay in a processor's cache
-        at = slice(frame, frame + n)
-        np.multiply(octaves[1, :, at], level, out=value)
-        np.minimum(value, capped[:, at], out=value)
-        np.add(sums.total, value, out=sums.total)
-        for total, factor in ((sums.square, value), (sums.product, octaves[0, :, at])):
-            np.add(total, np.multiply(value, factor, out=product), out=total)
+    clean, heard, most = (_segments(each) for each in (*octaves, capped))
+    sums = _Sums(*np.empty((3, *level.shape)))
+    for band, start in product(range(0, len(level), _BANDS), range(0, level.shape[1], _PROCESSED)):
+        some = slice(band, band + _BANDS), slice(start, start + _PROCESSED)
+        at = some[0], slice(None), some[1]
+        value = heard[at] * level[some][:, None]
+        np.minimum(value, most[at], out=value)
+        np.add.reduce(value, axis=1, out=sums.total[some])
+        np.einsum("bts,bts->bs", value, value, out=sums.square[some])
+        np.einsum("bts,bts->bs", value, clean[at], out=sums.product[some])
     return sums
 
 
@@ -137,6 +138,8 @@ _FLAT = 1e-7
 """The norm below which noise of _EPSILON makes a difference."""
 _FRAMES, _SEGMENTS = 64, 64
 """Looked at at a time: what stays in a processor's cache, and takes no new memory."""
+_BANDS, _PROCESSED = 5, 300
+"""Bands and segments of a sum at a time, for the same reason."""
 
 
 class _Kept:
@@ -163,8 +166,10 @@ def third_octaves(reference: np.ndarray, degraded: np.ndarray, rate: int) -> np.
     frames = _frames(_without_silence(resampled((reference, degraded), rate, RATE)))
     if frames.shape[1] < LENGTH:
         return None
-    return np.concatenate([_magnitudes(frames[:, start:start + _FRAMES])
-                           for start in range(0, frames.shape[1], _FRAMES)], axis=2)
+    power = np.concatenate([_power(frames[:, start:start + _FRAMES])
+                            for start in range(0, frames.shape[1], _FRAMES)], axis=1)
+    magnitudes: np.ndarray = np.sqrt(power.transpose(0, 2, 1), order="C")
+    return magnitudes
 
 
 def _segments(octaves: np.ndarray) -> np.ndarray:
@@ -200,22 +205,19 @@ def _without_silence(signals: np.ndarray) -> np.ndarray:
     kept = np.flatnonzero(level.max() - DYN_RANGE - level < 0)
     halves = signals[:, :signals.shape[1] // _HOP * _HOP].reshape(len(signals), -1, _HOP)
     made = np.zeros((len(signals), len(kept) + 1, _HOP))
-    for start in range(0, len(kept), _FRAMES):
-        some = kept[start:start + _FRAMES]
-        made[:, start:start + len(some)] += halves[:, some] * _HANN[:_HOP]
-        made[:, start + 1:start + 1 + len(some)] += halves[:, some + 1] * _HANN[_HOP:]
+    np.multiply(halves[:, kept], _HANN[:_HOP], out=made[:, :-1])
+    made[:, 1:] += halves[:, kept + 1] * _HANN[_HOP:]
     return made.reshape(len(signals), -1)
 
 
-def _magnitudes(frames: np.ndarray) -> np.ndarray:
-    """Of frames (signals, frames, _WINDOW) in third octaves: (signals, bands, frames)."""
-    bands = third_octave_bins()
+def _power(frames: np.ndarray) -> np.ndarray:
+    """Of frames (signals, frames, _WINDOW) in third octaves: (signals, frames, bands)."""
+    edges = 2 * third_octave_edges()
     padded = np.zeros((*frames.shape[:2], 2 * _WINDOW))  # sooner than what pads in the transform
     np.multiply(frames, _HANN, out=padded[:, :, :_WINDOW])
-    spectra = np.fft.rfft(padded)[:, :, :bands.shape[1]]
-    power = np.square(spectra.real) + np.square(spectra.imag)
-    magnitudes: np.ndarray = np.sqrt(bands @ power.transpose(0, 2, 1))
-    return magnitudes
+    parts = np.fft.rfft(padded).view(np.float64)  # real and imaginary ones in turn
+    np.square(parts, out=parts)
+    return np.add.reduceat(parts[:, :, :edges[-1]], edges[:-1], axis=2)
 
 
 def _blocks(segments: np.ndarray) -> Iterator[np.ndarray]:

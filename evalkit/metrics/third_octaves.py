@@ -20,12 +20,9 @@ _BANDS, _LOWEST = 15, 150.0
 
 
 @cache
-def third_octave_bins() -> np.ndarray:
-    """Which bins of a transform of 512 samples are in each third octave: 1 or 0, (bands, bins), as
-    far as the highest."""
-    centres = _LOWEST * 2.0 ** (np.arange(_BANDS) / 3)
+def third_octave_edges() -> np.ndarray:
+    """Which bin of a transform of 512 samples each third octave begins with, (bands + 1,): the last
+    is where the highest ends, and each ends where the next begins."""
+    edges = _LOWEST * 2.0 ** ((np.arange(_BANDS + 1) - .5) / 3)
     hz = np.arange(_BINS // 2 + 1) * RATE / _BINS
-    low, high = (np.abs(hz - (centres * 2.0 ** (side / 6))[:, None]).argmin(axis=1)[:, None]
-                 for side in (-1, 1))
-    bins = np.arange(int(high.max()))
-    return ((low <= bins) & (bins < high)).astype(float)
+    return np.abs(hz - edges[:, None]).argmin(axis=1)

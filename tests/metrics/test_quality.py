@@ -295,12 +295,26 @@ def test_pesq_compensates_a_delay_that_stoi_and_si_sdr_do_not(reader):
 def test_stoi_is_defined_as_the_package_defines_it(p, q):
     from pystoi.utils import _resample_window_oct
 
-    bins, taps = third_octaves.third_octave_bins(), _resample_window_oct(p, q)
-    assert np.array_equal(np.pad(bins, ((0, 0), (0, OBM.shape[1] - bins.shape[1]))), OBM)
+    edges, taps = third_octaves.third_octave_edges(), _resample_window_oct(p, q)
+    bins = np.arange(OBM.shape[1])
+    assert np.array_equal((edges[:-1, None] <= bins) & (bins < edges[1:, None]), OBM)
     assert np.allclose(polyphase._filter(p, q), taps / taps.sum(), rtol=1e-13, atol=1e-18)
     for ours, theirs in (("RATE", "FS"), ("LENGTH", "N"), ("BETA", "BETA"),
                          ("DYN_RANGE", "DYN_RANGE")):
         assert getattr(third_octaves, ours) == getattr(sys.modules["pystoi.stoi"], theirs)
+
+
+@pytest.mark.parametrize("rate", [
+    4000, 8000, 9_999, 11_025, 12_345, 16_000, 16_001, 22_050, 44_100, 48_000, 96_000])
+def test_products_resample_as_filtering_sample_by_sample_does(rate):
+    p, q = (each // math.gcd(rate, 10_000) for each in (10_000, rate))
+    for n in (1, 2, q - 1, q, q + 1, rate // 5):
+        signals = np.random.default_rng(n).standard_normal((2, n))
+        signals[1, n // 2:] = 0
+        found = polyphase.resampled(signals, rate, 10_000)
+        peer = resample_poly(signals, p, q, axis=1, window=polyphase._filter(p, q))
+        assert found.shape == peer.shape and np.abs(found - peer).max() < 1e-13
+        assert not found[1][peer[1] == 0].any()
 
 
 @pytest.mark.parametrize("steady", ["tone", "half silent", "the same"])

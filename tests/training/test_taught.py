@@ -90,3 +90,13 @@ def test_paths_of_a_recipe_are_from_its_folder(corpus: Path) -> None:
     assert read.further == (corpus / "dev.jsonl",)
     assert read.smaller.block == (8, 4)
     assert kind(read).make().config == tiny().config
+
+
+def test_the_recipe_of_the_page_is_one(corpus: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "smaller.md").read_text(encoding="utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    (corpus / "page.yaml").write_text(text.replace("transducer.safetensors", "tiny.safetensors"))
+    read = read_recipe(corpus / "page.yaml")
+    assert (read.smaller.bits, read.smaller.straight) == (4, True)
+    assert {f"`{key}`" for key in type(read.smaller).model_fields} <= set(
+        page.replace(",", " ").split())
