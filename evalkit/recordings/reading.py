@@ -36,7 +36,7 @@ OPUS_TOLERANCE = 0.09
 """The same for Opus, whose first samples, of the encoder, some tools count and decoders drop."""
 MP3_TOLERANCE = 4
 """The same for MP3, in frames: encoders fill up both ends, and not every tool counts alike."""
-_BLOCK = 1 << 20
+_BLOCK, _FEW = 1 << 20, 1 << 12
 _UNKNOWN = 1 << 62
 """From so many frames on, libsndfile means that a file does not say how many it has."""
 
@@ -196,14 +196,17 @@ class _Recording:
         return passed
 
     def _read(self, channel: int, wanted: int) -> np.ndarray:
-        """At most ``wanted`` samples; the header is not believed about their number."""
-        blocks, left = [np.zeros(0, np.float32)], wanted
+        """At most ``wanted`` samples; the header is not believed about their number, but they are
+        asked for first: what is asked for in vain is filled with zeros."""
+        stated = self.sound.frames
+        blocks, left, ask = [np.zeros(0, np.float32)], wanted, min(self._most, max(stated, _FEW))
         while left > 0:
-            block = self._block(min(left, self._most))
+            block = self._block(min(left, ask))
             blocks.append(block[:, channel].copy())
             left -= len(block)
             if not len(block):
                 break
+            ask = self._most if wanted - left < stated else _FEW
         return np.concatenate(blocks)
 
     @property

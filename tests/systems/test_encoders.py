@@ -10,6 +10,7 @@ import pytest
 from evalkit.core.errors import UtteranceError
 from evalkit.core.plugins import create
 from evalkit.core.types import Audio
+from evalkit.systems import resemblyzer
 from evalkit.systems.resemblyzer import Resemblyzer
 
 
@@ -28,6 +29,19 @@ def test_resemblyzer_is_used_as_its_users_do(readers: list[list[Audio]]) -> None
     theirs = VoiceEncoder("cpu", verbose=False).embed_utterance(
         preprocess_wav(speech.samples, source_sr=16_000))
     np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_silence_is_cut_and_spectra_are_made_to_the_bit_as_the_package_does(
+        readers: list[list[Audio]]) -> None:
+    speech, noise = readers[3][0].samples, np.random.default_rng(0)
+    gap = 1e-3 * noise.standard_normal(40_000).astype(np.float32)
+    from resemblyzer import audio, preprocess_wav
+    for wave in (speech, speech[:12_345], np.concatenate([gap, speech, gap, 0.05 * speech]),
+                 3 * speech, gap, speech[:481]):
+        ours, theirs = resemblyzer._trimmed(wave), preprocess_wav(wave)
+        assert np.array_equal(ours, theirs)
+        if len(ours):
+            assert np.array_equal(resemblyzer._mel(ours), audio.wav_to_mel_spectrogram(theirs))
 
 
 def test_an_embedding_does_not_depend_on_its_batch(readers: list[list[Audio]]) -> None:
@@ -50,6 +64,7 @@ def test_resemblyzer_is_quiet() -> None:
     """In a process of its own: what is printed and warned of on loading is so only once."""
     code = """
 import numpy as np
+from evalkit.systems import resemblyzer
 from evalkit.systems.resemblyzer import Resemblyzer
 from evalkit.core.types import Audio
 try:
