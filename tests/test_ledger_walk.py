@@ -366,7 +366,7 @@ NOTHING_LOST = {
         run.trial_labels:_lines
         run.record:_packages run.record:_speed store.manifest:_lines
         run.rescore:_recorded_shard store.manifest_rows:_metadata
-        store.manifest_rows:of store.manifest_rows:row_in
+        store.manifest_rows:of
         systems.programs:files_of systems.transcripts.file:_detected
         systems.rnnoise:_table
         systems.transcripts.file:text_lines systems.transcripts.lines:parse_json
