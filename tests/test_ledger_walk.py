@@ -196,7 +196,7 @@ NOTHING_LOST = {
         run.plan:_chosen run.portions:_own""",
     "it looks for a name to offer": "core.checked:_kind",
     "turns and sessions that have none are counted in the same row": """
-        metrics.meetings.turns:endings statistics.meetings:_ends statistics.meetings:_of_whole""",
+        metrics.meetings.turns:_late statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
         statistics.variants:variants statistics.dominated:dominated

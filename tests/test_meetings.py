@@ -77,14 +77,21 @@ def test_what_is_exported_is_scored_as_it_was_measured(desk: Path) -> None:
     ("ref.stm a=hyp.stm a=new.json", "two tables have one name"),
     ("ref.stm less.stm", "less: says nothing of 39 sessions, such as 's01'; --absent empty"),
     ("ref.stm hyp.stm --absent maybe", "'maybe'"),
+    ("ref.stm hyp.stm --export held", "give a new folder"),
+    ("nobody.json hyp.stm --export in2", "call the speaker otherwise"),
     ("ref.stm manifest=hyp.stm --export in2", "would take the place of manifest.jsonl"),
     ("ref.stm ../out=hyp.stm --export in2", "'../out' cannot be the name of a system"),
     ("ref.stm hyp.stm --pause -1", "-1")])
 def test_what_is_wrong_is_one_line(desk: Path, words: str, wrong: str) -> None:
     (desk / "less.stm").write_text("s00 1 a 0 1 turn on\n")
+    (desk / "nobody.json").write_text(json.dumps([
+        {"session_id": f"s{i:02}", "speaker": "nobody: z", "words": "on"} for i in range(40)]))
+    (desk / "held").mkdir(exist_ok=True)
+    (desk / "held" / "manifest.jsonl").write_text("mine")
     result = evalkit("meetings", *words.split(), cwd=desk)
     assert result.returncode == 2 and wrong in result.stderr, result.stderr
     assert result.stderr.count("\n") - result.stderr.count("joined by") == 1 and not result.stdout
+    assert (desk / "held" / "manifest.jsonl").read_text() == "mine"
 
 
 def test_absent_sessions(desk: Path) -> None:

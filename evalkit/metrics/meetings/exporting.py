@@ -27,9 +27,13 @@ def export(out: Path, reference: Segments, systems: Mapping[str, Segments],
     """Writes into the folder ``out`` a manifest, an utterance a speaker of a session, and for every
     system its hypotheses, those of the speaker that each was given (NAME.jsonl). Word errors of
     these are those of the best permutations, all of them. Raises ConfigError for a system whose
-    name cannot be that of a file of its own there."""
+    name cannot be that of a file of its own there, for a speaker who is called as nobody is, and
+    where there is a manifest already."""
     for name in systems:
         _check_name(name)
+    _check_speakers(reference)
+    if (out / MANIFEST).exists():
+        raise ConfigError(f"--export {out}: holds a {MANIFEST} already; give a new folder")
     said = {name: by_speaker(rows) for name, rows in reference.by_session().items()}
     about = {str(row["utterance_id"]): row.drop("speaker_id") for _, row in people.iterrows()}
     nobody = dict.fromkeys(key for each in counts for key in _keys(each.unmatched, "heard_as"))
@@ -52,6 +56,13 @@ def _check_name(name: str) -> None:
     if name.lower() == Path(MANIFEST).stem:
         raise ConfigError(f"--export: the system {name!r} would take the place of {MANIFEST}; "
                           "write NAME=FILE with another name")
+
+
+def _check_speakers(reference: Segments) -> None:
+    for each in reference.segments:
+        if each.speaker.startswith(NOBODY):
+            raise ConfigError(f"--export: {each.session!r} has a speaker {each.speaker!r}, and "
+                              f"{NOBODY!r} begins the names of nobody; call the speaker otherwise")
 
 
 def _utterance(segments: Sequence[Segment], about: pd.Series) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from evalkit.core.errors import one_line
 from evalkit.metrics.meetings.segments import Segment
 from evalkit.store.json_lines import json_object
 from evalkit.systems.transcripts.lines import BadLineError, Line
+from evalkit.systems.transcripts.timed import LONGEST
 
 KEYS = ("session_id", "speaker", "words", "start_time", "end_time")
-_LONGEST = 1e9
-"""Seconds; no session is as long."""
 Row = tuple[int, Any]
 """The number of the line that an object is on, or its own among those of a list; and the object."""
 
@@ -118,6 +117,6 @@ def _seconds(row: Mapping[str, Any], key: str) -> float | None:
         seconds = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
-    if not 0 <= seconds <= _LONGEST:
+    if not 0 <= seconds <= LONGEST:
         raise ValueError(f"{key!r} must be seconds from 0 on, not {value!r}")
     return seconds

@@ -3,7 +3,8 @@ that each had ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,11 +53,36 @@ def endings(said: Sequence[SpokenTurn], heard: Sequence[SpokenTurn]) -> list[End
     Turns are matched one to one, whatever the names of who was ``heard``, so that the sum of
     intersection over union of matched turns, in seconds, is largest (linear assignment); turns that
     share no moment are never matched."""
+    late: dict[int, float] = {}
+    for ours, theirs in _together(said, heard):
+        late |= _late([said[i] for i in ours], [heard[j] for j in theirs], ours)
+    return [Ending(turn, late.get(i)) for i, turn in enumerate(said)]
+
+
+def _late(said: Sequence[SpokenTurn], heard: Sequence[SpokenTurn], names: Sequence[int]
+          ) -> dict[int, float]:
+    """By the ``names`` of turns that were ``said`` and are matched, how late their ends were."""
     both, either = _shared(said, heard)
     likeness = np.divide(both, either, out=np.zeros_like(both), where=either > 0)
     matches = zip(*linear_sum_assignment(likeness, maximize=True), strict=True)
-    late = {i: heard[j].end - said[i].end for i, j in matches if both[i, j] > 0}
-    return [Ending(turn, late.get(i)) for i, turn in enumerate(said)]
+    return {names[i]: heard[j].end - said[i].end for i, j in matches if both[i, j] > 0}
+
+
+def _together(said: Sequence[SpokenTurn], heard: Sequence[SpokenTurn]
+              ) -> Iterator[tuple[list[int], list[int]]]:
+    """Places of turns that were ``said`` and ``heard`` without a pause of everybody: those of
+    different pieces share no moment, so that a long session is matched piece by piece."""
+    every = sorted([(turn.start, turn.end, 0, i) for i, turn in enumerate(said)]
+                   + [(turn.start, turn.end, 1, j) for j, turn in enumerate(heard)])
+    piece: tuple[list[int], list[int]] = ([], [])
+    ends = -math.inf
+    for start, end, side, place in every:
+        if start >= ends and any(piece):
+            yield piece
+            piece = ([], [])
+        piece[side].append(place)
+        ends = max(ends, end)
+    yield piece
 
 
 def _shared(said: Sequence[SpokenTurn], heard: Sequence[SpokenTurn]

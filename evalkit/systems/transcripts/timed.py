@@ -6,7 +6,6 @@ joined in the order of their times.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,9 @@ CTM_IN_WHOLE_SECONDS = re.compile(rf"\S+\s+{_CHANNEL}\s+{_WHOLE}\s+{_WHOLE}\s+\S
 STM = re.compile(rf"\S+\s+\S+\s+\S+\s+{_TIME}\s+{_TIME}(?:\s+<[^<>]*>)?(?:\s.*)?")
 _LABELS = re.compile(r"^<(?:[^<>]*,[^<>]*|[oO])>\s*")
 _NOTHING = {"<eps>", "@"}
+_NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+LONGEST = 1e9
+"""Seconds; no recording is as long."""
 
 
 NOT_SCORED = "ignore_time_segment_in_scoring"
@@ -103,13 +105,9 @@ def _stm(line: str) -> TimedPart:
 
 
 def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
+    if not _NUMBER.fullmatch(text) or float(text) > LONGEST:
         raise ValueError(f"{text!r} is no time in seconds")
-    return value
+    return float(text)
 
 
 read_ctm, read_stm = _joined(_ctm), _joined(_stm)

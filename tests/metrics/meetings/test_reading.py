@@ -54,6 +54,8 @@ def test_nothing_heard_is_an_empty_list(tmp_path: Path) -> None:
     ("s1 1 a 0 1 hi\ns1 1 a 2 1 hi\n", "f:2: ends at 1, before it starts at 2 (read as stm)"),
     ("s1 1 a 0 1 hi\n\ns1 1 a x 1 hi\n", "f:3: 'x' is no time in seconds"),
     ("s1 1 a nan 1 hi\n", "f:1: 'nan' is no time in seconds"),
+    ("s1 1 a 1_0 11 hi\n", "f:1: '1_0' is no time in seconds"),
+    ("s1 1 a 1 1e308 hi\n", "f:1: '1e308' is no time in seconds"),
     ("hello\n", "f:1: expected recording, channel, speaker, start, end and text"),
     ("s1 1 a 0 1 { hi / hey }\n", "f:1: alternatives such as '{ hi / hey }' are not read here"),
     ("[1]", "f: segment 1 of the list: is no JSON object"),

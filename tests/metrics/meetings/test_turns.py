@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from evalkit.metrics.meetings.segments import Segment
-from evalkit.metrics.meetings.turns import endings, overlapped, turns_of
+from evalkit.metrics.meetings.turns import (
+    SpokenTurn,
+    _shared,
+    endings,
+    overlapped,
+    turns_of,
+)
 
 
 def drawn(**speakers: str) -> list[Segment]:
@@ -54,6 +63,32 @@ def test_matching_is_of_all_turns_together() -> None:
     heard = turns_of(drawn(y="x",
                            z="  xxxxxxxxxx"))
     assert [each.late for each in endings(said, heard)] == [-5, 0]
+
+
+def test_a_long_session_is_matched_piece_by_piece() -> None:
+    """A hundred thousand turns a side would take 80 GB as one table."""
+    said = [SpokenTurn("a", 2.0 * i, 2.0 * i + 1) for i in range(100_000)]
+    heard = [SpokenTurn("z", turn.start + 0.25, turn.end + 0.25) for turn in said]
+    assert {each.late for each in endings(said, heard)} == {0.25}
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 6)), min_size=1, max_size=8),
+       st.lists(st.tuples(st.integers(0, 30), st.integers(1, 6)), min_size=1, max_size=8))
+def test_pieces_are_as_like_as_all_together_can_be(ours: list[tuple[int, int]],
+                                                   theirs: list[tuple[int, int]]) -> None:
+    said, heard = ([SpokenTurn("x", float(start), float(start + length))
+                    for start, length in sorted(side)] for side in (ours, theirs))
+    both, either = _shared(said, heard)
+    best = (both / either)[linear_sum_assignment(both / either, maximize=True)].sum()
+    found = sum(_alike(each.turn, each.late, heard) for each in endings(said, heard)
+                if each.late is not None)
+    assert found >= best - 1e-9
+
+
+def _alike(turn: SpokenTurn, late: float, heard: list[SpokenTurn]) -> float:
+    """The most that a turn which ended so late can have in common with one that was said."""
+    likeness = [_shared([turn], [each]) for each in heard if each.end - turn.end == late]
+    return max(float(both[0, 0] / either[0, 0]) for both, either in likeness)
 
 
 @pytest.mark.parametrize(("lines", "share"), [
