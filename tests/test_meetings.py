@@ -77,6 +77,8 @@ def test_what_is_exported_is_scored_as_it_was_measured(desk: Path) -> None:
     ("ref.stm a=hyp.stm a=new.json", "two tables have one name"),
     ("ref.stm less.stm", "less: says nothing of 39 sessions, such as 's01'; --absent empty"),
     ("ref.stm hyp.stm --absent maybe", "'maybe'"),
+    ("ref.stm manifest=hyp.stm --export in2", "would take the place of manifest.jsonl"),
+    ("ref.stm ../out=hyp.stm --export in2", "'../out' cannot be the name of a system"),
     ("ref.stm hyp.stm --pause -1", "-1")])
 def test_what_is_wrong_is_one_line(desk: Path, words: str, wrong: str) -> None:
     (desk / "less.stm").write_text("s00 1 a 0 1 turn on\n")

@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.core.errors import ConfigError
 from evalkit.core.files import write as write_file
+from evalkit.core.mistakes import NAME, NAME_FORM
 from evalkit.metrics.meetings.segments import Segment, Segments, by_speaker
 from evalkit.store.manifest import write_manifest
 from evalkit.store.meeting_counts import BETWEEN, MeetingCounts
@@ -24,7 +26,10 @@ def export(out: Path, reference: Segments, systems: Mapping[str, Segments],
            counts: Sequence[MeetingCounts], people: pd.DataFrame) -> None:
     """Writes into the folder ``out`` a manifest, an utterance a speaker of a session, and for every
     system its hypotheses, those of the speaker that each was given (NAME.jsonl). Word errors of
-    these are those of the best permutations, all of them."""
+    these are those of the best permutations, all of them. Raises ConfigError for a system whose
+    name cannot be that of a file of its own there."""
+    for name in systems:
+        _check_name(name)
     said = {name: by_speaker(rows) for name, rows in reference.by_session().items()}
     about = {str(row["utterance_id"]): row.drop("speaker_id") for _, row in people.iterrows()}
     nobody = dict.fromkeys(key for each in counts for key in _keys(each.unmatched, "heard_as"))
@@ -37,6 +42,16 @@ def export(out: Path, reference: Segments, systems: Mapping[str, Segments],
         write_file(out / f"{each.system}.jsonl", "".join(
             json.dumps({"id": name, "hypothesis": text}, ensure_ascii=False) + "\n"
             for name, text in lines).encode())
+
+
+def _check_name(name: str) -> None:
+    """Raises ConfigError for what leads out of the folder, and for the manifest's own name."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"--export: {name!r} cannot be the name of a system: it {NAME_FORM}; "
+                          "write NAME=FILE")
+    if name.lower() == Path(MANIFEST).stem:
+        raise ConfigError(f"--export: the system {name!r} would take the place of {MANIFEST}; "
+                          "write NAME=FILE with another name")
 
 
 def _utterance(segments: Sequence[Segment], about: pd.Series) -> dict[str, Any]:
