@@ -41,7 +41,9 @@ def without_smallest(weight: Tensor, share: float, block: Block = (1, 1)) -> Ten
     sums = torch.zeros(shape[0] * shape[1], dtype=weight.dtype, device=weight.device)
     means = sums.index_add(0, number, matrix.abs().flatten()) / number.bincount()
     kept = torch.ones_like(means)
-    kept[means.argsort(stable=True)[:int(share * len(means))]] = 0
+    # .29 x 100 is below 29 as computers multiply.
+    smallest = math.floor(share * len(means) + 1e-6)
+    kept[means.argsort(stable=True)[:smallest]] = 0
     return weight * kept[number].view(weight.shape)
 
 

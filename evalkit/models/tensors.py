@@ -46,12 +46,12 @@ def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: 
         tensors, described = load_tensors(path)
         if described.get("format") != form:
             raise ValueError(f"it is not an {form}")
-        for name, tensor in tensors.items():
-            if not torch.isfinite(tensor).all():
-                raise ValueError(f"{name} holds numbers that are not finite")
         with torch.device("cpu"):
             network = make(described)
         network.load_state_dict(tensors)
+        for name, tensor in network.state_dict().items():  # in whose type a number may overflow
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"{name} holds numbers that are not finite")
     except (OSError, SafetensorError, LookupError, AttributeError, ValueError,
             RuntimeError) as error:
         raise ConfigError(f"{path}: cannot load the {kind}: {one_line(error)}; `{command}` makes "

@@ -44,7 +44,7 @@ class Smaller(Strict):
     bits: int = Field(WHOLE, ge=2, le=WHOLE)
     scales: Scales = "tensor"
     straight: bool = False
-    cosine: float = Field(0.0, ge=0)
+    cosine: float = Field(0.0, ge=0, allow_inf_nan=False)
     zeros: float = Field(0.0, ge=0, lt=1)
     block: Block = (1, 1)
     begin: float = Field(0.0, ge=0, le=1)

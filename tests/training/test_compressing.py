@@ -68,6 +68,14 @@ def test_blocks_go_by_their_mean_magnitude() -> None:
     assert float((without_smallest(kernel, 0.34, (4, 5)) == 0).float().mean()) == pytest.approx(1/3)
 
 
+@pytest.mark.parametrize("numbers", [50, 100, 200])
+def test_a_percent_of_a_hundred_is_one(numbers: int) -> None:
+    weight = drawn(1, numbers)
+    for percent in range(1, 100):
+        zeros = int((without_smallest(weight, percent / 100) == 0).sum())
+        assert zeros == percent * numbers // 100, percent
+
+
 def test_bytes_of_blocks_by_hand() -> None:
     weight = torch.zeros(16, 8)
     weight[3, 2] = 1.0
@@ -167,7 +175,8 @@ def test_nothing_asked_changes_nothing_and_seeds_decide() -> None:
 
 @pytest.mark.parametrize(("options", "wrong"), [
     ({"begin": 0.7, "end": 0.3}, "begin and end"), ({"block": (0, 4)}, "block"),
-    ({"straight": True}, "need bits"), ({"cosine": 1.0}, "need bits"), ({"bits": 1}, "bits")])
+    ({"straight": True}, "need bits"), ({"cosine": 1.0}, "need bits"), ({"bits": 1}, "bits"),
+    ({"bits": 4, "cosine": float("inf")}, "cosine")])
 def test_what_cannot_be_asked(options: dict[str, object], wrong: str) -> None:
     with pytest.raises(ValidationError, match=wrong):
         Smaller(**options)

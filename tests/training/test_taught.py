@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from evalkit.core.errors import ManifestError
+from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.files import digest
 from evalkit.models.compression import rounded
 from evalkit.models.transducer.network import Transducer
@@ -90,6 +90,12 @@ def test_paths_of_a_recipe_are_from_its_folder(corpus: Path) -> None:
     assert read.further == (corpus / "dev.jsonl",)
     assert read.smaller.block == (8, 4)
     assert kind(read).make().config == tiny().config
+
+
+def test_a_network_beside_the_one_to_start_from_is_an_error(corpus: Path) -> None:
+    (corpus / "both.yaml").write_text("start: tiny.safetensors\nnetwork: {hidden: 96}\n")
+    with pytest.raises(ConfigError, match=r"both\.yaml: start has a network of its own"):
+        read_recipe(corpus / "both.yaml")
 
 
 def test_the_recipe_of_the_page_is_one(corpus: Path) -> None:

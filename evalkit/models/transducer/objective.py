@@ -39,7 +39,7 @@ class ObjectiveConfig(Strict):
     grace: float = Field(0.2, ge=0)
     distractors: int = Field(60, ge=0)
     unlisted: float = Field(0.2, ge=0, le=1)
-    compute: float = Field(0.0, ge=0)
+    compute: float = Field(0.0, ge=0, allow_inf_nan=False)
 
 
 class Objective:

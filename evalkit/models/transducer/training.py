@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evalkit.core.checked import checked
 from evalkit.core.yaml_files import read_yaml
@@ -29,6 +29,12 @@ class TransducerTraining(FromScratch):
     network: TransducerConfig = TransducerConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     start: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_network(self) -> TransducerTraining:
+        if self.start is not None and "network" in self.model_fields_set:
+            raise ValueError("start has a network of its own; leave out start or network")
+        return self
 
 
 def read_recipe(path: Path) -> TransducerTraining:
