@@ -130,6 +130,12 @@ def all_kept(sweep: Sweep, out: Path, only: Sequence[str] = ()
             yield name, seed, document
 
 
+def of_other_options(sweep: Sweep, out: Path, only: Sequence[str] = ()) -> list[str]:
+    """What ``out`` keeps under the name of an arm, and was trained by other options."""
+    return [f"{name}_{seed}" for name, seed in sweep.trainings(only)
+            if _path(out, name, seed).exists() and kept(out, name, seed, sweep.of(name)) is None]
+
+
 def _path(out: Path, name: str, seed: int) -> Path:
     return out / f"{name}_{seed}.json.gz"
 

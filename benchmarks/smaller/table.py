@@ -11,7 +11,7 @@ from typing import Any
 
 import evalkit
 from benchmarks.smaller.corpora import TEST
-from benchmarks.smaller.sweep import all_kept, read_sweep
+from benchmarks.smaller.sweep import all_kept, of_other_options, read_sweep
 from evalkit.cli.frontier import print_frontier
 from evalkit.core.alignment import count_edits
 from evalkit.store.manifest import write_manifest
@@ -31,8 +31,10 @@ def table(config: Path, corpora: Path, out: Path, *, only: Sequence[str] = (),
     that all other arms have. ``only`` are arms, besides ``against``, of those that heard ``test``
     (CORPUS/SPLIT)."""
     found: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
-    for name, seed, document in all_kept(read_sweep(config), out,
-                                         [*only, against] if only else ()):
+    sweep, names = read_sweep(config), [*only, against] if only else ()
+    for each in of_other_options(sweep, out, names):
+        print(f"left out: {each}, which was trained by other options than {config.name} has now")
+    for name, seed, document in all_kept(sweep, out, names):
         if test in document["heard"]:
             found[name][seed] = document
     rows = [json.loads(line) for line in (corpora / f"{test}.jsonl").read_text().splitlines()]
