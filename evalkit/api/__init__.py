@@ -20,6 +20,7 @@ from evalkit.api.folders import (
     read_run,
     run_folders,
 )
+from evalkit.api.meetings import meetings
 from evalkit.api.planning import plan, plan_change
 from evalkit.api.questions import (
     cohorts,
@@ -31,7 +32,6 @@ from evalkit.api.questions import (
     systems,
     verification,
 )
-from evalkit.api.sessions import meetings
 from evalkit.api.tables import labels, score_tables, score_trials
 from evalkit.api.versions import History, compare, freeze, history, releases
 from evalkit.core.errors import ConfigError

@@ -121,8 +121,9 @@ def _gone(evidence: Evidence, safe: Evidence, small: Mapping[str, Sequence[str]]
     """What of ``evidence`` is not in what is ``safe`` to publish, counted and not named."""
     few = f"fewer than {floor} people"
     yield from (LeftOut("group", f"groups by {by}",
-                        f"{few}, or the next smallest, from which those could be worked out",
-                        len(names)) for by, names in small.items() if names)
+                        f"{few}, or the next smallest, from which those could be worked out; gaps "
+                        "of the others to all other speakers would give them away, and are not "
+                        "said", len(names)) for by, names in small.items() if names)
     counts: dict[Kind, int] = {
         "metric": len(evidence.overall) - len(safe.overall),
         "cohort": _verdicts(evidence.findings) - _verdicts(safe.findings)}

@@ -144,4 +144,12 @@ def _recipe(options: dict[str, Any]) -> str:
     """The options, those of the network among them, but for what is not done."""
     flat = {**options, **options.get("network", {})}
     flat.pop("network", None)
-    return "\n".join(f"- {name}: {value}" for name, value in flat.items() if value is not None)
+    return "\n".join(f"- {name}: {_named(value)}" for name, value in flat.items()
+                     if value is not None)
+
+
+def _named(value: Any) -> Any:
+    """A file by its name alone: a card is published, and folders are its maker's own."""
+    if isinstance(value, tuple) and any(isinstance(each, Path) for each in value):
+        return ", ".join(map(_named, value))
+    return value.name if isinstance(value, Path) else value

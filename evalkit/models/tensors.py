@@ -46,6 +46,8 @@ def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: 
         tensors, described = load_tensors(path)
         if described.get("format") != form:
             raise ValueError(f"it is not an {form}")
+        with torch.device("meta"):  # sizes alone, which take no memory
+            _check_size(make(described), tensors)
         with torch.device("cpu"):
             network = make(described)
         network.load_state_dict(tensors)
@@ -57,6 +59,14 @@ def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: 
         raise ConfigError(f"{path}: cannot load the {kind}: {one_line(error)}; `{command}` makes "
                           "one") from error
     return network.eval()
+
+
+def _check_size(declared: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Raises ValueError for a network of more numbers than ``tensors``."""
+    numbers, held = (sum(each.numel() for each in some.values())
+                     for some in (declared.state_dict(), tensors))
+    if numbers > held:
+        raise ValueError(f"it declares a network of {numbers:,} numbers, and holds {held:,}")
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

@@ -90,7 +90,7 @@ def _log(path: Path, _content: str) -> _Log:
     events: dict[str, Any] = {}
     first: dict[str, int] = {}
     again = []
-    for number, line in text_lines(path):
+    for number, line in text_lines(path, ("row of events", "rows of events"), ["jsonl"]):
         try:
             identifier, found = _row(line)
             if events.setdefault(identifier, found) != found:

@@ -60,6 +60,6 @@ def test_the_table_is_printed_without_training(
     printed = capsys.readouterr().out
     assert "accents/survey: 100 utterances" in printed
     rates = dict(re.findall(r"^  (\w+): 0: ([\d.]+)%", printed, re.MULTILINE))
-    assert float(rates["shipped"]) < 5 < 50 < float(rates["bits3"])
+    assert float(rates["shipped"]) < 10 < float(rates["bits3"])
     assert re.search(rf"^shipped .*\b{rates['shipped']}\b", printed, re.MULTILINE)
     assert not [*tmp_path.glob("*.log")]

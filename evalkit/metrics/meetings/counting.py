@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -83,16 +84,21 @@ def _record(system: str, why: str, names: Collection[str]) -> list[LeftOut]:
             ] if names else []
 
 
-def counted(system: str, reference: Sessions, heard: Sessions, names: Sequence[str], rules: Rules
-            ) -> MeetingCounts:
+Say = Callable[[str], None]
+"""Is told a line of what takes long."""
+
+
+def counted(system: str, reference: Sessions, heard: Sessions, names: Sequence[str], rules: Rules,
+            *, say: Say = lambda line: None) -> MeetingCounts:
     """What ``system`` did in the sessions ``names``."""
     tables: dict[tuple[str, ...], list[Row]] = {
         each: [] for each in (SPEAKERS, UNMATCHED, SESSIONS, ENDINGS)}
     large: list[LeftOut] = []
-    for name in names:
+    for number, name in enumerate(names, 1):
         ours, theirs = reference[name], heard.get(name, ())
+        line = f"ORC-WER of {system}, session {number} of {len(names)}: {name}"
         try:
-            orc = _orc(ours, theirs, rules)
+            orc = _orc(ours, theirs, rules, partial(say, line))
         except TooLargeError as error:
             orc = np.nan
             large.append(LeftOut("session", f"ORC-WER of {system}", str(error), names=(name,)))
@@ -115,9 +121,10 @@ def _session(ours: Sequence[Segment], theirs: Sequence[Segment], orc: float, rul
             ENDINGS: turns.late}
 
 
-def _orc(ours: Sequence[Segment], theirs: Sequence[Segment], rules: Rules) -> float:
+def _orc(ours: Sequence[Segment], theirs: Sequence[Segment], rules: Rules,
+         long: Callable[[], None]) -> float:
     return orc_errors([rules.words([each]) for each in ours],
-                      [*rules.words_by_speaker(theirs).values()])
+                      [*rules.words_by_speaker(theirs).values()], long)
 
 
 class _Turns(NamedTuple):
@@ -148,12 +155,13 @@ def _timed(segments: Sequence[Segment]) -> bool:
     return all(each.start is not None for each in segments)
 
 
-def of_files(reference: Segments, systems: Mapping[str, Segments], rules: Rules
-             ) -> tuple[list[MeetingCounts], list[LeftOut]]:
+def of_files(reference: Segments, systems: Mapping[str, Segments], rules: Rules,
+             say: Say = lambda line: None) -> tuple[list[MeetingCounts], list[LeftOut]]:
     """What each system did in the sessions of the ``reference``, and what takes no part. Raises
     ConfigError as ``common_sessions`` does."""
     ours = reference.by_session()
     theirs = {name: each.by_session() for name, each in systems.items()}
     names, left_out = common_sessions(ours, theirs, rules.absent)
     left_out += [item for each in (reference, *systems.values()) for item in each.left_out]
-    return [counted(name, ours, each, names, rules) for name, each in theirs.items()], left_out
+    return [counted(name, ours, each, names, rules, say=say)
+            for name, each in theirs.items()], left_out

@@ -19,7 +19,9 @@ Read = Callable[[Sequence[Line]], Iterator[tuple[int, Segment]]]
 def read_segments(path: Path) -> Segments:
     """The segments of ``path``. Raises ManifestError naming the file and the first bad row. What
     STM says is not to be scored is left out and counted."""
-    lines = text_lines(path)
+    if not path.exists():
+        raise ManifestError(f"{path}: there is no such file; give one of STM or SegLST (JSON)")
+    lines = text_lines(path, ("segment", "segments"), ["STM", "SegLST (JSON)"])
     form = _format(path, lines)
     try:
         found = [(number, _readable(number, each)) for number, each in FORMATS[form](lines)]

@@ -23,6 +23,10 @@ Row = tuple[int, Any]
 """The number of the line that an object is on, or its own among those of a list; and the object."""
 
 
+class DoubledKeyError(ValueError):
+    """An object with a key twice."""
+
+
 def read_seglst(lines: Sequence[Line]) -> Iterator[tuple[int, Segment]]:
     """The segments with their numbers. Raises BadLineError naming the line, or the segment."""
     is_list = lines[0][1].lstrip().startswith("[")
@@ -46,9 +50,11 @@ def _check_times(kinds: set[bool]) -> None:
 
 def _listed(lines: Sequence[Line]) -> Iterator[Row]:
     try:
-        found = json.loads("\n".join(text for _, text in lines))
+        found = json.loads("\n".join(text for _, text in lines), object_pairs_hook=_each_once)
     except RecursionError as error:
         raise BadLineError(0, "is not JSON: nested too deep") from error
+    except DoubledKeyError as error:
+        raise BadLineError(0, str(error)) from error
     except json.JSONDecodeError as error:
         line = lines[min(error.lineno, len(lines)) - 1][0]
         raise BadLineError(line, f"is not JSON: {error.msg}") from error
@@ -60,9 +66,21 @@ def _listed(lines: Sequence[Line]) -> Iterator[Row]:
 def _one_a_line(lines: Sequence[Line]) -> Iterator[Row]:
     for number, text in lines:
         try:
-            yield number, json_object(text)
+            row = json_object(text)
+            json.loads(text, object_pairs_hook=_each_once)
+            yield number, row
         except ValueError as error:
             raise BadLineError(number, one_line(error)) from error
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises DoubledKeyError, where Python would take the last value without a word."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise DoubledKeyError(f"has the key {key!r} twice; keep one of them")
+        found[key] = value
+    return found
 
 
 def _segment(row: Any) -> Segment:

@@ -12,7 +12,7 @@ times streams times tuples of places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -22,6 +22,8 @@ from evalkit.core.compiled import compiled
 
 MOST_STEPS = 20_000_000_000
 """About half a minute of one processor."""
+LONG_STEPS = MOST_STEPS // 20
+"""Beyond a second or two."""
 MOST_PLACES = 100_000_000
 """Tuples of places in the streams; four bytes each, and some copies."""
 BLOCK = 64
@@ -32,10 +34,13 @@ class TooLargeError(ValueError):
     """A session for which the fewest errors cannot be found in reasonable time."""
 
 
-def orc_errors(utterances: Sequence[Sequence[str]], streams: Sequence[Sequence[str]]) -> int:
+def orc_errors(utterances: Sequence[Sequence[str]], streams: Sequence[Sequence[str]],
+               long: Callable[[], None] = lambda: None) -> int:
     """The word errors of reference ``utterances``, in the order of time, in the ``streams`` that
-    were heard. Raises TooLargeError beyond MOST_STEPS or MOST_PLACES."""
-    check_size(sum(map(len, utterances)), [*map(len, streams)])
+    were heard. Calls ``long`` first where that takes seconds. Raises TooLargeError beyond
+    MOST_STEPS or MOST_PLACES."""
+    if check_size(sum(map(len, utterances)), [*map(len, streams)]) > LONG_STEPS:
+        long()
     numbers: dict[str, int] = {}
     heard = [_coded(words, numbers) for words in streams if words]
     least = np.zeros((), np.int32)  # where nothing was said yet, all that was heard is inserted
@@ -56,14 +61,16 @@ def _after(least: np.ndarray, said: np.ndarray, heard: Sequence[np.ndarray]) -> 
     return np.minimum.reduce(ways) if ways else least + np.int32(len(said))
 
 
-def check_size(words: int, streams: Sequence[int]) -> None:
-    """Raises TooLargeError for so many reference words and words of each stream."""
+def check_size(words: int, streams: Sequence[int]) -> int:
+    """The steps that so many reference words and words of each stream take. Raises
+    TooLargeError."""
     places = prod(n + 1 for n in streams)
     steps = words * len(streams) * places
     if places > MOST_PLACES or steps > MOST_STEPS:
         raise TooLargeError(f"takes more than {MOST_STEPS:.0e} steps, words times streams times "
                             f"places, or {MOST_PLACES:.0e} places; cut the session where nobody "
                             "speaks")
+    return steps
 
 
 def _in_stream(least: np.ndarray, axis: int, said: np.ndarray, heard: np.ndarray) -> np.ndarray:

@@ -52,6 +52,18 @@ class TransducerConfig(Strict):
         return alphabet
 
     @model_validator(mode="after")
+    def _share_of_decisions(self) -> TransducerConfig:
+        if self.encoder == "recurrent" and self.share is not None:
+            raise ValueError("share: a recurrent encoder computes everything; leave it out, or say "
+                             "encoder: branching or amortised")
+        return self
+
+    @property
+    def decides(self) -> bool:
+        """Whether the encoder decides by what it hears what it computes."""
+        return self.encoder != "recurrent" and self.share is None
+
+    @model_validator(mode="after")
     def _heads_of_one_width(self) -> TransducerConfig:
         if self.encoder == "amortised" and self.hidden % self.heads:
             raise ValueError(f"hidden {self.hidden}: must be a multiple of heads {self.heads}")

@@ -33,9 +33,11 @@ class LogMel(nn.Module):
 
     def __init__(self, mels: int) -> None:
         super().__init__()
-        self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
-        self.register_buffer("bands", melscale_fbanks(WINDOW // 2 + 1, 20.0, RATE / 2, mels, RATE,
-                                                      mel_scale="htk"), persistent=False)
+        with torch.device("cpu"):  # torchaudio looks at their values, which a meta device lacks
+            bands = melscale_fbanks(WINDOW // 2 + 1, 20.0, RATE / 2, mels, RATE, mel_scale="htk")
+            window = torch.hann_window(WINDOW, periodic=False)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, waves: Tensor) -> Tensor:
         """(n, BEFORE + hops x HOP), of which the first BEFORE samples were heard before, to

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from evalkit.core.checked import checked
+from evalkit.core.errors import ConfigError
 from evalkit.core.yaml_files import read_yaml
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.features import RATE
@@ -53,5 +54,8 @@ def kind(config: TransducerTraining | None = None, names: Sequence[str] = ()) ->
     network, make = config.network, partial(Transducer, config.network)
     if config.start is not None:
         network, make = Transducer.load(config.start).config, partial(Transducer.load, config.start)
+    if config.objective.compute and not network.decides:
+        raise ConfigError("objective.compute: this encoder decides nothing; leave it out, or say "
+                          "network.encoder: branching or amortised, without a share")
     return Kind(make=make, objective=Objective(config.objective, names), loss=Transducer.loss,
                 transcribe=texts, save=Transducer.save, rate=RATE, spell=network.encode)

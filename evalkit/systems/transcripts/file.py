@@ -87,15 +87,17 @@ def read_transcripts(path: Path, form: str | None, keys: Keys, *, alternatives: 
         raise ManifestError(f"{path}:{error.line}: {one_line(error)}{said}") from error
 
 
-def text_lines(path: Path) -> list[Line]:
-    """The lines that are not empty, without their ends and the file's byte order mark."""
+def text_lines(path: Path, what: tuple[str, str] = ("hypothesis", "hypotheses"),
+               forms: Sequence[str] = tuple(FORMATS)) -> list[Line]:
+    """The lines that are not empty, without their ends and the file's byte order mark. ``what`` it
+    holds, one of it and several, and in which ``forms``, is for errors."""
     with path.open("rb") as file:
-        _check_text(path, file.read(HEAD))
+        _check_text(path, file.read(HEAD), what[1], forms)
         file.seek(0)
         lines = [(number, _text_line(path, number, line))
                  for number, line in enumerate(file, 1) if line.strip()]
     if not lines:
-        raise ManifestError(f"{path}: holds no hypothesis")
+        raise ManifestError(f"{path}: holds no {what[0]}")
     return lines
 
 
@@ -113,11 +115,11 @@ def _text_line(path: Path, number: int, line: bytes) -> str:
     return text
 
 
-def _check_text(path: Path, head: bytes) -> None:
+def _check_text(path: Path, head: bytes, what: str, forms: Sequence[str]) -> None:
     """Raises ManifestError, saying what the file is, where it is not text."""
     if kind := binary_kind(head):
-        raise ManifestError(f"{path}: is {kind}, and hypotheses are text in UTF-8; "
-                            f"give them as one of {', '.join(FORMATS)}")
+        raise ManifestError(f"{path}: is {kind}, and {what} are text in UTF-8; "
+                            f"give them as one of {', '.join(forms)}")
 
 
 def binary_kind(head: bytes) -> str:

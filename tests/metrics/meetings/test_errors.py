@@ -83,6 +83,11 @@ def test_a_session_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(TooLargeError, match="places"):
         check_size(1, [1_000, 1_000, 1_000])
     check_size(1_600, [800, 800])
+    long: list[str] = []
+    monkeypatch.setattr(streams, "LONG_STEPS", 8)
+    for words in (["a"], ["a", "b"]):  # 8 and 16 steps
+        orc_errors([words], [["a"], ["b"]], lambda: long.append("is said"))
+    assert long == ["is said"]
     monkeypatch.setattr(streams, "MOST_STEPS", 7)
     with pytest.raises(TooLargeError, match="cut the session where nobody speaks"):
         orc_errors([["a", "b"]], [["a"], ["b"]])

@@ -70,15 +70,24 @@ def test_nothing_heard_is_an_empty_list(tmp_path: Path) -> None:
     (json.dumps(ROW) + '\n{"session_id": "s", "speaker": "b", "words": ""}',
      "f:2: some segments have times and some have none"),
     ('[{"words": \n oops}]', "f:2: is not JSON: Expecting value"),
+    (json.dumps(ROW)[:-1] + ', "words": "off"}', "f:1: has the key 'words' twice"),
+    (f"[{json.dumps(ROW)[:-1]}, \"words\": \"off\"}}]", "f: has the key 'words' twice"),
+    ("\n", "f: holds no segment"),
     ("[" * 100_000, "is not JSON: nested too deep"),
     (f'[{"1" * 5000}]', "a number of too many digits"),
     ('{"session_id": "s", "speaker": "a", "words": "\\ud800"}', "half a character"),
-    ("PK\x03\x04\0", "is a zip archive")])
+    ("PK\x03\x04\0", "is a zip archive, such as .npz or .xlsx, and segments are text in UTF-8; "
+                      "give them as one of STM, SegLST (JSON)")])
 def test_a_bad_row_is_named_in_one_line(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ManifestError) as error:
         read(tmp_path, text, "f")
     message = str(error.value).replace(f"{tmp_path}/", "")
     assert said in message and "\n" not in message
+
+
+def test_a_file_that_is_not_there_is_none_that_was_removed(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"f\.stm: there is no such file; give one of STM"):
+        read_segments(tmp_path / "f.stm")
 
 
 def test_another_format_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def meetings(reference: AnyPath, hypotheses: Mapping[str, AnyPath], *, by: Seque
     rules = Rules(named(normaliser), pause, absent)
     said = read_segments(Path(reference))
     heard = {name: read_segments(Path(path)) for name, path in hypotheses.items()}
-    counts, left_out = of_files(said, heard, rules)
+    counts, left_out = of_files(said, heard, rules, say)
     who, unknown = people(said, Path(reference), chosen, say)
     if export is not None:
         write_export(Path(export), said, heard, counts, who)
