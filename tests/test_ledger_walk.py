@@ -195,6 +195,7 @@ NOTHING_LOST = {
     "the other shares of the run have it, and merge refuses a run without one": """
         run.plan:_chosen run.portions:_own""",
     "it looks for a name to offer": "core.checked:_kind",
+    "it looks at the parts of a type": "core.strict:_numeric",
     "turns and sessions that have none are counted in the same row": """
         metrics.meetings.turns:_late statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """

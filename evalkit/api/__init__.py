@@ -20,7 +20,7 @@ from evalkit.api.folders import (
     read_run,
     run_folders,
 )
-from evalkit.api.meetings import meetings
+from evalkit.api.meeting import meetings
 from evalkit.api.planning import plan, plan_change
 from evalkit.api.questions import (
     cohorts,

@@ -14,11 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.core.errors import ConfigError
-from evalkit.core.types import Fact
 from evalkit.statistics.groups import FLOORS
 from evalkit.statistics.paired_permutation import fewest_speakers
-from evalkit.statistics.planning import MOST_SPEAKERS, UTTERANCES, first_enough
-from evalkit.statistics.power import POWER, multiplier
+from evalkit.statistics.planning import (
+    MOST_SPEAKERS,
+    UTTERANCES,
+    Planned,
+    Question,
+    Size,
+    first_enough,
+)
+from evalkit.statistics.power import multiplier
 from evalkit.statistics.spread import AS_KNOWN, WORDS, Spread
 
 ANEW = 0.5
@@ -28,44 +34,23 @@ MOVED = 0.1
 
 
 @dataclass(frozen=True)
-class ChangeQuestion:
+class ChangeQuestion(Question):
     """What is to be shown: a change of a rate, in one of ``groups`` groups that are gated, at
     ``level`` over their number, with ``power``. ``spread`` is that of paired changes: its ``rate``
     is the older version's, ``between`` the variance of speakers' own changes and ``within`` that of
     one utterance's change around its speaker's times its weight."""
 
-    spread: Spread
     groups: int = 1
-    level: float = 0.05
-    power: float = POWER
 
 
 @dataclass(frozen=True)
-class ChangeStudy:
-    """So many ``speakers`` (of each of ``groups`` groups) with so many ``utterances`` each show a
-    ``change``, newer minus older, in the metric's unit as stored."""
+class ChangeStudy(Size):
+    """What shows a ``change``, newer minus older, in the metric's unit as stored."""
 
-    speakers: int
-    utterances: int
-    groups: int
     change: float
 
-    @property
-    def recordings(self) -> int:
-        """Utterances in all."""
-        return self.speakers * self.utterances * self.groups
 
-
-@dataclass(frozen=True)
-class ChangePlan:
-    """The answer to ``question``: a ``study``, and what it may be traded for where the spread of
-    utterances is known. ``fact`` is the metric's, ``source`` says where the spread is from."""
-
-    question: ChangeQuestion
-    study: ChangeStudy
-    trades: list[ChangeStudy]
-    fact: Fact
-    source: str
+ChangePlan = Planned[ChangeQuestion, ChangeStudy]
 
 
 def spread_of_change(rate: float, change: float, words: float | None = None) -> Spread:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
@@ -36,14 +37,12 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Study:
-    """So many ``speakers`` of each of ``groups`` groups with so many ``utterances`` each show a
-    ``gap``, in the metric's unit as stored."""
+class Size:
+    """So many ``speakers`` of each of ``groups`` groups with so many ``utterances`` each."""
 
     speakers: int
     utterances: int
     groups: int
-    gap: float
 
     @property
     def recordings(self) -> int:
@@ -52,15 +51,29 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The answer to ``question``: a ``study``, and what it may be traded for where its gap was
-    given. ``fact`` is the metric's, ``source`` says where the spread is from."""
+class Study(Size):
+    """What shows a ``gap``, in the metric's unit as stored."""
 
-    question: Question
-    study: Study
-    trades: list[Study]
+    gap: float
+
+
+Asked = TypeVar("Asked", bound=Question)
+Found = TypeVar("Found", bound=Size)
+
+
+@dataclass(frozen=True)
+class Planned(Generic[Asked, Found]):
+    """The answer to ``question``: a ``study``, and the others that it may be traded for, where
+    these are known. ``fact`` is the metric's, ``source`` says where the spread is from."""
+
+    question: Asked
+    study: Found
+    trades: list[Found]
     fact: Fact
     source: str
+
+
+Plan = Planned[Question, Study]
 
 
 def study_for(gap: float, utterances: int, asked: Question) -> Study:
