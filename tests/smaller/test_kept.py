@@ -32,7 +32,8 @@ def kept() -> dict[str, dict[str, Any]]:
 def test_every_kept_file_is_what_the_sweep_asks_of_its_arm(kept: dict[str, Any]) -> None:
     older = of_other_options(read_sweep(), KEPT)
     assert set(older) <= {"amortised_0.4_0", "amortised_random75_0"}  # three epochs, not eight
-    assert {*kept, *older} == {path.name.removesuffix(".json.gz") for path in KEPT.glob("*.json.gz")}
+    assert {*kept, *older} == {
+        path.name.removesuffix(".json.gz") for path in KEPT.glob("*.json.gz")}
 
 
 @pytest.mark.parametrize(("row", "column", "name"), [
