@@ -201,7 +201,8 @@ NOTHING_LOST = {
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
         statistics.variants:variants statistics.dominated:dominated
         statistics.dominated:cheaper_pairs statistics.pipeline_costs:_one_factor""",
-    "it compresses matrices, and leaves vectors as they are": "training.compressing:__init__",
+    "it compresses matrices, and leaves vectors as they are": """
+        models.compression:compress training.compressing:__init__""",
     "it is for a hint of what to do next": """
         statistics.grouping:has_usual store.metadata:metadata_of""",
     "it looks for evalkit's lines among those of others": "pytest_plugin:pytest_terminal_summary",

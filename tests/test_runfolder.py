@@ -16,7 +16,7 @@ import pytest
 from evalkit.core.errors import RunError
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, OUTPUTS_NEEDED, RunFolder
-from evalkit.store.sealed import write_table
+from evalkit.store.sealed import names_in, read_table, write_table
 from tests.worlds import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
@@ -113,3 +113,15 @@ def test_a_table_that_is_cut_says_what_mends_it(
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(RunError, match=r"is cut, or no Parquet; run it again$"):
         read(run)
+
+
+@pytest.mark.parametrize("read", [read_table, names_in])
+def test_what_cannot_be_read_is_named(read: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tmp_path / "outputs.parquet"
+    for content in (b"", b"PAR1 and no more PAR1"):
+        path.write_bytes(content)
+        with pytest.raises(RunError, match=r"outputs\.parquet: cannot be read \(.+; run it again$"):
+            read(path)
+    path.unlink()
+    with pytest.raises(RunError, match=r"outputs\.parquet: cannot be read"):
+        read(path)

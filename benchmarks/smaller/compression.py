@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.smaller.hearing import heard_of, taken_by
-from benchmarks.smaller.sweep import Trained, Training
+from benchmarks.smaller.sweep import WEIGHTS, Trained, Training
 from evalkit.models import SHIPPED
 from evalkit.models.compression import compress
 from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.training import TransducerTraining, kind
 from evalkit.training.from_scratch import train_from_scratch
 
-WEIGHTS = SHIPPED / "transducer.safetensors"
+START = SHIPPED / WEIGHTS
 FURTHER = {"epochs": 3, "takes": 1, "peak_learning_rate": 1e-3}
 """Of every arm that goes on from the shipped weights: 453 updates."""
 
 
 def shipped() -> Transducer:
-    return Transducer.load(WEIGHTS)
+    return Transducer.load(START)
 
 
 def after_training(training: Training) -> Trained:
@@ -32,7 +32,7 @@ def after_training(training: Training) -> Trained:
 def taught_further(training: Training) -> Trained:
     """The shipped weights, taught further; the options are keys of the recipe beside FURTHER."""
     config = TransducerTraining(**{**FURTHER, **training.options}, seed=training.seed,
-                                start=WEIGHTS)
+                                start=START)
     model, dev = trained(training, config)
     return Trained(heard_of(model, training.corpora), _taken(model, dict(config.smaller)),
                    {"dev": dev})
@@ -51,7 +51,7 @@ def trained(training: Training, config: TransducerTraining) -> tuple[Transducer,
     model = train_from_scratch(kind(config), training.corpora / "accents", config=config,
                                progress=progress,
                                checkpoint=training.folder / "checkpoint.safetensors")
-    model.save(training.folder / "transducer.safetensors")
+    model.save(training.folder / WEIGHTS)
     return model, losses
 
 

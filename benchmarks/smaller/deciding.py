@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.smaller.compression import shipped
 from benchmarks.smaller.corpora import TEST
 from benchmarks.smaller.hearing import heard_of
-from benchmarks.smaller.sweep import Trained, Training
+from benchmarks.smaller.sweep import WEIGHTS, Trained, Training
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Recording
 from evalkit.models.compression import coded_bytes
@@ -32,7 +32,6 @@ from evalkit.training.from_scratch import train_from_scratch
 
 RECIPE = {"takes": 3, "noisy": 0.0, "silence": (0.0, 0.6)}
 """Of every arm: clean speech, at three speeds and any level, with silence behind it."""
-WEIGHTS = "transducer.safetensors"
 COUNTED = 50
 """Utterances whose multiply-accumulates are counted."""
 SILENCE = np.zeros(RATE, np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.smaller.compression import shipped
-from evalkit.models.compression import compress, without_smallest
+from evalkit.models.compression import compress, largest
 from evalkit.models.tensors import threads
 from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.stream import texts
@@ -43,9 +43,10 @@ def _models() -> Mapping[str, Transducer]:
     compress(models["8 bits"], bits=8)
     compress(models["70 % zeros"], zeros=0.7)
     with torch.no_grad():
-        for weight in models["70 % zeros in blocks of 8 x 4"].parameters():
-            if weight.dim() > 1:
-                weight.copy_(without_smallest(weight, 0.7, (8, 4)))
+        weights = [weight for weight in models["70 % zeros in blocks of 8 x 4"].parameters()
+                   if weight.dim() > 1]
+        for weight, mask in zip(weights, largest(weights, 0.7, (8, 4)), strict=True):
+            weight.mul_(mask)
     return models
 
 
@@ -59,7 +60,8 @@ def _products() -> Mapping[str, Callable[[], object]]:
     vector = torch.randn(COLUMNS, 1, generator=generator)
     found = {"dense, 32 bits": _product(weight, vector)}
     for zeros in ZEROS:
-        single, blocks = (without_smallest(weight, zeros, block) for block in ((1, 1), (8, 4)))
+        single, blocks = (weight * largest([weight], zeros, block)[0]
+                          for block in ((1, 1), (8, 4)))
         found[f"{zeros:.0%} zeros, dense"] = _product(single, vector)
         found[f"{zeros:.0%} zeros, rows of numbers (CSR)"] = _product(single.to_sparse_csr(),
                                                                       vector)

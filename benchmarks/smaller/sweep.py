@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from benchmarks.at_once import run_at_once
+from benchmarks.smaller.weights import Numbers, pack
 from evalkit.core.checked import checked
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import replacing
@@ -23,17 +24,21 @@ from evalkit.core.strict import Strict
 from evalkit.core.yaml_files import read_yaml
 
 CONFIG = Path(__file__).parent / "sweep.yaml"
+WEIGHTS = "transducer.safetensors"
+"""In the folder of a training."""
 
 
 class Arm(Strict):
     """``by`` is MODULE:FUNCTION, of a Training, with these ``options``; ``seeds`` are those of the
     sweep where None, and [0] where nothing is drawn. Of an arm that is ``kept`` the folder of each
-    training stays, with the weights that the function wrote there."""
+    training stays, with the weights that the function wrote there; with ``packed`` those of
+    the first seed are beside what was heard too, in these numbers (benchmarks.smaller.weights)."""
 
     by: str = Field(pattern=r"^[\w.]+:\w+$")
     options: dict[str, Any] = Field(default_factory=dict)
     seeds: tuple[int, ...] | None = None
     kept: bool = False
+    packed: Numbers | None = None
 
 
 class Sweep(Strict):
@@ -98,7 +103,8 @@ def train_all(config: Path, corpora: Path, out: Path, *, only: Sequence[str] = (
 
 def train_one(config: Path, corpora: Path, out: Path, name: str, seed: int) -> None:
     """One training, and keeps it."""
-    arm, folder = read_sweep(config).of(name), out / f"{name}_{seed}"
+    sweep, folder = read_sweep(config), out / f"{name}_{seed}"
+    arm = sweep.of(name)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.process_time()
     trained = _function(arm.by)(Training(corpora, folder, seed, arm.options))
@@ -107,6 +113,8 @@ def train_one(config: Path, corpora: Path, out: Path, name: str, seed: int) -> N
                 "processor_seconds": round(time.process_time() - started, 1)}
     with replacing(_path(out, name, seed)) as temporary:
         temporary.write_bytes(gzip.compress(json.dumps(document).encode(), mtime=0))
+    if arm.packed and seed == sweep.seeds[0]:
+        pack(folder / WEIGHTS, out / f"{name}_{seed}.safetensors.gz", arm.packed)
     if not arm.kept:
         shutil.rmtree(folder)
 

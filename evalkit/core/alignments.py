@@ -90,11 +90,9 @@ def _edits(part: _Part, found: Sequence[Editops]) -> Edits:
     errors, longer = _lengths(found), part.said - part.heard
     substituted = errors - np.abs(longer)
     unclear = substituted > 1
-    some = unclear.tolist()
-    hits = {n: HIT * n for n in set(part.said[unclear].tolist())}
-    made = map(Editops.apply, compress(found, some),
-               map(hits.__getitem__, part.said[unclear].tolist()),
-               repeat(ERROR * int(part.heard.max())))
+    # Hits after the last that was said stay hits, so that one text of them does for all.
+    made = map(Editops.apply, compress(found, unclear.tolist()),
+               repeat(HIT * int(part.said.max())), repeat(ERROR * int(part.heard.max())))
     wrong = np.array([*map(str.count, made, repeat(ERROR))], np.int64)
     substituted[unclear] = 2 * wrong - (errors - longer)[unclear]
     inserted = (errors - substituted - longer) // 2

@@ -14,6 +14,7 @@ from evalkit.core.errors import RunError
 from evalkit.store.outputs import INDEX_TABLE, OutputStore
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import FILLED, SCHEMA, read_columns, score_tables
+from evalkit.store.sealed import readable
 
 PIECE = 20_000
 """Outputs of a piece, at least."""
@@ -35,14 +36,15 @@ def pieces(run: RunFolder) -> Iterator[Piece]:
     if wrong:
         raise RunError(f"{run.path}: {wrong[0]}; run it again")
     run.check_scores()
-    outputs = pq.ParquetFile(run.path / "outputs.parquet")
-    shards = _shards(run.path, outputs.metadata.num_rows)
-    batches = outputs.iter_batches(PIECE, columns=COLUMNS)
-    sizes = [n for n, _ in shards]
-    for rows, (_, paths) in zip(_taken(batches, sizes), shards, strict=True):
-        scores = pa.concat_tables(read_columns(path, SCHEMA.names, FILLED, SCHEMA)
-                                  for path in paths)
-        yield Piece(rows.to_pandas(), scores.to_pandas())
+    with readable(run.path / "outputs.parquet"):
+        outputs = pq.ParquetFile(run.path / "outputs.parquet")
+        shards = _shards(run.path, outputs.metadata.num_rows)
+        batches = outputs.iter_batches(PIECE, columns=COLUMNS)
+        sizes = [n for n, _ in shards]
+        for rows, (_, paths) in zip(_taken(batches, sizes), shards, strict=True):
+            scores = pa.concat_tables(read_columns(path, SCHEMA.names, FILLED, SCHEMA)
+                                      for path in paths)
+            yield Piece(rows.to_pandas(), scores.to_pandas())
 
 
 def _shards(run: Path, n: int) -> list[tuple[int, list[Path]]]:

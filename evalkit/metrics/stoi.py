@@ -55,10 +55,11 @@ def _stoi(clean: Audio, processed: Audio, extended: bool) -> float:
 
 def stoi(octaves: np.ndarray) -> float:
     """STOI of ``third_octaves`` (Taal et al. 2011, equations 3 to 6)."""
-    clean, capped = octaves[0], octaves[0] * (1 + 10 ** (-BETA / 20))
+    clean, heard = octaves
     total, (square, before) = _over_segments(clean), _over_segments(np.square(octaves))
-    level = np.sqrt(square) / (np.sqrt(before) + _EPSILON)
-    sums = _processed(octaves, capped, level)
+    # As correlations do not see a gain, it is the processed signal that comes down to the cap.
+    level = np.sqrt(square) / (np.sqrt(before) + _EPSILON) / (1 + 10 ** (-BETA / 20))
+    sums = _processed(octaves, level)
     spread = square - total**2 / LENGTH, sums.square - sums.total**2 / LENGTH
     both = np.multiply(*(np.sqrt(np.maximum(of, 0)) + _EPSILON for of in spread))
     found = (sums.product - total * sums.total / LENGTH) / both
@@ -67,7 +68,7 @@ def stoi(octaves: np.ndarray) -> float:
     for band, segment in zip(*np.nonzero(steady), strict=True):
         at = band, slice(segment, segment + LENGTH)
         found[band, segment] = _correlation(
-            clean[at], np.minimum(octaves[1][at] * level[band, segment], capped[at]))
+            clean[at], np.minimum(heard[at] * level[band, segment], clean[at]))
     return float(found.mean())
 
 
@@ -80,15 +81,15 @@ class _Sums(NamedTuple):
     product: np.ndarray
 
 
-def _processed(octaves: np.ndarray, capped: np.ndarray, level: np.ndarray) -> _Sums:
-    """Of the processed signal at the ``level`` (bands, segments) of the clean one, ``capped``."""
-    clean, heard, most = (_segments(each) for each in (*octaves, capped))
+def _processed(octaves: np.ndarray, level: np.ndarray) -> _Sums:
+    """Of the processed signal times ``level`` (bands, segments), at most the clean one."""
+    clean, heard = _segments(octaves)
     sums = _Sums(*np.empty((3, *level.shape)))
     for band, start in product(range(0, len(level), _BANDS), range(0, level.shape[1], _PROCESSED)):
         some = slice(band, band + _BANDS), slice(start, start + _PROCESSED)
         at = some[0], slice(None), some[1]
         value = heard[at] * level[some][:, None]
-        np.minimum(value, most[at], out=value)
+        np.minimum(value, clean[at], out=value)
         np.add.reduce(value, axis=1, out=sums.total[some])
         np.einsum("bts,bts->bs", value, value, out=sums.square[some])
         np.einsum("bts,bts->bs", value, clean[at], out=sums.product[some])
@@ -136,7 +137,7 @@ _STEADY = 1e-6
 """The share that a segment's changes have of its squares below which they are taken exactly."""
 _FLAT = 1e-7
 """The norm below which noise of _EPSILON makes a difference."""
-_FRAMES, _SEGMENTS = 64, 64
+_FRAMES, _SEGMENTS = 128, 64
 """Looked at at a time: what stays in a processor's cache, and takes no new memory."""
 _BANDS, _PROCESSED = 5, 300
 """Bands and segments of a sum at a time, for the same reason."""
@@ -163,13 +164,14 @@ _kept = _Kept()
 def third_octaves(reference: np.ndarray, degraded: np.ndarray, rate: int) -> np.ndarray | None:
     """Magnitudes in third octaves of two signals (n,) at ``rate`` Hz, without what is silent in
     the first: (2, bands, frames). None where the frames are too few for a segment."""
-    frames = _frames(_without_silence(resampled((reference, degraded), rate, RATE)))
-    if frames.shape[1] < LENGTH:
+    signals = resampled((reference, degraded), rate, RATE)
+    kept = _heard(signals[0])
+    if len(kept) - 1 < LENGTH:
         return None
-    power = np.concatenate([_power(frames[:, start:start + _FRAMES])
-                            for start in range(0, frames.shape[1], _FRAMES)], axis=1)
-    magnitudes: np.ndarray = np.sqrt(power.transpose(0, 2, 1), order="C")
-    return magnitudes
+    octaves = np.empty((2, len(third_octave_edges()) - 1, len(kept) - 1))
+    for signal, magnitudes in zip(signals, octaves, strict=True):
+        _magnitudes(_frames(_joined(signal, kept)), out=magnitudes)
+    return octaves
 
 
 def _segments(octaves: np.ndarray) -> np.ndarray:
@@ -193,31 +195,46 @@ def _over_segments(values: np.ndarray) -> np.ndarray:
     return total
 
 
-def _frames(signals: np.ndarray) -> np.ndarray:
-    """(signals, n) as frames (signals, frames, _WINDOW). One that ends with the signal is none."""
-    return sliding_window_view(signals, _WINDOW, axis=1)[:, :-1:_HOP]
+def _halves(signal: np.ndarray) -> np.ndarray:
+    """A signal (n,) in halves of frames: (halves, _HOP)."""
+    return signal[:len(signal) // _HOP * _HOP].reshape(-1, _HOP)
 
 
-def _without_silence(signals: np.ndarray) -> np.ndarray:
-    """The windowed frames of signals (2, n) that are not silent in the first, added up again."""
-    energy = np.einsum("fn,n->f", _frames(np.square(signals[:1]))[0], np.square(_HANN))
+def _frames(halves: np.ndarray) -> np.ndarray:
+    """Of two halves each: (frames, _WINDOW). One that ends with the signal is none."""
+    return sliding_window_view(halves.reshape(-1), _WINDOW)[:-1:_HOP]
+
+
+def _heard(signal: np.ndarray) -> np.ndarray:
+    """Which frames of a signal (n,) are not silent."""
+    first, second = (np.square(_halves(signal)) @ np.square(_HANN).reshape(2, _HOP).T).T
+    count = -(-(len(signal) - _WINDOW) // _HOP)
+    energy = (first[:-1] + second[1:])[:count]
     level = 20 * np.log10(np.sqrt(energy) + _EPSILON)
-    kept = np.flatnonzero(level.max() - DYN_RANGE - level < 0)
-    halves = signals[:, :signals.shape[1] // _HOP * _HOP].reshape(len(signals), -1, _HOP)
-    made = np.zeros((len(signals), len(kept) + 1, _HOP))
-    np.multiply(halves[:, kept], _HANN[:_HOP], out=made[:, :-1])
-    made[:, 1:] += halves[:, kept + 1] * _HANN[_HOP:]
-    return made.reshape(len(signals), -1)
+    return np.flatnonzero(level.max() - DYN_RANGE - level < 0)
 
 
-def _power(frames: np.ndarray) -> np.ndarray:
-    """Of frames (signals, frames, _WINDOW) in third octaves: (signals, frames, bands)."""
+def _joined(signal: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The windowed frames ``kept`` of a signal (n,), added up again, in halves."""
+    halves, made = _halves(signal), np.zeros((len(kept) + 1, _HOP))
+    np.multiply(halves[kept], _HANN[:_HOP], out=made[:-1])
+    second = halves[kept + 1]
+    second *= _HANN[_HOP:]
+    made[1:] += second
+    return made
+
+
+def _magnitudes(frames: np.ndarray, out: np.ndarray) -> None:
+    """Of frames (frames, _WINDOW) in third octaves: (bands, frames)."""
     edges = 2 * third_octave_edges()
-    padded = np.zeros((*frames.shape[:2], 2 * _WINDOW))  # sooner than what pads in the transform
-    np.multiply(frames, _HANN, out=padded[:, :, :_WINDOW])
-    parts = np.fft.rfft(padded).view(np.float64)  # real and imaginary ones in turn
-    np.square(parts, out=parts)
-    return np.add.reduceat(parts[:, :, :edges[-1]], edges[:-1], axis=2)
+    padded = np.zeros((_FRAMES, 2 * _WINDOW))  # sooner than what pads in the transform
+    for start in range(0, len(frames), _FRAMES):
+        some = frames[start:start + _FRAMES]
+        np.multiply(some, _HANN, out=padded[:len(some), :_WINDOW])
+        parts = np.fft.rfft(padded[:len(some)]).view(np.float64)  # real, imaginary ones in turn
+        np.square(parts, out=parts)
+        power = np.add.reduceat(parts[:, :edges[-1]], edges[:-1], axis=1)
+        np.sqrt(power.T, out=out[:, start:start + _FRAMES])
 
 
 def _blocks(segments: np.ndarray) -> Iterator[np.ndarray]:

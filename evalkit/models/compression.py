@@ -4,7 +4,7 @@ many bytes they then take."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -23,33 +23,48 @@ WHOLE = 32
 def compress(module: nn.Module, bits: int = WHOLE, zeros: float = 0.0, scales: Scales = "tensor"
              ) -> None:
     """Changes the matrices and kernels of ``module`` in place; vectors, biases among them, stay as
-    they are. First the smallest share ``zeros`` of each becomes 0, then the others are rounded."""
-    for weight in module.parameters():
-        if weight.dim() > 1:
-            weight.copy_(rounded(without_smallest(weight, zeros), bits, scales))
+    they are. First the share ``zeros`` of all of them becomes 0 (``largest``), then the others are
+    rounded."""
+    weights = [weight for weight in module.parameters() if weight.dim() > 1]
+    for weight, mask in zip(weights, largest(weights, zeros), strict=True):
+        weight.copy_(rounded(weight * mask, bits, scales))
 
 
-def without_smallest(weight: Tensor, share: float, block: Block = (1, 1)) -> Tensor:
-    """``weight`` with the ``share``, from 0 to 1, of its numbers 0 that are nearest to it (as many
-    as that is, rounded down); or of its blocks of (rows, columns), by their mean magnitude, those
-    at the borders may be smaller. A kernel (rows, ...) counts as a matrix of as many rows."""
-    matrix = weight.flatten(1) if weight.dim() > 1 else weight[None]
-    rows, columns = (_blocks(n, size, weight.device) for n, size in zip(
-        matrix.shape, block, strict=True))
-    shape = int(rows[-1]) + 1, int(columns[-1]) + 1
-    number = (rows[:, None] * shape[1] + columns).flatten()
-    sums = torch.zeros(shape[0] * shape[1], dtype=weight.dtype, device=weight.device)
-    means = sums.index_add(0, number, matrix.abs().flatten()) / number.bincount()
-    kept = torch.ones_like(means)
+def largest(weights: Sequence[Tensor], zeros: float, block: Block = (1, 1)) -> list[Tensor]:
+    """Masks, of the shapes of ``weights``, of the numbers that stay where a share ``zeros``, from 0
+    to below 1, of all of them becomes 0 (as many as that is, rounded down); or of all blocks of
+    (rows, columns), where those at the borders may be smaller. A kernel (rows, ...) counts as a
+    matrix of as many rows.
+
+    Those become 0 whose square is the smallest share of the sum of it and of all larger squares of
+    the same matrix (Lee et al. 2021, arXiv:2010.07611, equation 3), so that small matrices keep
+    more of theirs; a block's number is its mean magnitude."""
+    blocks = [_blocked(weight, block) for weight in weights]
+    shares = torch.cat([_share_of_larger(means) for means, _ in blocks])
+    stay = torch.ones_like(shares, dtype=torch.bool)
     # .29 x 100 is below 29 as computers multiply.
-    smallest = math.floor(share * len(means) + 1e-6)
-    kept[means.argsort(stable=True)[:smallest]] = 0
-    return weight * kept[number].view(weight.shape)
+    stay[shares.argsort(stable=True)[:math.floor(zeros * len(shares) + 1e-6)]] = False
+    each = stay.split([len(means) for means, _ in blocks])
+    return [of_blocks[number].view(weight.shape)
+            for weight, of_blocks, (_, number) in zip(weights, each, blocks, strict=True)]
 
 
-def _blocks(n: int, size: int, device: torch.device) -> Tensor:
-    """The number of the block of each of ``n`` rows or columns."""
-    return torch.arange(n, device=device) // size
+def _share_of_larger(means: Tensor) -> Tensor:
+    """Of each number, its square by the sum of it and of all larger squares."""
+    ordered, order = means.square().sort(stable=True)
+    sums = ordered.flip(0).cumsum(0).flip(0)
+    return torch.empty_like(means).scatter_(0, order, ordered / sums.clamp_min(1e-30))
+
+
+def _blocked(weight: Tensor, block: Block) -> tuple[Tensor, Tensor]:
+    """The mean magnitude of every block, and of every number the block in which it lies."""
+    matrix = weight.flatten(1) if weight.dim() > 1 else weight[None]
+    rows, columns = (torch.arange(n, device=weight.device) // size for n, size in zip(
+        matrix.shape, block, strict=True))
+    number = (rows[:, None] * (int(columns[-1]) + 1) + columns).flatten()
+    counts = number.bincount()
+    sums = torch.zeros(len(counts), dtype=weight.dtype, device=weight.device)
+    return sums.index_add(0, number, matrix.abs().flatten()) / counts, number
 
 
 def rounded(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:

@@ -4,7 +4,6 @@ hundreds of megabytes of texts, of which a page shows a few thousand."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evalkit.core.errors import RunError, one_line
 from evalkit.store.coded import among, recoded
 from evalkit.store.runfolder import CELL, OUTPUTS_NEEDED, RunFolder
 from evalkit.store.scores import require_columns
+from evalkit.store.sealed import readable
 from evalkit.store.seals import OUTPUTS_TABLE
 
 AT_A_TIME = 1 << 15
@@ -29,7 +28,7 @@ class Outputs:
     def __init__(self, folder: RunFolder, like: pd.DataFrame) -> None:
         self.keys = recoded(folder.outputs_of("error"), like, CELL)
         self._path = folder.path / OUTPUTS_TABLE
-        with self._readable():
+        with readable(self._path):
             self._file = pq.ParquetFile(self._path)
         require_columns(self._path, self._file.schema_arrow.names, OUTPUTS_NEEDED)
 
@@ -40,13 +39,13 @@ class Outputs:
         """Whether any row has something in this column."""
         if name not in self._file.schema_arrow.names:
             return False
-        with self._readable():
+        with readable(self._path):
             return bool(self._file.read(columns=[name])[name].null_count < len(self))
 
     def texts(self, but: np.ndarray) -> Iterator[tuple[pa.Array, pa.Array]]:
         """Alignments, none of the rows ``but`` (n,), and hypotheses, of AT_A_TIME rows together."""
         end = 0
-        with self._readable():
+        with readable(self._path):
             for part in self._file.iter_batches(AT_A_TIME, columns=["alignment", "hypothesis"]):
                 start, end = end, end + len(part)
                 gone = but[start:end]
@@ -56,7 +55,7 @@ class Outputs:
     def at(self, places: np.ndarray) -> pd.DataFrame:
         """The rows at ``places``, which are in order, with all columns."""
         names = [name for name in self._file.schema_arrow.names if name not in CELL]
-        with self._readable():
+        with readable(self._path):
             table = pa.concat_tables(self._parts(places, names))
         return self.keys[[*CELL]].iloc[places].reset_index(drop=True).join(table.to_pandas())
 
@@ -73,13 +72,6 @@ class Outputs:
     def of(self, utterances: Collection[str]) -> pd.DataFrame:
         """The rows of some utterances."""
         return self.at(np.flatnonzero(among(self.keys["utterance_id"], utterances)))
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            yield
-        except (pa.ArrowException, OSError) as error:
-            raise RunError(f"{self._path}: cannot be read ({one_line(error)})") from error
 
 
 def lengths(*texts: pa.Array) -> np.ndarray:

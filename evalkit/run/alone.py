@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import UtteranceError
@@ -24,7 +23,7 @@ from evalkit.store.documents.run import Pipeline
 from evalkit.store.manifest import Manifest
 from evalkit.store.outputs import Row
 from evalkit.store.runfolder import CELL, EMBEDDINGS, OUTPUTS
-from evalkit.store.sealed import check, write_table
+from evalkit.store.sealed import check, read_table, write_table
 from evalkit.store.seals import OUTPUTS_TABLE
 
 ALONE = "alone.parquet"
@@ -54,7 +53,7 @@ def _kept(plan: Plan, run: Path) -> list[Row]:
     if not path.exists():
         return []
     check(path)
-    return pq.read_table(path, schema=SCHEMA).to_pylist()
+    return read_table(path, schema=SCHEMA).to_pylist()
 
 
 def unseen(plan: Plan) -> list[LeftOut]:
@@ -79,12 +78,12 @@ def _batches(parts: Pipeline) -> dict[str, int]:
 
 def _made_alone(shards: Sequence[Shard], run: Path) -> list[Row]:
     paths = [table_paths(run, shard.key) for shard in shards]
-    return [*_by_cell(*(pa.concat_tables(pq.read_table(path[i], schema=schema) for path in paths)
+    return [*_by_cell(*(pa.concat_tables(read_table(path[i], schema=schema) for path in paths)
                         for i, schema in ((1, OUTPUTS), (2, EMBEDDINGS)))).values()]
 
 
 def _made_in_batches(run: Path, names: set[str]) -> dict[tuple[str, ...], Row]:
-    return _by_cell(*(pq.read_table(run / name, filters=[("utterance_id", "in", names)])
+    return _by_cell(*(read_table(run / name, filters=[("utterance_id", "in", names)])
                       for name in (OUTPUTS_TABLE, "embeddings.parquet")))
 
 

@@ -24,7 +24,7 @@ from evalkit.store.events import (
 )
 from evalkit.store.outputs import INDEX, INDEX_TABLE, OutputStore
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, RunFolder
-from evalkit.store.sealed import check, write_table, write_tables
+from evalkit.store.sealed import check, names_in, read_table, write_table, write_tables
 from evalkit.store.seals import OUTPUTS_TABLE
 
 
@@ -67,7 +67,7 @@ def _speakers(plan: Plan) -> dict[str, str | None]:
 def _write_streamed(paths: Sequence[Path], out: Path, plan: Plan) -> None:
     """Writes what streaming recognizers showed, and when words came; removes such tables of an
     earlier run where nothing was streamed."""
-    streamed = [path for path in paths if EVENTS_COLUMN.name in pq.read_schema(path).names]
+    streamed = [path for path in paths if EVENTS_COLUMN.name in names_in(path)]
     speakers = _speakers(plan) if streamed else {}
     for name, column, schema in ((EVENTS_TABLE, EVENTS_COLUMN, EVENTS),
                                  (EMISSIONS_TABLE, EMISSIONS_COLUMN, EMISSIONS)):
@@ -76,7 +76,7 @@ def _write_streamed(paths: Sequence[Path], out: Path, plan: Plan) -> None:
             continue
         cell = [field for field in OUTPUTS if field.name in schema.names[:3]]
         rows = (row | {"speaker_id": speakers[row["utterance_id"]]} for path in streamed
-                for row in pq.read_table(path, schema=pa.schema([*cell, column])).to_pylist())
+                for row in read_table(path, schema=pa.schema([*cell, column])).to_pylist())
         write_table(out / name, pa.Table.from_pylist(list(unfolded(rows, column.name)), schema))
 
 

@@ -8,14 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from evalkit.core.text import count
 from evalkit.run import ended
 from evalkit.run.plan import Shard
 from evalkit.run.tables import has_ended, table_paths
 from evalkit.store.outputs import OutputStore
-from evalkit.store.sealed import DamageError, seal
+from evalkit.store.sealed import DamageError, read_table, seal
 
 NAMED = 3
 """Damages that are named."""
@@ -94,7 +92,7 @@ def _fault(path: Path) -> Fault | None:
 
 def _lost_audio(shard: Shard, store: OutputStore) -> Iterator[Fault]:
     """Audio that the shard's table of outputs names and that is not as long as it was."""
-    kept = pq.read_table(table_paths(store.run, shard.key)[1],
+    kept = read_table(table_paths(store.run, shard.key)[1],
                          columns=["input_audio", "output_audio"])
     for stage, column in (("heard", "input_audio"), ("enhanced", "output_audio")):
         wanted = [store.run / name for name in kept[column].drop_null().unique().to_pylist()

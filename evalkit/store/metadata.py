@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from evalkit.store.scores import read_columns
-from evalkit.store.sealed import seal
+from evalkit.store.sealed import names_in, seal
 
 SAID_AND_HEARD = frozenset({"audio", "reference_audio", "text", "offset", "duration"})
 
@@ -18,5 +17,5 @@ def metadata_of(run: Path) -> pd.DataFrame:
     time of reading them whole. Raises RunError as RunFolder does."""
     path = run / "utterances.parquet"
     seal(path)
-    names = [name for name in pq.read_schema(path).names if name not in SAID_AND_HEARD]
+    names = [name for name in names_in(path) if name not in SAID_AND_HEARD]
     return read_columns(path, names, alone=True).to_pandas()

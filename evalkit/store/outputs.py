@@ -26,13 +26,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError
 from evalkit.core.files import digest, write
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.events import EVENTS_COLUMN, with_column
-from evalkit.store.sealed import DamageError, is_whole, seal, write_table
+from evalkit.store.sealed import DamageError, is_whole, names_in, read_table, seal, write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,9 +122,9 @@ class OutputStore:
         path = self.path(stage, key)
         known = (SCHEMAS[stage].names, [*SCHEMAS[stage].names, _FURTHER[stage].name]
                  if stage in _FURTHER else [])
-        if not is_whole(path) or pq.read_schema(path).names not in known:
+        if not is_whole(path) or names_in(path) not in known:
             return None
-        return pq.read_table(path)
+        return read_table(path)
 
     def write(self, stage: str, key: str, rows: Sequence[Row], note: str = "") -> None:
         """Writes the rows under a temporary name and renames the file; ``note`` as for
@@ -180,7 +179,7 @@ class OutputStore:
         path = self._list(key)
         if not is_whole(path):
             return {}
-        columns = pq.read_table(path, schema=AUDIO).to_pydict()
+        columns = read_table(path, schema=AUDIO).to_pydict()
         return {name: (size, sha256) for name, size, sha256 in zip(
             columns["name"], columns["bytes"], columns["sha256"], strict=True)}
 
@@ -222,7 +221,7 @@ class OutputStore:
         except DamageError as error:
             raise RunError(f"{error}; without it nobody knows which outputs are the run's: run it "
                            "again with `evalkit run`") from error
-        return pq.read_table(path, schema=INDEX).to_pylist()
+        return read_table(path, schema=INDEX).to_pylist()
 
     def finished(self) -> set[str]:
         """The keys of the shards' tables, where the run was finished."""

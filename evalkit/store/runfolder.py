@@ -26,7 +26,7 @@ from evalkit.store.events import STREAMED
 from evalkit.store.lock import holder
 from evalkit.store.outputs import HEARD_BESIDE, RECOGNIZER_TOOK, OutputStore
 from evalkit.store.scores import read_columns, read_scores
-from evalkit.store.sealed import AGAIN, DamageError, check, seal
+from evalkit.store.sealed import AGAIN, DamageError, check, readable, seal
 from evalkit.store.seals import (
     FOUND_IN,
     SCORES,
@@ -277,10 +277,8 @@ class RunFolder:
                alone: bool = False) -> pa.Table:
         path = self.path / name
         self._check(name)
-        try:
+        with readable(path):
             return read_columns(path, columns, filled, alone=alone)
-        except (pa.ArrowException, OSError) as error:
-            raise RunError(f"{path}: cannot be read ({error})") from error
 
 
 def _within(run: Path, error: Exception) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from mmap import mmap
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -117,6 +119,29 @@ def check(path: Path) -> None:
         return
     except DamageError as error:
         raise DamageError(f"{error}; {AGAIN}") from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What goes wrong in reading ``path`` in the block becomes a RunError that names it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{path}: cannot be read ({one_line(error)}); {AGAIN}") from error
+
+
+def read_table(path: Path, **options: Any) -> pa.Table:
+    """A table of a run, by ``options`` of pyarrow.parquet.read_table. Raises RunError, naming the
+    file, where it cannot be read."""
+    with readable(path):
+        return pq.read_table(path, **options)
+
+
+def names_in(path: Path) -> list[str]:
+    """The names of its columns. Raises RunError as ``read_table`` does."""
+    with readable(path):
+        names: list[str] = pq.read_schema(path).names
+    return names
 
 
 def note_of(path: Path) -> str:

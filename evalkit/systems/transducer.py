@@ -41,9 +41,9 @@ class TransducerRecognizer:
     ``phrases`` is a file of phrases that are listened for (evalkit.models.transducer.phrases), each
     of whose labels is raised by ``boost`` nats; a network that attends to phrases has the list,
     too. Its matrices are compressed when they are read (evalkit.models.compression): rounded to so
-    many ``bits``, with one step a tensor or one for each row (``scales``), the smallest share
-    ``zeros`` of each 0. Kernels compute with them as with any others: it takes fewer bytes, and as
-    many multiplications."""
+    many ``bits``, with one step a tensor or one for each row (``scales``), a share ``zeros`` of all
+    of them 0, of larger matrices more. Kernels compute with them as with any others: it takes fewer
+    bytes, and as many multiplications."""
 
     weights: Path | str | None = None
     beam: int = 1

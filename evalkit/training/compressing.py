@@ -21,9 +21,9 @@ from evalkit.models.compression import (
     Block,
     Scales,
     compress,
+    largest,
     rounded,
     steps_of,
-    without_smallest,
 )
 
 Batch = TypeVar("Batch")
@@ -38,8 +38,8 @@ class Smaller(Strict):
     the weight of a periodic penalty (``cosine_penalty``).
 
     A share of ``zeros`` is reached gradually (``cubic``) between the shares ``begin`` and ``end``
-    of all updates, anew after ``every`` of them: the smallest numbers, or the smallest blocks of
-    (rows, columns) by their mean magnitude, which then stay 0."""
+    of all updates, anew after ``every`` of them: of single numbers or of blocks of (rows, columns),
+    shared out by evalkit.models.compression.largest. They then stay 0."""
 
     bits: int = Field(WHOLE, ge=2, le=WHOLE)
     scales: Scales = "tensor"
@@ -115,7 +115,7 @@ class Compressing:
         self.done += 1
         share = cubic(self.done / self.updates, c.zeros, c.begin, c.end)
         if share and (self.done % c.every == 0 or self.done == self.updates):
-            self.masks = [without_smallest(weight, share, c.block) != 0 for weight in self.weights]
+            self.masks = largest(self.weights, share, c.block)
         if c.zeros:
             self._mask()
 

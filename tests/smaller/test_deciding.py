@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.smaller import decided, deciding
-from benchmarks.smaller.deciding import WEIGHTS, trained
-from benchmarks.smaller.sweep import Trained, Training
+from benchmarks.smaller.deciding import trained
+from benchmarks.smaller.sweep import WEIGHTS, Trained, Training
 from evalkit.core.errors import ConfigError
 from evalkit.models.transducer.network import Transducer
 from evalkit.store.manifest import write_manifest

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from evalkit.models.compression import coded_bytes, rounded, steps_of, without_smallest
+from evalkit.models.compression import coded_bytes, largest, rounded, steps_of
 from evalkit.training.compressing import Compressing, Smaller, cosine_penalty, cubic
 from evalkit.training.loop import train_steps
 
@@ -57,22 +57,23 @@ def test_blocks_go_by_their_mean_magnitude() -> None:
     weight = torch.ones(16, 10)
     weight[8:, 4:8] = 0.1
     weight[9, 5] = 1.5  # one large number keeps no block
-    found = without_smallest(weight, 0.5, (8, 4))
-    zero = found == 0
+    [mask] = largest([weight], 0.5, (8, 4))
+    zero = ~mask
     assert zero[8:, 4:8].all()
     blocks = [zero[r:r + 8, c:c + 4] for r in (0, 8) for c in (0, 4, 8)]
     assert all(bool(block.all()) or not bool(block.any()) for block in blocks)
     assert sum(bool(block.all()) for block in blocks) == 3
     kernel = drawn(4, 3, 5)
-    assert without_smallest(kernel, 0.25, (4, 5)).shape == kernel.shape
-    assert float((without_smallest(kernel, 0.34, (4, 5)) == 0).float().mean()) == pytest.approx(1/3)
+    [mask] = largest([kernel], 0.34, (4, 5))
+    assert mask.shape == kernel.shape
+    assert float((~mask).float().mean()) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("numbers", [50, 100, 200])
 def test_a_percent_of_a_hundred_is_one(numbers: int) -> None:
     weight = drawn(1, numbers)
     for percent in range(1, 100):
-        zeros = int((without_smallest(weight, percent / 100) == 0).sum())
+        zeros = int((~largest([weight], percent / 100)[0]).sum())
         assert zeros == percent * numbers // 100, percent
 
 
@@ -124,14 +125,14 @@ def test_the_straight_through_gradient_is_that_of_the_rounded_weights() -> None:
 def test_zeros_stay_and_are_as_many_as_asked(block: tuple[int, int]) -> None:
     module, _, run = training(Smaller(zeros=0.5, block=block, every=3))
     run()
-    first = module[0].weight
-    assert float((first == 0).float().mean()) == 0.5
-    for rows in range(0, 16, block[0]):
-        for columns in range(0, 12, block[1]):
-            part = first[rows:rows + block[0], columns:columns + block[1]] == 0
-            assert part.all() or not part.any()
+    weights = [module[0].weight, module[2].weight]
+    blocks = [part == 0 for weight in weights for rows in weight.split(block[0])
+              for part in rows.split(block[1], 1)]
+    assert all(part.all() or not part.any() for part in blocks)
+    assert sum(bool(part.all()) for part in blocks) == len(blocks) // 2
     assert (module[0].bias != 0).all()
-    assert torch.equal(without_smallest(first, 0.5, block), first)  # and again takes none
+    for weight, mask in zip(weights, largest(weights, 0.5, block), strict=True):
+        assert torch.equal(weight * mask, weight)  # and again takes none
 
 
 def test_the_end_is_rounded_and_zeros_are_left() -> None:

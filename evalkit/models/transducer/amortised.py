@@ -20,6 +20,8 @@ Past = tuple[Tensor, Tensor, Tensor]
 whether they were computed (n, past), 0 or 1."""
 WIDER = 2
 """By how much the middle of a feed-forward block is wider than what comes in."""
+READY = 3.0
+"""Log-odds at first, probability .95: what one of many blocks leaves out, all behind it lack."""
 
 
 class Attention(nn.Module):
@@ -97,7 +99,7 @@ class Layer(nn.Module):
         self.attention = Attention(c.hidden, c.heads, c.past)
         self.feed = nn.Sequential(nn.Linear(c.hidden, WIDER * c.hidden), nn.GELU(),
                                   nn.Linear(WIDER * c.hidden, c.hidden))
-        self.attends, self.feeds = (Decider(c.hidden, c.share, seed=2 * number + which)
+        self.attends, self.feeds = (Decider(c.hidden, c.share, 2 * number + which, READY)
                                     for which in range(2))
         self.dropout = nn.Dropout(c.dropout)
 

@@ -13,7 +13,7 @@ NARROW = 16
 """Width of an arbitrator, a few percent of what it decides on."""
 TEMPERATURE = 1.0
 READY = 1.0
-"""At first an arbitrator is for computing, which then has the probability .73."""
+"""At first the log-odds of computing are about these: probability .73."""
 _DRAWN = 4096
 
 
@@ -25,16 +25,18 @@ class Decider(nn.Module):
     et al. 2017, arXiv:1611.01144; Maddison et al. 2017, arXiv:1611.00712); in evaluation mode it
     is 1 where the log-odds are above 0. With a ``share`` nothing is asked: so many of the
     decisions, drawn at random, are 1; in evaluation mode the same ones for every utterance, which
-    ``seed`` tells from those of other deciders."""
+    ``seed`` tells from those of other deciders. ``ready`` are about the log-odds before any
+    training."""
 
     drawn: Tensor
 
-    def __init__(self, width: int, share: float | None = None, seed: int = 0) -> None:
+    def __init__(self, width: int, share: float | None = None, seed: int = 0,
+                 ready: float = READY) -> None:
         super().__init__()
         self.share = share
         self.forced: bool | None = None
         odds = nn.Linear(NARROW, 1)
-        nn.init.constant_(odds.bias, READY)
+        nn.init.constant_(odds.bias, ready)
         self.arbitrator = nn.Sequential(nn.Linear(width, NARROW), nn.Tanh(), odds)
         draws = torch.rand(_DRAWN, generator=torch.Generator("cpu").manual_seed(seed), device="cpu")
         self.register_buffer("drawn", draws, persistent=False)

@@ -188,7 +188,7 @@ def taught(options: dict[str, object], compute: float) -> Transducer:
         model = Transducer(TransducerConfig(**(SIZES | options))).train()
         optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
         objective, batch = Objective(ObjectiveConfig(compute=compute)), recordings()
-        for _ in range(8):
+        for _ in range(20):
             optimiser.zero_grad()
             objective(model, batch).sum().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
