@@ -75,7 +75,7 @@ def _said(model: Transducer, heard: Tensor, ends: Tensor, listed: Listed | None 
           ) -> list[list[Said]]:
     """What is said of ``heard`` (n, blocks, joint), of which each utterance has so many (n,). Each
     goes its own way through its blocks, and rows of products are made by themselves."""
-    text = _Text(model, len(ends), listed)
+    text = _Search(model, len(ends), listed)
     at, here = torch.zeros_like(ends), torch.zeros_like(ends)
     rows = torch.arange(len(ends), device=ends.device)
     while len(rows):
@@ -88,7 +88,7 @@ def _said(model: Transducer, heard: Tensor, ends: Tensor, listed: Listed | None 
     return text.said
 
 
-class _Text:
+class _Search:
     """What each of ``n`` utterances said."""
 
     def __init__(self, model: Transducer, n: int, listed: Listed | None) -> None:
