@@ -124,9 +124,14 @@ def levels(audio: Audio) -> Levels:
     x = audio.samples.astype(np.float64)
     if not len(x):
         return Levels(-math.inf, -math.inf, 0.0, 0.0)
-    magnitude, power = np.abs(x), float(np.mean(without_mean(x) ** 2))
-    return Levels(decibel(power), decibel(float(magnitude.max()) ** 2),
-                  float(np.mean(magnitude >= CLIPPED)), float(x.mean()))
+    peak, power = _peak(x), float(np.mean(without_mean(x) ** 2))
+    clipping = 0.0 if peak < CLIPPED else float(np.mean(np.abs(x) >= CLIPPED))
+    return Levels(decibel(power), decibel(peak ** 2), clipping, float(x.mean()))
+
+
+def _peak(samples: np.ndarray) -> float:
+    """The largest magnitude of ``samples`` (n,), of which there are some."""
+    return max(float(samples.max()), -float(samples.min()))
 
 
 def decibel(power: float) -> float:
@@ -136,11 +141,12 @@ def decibel(power: float) -> float:
 
 def without_mean(samples: np.ndarray) -> np.ndarray:
     """``samples`` (n,) in float64 with their mean taken off; all 0 where the rest is rounding."""
-    x = samples.astype(np.float64)
-    mean = float(x.mean()) if len(x) else 0.0
+    x = samples.astype(np.float64, copy=False)
+    if not len(x):
+        return x
+    mean = float(x.mean())
     rest = x - mean
-    constant = not np.any(np.abs(rest) > abs(mean) * np.finfo(np.float32).eps)
-    return np.zeros_like(rest) if constant else rest
+    return rest if _peak(rest) > abs(mean) * np.finfo(np.float32).eps else np.zeros_like(rest)
 
 
 def active_power(audio: Audio, *, centred: bool = True) -> float:

@@ -61,7 +61,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
              "releases": ["h.json"], "frontier": ["frontier.json"],
              "meetings": ["meetings.json"],
              "report": ["page.json"], "corpora": ["corpora.json"],
-             "begun": ["v1/outputs/begun.json"], "portion": ["v1.1/portion.json"]}
+             "begun": ["v1/outputs/begun.json"],
+             "finished": ["v1/outputs/finished.json"], "portion": ["v1.1/portion.json"]}
     return {name: [_tree(folder / file) for file in names] for name, names in files.items()}
 
 

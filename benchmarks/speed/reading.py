@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed.reading [RUN …]
 
-Of runs of texts.SIZES utterances, made up as texts.py does, or of the finished runs that are named,
-of which copies are read; each command in a process of its own. Exponents as in texts.py.
+Of the runs of texts.SIZES utterances that texts.py makes, or of the finished runs that are named;
+copies are read, by each command in a process of its own. Exponents as in texts.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from pathlib import Path
 
 from pyarrow import parquet
 
-from benchmarks.speed.million import write
 from benchmarks.speed.table import Row, printed
-from benchmarks.speed.texts import EVALKIT, EXPONENT, MEMORY, SIZES, exponent, scored
+from benchmarks.speed.texts import EVALKIT, EXPONENT, MEMORY, SIZES, exponent, finished
 from benchmarks.speed.tree import Took, took
 
 SECONDS = 60.0
@@ -34,8 +33,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
 
 def rows(runs: Sequence[Path] = ()) -> Iterator[Row]:
     """Of finished ``runs``, the smallest first; without them, of new ones of SIZES."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = dict(_named(runs, Path(folder)) if runs else _new(Path(folder)))
+    found = dict(_measured(run) for run in (runs or (finished(n) / "run" for n in SIZES)))
     sizes = list(found)
     for name in COMMANDS:
         of = [found[n][name] for n in sizes]
@@ -47,24 +45,15 @@ def rows(runs: Sequence[Path] = ()) -> Iterator[Row]:
             yield Row(f"{name}: exponent of the size", exponent(of, sizes), EXPONENT, "")
 
 
-def _named(runs: Sequence[Path], folder: Path) -> Iterator[tuple[int, dict[str, Took]]]:
-    for i, run in enumerate(runs):
-        shutil.copytree(run, folder / str(i) / "run")
+def _measured(run: Path) -> tuple[int, dict[str, Took]]:
+    """How many utterances it has, and what each command takes of copies of it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for copy in ("run", "again"):
+            shutil.copytree(run, folder / copy)
         n = parquet.read_metadata(run / "utterances.parquet").num_rows
-        yield n, _measured(folder / str(i))
-
-
-def _new(folder: Path) -> Iterator[tuple[int, dict[str, Took]]]:
-    for n in SIZES:
-        write(folder / str(n), n)
-        scored(folder / str(n))
-        yield n, _measured(folder / str(n))
-
-
-def _measured(folder: Path) -> dict[str, Took]:
-    shutil.copytree(folder / "run", folder / "again")
-    return {name: took([str(EVALKIT), *arguments], folder)
-            for name, arguments in COMMANDS.items()}
+        return n, {name: took([str(EVALKIT), *arguments], folder)
+                   for name, arguments in COMMANDS.items()}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +18,7 @@ from evalkit.metrics.emission import EmissionLatency
 from evalkit.metrics.revocation import RevokedWords
 from evalkit.metrics.word_counts import WordCounts
 from evalkit.metrics.words import WordErrors
+from evalkit.run.finished import Request
 from evalkit.run.overlap import portion_said
 from evalkit.run.pipeline import build_part, metric_said, shows_events
 from evalkit.run.runner import Work, run
@@ -89,6 +90,9 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         "outside": outside, "normaliser": normaliser, "costs": costs, "alternatives": alternatives,
         "glm": glm and str(glm.resolve()), "canonical": [*canonical], "places": [*places],
         "metrics": chosen or [usual]})
+    asked = Request.of(config, [not metrics, shard, *map(asdict, unfolded.left_out)])
+    if asked.holds_in(out, say):
+        return RunFolder(out)
     with read_ahead(_files(given.values()) if workers else ()):
         corpus = read_corpus(config, texts_only=True)
     utterances = corpus.utterances
@@ -96,8 +100,10 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
         config = _of_texts(config, utterances, usual=not metrics, say=say)
     strangers = [item for path in hypotheses.values()
                  for item in _left_out(path, reading, [u.id for u in utterances], say)]
-    return run(config, out, Work(workers, portion=portion), command="score", say=say,
-               left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
+    folder = run(config, out, Work(workers, portion=portion), command="score", say=say,
+                 left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
+    asked.note(out, corpus)
+    return folder
 
 
 def _recognizers(hypotheses: Mapping[str, Path], reading: Reading) -> dict[str, Plugin]:

@@ -13,6 +13,7 @@ from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.comparison import Comparison
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.documents.findings import Findings
+from evalkit.store.documents.finished import FINISHED, Finished
 from evalkit.store.documents.frontier import Frontier
 from evalkit.store.documents.meetings import Meetings
 from evalkit.store.documents.mitigation import MitigationResults
@@ -34,6 +35,7 @@ DOCUMENTS: Mapping[str, tuple[type[Document], str]] = {
     "report": (ReportFindings, "findings.json beside a page: what it says"),
     "corpora": (Corpora, f"{CORPORA}: which run folders of corpora lie beside it"),
     "begun": (Begun, f"{BEGUN}: of what the run in a folder is, from its beginning on"),
+    "finished": (Finished, f"{FINISHED}: what a finished run of texts was asked for, and left"),
     "portion": (PortionRecord, f"{PORTION}: which shard of a run its folder holds")}
 """By name what reads and writes it, and which file it is."""
 
