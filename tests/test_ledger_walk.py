@@ -218,7 +218,7 @@ NOTHING_LOST = {
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict
-        models.transducer.separating:turns_said
+        models.transducer.separating:turns_said models.transducer.whole:_said
         models.transducer.decisions:_deciders
         models.transducer.biasing:forward training.weightings:pair_weights
         metrics.listed_words:_edits metrics.listed_words:_marks

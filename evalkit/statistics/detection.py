@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,13 @@ from evalkit.statistics.bootstrap import FEW_SPEAKERS, Resampling, counts
 from evalkit.store.scores import ratio
 from evalkit.store.trials import SUMMARIES, DetectionCurve, equal_error_rate
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
 FEWER_DRAWS = Resampling(draws=1_000)
 """Enough for a standard error, and every draw passes over all trials."""
 AT_ONCE = 1 << 17
-"""Numbers that are worked on together, of trials and draws: what stays in a processor's cache."""
+"""Numbers that are worked on together, of pairs and draws: what stays in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +75,30 @@ def sorted_trials(trials: pd.DataFrame, speakers: Mapping[str, str]) -> Trials:
 
 
 class _Class(NamedTuple):
-    """The target trials, or the others, by score: their speakers, and how many of the trials lie
-    below every corner. Where both sides are one speaker, ``other`` is a place after the last."""
+    """The target trials, or the others: who the two speakers of their pairs are, and how many
+    trials each pair has between the corners, (corners, pairs). Where both sides are one speaker,
+    ``other`` is a place after the last."""
 
     speaker: np.ndarray
     other: np.ndarray
-    below: np.ndarray
+    between: sparse.csr_array
+
+    @classmethod
+    def of(cls, speaker: np.ndarray, other: np.ndarray, n: int, below: np.ndarray) -> _Class:
+        """Of trials by score, of ``n`` speakers, of which so many lie ``below`` every corner."""
+        from scipy import sparse
+
+        pairs, pair = np.unique(speaker * (n + 1) + other, return_inverse=True)
+        speaker, other = np.divmod(pairs, n + 1)
+        corner = np.repeat(np.arange(len(below)), np.diff(below, prepend=0))
+        return cls(speaker, other, sparse.coo_array(
+            (np.ones(len(pair)), (corner, pair)), (len(below), len(speaker))).tocsr())
 
     def rejected(self, often: np.ndarray) -> np.ndarray:
         """Share of the trials below every corner, NaN where there is none, (corners, ...)."""
-        total = np.zeros((len(self.speaker) + 1, *often.shape[1:]))
         others = np.concatenate([often, np.ones((1, *often.shape[1:]))])
-        np.multiply(often[self.speaker], others[self.other], out=total[1:])
-        np.cumsum(total, axis=0, out=total)
-        below = total[self.below]
-        return ratio(below, np.broadcast_to(total[-1], below.shape))
+        below = np.cumsum(self.between @ (often[self.speaker] * others[self.other]), axis=0)
+        return ratio(below, np.broadcast_to(below[-1], below.shape))
 
 
 class Corners(NamedTuple):
@@ -116,8 +128,9 @@ def corners_of(trials: Trials, threshold: float | None = None) -> Corners:
     at = [] if threshold is None else [int(np.searchsorted(trials.scores, threshold))]
     edges = np.unique(np.concatenate([[0], starts[inner], at, [n]]).astype(int))
     before = np.append(0, np.cumsum(trials.target))[edges]
-    other = np.where(trials.enrol == trials.test, len(trials.speakers), trials.test)
-    parts = [_Class(trials.enrol[of], other[of], below)
+    people = len(trials.speakers)
+    other = np.where(trials.enrol == trials.test, people, trials.test)
+    parts = [_Class.of(trials.enrol[of], other[of], people, below)
              for of, below in ((trials.target, before), (~trials.target, edges - before))]
     return Corners(np.append(trials.scores[edges[:-1]], np.inf), *parts)
 

@@ -3,7 +3,7 @@ threshold are more unequal than chance makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from evalkit.statistics.bootstrap import Resampling
 from evalkit.statistics.detection import (
+    AT_ONCE,
     FEWER_DRAWS,
     DetectionInterval,
     Trials,
@@ -86,14 +87,18 @@ def fairness(trials: Trials, groups: Mapping[str, str], threshold: float, rule: 
     counted = _counted(trials, threshold)
     rng = np.random.default_rng(resampling.seed)
 
-    def unfairness(codes: np.ndarray) -> tuple[float, float]:
-        member = np.zeros((len(label), len(names)))
-        member[known, codes] = 1.0
-        sums = [_within(pairs, member, rule) for pairs in counted]
-        return _unfairness(ratio(sums[0], sums[1]), ratio(sums[2], sums[3]), alpha)
+    def unfairness(codes: Sequence[np.ndarray]) -> Iterator[tuple[float, float]]:
+        member = np.zeros((len(label), len(codes), len(names)))
+        member[known[:, None], np.arange(len(codes)), np.transpose(codes)] = 1.0
+        sums = [_within(pairs, member.reshape(len(label), -1), rule).reshape(len(codes), -1)
+                for pairs in counted]
+        for miss, false_alarm in zip(ratio(*sums[:2]), ratio(*sums[2:]), strict=True):
+            yield _unfairness(miss, false_alarm, alpha)
 
-    seen = np.array(unfairness(code))
-    null = np.array([unfairness(rng.permutation(code)) for _ in range(resampling.draws)])
+    seen = np.array(*unfairness([code]))
+    n, some = resampling.draws, max(1, AT_ONCE // (len(label) * len(names)))
+    null = np.array([each for first in range(0, n, some) for each in unfairness(
+        [rng.permutation(code) for _ in range(first, min(first + some, n))])])
     p = p_value(seen, null)
     chance = np.nanmean(null, axis=0)
     return DetectionFairness(

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 WIDEST = 32
 MOST_BOOST = 20.0
+TOGETHER = 8
+"""Recordings that are heard together."""
+LONGEST = 30.0
+"""In seconds: where one is longer each is heard by itself, since together they are as long as the
+longest."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,6 @@ class TransducerRecognizer:
     scales: Literal["tensor", "row"] = "tensor"
 
     rate = 16_000
-    batch = 1
     needs_audio = True
     output = ("joint.output.",)
 
@@ -76,6 +80,11 @@ class TransducerRecognizer:
             raise ConfigError(f"transducer: zeros {self.zeros}: must be a share from 0 to below 1")
         if self.scales not in ("tensor", "row"):
             raise ConfigError(f"transducer: scales {self.scales!r}: must be tensor or row")
+
+    @property
+    def batch(self) -> int:
+        """A beam is wide by itself."""
+        return TOGETHER if self.beam == 1 else 1
 
     @property
     def _is_compressed(self) -> bool:
@@ -129,11 +138,16 @@ class TransducerRecognizer:
         return "encoder.normalise", self.module.config.channels
 
     def transcribe(self, batch: Sequence[Audio]) -> list[Hypothesis]:
-        """One hypothesis each, of lower-case words with the times at which they were said."""
+        """One hypothesis each, of lower-case words with the times at which they were said: to the
+        bit what a stream of it ends with, also where several are heard together."""
         from evalkit.models.transducer.stream import heard
+        from evalkit.models.transducer.whole import hypotheses
 
-        module, begin = self.module.eval(), self._search
-        return [heard(module, audio.samples, begin) for audio in batch]
+        module = self.module.eval()
+        if self.beam == 1 and len(batch) > 1 and module.config.exact_together and all(
+                audio.duration <= LONGEST for audio in batch):
+            return hypotheses(module, [audio.samples for audio in batch])
+        return [heard(module, audio.samples, self._search) for audio in batch]
 
     def lattices(self, batch: Sequence[Audio]) -> list[WordLattice]:
         """Of the texts that the beam ended with (evalkit.models.transducer.lattice). Raises

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from evalkit.models.transducer.causal import Memory
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.decisions import Decider
-from evalkit.models.transducer.encoder import STEPS, Encoder, Heard, Recurrent, pairs
+from evalkit.models.transducer.encoder import (
+    STEPS,
+    Encoder,
+    Heard,
+    Recurrent,
+    pairs,
+    remembered,
+)
 
 
 class SmallBranch(nn.Module):
@@ -86,13 +93,6 @@ def matrices(layer: nn.LSTM) -> tuple[Tensor, Tensor, Tensor]:
     """Of what is heard and of what is recalled, and the sum of both biases."""
     ((heard, recalled, *biases),) = layer.all_weights
     return heard, recalled, biases[0] + biases[1]
-
-
-def remembered(gates: Tensor, c: Tensor) -> Recurrent:
-    """The memory of an LSTM behind its ``gates`` (n, 4 x hidden), in torch's order."""
-    enter, forget, new, out = gates.chunk(4, -1)
-    c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
-    return out.sigmoid() * c.tanh(), c
 
 
 class BranchingEncoder(Encoder):

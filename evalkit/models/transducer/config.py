@@ -11,6 +11,8 @@ from evalkit.core.strict import Strict
 
 ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 BLANK = 0
+VECTORS = 32
+"""Numbers that torch computes at a time on a processor, at most."""
 
 
 class TransducerConfig(Strict):
@@ -68,6 +70,14 @@ class TransducerConfig(Strict):
         if self.encoder == "amortised" and self.hidden % self.heads:
             raise ValueError(f"hidden {self.hidden}: must be a multiple of heads {self.heads}")
         return self
+
+    @property
+    def exact_together(self) -> bool:
+        """Whether utterances can be heard together and each to the bit as alone: LSTMs behind one
+        convolution, of widths that are whole vectors of a processor, since torch computes what is
+        left over in another way."""
+        return (self.front, self.encoder) == ("direct", "recurrent") and not any(
+            width % VECTORS for width in (self.channels, self.hidden, self.prediction, self.joint))
 
     @property
     def labels(self) -> int:

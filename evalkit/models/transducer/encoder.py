@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from evalkit.models.transducer.causal import CausalConv, Memory
+from evalkit.models.transducer.causal import CausalConv, Memory, products
 from evalkit.models.transducer.config import TransducerConfig
 from evalkit.models.transducer.convolutions import ConvolutionalFront
 from evalkit.models.transducer.features import HOP
@@ -27,7 +27,8 @@ Recurrent = tuple[Tensor, Tensor]
 def recurrent(layer: nn.LSTM, x: Tensor, state: Recurrent | None) -> tuple[Tensor, Recurrent]:
     """What ``layer`` makes of (n, steps, width), and its state behind them. The few steps of a
     block that is heard are made one by one: the same but for rounding, in a third of the time,
-    since oneDNN orders the weights anew at every call."""
+    since oneDNN orders the weights anew at every call. Then each of n utterances is heard to the
+    bit as if it were alone."""
     if x.shape[1] > STEPS or torch.is_grad_enabled():
         made, state = layer(x, state)
         return made, state
@@ -35,9 +36,26 @@ def recurrent(layer: nn.LSTM, x: Tensor, state: Recurrent | None) -> tuple[Tenso
     h, c = (x.new_zeros(2, len(x), layer.hidden_size) if state is None else
             (each[0] for each in state))
     for step in x.unbind(1):
-        h, c = torch.lstm_cell(step, (h, c), *weights)
+        h, c = _cell(step, (h, c), weights)
         steps.append(h)
     return torch.stack(steps, 1), (h[None], c[None])
+
+
+def _cell(x: Tensor, memory: Recurrent, weights: Sequence[Tensor]) -> Recurrent:
+    """As torch's ``lstm_cell``, and to the bit what that makes of each row alone."""
+    heard, recalled, heard_bias, recalled_bias = weights
+    h, c = memory
+    if len(x) == 1:
+        h, c = torch.lstm_cell(x, (h, c), *weights)
+        return h, c
+    return remembered(products(x, heard, heard_bias) + products(h, recalled, recalled_bias), c)
+
+
+def remembered(gates: Tensor, c: Tensor) -> Recurrent:
+    """The memory of an LSTM behind its ``gates`` (n, 4 x hidden), in torch's order."""
+    enter, forget, new, out = gates.chunk(4, -1)
+    c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
+    return out.sigmoid() * c.tanh(), c
 
 
 class State(NamedTuple):
@@ -97,9 +115,10 @@ class Encoder(nn.Module, ABC):
         return blocks, steps, state._replace(frames=frames)
 
     def each(self, features: Tensor, state: State) -> Iterator[tuple[Tensor, State]]:
-        """Of the ``features`` of one utterance (1, blocks x STRIDE x STEPS, mels), what was heard
-        at the end of each block (1, 1, hidden) and the state behind it, as ``forward`` has them but
-        for rounding. They are the same to the bit however many blocks are given at a time."""
+        """Of ``features`` as ``forward`` has them, what was heard at the end of each block
+        (n, 1, hidden) and the state behind it, the same but for rounding. They are the same to the
+        bit however many blocks are given at a time, and where ``exact_together``
+        (evalkit.models.transducer.config) however many utterances."""
         x, frames = self.convolution.heard(features, state.frames)
         state = state._replace(frames=frames)
         for steps in self.normalise(x).split(STEPS, 1):

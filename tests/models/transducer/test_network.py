@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from evalkit.core.errors import ConfigError, UtteranceError
 from evalkit.core.types import Recording, Utterance
+from evalkit.models.tensors import padded
+from evalkit.models.transducer import whole
 from evalkit.models.transducer.encoder import BLOCK
 from evalkit.models.transducer.features import RATE
 from evalkit.models.transducer.loss import transducer_losses
@@ -24,7 +26,7 @@ from evalkit.models.transducer.objective import (
     stepwise_losses,
 )
 from evalkit.models.transducer.stream import Blocks, Hearing, heard, hypothesis
-from evalkit.models.transducer.whole import encoded, greedy, in_batches
+from evalkit.models.transducer.whole import encoded, greedy, hypotheses, in_batches
 
 from .tiny import tiny, wave
 
@@ -86,6 +88,21 @@ def test_many_together_are_heard_as_each_by_itself(model):
     texts = [hypothesis(model, said) for said in greedy(model, waves)]
     assert texts == [heard(model, each) for each in waves]
     assert sorted(row for rows in in_batches(waves, 3) for row in rows) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_recordings_heard_together_are_heard_to_the_bit_as_streams_hear_them(count):
+    model = tiny(channels=32, hidden=32, prediction=32, joint=32)
+    assert model.config.exact_together
+    waves = [wave(n, seed=n) for n in np.linspace(70_000, 1, count, dtype=int)]
+    alone = [in_pieces(model, each, [700, 5_000]) for each in waves]
+    with torch.inference_mode():
+        together = torch.stack([*whole._heard(model, *padded(waves, torch.device("cpu")))], 1)
+    for mine, row in zip(alone, together, strict=True):
+        assert torch.equal(mine, row[:len(mine)])
+    texts = hypotheses(model, waves)
+    assert texts == [heard(model, each) for each in waves]
+    assert len(texts[0].text) > 99
 
 
 def test_the_loss_of_an_utterance_does_not_depend_on_the_batch(model):
