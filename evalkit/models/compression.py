@@ -25,7 +25,7 @@ def compress(module: nn.Module, bits: int = WHOLE, zeros: float = 0.0, scales: S
     """Changes the matrices and kernels of ``module`` in place; vectors, biases among them, stay as
     they are. First the share ``zeros`` of all of them becomes 0 (``largest``), then the others are
     rounded."""
-    weights = [weight for weight in module.parameters() if weight.dim() > 1]
+    weights = [weight for weight in module.parameters() if weight.dim() > 1 and weight.numel()]
     for weight, mask in zip(weights, largest(weights, zeros), strict=True):
         weight.copy_(rounded(weight * mask, bits, scales))
 
@@ -39,6 +39,8 @@ def largest(weights: Sequence[Tensor], zeros: float, block: Block = (1, 1)) -> l
     Those become 0 whose square is the smallest share of the sum of it and of all larger squares of
     the same matrix (Lee et al. 2021, arXiv:2010.07611, equation 3), so that small matrices keep
     more of theirs; a block's number is its mean magnitude."""
+    if not weights:
+        return []
     blocks = [_blocked(weight, block) for weight in weights]
     shares = torch.cat([_share_of_larger(means) for means, _ in blocks])
     stay = torch.ones_like(shares, dtype=torch.bool)

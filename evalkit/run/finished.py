@@ -15,7 +15,7 @@ from evalkit import __version__
 from evalkit.core.config import EvalConfig
 from evalkit.core.deadlines import planning
 from evalkit.core.errors import EvalkitError, RunError
-from evalkit.core.files import digest
+from evalkit.core.files import digest, regular
 from evalkit.core.text import count
 from evalkit.run.keys import fingerprint
 from evalkit.run.measured import metrics_of
@@ -66,15 +66,22 @@ class Request:
         return True
 
     def note(self, out: Path, corpus: Manifest) -> None:
-        """For ``holds_in``, of the run that ``out`` has become: not where files were changed
+        """For ``holds_in``, of the run that ``out`` has just become: not where files were changed
         meanwhile, nor where the ``corpus`` has recordings, for which its folder is looked into."""
-        silent = not corpus.silenced and all(
-            u.audio is u.reference_audio is None for u in corpus.utterances)
-        still = Request.of(self.config, self.others).key
-        if still is not None and still == self.key and (silent or self.config.outside):
-            # Another program's table may lie there; a share of a run has no record.
-            with suppress(DamageError, FileNotFoundError):
-                Finished(asked=still, left=_left(out)).write(out / FINISHED)
+        # Another program's table may lie there, or something else under the name; a share of a
+        # run has no record.
+        with suppress(DamageError, OSError):
+            record = digest(out / "run.json")
+            silent = not corpus.silenced and all(
+                u.audio is u.reference_audio is None for u in corpus.utterances)
+            still = Request.of(self.config, self.others).key
+            if still is None or still != self.key or not (silent or self.config.outside):
+                return
+            finished, path = Finished(asked=still, left=_left(out)), out / FINISHED
+            if path.exists():
+                regular(path)
+            if record == digest(out / "run.json"):  # no other run was made here since
+                finished.write(path)
 
 
 def _files(tree: Any) -> Iterator[str]:
@@ -96,9 +103,14 @@ def _modules() -> list[str]:
 
 def _left(out: Path) -> str:
     """A digest of ``run.json``, which has the seals of the run's own tables, and of those of all
-    shards. Raises DamageError for a table that is not whole, OSError where there is no record."""
-    tables = sorted(path for folder in ("scores", "shards", "outputs")
-                    for path in (out / folder).rglob("*.parquet"))
+    shards. Raises DamageError for a table that is not whole and for a link, behind which tables
+    are not looked for, OSError for what is no file and where there is no record."""
+    found = [path for folder in ("scores", "shards", "outputs")
+             for path in (out / folder).rglob("*")]
+    for path in found:
+        if path.is_symlink() and path.is_dir():
+            raise DamageError(f"{path}: is a link")
+    tables = sorted(regular(path) for path in found if path.suffix == ".parquet")
     with ThreadPoolExecutor() as pool:
         seals = [f"{path.relative_to(out)} {whole}"
                  for path, whole in zip(tables, pool.map(seal, tables), strict=True)]

@@ -92,7 +92,7 @@ class TransducerRecognizer:
 
     @property
     def identity(self) -> str:
-        smaller = (f", {self.bits} bits a {self.scales}, {self.zeros:g} zeros"
+        smaller = (f", {self.bits} bits a {self.scales}, {self.zeros:g} zeros shared out"
                    if self._is_compressed else "")
         beam = f", beam {self.beam}" if self.beam > 1 else ""
         phrases = "" if self.phrases is None else (

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from evalkit.metrics.words import WordErrors
-from evalkit.run import given
+from evalkit.run import finished, given
 from evalkit.run.given import score
 from evalkit.store.documents.finished import FINISHED
 from evalkit.store.runfolder import RunFolder
@@ -165,6 +165,39 @@ def test_tables_of_another_program_change_nothing_but_the_time(tmp_path: Path) -
     (run.path / "outputs" / "mine.parquet").write_bytes(b"mine")
     assert [asked(tmp_path)[1] for _ in range(2)] == [True, True]
     assert run.scores().equals(before)
+
+
+def test_a_pipe_among_tables_keeps_nobody_waiting(tmp_path: Path) -> None:
+    asked(world(tmp_path))
+    os.mkfifo(tmp_path / "run" / "outputs" / "x.parquet")
+    (tmp_path / "run" / FINISHED).unlink()
+    os.mkfifo(tmp_path / "run" / FINISHED)
+    for _ in range(2):
+        assert asked(tmp_path)[1]
+
+
+def test_tables_behind_a_link_are_looked_at_each_time(tmp_path: Path) -> None:
+    asked(world(tmp_path))
+    (stage,) = (tmp_path / "run" / "outputs").glob("recognised")
+    stage.rename(tmp_path / "elsewhere").rename(tmp_path / "there")
+    stage.symlink_to(tmp_path / "there")
+    assert asked(tmp_path)[1]
+    for path in (tmp_path / "there").iterdir():
+        path.unlink()
+    assert asked(tmp_path)[1] and [*(tmp_path / "there").iterdir()]
+
+
+def test_of_two_runs_in_one_folder_the_last_alone_is_noted(tmp_path: Path) -> None:
+    left = finished._left
+
+    def after_another(out: Path) -> str:
+        with mock.patch.object(finished, "_left", left):
+            asked(tmp_path, normaliser="basic", overwrite=True)
+        return left(out)
+
+    with mock.patch.object(finished, "_left", after_another):
+        asked(world(tmp_path), normaliser="none")
+    assert asked(tmp_path, normaliser="none", overwrite=True)[1]
 
 
 def test_a_share_is_no_finished_run(tmp_path: Path) -> None:
