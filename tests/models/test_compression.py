@@ -97,7 +97,7 @@ def test_matrices_alone_are_compressed() -> None:
 
 def test_the_transducer_is_compressed_and_says_so() -> None:
     whole, small = TransducerRecognizer(), TransducerRecognizer(bits=4, zeros=0.5)
-    assert small.identity == f"{whole.identity}, 4 bits a tensor, 0.5 zeros"
+    assert small.identity == f"{whole.identity}, 4 bits a tensor, 0.5 zeros shared out"
     costs = [each.cost for each in (whole, small)]
     assert costs[0].bytes is not None and costs[1].bytes is not None
     assert costs[1].bytes < costs[0].bytes / 8
