@@ -228,7 +228,7 @@ def test_killed_and_started_again_it_ends_at_the_same_bytes(folder: Path) -> Non
     ("seconds: 0.3", "level_db: [.nan, 1]", "training.mixing.level_db"),
     ("seconds: 0.3", "rate: 44100", "training.mixing.rate: must be 16000 or 48000"),
     ("batch: 2", "batch: 1000000000", "training.batch: must be at most 4096"),
-    ("batch: 2", "learning_rate: .inf", "training.learning_rate: must be at most 1"),
+    ("batch: 2", "learning_rate: .inf", "training.learning_rate: must be a finite number, not inf"),
 ])
 def test_what_no_mixture_can_be_drawn_by_is_refused_at_once(folder: Path, line: str, wrong: str,
                                                             said: str) -> None:
