@@ -33,12 +33,13 @@ def frontier(runs: Annotated[list[Path], typer.Argument(
              metric: Annotated[str | None, typer.Option(
                  help="Any additive metric. Default: as for `evalkit systems`.")] = None,
              cost: Annotated[str | None, typer.Option(
-                 metavar="macs|weights|bytes|memory|rtf|latency",
-                 help="What is set against it. Default: the first that most pipelines have.")
+                 metavar="macs|bytes|weights|memory|rtf|latency",
+                 help="What is set against it. Default: of those that are not the same of all the "
+                      "one that the most pipelines have, of several such the first in this order.")
                  ] = None,
              costs: Annotated[Path | None, typer.Option(
                  metavar="FILE", help="Costs that the run does not know: a table with a column "
-                 "pipeline and macs_per_second, weights, bytes, peak_bytes, real_time_factor or "
+                 "pipeline and macs_per_second, bytes, weights, peak_bytes, real_time_factor or "
                  "latency_ms; or YAML.")] = None,
              against: Annotated[str | None, typer.Option(
                  metavar="PIPELINE", help="The uncompressed one, that changes are from. Default: "
@@ -147,8 +148,9 @@ def _of_group(row: OfGroup, fact: Fact) -> str:
 
 
 def verdicts(found: Frontier) -> list[str]:
-    """Who pays, a sentence each, or that nobody is seen to."""
+    """Who pays, a sentence each, or that nobody is seen to, or why nobody could be."""
     return [_pays(row, row.change, found) for row in found.payers if row.change] or [
+        f"no group could be tested: {found.untested}" if found.untested else
         "no group is seen to pay more than the others"]
 
 

@@ -87,7 +87,8 @@ def _panel(figure: Figure, *, marks: Sequence[Mark], scale: int, pipelines: Sequ
         _mark(axes, each, scale, pipelines.index(each.pipeline))
     axes.set(xlabel="seconds of processor for a second of audio", ylabel=label)
     axes.margins(y=0.12)
-    if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:
+    from_nothing(axes)
+    if axes.get_ylim()[0] <= 0 < axes.get_ylim()[1]:
         axes.axhline(0, color=INK, linewidth=1.1)
     _real_time(axes)
     decorate(axes, pipelines, [each.pipeline for each in marks])
@@ -98,7 +99,7 @@ def _mark(axes: Axes, mark: Mark, scale: int, series: int) -> None:
     if math.isfinite(mark.low) and math.isfinite(mark.high):
         axes.vlines(mark.factor, scale * mark.low, scale * mark.high, color=colour, linewidth=1.3)
     axes.plot([mark.factor], [scale * mark.value], marker=shape, color=colour, markersize=8.0,
-              linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8)
+              linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False)
 
 
 def by_ratio(axes: Axes, amounts: Sequence[float]) -> None:
@@ -111,6 +112,13 @@ def by_ratio(axes: Axes, amounts: Sequence[float]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlim(min(amounts) / 2.2, max(amounts) * 2.2)
+
+
+def from_nothing(axes: Axes) -> None:
+    """Begins the axis of values at 0 where it would begin below and no value is there, as none of
+    an error rate is."""
+    if axes.get_ylim()[0] < 0 <= axes.dataLim.ymin:
+        axes.set_ylim(bottom=0)
 
 
 def _real_time(axes: Axes) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.errors import ConfigError, one_line
-from evalkit.core.names import offer
+from evalkit.core.names import listed, offer
 from evalkit.core.yaml_files import read_yaml
-from evalkit.results.cells import read_cells
+from evalkit.results.cells import Cells, read_cells
 from evalkit.store.documents.frontier import AXES, Taken
 
 PIPELINE = "pipeline"
@@ -29,7 +29,8 @@ def read_costs(path: Path, pipelines: Collection[str]) -> dict[str, Taken]:
         return costs_of(read_yaml(path), pipelines, f"{path}: ")
     cells = read_cells(path, (PIPELINE, *AXES))
     if PIPELINE not in cells.columns:
-        raise ConfigError(f"{path}: has no column {PIPELINE!r}, which names the pipeline of a row")
+        raise ConfigError(f"{path}: has no column {PIPELINE!r}, which names the pipeline of a row; "
+                          f"there are {listed(_head(cells))}")
     if cells.left_out:
         raise ConfigError(f"{path}: {cells.left_out[0]}")
     stated: dict[str, dict[str, Any]] = {}
@@ -41,6 +42,12 @@ def read_costs(path: Path, pipelines: Collection[str]) -> dict[str, Taken]:
         stated[name] = {column: value for column, value in row.cells.items()
                         if column != PIPELINE and not _is_empty(value)}
     return costs_of(stated, pipelines, f"{path}: ")
+
+
+def _head(cells: Cells) -> Iterator[str]:
+    """The names of the columns, of a file without a known one the cells of its first row."""
+    names = cells.columns if cells.named else cells.rows[0].cells.values()
+    return (one_line(str(name), 60) for name in names)
 
 
 def costs_of(stated: Stated, pipelines: Collection[str], where: str = "") -> dict[str, Taken]:

@@ -90,8 +90,8 @@ def axis_named(name: str) -> AxisName:
 
 
 def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
-    """The first that most pipelines have, of those that tell them apart if there are any. Raises
-    ConfigError where none has two."""
+    """The one that the most pipelines have, of those that tell them apart if there are any; of
+    several such the first of AXES. Raises ConfigError where none has two."""
     known = {name: [amount for each in taken.values() if (amount := each.on(name)) is not None]
              for name in map(axis_named, AXES)}
     best = max(known, key=lambda name: (len(set(known[name])) > 1, len(known[name])))

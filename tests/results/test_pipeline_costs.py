@@ -39,7 +39,8 @@ def test_minus_nothing_is_nothing(tmp_path: Path) -> None:
     ("pipeline,bytes\nint8,lots\n", "not 'lots'"),
     ("pipeline,bytes\nint8,1\nint8,2\n", "line 3: pipeline 'int8' has a row already"),
     ("pipeline,bytes\nint8,1,2\n", "more or fewer cells"),
-    ("name,bytes\nint8,1\n", "has no column 'pipeline'"),
+    ("pipelin,bytes\nint8,1\n", "has no column 'pipeline'.*; there are pipelin, bytes"),
+    ("pipelin,bites\nint8,1\n", "has no column 'pipeline'.*; there are pipelin, bites"),
     ("", "holds no row"),
     ("pipeline,bytes\nin\x1bt8,1\n", "no pipeline")])
 def test_what_is_wrong_is_one_line(tmp_path: Path, text: str, message: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evalkit.cli.frontier import verdicts
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.statistics.frontier import Asked, axis_named, frontier_of, usual_axis
@@ -148,6 +149,16 @@ def test_a_pipeline_of_unknown_cost_is_left_out_and_named(tmp_path: Path) -> Non
         frontier_of(table.told(stated), Asked(axis="macs_per_second"))
 
 
+def test_where_no_group_is_large_enough_that_is_said() -> None:
+    found = frontier_of(planted(PAYING, speakers=4), Asked(by=[["place"]]))
+    assert {row.status for row in found.groups} == {"insufficient"}
+    assert verdicts(found) == [
+        "no group could be tested: no two have enough speakers and utterances"]
+    assert verdicts(asked(PAYING, by=())) == ["no group could be tested: there is none"]
+    assert verdicts(asked({"half": EQUAL, "tiny": EQUAL})) == [
+        "no group is seen to pay more than the others"]
+
+
 def test_without_columns_everybody_is_compared() -> None:
     found = asked(PAYING, by=())
     assert not found.groups and all(each.change for each in found.variants[:2])
@@ -165,11 +176,16 @@ def test_what_there_is_not_is_one_line(options: dict[str, object], message: str)
 
 def test_axes_by_name_and_by_word() -> None:
     assert axis_named("macs") == axis_named("macs_per_second") == "macs_per_second"
-    with pytest.raises(ConfigError, match="no cost 'money'; there are macs, weights"):
+    with pytest.raises(ConfigError, match="no cost 'money'; there are macs, bytes, weights"):
         axis_named("money")
     assert usual_axis({"a": Taken(bytes=1, weights=1), "b": Taken(bytes=2)}) == "bytes"
     assert usual_axis({"a": Taken(bytes=1, weights=1), "b": Taken(bytes=2, weights=1)}) == "bytes"
     assert usual_axis({"a": Taken(weights=1), "b": Taken(weights=1)}) == "weights"
+    few_bits = {"a": Taken(weights=2, bytes=8), "b": Taken(weights=2, bytes=1),
+                "c": Taken(weights=1, bytes=4)}
+    assert usual_axis(few_bits) == "bytes"
+    few_bits["b"] = Taken(weights=2)
+    assert usual_axis(few_bits) == "weights", "what the most have goes before the order"
 
 
 def test_runs_side_by_side(tmp_path: Path) -> None:

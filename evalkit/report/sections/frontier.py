@@ -1,4 +1,4 @@
-"""Who pays for what is smaller? Cost against error of recognizers, by group."""
+"""Who pays for what is smaller? Cost against error of pipelines, by group."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from evalkit.core import text
 from evalkit.core.errors import ConfigError
-from evalkit.report.cost_figures import SIZE, by_ratio
+from evalkit.report.cost_figures import SIZE, by_ratio, from_nothing
 from evalkit.report.figures import COLOURS, INK, drawn
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -79,6 +79,7 @@ def _panel(figure: Figure, *, found: Frontier) -> None:
         _mark(axes, cost, each, scale)
     axes.set(xlabel=axis.heading, ylabel=f"{found.fact.named(found.metric)}, {found.fact.unit}")
     axes.margins(y=0.12)
+    from_nothing(axes)
     axes.grid()
     axes.spines[["top", "right", "left"]].set_visible(False)
 
@@ -87,24 +88,29 @@ def _mark(axes: Axes, cost: float, each: Variant, scale: float) -> None:
     colour, shape = (COLOURS[0], "o") if each.dominated is None else (COLOURS[-1], "X")
     value = scale * each.value.value
     axes.vlines(cost, scale * each.value.low, scale * each.value.high, color=colour, linewidth=1.3)
-    axes.plot([cost], [value], marker=shape, color=colour, markersize=6.5, linestyle="none")
+    axes.plot([cost], [value], marker=shape, color=colour, markersize=6.5, linestyle="none",
+              clip_on=False)
     axes.annotate("\u200b" + text.short(each.pipeline, 24), (cost, value), xytext=(4, 4),
                   textcoords="offset points", fontsize=7.5, color=INK)
 
 
 def _payers(found: Frontier) -> list[Markup]:
-    """Who pays, or that nobody is seen to."""
+    """Who pays, or that nobody is seen to, or why nobody could be."""
     pays = [say("<b>{}</b> pays for {}: {} of {} there, more than the others.", row.group,
                 row.pipeline, text.with_unit(row.value.value, found.fact), found.metric)
             for row in found.payers]
-    return pays or [say("No group is seen to pay more than the others for a recognizer that is "
-                        "smaller than {}.", found.against)]
+    return pays or [
+        say("No group could be tested: {}.", found.untested) if found.untested else
+        say("No group is seen to pay more than the others for a pipeline that takes less than {} "
+            "({}).", found.against, in_sentence(AXES[found.axis].title))]
 
 
 def _sure(found: Frontier) -> list[Markup]:
     """Who is surely dominated."""
     worse = {each.pipeline: each.dominated for each in found.variants if each.dominated}
-    return [say("{} is surely dominated: {} takes no more and errs less.", name, each.by)
+    title = in_sentence(AXES[found.axis].title)
+    return [say("{} is surely dominated: {} takes no more ({}) and errs less.",
+                name, each.by, title)
             for name, each in worse.items() if each.sure]
 
 
