@@ -116,8 +116,8 @@ def one_channel(training: Training) -> Trained:
 
 
 def one_channel_anew(training: Training) -> Trained:
-    """The same, begun anew each time that it has said nothing more for ``quiet`` seconds, an option.
-    Its utterances are by turns on one channel and on the other."""
+    """The same, begun anew each time that it has said nothing more for ``quiet`` seconds, an
+    option. Its utterances are by turns on one channel and on the other."""
     model, quiet = shipped(), training.options["quiet"]
     make(training.corpora)
     return _heard(training, lambda wave: [
@@ -127,8 +127,8 @@ def one_channel_anew(training: Training) -> Trained:
 
 
 def turns_anew(model: Transducer, wave: np.ndarray, quiet: float) -> Iterator[HeardTurn]:
-    """The utterances that ``model`` hears of ``wave`` (n,) at RATE, one after another: where one has
-    no more words for ``quiet`` seconds it has ended, and the next begins from there."""
+    """The utterances that ``model`` hears of ``wave`` (n,) at RATE, one after another: where one
+    has no more words for ``quiet`` seconds it has ended, and the next begins from there."""
     stream, start, last = Hearing(model), 0, len(wave)
     for place in range(0, len(wave), BLOCK):
         if stream.push(wave[place:place + BLOCK]):
