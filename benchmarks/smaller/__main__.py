@@ -38,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _do(options: argparse.Namespace) -> int:
     if options.what == "make":
-        from benchmarks.smaller.corpora import make
+        from benchmarks.smaller import corpora, separating
 
-        make(options.corpora, options.workers)
+        corpora.make(options.corpora, options.workers)
+        separating.make(options.corpora)
     elif options.what == "train":
         failed = train_all(options.config, options.corpora, options.out, only=options.only,
                            at_once=options.at_once, minutes=options.minutes)

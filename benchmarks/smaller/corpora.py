@@ -4,11 +4,14 @@ few other sentences for one."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from evalkit.core.errors import ConfigError
 from evalkit.corpora.synthesis.config import SplitConfig, SynthConfig, read_synth_config
 from evalkit.corpora.synthesis.corpus import synthesise
 from evalkit.models import SHIPPED
@@ -33,6 +36,21 @@ def make(corpora: Path, workers: int) -> None:
         if not (corpora / name / TAUGHT).exists():
             for left_out in teach(manifests["train"], corpora / name / TAUGHT, _teacher(), RATE):
                 print(left_out)
+
+
+def made(corpora: Path, name: str) -> Path:
+    """A file of ``corpora``. Raises ConfigError where it was not made."""
+    path = corpora / name
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; `python -m benchmarks.smaller make {corpora}` "
+                          "makes the corpora")
+    return path
+
+
+def sentences(corpora: Path, test: str = TEST) -> list[dict[str, Any]]:
+    """The rows of a test (CORPUS/SPLIT). Raises ConfigError where it was not made."""
+    lines = made(corpora, f"{test}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _teacher() -> Transcribe:

@@ -10,7 +10,7 @@ over draws of speakers from each accent.
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from benchmarks.smaller.corpora import TEST
+from benchmarks.smaller.corpora import TEST, sentences
 from benchmarks.smaller.sweep import CONFIG, all_kept, read_sweep
 from evalkit.core.alignment import count_edits
+from evalkit.core.errors import ConfigError, EvalkitError
+from evalkit.core.names import offer
 
 DRAWS = 2000
 ALLOWED = 0.03
@@ -71,15 +73,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--config", type=Path, default=CONFIG)
     options = parser.parse_args(arguments)
-    rows = [json.loads(line) for line in
-            (options.corpora / f"{TEST}.jsonl").read_text(encoding="utf-8").splitlines()]
-    test, arms = _test(rows), {}
+    try:
+        print("\n".join(_said(options)))
+    except EvalkitError as error:
+        sys.exit(str(error))
+
+
+def _said(options: argparse.Namespace) -> list[str]:
+    rows, arms = sentences(options.corpora), {}
     for name, seed, document in all_kept(read_sweep(options.config), options.out):
         if seed == options.seed and name.startswith(f"{options.family}_"):
             arms[name.removeprefix(f"{options.family}_")] = _arm(name, document, rows)
-    dear, cheap = arms[options.dear], arms[options.cheap]
-    print("\n".join([*_curve(test, arms.values(), dear), *_fixed(test, arms.values()),
-                     *_by_accent(test, arms.values(), dear, cheap)]))
+    for name in (options.dear, options.cheap):
+        if name not in arms:
+            raise ConfigError(f"{options.out}: no arm {options.family}_{name} of seed "
+                              f"{options.seed} by the options of {options.config.name}; of "
+                              f"{options.family} {offer(name, arms) if arms else 'there is none'}")
+    test, dear, cheap = _test(rows), arms[options.dear], arms[options.cheap]
+    return [*_curve(test, arms.values(), dear), *_fixed(test, arms.values()),
+            *_by_accent(test, arms.values(), dear, cheap)]
 
 
 def _test(rows: Sequence[Mapping[str, Any]]) -> Test:

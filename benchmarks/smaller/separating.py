@@ -8,6 +8,7 @@ The second prints `evalkit meetings` of all that are kept, by overlap and by acc
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,14 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import evalkit
 from benchmarks.smaller.compression import shipped
+from benchmarks.smaller.corpora import made
 from benchmarks.smaller.sweep import CONFIG, Trained, Training, all_kept, read_sweep
 from evalkit.cli.meetings import print_meetings
+from evalkit.core.errors import EvalkitError
 from evalkit.core.types import Hypothesis, Word
 from evalkit.corpora.overlaps import MANIFEST, make_overlaps
 from evalkit.metrics.meetings.reading import read_segments
+from evalkit.models.transducer.encoder import BLOCK
 from evalkit.models.transducer.features import RATE
+from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.separating import (
     BEGIN,
     BETWEEN,
@@ -32,7 +39,7 @@ from evalkit.models.transducer.separating import (
     Separating,
     SeparatingObjective,
 )
-from evalkit.models.transducer.stream import heard
+from evalkit.models.transducer.stream import Hearing, heard, hypothesis
 from evalkit.store.manifest import write_manifest
 from evalkit.training.data import recordings
 from evalkit.training.from_scratch import FromScratch, Kind, train_from_scratch
@@ -108,6 +115,36 @@ def one_channel(training: Training) -> Trained:
                   sum(each.numel() for each in model.parameters()))
 
 
+def one_channel_anew(training: Training) -> Trained:
+    """The same, begun anew each time that it has said nothing more for ``quiet`` seconds, an
+    option. Its utterances are by turns on one channel and on the other."""
+    model, quiet = shipped(), training.options["quiet"]
+    make(training.corpora)
+    return _heard(training, lambda wave: [
+        HeardTurn(number % 2, *turn[1:])
+        for number, turn in enumerate(turns_anew(model, wave, quiet))],
+        sum(each.numel() for each in model.parameters()))
+
+
+def turns_anew(model: Transducer, wave: np.ndarray, quiet: float) -> Iterator[HeardTurn]:
+    """The utterances that ``model`` hears of ``wave`` (n,) at RATE, one after another: where one
+    has no more words for ``quiet`` seconds it has ended, and the next begins from there."""
+    stream, start, last = Hearing(model), 0, len(wave)
+    for place in range(0, len(wave), BLOCK):
+        if stream.push(wave[place:place + BLOCK]):
+            last = place
+        elif place - last >= quiet * RATE:
+            yield from _turn(hypothesis(model, stream.search.said), start / RATE)
+            stream, start, last = Hearing(model), place + BLOCK, len(wave)
+    yield from _turn(stream.finish(), start / RATE)
+
+
+def _turn(found: Hypothesis, start: float) -> Iterator[HeardTurn]:
+    if found.words:
+        first, last = found.words[0].start or 0.0, found.words[-1].end or 0.0
+        yield HeardTurn(0, start + first, start + last, found.text)
+
+
 def turns_of_words(found: Hypothesis) -> Iterator[HeardTurn]:
     """The turns that words with times make, on one channel."""
     words: list[Word] = []
@@ -130,15 +167,14 @@ def _heard(training: Training, hear: Any, weights: int) -> Trained:
 
 def table(corpora: Path, out: Path, config: Path = CONFIG) -> None:
     """Prints what every arm that is kept heard, by overlap and by accent."""
+    reference = made(corpora, f"{PAIRS}/{TEST}/reference.json")
     (out / PAIRS).mkdir(exist_ok=True)
     files = {}
     for name, seed, document in all_kept(read_sweep(config), out):
         if turns := document["details"].get("turns"):
             files[f"{name}_{seed}"] = out / PAIRS / f"{name}_{seed}.json"
             files[f"{name}_{seed}"].write_text(json.dumps([*_seglst(turns)]), encoding="utf-8")
-    print_meetings(evalkit.meetings(
-        corpora / PAIRS / TEST / "reference.json", files, by=["overlap", "accent"],
-        absent="empty"))
+    print_meetings(evalkit.meetings(reference, files, by=["overlap", "accent"], absent="empty"))
 
 
 def _seglst(turns: dict[str, list[list[Any]]]) -> Iterator[dict[str, Any]]:
@@ -150,4 +186,11 @@ def _seglst(turns: dict[str, list[list[Any]]]) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    table(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpora", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    try:
+        table(options.corpora, options.out)
+    except EvalkitError as error:
+        sys.exit(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 import evalkit
-from benchmarks.smaller.corpora import TEST
+from benchmarks.smaller.corpora import TEST, sentences
 from benchmarks.smaller.sweep import all_kept, of_other_options, read_sweep
 from evalkit.cli.frontier import print_frontier
 from evalkit.core.alignment import count_edits
@@ -31,13 +30,13 @@ def table(config: Path, corpora: Path, out: Path, *, only: Sequence[str] = (),
     that all other arms have. ``only`` are arms, besides ``against``, of those that heard ``test``
     (CORPUS/SPLIT)."""
     found: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+    rows = sentences(corpora, test)
     sweep, names = read_sweep(config), [*only, against] if only else ()
     for each in of_other_options(sweep, out, names):
         print(f"left out: {each}, which was trained by other options than {config.name} has now")
     for name, seed, document in all_kept(sweep, out, names):
         if test in document["heard"]:
             found[name][seed] = document
-    rows = [json.loads(line) for line in (corpora / f"{test}.jsonl").read_text().splitlines()]
     print("\n".join(_seed_by_seed(found, rows, test)))
     together(found, rows, out / "table", test)
     print_frontier(evalkit.frontier(out / "table" / "run", by=[by] if by else [],

@@ -120,7 +120,7 @@ def _row(kind: RowKind, sessions: Sessions, row: GroupRow, units: pd.DataFrame,
     own, ends, whole, nobody = (each[each["session"].isin(names)] for each in (
         sessions.counts.speakers, sessions.counts.endings, sessions.counts.sessions,
         sessions.counts.unmatched))
-    shown: Shown = without_bounds if np.isnan(row.value.low) else (lambda value: value)
+    shown: Shown = without_bounds if _are_few(row, kind) else (lambda value: value)
     of_whole = _NOT_OF_SPEAKERS
     if kind == "group":
         own, ends = _of_units(own, units), _of_units(ends, units)
@@ -134,6 +134,11 @@ def _row(kind: RowKind, sessions: Sessions, row: GroupRow, units: pd.DataFrame,
         cp_wer=row.value, **{name: int(own[name].sum()) for name in ERRORS},
         gap=gap and gap.difference, p_adjusted=gap.p_adjusted if gap else np.nan,
         change=change and shown(change), turn_ends=_ends(sessions, ends, kind, shown), **of_whole)
+
+
+def _are_few(row: GroupRow, kind: RowKind) -> bool:
+    floors = ANY if kind == "all" else FLOORS
+    return row.n_speakers < floors.speakers or row.n < floors.utterances
 
 
 _NOT_OF_SPEAKERS: dict[str, Any] = {"unmatched": None, "orc_wer": None, "orc_sessions": 0,

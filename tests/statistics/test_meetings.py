@@ -119,6 +119,13 @@ def test_a_change_is_paired_and_from_the_first_system() -> None:
     assert same is not None and same.value == 0
 
 
+def test_the_change_to_a_system_without_errors_has_an_interval() -> None:
+    said, heard = world(5)
+    row = rows_of(report((), (said, heard), (said, said)), "all", "v1")["all"]
+    assert row.cp_wer.value == 0 and np.isnan(row.cp_wer.low)
+    assert row.change is not None and row.change.low < row.change.value < row.change.high < 0
+
+
 def test_overlap_groups_sessions() -> None:
     found = report(("overlap",))
     rows = rows_of(found, "overlap")
