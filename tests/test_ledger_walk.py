@@ -193,7 +193,7 @@ PROVED = {
 
 NOTHING_LOST = {
     "the other shares of the run have it, and merge refuses a run without one": """
-        run.plan:_chosen run.portions:_own""",
+        run.pieces:choose run.portions:_own""",
     "it looks for a name to offer": "core.checked:_kind",
     "it looks at the parts of a type": "core.strict:_numeric",
     "turns and sessions that have none are counted in the same row": """

@@ -4,6 +4,7 @@ doing, and ends when its parent does."""
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import os
 import select
@@ -16,6 +17,8 @@ import traceback
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, ClassVar, NamedTuple
+
+from evalkit.core.collecting import uncollected
 
 FAREWELL = 1.0
 """Seconds that a process has to end by itself."""
@@ -77,14 +80,16 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
     ParentLink.here = ParentLink(connection, mmap.mmap(note_fd, NOTE_SIZE))
     while connection.poll(idle):
         try:
-            work, arguments = connection.recv()
+            with uncollected():  # of what a call brings and loads
+                work, arguments = connection.recv()
             answer = "returned", work(*arguments)
         except EOFError:
-            return
+            break
         except BaseException as error:  # SystemExit would end the parent as if all were well
             answer = "raised", _portable(error)
         ParentLink.here.note()
         connection.send(answer)
+    gc.freeze()  # what is left at the end need not be looked through for circles
 
 
 def end_with_parent(connection_fd: int) -> None:

@@ -61,8 +61,7 @@ class Request:
             size, shards = run.record().corpus.utterances, run.record().timings.shards
         except (OSError, RunError):
             return False
-        say(f"nothing has changed since {count(size, 'utterance')} were scored here: "
-            f"0 shards to do, {shards:,} done before")
+        say(unchanged_since(size, shards))
         return True
 
     def note(self, out: Path, corpus: Manifest) -> None:
@@ -82,6 +81,12 @@ class Request:
                 regular(path)
             if record == digest(out / "run.json"):  # no other run was made here since
                 finished.write(path)
+
+
+def unchanged_since(utterances: int, shards: int) -> str:
+    """What is said of a finished run of so many that is asked for again."""
+    return (f"nothing has changed since {count(utterances, 'utterance')} were scored here: "
+            f"0 shards to do, {shards:,} done before")
 
 
 def _files(tree: Any) -> Iterator[str]:

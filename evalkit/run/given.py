@@ -24,6 +24,7 @@ from evalkit.run.pipeline import build_part, metric_said, shows_events
 from evalkit.run.runner import Work, run
 from evalkit.run.text_metrics import usual_metrics
 from evalkit.run.utterances import read_corpus
+from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
 from evalkit.store.scores import GIVEN
 from evalkit.systems.event_log import EventLog, is_event_log
@@ -94,12 +95,9 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     if asked.holds_in(out, say):
         return RunFolder(out)
     with read_ahead(_files(given.values()) if workers else ()):
-        corpus = read_corpus(config, texts_only=True)
-    utterances = corpus.utterances
+        corpus, strangers = _read(config, hypotheses, reading, say)
     if not unfolded.counted:
-        config = _of_texts(config, utterances, usual=not metrics, say=say)
-    strangers = [item for path in hypotheses.values()
-                 for item in _left_out(path, reading, [u.id for u in utterances], say)]
+        config = _of_texts(config, corpus.utterances, usual=not metrics, say=say)
     folder = run(config, out, Work(workers, portion=portion), command="score", say=say,
                  left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
     asked.note(out, corpus)
@@ -108,6 +106,15 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
 
 def _recognizers(hypotheses: Mapping[str, Path], reading: Reading) -> dict[str, Plugin]:
     return {name: reading.plugin(path) for name, path in hypotheses.items()}
+
+
+def _read(config: EvalConfig, hypotheses: Mapping[str, Path], reading: Reading,
+          say: Callable[[str], None]) -> tuple[Manifest, list[LeftOut]]:
+    """The corpus, and what of the files of ``hypotheses`` takes no part."""
+    corpus = read_corpus(config, texts_only=True)
+    ids = [utterance.id for utterance in corpus.utterances]
+    return corpus, [item for path in hypotheses.values()
+                    for item in _left_out(path, reading, ids, say)]
 
 
 def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
@@ -19,7 +19,6 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.plugins import packages_for
 from evalkit.core.protocols import Condition
 from evalkit.core.types import Utterance
-from evalkit.run.batches import spread
 from evalkit.run.keys import Keys, content_of, measured_key, short
 from evalkit.run.measured import (
     Asked,
@@ -31,14 +30,12 @@ from evalkit.run.measured import (
     word_options,
 )
 from evalkit.run.mistaken import at, check_texts
+from evalkit.run.pieces import NOBODY, Chosen, Mine, Piece, choose
 from evalkit.run.pipeline import Pipeline, WordOptions, build_condition, build_pipeline
-from evalkit.run.prints import Printed, Prints, file_digests
+from evalkit.run.prints import Prints, file_digests
 from evalkit.store.documents import run as documents
 from evalkit.store.runfolder import TABLES_VERSION
 from evalkit.systems.precomputed import Hypotheses
-
-SORTED = 4
-"""Batches that a shard has at least by default: they are formed of its utterances by length."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +57,6 @@ class Cell:
     alone: bool = False
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Consecutive utterances, from the run's number ``first`` on, and what is known of them."""
-
-    first: int
-    utterances: tuple[Utterance, ...]
-    prints: Printed
-
-
-NOBODY = Piece(0, (), Printed())
 Given = tuple[str | UtteranceError, ...]
 """Of each of a shard's utterances what was heard elsewhere, or why nothing is known of it."""
 
@@ -112,10 +99,6 @@ class Plan:
         return (*(self.alone or ()), *self.shards)
 
 
-Mine = Callable[[int], bool]
-"""Whether a share of a run has the corpus's piece of a number, from 0 on."""
-
-
 def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine | None = None
               ) -> Plan:
     """Creates every plug-in once, so that a misspelt option or a missing package stops the run
@@ -133,19 +116,6 @@ class _Parts(NamedTuple):
     measures: Mapping[tuple[str, str], Measures]
 
 
-class _Chosen(NamedTuple):
-    """What of the corpus goes through the cells: so many of ``all`` pieces, and the places of the
-    utterances that are given alone too."""
-
-    pieces: Sequence[slice]
-    all: int
-    few: Sequence[int]
-
-    def of(self, utterances: tuple[Utterance, ...]) -> Iterator[Utterance]:
-        yield from (u for piece in self.pieces for u in utterances[piece])
-        yield from (utterances[i] for i in self.few)
-
-
 def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine | None) -> Plan:
     check_texts(config)
     conditions, pipelines = _conditions(config, utterances), _pipelines(config)
@@ -153,7 +123,7 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine
     check_measures(config, measures)
     hears = any(p.hearing for p in pipelines.values())
     measured = hears or any(m.of_audio for m in measures.values())
-    chosen = _chosen(config, max(p.batch for p in pipelines.values()), utterances, mine)
+    chosen = choose(config, max(p.batch for p in pipelines.values()), utterances, mine)
     files = file_digests(chosen.of(utterances)) if measured else {}
     prints = Prints(config.corpus.root, files)
     made = _shards(config, _Parts(pipelines, conditions, measures), utterances, chosen, prints)
@@ -193,7 +163,7 @@ class _Shards(NamedTuple):
 
 
 @uncollected()
-def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], chosen: _Chosen,
+def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], chosen: Chosen,
             prints: Prints) -> _Shards:
     makers: list[Callable[[Piece], Shard]] = []
     singly: list[Callable[[Piece], Shard]] = []
@@ -205,7 +175,7 @@ def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...]
             singly.append(make(built=built.batching, measures=Measures(()), alone=True))
     # What is known of a piece is forgotten before the next.
     by_piece = [[make(piece) for make in makers]
-                for piece in _pieces(utterances, chosen.pieces, prints)]
+                for piece in chosen.printed(utterances, prints)]
     few = tuple(utterances[i] for i in chosen.few)
     alone = [make(Piece(chosen.few[0], few, prints.of(few))) for make in singly if few]
     return _Shards(tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell),
@@ -267,26 +237,6 @@ def resampler() -> str:
         import soundfile  # noqa: F401 -- every worker needs it
         import soxr  # noqa: F401
     return RESAMPLER
-
-
-def _chosen(config: EvalConfig, batch: int, utterances: Sequence[Utterance], mine: Mine | None
-            ) -> _Chosen:
-    """The corpus in pieces of the size that is configured; by default of a sixteenth of it and four
-    times ``batch``, so that what is heard together is of about one length, from 8 to 512, or one
-    batch. Those that are given alone go with the first."""
-    size = config.shard_size or max(batch, min(512, max(
-        8, -(-len(utterances) // 16), SORTED * batch if batch > 1 else 0)))
-    pieces = [slice(first, first + size) for first in range(0, len(utterances), size)]
-    few = config.batch_check if batch > 1 and (mine is None or mine(0)) else 0
-    return _Chosen([piece for turn, piece in enumerate(pieces) if mine is None or mine(turn)],
-                   len(pieces), spread(utterances, few, config.seed) if few else ())
-
-
-def _pieces(utterances: tuple[Utterance, ...], places: Iterable[slice], prints: Prints
-            ) -> Iterator[Piece]:
-    for place in places:
-        part = utterances[place]
-        yield Piece(place.start, part, prints.of(part))
 
 
 def make_shard(cell: Cell, measures: Measures, stages: Mapping[str, str], piece: Piece) -> Shard:

@@ -22,8 +22,9 @@ from evalkit.results.labels import NONE, Labels
 from evalkit.run.given_tables import relabelled
 from evalkit.run.keys import heard_key
 from evalkit.run.measured import Measures, measures_by_cell, used_metrics, word_options
+from evalkit.run.pieces import Piece
 from evalkit.run.pipeline import build_condition, metric_said
-from evalkit.run.plan import Cell, Piece, Plan, Shard, make_shard, unmeasured
+from evalkit.run.plan import Cell, Plan, Shard, make_shard, unmeasured
 from evalkit.run.prints import Prints, file_digests
 from evalkit.run.runner import Work, carry_out
 from evalkit.run.text_metrics import check_lists, without_words

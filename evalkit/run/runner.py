@@ -20,6 +20,7 @@ from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, costs, ended, portions, record
 from evalkit.run.assembled import assemble, is_assembled
 from evalkit.run.executors import process_all, process_on_dask
+from evalkit.run.finished import unchanged_since
 from evalkit.run.occupied import check_folder, replaced
 from evalkit.run.overlap import HERE, Work
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
@@ -133,7 +134,7 @@ def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, wor
     (out / PORTION).unlink(missing_ok=True)
     done = _begin(plan, manifest, out, command)
     reused = len(plan.work) - len(done.pending)
-    for line in (_size(plan, manifest, len(done.pending), reused), *done.lines()):
+    for line in (_size(config, plan, manifest, done, out), *done.lines()):
         say(line)
     _work_through(done.pending, out, work, say)
     if not done.is_done:
@@ -161,10 +162,13 @@ def _summary(plan: Plan, out: Path, *, is_done: bool) -> Summary:
     return summary
 
 
-def _size(plan: Plan, manifest: Manifest, pending: int, reused: int) -> str:
+def _size(config: EvalConfig, plan: Plan, manifest: Manifest, done: Resumed, out: Path) -> str:
     """How much there is to do."""
-    return (f"{count(len(manifest.utterances), 'utterance')} x "
-            f"{count(len(plan.pipelines), 'pipeline')} x "
+    utterances, pending = len(manifest.utterances), len(done.pending)
+    reused = len(plan.work) - pending
+    if done.is_done and OutputStore(out).last_record().config == config:
+        return unchanged_since(utterances, reused)
+    return (f"{count(utterances, 'utterance')} x {count(len(plan.pipelines), 'pipeline')} x "
             f"{count(len(plan.conditions), 'condition')}: {count(pending, 'shard')} to do, "
             f"{reused} done before")
 

@@ -7,12 +7,14 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from evalkit.core.config import EvalConfig
 from evalkit.core.types import Utterance
 from evalkit.run.alone import ALONE
 from evalkit.run.batches import by_length, slices, spread
+from evalkit.run.pieces import choose
 from evalkit.run.pipeline import depending
 from evalkit.run.plan import make_plan
 from evalkit.run.rescore import rescore
@@ -51,13 +53,26 @@ def test_the_tables_are_the_same_whatever_the_batch_and_the_workers(tiny_corpus:
     assert again.record().batching == folders[0].record().batching
 
 
+@given(st.integers(0, 3_000), st.integers(1, 600))
+@example(1197, 171)
+def test_by_default_pieces_are_alike_and_of_full_batches(n: int, batch: int) -> None:
+    utterances = tuple(Utterance(str(i)) for i in range(n))
+    settings = EvalConfig.model_construct(shard_size=None, batch_check=0)
+    pieces = choose(settings, batch, utterances, None).pieces
+    assert [i for piece in pieces for i in range(n)[piece]] == [*range(n)]
+    sizes = [piece.stop - piece.start for piece in pieces]
+    assert all(size % batch == 0 for size in sizes[:-1]) and min(sizes, default=1) > 0
+    assert max(sizes, default=0) - min(sizes, default=0) < 2 * batch
+    assert all(size <= max(batch, 512) for size in sizes)
+
+
 def test_a_shard_holds_several_batches(tiny_corpus: Path) -> None:
     def sizes(batch: int, **changes: object) -> list[int]:
         known = config(tiny_corpus, pipelines=[{"name": "asr", "recognizer": {
             "name": "crowded", "batch": batch}}], **CLEAN | {"shard_size": None} | changes)
         return [len(s.utterances) for s in make_plan(known, read_corpus(known).utterances).shards]
 
-    assert (sizes(1), sizes(2), sizes(3), sizes(512)) == ([8, 4], [8, 4], [12], [12])
+    assert (sizes(1), sizes(2), sizes(3), sizes(512)) == ([6, 6], [6, 6], [12], [12])
     assert sizes(8, shard_size=5) == [5, 5, 2], "what the user says holds"
 
 

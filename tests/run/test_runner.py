@@ -44,6 +44,21 @@ def test_progress_is_said_where_there_is_no_terminal(
     assert f"{done[0]} of {total} utterances, " in said[1] and said[1].endswith("0 failed")
 
 
+def test_a_finished_run_that_is_asked_for_again_says_that_nothing_has_changed(
+        tiny_corpus: Path, tmp_path: Path) -> None:
+    def said(**changes: object) -> str:
+        lines: list[str] = []
+        run(config(tiny_corpus, metrics=["wer"], conditions=["clean"], **changes),
+            tmp_path / "run", say=lines.append)
+        return lines[0]
+
+    first, again, other = said(), said(), said(seed=1)
+    n = first.split(": ")[1].split()[0]
+    assert again == (f"nothing has changed since 12 utterances were scored here: 0 shards to do, "
+                     f"{n} done before")
+    assert other.startswith("12 utterances x ") and f": 0 shards to do, {n} done" in other
+
+
 def test_a_killed_run_goes_on_and_ends_the_same(tiny_corpus: Path, tmp_path: Path) -> None:
     def go(out: Path, kill_all_at: int) -> subprocess.CompletedProcess[bytes]:
         pipelines = [{"name": "plain", "encoder": "bands", "recognizer": {
