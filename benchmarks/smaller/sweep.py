@@ -111,10 +111,10 @@ def train_one(config: Path, corpora: Path, out: Path, name: str, seed: int) -> N
     document = {"arm": arm.model_dump(mode="json"), "seed": seed, "cost": dict(trained.cost),
                 "details": dict(trained.details), "heard": trained.heard,
                 "processor_seconds": round(time.process_time() - started, 1)}
-    with replacing(_path(out, name, seed)) as temporary:
-        temporary.write_bytes(gzip.compress(json.dumps(document).encode(), mtime=0))
     if arm.packed and seed == sweep.seeds[0]:
         pack(folder / WEIGHTS, out / f"{name}_{seed}.safetensors.gz", arm.packed)
+    with replacing(_path(out, name, seed)) as temporary:
+        temporary.write_bytes(gzip.compress(json.dumps(document).encode(), mtime=0))
     if not arm.kept:
         shutil.rmtree(folder)
 

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from evalkit.core.errors import ConfigError
+
 Scales = Literal["row", "tensor"]
 """Whether each row of a matrix (each output) has a step of its own, or all have one."""
 Block = tuple[int, int]
@@ -24,8 +26,12 @@ def compress(module: nn.Module, bits: int = WHOLE, zeros: float = 0.0, scales: S
              ) -> None:
     """Changes the matrices and kernels of ``module`` in place; vectors, biases among them, stay as
     they are. First the share ``zeros`` of all of them becomes 0 (``largest``), then the others are
-    rounded."""
-    weights = [weight for weight in module.parameters() if weight.dim() > 1 and weight.numel()]
+    rounded. Raises ConfigError, and changes nothing, where one holds numbers that are not
+    finite."""
+    named = {name: weight for name, weight in module.named_parameters()
+             if weight.dim() > 1 and weight.numel()}
+    _check_finite(named)
+    weights = list(named.values())
     for weight, mask in zip(weights, largest(weights, zeros), strict=True):
         weight.copy_(rounded(weight * mask, bits, scales))
 
@@ -38,10 +44,13 @@ def largest(weights: Sequence[Tensor], zeros: float, block: Block = (1, 1)) -> l
 
     Those become 0 whose square is the smallest share of the sum of it and of all larger squares of
     the same matrix (Lee et al. 2021, arXiv:2010.07611, equation 3), so that small matrices keep
-    more of theirs; a block's number is its mean magnitude."""
+    more of theirs; a block's number is its mean magnitude. Raises ConfigError for numbers that are
+    not finite."""
     if not weights:
         return []
-    blocks = [_blocked(weight, block) for weight in weights]
+    _check_finite({f"number {i} of {len(weights)} matrices": weight
+                   for i, weight in enumerate(weights, 1)})
+    blocks = [_blocked(_scaled(weight), block) for weight in weights]
     shares = torch.cat([_share_of_larger(means) for means, _ in blocks])
     stay = torch.ones_like(shares, dtype=torch.bool)
     # .29 x 100 is below 29 as computers multiply.
@@ -51,11 +60,26 @@ def largest(weights: Sequence[Tensor], zeros: float, block: Block = (1, 1)) -> l
             for weight, of_blocks, (_, number) in zip(weights, each, blocks, strict=True)]
 
 
+def _check_finite(named: Mapping[str, Tensor]) -> None:
+    for name, weight in named.items():
+        if not torch.isfinite(weight).all():
+            raise ConfigError(f"the weights {name} ({' x '.join(map(str, weight.shape))}) hold "
+                              "numbers that are not finite; train or write them anew")
+
+
+def _scaled(weight: Tensor) -> Tensor:
+    """``weight`` by the power of two that brings its largest magnitude between 1/2 and 1: no square
+    overflows, those that underflow are too small to count, and no share changes, to the bit."""
+    exponent = math.frexp(float(weight.detach().abs().max()))[1]
+    # A power of two of float64, since float32 has none that makes its smallest numbers 1.
+    return (weight.double() * 2.0 ** -max(exponent, -1000)).to(weight.dtype)
+
+
 def _share_of_larger(means: Tensor) -> Tensor:
     """Of each number, its square by the sum of it and of all larger squares."""
     ordered, order = means.square().sort(stable=True)
     sums = ordered.flip(0).cumsum(0).flip(0)
-    return torch.empty_like(means).scatter_(0, order, ordered / sums.clamp_min(1e-30))
+    return torch.empty_like(means).scatter_(0, order, ordered / torch.where(sums > 0, sums, 1))
 
 
 def _blocked(weight: Tensor, block: Block) -> tuple[Tensor, Tensor]:
@@ -75,7 +99,8 @@ def rounded(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:
     if bits >= WHOLE:
         return weight
     step = steps_of(weight, bits, scales)
-    return torch.where(step > 0, torch.round(weight / step.clamp_min(1e-30)) * step, weight)
+    return torch.where(step > 0, torch.round(weight / torch.where(step > 0, step, 1)) * step,
+                       weight)
 
 
 def steps_of(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:

@@ -56,6 +56,31 @@ def test_zeros_are_shared_out_by_hand() -> None:
     assert [int(mask.sum()) for mask in largest([1e-3 * first, 1e3 * second], 4 / 7)] == [1, 2]
 
 
+@pytest.mark.parametrize("power", [-130, -66, 63, 120])
+def test_what_becomes_zero_knows_no_scale(power: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(20, 30, generator=generator), torch.randn(4, 9, generator=generator)
+    for block in ((1, 1), (4, 3)):
+        as_they_are = largest([first, second], 0.6, block)
+        assert all(map(torch.equal, largest([first * 2.0**power, second], 0.6, block),
+                       as_they_are))
+    power = max(power, -110)  # below, float32 has fewer digits
+    assert torch.equal(rounded(first * 2.0**power, 8) / 2.0**power, rounded(first, 8))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(number: float) -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 4))
+    with torch.no_grad():
+        net[1].weight[3, 1] = number
+    before = net[0].weight.detach().clone()
+    with pytest.raises(ConfigError, match=r"^the weights 1\.weight \(4 x 2\) hold numbers that"):
+        compress(net, zeros=0.5)
+    assert torch.equal(net[0].weight, before)
+    with pytest.raises(ConfigError, match=r"^the weights number 2 of 2 matrices \(4 x 2\) hold"):
+        largest([net[0].weight, net[1].weight], 0.5)
+
+
 def test_zeros_are_as_many_as_asked_and_fewer_of_small_matrices() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(30, 50), nn.Linear(50, 4), nn.Conv1d(4, 3, 5))

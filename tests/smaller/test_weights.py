@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.smaller.sweep import WEIGHTS, read_sweep
 from benchmarks.smaller.weights import pack
+from evalkit.core.errors import ConfigError
 from evalkit.models.compression import compress
 from evalkit.models.transducer.network import Transducer
 from evalkit.systems.transducer import TransducerRecognizer
@@ -36,6 +37,18 @@ def test_what_is_packed_is_loaded(tmp_path: Path, numbers: str, difference: floa
         found = loaded.state_dict()[name]
         assert found.dtype == torch.float32
         assert float((found - weight).abs().max()) <= difference * float(weight.abs().max())
+
+
+@pytest.mark.parametrize(("number", "numbers"), [(1e5, "float16"), (float("nan"), "float32")])
+def test_what_overflows_is_not_packed(tmp_path: Path, number: float, numbers: str) -> None:
+    model = tiny()
+    name, weight = next(iter(model.named_parameters()))
+    with torch.no_grad():
+        weight.view(-1)[0] = number
+    model.save(tmp_path / WEIGHTS)
+    with pytest.raises(ConfigError, match=f"{WEIGHTS}: {name} holds numbers that {numbers} has"):
+        pack(tmp_path / WEIGHTS, tmp_path / "a.gz", numbers)
+    assert not (tmp_path / "a.gz").exists()
 
 
 def test_the_kept_weights_of_the_page_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
