@@ -95,9 +95,9 @@ def score(manifest: Path, hypotheses: Mapping[str, Path], out: Path, *,
     if asked.holds_in(out, say):
         return RunFolder(out)
     with read_ahead(_files(given.values()) if workers else ()):
-        corpus, strangers = _read(config, hypotheses, reading, say)
-    if not unfolded.counted:
-        config = _of_texts(config, corpus.utterances, usual=not metrics, say=say)
+        corpus, strangers = _read(config, hypotheses, reading, say, counted=unfolded.counted)
+    if not (metrics or unfolded.counted):
+        config = _of_texts(config, corpus.utterances, say)
     folder = run(config, out, Work(workers, portion=portion), command="score", say=say,
                  left_out=[*unfolded.left_out, *strangers], overwrite=overwrite, manifest=corpus)
     asked.note(out, corpus)
@@ -109,23 +109,21 @@ def _recognizers(hypotheses: Mapping[str, Path], reading: Reading) -> dict[str, 
 
 
 def _read(config: EvalConfig, hypotheses: Mapping[str, Path], reading: Reading,
-          say: Callable[[str], None]) -> tuple[Manifest, list[LeftOut]]:
-    """The corpus, and what of the files of ``hypotheses`` takes no part."""
+          say: Callable[[str], None], *, counted: bool) -> tuple[Manifest, list[LeftOut]]:
+    """The corpus, and what of the files of ``hypotheses`` takes no part. Raises ConfigError where
+    there are neither texts nor errors that are ``counted``."""
     corpus = read_corpus(config, texts_only=True)
+    if not counted and all(u.text is None for u in corpus.utterances):
+        raise ConfigError(f"{config.corpus.path}: no utterance has a text to compare with; are "
+                          "--manifest and --hypotheses in each other's place?")
     ids = [utterance.id for utterance in corpus.utterances]
     return corpus, [item for path in hypotheses.values()
                     for item in _left_out(path, reading, ids, say)]
 
 
-def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], *, usual: bool,
-              say: Callable[[str], None]) -> EvalConfig:
-    """``config`` with the ``usual`` metrics of texts in such writing. Raises ConfigError where
-    there are no texts."""
-    if all(u.text is None for u in utterances):
-        raise ConfigError(f"{config.corpus.path}: no utterance has a text to compare with; are "
-                          "--manifest and --hypotheses in each other's place?")
-    if not usual:
-        return config
+def _of_texts(config: EvalConfig, utterances: Sequence[Utterance], say: Callable[[str], None]
+              ) -> EvalConfig:
+    """``config`` with the usual metrics of texts in such writing."""
     names = [*usual_metrics(utterances, say), *_of_events(config, utterances)]
     return config.model_copy(update={"metrics": [Plugin(name=name) for name in names]})
 
