@@ -63,15 +63,13 @@ def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: 
 
 
 class _Undrawn(TorchFunctionMode):
-    """In the block no layer is given the random numbers that it begins with. A tensor of the device
+    """In the block no layer is given the normal numbers that it begins with. A tensor of the device
     "meta" has none anyway, and torch loads its compiler, most of a second, to find out."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None
                            ) -> Any:
         named = kwargs or {}
-        if "tensor" in named and getattr(function, "__module__", None) == "torch.nn.init":
-            return named["tensor"]
-        return function(*args, **named)
+        return named["tensor"] if function is nn.init.normal_ else function(*args, **named)
 
 
 def _check_size(declared: nn.Module, tensors: Mapping[str, Tensor]) -> None:
