@@ -143,7 +143,7 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
-    "report.group_columns:group_columns": "report/test_report_gains.py",
+    "statistics.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.ranks:_too_few": "report/test_report_ranks.py",
     "report.ranks:in_all": "report/test_report_ranks.py",

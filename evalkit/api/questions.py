@@ -138,7 +138,7 @@ def frontier(run: AnyPath, *others: AnyPath, by: Sequence[str] | None = None,
     dominated, and which groups pay for one that is cheaper, against the pipeline ``against``, the
     dearest where none is named (docs/frontier.md). ``cost`` is "macs", "bytes", "weights",
     "memory", "rtf" or "latency"; ``costs`` by pipeline what the run does not know, or a file of
-    it, with the keys of evalkit.store.documents.frontier.Taken. ``by`` None is every usual column;
+    it, with the keys of evalkit.store.documents.frontier.Taken. ``by`` None is the columns of the page;
     it, ``allow_outcomes`` and ``condition`` are as for ``groups``. Raises ConfigError where fewer
     than two pipelines have both a cost and a value."""
     folders = [read_run(each) for each in (run, *others)]

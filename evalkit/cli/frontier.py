@@ -29,7 +29,7 @@ def frontier(runs: Annotated[list[Path], typer.Argument(
                                            "pipelines are set beside each other.")],
              by: Annotated[list[str] | None, typer.Option(
                  help="Metadata column; columns joined by commas are crossed. Repeatable. Default: "
-                      "each that groups speakers.")] = None,
+                      "those that the page groups by.")] = None,
              metric: Annotated[str | None, typer.Option(
                  help="Any additive metric. Default: as for `evalkit systems`.")] = None,
              cost: Annotated[str | None, typer.Option(

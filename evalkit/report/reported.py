@@ -12,12 +12,11 @@ import pandas as pd
 from evalkit.compare.gates import Gates
 from evalkit.compare.series import Place
 from evalkit.core.memory import give_back
-from evalkit.report.group_columns import GroupColumns, group_columns
-from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
+from evalkit.report.groups import Groups, compare_groups, pooled
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.outputs import Outputs
 from evalkit.report.recordings import Recordings
-from evalkit.statistics.grouping import is_outcome
+from evalkit.statistics.group_columns import GroupColumns, first_column, group_columns
 from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
@@ -106,20 +105,14 @@ class ReportedRun:
     def column(self) -> str | None:
         """The metadata column to group by. Raises ConfigError where ``by`` is none, or one that
         determines what was measured and is not ``allowed``."""
-        utterances, metric = self.utterances, next(iter(self.scored_metrics), "")
-        while column := choose_column(utterances, self.by, self.allowed):
-            if column in self.allowed or not determined_by(column, utterances, self.scores, metric):
-                return column
-            if self.by:
-                raise is_outcome(column, f"it determines {metric}")
-            utterances = utterances.drop(columns=column)
-        return None
+        return first_column(self.utterances, self.scores, next(iter(self.scored_metrics), ""),
+                            self.by, self.allowed)
 
     @cached_property
     def columns(self) -> GroupColumns:
         """All columns to group by, ``column`` first. There is one, and something is scored."""
         metrics = dict.fromkeys([*self.scored_metrics[:1], *self.record.metrics])
-        return group_columns(self.utterances, self.scores, metrics, self.column or "", self.allowed)
+        return group_columns(self.utterances, self.scores, metrics, self.column, self.allowed)
 
     @cached_property
     def groups(self) -> Groups | None:
