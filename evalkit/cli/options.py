@@ -93,6 +93,10 @@ Look = Annotated[int | None, typer.Option(
 After = Annotated[Path | None, typer.Option(
     metavar="JSON", help="Instead: this is the release after the one whose comparison is in that "
                          "file, or after the last one in a file of `evalkit history --json`.")]
+Costs = Annotated[Path | None, typer.Option(
+    metavar="FILE", help="Costs that the run does not know, which are set against errors: a table "
+    "with a column pipeline and macs_per_second, bytes, weights, peak_bytes, real_time_factor or "
+    "latency_ms; or YAML.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

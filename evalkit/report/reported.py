@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from evalkit.statistics.group_columns import GroupColumns, first_column, group_c
 from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
+from evalkit.store.documents.frontier import Taken
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.runfolder import RunFolder
 
@@ -31,7 +32,8 @@ class ReportedRun:
     first, ``allowed`` are columns although they are outcomes, ``pipeline`` the one that ships, None
     for the best, ``title`` the page's, "" for the corpus's name, ``baseline`` a frozen one that
     changes are said against instead of the oldest run; ``gates`` judge them, those of a series at
-    its ``place``. Everything raises RunError where the run folder cannot be read."""
+    its ``place``; ``costs`` are by pipeline what the run does not know. Everything raises RunError
+    where the run folder cannot be read."""
 
     folder: RunFolder
     page_folder: Path
@@ -43,6 +45,7 @@ class ReportedRun:
     baseline: Path | None = None
     gates: Gates | None = None
     place: Place | None = None
+    costs: Mapping[str, Taken] = field(default_factory=dict)
 
     @cached_property
     def record(self) -> RunRecord:
