@@ -11,11 +11,11 @@ from typing import ClassVar
 from evalkit.audio import RESAMPLER, resample
 from evalkit.core.errors import UtteranceError
 from evalkit.core.types import Audio, Fact, Measurement, Output, Utterance
+from evalkit.metrics.pesq_stretches import MOST, RATE, too_many
 from evalkit.metrics.signals import WITH_REFERENCE, signal_pair, too_short
 
-RATE = 16000
 LONGEST = 60.0
-"""Seconds. P.862 was validated on shorter speech still, and its code may crash on longer."""
+"""Seconds. P.862 was validated on shorter speech still."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Pesq:
 
     @property
     def version(self) -> str:
-        return f"1, pesq {version('pesq')}, {RATE} Hz by {RESAMPLER}"
+        return f"2, pesq {version('pesq')}, {RATE} Hz by {RESAMPLER}"
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         clean, processed = signal_pair(output)
@@ -41,6 +41,9 @@ def _pesq(clean: Audio, processed: Audio, mode: str) -> float:
     from pesq import PesqError, pesq
 
     reference, degraded = (resample(audio, RATE).samples for audio in (clean, processed))
+    if too_many(reference, mode):
+        raise UtteranceError("TooManyStretches", f"{clean.duration:.0f} s with over {MOST} "
+                             f"stretches of speech, PESQ takes at most {MOST}; cut the recording")
     # The package raises a bare ValueError for NaN unless it is asked for its return values.
     score = float(pesq(RATE, reference, degraded, mode, PesqError.RETURN_VALUES))
     if score == PesqError.BUFFER_TOO_SHORT:
@@ -75,9 +78,9 @@ class PesqNarrowband(_Pesq):
     """PESQ after ITU-T P.862 mapped by P.862.1, MOS-LQO in about [1.02, 4.55], of signals at
     16 kHz (at 8 kHz scores differ in the second decimal).
 
-    Raises UtteranceError of a kind of ``signal_pair``, TooShort (under 0.25 s), TooLong or
-    NoUtterances. The P.862 code keeps 50 stretches of speech; on more, which takes over 20 s
-    of many short pauses, it may end the process."""
+    Raises UtteranceError of a kind of ``signal_pair``, TooShort (under 0.25 s), TooLong,
+    TooManyStretches (over 50 of speech, as over 20 s with many short pauses may have) or
+    NoUtterances."""
 
     name: ClassVar[str] = "pesq_nb"
     mode: ClassVar[str] = "nb"

@@ -192,6 +192,19 @@ def test_pesq_needs_a_quarter_of_a_second_of_at_most_a_minute(metric):
 
 
 @pytest.mark.parametrize("metric", PESQ)
+def test_pesq_keeps_fifty_stretches_of_speech(metric):
+    """Of more its code writes beyond its memory: of 54 the narrowband score is wrong by 0.45, and
+    60 end the process."""
+    syllable = np.concatenate([noise(4000), np.zeros(4000, np.float32)])
+    most, more, many = (np.tile(syllable, number) for number in (50, 51, 60))
+    assert measure(metric, most, noisy(most, 30)) > 1.5
+    assert refusal(metric, more, noisy(more, 30)) == "TooManyStretches"
+    assert refusal(metric, many, noisy(many, 30)) == "TooManyStretches"
+    cut = np.concatenate([most, noise(2000)])  # what is too short to count is in the way, too
+    assert refusal(metric, cut, noisy(cut, 30)) == "TooManyStretches"
+
+
+@pytest.mark.parametrize("metric", PESQ)
 def test_pesq_of_what_only_pesq_finds_silent(metric):
     whisper = np.float32(1e-30)
     assert refusal(metric, whisper * speech(), speech()) == "NoUtterances"

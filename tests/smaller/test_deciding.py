@@ -140,4 +140,4 @@ def test_what_is_said_of_a_family(tmp_path: Path, capsys: pytest.CaptureFixture[
     # At 60 half of both: 6 errors against 16.
     assert "random, less those that decide, at 60.0: +31.25%" in said
     assert "elsewhere" not in said
-    assert "  y: 0.0%, +25.0%, 75.0%, +8.3% [" in said  # of small_1: 9 of 12 blocks, 8 of 12
+    assert "  y: 0.0%, +25.0%, 75.0%, +8.3%\n" in said  # of small_1: 9 of 12 blocks, 8 of 12
