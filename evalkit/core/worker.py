@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, ClassVar, NamedTuple
 
+from evalkit.core.memory import keep_freed
+
 FAREWELL = 1.0
 """Seconds that a process has to end by itself."""
 _PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
@@ -72,6 +74,7 @@ def serve(connection_fd: int, note_fd: int, idle: float | None) -> None:
         os.set_inheritable(descriptor, False)
     signal.signal(signal.SIGINT, lambda *_: None)  # programs that it starts hear it again
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    keep_freed()
     connection = Connection(connection_fd)
     end_with_parent(connection_fd)
     ParentLink.here = ParentLink(connection, mmap.mmap(note_fd, NOTE_SIZE))

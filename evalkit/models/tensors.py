@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from evalkit.core.errors import ConfigError, one_line
 from evalkit.core.files import replacing
@@ -46,7 +47,7 @@ def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: 
         tensors, described = load_tensors(path)
         if described.get("format") != form:
             raise ValueError(f"it is not an {form}")
-        with torch.device("meta"):  # sizes alone, which take no memory
+        with torch.device("meta"), _Undrawn():  # sizes alone, which take no memory
             _check_size(make(described), tensors)
         with torch.device("cpu"):
             network = make(described)
@@ -59,6 +60,16 @@ def load_network(path: Path, make: Callable[[dict[str, Any]], Module], *, form: 
         raise ConfigError(f"{path}: cannot load the {kind}: {one_line(error)}; `{command}` makes "
                           "one") from error
     return network.eval()
+
+
+class _Undrawn(TorchFunctionMode):
+    """In the block no layer is given the normal numbers that it begins with. A tensor of the device
+    "meta" has none anyway, and torch loads its compiler, most of a second, to find out."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+                           ) -> Any:
+        named = kwargs or {}
+        return named["tensor"] if function is nn.init.normal_ else function(*args, **named)
 
 
 def _check_size(declared: nn.Module, tensors: Mapping[str, Tensor]) -> None:

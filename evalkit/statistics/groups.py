@@ -177,6 +177,7 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
 
 def counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
     """n, n_failed, n_speakers, weight and status of every group."""
+    rows = rows[["group", "speaker_id", "weight", "error", "labelled"]]
     failed = rows["error"].notna()
     measured = rows[~failed].groupby("group")
     table = pd.DataFrame({

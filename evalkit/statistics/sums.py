@@ -55,7 +55,8 @@ def speaker_sums(scores: pd.DataFrame, cohort: str | None = None,
     row's ``cohort`` and one that holds its ``system``; without the names there is one of each,
     "all". An utterance of several cohorts has a row in each. Utterances without a speaker
     become blocks of their own, and ``warning`` says so."""
-    scores = scores[scores["error"].isna()]
+    needed = {"utterance_id", "speaker_id", "amount", "weight", cohort, system}
+    scores = scores.loc[scores["error"].isna(), scores.columns.isin([*needed])]
     block, speakers, warning = _blocks(scores)
     cohort_code, cohorts = _codes(scores, cohort)
     system_code, systems = _codes(scores, system)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
 from evalkit.core.errors import RunError
+from evalkit.core.processes import WorkerPool
 from evalkit.run import halving
 from evalkit.run.runner import Work, run
 from evalkit.store.runfolder import RunFolder
@@ -262,3 +266,17 @@ evalkit.cli.commands.main()
                            timeout=60, check=False)
     assert ended.returncode == code
     assert ended.stderr.startswith(f"stopped by {name}") and ended.stderr.count("\n") == 1
+
+
+def faults() -> int:
+    """How many pages the system gave for arrays of 40 MB together, made again and again."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        _ = [np.ones(1 << 17) for _ in range(40)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="glibc's")
+def test_a_worker_uses_again_what_it_freed() -> None:
+    with WorkerPool(1) as pool:
+        assert pool.submit(faults).result() > 2 * pool.submit(faults).result()

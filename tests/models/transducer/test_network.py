@@ -4,6 +4,7 @@ others."""
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,3 +190,17 @@ def test_names_and_distractors_are_listed_while_a_network_learns_to_attend():
         without, model.loss([r.wave for r in batch], [r.text for r in batch]))
     empty = replace(batch[0], utterance=Utterance("1"))
     assert Objective(ObjectiveConfig(stepwise=0.0, unlisted=0.0))(model, [empty]).isfinite().all()
+
+
+def test_sizes_alone_need_no_random_numbers(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch loads its compiler, most of a second, to draw them on the device "meta"."""
+    tiny().save(tmp_path / "a.safetensors")
+    drawn = torch.nn.init._no_grad_normal_
+
+    def draw(tensor: torch.Tensor, *values: float, **named: torch.Generator | None) -> torch.Tensor:
+        assert not tensor.is_meta
+        return drawn(tensor, *values, **named)
+
+    monkeypatch.setattr(torch.nn.init, "_no_grad_normal_", draw)
+    Transducer.load(tmp_path / "a.safetensors")
