@@ -143,7 +143,7 @@ PROVED = {
         "mitigation/verification/test_verification_experiment.py",
     "mitigation.verification.left_out:left_out":
         "mitigation/verification/test_verification_experiment.py",
-    "report.group_columns:group_columns": "report/test_report_gains.py",
+    "statistics.group_columns:group_columns": "report/test_report_gains.py",
     "report.gains:_further_rates": "report/test_report_gains.py",
     "report.ranks:_too_few": "report/test_report_ranks.py",
     "report.ranks:in_all": "report/test_report_ranks.py",
@@ -293,7 +293,7 @@ NOTHING_LOST = {
         report.summary:_winners""",
     "it makes a part of a page or a table, beside which another has all": """
         cli.frontier:_known cli.frontier:verdicts store.documents.frontier:payers
-        report.sections.frontier:_sure report.sections.frontier:build
+        report.sections.frontier:_sure report.sections.frontier:_unasked
         exports.utterances:_failed exports.utterances:_measured exports.utterances:schema
         core.loops:loop report.explorer.choice:chosen report.explorer.document:_loops
         report.explorer.document:_own_texts report.explorer.document:_sounds

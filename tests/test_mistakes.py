@@ -202,6 +202,36 @@ def test_a_mistake_in_the_words_is_one_line_with_the_remedy(
     assert remedy in one_line(evalkit(*words, cwd=desk), words)
 
 
+ODD = "odd\udcff"
+"""As Python names a file whose name ends in the byte 0xff."""
+
+
+@pytest.mark.parametrize("words", [
+    ("score", "-m", f"{ODD}/m.jsonl", "-y", "small=h.tsv", "-o", "new"),
+    ("score", "-m", "m.jsonl", "-y", f"small={ODD}/h.tsv", "-o", "new"),
+    ("score", "-m", "m.jsonl", "-y", "small=h.tsv", "-o", f"{ODD}/new"),
+    ("run", f"{ODD}/eval.yaml", "-o", "new", "-j", "0"), ("report", f"{ODD}/v1", "-o", "new"),
+    ("groups", f"{ODD}/v1", "--by", "accent"), ("compare", "v1", f"{ODD}/v1")],
+    ids=lambda words: words[0])
+def test_a_path_that_is_no_utf_8_is_named(desk: Path, words: tuple[str, ...]) -> None:
+    (desk / ODD).mkdir(exist_ok=True)
+    for name in ("m.jsonl", "h.tsv", "eval.yaml", "v1"):
+        if not (desk / ODD / name).exists():
+            (desk / ODD / name).symlink_to(desk / name)
+    said = one_line(evalkit(*words, cwd=desk), words)
+    assert "odd\\xff/" in said and "is no name in UTF-8" in said and "rename" in said
+    assert not (desk / "new").exists()
+
+
+def test_a_working_folder_that_is_no_utf_8_is_named(desk: Path, tmp_path: Path) -> None:
+    folder = tmp_path / ODD
+    folder.mkdir()
+    for name in ("m.jsonl", "h.tsv"):
+        (folder / name).write_bytes((desk / name).read_bytes())
+    words = ("score", "-m", "m.jsonl", "-y", "small=h.tsv", "-o", "new")
+    assert "odd\\xff: is no name in UTF-8" in one_line(evalkit(*words, cwd=folder), words)
+
+
 OF_EVAL = [
     (EVAL + "metrics: [cer]\n", "line 5: the key 'metrics' was on line 2 already"),
     (EVAL + "seed: 010\n", "010 would be read to base 8"),

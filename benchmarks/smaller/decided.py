@@ -3,7 +3,9 @@
     python -m benchmarks.smaller.decided CORPORA OUT branching large small   # family, all, least
     python -m benchmarks.smaller.decided CORPORA OUT amortised all 1.6
 
-Every arm of the family that was trained is looked at, of one seed. Intervals are 95 % quantiles
+Every arm of the family that was trained is looked at, of one seed. Intervals of rates and of their
+differences are those of `evalkit frontier` and so of the sweep's table
+(evalkit.statistics.bootstrap); of rank correlations, which are no ratios of sums, 95 % quantiles
 over draws of speakers from each accent.
 """
 
@@ -25,12 +27,14 @@ from benchmarks.smaller.sweep import CONFIG, all_kept, read_sweep
 from evalkit.core.alignment import count_edits
 from evalkit.core.errors import ConfigError, EvalkitError
 from evalkit.core.names import offer
+from evalkit.statistics.bootstrap import Contrast, counts, intervals
+from evalkit.statistics.sums import SpeakerSums
 
 DRAWS = 2000
 ALLOWED = 0.03
 """Of more errors, relative, at which the articles say what was saved."""
-Statistic = Callable[[np.ndarray], Any]
-"""Of how often each speaker counts, (speakers,)."""
+Sums = tuple[np.ndarray, np.ndarray]
+"""Of each speaker, (speakers,) each: what is counted, and of how much."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,11 @@ class Test:
     accents: np.ndarray
     draws: np.ndarray
 
-    def said(self, statistic: Statistic, unit: str = ".1%") -> str:
-        """The estimate and its interval."""
-        drawn = [statistic(weights) for weights in self.draws]
-        low, high = np.quantile(drawn, (0.025, 0.975))
-        return (f"{statistic(np.ones(len(self.words))):{unit}} "
-                f"[{low:{unit}}, {high:{unit}}]")
+    def ranked(self, one: np.ndarray, other: np.ndarray) -> str:
+        """The rank correlation of two numbers of each speaker, and its interval."""
+        drawn = [_ranked(one, other, weights) for weights in self.draws]
+        return _interval(_ranked(one, other, np.ones(len(one))),
+                         *np.quantile(drawn, (0.025, 0.975)), "+.2f")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -97,11 +100,10 @@ def _said(options: argparse.Namespace) -> list[str]:
 def _test(rows: Sequence[Mapping[str, Any]]) -> Test:
     accent = {row["speaker"]: row["accent"] for row in rows}
     accents = np.array([accent[speaker] for speaker in sorted(accent)])
-    rng, draws = np.random.default_rng(0), np.zeros((DRAWS, len(accents)))
-    for each in np.unique(accents):
+    draws = np.zeros((DRAWS, len(accents)))
+    for h, each in enumerate(np.unique(accents)):
         places = np.flatnonzero(accents == each)
-        n = len(places)
-        draws[:, places] = rng.multinomial(n - 1, [1 / n] * n, DRAWS) * n / (n - 1)
+        draws[:, places] = np.vstack([*counts(len(places), DRAWS, np.random.SeedSequence(h))])
     return Test(_by_speaker(rows, lambda row: len(row["text"].split())), accents, draws)
 
 
@@ -144,11 +146,11 @@ def _curve(test: Test, arms: Collection[Arm], dear: Arm) -> Iterator[str]:
            "computed in speech, in silence, difference")
     for arm in sorted(arms, key=lambda arm: -arm.macs):
         yield (f"  {arm.name}: {arm.macs / 1e6:.1f}, {1 - arm.macs / dear.macs:.0%}; "
-               + test.said(lambda w, a=arm: _rate(a.errors, test.words, w), ".2%") + ", "
-               + test.said(lambda w, a=arm: _rate(a.errors - dear.errors, test.words, w), "+.2%")
+               + rate_of((arm.errors, test.words)) + ", "
+               + rate_of((arm.errors, test.words), (dear.errors, test.words))
                + f"; {_share(arm.speech, np.ones(len(test.words))):.1%}, "
                f"{_share(arm.silence, np.ones(len(test.words))):.1%}, "
-               + test.said(lambda w, a=arm: _share(a.speech, w) - _share(a.silence, w), "+.1%"))
+               + rate_of(tuple(arm.speech), tuple(arm.silence), unit=".1%"))
     curve = [dear, *_learned(arms)]
     rates = [_rate(arm.errors, test.words, np.ones(len(test.words))) for arm in curve]
     yield f"the fewer, the more errors: {all(a <= b for a, b in pairwise(rates))}"
@@ -175,8 +177,8 @@ def _fixed(test: Test, arms: Collection[Arm]) -> Iterator[str]:
             if one.macs >= arm.macs >= other.macs:
                 part = (one.macs - arm.macs) / (one.macs - other.macs)
                 errors = (1 - part) * one.errors + part * other.errors
-                yield (f"{arm.name}, less those that decide, at {arm.macs / 1e6:.1f}: " + test.said(
-                    lambda w, e=arm.errors - errors: _rate(e, test.words, w), "+.2%"))
+                yield (f"{arm.name}, less those that decide, at {arm.macs / 1e6:.1f}: "
+                       + rate_of((arm.errors, test.words), (errors, test.words)))
 
 
 def _by_accent(test: Test, arms: Collection[Arm], dear: Arm, cheap: Arm) -> Iterator[str]:
@@ -190,16 +192,27 @@ def _by_accent(test: Test, arms: Collection[Arm], dear: Arm, cheap: Arm) -> Iter
             yield (f"  {accent}: {_rate(dear.errors, test.words, of):.1%}, "
                    f"{_rate(cheap.errors - dear.errors, test.words, of):+.1%}, "
                    f"{_share(arm.speech, of):.1%}, "
-                   + test.said(lambda w, o=of, s=arm.speech: _beyond(s, w, o), "+.1%"))
+                   + rate_of(tuple(arm.speech * of), tuple(arm.speech * (1 - of)), unit=".1%"))
         shares = arm.speech[0] / arm.speech[1]
         for what, values in (("errors of " + dear.name, dear.errors / test.words), ("gain", gain)):
-            yield (f"  of speakers, rank correlation of share and {what}: " + test.said(
-                lambda w, s=shares, v=values: _ranked(s, v, w), "+.2f"))
+            yield (f"  of speakers, rank correlation of share and {what}: "
+                   + test.ranked(shares, values))
 
 
-def _beyond(places: np.ndarray, weights: np.ndarray, of: np.ndarray) -> float:
-    """The share of speakers ``of`` a group, less that of the others."""
-    return _share(places, weights * of) - _share(places, weights * (1 - of))
+def rate_of(rate: Sums, minus: Sums | None = None, unit: str = ".2%") -> str:
+    """A rate, or what it has more than another, with its interval. Speakers of whom both have
+    something are drawn together, and so are those of whom one alone has."""
+    cells = np.array([rate, minus or rate])[..., None]  # (2, 2, speakers, 1)
+    amount, weight = cells.transpose(1, 2, 0, 3)
+    sums = SpeakerSums(np.arange(len(amount)), ("rate", "minus"), ("all",), amount, weight,
+                       np.zeros((3, 2, 1)))
+    [found] = intervals(sums, [Contrast((0, 0), None if minus is None else (1, 0))])
+    return _interval(found.value, found.low, found.high, unit if minus is None else f"+{unit}")
+
+
+def _interval(value: float, low: float, high: float, unit: str) -> str:
+    """An estimate, and its interval where it has one."""
+    return f"{value:{unit}}" + ("" if np.isnan(low) else f" [{low:{unit}}, {high:{unit}}]")
 
 
 def _ranked(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:

@@ -40,6 +40,7 @@ from evalkit.core.plugins import packages_for
 from evalkit.store.objects import delivering, here, share_here
 
 if TYPE_CHECKING:
+    from evalkit.store.documents.frontier import Taken
     from evalkit.store.runfolder import RunFolder
 
 __all__ = ["History", "cohorts", "compare", "endpoints", "freeze", "frontier", "gains", "groups",
@@ -204,14 +205,16 @@ def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _sil
 def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequence[AnyPath] = (),
            markdown: AnyPath | None = None, allow_outcomes: Sequence[str] = (),
            pipeline: str | None = None, title: str = "", gates: AnyPath | None = None,
-           look: int | None = None, after: AnyPath | None = None) -> Path:
+           look: int | None = None, after: AnyPath | None = None,
+           costs: AnyPath | Mapping[str, Mapping[str, float]] | None = None) -> Path:
     """Writes a run as a folder ``out`` of static HTML, and returns the path of its page; of a run
     of several corpora a page of each too, to which the first leads. ``by`` is the metadata column
     to group speakers by; ``earlier`` are runs to set beside it, the oldest first, which may be a
     frozen baseline; the file ``gates`` judges what changed since the first, with ``look`` and
     ``after`` as for ``compare``; ``markdown`` is a file for a summary; ``allow_outcomes`` as for
     ``groups``; ``pipeline`` is the one that ships, which the first screen is about, without it the
-    best; ``title`` stands over the page, without it the corpus's name."""
+    best; ``title`` stands over the page, without it the corpus's name; ``costs`` are as for
+    ``frontier``, for the page's section of it."""
     folders, before = matched(here(run), [here(each) for each in earlier], files=True)
     brief = None if markdown is None else Path(markdown)
     if None in folders:
@@ -220,12 +223,25 @@ def report(run: AnyPath, out: AnyPath, *, by: str | None = None, earlier: Sequen
         return write_report(folders[None], Path(out), by=by, earlier=[e[None] for e in before],
                             markdown=brief, allowed=allow_outcomes, pipeline=pipeline, title=title,
                             gates=None if gates is None else Path(gates), look=look,
-                            after=None if after is None else Path(after))
-    if gates is not None:
-        raise ConfigError(f"--gates {gates}: a report of several corpora has none; `evalkit "
-                          "compare` judges them together")
+                            after=None if after is None else Path(after),
+                            costs=_stated(costs, folders[None]))
+    for option, given, instead in (
+            ("--gates", gates, "`evalkit compare` judges them together"),
+            ("--costs", costs, "report the folder of each")):
+        if given is not None:
+            raise ConfigError(f"{option} {given}: a report of several corpora has none; {instead}")
     from evalkit.report.corpora import write_reports
 
     named, *others = map(names_only, [folders, *before])
     return write_reports(named, Path(out), by=by, earlier=others, markdown=brief,
                          allowed=allow_outcomes, pipeline=pipeline, title=title)
+
+
+def _stated(costs: AnyPath | Mapping[str, Mapping[str, float]] | None, run: Path
+            ) -> dict[str, Taken]:
+    """``costs`` of the pipelines of ``run``."""
+    if costs is None:
+        return {}
+    from evalkit.results.pipeline_costs import stated_costs
+
+    return stated_costs(costs, read_run(run).record().pipelines)

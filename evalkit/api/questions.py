@@ -138,20 +138,18 @@ def frontier(run: AnyPath, *others: AnyPath, by: Sequence[str] | None = None,
     dominated, and which groups pay for one that is cheaper, against the pipeline ``against``, the
     dearest where none is named (docs/frontier.md). ``cost`` is "macs", "bytes", "weights",
     "memory", "rtf" or "latency"; ``costs`` by pipeline what the run does not know, or a file of
-    it, with the keys of evalkit.store.documents.frontier.Taken. ``by`` None is every usual column;
-    it, ``allow_outcomes`` and ``condition`` are as for ``groups``. Raises ConfigError where fewer
-    than two pipelines have both a cost and a value."""
+    it, with the keys of evalkit.store.documents.frontier.Taken. ``by`` None is the columns of the
+    page; it, ``allow_outcomes`` and ``condition`` are as for ``groups``. Raises ConfigError where
+    fewer than two pipelines have both a cost and a value."""
     folders = [read_run(each) for each in (run, *others)]
     from evalkit.statistics.frontier import Asked, axis_named, frontier_of
     from evalkit.statistics.variants import variants
 
     found = variants(folders, condition)
     if costs is not None:
-        from evalkit.results.pipeline_costs import costs_of, read_costs
+        from evalkit.results.pipeline_costs import stated_costs
 
-        stated = (costs_of(costs, found.taken, "costs: ") if isinstance(costs, Mapping)
-                  else read_costs(Path(costs), found.taken))
-        found = found.told(stated)
+        found = found.told(stated_costs(costs, found.taken))
     axis = None if cost is None else axis_named(cost)
     return frontier_of(found.only(pipelines), Asked(
         metric, axis, against, condition, None if by is None else crossed(by), allow_outcomes,

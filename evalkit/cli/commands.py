@@ -26,7 +26,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.frontier import frontier
 from evalkit.cli.meetings import meetings
-from evalkit.cli.misuse import MISUSE, said
+from evalkit.cli.misuse import MISUSE, misnamed, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.planning import plan
 from evalkit.cli.rescoring import rescore
@@ -98,9 +98,11 @@ def _main() -> None:
 
 def _known(error: Exception) -> str | None:
     """What a person can do about an error that is no defect: a package that is not installed, a
-    full disk."""
+    full disk, a name that is no UTF-8."""
     if isinstance(error, ModuleNotFoundError) and is_extra(error):
         return str(missing_package(error, "this command"))
+    if isinstance(error, UnicodeEncodeError):
+        return misnamed(error.object)
     return trouble(error) if isinstance(error, OSError) else None
 
 

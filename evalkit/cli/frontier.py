@@ -10,7 +10,7 @@ import typer
 
 from evalkit import api
 from evalkit.cli.answers import Answer, answered
-from evalkit.cli.options import AllowOutcome, ConditionName, Json, Seed, run_here
+from evalkit.cli.options import AllowOutcome, ConditionName, Costs, Json, Seed, run_here
 
 if TYPE_CHECKING:
     from evalkit.core.types import Fact
@@ -29,7 +29,7 @@ def frontier(runs: Annotated[list[Path], typer.Argument(
                                            "pipelines are set beside each other.")],
              by: Annotated[list[str] | None, typer.Option(
                  help="Metadata column; columns joined by commas are crossed. Repeatable. Default: "
-                      "each that groups speakers.")] = None,
+                      "those that the page groups by.")] = None,
              metric: Annotated[str | None, typer.Option(
                  help="Any additive metric. Default: as for `evalkit systems`.")] = None,
              cost: Annotated[str | None, typer.Option(
@@ -37,10 +37,7 @@ def frontier(runs: Annotated[list[Path], typer.Argument(
                  help="What is set against it. Default: of those that are not the same of all the "
                       "one that the most pipelines have, of several such the first in this order.")
                  ] = None,
-             costs: Annotated[Path | None, typer.Option(
-                 metavar="FILE", help="Costs that the run does not know: a table with a column "
-                 "pipeline and macs_per_second, bytes, weights, peak_bytes, real_time_factor or "
-                 "latency_ms; or YAML.")] = None,
+             costs: Costs = None,
              against: Annotated[str | None, typer.Option(
                  metavar="PIPELINE", help="The uncompressed one, that changes are from. Default: "
                                           "the one that costs most.")] = None,

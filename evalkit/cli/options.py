@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from evalkit.cli.misuse import misnamed
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
 from evalkit.core.folders import from_here
@@ -92,6 +93,10 @@ Look = Annotated[int | None, typer.Option(
 After = Annotated[Path | None, typer.Option(
     metavar="JSON", help="Instead: this is the release after the one whose comparison is in that "
                          "file, or after the last one in a file of `evalkit history --json`.")]
+Costs = Annotated[Path | None, typer.Option(
+    metavar="FILE", help="Costs that the run does not know, which are set against errors: a table "
+    "with a column pipeline and macs_per_second, bytes, weights, peak_bytes, real_time_factor or "
+    "latency_ms; or YAML.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -108,8 +113,10 @@ class Command(typer.core.TyperCommand):
             return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words that remain. Raises BadParameter naming the option that was given twice, or
-        without a value."""
+        """The words that remain. Raises ConfigError naming what is no UTF-8, BadParameter naming
+        the option that was given twice, or without a value."""
+        if wrong := misnamed("\n".join(args)):
+            raise ConfigError(wrong)
         if "" in args:
             raise typer.BadParameter("is empty; is a variable of the shell not set?", ctx,
                                      param_hint=f"'{args[max(0, args.index('') - 1)]}'")

@@ -16,6 +16,7 @@ from evalkit.cli.options import (
     After,
     AllowOutcome,
     ConditionName,
+    Costs,
     Json,
     Look,
     Out,
@@ -48,7 +49,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
                help="What stands over the page; without it the corpus's name.")] = "",
            gates: Annotated[Path | None, typer.Option(
                help="gates.yaml: whether the last may ship, judged against the first.")] = None,
-           look: Look = None, after: After = None,
+           look: Look = None, after: After = None, costs: Costs = None,
            markdown: Annotated[Path | None, typer.Option(callback=not_of_a_run,
                help="File to write a summary into, for a pull request.")] = None,
            allow_outcome: AllowOutcome = None) -> None:
@@ -63,7 +64,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
     say(f"reporting {runs[-1]} in {out}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
                      allow_outcomes=allow_outcome or (), pipeline=pipeline, title=title,
-                     gates=gates, look=look, after=after))
+                     gates=gates, look=look, after=after, costs=costs))
 
 
 def groups(run: Run,

@@ -18,6 +18,8 @@ from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.statistics.grouping import (
     ALLOW,
     MOST_GROUPS,
+    OF_FINDERS,
+    OF_THE_CORPUS,
     grouped,
     in_one_form,
     known_groups,
@@ -35,10 +37,6 @@ OTHER = "other"
 ENOUGH = 8
 """Speakers that a label of a column with very many labels needs: three to be found by and five
 fresh ones to be confirmed by (evalkit.cohorts.evidence)."""
-OF_FINDERS = frozenset({"latitude", "longitude", "postcode"})
-"""Columns that finders read themselves."""
-OF_THE_CORPUS = frozenset({"split"})
-"""Columns that say how a corpus is divided, and nothing of who speaks."""
 
 
 class Columns(NamedTuple):

@@ -34,7 +34,7 @@ class _Stoi:
 
     @property
     def version(self) -> str:
-        return f"2, pystoi {version('pystoi')}, which resamples to 10000 Hz"
+        return f"3, pystoi {version('pystoi')}, which resamples to 10000 Hz"
 
     def measure(self, utterance: Utterance, output: Output) -> dict[str, Measurement]:
         return {self.name: Measurement(_stoi(*signal_pair(output), self.extended))}
@@ -58,10 +58,11 @@ def stoi(octaves: np.ndarray) -> float:
     clean, heard = octaves
     total, (square, before) = _over_segments(clean), _over_segments(np.square(octaves))
     # As correlations do not see a gain, it is the processed signal that comes down to the cap.
-    level = np.sqrt(square) / (np.sqrt(before) + _EPSILON) / (1 + 10 ** (-BETA / 20))
+    level = np.sqrt(square) / (np.sqrt(before) + _EPSILON) / _CAP
     sums = _processed(octaves, level)
     spread = square - total**2 / LENGTH, sums.square - sums.total**2 / LENGTH
-    both = np.multiply(*(np.sqrt(np.maximum(of, 0)) + _EPSILON for of in spread))
+    both = np.multiply(*(np.sqrt(np.maximum(of, 0)) + epsilon
+                         for of, epsilon in zip(spread, (_EPSILON, _EPSILON / _CAP), strict=True)))
     found = (sums.product - total * sums.total / LENGTH) / both
     # Where a band hardly changes, sums of squares are too coarse for what is left.
     steady = (spread[0] < _STEADY * square) | (spread[1] < _STEADY * sums.square)
@@ -130,6 +131,8 @@ def _seeded() -> Iterator[None]:
 
 
 _EPSILON = np.finfo(float).eps
+_CAP = 1 + 10 ** (-BETA / 20)
+"""How many times the clean signal the processed one may be."""
 _WINDOW, _HOP = 256, 128
 """Samples of a frame, and from one to the next."""
 _HANN = np.hanning(_WINDOW + 2)[1:-1]
@@ -244,9 +247,10 @@ def _blocks(segments: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _correlation(clean: np.ndarray, heard: np.ndarray) -> float:
-    """Of one segment (LENGTH,) of one band of both signals."""
+    """Of one segment (LENGTH,) of one band of both signals, the second divided by _CAP."""
     clean, heard = clean - clean.mean(), heard - heard.mean()
-    return float(clean @ heard / ((_length(clean) + _EPSILON) * (_length(heard) + _EPSILON)))
+    return float(clean @ heard / ((_length(clean) + _EPSILON)
+                                  * (_length(heard) + _EPSILON / _CAP)))
 
 
 def _length(vector: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -12,21 +12,10 @@ import pandas as pd
 from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, Value
 from evalkit.statistics.grouping import (
-    MOST_GROUPS,
-    check_columns,
     group_labels,
-    grouped,
-    known_groups,
-    metadata_columns,
-    refuse_outcomes,
-    usual_columns,
 )
 from evalkit.statistics.groups import GroupReport, GroupRow, group_table
-from evalkit.statistics.outcome_columns import determined_metric, measured
 from evalkit.store.scores import ratio
-
-MOST_UNASKED = 12
-"""Groups of the column that a page begins with where nobody has named one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,28 +52,6 @@ class Groups:
     def title(self) -> str:
         """What people call the metric."""
         return self.fact.named(self.metric)
-
-
-def choose_column(utterances: pd.DataFrame, by: str | None, allowed: Collection[str] = ()
-                  ) -> str | None:
-    """The column to group by: ``by``, or else "accent", or else the first usual metadata column
-    (evalkit.statistics.grouping) of at most MOST_UNASKED groups, or else None. Raises ConfigError
-    where ``by`` is not a metadata column, or an outcome that is not ``allowed``."""
-    columns = metadata_columns(utterances)
-    if by is not None:
-        check_columns([by], columns, where=f"--by {by}: ")
-        refuse_outcomes([by], (), allowed)
-        return by
-    if "accent" in columns and known_groups(grouped(utterances, "accent")) <= MOST_GROUPS:
-        return "accent"
-    return next((name for name in usual_columns(utterances)
-                 if 2 <= known_groups(grouped(utterances, name)) <= MOST_UNASKED), None)
-
-
-def determined_by(column: str, utterances: pd.DataFrame, scores: pd.DataFrame, metric: str) -> bool:
-    """Whether ``column`` determines ``metric`` of any pipeline."""
-    labels = group_labels(utterances, column).set_axis(utterances["utterance_id"])
-    return determined_metric(labels, measured(scores, [metric])) is not None
 
 
 def compare_groups(utterances: pd.DataFrame, scores: pd.DataFrame, headline: Headline,

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -31,6 +31,7 @@ from evalkit.report.section import Filled
 from evalkit.report.sections import filled_sections
 from evalkit.report.sections.definitions import DIRECTIONS
 from evalkit.report.view import packed
+from evalkit.store.documents.frontier import Taken
 from evalkit.store.runfolder import RunFolder
 
 SCRIPTS = ("page.js", "selection.js", "utterances.js", "save.js")
@@ -38,12 +39,14 @@ SCRIPTS = ("page.js", "selection.js", "utterances.js", "save.js")
 _COMMENT = re.compile(r"^ *(//.*\n)?", re.MULTILINE)
 """A line of its own, or how far one is set in."""
 NOTHING = Markup()
+NO_COSTS: Mapping[str, Taken] = {}
 
 
 def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequence[Path] = (),
                  markdown: Path | None = None, allowed: Sequence[str] = (),
                  pipeline: str | None = None, title: str = "", gates: Path | None = None,
-                 look: int | None = None, after: Path | None = None) -> Path:
+                 look: int | None = None, after: Path | None = None,
+                 costs: Mapping[str, Taken] = NO_COSTS) -> Path:
     """Writes a static page of the run folder ``run`` into the folder ``out``, which a report
     written there before gives way to, and returns the page's path. The same run folder gives
     the same bytes.
@@ -55,15 +58,16 @@ def write_report(run: Path, out: Path, *, by: str | None = None, earlier: Sequen
     best; ``title`` stands over the page instead of the corpus's name. The first of ``earlier`` may
     be a frozen baseline; what changed is said against it, and judged by the file ``gates``, as
     release number ``look`` of a series, or as the one after that of the comparison in ``after``.
+    ``costs`` are by pipeline what the run does not know, for the section of cost against error.
     Raises RunError for a run folder that cannot be read, ConfigError where ``by`` is no metadata
-    column, ``pipeline`` has no value, ``gates`` have nothing to judge or ``out`` holds something
-    else.
+    column, ``pipeline`` has no value, ``gates`` have nothing to judge, ``costs`` make no frontier
+    or ``out`` holds something else.
     """
     baseline, before = versions_beside(earlier, gates)
     judging, place = _judging(gates, look, after)
     with report_folder(out) as unfinished:
         subject = ReportedRun(RunFolder(Path(run)), unfinished, by, before, allowed, pipeline,
-                              title, baseline, judging, place)
+                              title, baseline, judging, place, costs)
         sections = write_page(subject)
     if markdown is not None:
         write(markdown, in_brief(subject, sections))

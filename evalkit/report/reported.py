@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,15 +12,15 @@ import pandas as pd
 from evalkit.compare.gates import Gates
 from evalkit.compare.series import Place
 from evalkit.core.memory import give_back
-from evalkit.report.group_columns import GroupColumns, group_columns
-from evalkit.report.groups import Groups, choose_column, compare_groups, determined_by, pooled
+from evalkit.report.groups import Groups, compare_groups, pooled
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.outputs import Outputs
 from evalkit.report.recordings import Recordings
-from evalkit.statistics.grouping import is_outcome
+from evalkit.statistics.group_columns import GroupColumns, first_column, group_columns
 from evalkit.statistics.groups import GroupReport
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
+from evalkit.store.documents.frontier import Taken
 from evalkit.store.documents.run import RunRecord, Summary
 from evalkit.store.runfolder import RunFolder
 
@@ -32,7 +32,8 @@ class ReportedRun:
     first, ``allowed`` are columns although they are outcomes, ``pipeline`` the one that ships, None
     for the best, ``title`` the page's, "" for the corpus's name, ``baseline`` a frozen one that
     changes are said against instead of the oldest run; ``gates`` judge them, those of a series at
-    its ``place``. Everything raises RunError where the run folder cannot be read."""
+    its ``place``; ``costs`` are by pipeline what the run does not know. Everything raises RunError
+    where the run folder cannot be read."""
 
     folder: RunFolder
     page_folder: Path
@@ -44,6 +45,7 @@ class ReportedRun:
     baseline: Path | None = None
     gates: Gates | None = None
     place: Place | None = None
+    costs: Mapping[str, Taken] = field(default_factory=dict)
 
     @cached_property
     def record(self) -> RunRecord:
@@ -106,20 +108,14 @@ class ReportedRun:
     def column(self) -> str | None:
         """The metadata column to group by. Raises ConfigError where ``by`` is none, or one that
         determines what was measured and is not ``allowed``."""
-        utterances, metric = self.utterances, next(iter(self.scored_metrics), "")
-        while column := choose_column(utterances, self.by, self.allowed):
-            if column in self.allowed or not determined_by(column, utterances, self.scores, metric):
-                return column
-            if self.by:
-                raise is_outcome(column, f"it determines {metric}")
-            utterances = utterances.drop(columns=column)
-        return None
+        return first_column(self.utterances, self.scores, next(iter(self.scored_metrics), ""),
+                            self.by, self.allowed)
 
     @cached_property
     def columns(self) -> GroupColumns:
         """All columns to group by, ``column`` first. There is one, and something is scored."""
         metrics = dict.fromkeys([*self.scored_metrics[:1], *self.record.metrics])
-        return group_columns(self.utterances, self.scores, metrics, self.column or "", self.allowed)
+        return group_columns(self.utterances, self.scores, metrics, self.column, self.allowed)
 
     @cached_property
     def groups(self) -> Groups | None:

@@ -19,6 +19,13 @@ Stated = Mapping[str, Mapping[str, Any]]
 """By pipeline and the name of an axis."""
 
 
+def stated_costs(costs: Path | str | Stated, pipelines: Collection[str]) -> dict[str, Taken]:
+    """``costs_of`` what is stated, or ``read_costs`` of a file."""
+    if isinstance(costs, Mapping):
+        return costs_of(costs, pipelines, "costs: ")
+    return read_costs(Path(costs), pipelines)
+
+
 def read_costs(path: Path, pipelines: Collection[str]) -> dict[str, Taken]:
     """What a file says of some of the ``pipelines``: a table with a column ``pipeline`` and one for
     each of some of AXES, empty cells where something is not known; or YAML or JSON with

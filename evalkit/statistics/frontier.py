@@ -18,7 +18,7 @@ from evalkit.statistics.cells import of_cells
 from evalkit.statistics.dominated import cheaper_pairs, dominated, is_dominated
 from evalkit.statistics.enhancement import noted_outcomes
 from evalkit.statistics.gains import GainReport, Rule
-from evalkit.statistics.grouping import not_usual, usual_columns
+from evalkit.statistics.group_columns import first_column, group_columns
 from evalkit.statistics.groups import (
     NOTHING,
     counted,
@@ -49,8 +49,8 @@ _CELL = ["condition", "utterance_id"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a frontier is asked for; None is chosen from what there is: of ``by`` every usual
-    column. Columns are ``allowed`` although they are outcomes."""
+    """What a frontier is asked for; None is chosen from what there is: ``by`` as a page chooses
+    (evalkit.statistics.group_columns). Columns are ``allowed`` although they are outcomes."""
 
     metric: str | None = None
     axis: AxisName | None = None
@@ -111,7 +111,7 @@ def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
     lost = _unplaced(costs, table, axis)
     against = _reference(asked.against, costs)
     rows, unpaired = _paired(rows[rows["pipeline"].isin([*costs])], len(costs))
-    by, unused = _columns(table, asked)
+    by, unused = _columns(table, asked, metric, rows)
     notes = noted_outcomes(rows, table.utterances, by, asked.allowed)
     placed = Placed(rows, table.utterances, costs, Rule(
         table.facts[metric], resampling=Resampling(seed=asked.seed)))
@@ -164,12 +164,15 @@ def _unplaced(costs: Mapping[str, float], table: Variants, axis: AxisName) -> li
     return lost
 
 
-def _columns(table: Variants, asked: Asked) -> tuple[list[Sequence[str]], list[LeftOut]]:
-    """Those that were asked for, or every usual one, and why the others are not."""
+def _columns(table: Variants, asked: Asked, metric: str, rows: pd.DataFrame
+             ) -> tuple[list[Sequence[str]], list[LeftOut]]:
+    """Those that were asked for, or those of a page, and why the others are not."""
     if asked.by is not None:
         return list(asked.by), []
-    known = table.utterances, table.facts, asked.allowed
-    return [[name] for name in usual_columns(*known)], list(not_usual(*known))
+    first = first_column(table.utterances, rows, metric, allowed=asked.allowed)
+    found = group_columns(table.utterances, rows, dict.fromkeys([metric, *table.facts]), first,
+                          asked.allowed)
+    return [[name] for name in found.names], found.left_out
 
 
 def _reference(asked: str | None, costs: Mapping[str, float]) -> str:

@@ -24,6 +24,10 @@ MOST_COLUMNS = 200
 """Columns that are looked at for a hint."""
 MOST_GROUPS = 50
 """A column with more of them is no grouping of speakers."""
+OF_FINDERS = frozenset({"latitude", "longitude", "postcode"})
+"""Columns that finders of cohorts read themselves."""
+OF_THE_CORPUS = frozenset({"split"})
+"""Columns that say how a corpus is divided, and nothing of who speaks."""
 ALLOW = "--allow-outcome"
 """The option that uses a column although it is an outcome."""
 

@@ -113,6 +113,18 @@ def test_stoi_is_the_packages_at_odd_lengths_and_rates_with_pauses(rate, seed):
     assert ours == pytest.approx(theirs, abs=1e-9)
 
 
+@pytest.mark.parametrize("level", [1e-6, 1e-9, 1e-12, 1e-14])
+def test_stoi_is_the_packages_at_any_level(level):
+    """Where the number that the package adds to norms is no longer small beside them."""
+    rng = np.random.default_rng(0)
+    clean = level * speech().astype(float)
+    heard = clean + level * 0.05 * rng.standard_normal(len(clean))
+    np.random.seed(0)
+    theirs = [pystoi.stoi(clean, heard, RATE, extended=extended) for extended in (False, True)]
+    assert [measure(metric, clean, heard) for metric in (Stoi(), Estoi())] == pytest.approx(
+        theirs, abs=1e-9)
+
+
 @pytest.mark.parametrize("metric", INTRUSIVE)
 def test_less_noise_is_never_worse(metric):
     scores = [measure(metric, speech(), noisy(speech(), snr)) for snr in (10, 20, 30, 40)]

@@ -19,13 +19,14 @@ from evalkit.core.text import count, number, printable, short
 from evalkit.core.types import Fact
 from evalkit.report import summary
 from evalkit.report.figures import values_by_group
-from evalkit.report.groups import Groups, GroupValue, choose_column, compare_groups
+from evalkit.report.groups import Groups, GroupValue, compare_groups
 from evalkit.report.headline import Headline, Value, matrices
 from evalkit.report.recordings import Player, Recordings
 from evalkit.report.reported import ReportedRun
 from evalkit.report.sections import examples
 from evalkit.report.sections.examples import Example, rank, worst_rows
 from evalkit.report.text import in_sentence, listed, markdown, say
+from evalkit.statistics.group_columns import choose_column
 from evalkit.statistics.labels import labels_of
 from evalkit.store.runfolder import RunFolder
 from tests.worlds import TEXT, FakeRun

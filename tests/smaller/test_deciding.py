@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +16,11 @@ from benchmarks.smaller import decided, deciding
 from benchmarks.smaller.deciding import trained
 from benchmarks.smaller.sweep import WEIGHTS, Trained, Training
 from evalkit.core.errors import ConfigError
+from evalkit.core.types import Fact
 from evalkit.models.transducer.network import Transducer
+from evalkit.statistics.frontier import Asked, frontier_of
+from evalkit.statistics.variants import Variants
+from evalkit.store.documents.frontier import Taken
 from evalkit.store.manifest import write_manifest
 from tests.models.test_training import write_corpus
 
@@ -82,6 +88,25 @@ arms:
 """
 
 
+def test_intervals_are_those_of_the_sweeps_table() -> None:
+    rng = np.random.default_rng(0)
+    words, sides = rng.integers(20, 60, 40), rng.poisson(3.0, (2, 40))
+    rows = pd.DataFrame([{
+        "pipeline": name, "condition": "clean", "metric": "wer", "utterance_id": f"u{n}",
+        "speaker_id": f"s{n:02}", "amount": float(errors[n]), "weight": float(words[n]),
+        "error": None} for name, errors in zip("ab", sides, strict=True) for n in range(40)])
+    found = frontier_of(Variants(
+        rows, rows[["utterance_id", "speaker_id"]].drop_duplicates(), {"wer": Fact("", False, "")},
+        {"a": Taken(bytes=2.0), "b": Taken(bytes=1.0)}, {}), Asked(by=[]))
+    dear, cheap = (next(each for each in found.variants if each.pipeline == name) for name in "ab")
+    one, other = ((errors.astype(float), words.astype(float)) for errors in sides)
+    assert cheap.change is not None
+    for said, value in ((decided.rate_of(one), dear.value),
+                        (decided.rate_of(other, one), cheap.change.change)):
+        sign = "+" if value is not dear.value else ""
+        assert said == f"{value.value:{sign}.2%} [{value.low:{sign}.2%}, {value.high:{sign}.2%}]"
+
+
 def test_what_is_said_of_a_family(tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decided, "DRAWS", 20)
@@ -115,4 +140,4 @@ def test_what_is_said_of_a_family(tmp_path: Path, capsys: pytest.CaptureFixture[
     # At 60 half of both: 6 errors against 16.
     assert "random, less those that decide, at 60.0: +31.25%" in said
     assert "elsewhere" not in said
-    assert "  y: 0.0%, +25.0%, 75.0%, +8.3% [" in said  # of small_1: 9 of 12 blocks, 8 of 12
+    assert "  y: 0.0%, +25.0%, 75.0%, +8.3%\n" in said  # of small_1: 9 of 12 blocks, 8 of 12

@@ -94,6 +94,27 @@ def test_as_good_for_less_dominates_but_not_surely() -> None:
     assert {row.dominated for row in found.groups if row.pipeline != "tiny"} == {"tiny"}
 
 
+def test_unasked_it_is_by_the_columns_of_a_page() -> None:
+    table = planted(PAYING)
+    people = table.utterances
+    number = people["speaker_id"].str[1:].astype(float)
+    people = people.assign(latitude=number, longitude=-number, town=people["place"] + " town",
+                           person="p" + people["speaker_id"].astype(str),
+                           pair=np.where(number < 44, people["speaker_id"], "others"))
+    alone = people[number < 40]
+    for each, expected in ((people, ["place", "lane", "pair"]), (alone, ["place", "lane"])):
+        found = frontier_of(replace(
+            table, utterances=each, scores=table.scores[table.scores["utterance_id"].isin(
+                each["utterance_id"])]), Asked())
+        assert list(dict.fromkeys(row.by for row in found.groups)) == [(n,) for n in expected]
+        why = {name: item.why for item in found.left_out if item.what == "column"
+               for name in item.names}
+        assert why["town"] == "makes the same groups as place"
+        assert why["latitude"] == why["longitude"] and "a place" in why["latitude"]
+        assert why.keys() >= {"person"}
+    assert why["pair"] == "every group is one speaker"
+
+
 def test_of_quality_more_is_better() -> None:
     table = planted({"half": dict.fromkeys(EQUAL, 0.2), "tiny": {
         "a": -0.02, "b": -0.02, "c": -0.15}})

@@ -56,6 +56,32 @@ def test_the_example_says_who_pays(folder: Path) -> None:
         "no group is seen to pay", "")
 
 
+def test_the_page_has_costs_that_are_stated(folder: Path) -> None:
+    done = command(*shlex.split(COMMANDS[2])[1:], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    page = (folder / "reports/sizes/index.html").read_text()
+    assert "<bdi>south</bdi></b> pays for <bdi>int4</bdi>" in page
+    told = json.loads((folder / "reports/sizes/findings.json").read_text())
+    printed = command(*shlex.split(COMMANDS[1])[1:], "--json", cwd=folder)
+    assert told["sections"]["frontier"]["variants"] == json.loads(printed.stdout)["variants"]
+    evalkit.report(folder / "runs/sizes", folder / "two", costs={
+        "fp32": {"bytes": 3}, "int4": {"bytes": 1}})
+    assert 'id="frontier"' in (folder / "two/index.html").read_text()
+
+
+@pytest.mark.parametrize(("costs", "said"), [
+    ("pipeline,bytes\nint9,1\n", "costs.csv: no pipeline 'int9' is compared.*mean 'int8'"),
+    ("pipeline,bytes\nint8,-1\n", "costs.csv: int8: bytes must be a number from 0"),
+    ("pipeline,bytes\nint8,1\n", "of no cost are two pipelines' numbers known")])
+def test_costs_that_cannot_be_shown_write_no_page(folder: Path, tmp_path: Path, costs: str,
+                                                  said: str) -> None:
+    (tmp_path / "costs.csv").write_text(costs)
+    done = command("report", folder / "runs/sizes", "--costs", "costs.csv", "-o", "page",
+                   cwd=tmp_path)
+    assert done.returncode == 2 and re.search(f"error: {said}", done.stderr)
+    assert not (tmp_path / "page").exists()
+
+
 def test_the_function_says_what_the_command_says(folder: Path) -> None:
     costs = {"fp32": {"bytes": 3}, "int4": {"bytes": 1}}
     found = evalkit.frontier(folder / "runs/sizes", by=["accent"], costs=costs)

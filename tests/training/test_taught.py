@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 
 from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.files import digest
+from evalkit.models import SHIPPED
 from evalkit.models.compression import rounded
 from evalkit.models.transducer.network import Transducer
 from evalkit.models.transducer.training import TransducerTraining, kind, read_recipe
@@ -19,6 +23,7 @@ from evalkit.training.taught import teach
 from tests.models.test_training import Stopped, write_corpus
 from tests.models.transducer.tiny import tiny
 
+ROOT = Path(__file__).parents[2]
 SHORT = {"epochs": 2, "batch": 6, "takes": 1, "noisy": 0.0, "speeds": (100,), "watched": 2}
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -101,11 +106,20 @@ def test_a_network_beside_the_one_to_start_from_is_an_error(corpus: Path) -> Non
         read_recipe(corpus / "both.yaml")
 
 
-def test_the_recipe_of_the_page_is_one(corpus: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "smaller.md").read_text(encoding="utf-8")
-    text = page.partition("```yaml\n")[2].partition("```")[0]
-    (corpus / "page.yaml").write_text(text.replace("transducer.safetensors", "tiny.safetensors"))
-    read = read_recipe(corpus / "page.yaml")
+def test_the_recipe_of_the_page_starts_from_the_shipped_weights(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "smaller.md").read_text(encoding="utf-8")
+    recipe, commands = (page.partition(f"```{kind}\n")[2].partition("```")[0]
+                        for kind in ("yaml", "sh"))
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    copy, make, train = commands.splitlines()
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    subprocess.run(["sh", "-c", copy], cwd=tmp_path, check=True)
+    assert (ROOT / make.split()[-1] / "corpus.yaml").is_file() and make.split()[-1] in train
+    read = read_recipe(tmp_path / "recipe.yaml")
+    started = kind(read).make().state_dict()
+    for name, weight in Transducer.load(SHIPPED / "transducer.safetensors").state_dict().items():
+        assert torch.equal(started[name], weight)
     assert (read.smaller.bits, read.smaller.straight) == (4, True)
     assert {f"`{key}`" for key in type(read.smaller).model_fields} <= set(
         page.replace(",", " ").split())

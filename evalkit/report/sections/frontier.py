@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST = 3
-"""Recognizers of which a frontier says anything."""
+"""Recognizers of which a frontier is shown unasked."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,10 @@ class FrontierContent:
 
 
 def build(run: ReportedRun) -> Content | None:
-    """Shown where at least FEWEST recognizers, which differ, have a cost and an error rate."""
-    heard = {name: parts.recognizer.identity for name, parts in run.record.pipelines.items()
-             if parts.recognizer}
-    found = _found(run, list(heard)) if len({*heard.values()}) >= FEWEST else None
-    if found is None or len(found.variants) < FEWEST:
+    """Shown where at least FEWEST recognizers, which differ, have a cost and an error rate; or
+    where costs are stated. Raises ConfigError where these make no frontier."""
+    found = _frontier(run, list(run.record.pipelines)) if run.costs else _unasked(run)
+    if found is None:
         return None
     sentences = [*_payers(found), *_sure(found)]
     figure = drawn(partial(_panel, found=found), SIZE, "frontier", _title(found))
@@ -51,13 +50,22 @@ def build(run: ReportedRun) -> Content | None:
                    sentences=sentences[:1], findings=found.to_dict(), left_out=found.left_out)
 
 
-def _found(run: ReportedRun, names: list[str]) -> Frontier | None:
+def _unasked(run: ReportedRun) -> Frontier | None:
     """None where a cost or a value is known of too few."""
+    heard = {name: parts.recognizer.identity for name, parts in run.record.pipelines.items()
+             if parts.recognizer}
+    if len({*heard.values()}) < FEWEST:
+        return None
     try:
-        return frontier_of(variants([run.folder]).only(names), Asked(
-            by=[[run.column]] if run.column else [], allowed=run.allowed))
+        found = _frontier(run, list(heard))
     except ConfigError:
         return None
+    return found if len(found.variants) >= FEWEST else None
+
+
+def _frontier(run: ReportedRun, names: list[str]) -> Frontier:
+    return frontier_of(variants([run.folder]).told(run.costs).only(names), Asked(
+        by=[[run.column]] if run.column else [], allowed=run.allowed))
 
 
 SECTION = Section("frontier", "Who pays for what is smaller?", build, "frontier.html.j2")
