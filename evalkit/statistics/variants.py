@@ -51,8 +51,8 @@ class Variants:
 
 def variants(runs: Sequence[RunFolder], condition: str | None = None) -> Variants:
     """Of all pipelines of the ``runs``, timed under one condition or all; one whose name several
-    runs have is called RUN/NAME. Raises ConfigError for runs that were not scored alike or not on
-    the same utterances."""
+    runs have is called RUN/NAME. Raises ConfigError for a run that is given twice, and for runs
+    that were not scored alike or not on the same utterances."""
     for other in runs[1:]:
         _check_alike(runs[0], other)
     origin = {shown: (run, name) for run, names in zip(runs, _names(runs), strict=True)
@@ -71,9 +71,23 @@ def _common_facts(runs: Sequence[RunFolder]) -> dict[str, Fact]:
 def _names(runs: Sequence[RunFolder]) -> Iterator[dict[str, str]]:
     """Of every run how its pipelines are called."""
     often = Counter(name for run in runs for name in run.record().pipelines)
-    for run in runs:
-        yield {name: f"{run.path.resolve().name}/{name}" if often[name] > 1 else name
+    for run, place in zip(runs, _told_apart(runs), strict=True):
+        yield {name: f"{place}/{name}" if often[name] > 1 else name
                for name in run.record().pipelines}
+
+
+def _told_apart(runs: Sequence[RunFolder]) -> list[str]:
+    """The last folder of each path, or as many of the last as tell all of them apart. Raises
+    ConfigError where a run is there twice."""
+    paths = [run.path.resolve() for run in runs]
+    for run, path in zip(runs, paths, strict=True):
+        if paths.count(path) > 1:
+            raise ConfigError(f"{run.path}: is given twice; name each run once")
+    for n in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-n:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
 
 
 def _scores(runs: Sequence[RunFolder], origin: Mapping[str, tuple[RunFolder, str]]

@@ -228,3 +228,16 @@ def test_runs_side_by_side(tmp_path: Path) -> None:
     runs[1].info["alignment_costs"] = "sclite"
     with pytest.raises(ConfigError, match="scored with another alignment costs"):
         variants([RunFolder(run.write()) for run in runs])
+
+
+def test_runs_whose_folders_have_one_name_are_all_there(tmp_path: Path) -> None:
+    runs = [RunFolder(FakeRun(tmp_path / where, tmp_path, ["plain"], ["clean"]).write())
+            for where in ("fp32/run", "int8/run", "int8/again")]
+    names = ["fp32/run/plain", "int8/run/plain", "int8/again/plain"]
+    assert list(variants(runs).taken) == names
+    assert list(variants(runs[1:]).taken) == ["run/plain", "again/plain"]
+    rows = variants(runs).scores.groupby("pipeline").size()
+    assert dict(rows) == dict.fromkeys(names, len(runs[0].scores()))
+    (tmp_path / "link").symlink_to(runs[0].path)
+    with pytest.raises(ConfigError, match=r"run: is given twice; name each run once$"):
+        variants([*runs, RunFolder(tmp_path / "link")])
