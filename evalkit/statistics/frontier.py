@@ -43,6 +43,9 @@ from evalkit.store.documents.frontier import (
 ONE_SIDED = "not all pipelines have a value"
 Changes = Mapping[str, Sequence[GainReport]]
 """By pipeline, a report for every set of columns."""
+_APART = 1.1
+"""How many times the least the most has to be: multiplications of one network differ by some percent
+with what it happens to say."""
 _CELL = ["condition", "utterance_id"]
 """What utterances are paired by."""
 
@@ -90,13 +93,14 @@ def axis_named(name: str) -> AxisName:
 
 
 def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
-    """The one that the most pipelines have, of those that tell them apart if there are any; of
-    several such the first of AXES. Raises ConfigError where none has two."""
+    """The one that the most pipelines have, of those that tell them apart (``_APART``) if there are
+    any; of several such the first of AXES. Raises ConfigError where none has two."""
     known = {name: [amount for each in taken.values() if (amount := each.on(name)) is not None]
              for name in map(axis_named, AXES)}
-    best = max(known, key=lambda name: (len(set(known[name])) > 1, len(known[name])))
+    best = max(known, key=lambda name: (
+        max(known[name], default=0) > _APART * min(known[name], default=0), len(known[name])))
     if len(known[best]) < 2:
-        raise ConfigError("of no cost are two pipelines' numbers known; state them in a table, "
+        raise ConfigError("no cost is known of two pipelines; state it in a table, "
                           "--costs costs.csv")
     return best
 
@@ -104,7 +108,8 @@ def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
 def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
     """The pipelines that have the metric and a cost on the axis, on the utterances that all of
     them have a value of. Raises ConfigError for a metric, condition, column or reference that there
-    is not, and where fewer than two pipelines are left."""
+    is not, for a column of which runs say different things, and where fewer than two pipelines are
+    left."""
     metric, rows = _rows(table, asked)
     axis = asked.axis or usual_axis(table.taken)
     costs = _costs(rows, table, axis)
@@ -112,6 +117,7 @@ def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
     against = _reference(asked.against, costs)
     rows, unpaired = _paired(rows[rows["pipeline"].isin([*costs])], len(costs))
     by, unused = _columns(table, asked, metric, rows)
+    table.check_columns(dict.fromkeys(chain(*by)))
     notes = noted_outcomes(rows, table.utterances, by, asked.allowed)
     placed = Placed(rows, table.utterances, costs, Rule(
         table.facts[metric], resampling=Resampling(seed=asked.seed)))
@@ -129,6 +135,9 @@ def _rows(table: Variants, asked: Asked) -> tuple[str, pd.DataFrame]:
     """The metric and its rows, with names as text."""
     scores = table.scores[table.scores["metric"].isin([*table.facts])
                           & table.scores["pipeline"].isin([*table.taken])]
+    if len(table.taken) < 2:
+        raise ConfigError(f"only the pipeline {', '.join(table.taken)} is compared, two are "
+                          "needed; name another (--pipeline), or give another run too")
     metric = asked.metric or usual_metric(scores, table.facts, pipelines=2)
     if metric is None:
         raise ConfigError("no metric with a better side has values of two pipelines")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -42,6 +42,21 @@ class Variants:
         return replace(self, taken=dict(self.taken) | {
             name: self.taken[name].model_copy(update=each.model_dump(exclude_none=True))
             for name, each in stated.items()})
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raises ConfigError where two runs have another value for the same utterance in one of
+        the ``columns``."""
+        runs = list({run.path: run for run, _ in self.origin.values()}.values())
+        tables = [run.utterances() for run in runs] if len(runs) > 1 else []
+        for column in columns:
+            values = [table[["utterance_id", column]] for table in tables if column in table]
+            known = pd.concat(values).dropna() if values else pd.DataFrame({"utterance_id": []})
+            known = known.drop_duplicates()
+            twice = known.loc[known["utterance_id"].duplicated(), "utterance_id"]
+            if len(twice):
+                raise ConfigError(f"utterance {twice.iloc[0]!r} has another {column} in one run "
+                                  "than in another; make the runs of one manifest, or group by "
+                                  "another column")
 
     def why_unknown(self, pipeline: str, axis: AxisName) -> str:
         """Why what a pipeline takes is not known."""
