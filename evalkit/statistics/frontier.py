@@ -43,6 +43,9 @@ from evalkit.store.documents.frontier import (
 ONE_SIDED = "not all pipelines have a value"
 Changes = Mapping[str, Sequence[GainReport]]
 """By pipeline, a report for every set of columns."""
+_APART = 1.1
+"""How many times the least the most has to be: multiplications of one network differ by some percent
+with what it happens to say."""
 _CELL = ["condition", "utterance_id"]
 """What utterances are paired by."""
 
@@ -90,13 +93,14 @@ def axis_named(name: str) -> AxisName:
 
 
 def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
-    """The one that the most pipelines have, of those that tell them apart if there are any; of
-    several such the first of AXES. Raises ConfigError where none has two."""
+    """The one that the most pipelines have, of those that tell them apart (``_APART``) if there are
+    any; of several such the first of AXES. Raises ConfigError where none has two."""
     known = {name: [amount for each in taken.values() if (amount := each.on(name)) is not None]
              for name in map(axis_named, AXES)}
-    best = max(known, key=lambda name: (len(set(known[name])) > 1, len(known[name])))
+    best = max(known, key=lambda name: (
+        max(known[name], default=0) > _APART * min(known[name], default=0), len(known[name])))
     if len(known[best]) < 2:
-        raise ConfigError("of no cost are two pipelines' numbers known; state them in a table, "
+        raise ConfigError("no cost is known of two pipelines; state it in a table, "
                           "--costs costs.csv")
     return best
 
