@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from evalkit.core.errors import ConfigError
-from evalkit.core.files import write
 from evalkit.core.strict import Strict
 from evalkit.core.types import Recording
 from evalkit.models.tensors import placed, threads
@@ -25,6 +23,7 @@ from evalkit.training.checkpoints import resume, save_checkpoint
 from evalkit.training.compressing import Compressing, Smaller
 from evalkit.training.data import Spelling, batches_by_length, recordings
 from evalkit.training.loop import deterministic, train_steps
+from evalkit.training.origins import claim
 from evalkit.training.takes import take
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -106,7 +105,8 @@ def train_from_scratch(kind: Kind[Model], corpus: Path, *, config: FromScratch, 
 
     On one machine's CPU the weights follow from the manifests, ``config`` and ``workers``, the
     number of threads. Raises ManifestError for an utterance that cannot be trained on;
-    ConfigError where ``device`` cannot be used, or ``checkpoint`` is of another ``config``."""
+    ConfigError where ``device`` cannot be used, or ``checkpoint`` is of another ``config``, of
+    other recordings to learn from, or of other weights to start from."""
     start = perf_counter()
     speech, dev = (kind.recordings(corpus / f"{split}.jsonl") for split in ("train", "dev"))
     speech += [each for manifest in config.further for each in kind.recordings(manifest)]
@@ -142,7 +142,7 @@ def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config
     total = config.epochs * updates
     optimiser = AdamW(model.parameters(), weight_decay=config.weight_decay)
     batches = _batches(speech, kind.rate, config)  # draws no number of torch's
-    done = _done(checkpoint, config, model, optimiser)
+    done = _done(checkpoint, config, speech, model, optimiser)
     schedule = _resumed(config, optimiser, total, done)
     smaller = Compressing(model, optimiser, config.smaller, total, done)
     if done == total:
@@ -172,16 +172,13 @@ def _batches(speech: Sequence[Recording], rate: int, config: FromScratch
         yield from batches_by_length(takes[epoch % config.takes], config.batch, rng)
 
 
-def _done(checkpoint: Path | None, config: FromScratch, model: nn.Module, optimiser: AdamW) -> int:
-    """How many updates ``checkpoint`` holds, which ``model`` and ``optimiser`` then have; beside
-    it lies the configuration that it is of."""
+def _done(checkpoint: Path | None, config: FromScratch, speech: Sequence[Recording],
+          model: nn.Module, optimiser: AdamW) -> int:
+    """How many updates ``checkpoint`` holds, which ``model``, as it is first, and ``optimiser``
+    then have; beside it lies what it follows from."""
     if checkpoint is None:
         return 0
-    recipe, asked = checkpoint.with_suffix(".json"), config.model_dump_json(indent=1).encode()
-    if checkpoint.is_file() and not (recipe.is_file() and recipe.read_bytes() == asked):
-        raise ConfigError(f"{checkpoint}: is of a training by another recipe than this one; give "
-                          "another --out, or the seed and options as they were")
-    write(recipe, asked)
+    claim(checkpoint, config, speech, model)
     return resume(checkpoint, model, optimiser)
 
 
