@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 from evalkit.cli.frontier import verdicts
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
+from evalkit.results.pipeline_costs import stated_costs
 from evalkit.statistics.frontier import Asked, axis_named, frontier_of, usual_axis
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.variants import Variants, variants
@@ -263,3 +265,12 @@ def test_runs_that_group_an_utterance_differently_are_an_error(tmp_path: Path) -
 def test_one_pipeline_is_told_that_it_needs_two() -> None:
     with pytest.raises(ConfigError, match=r"^only the pipeline tiny is compared, two are needed"):
         frontier_of(planted(PAYING).only(["tiny"]))
+
+
+@pytest.mark.parametrize(("costs", "message"), [
+    ([1], r"^costs: expected a file, or costs by pipeline, not a list$"),
+    ({"a": {"bytes": 10**400}}, r"^costs: a: bytes must be a number from 0"),
+    ({"a": None}, r"^costs: a: expected costs by name")])
+def test_costs_that_are_none_are_one_line(costs: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        stated_costs(costs, ["a"])
