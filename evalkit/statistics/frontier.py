@@ -44,8 +44,8 @@ ONE_SIDED = "not all pipelines have a value"
 Changes = Mapping[str, Sequence[GainReport]]
 """By pipeline, a report for every set of columns."""
 _APART = 1.1
-"""How many times the least the most has to be: multiplications of one network differ by some percent
-with what it happens to say."""
+"""How many times the least the most has to be: multiplications of one network differ by some
+percent with what it happens to say."""
 _CELL = ["condition", "utterance_id"]
 """What utterances are paired by."""
 
