@@ -250,7 +250,8 @@ NOTHING_LOST = {
         corpora.synthesis.grammars.names:_others corpora.synthesis.grammars.names:_slot
         corpora.synthesis.grammars.invented:_invented
         corpora.synthesis.texts:_drawn corpora.synthesis.texts:_said
-        systems.staying:_answers store.events:unfolded training.from_scratch:_epochs""",
+        systems.staying:_answers store.events:unfolded training.from_scratch:_epochs
+        training.origins:claim""",
     "it picks the rows of one name, and the others are picked by their own": """
         statistics.meeting_units:of_sessions statistics.meetings:_row
         exports.evidence:evidence exports.evidence:_overall exports.evidence:_reports

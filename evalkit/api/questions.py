@@ -141,6 +141,8 @@ def frontier(run: AnyPath, *others: AnyPath, by: Sequence[str] | None = None,
     it, with the keys of evalkit.store.documents.frontier.Taken. ``by`` None is the columns of the
     page; it, ``allow_outcomes`` and ``condition`` are as for ``groups``. Raises ConfigError where
     fewer than two pipelines have both a cost and a value."""
+    if seed < 0:
+        raise ConfigError(f"seed: must be 0 or more, not {seed}")
     folders = [read_run(each) for each in (run, *others)]
     from evalkit.statistics.frontier import Asked, axis_named, frontier_of
     from evalkit.statistics.variants import variants

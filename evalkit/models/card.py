@@ -87,13 +87,14 @@ def make(kind: Kind[Model], about: str, corpus: Path, weights: Path, *, config: 
         progress(epoch, epochs, loss, seconds)
 
     went_on = checkpoint is not None and checkpoint.is_file()
+    test = kind.some_recordings(corpus / "test.jsonl")
     wall, cpu = perf_counter(), process_time()
     model = train_from_scratch(kind, corpus, config=config, workers=workers, device=device,
                                checkpoint=checkpoint, progress=watch)
     kind.save(model, weights)
     wall, cpu = perf_counter() - wall, process_time() - cpu
     card = RecognizerCard(about, weights, config, sum(p.numel() for p in model.parameters()),
-                          _word_errors(kind, model, corpus), losses[-1], wall, cpu, workers,
+                          _word_errors(kind, model, corpus, test), losses[-1], wall, cpu, workers,
                           went_on)
     write(weights.parent / "card.md", card.markdown())
     return card
@@ -115,8 +116,8 @@ def count_errors(kind: Kind[Model], model: Model, speech: Sequence[Recording],
                      ).groupby([_group(r) for r in speech]).sum()
 
 
-def _word_errors(kind: Kind[Model], model: Model, corpus: Path) -> DataFrame:
-    test = kind.recordings(corpus / "test.jsonl")
+def _word_errors(kind: Kind[Model], model: Model, corpus: Path, test: Sequence[Recording]
+                 ) -> DataFrame:
     counts = {name: count_errors(kind, model, test, noise) for name, noise in CONDITIONS.items()}
     trained_on = Counter(_group(r) for r in kind.recordings(corpus / "train.jsonl"))
     table = DataFrame({"words": next(iter(counts.values()))["words"],

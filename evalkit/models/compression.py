@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from numbers import Integral
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -27,7 +28,9 @@ def compress(module: nn.Module, bits: int = WHOLE, zeros: float = 0.0, scales: S
     """Changes the matrices and kernels of ``module`` in place; vectors, biases among them, stay as
     they are. First the share ``zeros`` of all of them becomes 0 (``largest``), then the others are
     rounded. Raises ConfigError, and changes nothing, where one holds numbers that are not
-    finite."""
+    finite, or an option is out of range: whole ``bits`` from 2 to 32, ``zeros`` from 0 to
+    below 1."""
+    _check(bits, scales, zeros)
     named = {name: weight for name, weight in module.named_parameters()
              if weight.dim() > 1 and weight.numel()}
     _check_finite(named)
@@ -45,7 +48,8 @@ def largest(weights: Sequence[Tensor], zeros: float, block: Block = (1, 1)) -> l
     Those become 0 whose square is the smallest share of the sum of it and of all larger squares of
     the same matrix (Lee et al. 2021, arXiv:2010.07611, equation 3), so that small matrices keep
     more of theirs; a block's number is its mean magnitude. Raises ConfigError for numbers that are
-    not finite."""
+    not finite, a share out of range, or a block that is no two whole numbers from 1."""
+    _check(zeros=zeros, block=block)
     if not weights:
         return []
     _check_finite({f"number {i} of {len(weights)} matrices": weight
@@ -58,6 +62,18 @@ def largest(weights: Sequence[Tensor], zeros: float, block: Block = (1, 1)) -> l
     each = stay.split([len(means) for means, _ in blocks])
     return [of_blocks[number].view(weight.shape)
             for weight, of_blocks, (_, number) in zip(weights, each, blocks, strict=True)]
+
+
+def _check(bits: int = WHOLE, scales: Scales = "tensor", zeros: float = 0.0,
+           block: Block = (1, 1)) -> None:
+    if not (isinstance(bits, Integral) and 2 <= bits <= WHOLE):
+        raise ConfigError(f"bits {bits}: must be a whole number from 2 to {WHOLE}")
+    if scales not in get_args(Scales):
+        raise ConfigError(f"scales {scales!r}: must be row or tensor")
+    if not 0 <= zeros < 1:
+        raise ConfigError(f"zeros {zeros}: must be a share from 0 to below 1")
+    if len(block) != 2 or not all(isinstance(size, Integral) and size >= 1 for size in block):
+        raise ConfigError(f"block {block}: must be whole numbers of rows and columns, from 1")
 
 
 def _check_finite(named: Mapping[str, Tensor]) -> None:
@@ -95,16 +111,22 @@ def _blocked(weight: Tensor, block: Block) -> tuple[Tensor, Tensor]:
 
 def rounded(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:
     """``weight`` (rows, ...) at the nearest of 2^bits - 1 values with even steps around 0, the last
-    of which on either side is the largest magnitude of the row or of all; unchanged at 32 bits."""
+    of which on either side is the largest magnitude of the row or of all; unchanged at 32 bits.
+    Half precision is rounded in float32. Raises ConfigError for whole ``bits`` not from 2 to 32, or
+    other ``scales``."""
+    _check(bits, scales)
     if bits >= WHOLE:
         return weight
     step = steps_of(weight, bits, scales)
     return torch.where(step > 0, torch.round(weight / torch.where(step > 0, step, 1)) * step,
-                       weight)
+                       weight).to(weight.dtype)
 
 
 def steps_of(weight: Tensor, bits: int, scales: Scales = "tensor") -> Tensor:
-    """The steps of ``rounded``, in a shape that broadcasts to that of ``weight``."""
+    """The steps of ``rounded``, in a shape that broadcasts to that of ``weight``, in
+    float32 at least. Raises ConfigError as ``rounded`` does."""
+    _check(bits, scales)
+    weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
     axes = tuple(range(1 if scales == "row" else 0, weight.dim()))
     return weight.abs().amax(axes, keepdim=True) / (2 ** (bits - 1) - 1)
 
@@ -115,7 +137,9 @@ def coded_bytes(state: Mapping[str, Any], bits: int = WHOLE, scales: Scales = "t
     every number with ``bits``; or a bit for each, or for each ``block`` of (rows, columns), that
     says whether it is 0, and ``bits`` for those numbers that are not, or lie in such a block. Below
     32 bits steps take 32 bits each; what has one axis or none takes 32 a number. An entropy code
-    could be shorter; no library is assumed that has one."""
+    could be shorter; no library is assumed that has one. Raises ConfigError where ``bits``,
+    ``scales`` or ``block`` is out of range."""
+    _check(bits, scales, block=block)
     return sum(_bytes(each, bits, scales, block) for each in state.values())
 
 

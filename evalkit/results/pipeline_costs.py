@@ -23,6 +23,9 @@ def stated_costs(costs: Path | str | Stated, pipelines: Collection[str]) -> dict
     """``costs_of`` what is stated, or ``read_costs`` of a file."""
     if isinstance(costs, Mapping):
         return costs_of(costs, pipelines, "costs: ")
+    if not isinstance(costs, Path | str):
+        raise ConfigError(f"costs: expected a file, or costs by pipeline, not a "
+                          f"{type(costs).__name__}")
     return read_costs(Path(costs), pipelines)
 
 
@@ -82,7 +85,7 @@ def _numbers(stated: Mapping[str, Any], where: str) -> Iterator[tuple[str, float
 def _amount(value: Any, where: str) -> float:
     try:
         amount = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         amount = math.nan
     if not 0 <= amount <= LARGEST:
         raise ConfigError(f"{where} must be a number from 0 to {LARGEST:g}, not "

@@ -38,6 +38,10 @@ def merge(folders: Sequence[Path], out: Path, *, overwrite: bool = False,
         raise ConfigError("give the folders of all shards of a run")
     if out.resolve() in {folder.resolve() for folder in folders}:
         raise ConfigError(f"--out {out}: is one of the shards; give the run a folder of its own")
+    places = [folder.resolve() for folder in folders]
+    for folder, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise RunError(f"{folder}: is given twice; name each shard once")
     names = _corpora(folders)
     if not names:
         return {None: _merge(folders, out, overwrite=overwrite, say=say)}

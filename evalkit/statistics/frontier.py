@@ -108,7 +108,8 @@ def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
 def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
     """The pipelines that have the metric and a cost on the axis, on the utterances that all of
     them have a value of. Raises ConfigError for a metric, condition, column or reference that there
-    is not, and where fewer than two pipelines are left."""
+    is not, for a column of which runs say different things, and where fewer than two pipelines are
+    left."""
     metric, rows = _rows(table, asked)
     axis = asked.axis or usual_axis(table.taken)
     costs = _costs(rows, table, axis)
@@ -116,6 +117,7 @@ def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
     against = _reference(asked.against, costs)
     rows, unpaired = _paired(rows[rows["pipeline"].isin([*costs])], len(costs))
     by, unused = _columns(table, asked, metric, rows)
+    table.check_columns(dict.fromkeys(chain(*by)))
     notes = noted_outcomes(rows, table.utterances, by, asked.allowed)
     placed = Placed(rows, table.utterances, costs, Rule(
         table.facts[metric], resampling=Resampling(seed=asked.seed)))
@@ -133,6 +135,9 @@ def _rows(table: Variants, asked: Asked) -> tuple[str, pd.DataFrame]:
     """The metric and its rows, with names as text."""
     scores = table.scores[table.scores["metric"].isin([*table.facts])
                           & table.scores["pipeline"].isin([*table.taken])]
+    if len(table.taken) < 2:
+        raise ConfigError(f"only the pipeline {', '.join(table.taken)} is compared, two are "
+                          "needed; name another (--pipeline), or give another run too")
     metric = asked.metric or usual_metric(scores, table.facts, pipelines=2)
     if metric is None:
         raise ConfigError("no metric with a better side has values of two pipelines")

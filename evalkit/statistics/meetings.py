@@ -41,7 +41,7 @@ from evalkit.store.documents.meetings import (
 CP_WER = Fact(PERCENT, False, "concatenated minimum-permutation word error rate", is_count=True)
 OVERLAP = "overlap"
 """A column that there always is where there are times: how much of a session's speech overlaps."""
-FLOORS, ANY = Floors(speakers=5, utterances=5), Floors(speakers=2, utterances=2)
+FLOORS = Floors(speakers=5, utterances=5)
 Shown = Callable[[Interval], Interval]
 """An interval as it is shown, without bounds where there is too little for them."""
 
@@ -49,7 +49,7 @@ Shown = Callable[[Interval], Interval]
 def meeting_table(sessions: Sessions, by: Sequence[str] = ()) -> tuple[MeetingTable, list[LeftOut]]:
     """The rows for the crossed columns ``by`` of the people, of which OVERLAP is one of sessions,
     and what is compared with nothing. Raises ConfigError for a column that there is not."""
-    rows = _rows("all", sessions, of_sessions(sessions, lambda name: EVERYBODY), ANY)
+    rows = _rows("all", sessions, of_sessions(sessions, lambda name: EVERYBODY))
     columns = [each for each in by if each != OVERLAP or OVERLAP in sessions.people]
     ranges = overlap_ranges(sessions.counts) if len(columns) < len(by) else {}
     lost: list[LeftOut] = []
@@ -91,12 +91,11 @@ def _pairs(own: pd.DataFrame, where: str) -> tuple[dict[str, str], list[LeftOut]
                            tuple(others[:NAMED]))] if others else []
 
 
-def _rows(kind: RowKind, sessions: Sessions, units: pd.DataFrame, floors: Floors = FLOORS
-          ) -> list[MeetingRow]:
+def _rows(kind: RowKind, sessions: Sessions, units: pd.DataFrame) -> list[MeetingRow]:
     """A row a group of ``units``."""
     if units.empty:
         return []
-    found, _ = group_rows(units, CP_WER, floors, "holm", sessions.resampling)
+    found, _ = group_rows(units, CP_WER, FLOORS, "holm", sessions.resampling)
     changes = {} if sessions.is_first else _changes(sessions, units)
     return [_row(kind, sessions, each, units[units["group"] == each.group],
                  changes.get(each.group)) for each in found]
@@ -120,7 +119,7 @@ def _row(kind: RowKind, sessions: Sessions, row: GroupRow, units: pd.DataFrame,
     own, ends, whole, nobody = (each[each["session"].isin(names)] for each in (
         sessions.counts.speakers, sessions.counts.endings, sessions.counts.sessions,
         sessions.counts.unmatched))
-    shown: Shown = without_bounds if _are_few(row, kind) else (lambda value: value)
+    shown: Shown = without_bounds if _are_few(row) else (lambda value: value)
     of_whole = _NOT_OF_SPEAKERS
     if kind == "group":
         own, ends = _of_units(own, units), _of_units(ends, units)
@@ -136,9 +135,8 @@ def _row(kind: RowKind, sessions: Sessions, row: GroupRow, units: pd.DataFrame,
         change=change and shown(change), turn_ends=_ends(sessions, ends, kind, shown), **of_whole)
 
 
-def _are_few(row: GroupRow, kind: RowKind) -> bool:
-    floors = ANY if kind == "all" else FLOORS
-    return row.n_speakers < floors.speakers or row.n < floors.utterances
+def _are_few(row: GroupRow) -> bool:
+    return row.n_speakers < FLOORS.speakers or row.n < FLOORS.utterances
 
 
 _NOT_OF_SPEAKERS: dict[str, Any] = {"unmatched": None, "orc_wer": None, "orc_sessions": 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -43,6 +43,21 @@ class Variants:
             name: self.taken[name].model_copy(update=each.model_dump(exclude_none=True))
             for name, each in stated.items()})
 
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raises ConfigError where two runs have another value for the same utterance in one of
+        the ``columns``."""
+        runs = list({run.path: run for run, _ in self.origin.values()}.values())
+        tables = [run.utterances() for run in runs] if len(runs) > 1 else []
+        for column in columns:
+            values = [table[["utterance_id", column]] for table in tables if column in table]
+            known = pd.concat(values).dropna() if values else pd.DataFrame({"utterance_id": []})
+            known = known.drop_duplicates()
+            twice = known.loc[known["utterance_id"].duplicated(), "utterance_id"]
+            if len(twice):
+                raise ConfigError(f"utterance {twice.iloc[0]!r} has another {column} in one run "
+                                  "than in another; make the runs of one manifest, or group by "
+                                  "another column")
+
     def why_unknown(self, pipeline: str, axis: AxisName) -> str:
         """Why what a pipeline takes is not known."""
         run, name = self.origin[pipeline]
@@ -51,8 +66,8 @@ class Variants:
 
 def variants(runs: Sequence[RunFolder], condition: str | None = None) -> Variants:
     """Of all pipelines of the ``runs``, timed under one condition or all; one whose name several
-    runs have is called RUN/NAME. Raises ConfigError for runs that were not scored alike or not on
-    the same utterances."""
+    runs have is called RUN/NAME. Raises ConfigError for a run that is given twice, and for runs
+    that were not scored alike or not on the same utterances."""
     for other in runs[1:]:
         _check_alike(runs[0], other)
     origin = {shown: (run, name) for run, names in zip(runs, _names(runs), strict=True)
@@ -71,9 +86,23 @@ def _common_facts(runs: Sequence[RunFolder]) -> dict[str, Fact]:
 def _names(runs: Sequence[RunFolder]) -> Iterator[dict[str, str]]:
     """Of every run how its pipelines are called."""
     often = Counter(name for run in runs for name in run.record().pipelines)
-    for run in runs:
-        yield {name: f"{run.path.resolve().name}/{name}" if often[name] > 1 else name
+    for run, place in zip(runs, _told_apart(runs), strict=True):
+        yield {name: f"{place}/{name}" if often[name] > 1 else name
                for name in run.record().pipelines}
+
+
+def _told_apart(runs: Sequence[RunFolder]) -> list[str]:
+    """The last folder of each path, or as many of the last as tell all of them apart. Raises
+    ConfigError where a run is there twice."""
+    paths = [run.path.resolve() for run in runs]
+    for run, path in zip(runs, paths, strict=True):
+        if paths.count(path) > 1:
+            raise ConfigError(f"{run.path}: is given twice; name each run once")
+    for n in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-n:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
 
 
 def _scores(runs: Sequence[RunFolder], origin: Mapping[str, tuple[RunFolder, str]]

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Generic, TypeAlias, TypeVar
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from pydantic import Field, NonNegativeFloat, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from evalkit.core.errors import ConfigError
-from evalkit.core.files import write
+from evalkit.core.errors import ManifestError
 from evalkit.core.strict import Strict
 from evalkit.core.types import Recording
 from evalkit.models.tensors import placed, threads
@@ -25,10 +24,14 @@ from evalkit.training.checkpoints import resume, save_checkpoint
 from evalkit.training.compressing import Compressing, Smaller
 from evalkit.training.data import Spelling, batches_by_length, recordings
 from evalkit.training.loop import deterministic, train_steps
+from evalkit.training.origins import claim
 from evalkit.training.takes import take
 
 Model = TypeVar("Model", bound=nn.Module)
 Losses: TypeAlias = Callable[[Model, Sequence[np.ndarray], Sequence[str]], Tensor]
+Percent = Annotated[int, Field(ge=25, le=400)]
+Decibels = Annotated[float, Field(ge=-200, le=200)]
+Seconds = Annotated[float, Field(ge=0, le=60)]
 Progress = Callable[[int, int, float, float], None]
 """Called after each epoch with its number from 1, how many there are, the loss on dev in nats a
 character, and seconds since the start."""
@@ -54,11 +57,11 @@ class FromScratch(Strict):
     weight_decay: float = Field(0.01, ge=0)
     gradient_norm: float = Field(5.0, gt=0)
     takes: int = Field(4, gt=0)
-    speeds: tuple[int, ...] = (90, 100, 110)
+    speeds: tuple[Percent, ...] = Field((90, 100, 110), min_length=1)
     noisy: float = Field(0.5, ge=0, le=1)
-    snr_db: tuple[float, ...] = (0.0, 5.0, 10.0, 15.0, 20.0)
+    snr_db: tuple[Decibels, ...] = Field((0.0, 5.0, 10.0, 15.0, 20.0), min_length=1)
     gain_db: float | None = Field(None, gt=0, le=60)
-    silence: tuple[NonNegativeFloat, NonNegativeFloat] | None = None
+    silence: tuple[Seconds, Seconds] | None = None
     watched: int = Field(80, gt=0)
     further: tuple[Path, ...] = ()
     smaller: Smaller = Smaller()
@@ -96,6 +99,13 @@ class Kind(Generic[Model]):
         utterance, where one has no audio, or no text that can be spelt."""
         return recordings(manifest, self.rate, self.spell)
 
+    def some_recordings(self, manifest: Path) -> list[Recording]:
+        """The same; raises ManifestError, too, where there is none."""
+        found = self.recordings(manifest)
+        if not found:
+            raise ManifestError(f"{manifest}: has no utterance; training needs some")
+        return found
+
 
 def train_from_scratch(kind: Kind[Model], corpus: Path, *, config: FromScratch, workers: int = 1,
                        device: str = "cpu", checkpoint: Path | None = None,
@@ -105,10 +115,11 @@ def train_from_scratch(kind: Kind[Model], corpus: Path, *, config: FromScratch, 
     a training that was stopped goes on from there, to the same weights.
 
     On one machine's CPU the weights follow from the manifests, ``config`` and ``workers``, the
-    number of threads. Raises ManifestError for an utterance that cannot be trained on;
-    ConfigError where ``device`` cannot be used, or ``checkpoint`` is of another ``config``."""
+    number of threads. Raises ManifestError for an utterance that cannot be trained on, and
+    where train or dev has none; ConfigError where ``device`` cannot be used, or ``checkpoint`` is
+    of another ``config``, of other recordings to learn from, or of other weights to start from."""
     start = perf_counter()
-    speech, dev = (kind.recordings(corpus / f"{split}.jsonl") for split in ("train", "dev"))
+    speech, dev = (kind.some_recordings(corpus / f"{split}.jsonl") for split in ("train", "dev"))
     speech += [each for manifest in config.further for each in kind.recordings(manifest)]
     watched = dev[::max(1, len(dev) // config.watched)]
     # On a graphics processor torch has no deterministic form of what such losses are made of.
@@ -142,7 +153,7 @@ def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config
     total = config.epochs * updates
     optimiser = AdamW(model.parameters(), weight_decay=config.weight_decay)
     batches = _batches(speech, kind.rate, config)  # draws no number of torch's
-    done = _done(checkpoint, config, model, optimiser)
+    done = _done(checkpoint, config, speech, model, optimiser)
     schedule = _resumed(config, optimiser, total, done)
     smaller = Compressing(model, optimiser, config.smaller, total, done)
     if done == total:
@@ -172,16 +183,13 @@ def _batches(speech: Sequence[Recording], rate: int, config: FromScratch
         yield from batches_by_length(takes[epoch % config.takes], config.batch, rng)
 
 
-def _done(checkpoint: Path | None, config: FromScratch, model: nn.Module, optimiser: AdamW) -> int:
-    """How many updates ``checkpoint`` holds, which ``model`` and ``optimiser`` then have; beside
-    it lies the configuration that it is of."""
+def _done(checkpoint: Path | None, config: FromScratch, speech: Sequence[Recording],
+          model: nn.Module, optimiser: AdamW) -> int:
+    """How many updates ``checkpoint`` holds, which ``model``, as it is first, and ``optimiser``
+    then have; beside it lies what it follows from."""
     if checkpoint is None:
         return 0
-    recipe, asked = checkpoint.with_suffix(".json"), config.model_dump_json(indent=1).encode()
-    if checkpoint.is_file() and not (recipe.is_file() and recipe.read_bytes() == asked):
-        raise ConfigError(f"{checkpoint}: is of a training by another recipe than this one; give "
-                          "another --out, or the seed and options as they were")
-    write(recipe, asked)
+    claim(checkpoint, config, speech, model)
     return resume(checkpoint, model, optimiser)
 
 

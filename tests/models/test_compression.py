@@ -11,7 +11,7 @@ from torch import nn
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Audio
-from evalkit.models.compression import coded_bytes, compress, largest, rounded
+from evalkit.models.compression import coded_bytes, compress, largest, rounded, steps_of
 from evalkit.systems.transducer import TransducerRecognizer
 
 
@@ -66,6 +66,38 @@ def test_what_becomes_zero_knows_no_scale(power: int) -> None:
                        as_they_are))
     power = max(power, -110)  # below, float32 has fewer digits
     assert torch.equal(rounded(first * 2.0**power, 8) / 2.0**power, rounded(first, 8))
+
+
+@pytest.mark.parametrize("bits", [1, 0, -3, 33, 2.5, float("nan")])
+def test_bits_out_of_range(bits: int) -> None:
+    net = nn.Linear(3, 2)
+    before = net.weight.detach().clone()
+    for call in (lambda: compress(net, bits), lambda: rounded(before, bits),
+                 lambda: steps_of(before, bits), lambda: coded_bytes({"a": before}, bits)):
+        with pytest.raises(ConfigError, match=r"^bits .*: must be a whole number from 2 to 32$"):
+            call()
+    assert torch.equal(net.weight, before)
+
+
+def test_shares_scales_and_blocks_out_of_range() -> None:
+    weight = torch.ones(3, 2)
+    for zeros in (1.0, 2, -0.5, float("nan")):
+        with pytest.raises(ConfigError, match=r"^zeros .*: must be a share"):
+            largest([weight], zeros)
+    for block in ((0, 1), (1, -1), (2.5, 1), (1,)):
+        with pytest.raises(ConfigError, match=r"^block .*: must be whole numbers"):
+            coded_bytes({"a": weight}, 8, block=block)
+    with pytest.raises(ConfigError, match=r"^scales 'rows': must be row or tensor$"):
+        rounded(weight, 4, "rows")
+
+
+def test_half_precision_stays_finite() -> None:
+    weight = torch.tensor([[65504.0, -65504.0, 1.0, 600.0]]).half()
+    for bits in (2, 4, 8, 16, 24):
+        found = rounded(weight, bits)
+        assert found.dtype == torch.float16 and found.isfinite().all()
+        assert torch.equal(found[:, :2], weight[:, :2])
+        assert torch.equal(found, rounded(weight.float(), bits).half())
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

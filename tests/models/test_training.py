@@ -112,7 +112,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(corpus, tmp_pat
     run(checkpoint, stop_at(0)).save(tmp_path / "again")
     assert heard[3:] == whole[-1:], "one that is complete is not made again"
     assert digest(tmp_path / "again") == digest(tmp_path / "whole")
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="of another training; seed"):
         run(checkpoint, config=config.model_copy(update={"seed": 1}))
 
 

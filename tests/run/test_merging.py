@@ -201,3 +201,9 @@ def test_paths_of_a_folder_alone_are_moved() -> None:
     tree = {"a": "/runs/1/given/m.jsonl", "b": ["/runs/10/x", "/runs/1", 3, None]}
     assert moved(tree, "/runs/1", "{run}") == {
         "a": "{run}/given/m.jsonl", "b": ["/runs/10/x", "/runs/1", 3, None]}
+
+
+def test_a_shard_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    said = refused("merge", tmp_path / "s.1", tmp_path / "s.2", tmp_path / "s.2", "--out",
+                   tmp_path / "run")
+    assert "s.2: is given twice; name each shard once" in said

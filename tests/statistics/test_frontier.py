@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 from evalkit.cli.frontier import verdicts
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
+from evalkit.results.pipeline_costs import stated_costs
 from evalkit.statistics.frontier import Asked, axis_named, frontier_of, usual_axis
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.variants import Variants, variants
@@ -230,3 +232,45 @@ def test_runs_side_by_side(tmp_path: Path) -> None:
     runs[1].info["alignment_costs"] = "sclite"
     with pytest.raises(ConfigError, match="scored with another alignment costs"):
         variants([RunFolder(run.write()) for run in runs])
+
+
+def test_runs_whose_folders_have_one_name_are_all_there(tmp_path: Path) -> None:
+    runs = [RunFolder(FakeRun(tmp_path / where, tmp_path, ["plain"], ["clean"]).write())
+            for where in ("fp32/run", "int8/run", "int8/again")]
+    names = ["fp32/run/plain", "int8/run/plain", "int8/again/plain"]
+    assert list(variants(runs).taken) == names
+    assert list(variants(runs[1:]).taken) == ["run/plain", "again/plain"]
+    rows = variants(runs).scores.groupby("pipeline").size()
+    assert dict(rows) == dict.fromkeys(names, len(runs[0].scores()))
+    (tmp_path / "link").symlink_to(runs[0].path)
+    with pytest.raises(ConfigError, match=r"run: is given twice; name each run once$"):
+        variants([*runs, RunFolder(tmp_path / "link")])
+
+
+def test_runs_that_group_an_utterance_differently_are_an_error(tmp_path: Path) -> None:
+    fakes = [FakeRun(tmp_path / name, tmp_path, [name], ["clean"]) for name in ("one", "two")]
+    first = fakes[1].utterances.loc[0, "utterance_id"]
+    fakes[1].utterances.loc[0, "gender"] = "another"
+    stated = {"one": Taken(bytes=5), "two": Taken(bytes=3)}
+    table = variants([RunFolder(run.write()) for run in fakes]).told(stated)
+    for by in ([["gender"]], None):
+        with pytest.raises(ConfigError, match=f"^utterance '{first}' has another gender in one"):
+            frontier_of(table, Asked(by=by))
+    assert frontier_of(table, Asked(by=[])).variants
+    fakes[1].utterances["gender"] = None
+    table = variants([RunFolder(run.write()) for run in fakes]).told(stated)
+    assert frontier_of(table, Asked(by=[["gender"]])).groups
+
+
+def test_one_pipeline_is_told_that_it_needs_two() -> None:
+    with pytest.raises(ConfigError, match=r"^only the pipeline tiny is compared, two are needed"):
+        frontier_of(planted(PAYING).only(["tiny"]))
+
+
+@pytest.mark.parametrize(("costs", "message"), [
+    ([1], r"^costs: expected a file, or costs by pipeline, not a list$"),
+    ({"a": {"bytes": 10**400}}, r"^costs: a: bytes must be a number from 0"),
+    ({"a": None}, r"^costs: a: expected costs by name")])
+def test_costs_that_are_none_are_one_line(costs: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        stated_costs(costs, ["a"])

@@ -184,3 +184,10 @@ def test_ranges_of_overlap() -> None:
 
 def test_the_same_seed_gives_the_same_document() -> None:
     assert report(("accent",)).to_json() == report(("accent",)).to_json()
+
+
+def test_few_sessions_have_no_interval() -> None:
+    row, = rows_of(report((), world(4)), "all").values()
+    assert row.cp_wer.value > 0 and np.isnan([row.cp_wer.low, row.cp_wer.high]).all()
+    row, = rows_of(report((), world(5)), "all").values()
+    assert row.cp_wer.low < row.cp_wer.value < row.cp_wer.high

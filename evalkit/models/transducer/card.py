@@ -31,7 +31,7 @@ def train_transducer(corpus: Path, out: Path, *, seed: int | None = None, worker
     given. A network that attends to phrases hears those of ``corpus``. A training that was stopped
     goes on from the checkpoint in ``out``, to the same weights. Raises ManifestError for an
     utterance that cannot be trained on; ConfigError where ``device`` cannot be used, or ``out``
-    holds a training by another recipe."""
+    holds a training by another recipe, on other recordings or from other weights."""
     config = config or TransducerTraining()
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
