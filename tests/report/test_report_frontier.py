@@ -49,7 +49,7 @@ def test_the_cost_is_named(tmp_path: Path) -> None:
     for i, name in enumerate("abc"):
         run.info["pipelines"][name] = {"recognizer": {
             "name": "x", "identity": f"x {i}", "cost": {
-                "weights": 9 + i, "bytes": 90 - i, "unknown": "untold"}}}
+                "weights": 9 + i, "bytes": 90 - 20 * i, "unknown": "untold"}}}
     for row in run.scores:
         row["amount"] += 2 * (row["metric"] == "wer" and row["pipeline"] == "a")
     page = write_report(run.write(), tmp_path / "page").read_text()
