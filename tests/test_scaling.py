@@ -13,6 +13,8 @@ from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
 
 PAGE = (Path(__file__).parent.parent / "docs" / "scaling.md").read_text()
+OWN = ("pipeline", "condition", "metric", "amount", "weight", "error")
+"""Columns of scores that metadata have, too."""
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -22,8 +24,8 @@ def test_other_programs_read_the_tables_as_they_are(
     for package in ("duckdb", "polars"):
         pytest.importorskip(package)
     write_manifest(tmp_path / "m.jsonl", [
-        {"id": f"u{n}", "text": "turn on the light", "speaker": f"s{n % 8}", "accent": "ab"[n % 2]}
-        for n in range(64)])
+        {"id": f"u{n}", "text": "turn on the light", "speaker": f"s{n % 8}", "accent": "ab"[n % 2],
+         **dict.fromkeys(OWN, "metadata")} for n in range(64)])
     for name, lost in (("old", 3), ("new", 0)):
         write_manifest(tmp_path / f"{name}.jsonl", [
             {"id": f"u{n}", "hypothesis": f"turn {'on' if n % 2 else 'off'} a light"}
