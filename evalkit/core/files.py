@@ -42,7 +42,8 @@ _REMEDIES = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL,
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffix, which becomes ``path`` when the block
     ends, once its bytes are on the disk, and is removed where the block raises. Makes the folder.
-    A device or a pipe, such as /dev/stdout, is written into as it is.
+    What is no file is replaced, too; but a device or a pipe in /dev or /proc, such as
+    /dev/stdout, is written into as it is.
 
     Raises ConfigError where ``path`` is a folder, or no file can be written there: a full disk, a
     folder that is read-only."""
@@ -51,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir():
             raise ConfigError(f"{path}: is a folder; give the name of a file to write, or remove "
                               "it")
-        if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+        if _of_the_system(path):
             yield path
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +65,12 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _of_the_system(path: Path) -> bool:
+    """Whether ``path`` is a device, or a pipe that a shell made, such as ``>(command)``."""
+    return path.parent == Path("/dev") or (
+        path.absolute().parts[1] in ("dev", "proc") and path.exists() and not path.is_file())
 
 
 def write(path: Path, content: bytes | str) -> None:
