@@ -228,7 +228,7 @@ NOTHING_LOST = {
         metrics.meetings.reading:_stm metrics.meetings.seglst:_segment
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
-        report.costs:_systems
+        report.costs:_systems report.cost_figures:_touching
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
