@@ -130,3 +130,8 @@ class ReportedRun:
     def pooled(self) -> list[GroupReport]:
         """``groups`` over all conditions together, a report a pipeline that has several."""
         return pooled(self.groups, self.utterances, self.scores) if self.groups else []
+
+    def work_out(self) -> None:
+        """Works out now what most sections need."""
+        if self.headline and self.pooled and self.groups:
+            self.columns  # noqa: B018 -- kept
