@@ -201,7 +201,7 @@ NOTHING_LOST = {
         metrics.meetings.turns:_late statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
-        statistics.variants:check_columns
+        statistics.variants:check_columns statistics.frontier:passed_over
         statistics.dominated:dominated statistics.dominated:cheaper_pairs
         statistics.pipeline_costs:_one_factor""",
     "it compresses matrices, and leaves vectors as they are": """
