@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from itertools import chain
@@ -42,8 +43,18 @@ def rows(names: Iterable[str]) -> Iterable[Row]:
     return chain.from_iterable(measure() for measure in measures)
 
 
+def asked() -> list[str]:
+    """The measurements that the command names, or those that it makes without names."""
+    parser = ArgumentParser(
+        prog="python benchmarks/speed.py", description="How fast evalkit is: one table.",
+        epilog="example: python benchmarks/speed.py alignment texts")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=(
+        f"any of {', '.join(MEASUREMENTS)}; without names all but {', '.join(ONLY_NAMED)}"))
+    names: list[str] = parser.parse_args().names
+    if unknown := sorted(set(names) - MEASUREMENTS.keys()):
+        parser.error(f"no measurement {unknown[0]!r}; there are {', '.join(MEASUREMENTS)}")
+    return names or [name for name in MEASUREMENTS if name not in ONLY_NAMED]
+
+
 if __name__ == "__main__":
-    unknown = set(sys.argv[1:]) - MEASUREMENTS.keys()
-    if unknown:
-        sys.exit(f"no measurement {min(unknown)!r}; there are {', '.join(MEASUREMENTS)}")
-    printed(rows(sys.argv[1:] or [name for name in MEASUREMENTS if name not in ONLY_NAMED]))
+    printed(rows(asked()))

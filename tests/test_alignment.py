@@ -26,6 +26,7 @@ from evalkit.core.alignment import (
 from evalkit.core.alignments import AT_A_TIME, align_all, count_all
 from evalkit.core.errors import ConfigError, RunError, UtteranceError
 from evalkit.core.weighted_path import CELLS, NAMES, errors
+from evalkit.metrics import tokens as tokens_of
 
 words = st.lists(st.sampled_from("abcd"), max_size=12)
 costs_names = st.sampled_from(["levenshtein", "sclite"])
@@ -55,6 +56,22 @@ def test_parts_sum_to_the_whole(reference, hypothesis, costs):
     assert sum(edits) == len(found.pairs)
     assert count_edits(reference, hypothesis, costs) == edits
     assert count_edits("".join(reference), "".join(hypothesis), costs) == edits
+
+
+@given(*2 * [st.lists(st.sampled_from(["", "\0", "\0\0", "a"]), max_size=6)], costs_names)
+def test_tokens_that_are_not_the_same_are_told_apart(reference, hypothesis, costs):
+    numbers = {"": "a", "\0": "b", "\0\0": "c", "a": "d"}
+    plain = [[numbers[token] for token in tokens] for tokens in (reference, hypothesis)]
+    assert align(reference, hypothesis, costs).errors == align(*plain, costs).errors
+    assert count_edits(reference, hypothesis, costs) == count_edits(*plain, costs)
+
+
+@given(st.text(st.one_of(
+    st.sampled_from(" \0\t\u3000\u200b\u4e2d\u0e01\u1100a-"), st.characters())))
+def test_no_token_of_a_text_is_empty(text):
+    """Which alignments of many at once do not look for."""
+    for tokens in (tokens_of.words, tokens_of.mixed, tokens_of.characters):
+        assert all(tokens(text))
 
 
 @given(words.filter(len), words)

@@ -168,8 +168,8 @@ def align(reference: Sequence[str], hypothesis: Sequence[str],
     UtteranceError of kind TooLong for more than MOST_PAIRS."""
     if costs != "levenshtein" or len(reference) * len(hypothesis) > MOST_PAIRS[costs]:
         return Alignment(reference, hypothesis, _weighted(reference, hypothesis, costs))
-    return Alignment(reference, hypothesis,
-                     editops(reference, hypothesis).as_list())  # type: ignore[arg-type]
+    found: Any = editops(*_told_apart(reference, hypothesis)).as_list()
+    return Alignment(reference, hypothesis, found)
 
 
 def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
@@ -178,11 +178,26 @@ def count_edits(reference: Sequence[str], hypothesis: Sequence[str],
     said, heard = len(reference), len(hypothesis)
     if costs != "levenshtein" or said * heard > MOST_PAIRS[costs]:
         return _counted(said, heard, _weighted(reference, hypothesis, costs))
-    found = editops(reference, hypothesis)
+    found = editops(*_told_apart(reference, hypothesis))
     wrong = found.apply(HIT * said, ERROR * heard).count(ERROR)
     deleted = len(found) - wrong
     inserted = deleted + heard - said
     return Edits(heard - wrong, wrong - inserted, deleted, inserted)
+
+
+def _told_apart(reference: Sequence[str], hypothesis: Sequence[str]) -> Sequence[Sequence[Any]]:
+    """The two as RapidFuzz tells all tokens apart: an empty one is "\\0" to it, so that where one
+    may be, tokens are numbers."""
+    if ((isinstance(reference, str) or all(reference))
+            and (isinstance(hypothesis, str) or all(hypothesis))):
+        return reference, hypothesis
+    return _numbered(reference, hypothesis)
+
+
+def _numbered(*texts: Sequence[str]) -> list[list[int]]:
+    """A number for every token, the same for the same."""
+    numbers: dict[str, int] = {}
+    return [[numbers.setdefault(token, len(numbers)) for token in tokens] for tokens in texts]
 
 
 def _counted(said: int, heard: int, errors: Sequence[Error]) -> Edits:
@@ -210,8 +225,6 @@ def _weighted(reference: Sequence[str], hypothesis: Sequence[str], costs: Costs)
         return []
     from evalkit.core.weighted_path import CELLS, NAMES, errors
 
-    numbers: dict[str, int] = {}
-    ref, hyp = (np.array([numbers.setdefault(token, len(numbers)) for token in tokens], np.int32)
-                for tokens in (reference, hypothesis))
+    ref, hyp = (np.array(tokens, np.int32) for tokens in _numbered(reference, hypothesis))
     found = errors(ref, hyp, SCLITE_SUBSTITUTION, SCLITE_GAP, CELLS)
     return [(NAMES[step], i, j) for step, i, j in found.tolist()]

@@ -1,5 +1,6 @@
 """Alignments of many pairs of token sequences at once, each as evalkit.core.alignment has it of
-one pair."""
+one pair, where no token is empty: none of evalkit.metrics.tokens is, and looking for one would
+take a tenth of the time or more."""
 
 from __future__ import annotations
 

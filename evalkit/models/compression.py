@@ -85,10 +85,12 @@ def _check_finite(named: Mapping[str, Tensor]) -> None:
 
 def _scaled(weight: Tensor) -> Tensor:
     """``weight`` by the power of two that brings its largest magnitude between 1/2 and 1: no square
-    overflows, those that underflow are too small to count, and no share changes, to the bit."""
+    overflows, those that underflow are too small to count, and no share changes, to the bit. In
+    float32 at least, since sums in half precision lose what is small beside them."""
     exponent = math.frexp(float(weight.detach().abs().max()))[1]
     # A power of two of float64, since float32 has none that makes its smallest numbers 1.
-    return (weight.double() * 2.0 ** -max(exponent, -1000)).to(weight.dtype)
+    return (weight.double() * 2.0 ** -max(exponent, -1000)).to(
+        torch.promote_types(weight.dtype, torch.float32))
 
 
 def _share_of_larger(means: Tensor) -> Tensor:
@@ -137,9 +139,14 @@ def coded_bytes(state: Mapping[str, Any], bits: int = WHOLE, scales: Scales = "t
     every number with ``bits``; or a bit for each, or for each ``block`` of (rows, columns), that
     says whether it is 0, and ``bits`` for those numbers that are not, or lie in such a block. Below
     32 bits steps take 32 bits each; what has one axis or none takes 32 a number. An entropy code
-    could be shorter; no library is assumed that has one. Raises ConfigError where ``bits``,
-    ``scales`` or ``block`` is out of range."""
+    could be shorter; no library is assumed that has one. Tensors may be of any type, sparse and
+    quantised ones too. Raises ConfigError where ``bits``, ``scales`` or ``block`` is out of range,
+    and for what is neither tensor nor array."""
     _check(bits, scales, block=block)
+    for name, each in state.items():
+        if not isinstance(each, Tensor | np.ndarray | np.generic):
+            raise ConfigError(f"{name}: expected a tensor or an array, not "
+                              f"{type(each).__name__}; leave it out")
     return sum(_bytes(each, bits, scales, block) for each in state.values())
 
 
@@ -154,10 +161,19 @@ def _bytes(weight: Any, bits: int, scales: Scales, block: Block) -> int:
 
 def _coded(weight: Any, block: Block) -> tuple[int, int]:
     """How many blocks there are, and how many numbers lie in those that are not 0 throughout."""
-    matrix = np.asarray(weight.detach() if isinstance(weight, Tensor) else weight) != 0
+    matrix = _filled(weight) if isinstance(weight, Tensor) else np.asarray(weight) != 0
     matrix = matrix.reshape(len(matrix), -1) if matrix.ndim > 1 else matrix.reshape(1, -1)
     starts = [np.arange(0, n, size) for n, size in zip(matrix.shape, block, strict=True)]
     occupied = np.logical_or.reduceat(np.logical_or.reduceat(matrix, starts[0]), starts[1], axis=1)
     rows, columns = (np.diff(first, append=n) for first, n in zip(
         starts, matrix.shape, strict=True))
     return occupied.size, int(np.outer(rows, columns)[occupied].sum())
+
+
+def _filled(weight: Tensor) -> np.ndarray:
+    """Where a tensor is not 0."""
+    weight = weight.detach().cpu()
+    whole = weight.dequantize() if weight.is_quantized else weight.to_dense()
+    short = whole.is_floating_point() and whole.element_size() < 2
+    filled: np.ndarray = ((whole.float() if short else whole) != 0).numpy()  # float8 has no !=
+    return filled

@@ -18,7 +18,7 @@ from evalkit.report.summary import ALPHA
 from evalkit.report.table import Cell, Column, Row, Table, measured, p_value, texts
 from evalkit.report.text import in_sentence, say
 from evalkit.statistics.contrasts import any_difference
-from evalkit.statistics.groups import GroupRow, group_rows, labelled
+from evalkit.statistics.groups import GroupRow, labelled
 from evalkit.statistics.multiple import adjust
 
 
@@ -96,7 +96,7 @@ def _by_pipeline(run: ReportedRun, column: str, metric: str) -> Iterator[Extreme
     fact, scored = run.headline.facts[metric], set(scores["pipeline"].unique())
     named = labelled(scores, run.utterances[["utterance_id", column]], [column])
     for pipeline in (name for name in run.headline.pipelines if name in scored):
-        rows, _ = group_rows(named[named["pipeline"] == pipeline], fact)
+        rows = run.pooled_rows(metric, column, pipeline, named[named["pipeline"] == pipeline])
         compared = [row for row in rows if row.status == "ok"]
         if sum(not isnan(row.value.value) for row in compared) > 1:
             yield Extremes(column, metric, fact, pipeline, compared[0], compared[-1],

@@ -17,7 +17,7 @@ from evalkit.report.headline import Headline, read_headline
 from evalkit.report.outputs import Outputs
 from evalkit.report.recordings import Recordings
 from evalkit.statistics.group_columns import GroupColumns, first_column, group_columns
-from evalkit.statistics.groups import GroupReport
+from evalkit.statistics.groups import GroupReport, GroupRow, group_rows
 from evalkit.statistics.run_statistics import headline_intervals
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.frontier import Taken
@@ -130,3 +130,21 @@ class ReportedRun:
     def pooled(self) -> list[GroupReport]:
         """``groups`` over all conditions together, a report a pipeline that has several."""
         return pooled(self.groups, self.utterances, self.scores) if self.groups else []
+
+    @cached_property
+    def _known_rows(self) -> dict[tuple[str, str, str], list[GroupRow]]:
+        return {}
+
+    def pooled_rows(self, metric: str, column: str, pipeline: str, rows: pd.DataFrame
+                    ) -> list[GroupRow]:
+        """The groups of a pipeline over all conditions, of which ``rows`` are the scores by the
+        labels of ``column``: several tables have them."""
+        key = metric, column, pipeline
+        if key not in self._known_rows:
+            self._known_rows[key] = group_rows(rows, self.headline.facts[metric])[0]
+        return self._known_rows[key]
+
+    def work_out(self) -> None:
+        """Works out now what most sections need."""
+        if self.headline and self.pooled and self.groups:
+            self.columns  # noqa: B018 -- kept

@@ -80,11 +80,11 @@ class Filled:
         return [escape(sentence) for sentence in self.content.also if sentence]
 
 
-def fill(sections: Sequence[Section], run: ReportedRun) -> list[Filled]:
-    """The sections that have anything to say of ``run``, in their order. Raises PluginError where
-    two have one id, or a table of one name."""
-    built = [(section, section.build(run)) for section in sections]
-    return checked([Filled(section, content) for section, content in built
+def fill(sections: Sequence[Section], contents: Sequence[Content | None]) -> list[Filled]:
+    """The sections that have anything to say, in their order, with what each says. Raises
+    PluginError where two have one id, or a table of one name."""
+    return checked([Filled(section, content)
+                    for section, content in zip(sections, contents, strict=True)
                     if content is not None])
 
 

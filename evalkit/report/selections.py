@@ -9,7 +9,7 @@ most important first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -157,7 +157,7 @@ def _labels(run: ReportedRun) -> int:
 def _of(run: ReportedRun, metric: str, column: str) -> Iterator[Selection]:
     """All pipelines and conditions of one metric and grouping."""
     rows, fact = run.scores[run.scores["metric"] == metric], run.headline.facts[metric]
-    reports = _reports(run, rows, metric, column)
+    report_of = _reports(run, rows, metric, column)
     values = run.headline.of(metric).values()
     for pipeline in dict.fromkeys(value.pipeline for value in values if not value.undefined):
         parts = [value for value in values if value.pipeline == pipeline]
@@ -165,22 +165,29 @@ def _of(run: ReportedRun, metric: str, column: str) -> Iterator[Selection]:
         apart = [(part.condition, part, [part]) for part in parts if not part.undefined]
         for condition, value, of in [*whole, *apart]:
             yield Selection(pipeline, "", metric, rounded(fact), value, of,
-                            reports.get((pipeline, condition)))
+                            report_of(pipeline, condition))
 
 
 def _reports(run: ReportedRun, rows: pd.DataFrame, metric: str, column: str
-             ) -> Mapping[tuple[str, str], GroupReport]:
-    """By pipeline and condition, "" for all together."""
+             ) -> Callable[[str, str], GroupReport | None]:
+    """The report of a pipeline and condition, "" for all together, None where there is none."""
     if not column or run.groups is None:
-        return {}
+        return lambda pipeline, condition: None
     if (metric, column) == (run.groups.metric, run.groups.column):
-        return {(each.pipeline, each.condition or ""): each
-                for each in [*run.pooled, *run.groups.reports]}
+        known = {(each.pipeline, each.condition or ""): each
+                 for each in [*run.pooled, *run.groups.reports]}
+        return lambda pipeline, condition: known.get((pipeline, condition))
     named = labelled(rows, run.utterances[["utterance_id", column]], [column])
-    parts = {(str(p), str(c)): part for (p, c), part in named.groupby(
-        ["pipeline", "condition"], sort=False)}
-    parts |= {(str(p), ""): part for p, part in named.groupby("pipeline", sort=False)}
-    fact = run.headline.facts[metric]
-    return {(p, c): GroupReport((column,), metric, p, c or None, "holm",
-                                group_rows(part, fact)[0], None, None, [], [])
-            for (p, c), part in parts.items()}
+    parts = {(str(p), str(c)): part for (p, c), part in named.groupby(["pipeline", "condition"])}
+    parts |= {(str(p), ""): part for p, part in named.groupby("pipeline")}
+
+    def report(pipeline: str, condition: str) -> GroupReport | None:
+        part = parts.get((pipeline, condition))
+        if part is None:
+            return None
+        groups = (group_rows(part, run.headline.facts[metric])[0] if condition else
+                  run.pooled_rows(metric, column, pipeline, part))
+        return GroupReport((column,), metric, pipeline, condition or None, "holm", groups, None,
+                           None, [], [])
+
+    return report

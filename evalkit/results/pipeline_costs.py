@@ -30,11 +30,11 @@ def stated_costs(costs: Path | str | Stated, pipelines: Collection[str]) -> dict
 
 
 def read_costs(path: Path, pipelines: Collection[str]) -> dict[str, Taken]:
-    """What a file says of some of the ``pipelines``: a table with a column ``pipeline`` and one for
-    each of some of AXES, empty cells where something is not known; or YAML or JSON with
-    ``pipeline: {axis: number}``, null where something is not known. Raises ConfigError, naming
-    file, pipeline and column, for a pipeline or column that there is not, and for what is no number
-    from 0 on."""
+    """What a file says of pipelines, some of which at least are among ``pipelines``: a table with a
+    column ``pipeline`` and one for each of some of AXES, empty cells where something is not known;
+    or YAML or JSON with ``pipeline: {axis: number}``, null where something is not known. Raises
+    ConfigError, naming file, pipeline and column, where it has none of the ``pipelines``, for a
+    column that there is not, and for what is no number from 0 on."""
     if path.suffix.lower() in {".yaml", ".yml", ".json"}:
         return costs_of(read_yaml(path), pipelines, f"{path}: ")
     cells = read_cells(path, (PIPELINE, *AXES))
@@ -65,12 +65,13 @@ def costs_of(stated: Stated, pipelines: Collection[str], where: str = "") -> dic
     found = {}
     for name, numbers in stated.items():
         shown = one_line(str(name), 60)
-        if name not in pipelines:
-            raise ConfigError(f"{where}no pipeline {shown!r} is compared; "
-                              f"{offer(str(name), pipelines)}")
         if not isinstance(numbers, Mapping):
             raise ConfigError(f"{where}{shown}: expected costs by name: {', '.join(AXES)}")
         found[str(name)] = Taken(**dict(_numbers(numbers, f"{where}{shown}: ")))
+    if found and found.keys().isdisjoint(pipelines):
+        first = next(iter(found))
+        raise ConfigError(f"{where}no pipeline {one_line(first, 60)!r} is compared; "
+                          f"{offer(first, pipelines)}")
     return found
 
 

@@ -14,10 +14,11 @@ from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import replacing
 from evalkit.run.given_tables import GIVEN
-from evalkit.run.plan import Plan
-from evalkit.run.portions import HERE, Portion, moved
+from evalkit.run.portions import HERE, Portion, digest_of, moved
+from evalkit.run.prints import Prints
 from evalkit.run.resuming import resumed
 from evalkit.run.runner import Prepared, Work, prepare
+from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.documents.portion import PORTION, PortionRecord, held
 from evalkit.store.lock import locked
@@ -77,7 +78,7 @@ def _merge(folders: Sequence[Path], out: Path, *, overwrite: bool, say: Say) -> 
     make = partial(_prepared, one, out, overwrite=overwrite, say=say)
     ready = make(first)
     for folder, share in shares.items():
-        _check_whole(folder, share, ready.plan)
+        _check_whole(folder, share, ready)
     with locked(out, one.command):
         for folder in shares:
             _bring(folder, out)
@@ -110,19 +111,25 @@ def _check_same(shares: Shares, first: Path) -> None:
             raise RunError(f"{folder}: is shard {share.share}, {first} shard {one.share}; give the "
                            "shards of one run")
         if share.plan != one.plan:
-            raise RunError(f"{folder}: is of another run than {first}: {_otherwise(share, one)}; "
-                           "make it again as the others were, or leave it out")
+            raise RunError(f"{folder}: is of another run than {first}: "
+                           f"{_otherwise(folder, first)}; make it again as the others "
+                           "were, or leave it out")
 
 
-def _otherwise(share: PortionRecord, one: PortionRecord) -> str:
+def _otherwise(folder: Path, first: Path) -> str:
     """What two shares of different runs have not in common."""
+    share, one = (PortionRecord.read(place / PORTION) for place in (folder, first))
     if share.command != one.command:
         return f"by `evalkit {share.command}`, not `evalkit {one.command}`"
     keys = [key for key in one.config if share.config.get(key) != one.config[key]]
     if keys:
         return f"`{keys[0]}` of its configuration is another"
-    return (f"made by evalkit {share.evalkit}, not {one.evalkit}" if share.evalkit != one.evalkit
-            else "its corpus or a system has changed between them")
+    if share.evalkit != one.evalkit:
+        return f"made by evalkit {share.evalkit}, not {one.evalkit}"
+    its, other = (Begun.read(place / BEGUN).corpus for place in (folder, first))
+    return ("a system has changed between them" if its.digest == other.digest else
+            f"the rows of {its.manifest}, or labels that were added to them, changed between them "
+            f"({its.utterances:,} utterances, and {other.utterances:,})")
 
 
 def _check_all(shares: Shares, first: Path) -> None:
@@ -148,15 +155,32 @@ def _check_none_missing(first: Path, of: int, found: Container[int]) -> None:
                        "or make it with --shard")
 
 
-def _check_whole(folder: Path, share: PortionRecord, plan: Plan) -> None:
+def _check_whole(folder: Path, share: PortionRecord, ready: Prepared) -> None:
     """Raises RunError where something of a share is not as it was written, or no longer what the
     run would make."""
-    own = Portion(share.number, share.of).part(plan)
-    found = resumed(own.work, folder, {shard.key for shard in own.work})
-    if found.pending:
-        why = found.damages[0] if found.damages else "its corpus or a system has changed since"
-        raise RunError(f"{folder}: of shard {share.share} {len(found.pending)} of {len(own.work)} "
-                       f"parts cannot be used ({why}); start it again, it makes these alone")
+    own = Portion(share.number, share.of).part(ready.plan)
+    keys = {shard.key for shard in own.work}
+    found = resumed(own.work, folder, keys)
+    if not found.pending:
+        return
+    if {path.stem.split(".")[0] for path in (folder / "scores").glob("*.parquet")} - keys:
+        raise RunError(f"{folder}: shard {share.share} was made of what has changed since: "
+                       f"{_changed(folder, share, ready)}; bring that back as it was, or make all "
+                       "shards again as they were made")
+    raise RunError(f"{folder}: of shard {share.share} {len(found.pending)} of {len(own.work)} "
+                   f"parts cannot be used ({found.damages[0]}); start it again, it makes these "
+                   "alone")
+
+
+def _changed(folder: Path, share: PortionRecord, ready: Prepared) -> str:
+    """What is no longer as it was when a share was made."""
+    before, now = Begun.read(folder / BEGUN).corpus, ready.manifest.utterances
+    rows = Prints(ready.config.corpus.root, {}).corpus(now, {})
+    if before.digest != rows:
+        return (f"the rows of {ready.manifest.path}, or labels that are added to them "
+                f"({before.utterances:,} utterances then, {len(now):,} now)")
+    same = digest_of(share.command, share.config, rows, ready.plan.outline) == share.plan
+    return "a recording" if same else "a system, or a file of its"
 
 
 def _bring(folder: Path, out: Path) -> None:

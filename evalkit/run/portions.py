@@ -4,7 +4,7 @@ pipelines and conditions. What it makes is what the whole run would make of it."
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -60,9 +60,15 @@ def record(portion: Portion, plan: Plan, config: EvalConfig, out: Path, **others
     """That of a share that is not done, whose own ``plan`` this is. What it says is the same of
     all shares, none of which has looked at the recordings of the others: `evalkit merge` does."""
     told = moved(config.model_dump(mode="json"), str(out.resolve()), HERE)
-    same = [others["command"], told, plan.corpus_digest, plan.outline]
+    same = digest_of(others["command"], told, plan.corpus_digest, plan.outline)
     return PortionRecord(evalkit=__version__, number=portion.number, of=portion.of, config=told,
-                         plan=short(same), done=False, **others)
+                         plan=same, done=False, **others)
+
+
+def digest_of(command: str, told: Mapping[str, Any], rows: str, outline: Sequence[str]) -> str:
+    """``PortionRecord.plan``: of the run that ``command`` makes of the configuration that is
+    ``told``, ``rows`` being the digest of the manifest's and ``outline`` that of a Plan."""
+    return short([command, told, rows, outline])
 
 
 def check_place(out: Path, share: PortionRecord) -> None:

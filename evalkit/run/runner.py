@@ -167,7 +167,8 @@ def _size(config: EvalConfig, plan: Plan, manifest: Manifest, done: Resumed, out
     utterances, pending = len(manifest.utterances), len(done.pending)
     reused = len(plan.work) - pending
     if done.is_done and OutputStore(out).last_record().config == config:
-        return unchanged_since(utterances, reused)
+        return (f"{unchanged_since(utterances, reused)}; all was read again to know it, and "
+                "run.json is written anew")
     return (f"{count(utterances, 'utterance')} x {count(len(plan.pipelines), 'pipeline')} x "
             f"{count(len(plan.conditions), 'condition')}: {count(pending, 'shard')} to do, "
             f"{reused} done before")

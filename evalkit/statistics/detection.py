@@ -64,14 +64,16 @@ class Trials(NamedTuple):
 def sorted_trials(trials: pd.DataFrame, speakers: Mapping[str, str]) -> Trials:
     """``trials`` (evalkit.store.trials.SCHEMA) of one pipeline and condition whose score is known.
     An utterance that ``speakers`` does not name is a speaker of its own."""
-    measured = trials[trials["score"].notna()].sort_values("score", kind="stable")
-    ids = [measured[c] for c in ("enroll_id", "test_id")]
-    named = [side.map(speakers).astype(object) for side in ids]
-    sides = [name.where(name.notna(), side) for name, side in zip(named, ids, strict=True)]
-    code, names = pd.factorize(pd.concat(sides), sort=True)
-    n = len(measured)
-    return Trials(measured["score"].to_numpy(float), measured["label"].to_numpy(bool),
-                  code[:n], code[n:], np.asarray(names, object))
+    measured = trials[trials["score"].notna()]
+    scores = measured["score"].to_numpy(float)
+    order = np.argsort(scores, kind="stable")
+    sides, ids = pd.factorize(pd.concat([measured["enroll_id"], measured["test_id"]]))
+    utterances = pd.Series(ids, dtype=object)
+    named = utterances.map(speakers).astype(object)
+    speaker, names = pd.factorize(named.where(named.notna(), utterances), sort=True)
+    enrol, test = speaker[sides].reshape(2, -1)[:, order]
+    return Trials(scores[order], measured["label"].to_numpy(bool)[order], enrol, test,
+                  np.asarray(names, object))
 
 
 class _Class(NamedTuple):

@@ -12,6 +12,7 @@ import pandas as pd
 from evalkit.core.errors import ConfigError
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.names import offer
+from evalkit.core.text import count
 from evalkit.core.types import Fact, Interval
 from evalkit.statistics.bootstrap import Contrast, Resampling, intervals, on_scale
 from evalkit.statistics.cells import of_cells
@@ -95,14 +96,35 @@ def axis_named(name: str) -> AxisName:
 def usual_axis(taken: Mapping[str, Taken]) -> AxisName:
     """The one that the most pipelines have, of those that tell them apart (``_APART``) if there are
     any; of several such the first of AXES. Raises ConfigError where none has two."""
-    known = {name: [amount for each in taken.values() if (amount := each.on(name)) is not None]
-             for name in map(axis_named, AXES)}
-    best = max(known, key=lambda name: (
-        max(known[name], default=0) > _APART * min(known[name], default=0), len(known[name])))
+    known = {name: _amounts(taken, name) for name in map(axis_named, AXES)}
+    best = max(known, key=lambda name: (_tells(known[name]), len(known[name])))
     if len(known[best]) < 2:
         raise ConfigError("no cost is known of two pipelines; state it in a table, "
                           "--costs costs.csv")
     return best
+
+
+def _amounts(taken: Mapping[str, Taken], axis: AxisName) -> list[float]:
+    return [amount for each in taken.values() if (amount := each.on(axis)) is not None]
+
+
+def _tells(amounts: Sequence[float]) -> bool:
+    """Whether they tell pipelines apart."""
+    return max(amounts, default=0) > _APART * min(amounts, default=0)
+
+
+def passed_over(taken: Mapping[str, Taken], axis: AxisName) -> list[str]:
+    """A line that says why ``usual_axis`` took ``axis``, and none of those of which something is
+    known that are before it or known of more pipelines; none where there are none."""
+    names, chosen, others = list(map(axis_named, AXES)), _amounts(taken, axis), []
+    for name in names:
+        known = _amounts(taken, name)
+        if known and (names.index(name) < names.index(axis) or len(known) > len(chosen)):
+            why = (f"known of {count(len(known), 'pipeline')} alone" if _tells(known) or
+                   not _tells(chosen) else f"none takes over {_APART} times what another does")
+            others.append(f"{AXES[name].title.lower()} ({why})")
+    return [f"the cost is {AXES[axis].title.lower()}, not {', not '.join(others)}; `evalkit "
+            "frontier --cost` takes another"] if others else []
 
 
 def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
@@ -119,6 +141,7 @@ def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
     by, unused = _columns(table, asked, metric, rows)
     table.check_columns(dict.fromkeys(chain(*by)))
     notes = noted_outcomes(rows, table.utterances, by, asked.allowed)
+    chosen = passed_over(table.taken, axis) if asked.axis is None else []
     placed = Placed(rows, table.utterances, costs, Rule(
         table.facts[metric], resampling=Resampling(seed=asked.seed)))
     changes = changes_against(rows, against, table.utterances, by, placed.rule)
@@ -127,8 +150,8 @@ def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:
         metric=metric, fact=placed.rule.fact, axis=axis, against=against, seed=asked.seed,
         condition=asked.condition, level=placed.rule.resampling.level,
         variants=_variants(placed, table.taken, changes), groups=groups,
-        warnings=list(dict.fromkeys([*_warnings(changes), *chain(*notes.values())])),
-        left_out=merged([*lost, *unused, *unpaired, *without]))
+        warnings=list(dict.fromkeys([*chosen, *_warnings(changes), *chain(*notes.values())])),
+        left_out=merged([*table.left_out, *lost, *unused, *unpaired, *without]))
 
 
 def _rows(table: Variants, asked: Asked) -> tuple[str, pd.DataFrame]:

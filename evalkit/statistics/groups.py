@@ -177,19 +177,19 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
 
 def counted(rows: pd.DataFrame, floors: Floors) -> pd.DataFrame:
     """n, n_failed, n_speakers, weight and status of every group."""
-    rows = rows[["group", "speaker_id", "weight", "error", "labelled"]]
-    failed = rows["error"].notna()
-    measured = rows[~failed].groupby("group")
-    table = pd.DataFrame({
-        "n": measured.size(), "n_speakers": measured["speaker_id"].nunique(),
-        "weight": measured["weight"].sum(), "n_failed": rows[failed].groupby("group").size(),
-        "labelled": rows.groupby("group")["labelled"].first()}).fillna(
-            {"n": 0, "n_speakers": 0, "weight": 0.0, "n_failed": 0})
-    blocks = np.where(measured["speaker_id"].count().reindex(table.index, fill_value=0) > 0,
-                      table["n_speakers"], table["n"])
-    enough = (blocks >= floors.speakers) & (table["n"] >= floors.utterances)
-    return table.assign(enough=enough, status=np.select(
-        [~table["labelled"].astype(bool), ~enough], ["unknown", "insufficient"], "ok"))
+    code, names = pd.factorize(rows["group"], sort=True)
+    person, people = pd.factorize(rows["speaker_id"])
+    failed, labelled = rows["error"].notna().to_numpy(), np.zeros(len(names), bool)
+    labelled[code[::-1]] = rows["labelled"].to_numpy()[::-1]
+    pairs = np.unique((code * (len(people) + 1) + person)[~failed & (person >= 0)])
+    n, n_failed, n_speakers = (np.bincount(of, minlength=len(names)) for of in (
+        code[~failed], code[failed], pairs // (len(people) + 1)))
+    weight = rows.loc[~failed, "weight"].groupby(code[~failed]).sum()
+    enough = (np.where(n_speakers, n_speakers, n) >= floors.speakers) & (n >= floors.utterances)
+    return pd.DataFrame({
+        "n": n, "n_speakers": n_speakers, "n_failed": n_failed, "enough": enough,
+        "weight": weight.reindex(range(len(names)), fill_value=0.0).to_numpy(),
+        "status": np.select([~labelled, ~enough], ["unknown", "insufficient"], "ok")}, names)
 
 
 def outcome_notes(rows: pd.DataFrame, columns: Sequence[str], metrics: pd.Series,

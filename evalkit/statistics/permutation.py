@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from evalkit.statistics.bootstrap import DEFAULT, Resampling
 from evalkit.statistics.strata import folded
 from evalkit.statistics.sums import SpeakerSums
 from evalkit.store.scores import ratio
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 CELLS = 1 << 20
 """Relabelled sums held at once."""
@@ -111,9 +114,12 @@ def _relabelled(of: _Bytes, resampling: Resampling) -> tuple[Sums, ...]:
     cells = Parts(np.frombuffer(of.amount), np.frombuffer(of.weight),
                   np.frombuffer(of.label, np.int64), np.frombuffer(of.block, np.int64), of.n_labels)
     n = resampling.draws * len(cells.label)
-    drawn = _known_labels if n <= CELLS else _drawn_labels
+    if n <= CELLS:
+        columns = _columns(cells)
+        return tuple(_sums(belongs @ columns, of.n_labels) for belongs in
+                     _known_places(of.label, of.block, of.n_labels, resampling))
     return tuple(_group_sums(cells, labels, compiled=n >= COMPILED)
-                 for labels in drawn(of.label, of.block, resampling))
+                 for labels in _drawn_labels(of.label, of.block, resampling))
 
 
 def _drawn_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> Iterator[np.ndarray]:
@@ -149,9 +155,11 @@ def _block_by_block(label: np.ndarray, block: np.ndarray, rows: int, rng: np.ran
 
 
 @lru_cache(maxsize=8)
-def _known_labels(labels: bytes, blocks: bytes, resampling: Resampling) -> tuple[np.ndarray, ...]:
-    """The same, which every metric and every test of the same speakers and groups draws."""
-    return tuple(_drawn_labels(labels, blocks, resampling))
+def _known_places(labels: bytes, blocks: bytes, groups: int, resampling: Resampling
+                  ) -> tuple[sparse.csc_array, ...]:
+    """``_places`` of the same, which every metric and every test of the same speakers and groups
+    draws."""
+    return tuple(_places(drawn, groups) for drawn in _drawn_labels(labels, blocks, resampling))
 
 
 def observed(cells: Parts) -> Sums:
@@ -252,28 +260,36 @@ def _welch(rates: np.ndarray, group_sums: Sums) -> np.ndarray:
 
 def _group_sums(cells: Parts, labels: np.ndarray, *, compiled: bool = False) -> Sums:
     """The same numbers, bit for bit, where ``compiled``."""
-    a, w = cells.amount, cells.weight
-    columns = np.stack([a, w, a * a, a * w, w * w], axis=1)
-    if compiled:
-        from evalkit.statistics.group_sums import added_up  # most of a second
+    columns = _columns(cells)
+    if not compiled:
+        return _sums(_places(labels, cells.n_labels) @ columns, cells.n_labels)
+    from evalkit.statistics.group_sums import added_up  # most of a second
 
-        amount, weight, *squares, size = added_up(labels, columns, cells.n_labels)
-    else:
-        amount, weight, *squares, size = _by_product(columns, labels, cells.n_labels)
+    amount, weight, *squares, size = added_up(labels, columns[:, :-1].copy(), cells.n_labels)
     return Sums(amount, weight, np.stack(squares), size)
 
 
-def _by_product(columns: np.ndarray, labels: np.ndarray, groups: int) -> np.ndarray:
-    """``added_up`` of few labels, as a product with the matrix of who is where: SciPy multiplies
-    column by column, so that it too adds in the order of the parts."""
+def _columns(cells: Parts) -> np.ndarray:
+    """Amount, weight, their products and 1 of every part, (parts, 6)."""
+    a, w = cells.amount, cells.weight
+    return np.stack([a, w, a * a, a * w, w * w, np.ones(len(a))], axis=1)
+
+
+def _places(labels: np.ndarray, groups: int) -> sparse.csc_array:
+    """Who is where in every relabelling, (relabellings x groups, parts): a product with it adds up
+    as ``added_up`` does, since SciPy multiplies column by column, in the order of the parts."""
     from scipy import sparse
 
     rows, parts = labels.shape
     place = (labels + groups * np.arange(rows)[:, None]).T.astype(np.int32).ravel()
     starts = rows * np.arange(parts + 1, dtype=np.int32)
-    belongs = sparse.csc_array((np.ones(labels.size), place, starts), (rows * groups, parts))
-    sums = belongs @ np.column_stack([columns, np.ones(parts)])
-    return np.ascontiguousarray(sums.T).reshape(-1, rows, groups)
+    return sparse.csc_array((np.ones(labels.size), place, starts), (rows * groups, parts))
+
+
+def _sums(product: np.ndarray, groups: int) -> Sums:
+    """Of (relabellings x groups, 6)."""
+    amount, weight, *squares, size = np.ascontiguousarray(product.T).reshape(6, -1, groups)
+    return Sums(amount, weight, np.stack(squares), size)
 
 
 def _test(name: str, value: float, null: np.ndarray) -> GapTest:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from evalkit.core.errors import ConfigError
-from evalkit.core.names import offer
+from evalkit.core.errors import ConfigError, one_line
+from evalkit.core.ledger import LeftOut
+from evalkit.core.names import nearest, offer
 from evalkit.core.types import Fact
 from evalkit.statistics.pipeline_costs import costs_known, why_unknown
 from evalkit.store.documents.frontier import AxisName, Taken
@@ -22,13 +23,15 @@ TELLING = ["text", "speaker_id"]
 @dataclass(frozen=True)
 class Variants:
     """Rows of the ``scores`` of all pipelines, the ``utterances`` of their runs, what the metrics
-    mean that all runs have, what each pipeline takes, and its run and its name there."""
+    mean that all runs have, what each pipeline takes, and its run and its name there; ``left_out``
+    is what was stated of other pipelines."""
 
     scores: pd.DataFrame
     utterances: pd.DataFrame
     facts: Mapping[str, Fact]
     taken: Mapping[str, Taken]
     origin: Mapping[str, tuple[RunFolder, str]]
+    left_out: Sequence[LeftOut] = ()
 
     def only(self, pipelines: Sequence[str]) -> Variants:
         """Those that are named, or all where none is. Raises ConfigError for another name."""
@@ -38,10 +41,17 @@ class Variants:
         return replace(self, taken={name: self.taken[name] for name in pipelines or self.taken})
 
     def told(self, stated: Mapping[str, Taken]) -> Variants:
-        """With what is ``stated`` of pipelines in the place of what their run knows."""
-        return replace(self, taken=dict(self.taken) | {
-            name: self.taken[name].model_copy(update=each.model_dump(exclude_none=True))
-            for name, each in stated.items()})
+        """With what is ``stated`` of pipelines in the place of what their run knows; what is stated
+        of one that there is not is left out."""
+        taken, lost = dict(self.taken), list[LeftOut]()
+        for name, each in stated.items():
+            if name in taken:
+                taken[name] = taken[name].model_copy(update=each.model_dump(exclude_none=True))
+                continue
+            near = nearest(name, taken)
+            why = "no such pipeline is compared" + (f"; did you mean {near!r}?" if near else "")
+            lost.append(LeftOut("row", "costs", why, names=(one_line(name, 60),)))
+        return replace(self, taken=taken, left_out=[*self.left_out, *lost])
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raises ConfigError where two runs have another value for the same utterance in one of
@@ -73,9 +83,15 @@ def variants(runs: Sequence[RunFolder], condition: str | None = None) -> Variant
     origin = {shown: (run, name) for run, names in zip(runs, _names(runs), strict=True)
               for name, shown in names.items()}
     taken = {name: costs_known(run, inside, condition) for name, (run, inside) in origin.items()}
-    utterances = pd.concat([run.utterances() for run in runs], ignore_index=True)
-    return Variants(_scores(runs, origin), utterances.drop_duplicates("utterance_id"),
-                    _common_facts(runs), taken, origin)
+    return Variants(_scores(runs, origin), _utterances(runs), _common_facts(runs), taken, origin)
+
+
+def _utterances(runs: Sequence[RunFolder]) -> pd.DataFrame:
+    """Those of all; a label is that of the first run that has it."""
+    if len(runs) == 1:
+        return runs[0].utterances()
+    tables = pd.concat([run.utterances() for run in runs], ignore_index=True)
+    return tables.groupby("utterance_id", sort=False, observed=True).first().reset_index()
 
 
 def _common_facts(runs: Sequence[RunFolder]) -> dict[str, Fact]:
@@ -126,7 +142,7 @@ def _check_alike(first: RunFolder, other: RunFolder) -> None:
     for what in ("normaliser", "further_normalisers", "alignment_costs"):
         if getattr(one, what) != getattr(two, what):
             raise ConfigError(f"{where}they were scored with another {what.replace('_', ' ')}; "
-                              "`evalkit rescore` scores a run anew")
+                              "`evalkit score RUN` scores one anew")
     for name, fact in one.metrics.items():
         if two.metrics.get(name, fact) != fact:
             raise ConfigError(f"{where}{name} does not mean the same in both")

@@ -144,6 +144,8 @@ def owners(rows: pd.DataFrame) -> pd.Series:
 def ratio(amount: Any, weight: Any) -> np.ndarray:
     """``amount / weight`` elementwise, NaN where the weight is 0."""
     amount, weight = np.asarray(amount, float), np.asarray(weight, float)
+    if weight.all():  # in half the time
+        return np.divide(amount, weight, out=np.empty(amount.shape))
     return np.divide(amount, weight, out=np.full(amount.shape, np.nan), where=weight != 0)
 
 

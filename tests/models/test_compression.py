@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -138,6 +139,36 @@ def test_bytes_by_hand() -> None:
     assert coded_bytes({"a": sparse}) == math.ceil((40 + 8 * 32) / 8)
     assert coded_bytes({"a": torch.tensor(sparse), "b": bias}, 8) == math.ceil(
         (40 + 8 * 8 + 32) / 8) + 24
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of sparse rows and of its own quantised tensors
+@pytest.mark.parametrize("form", [
+    torch.Tensor.bfloat16, torch.Tensor.half, torch.Tensor.to_sparse, torch.Tensor.to_sparse_csr,
+    lambda weight: weight.to(torch.float8_e4m3fn), nn.Parameter,
+    lambda weight: torch.quantize_per_tensor(weight, 0.5, 3, torch.qint8),
+    lambda weight: torch.quantize_per_channel(weight, torch.ones(4), torch.ones(4), 0,
+                                              torch.qint8)])
+def test_bytes_of_tensors_of_any_type(form: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    weight = torch.zeros(4, 10)
+    weight[0, :8] = 1
+    for bits in (4, 32):
+        assert coded_bytes({"a": form(weight)}, bits) == coded_bytes({"a": weight}, bits) < 40
+
+
+@pytest.mark.parametrize("step", [3, [1.0], "one", None])
+def test_bytes_of_what_is_no_tensor(step: object) -> None:
+    with pytest.raises(ConfigError, match=r"^step: expected a tensor or an array, not [A-Za-z]+;"):
+        coded_bytes({"a": torch.ones(2), "step": step})
+
+
+@pytest.mark.parametrize("form", [torch.Tensor.half, torch.Tensor.bfloat16])
+def test_zeros_of_half_precision_are_chosen_in_whole(form: Callable[[torch.Tensor], torch.Tensor]
+                                                     ) -> None:
+    weight = form(torch.randn(300, 400, generator=torch.Generator().manual_seed(0)))
+    small = form(torch.randn(50, 40, generator=torch.Generator().manual_seed(1)))
+    for found, whole in zip(largest([weight, small], 0.5),
+                            largest([weight.float(), small.float()], 0.5), strict=True):
+        assert torch.equal(found, whole)
 
 
 def test_matrices_alone_are_compressed() -> None:

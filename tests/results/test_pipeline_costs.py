@@ -30,6 +30,12 @@ def test_minus_nothing_is_nothing(tmp_path: Path) -> None:
     assert str(read_costs(tmp_path / "c.csv", NAMES)["int8"].bytes) == "0.0"
 
 
+def test_a_row_of_another_pipeline_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("pipeline,bytes\nint4,1\nint8,2\n")
+    assert {name: each.bytes for name, each in read_costs(tmp_path / "c.csv", NAMES).items()} == {
+        "int4": 1, "int8": 2}
+
+
 @pytest.mark.parametrize(("text", "message"), [
     ("pipeline,bytes\nint4,1\n", "no pipeline 'int4' is compared.*did you mean 'int8'"),
     ("pipeline,bites\nint8,1\n", "int8: no cost 'bites'.*did you mean 'bytes'"),

@@ -50,6 +50,17 @@ def test_nothing_is_read_or_written_again(tmp_path: Path) -> None:
                     "done before"]
 
 
+def test_what_was_read_again_is_not_said_to_be_as_it_was(tmp_path: Path) -> None:
+    asked(world(tmp_path))
+    (tmp_path / "run/outputs/finished.json").unlink()
+    before, said = (tmp_path / "run/run.json").read_bytes(), list[str]()
+    run, read = asked(tmp_path, say=said.append)
+    assert read and (run.path / "run.json").read_bytes() != before
+    assert said[-1] == ("nothing has changed since 2 utterances were scored here: 0 shards to do, "
+                        "1 done before; all was read again to know it, and run.json is written "
+                        "anew")
+
+
 def rewritten(name: str, old: str, new: str) -> Callable[[Path], dict[str, Any]]:
     def change(folder: Path) -> dict[str, Any]:
         path = folder / name

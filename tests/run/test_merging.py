@@ -15,7 +15,7 @@ from unittest.mock import Mock
 import pytest
 
 from evalkit import api
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.run import runner
 from evalkit.run.portions import Portion, moved
 from evalkit.store.documents.portion import PORTION, PortionRecord
@@ -207,3 +207,41 @@ def test_a_shard_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     said = refused("merge", tmp_path / "s.1", tmp_path / "s.2", tmp_path / "s.2", "--out",
                    tmp_path / "run")
     assert "s.2: is given twice; name each shard once" in said
+
+
+@pytest.mark.parametrize(("name", "old", "new", "what"), [
+    ("m.jsonl", '"on"', '"of"', "the rows of .*m.jsonl, .*, 2 now"),
+    ("m.jsonl", '{"id": "b"', '{"id": "c", "text": "on"}\n{"id": "b"',
+     "the rows of .*2 utterances then, 3 now"),
+    ("v.tsv", "on", "of", "a system, or a file of its")])
+def test_a_shard_of_what_has_changed_says_what(tmp_path: Path, name: str, old: str, new: str,
+                                               what: str) -> None:
+    (tmp_path / "m.jsonl").write_text('{"id": "a", "text": "on"}\n{"id": "b", "text": "on"}\n')
+    (tmp_path / "v.tsv").write_text("a\ton\nb\ton\n")
+    api.score(tmp_path / "m.jsonl", {"v": tmp_path / "v.tsv"}, tmp_path / "1", shard="1/1")
+    changed = tmp_path / name
+    changed.write_text(changed.read_text().replace(old, new))
+    with pytest.raises(RunError, match=f"1: shard 1/1 was made of what has changed since: {what}"):
+        api.merge([tmp_path / "1"], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_shard_of_another_recording_says_so(tiny_corpus: Path, tmp_path: Path) -> None:
+    config = settings(tiny_corpus, conditions=["clean"], pipelines=[
+        {"name": "plain", "recognizer": "level"}])
+    api.run_corpora(config, tmp_path / "1", shard="1/1")
+    first, last = (tiny_corpus.parent / f"audio/{n}.wav" for n in (0, 11))
+    shutil.copy(last, first)
+    with pytest.raises(RunError, match="has changed since: a recording; bring that back as it was"):
+        api.merge([tmp_path / "1"], tmp_path / "run")
+
+
+def test_shards_of_two_manifests_say_so(tmp_path: Path) -> None:
+    (tmp_path / "v.tsv").write_text("a\ton\nb\ton\n")
+    for number, text in enumerate(("on", "of"), 1):
+        (tmp_path / "m.jsonl").write_text(f'{{"id": "a", "text": "{text}"}}\n')
+        api.score(tmp_path / "m.jsonl", {"v": tmp_path / "v.tsv"}, tmp_path / str(number),
+                  shard=f"{number}/2")
+    with pytest.raises(RunError, match=r"another run than .*1: the rows of m.jsonl, .* changed "
+                                       r"between them \(1 utterances, and 1\); make it again"):
+        api.merge([tmp_path / "1", tmp_path / "2"], tmp_path / "run")

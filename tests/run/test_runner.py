@@ -55,7 +55,8 @@ def test_a_finished_run_that_is_asked_for_again_says_that_nothing_has_changed(
     first, again, other = said(), said(), said(seed=1)
     n = first.split(": ")[1].split()[0]
     assert again == (f"nothing has changed since 12 utterances were scored here: 0 shards to do, "
-                     f"{n} done before")
+                     f"{n} done before; all was read again to know it, and run.json is written "
+                     "anew")
     assert other.startswith("12 utterances x ") and f": 0 shards to do, {n} done" in other
 
 

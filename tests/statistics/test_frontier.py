@@ -15,7 +15,13 @@ from evalkit.cli.frontier import verdicts
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.results.pipeline_costs import stated_costs
-from evalkit.statistics.frontier import Asked, axis_named, frontier_of, usual_axis
+from evalkit.statistics.frontier import (
+    Asked,
+    axis_named,
+    frontier_of,
+    passed_over,
+    usual_axis,
+)
 from evalkit.statistics.multiple import adjust
 from evalkit.statistics.variants import Variants, variants
 from evalkit.store.documents.frontier import Frontier, Taken
@@ -211,6 +217,60 @@ def test_axes_by_name_and_by_word() -> None:
     assert usual_axis(few_bits) == "bytes"
     few_bits["b"] = Taken(weights=2)
     assert usual_axis(few_bits) == "weights", "what the most have goes before the order"
+
+
+SAME = "none takes over 1.1 times what another does"
+
+
+@pytest.mark.parametrize(("taken", "said"), [
+    ([Taken(macs_per_second=23.2, bytes=1), Taken(macs_per_second=24, bytes=4)],
+     f"size of weights, not multiply-accumulates ({SAME})"),
+    ([Taken(bytes=1, weights=5), Taken(bytes=4, weights=5), Taken(weights=5)],
+     f"size of weights, not weights ({SAME})"),
+    ([Taken(macs_per_second=1, bytes=8, weights=2), Taken(bytes=1, weights=2), Taken(weights=1)],
+     "weights, not multiply-accumulates (none takes over 1.1 times what another does), not size of "
+     "weights (known of 2 pipelines alone)"),
+    ([Taken(bytes=1, weights=1), Taken(bytes=1, weights=1)], None),
+    ([Taken(bytes=1, weights=1), Taken(bytes=2, weights=2)], None)])
+def test_why_another_cost_is_not_taken(taken: list[Taken], said: str | None) -> None:
+    of = {str(i): each for i, each in enumerate(taken)}
+    assert passed_over(of, usual_axis(of)) == ([] if said is None else [
+        f"the cost is {said}; `evalkit frontier --cost` takes another"])
+
+
+def test_the_answer_says_which_cost_was_not_taken() -> None:
+    table = planted(PAYING)
+    table = replace(table, taken={name: each.model_copy(update={"macs_per_second": 1.0, "bytes": i})
+                                  for i, (name, each) in enumerate(table.taken.items(), 1)})
+    found = frontier_of(table, Asked(by=[]))
+    assert found.axis == "bytes"
+    assert [line for line in found.warnings if SAME in line] == [
+        f"the cost is size of weights, not multiply-accumulates ({SAME}); `evalkit frontier --cost`"
+        " takes another"]
+    assert not frontier_of(table, Asked(by=[], axis="bytes")).warnings
+
+
+def test_costs_of_a_pipeline_that_there_is_not_are_left_out_and_named() -> None:
+    stated = {"tiny": Taken(bytes=1), "tinny": Taken(bytes=2), "b\x1b": Taken(bytes=3)}
+    found = frontier_of(planted(PAYING).told(stated), Asked(by=[], axis="bytes"))
+    assert [each.taken.bytes for each in found.variants if each.pipeline == "tiny"] == [1]
+    assert [str(item) for item in found.left_out] == [
+        "costs: 1 row left out: no such pipeline is compared; did you mean 'tiny'? (tinny)",
+        "costs: 1 row left out: no such pipeline is compared (b?)"]
+
+
+def test_a_label_that_one_run_lacks_is_that_of_another(tmp_path: Path) -> None:
+    fakes = [FakeRun(tmp_path / name, tmp_path, [name], ["clean"]) for name in ("one", "two")]
+    gender = fakes[1].utterances["gender"].copy()
+    fakes[0].utterances.loc[::2, "gender"] = None
+    stated = {"one": Taken(bytes=5), "two": Taken(bytes=3)}
+    runs = [RunFolder(run.write()) for run in fakes]
+    for order in (runs, runs[::-1]):
+        table = variants(order).told(stated)
+        assert [*table.utterances["gender"]] == [*gender]
+        assert list(table.utterances["utterance_id"]) == list(fakes[0].utterances["utterance_id"])
+        found = frontier_of(table, Asked(by=[["gender"]]))
+        assert {row.group for row in found.groups} == set(gender)
 
 
 def test_runs_side_by_side(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from evalkit.report.sections import (
     streaming,
     versions,
 )
+from evalkit.report.side_by_side import contents
 
 SECTIONS: Sequence[Section] = (
     versions.SECTION, groups.SECTION, results.SECTION, ranks.SECTION, streaming.SECTION,
@@ -43,5 +44,6 @@ def all_sections() -> list[Section]:
 def filled_sections(run: ReportedRun) -> list[Filled]:
     """Those that have anything to say of ``run``; before the last stands what all of them leave
     out. Raises PluginError where two have one id, or a table of one name."""
-    *others, last = fill(all_sections(), run)
+    sections = all_sections()
+    *others, last = fill(sections, contents(sections, run, groups.SECTION.id))
     return checked([*others, left_out.left_out(run, [*others, last]), last])
