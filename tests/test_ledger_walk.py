@@ -379,7 +379,8 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
-        run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
+        store.documents.run:depending store.documents.run:batches
+        store.documents.run:in_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
         run.lattices:_check_free run.lattices:_chosen
         results.labels:parsed
@@ -466,8 +467,7 @@ NOTHING_LOST = {
         compare.comparison:compare_corpora report.corpora:_one_sided
         report.corpora:write_reports""",
     "what failed alone or in a batch is counted; what has no reference has no error rate": """
-        run.alone:_recounted
-        statistics.batching:noteworthy""",
+        run.alone:_recounted""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "trackers hold no undefined number; how many failed is logged": """
