@@ -201,7 +201,7 @@ NOTHING_LOST = {
         metrics.meetings.turns:_late statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
-        statistics.variants:check_columns
+        statistics.variants:check_columns statistics.frontier:passed_over
         statistics.dominated:dominated statistics.dominated:cheaper_pairs
         statistics.pipeline_costs:_one_factor""",
     "it compresses matrices, and leaves vectors as they are": """
@@ -228,7 +228,7 @@ NOTHING_LOST = {
         metrics.meetings.reading:_stm metrics.meetings.seglst:_segment
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
-        report.costs:_systems
+        report.costs:_systems report.cost_figures:_touching
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
