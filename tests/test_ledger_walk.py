@@ -201,7 +201,7 @@ NOTHING_LOST = {
         metrics.meetings.turns:_late statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
-        statistics.variants:check_columns
+        statistics.variants:check_columns statistics.frontier:passed_over
         statistics.dominated:dominated statistics.dominated:cheaper_pairs
         statistics.pipeline_costs:_one_factor""",
     "it compresses matrices, and leaves vectors as they are": """
@@ -228,7 +228,7 @@ NOTHING_LOST = {
         metrics.meetings.reading:_stm metrics.meetings.seglst:_segment
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
-        report.costs:_systems
+        report.costs:_systems report.cost_figures:_touching
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -379,7 +379,8 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
-        run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
+        store.documents.run:depending store.documents.run:batches
+        store.documents.run:in_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
         run.lattices:_check_free run.lattices:_chosen
         results.labels:parsed
@@ -466,8 +467,7 @@ NOTHING_LOST = {
         compare.comparison:compare_corpora report.corpora:_one_sided
         report.corpora:write_reports""",
     "what failed alone or in a batch is counted; what has no reference has no error rate": """
-        run.alone:_recounted
-        statistics.batching:noteworthy""",
+        run.alone:_recounted""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "trackers hold no undefined number; how many failed is logged": """

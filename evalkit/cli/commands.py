@@ -26,7 +26,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.frontier import frontier
 from evalkit.cli.meetings import meetings
-from evalkit.cli.misuse import MISUSE, misnamed, said
+from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.planning import plan
 from evalkit.cli.rescoring import rescore
@@ -34,7 +34,7 @@ from evalkit.cli.schemas import schema
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.copies import is_a_command
 from evalkit.core.errors import EvalkitError, one_line
-from evalkit.core.files import trouble
+from evalkit.core.files import misnamed, trouble
 from evalkit.core.plugins import is_extra, missing_package
 
 TRACEBACK = "EVALKIT_TRACEBACK"

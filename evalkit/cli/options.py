@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from evalkit.cli.misuse import misnamed
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
+from evalkit.core.files import misnamed
 from evalkit.core.folders import from_here
 from evalkit.store.documents.begun import BEGUN
 from evalkit.store.documents.corpora import CORPORA

@@ -32,6 +32,7 @@ def show(folders: RunFolders, out: Path | None = None) -> None:
 
 def _show(folder: RunFolder, out: Path | None) -> None:
     from evalkit.core.ledger import lines
+    from evalkit.statistics.batching import by_systems
     from evalkit.store.objects import named_there
     from evalkit.terminal import line, print_batching, print_summary
 
@@ -40,7 +41,7 @@ def _show(folder: RunFolder, out: Path | None) -> None:
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
-    print_batching(record.batching)
+    print_batching(by_systems(record))
     for text in lines(record.left_out):
         say(text)
     say(f"run folder: {named_there(folder.path, out)}")

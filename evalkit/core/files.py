@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, wraps
 from pathlib import Path
@@ -36,6 +36,10 @@ _REMEDIES = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL,
              errno.ESTALE: "it was removed while it was in use; start again",
              errno.EIO: "see whether the disk is sound"}
 """What to do about an error of the machine's, not of a program's."""
+
+_OTHERS = r"[^\"\n\ud800-\udc7f\udd00-\udfff]*"
+_MISNAMED = re.compile(f"{_OTHERS}[\udc80-\udcff]{_OTHERS}")
+"""A name with a byte that is no UTF-8, which Python holds as half a character, up to quotes."""
 
 
 @contextmanager
@@ -101,18 +105,43 @@ def trouble(error: OSError) -> str | None:
     return f"{where}{error.strerror or os.strerror(error.errno)}; {_REMEDIES[error.errno]}"
 
 
+def misnamed(text: str) -> str | None:
+    """What is wrong with the first name in ``text`` that holds bytes which are no UTF-8, and what
+    to do; None where there is none."""
+    found = _MISNAMED.search(text)
+    if found is None:
+        return None
+    name = found[0].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return f"{name}: is no name in UTF-8, as evalkit's files need it; rename the file or folder"
+
+
 def in_one_line(function: Callable[P, T]) -> Callable[P, T]:
-    """``function``, which raises RunError, as ``trouble`` says it, where a file cannot be used."""
+    """``function``, which raises ConfigError before it begins where a name that it is given is no
+    UTF-8; and RunError where it comes upon one later, or where a file cannot be used, as
+    ``trouble`` says it."""
     @wraps(function)
     def told(*values: P.args, **options: P.kwargs) -> T:
+        if wrong := next(filter(None, map(misnamed, _names([values, options]))), None):
+            raise ConfigError(wrong)
         try:
             return function(*values, **options)
-        except OSError as error:
-            why = trouble(error)
+        except (OSError, UnicodeEncodeError) as error:
+            why = trouble(error) if isinstance(error, OSError) else misnamed(error.object)
             if why is None:
                 raise
             raise RunError(why) from error
     return told
+
+
+def _names(tree: object) -> Iterator[str]:
+    """The texts and paths in values."""
+    if isinstance(tree, str | Path):
+        yield str(tree)
+    elif isinstance(tree, Mapping):
+        yield from _names([*tree.items()])
+    elif isinstance(tree, list | tuple):
+        for each in tree:
+            yield from _names(each)
 
 
 @contextmanager

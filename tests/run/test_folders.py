@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -18,7 +19,7 @@ from evalkit.run.occupied import check_folder
 from evalkit.run.record import corpus as told_of
 from evalkit.run.rescore import rescore
 from evalkit.store.documents.begun import BEGUN, Begun
-from evalkit.store.lock import locked
+from evalkit.store.lock import HOLDER, locked
 from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
 
@@ -144,6 +145,18 @@ def test_tables_that_no_run_has_made_stay(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "run", "run"), pytest.raises(RunError, match=r"`evalkit run` \(process"):
         scored(tmp_path, "a", tmp_path / "run")
+
+
+@pytest.mark.parametrize("host", ["another.machine", platform.node()])
+def test_who_was_killed_works_no_more(tmp_path: Path, host: str) -> None:
+    """Whether it was another machine's or has the number of this process, as the second process of
+    a container that was started again has."""
+    run = tmp_path / "run"
+    with locked(run, "run"):
+        left = json.loads((run / HOLDER).read_text()) | {"host": host}
+    (run / HOLDER).write_text(json.dumps(left))
+    scored(tmp_path, "a", run)
+    assert not (run / HOLDER).exists()
 
 
 def test_other_scores_are_another_digest(tmp_path: Path) -> None:
