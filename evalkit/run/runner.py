@@ -173,7 +173,8 @@ def _size(config: EvalConfig, plan: Plan, manifest: Manifest, done: Resumed, out
     """How much there is to do."""
     utterances, pending = len(manifest.utterances), len(done.pending)
     reused = len(plan.work) - pending
-    if done.is_done and OutputStore(out).last_record().config == config:
+    # Not the models themselves, which know from what file each was read.
+    if done.is_done and OutputStore(out).last_record().config.model_dump() == config.model_dump():
         return (f"{unchanged_since(utterances, reused)}; all was read again to know it, and "
                 "run.json is written anew")
     return (f"{count(utterances, 'utterance')} x {count(len(plan.pipelines), 'pipeline')} x "
