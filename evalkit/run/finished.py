@@ -84,7 +84,8 @@ class Request:
 
 def unchanged_since(utterances: int, shards: int) -> str:
     """What is said of a finished run of so many that is asked for again."""
-    return (f"nothing has changed since {count(utterances, 'utterance')} were scored here: "
+    scored = count(utterances, "utterance was", "utterances were")
+    return (f"nothing has changed since {scored} scored here: "
             f"0 shards to do, {shards:,} done before")
 
 
