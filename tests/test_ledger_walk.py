@@ -14,6 +14,8 @@ import pytest
 from tests.dropping import droppers, dropping, functions, writes
 
 WRITTEN = {
+    "results.parquet:_cells": "results.parquet:read_parquet",
+    "results.parquet:rows": "results.cells:_checked",
     "run.trial_labels:agreed": "run.trial_labels:_records",
     "run.trial_labels:_consistent": "run.trial_labels:_records",
     "cohorts.columns:_pooled": "cohorts.columns:_left_out",
@@ -155,7 +157,8 @@ PROVED = {
     "metrics.score_files:read_score_file": "metrics/test_score_files.py",
     "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
-    "results.cells:_parquet": "results/test_tables.py",
+    "results.cells:_checked": "results/test_tables.py",
+    "results.parquet:read_parquet": "results/test_tables.py",
     "results.join:_known": "results/test_labels.py",
     "results.join:_unmatched": "results/test_labels.py",
     "results.labels:only": "results/test_labels.py",
@@ -472,6 +475,7 @@ NOTHING_LOST = {
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "trackers hold no undefined number; how many failed is logged": """
         compare.tracking:export_mlflow compare.tracking:headline_values""",
+    "it names the trials that fail, which are counted as such": "metrics.score_files:notes",
     "columns that are outcomes or have too many groups are recorded by not_usual": """
         statistics.grouping:usual_columns""",
 }

@@ -13,6 +13,7 @@ from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import misnamed
 from evalkit.core.folders import from_here
+from evalkit.core.text import printable
 from evalkit.store.documents.begun import BEGUN
 from evalkit.store.documents.corpora import CORPORA
 from evalkit.store.lock import HOLDER, LOCK
@@ -137,7 +138,7 @@ class GoesOn(Command):
 def say(line: str) -> None:
     """A line for a person, beside what a script reads: what is in the working folder by its name
     from there."""
-    print(from_here(line), file=sys.stderr, flush=True)
+    print(printable(from_here(line)), file=sys.stderr, flush=True)
 
 
 def processes(workers: int | None) -> int:

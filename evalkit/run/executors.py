@@ -81,6 +81,13 @@ def process_on_dask(shards: Iterable[Shard], run: Path, address: str,
                 client.run(_end, key)
 
 
+def check_answers(address: str | None) -> None:
+    """Raises PluginError without Dask, ConfigError where no scheduler answers at ``address``, if
+    any."""
+    if address is not None:
+        _client(address).close()
+
+
 @dataclass
 class _Manned:
     """Whether a Dask scheduler has workers, and when it was last said that it has none."""

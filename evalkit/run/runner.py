@@ -19,7 +19,7 @@ from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, costs, ended, portions, record
 from evalkit.run.assembled import assemble, is_assembled
-from evalkit.run.executors import process_all, process_on_dask
+from evalkit.run.executors import check_answers, process_all, process_on_dask
 from evalkit.run.finished import unchanged_since
 from evalkit.run.occupied import check_contents, check_folder, replaced
 from evalkit.run.overlap import HERE, Work
@@ -81,7 +81,9 @@ class Prepared:
     overwrite: bool = False
 
     def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
-        """Does the work, or the share of ``work`` alone."""
+        """Does the work, or the share of ``work`` alone. Where its scheduler does not answer,
+        nothing is written."""
+        check_answers(work.scheduler)
         with locked(self.out, self.command):
             if earlier(self.out) != self.before:  # somebody was sooner
                 check_contents(self.out, self.command, self.manifest, overwrite=self.overwrite)
