@@ -16,7 +16,7 @@ import pytest
 from evalkit.core.errors import RunError
 from evalkit.store.documents.run import RunRecord
 from evalkit.store.runfolder import EMBEDDINGS, OUTPUTS, OUTPUTS_NEEDED, RunFolder
-from evalkit.store.sealed import names_in, read_table, write_table
+from evalkit.store.sealed import names_in, read_table, readable, write_table
 from tests.worlds import make_run, make_world
 
 READERS: dict[str, Callable[[RunFolder], pd.DataFrame]] = {
@@ -125,3 +125,11 @@ def test_what_cannot_be_read_is_named(read: Callable[[Path], object], tmp_path: 
     path.unlink()
     with pytest.raises(RunError, match=r"outputs\.parquet: cannot be read"):
         read(path)
+
+
+def test_what_is_whole_is_not_to_be_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "outputs.parquet"
+    write_table(path, pa.table({"a": [1]}))
+    with pytest.raises(RunError, match=r"\(no more data\); it is as it was written, so try again$"):
+        with readable(path):
+            raise pa.ArrowInvalid("no more data")

@@ -34,6 +34,8 @@ GROUP = 1 << 17
 """Rows of a long table that are read and written at a time."""
 AGAIN = "run it again"
 """What mends a run's tables."""
+NOT_THE_FILE = "it is as it was written, so try again"
+"""What is said where it is not the table that is at fault."""
 
 
 class DamageError(RunError):
@@ -135,7 +137,8 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{path}: cannot be read ({one_line(error)}); {AGAIN}") from error
+        mends = NOT_THE_FILE if is_whole(path) else AGAIN
+        raise RunError(f"{path}: cannot be read ({one_line(error)}); {mends}") from error
 
 
 def read_table(path: Path, **options: Any) -> pa.Table:
