@@ -130,6 +130,6 @@ def test_what_cannot_be_read_is_named(read: Callable[[Path], object], tmp_path: 
 def test_what_is_whole_is_not_to_be_made_again(tmp_path: Path) -> None:
     path = tmp_path / "outputs.parquet"
     write_table(path, pa.table({"a": [1]}))
-    with pytest.raises(RunError, match=r"\(no more data\); it is as it was written, so try again$"):
-        with readable(path):
-            raise pa.ArrowInvalid("no more data")
+    said = r"\(no more data\); it is as it was written, so try again$"
+    with pytest.raises(RunError, match=said), readable(path):
+        raise pa.ArrowInvalid("no more data")

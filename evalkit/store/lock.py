@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from evalkit.core.errors import RunError
-from evalkit.core.files import sweep, write
+from evalkit.core.files import regular, sweep, write
 
 LOCK, HOLDER = ".lock", ".lock.json"
 """The locked file, which stays, and who holds it."""
@@ -53,7 +53,7 @@ def holder(run: Path) -> str | None:
     """Who works in the folder; None for nobody. What was killed leaves its name there, but no lock:
     the process of that number may be another, on this machine or, in a container, this one."""
     try:
-        tree = json.loads((run / HOLDER).read_text(encoding="utf-8"))
+        tree = json.loads(regular(run / HOLDER).read_text(encoding="utf-8"))
         who = (f"`evalkit {tree['command']}` (process {int(tree['pid'])} on {tree['host']}, since "
                f"{tree['since']})")
     except (OSError, ValueError, KeyError, TypeError):
@@ -65,7 +65,7 @@ def _is_locked(run: Path) -> bool:
     """Whether a process holds the lock, on whatever machine; so it is, too, where nobody can say.
     Those who look do not hinder each other."""
     try:
-        with (run / LOCK).open("rb") as file:
+        with regular(run / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         return not isinstance(error, FileNotFoundError)

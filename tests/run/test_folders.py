@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from evalkit.run.plan import Plan
 from evalkit.run.record import corpus as told_of
 from evalkit.run.rescore import rescore
 from evalkit.store.documents.begun import BEGUN, Begun
-from evalkit.store.lock import HOLDER, locked
+from evalkit.store.lock import HOLDER, holder, locked
 from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
 
@@ -148,6 +149,13 @@ def test_tables_that_no_run_has_made_stay(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "run", "run"), pytest.raises(RunError, match=r"`evalkit run` \(process"):
         scored(tmp_path, "a", tmp_path / "run")
+
+
+def test_a_pipe_for_a_holder_is_nobody(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "run" / HOLDER)
+    assert holder(tmp_path / "run") is None
+    scored(tmp_path, "a", tmp_path / "run")
 
 
 def test_who_was_sooner_keeps_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
