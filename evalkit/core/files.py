@@ -17,7 +17,8 @@ from functools import cache, lru_cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError, EvalkitError, RunError
+from evalkit.core.folders import by_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,11 +96,16 @@ def trouble(error: OSError) -> str | None:
 
 
 def in_one_line(function: Callable[P, T]) -> Callable[P, T]:
-    """``function``, which raises RunError, as ``trouble`` says it, where a file cannot be used."""
+    """``function``, which raises RunError, as ``trouble`` says it, where a file cannot be used.
+    Where the disk is not at fault, errors name what was copied, not the copy."""
     @wraps(function)
     def told(*values: P.args, **options: P.kwargs) -> T:
         try:
             return function(*values, **options)
+        except EvalkitError as error:
+            if not isinstance(error.__cause__, OSError):
+                error.args = tuple(map(by_name, map(str, error.args)))
+            raise
         except OSError as error:
             why = trouble(error)
             if why is None:
