@@ -6,9 +6,8 @@
 
 Each step is a command of evalkit in a process of its own: `score`, `cohorts` by the tree of places
 and by declared groups, `groups` by three labels, `report`, and `compare` with a copy of the run.
-Printed are wall seconds, processor seconds and peak memory of each step, and with --exponents by
-how much each grows with the number of utterances, b of seconds = a + c * n^b, and what 100 million
-would take on so many machines, where each scores a shard and one makes the rest.
+Printed are wall seconds, processor seconds and peak memory of each step, and with --exponents the
+power of the number of utterances that processor seconds grow with, as speed/texts.py fits it.
 """
 
 from __future__ import annotations
@@ -34,13 +33,12 @@ from benchmarks.speed.million import (  # noqa: E402 -- once the folder above is
     speakers,
     vocabulary,
 )
+from benchmarks.speed.texts import exponent  # noqa: E402
 from benchmarks.speed.tree import Took, took  # noqa: E402
 
 UTTERANCES, SPEAKERS = 306_230, 36_691
 SMALLER = (20_000, 80_000)
 """Sizes that costs are fitted to, beside the whole."""
-ASKED = 100_000_000
-HOUR = 3600
 
 
 def rows(utterances: int, people: int, rng: np.random.Generator
@@ -101,26 +99,6 @@ def measured(folder: Path, utterances: int) -> dict[str, Took]:
     return found
 
 
-def fitted(sizes: list[int], seconds: list[float]) -> tuple[float, float]:
-    """Of the two largest sizes, once what the smallest takes is subtracted: the exponent, and the
-    seconds of ASKED."""
-    grown = [(n, s - seconds[0]) for n, s in zip(sizes[1:], seconds[1:], strict=True)]
-    (n, s), (most, longest) = ((n - sizes[0], max(s, 1e-3)) for n, s in grown[-2:])
-    exponent = float(np.log(longest / s) / np.log(most / n))
-    return exponent, seconds[0] + longest * (ASKED / most) ** max(exponent, 1.0)
-
-
-def estimate(found: dict[int, dict[str, Took]]) -> None:
-    """Prints exponents, and what ASKED would take."""
-    sizes = sorted(found)
-    print(f"step      exponent  processor hours and GB of {ASKED:,}")
-    for name in found[sizes[0]]:
-        took = [found[n][name] for n in sizes]
-        exponent, seconds = fitted(sizes, [each.processor for each in took])
-        _, memory = fitted(sizes, [each.peak / 1e9 for each in took])
-        print(f"{name:8}  {exponent:8.2f}  {seconds / HOUR:8.1f} h  {memory:8.0f} GB")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     parser.add_argument("--utterances", type=int, default=UTTERANCES)
@@ -130,7 +108,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         found = {n: measured(Path(place) / str(n), n) for n in sizes}
     if asked.exponents:
-        estimate(found)
+        for name in found[sizes[0]]:
+            print(f"{name:8} {exponent([found[n][name] for n in sizes], sizes):.2f}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.core.ledger import LINE, LeftOut, lines, merged
-from evalkit.core.text import bracketed, count, heading, number, p_is, p_value, printed, settling
+from evalkit.core.text import bracketed, heading, number, p_is, p_value, printed, settling
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -55,21 +55,12 @@ def print_summary(summary: Summary, facts: Mapping[str, Fact]) -> None:
 
 
 def print_batching(effects: Sequence[BatchEffect]) -> None:
-    """A line for every pipeline and condition in which batches changed a transcript, or else for
-    the one with the largest distance, and how many others there are."""
-    if not effects:
-        return
-    from evalkit.statistics.batching import noteworthy, said
+    """A line for each of ``effects``."""
+    from evalkit.statistics.batching import said
 
-    shown = noteworthy(effects)
-    for each in shown:
-        print(line(f"{each.pipeline} {each.condition}, in batches of up to {each.batch}: "
+    for each in effects:
+        print(line(f"{each.pipeline} in {each.condition}, in batches of up to {each.batch}: "
                    f"{said(each)}"))
-    if others := len(effects) - len(shown):
-        what = "embedding" if all(each.otherwise is None for each in effects) else "transcript"
-        print(f"in batches, no {what} of {count(others, 'other pipeline')} and "
-              f"condition{'s' * (others > 1)} changed"
-              f"{' more' if what == 'embedding' else ''}")
 
 
 def print_groups(reports: Sequence[GroupReport], fact: Fact) -> None:

@@ -60,6 +60,41 @@ def test_a_file_that_cannot_be_used_is_one_line(place: Path, call: Callable[[Pat
     assert "\n" not in str(caught.value) and str(place) in str(caught.value)
 
 
+ODD = "odd\udcff"
+"""As Python names a file whose name ends in the byte 0xff."""
+MISNAMED: dict[str, Callable[[Path], object]] = {
+    "manifest": lambda p: api.score(p / ODD / "m.jsonl", {"a": p / "h.tsv"}, p / "new"),
+    "hypotheses": lambda p: api.score(p / "m.jsonl", {"a": f"{p}/{ODD}/h.tsv"}, p / "new"),
+    "out": lambda p: api.score(p / "m.jsonl", {"a": p / "h.tsv"}, out=p / ODD / "new"),
+    "pipeline": lambda p: api.score(p / "m.jsonl", {ODD: p / "h.tsv"}, p / "new"),
+    "tables": lambda p: api.score_tables([p / ODD / "h.tsv"], p / "new"),
+    "run": lambda p: api.read_run(p / ODD / "run"),
+    "groups": lambda p: api.groups(p / ODD / "run", by=["accent"]),
+    "report": lambda p: api.report(p / "run", p / "page", earlier=[p / ODD / "run"]),
+    "compare": lambda p: api.compare(p / "run", p / ODD / "run"),
+    "merge": lambda p: api.merge([p / ODD / "run"], p / "new"),
+}
+
+
+@pytest.mark.parametrize("call", MISNAMED.values(), ids=MISNAMED)
+def test_a_name_that_is_no_utf_8_is_one_line_before_anything_is_made(
+        place: Path, call: Callable[[Path], object]) -> None:
+    if not (place / ODD).exists():
+        (place / ODD).symlink_to(place)
+    with pytest.raises(EvalkitError, match=r"odd\\xff.*: is no name in UTF-8.*; rename") as said:
+        call(place)
+    assert "\n" not in str(said.value)
+    assert not (place / "new").exists() and not (place / "page").exists()
+
+
+def test_a_working_folder_that_is_no_utf_8_is_one_line(place: Path, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "odder\udcff").mkdir()
+    monkeypatch.chdir(tmp_path / "odder\udcff")
+    with pytest.raises(EvalkitError, match=r"odder\\xff.*: is no name in UTF-8"):
+        api.score(place / "m.jsonl", {"a": place / "h.tsv"}, "new")
+
+
 @pytest.mark.parametrize(("number", "remedy"), [
     (errno.ENOSPC, "make room"), (errno.EROFS, "can be read and written"),
     (errno.EIO, "see whether the disk is sound"), (errno.EMFILE, "more open files")])

@@ -14,6 +14,8 @@ import pytest
 from tests.dropping import droppers, dropping, functions, writes
 
 WRITTEN = {
+    "results.parquet:_cells": "results.parquet:read_parquet",
+    "results.parquet:rows": "results.cells:_checked",
     "run.trial_labels:agreed": "run.trial_labels:_records",
     "run.trial_labels:_consistent": "run.trial_labels:_records",
     "cohorts.columns:_pooled": "cohorts.columns:_left_out",
@@ -155,7 +157,8 @@ PROVED = {
     "metrics.score_files:read_score_file": "metrics/test_score_files.py",
     "results.canonical:_unresolved": "results/test_canonical.py",
     "results.cells:_json": "results/test_tables.py",
-    "results.cells:_parquet": "results/test_tables.py",
+    "results.cells:_checked": "results/test_tables.py",
+    "results.parquet:read_parquet": "results/test_tables.py",
     "results.join:_known": "results/test_labels.py",
     "results.join:_unmatched": "results/test_labels.py",
     "results.labels:only": "results/test_labels.py",
@@ -201,7 +204,7 @@ NOTHING_LOST = {
         metrics.meetings.turns:_late statistics.meetings:_ends statistics.meetings:_of_whole""",
     "it compares what is known twice, or looks for the first": """
         results.pipeline_costs:read_costs statistics.variants:_check_utterances
-        statistics.variants:check_columns
+        statistics.variants:check_columns statistics.frontier:passed_over
         statistics.dominated:dominated statistics.dominated:cheaper_pairs
         statistics.pipeline_costs:_one_factor""",
     "it compresses matrices, and leaves vectors as they are": """
@@ -228,7 +231,7 @@ NOTHING_LOST = {
         metrics.meetings.reading:_stm metrics.meetings.seglst:_segment
         results.rows:_take core.corpora:_own core.corpora:by_corpus
         corpora.gathering:_items
-        report.costs:_systems
+        report.costs:_systems report.cost_figures:_touching
         core.pipeline_forms:_written_out
         core.condition_forms:_chain core.condition_forms:_grid core.condition_forms:_written_out
         core.corpus:_short_form cohorts.columns:searched_columns cohorts.search.partition:_divide
@@ -379,7 +382,8 @@ NOTHING_LOST = {
         systems.transcripts.file:_is_trn systems.transcripts.timed:_joined
         systems.transcripts.timed:read run.rescore:hearing run.pipeline:hearing
         run.assembled:_write_streamed store.seals:seals
-        run.pipeline:depending run.alone:_batches models.percepnet.recipe:_all_trained""",
+        store.documents.run:depending store.documents.run:batches
+        store.documents.run:in_batches models.percepnet.recipe:_all_trained""",
     "it only asks, or says what is wrong": """
         run.lattices:_check_free run.lattices:_chosen
         results.labels:parsed
@@ -467,8 +471,7 @@ NOTHING_LOST = {
         compare.comparison:compare_corpora report.corpora:_one_sided
         report.corpora:write_reports""",
     "what failed alone or in a batch is counted; what has no reference has no error rate": """
-        run.alone:_recounted
-        statistics.batching:noteworthy""",
+        run.alone:_recounted""",
     "who has no name, or no alignment, stays in all other numbers": """
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "trackers hold no undefined number; how many failed is logged": """

@@ -11,10 +11,11 @@ import pytest
 import soundfile
 
 from evalkit.cohorts.postcodes import read_postcodes
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import regular
 from evalkit.run.runner import run
 from evalkit.store.manifest import write_manifest
+from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit, tone
 from tests.run.runs import config
 
@@ -65,6 +66,26 @@ def test_commands_refuse_it_in_one_line(tmp_path: Path, kind: str, words: list[s
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert result.returncode == 2 and len(lines) == 1, result.stderr
     assert "not a file" in lines[0] and "internal error" not in lines[0]
+
+
+def test_pipes_in_a_run_folder_are_replaced(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [{"id": "u1", "text": "one", "speaker": "s1"}])
+    (tmp_path / "h.tsv").write_text("u1\tone\n")
+    command = ("score", "-m", "m.jsonl", "-y", "v=h.tsv", "-o", "run")
+    assert evalkit(*command, cwd=tmp_path).returncode == 0
+    run = tmp_path / "run"
+    tables = {path: path.read_bytes() for path in run.rglob("*.parquet")}
+    for path in (*tables, run / "summary.json", run / "outputs" / "finished.json"):
+        path.unlink()
+        os.mkfifo(path)
+    result = evalkit(*command, cwd=tmp_path)
+    assert result.returncode == 0 and "cannot be read (is a pipe, not a file)" in result.stderr
+    assert {path: regular(path).read_bytes() for path in tables} == tables
+    assert "nothing has changed" in evalkit(*command, cwd=tmp_path).stderr
+    (run / "summary.json").unlink()
+    os.mkfifo(run / "summary.json")
+    with pytest.raises(RunError, match=r"summary\.json: cannot be read \(is a pipe, not a file\)"):
+        RunFolder(run).summary()
 
 
 def test_recordings_that_are_none_cost_their_utterances(tiny_corpus: Path, tmp_path: Path) -> None:

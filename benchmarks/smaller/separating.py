@@ -83,7 +83,8 @@ def trained(training: Training) -> Trained:
     start = options.pop("start", None)
     kind = Kind(make=partial(_started, training, start), objective=objective,
                 loss=Separating.loss, transcribe=_texts, save=Separating.save, rate=RATE,
-                spell=lambda text: Separating().targets([text]))
+                spell=lambda text: Separating().targets([text]),
+                settings={"penalty": vars(objective)})
     model = train_from_scratch(
         kind, make(training.corpora),
         config=FromScratch.model_validate({**RECIPE, **options, "seed": training.seed}),

@@ -27,7 +27,7 @@ from evalkit.cli.doctor import doctor
 from evalkit.cli.endpoints import endpoints
 from evalkit.cli.frontier import frontier
 from evalkit.cli.meetings import meetings
-from evalkit.cli.misuse import MISUSE, misnamed, said
+from evalkit.cli.misuse import MISUSE, said
 from evalkit.cli.options import EXIT_CODES, INCOMPLETE, Command, GoesOn, say
 from evalkit.cli.planning import plan
 from evalkit.cli.rescoring import rescore
@@ -35,9 +35,10 @@ from evalkit.cli.schemas import schema
 from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.copies import is_a_command
 from evalkit.core.errors import EvalkitError, one_line
-from evalkit.core.files import trouble
+from evalkit.core.files import misnamed, trouble
 from evalkit.core.folders import by_name, from_here
 from evalkit.core.plugins import is_extra, missing_package
+from evalkit.core.text import printable
 
 TRACEBACK = "EVALKIT_TRACEBACK"
 """Environment variable with which a defect shows its traceback."""
@@ -125,5 +126,5 @@ def _stop(message: str) -> NoReturn:
     error, of which there is nothing to say."""
     if not is_stopped():
         line = f"error: {' '.join(map(one_line, message.split()))}"
-        print(from_here(line), file=sys.stderr, flush=True)
+        print(printable(from_here(line)), file=sys.stderr, flush=True)
     raise SystemExit(INCOMPLETE) from None

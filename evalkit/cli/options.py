@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from evalkit.cli.misuse import misnamed
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
+from evalkit.core.files import misnamed
 from evalkit.core.folders import by_name, from_here
+from evalkit.core.text import printable
 from evalkit.store.documents.begun import BEGUN
 from evalkit.store.documents.corpora import CORPORA
 from evalkit.store.lock import HOLDER, LOCK
@@ -140,7 +141,7 @@ class GoesOn(Command):
 def say(line: str) -> None:
     """A line for a person, beside what a script reads: what is in the working folder by its name
     from there, what is in a copy by the name of what was copied."""
-    print(from_here(by_name(line)), file=sys.stderr, flush=True)
+    print(printable(from_here(by_name(line))), file=sys.stderr, flush=True)
 
 
 def processes(workers: int | None) -> int:

@@ -31,6 +31,7 @@ def show(folders: RunFolders) -> None:
 
 def _show(folder: RunFolder) -> None:
     from evalkit.core.ledger import lines
+    from evalkit.statistics.batching import by_systems
     from evalkit.terminal import line, print_batching, print_summary
 
     record, summary = folder.record(), folder.summary()
@@ -38,7 +39,7 @@ def _show(folder: RunFolder) -> None:
     if record.command == "score":
         for name, condition in record.conditions.items():
             say(line(f"condition {name}: {condition.identity}"))
-    print_batching(record.batching)
+    print_batching(by_systems(record))
     for text in lines(record.left_out):
         say(text)
     say(f"run folder: {folder.path}")

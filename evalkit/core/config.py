@@ -165,8 +165,8 @@ class EvalConfig(Strict):
     """Seconds that reading an utterance, each system and its metrics may take; a batch may take
     so long for each of its utterances."""
     batch_check: int = Field(32, ge=0)
-    """Utterances that a pipeline which hears batches is given alone too, to see what that changes;
-    0 where nobody looks."""
+    """Utterances that systems which hear batches are given alone too, over all pipelines and
+    conditions, to see what that changes; 0 where nobody looks."""
     seed: int = Field(0, ge=0)
     _file: Path | None = PrivateAttr(None)
 

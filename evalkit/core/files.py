@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, wraps
 from pathlib import Path
@@ -38,12 +38,17 @@ _REMEDIES = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL,
              errno.EIO: "see whether the disk is sound"}
 """What to do about an error of the machine's, not of a program's."""
 
+_OTHERS = r"[^\"\n\ud800-\udc7f\udd00-\udfff]*"
+_MISNAMED = re.compile(f"{_OTHERS}[\udc80-\udcff]{_OTHERS}")
+"""A name with a byte that is no UTF-8, which Python holds as half a character, up to quotes."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, with its suffix, which becomes ``path`` when the block
     ends, once its bytes are on the disk, and is removed where the block raises. Makes the folder.
-    A device or a pipe, such as /dev/stdout, is written into as it is.
+    What is no file is replaced, too; but a device or a pipe in /dev or /proc, such as
+    /dev/stdout, is written into as it is.
 
     Raises ConfigError where ``path`` is a folder, or no file can be written there: a full disk, a
     folder that is read-only."""
@@ -52,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir():
             raise ConfigError(f"{path}: is a folder; give the name of a file to write, or remove "
                               "it")
-        if path.parent == Path("/dev") or (path.exists() and not path.is_file()):
+        if _of_the_system(path):
             yield path
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +70,12 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _of_the_system(path: Path) -> bool:
+    """Whether ``path`` is a device, or a pipe that a shell made, such as ``>(command)``."""
+    return path.parent == Path("/dev") or (
+        path.absolute().parts[1] in ("dev", "proc") and path.exists() and not path.is_file())
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -95,23 +106,53 @@ def trouble(error: OSError) -> str | None:
     return f"{where}{error.strerror or os.strerror(error.errno)}; {_REMEDIES[error.errno]}"
 
 
+def misnamed(text: str) -> str | None:
+    """What is wrong with the first name in ``text`` that holds bytes which are no UTF-8, and what
+    to do; None where there is none."""
+    found = _MISNAMED.search(text)
+    if found is None:
+        return None
+    name = found[0].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return f"{name}: is no name in UTF-8, as evalkit's files need it; rename the file or folder"
+
+
+def _name_copied(error: EvalkitError) -> None:
+    """Lets an error that no disk is the cause of name what was copied in place of the copy."""
+    if not isinstance(error.__cause__, OSError):
+        error.args = tuple(map(by_name, map(str, error.args)))
+
+
 def in_one_line(function: Callable[P, T]) -> Callable[P, T]:
-    """``function``, which raises RunError, as ``trouble`` says it, where a file cannot be used.
-    Where the disk is not at fault, errors name what was copied, not the copy."""
+    """``function``, which raises ConfigError before it begins where a name that it is given is no
+    UTF-8; and RunError where it comes upon one later, or where a file cannot be used, as
+    ``trouble`` says it. Where the disk is not at fault, errors name what was copied, not the copy.
+    """
     @wraps(function)
     def told(*values: P.args, **options: P.kwargs) -> T:
+        if wrong := next(filter(None, map(misnamed, _names([values, options]))), None):
+            raise ConfigError(wrong)
         try:
             return function(*values, **options)
         except EvalkitError as error:
-            if not isinstance(error.__cause__, OSError):
-                error.args = tuple(map(by_name, map(str, error.args)))
+            _name_copied(error)
             raise
-        except OSError as error:
-            why = trouble(error)
+        except (OSError, UnicodeEncodeError) as error:
+            why = trouble(error) if isinstance(error, OSError) else misnamed(error.object)
             if why is None:
                 raise
             raise RunError(why) from error
     return told
+
+
+def _names(tree: object) -> Iterator[str]:
+    """The texts and paths in values."""
+    if isinstance(tree, str | Path):
+        yield str(tree)
+    elif isinstance(tree, Mapping):
+        yield from _names([*tree.items()])
+    elif isinstance(tree, list | tuple):
+        for each in tree:
+            yield from _names(each)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pandas as pd
 
 from evalkit.core.errors import ManifestError
 from evalkit.core.ledger import NAMED, LeftOut
+from evalkit.core.text import count
 from evalkit.metrics.verification import LABELS, numbered_fields
 
 ANY_LABEL = {label: same for labels in LABELS.values() for label, same in labels.items()}
@@ -68,6 +69,12 @@ class ScoreFile:
     table: pd.DataFrame
     form: str
     left_out: tuple[LeftOut, ...]
+
+    def notes(self, name: str) -> list[str]:
+        """What is to be said of the file, in lines."""
+        odd = self.table[self.table["score"].isna()]
+        return [f"note: {name}: {count(len(odd), 'score is', 'scores are')} not finite, so that "
+                f"a trial fails: {', '.join(_names(odd))}"] if len(odd) else []
 
     @property
     def has_labels(self) -> bool:

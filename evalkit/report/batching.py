@@ -16,19 +16,19 @@ DISTANCE = Fact("", False, "", decimals=6)
 
 
 def sentence(effects: Sequence[BatchEffect]) -> Markup:
-    """Of the pipeline and condition in which batches change most; empty where nothing is heard in
-    batches, or nobody looked."""
+    """Of those in which batches change most; empty where nothing is heard in batches, or nobody
+    looked."""
     if not effects:
         return Markup()
     most = largest(effects)
-    whole = f" (the most of {len(effects)} such pairs)" if len(effects) > 1 else ""
-    return say(f"In batches of up to {most.batch}, pipeline <b>{{}}</b> in {{}}{whole}: {{}}.",
+    whole = f" (the most of {len(effects)} sets of systems)" if len(effects) > 1 else ""
+    return say(f"In batches of up to {most.batch}, <b>{{}}</b> in {{}}{whole}: {{}}.",
                most.pipeline, most.condition, said(most))
 
 
 def changes(effects: Sequence[BatchEffect]) -> Table:
-    """A row a pipeline and condition."""
-    columns = [Column("pipeline", "Pipeline"), Column("condition", "Condition"),
+    """A row for each of ``effects``."""
+    columns = [Column("pipeline", "Pipelines"), Column("condition", "Conditions"),
                Column("batch", "Batches of up to", "number"),
                Column("n", "Given alone too (n)", "number"),
                Column("n_failed", "Failed in one way", "number"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 
 from evalkit.core.types import Fact
@@ -16,6 +18,7 @@ from evalkit.report.figures import COLOURS, INK, PAPER, SHAPES, decorate, drawn
 from evalkit.report.text import in_sentence
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -23,6 +26,8 @@ MOST_FIGURES = 4
 """Metrics that have a figure, in the order of the run; the table has all."""
 SIZE = (5.2, 3.6)
 """Inches."""
+SIDE = 8.0
+"""The side of a mark, in points."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +88,55 @@ def _panel(figure: Figure, *, marks: Sequence[Mark], scale: int, pipelines: Sequ
            label: str) -> None:
     axes = figure.subplots()
     by_ratio(axes, [each.factor for each in marks])
-    for each in marks:
-        _mark(axes, each, scale, pipelines.index(each.pipeline))
+    places = [(each.factor, scale * each.value) for each in marks]
+    made = [_mark(axes, each, scale, pipelines.index(each.pipeline)) for each in marks]
     axes.set(xlabel="seconds of processor for a second of audio", ylabel=label)
     axes.margins(y=0.12)
     from_nothing(axes)
-    if axes.get_ylim()[0] <= 0 < axes.get_ylim()[1]:
-        axes.axhline(0, color=INK, linewidth=1.1)
-    _real_time(axes)
+    for artists, points in zip(made, apart(axes, places), strict=True):
+        beside(axes, artists, points)
+    _lines(axes)
     decorate(axes, pipelines, [each.pipeline for each in marks])
 
 
-def _mark(axes: Axes, mark: Mark, scale: int, series: int) -> None:
+def _mark(axes: Axes, mark: Mark, scale: int, series: int) -> list[Artist]:
+    made: list[Artist] = []
     colour, shape = COLOURS[series % len(COLOURS)], SHAPES[series % len(SHAPES)]
     if math.isfinite(mark.low) and math.isfinite(mark.high):
-        axes.vlines(mark.factor, scale * mark.low, scale * mark.high, color=colour, linewidth=1.3)
-    axes.plot([mark.factor], [scale * mark.value], marker=shape, color=colour, markersize=8.0,
-              linestyle="none", markeredgecolor=PAPER, markeredgewidth=0.8, clip_on=False)
+        made.append(axes.vlines(mark.factor, scale * mark.low, scale * mark.high, color=colour,
+                                linewidth=1.3))
+    made += axes.plot([mark.factor], [scale * mark.value], marker=shape, color=colour,
+                      markersize=SIDE, linestyle="none", markeredgecolor=PAPER,
+                      markeredgewidth=0.8, clip_on=False)
+    return made
+
+
+def apart(axes: Axes, places: Sequence[tuple[float, float]]) -> list[float]:
+    """How many points beside its place each mark stands, so that none hides another, within limits
+    that are set: those that would touch stand side by side, the cheaper to the left."""
+    at = axes.transData.transform(places) * 72 / axes.figure.dpi
+    moved = {i: SIDE * (k - (len(group) - 1) / 2) for group in _touching(at)
+             for k, i in enumerate(group)}
+    return [moved[i] for i in range(len(at))]
+
+
+def _touching(at: np.ndarray) -> list[list[int]]:
+    """The places (n, 2) that are nearer to each other than SIDE, from left to right."""
+    groups: list[list[int]] = []
+    for i in np.argsort(at[:, 0], kind="stable").tolist():
+        near = [group for group in groups if (np.abs(at[group] - at[i]).max(1) < SIDE).any()]
+        groups = [group for group in groups if group not in near] + [[*chain(*near), i]]
+    return groups
+
+
+def beside(axes: Axes, artists: Iterable[Artist], points: float) -> None:
+    """Draws ``artists`` so many points to the right of their places."""
+    from matplotlib.transforms import ScaledTranslation
+
+    if points:
+        shift = ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
+        for each in artists:
+            each.set_transform(axes.transData + shift)
 
 
 def by_ratio(axes: Axes, amounts: Sequence[float]) -> None:
@@ -121,8 +158,10 @@ def from_nothing(axes: Axes) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _real_time(axes: Axes) -> None:
-    """To the right of the line one core does not keep up."""
+def _lines(axes: Axes) -> None:
+    """At 0, where nothing changes; and the one to the right of which one core does not keep up."""
+    if axes.get_ylim()[0] <= 0 < axes.get_ylim()[1]:
+        axes.axhline(0, color=INK, linewidth=1.1)
     low, high = axes.get_xlim()
     if low < 1 < high:
         axes.axvline(1, color=INK, linewidth=1.1, linestyle="--")

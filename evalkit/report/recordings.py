@@ -53,11 +53,11 @@ class Recordings:
     def _players(self, utterance: Mapping[str, Any], output: Mapping[str, Any]) -> list[Player]:
         audio, reference = utterance.get("audio"), utterance.get("reference_audio")
         part = utterance.get("offset") or 0.0, utterance.get("duration")
-        made = [self._player("Reference", reference or audio, self.run.corpus_audio, part)]
+        made = [self._player("Reference", reference or audio, self._of_corpus, part)]
         if output["input_audio"]:
             made.append(self._player("Input", output["input_audio"], self.run.audio))
         elif audio:
-            made.append(self._player("Input", audio, self.run.corpus_audio, part) if self._kept
+            made.append(self._player("Input", audio, self._of_corpus, part) if self._kept
                         else Player("Input", note="this run did not keep it (keep_audio)"))
         if output["output_audio"]:
             made.append(self._player("Enhanced", output["output_audio"], self.run.audio))
@@ -76,6 +76,9 @@ class Recordings:
     @property
     def _kept(self) -> bool:
         return self.record.config.keep_audio
+
+    def _of_corpus(self, name: str) -> Path:
+        return self.run.corpus_audio(name, self.record)
 
     def _enhances(self, pipeline: str) -> bool:
         known = self.record.pipelines

@@ -12,13 +12,16 @@ import pandas as pd
 from evalkit.compare.gates import Gates
 from evalkit.compare.series import Place
 from evalkit.core.memory import give_back
+from evalkit.core.types import Interval
 from evalkit.report.groups import Groups, compare_groups, pooled
 from evalkit.report.headline import Headline, read_headline
 from evalkit.report.outputs import Outputs
 from evalkit.report.recordings import Recordings
+from evalkit.statistics.bootstrap import Contrast, intervals
 from evalkit.statistics.group_columns import GroupColumns, first_column, group_columns
 from evalkit.statistics.groups import GroupReport, GroupRow, group_rows
 from evalkit.statistics.run_statistics import headline_intervals
+from evalkit.statistics.sums import speaker_sums
 from evalkit.store.documents.findings import Findings
 from evalkit.store.documents.frontier import Taken
 from evalkit.store.documents.run import RunRecord, Summary
@@ -130,6 +133,20 @@ class ReportedRun:
     def pooled(self) -> list[GroupReport]:
         """``groups`` over all conditions together, a report a pipeline that has several."""
         return pooled(self.groups, self.utterances, self.scores) if self.groups else []
+
+    @cached_property
+    def _known_intervals(self) -> dict[str, Mapping[str, Interval]]:
+        return {}
+
+    def over_conditions(self, metric: str) -> Mapping[str, Interval]:
+        """The metric of every pipeline that has it, over all conditions: one a pipeline, all from
+        the same draws."""
+        if metric not in self._known_intervals:
+            sums = speaker_sums(self.scores[self.scores["metric"] == metric], system="pipeline")
+            wanted = [Contrast((0, i)) for i in range(len(sums.systems))]
+            self._known_intervals[metric] = dict(zip(sums.systems, intervals(sums, wanted),
+                                                     strict=True))
+        return self._known_intervals[metric]
 
     @cached_property
     def _known_rows(self) -> dict[tuple[str, str, str], list[GroupRow]]:

@@ -28,9 +28,8 @@ from evalkit.core.text import printable
 from evalkit.core.types import Fact
 from evalkit.report.headline import Headline, Value
 from evalkit.report.reported import ReportedRun
-from evalkit.statistics.bootstrap import DEFAULT, Contrast, intervals, on_scale
+from evalkit.statistics.bootstrap import on_scale
 from evalkit.statistics.groups import GroupReport, GroupRow
-from evalkit.statistics.sums import speaker_sums
 from evalkit.store.scores import GIVEN, ratio
 
 
@@ -106,7 +105,7 @@ def _of_scores(run: ReportedRun, metric: str) -> Selection:
     parts = [value for value in run.headline.of(metric).values() if value.pipeline == pipeline]
     reports = [*run.pooled, *(run.groups.reports if run.groups else ())]
     report = next((each for each in reports if each.pipeline == pipeline), None)
-    return Selection(pipeline, why, metric, fact, pooled(rows, fact, parts), parts, report)
+    return Selection(pipeline, why, metric, fact, pooled(run, metric, parts), parts, report)
 
 
 def _of_trials(run: ReportedRun, headline: Headline, metric: str) -> Selection:
@@ -152,14 +151,11 @@ def best(rows: pd.DataFrame, fact: Fact, names: Sequence[str]) -> str:
     return min(names, key=lambda name: math.inf if math.isnan(order[name]) else order[name])
 
 
-def pooled(rows: pd.DataFrame, fact: Fact, parts: Sequence[Value]) -> Value:
+def pooled(run: ReportedRun, metric: str, parts: Sequence[Value]) -> Value:
     """The value of one metric over the conditions of ``parts``, which are of one pipeline, with the
-    interval of the headline values: speakers are resampled, all pipelines of ``rows`` on the same
-    draws."""
-    sums = speaker_sums(rows, system="pipeline")
-    place = sums.systems.index(parts[0].pipeline)
-    found = on_scale(intervals(sums, [Contrast((0, i)) for i in range(len(sums.systems))],
-                               DEFAULT)[place], fact.bounds)
+    interval of the headline values: speakers are resampled, all pipelines on the same draws."""
+    found = on_scale(run.over_conditions(metric)[parts[0].pipeline],
+                     run.headline.facts[metric].bounds)
     known = math.isfinite(found.low) and math.isfinite(found.high)
     return Value(parts[0].pipeline, "", parts[0].metric, found.value,
                  sum(part.n or 0 for part in parts), sum(part.n_failed for part in parts),

@@ -161,7 +161,7 @@ def _of(run: ReportedRun, metric: str, column: str) -> Iterator[Selection]:
     values = run.headline.of(metric).values()
     for pipeline in dict.fromkeys(value.pipeline for value in values if not value.undefined):
         parts = [value for value in values if value.pipeline == pipeline]
-        whole = [("", pooled(rows, fact, parts), parts)] if len(parts) > 1 else []
+        whole = [("", pooled(run, metric, parts), parts)] if len(parts) > 1 else []
         apart = [(part.condition, part, [part]) for part in parts if not part.undefined]
         for condition, value, of in [*whole, *apart]:
             yield Selection(pipeline, "", metric, rounded(fact), value, of,

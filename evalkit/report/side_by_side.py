@@ -10,7 +10,7 @@ from evalkit.report.section import Content, Section
 
 MOST_ROWS = 250_000
 """Scores of a run that two processes work on, of which 28,000 take .5 GB in all. The tables of a
-million utterances, with ten scores each, leave no room for another's work in 2 GB."""
+million utterances, with twelve scores each, leave no room for another's work in 2 GB."""
 
 
 def contents(sections: Sequence[Section], run: ReportedRun, longest: str) -> list[Content | None]:

@@ -14,6 +14,7 @@ from evalkit.core.files import regular
 from evalkit.core.ledger import NAMED, LeftOut, merged
 from evalkit.core.names import instead
 from evalkit.results.delimited import Delimited, read_delimited
+from evalkit.results.parquet import read_parquet
 from evalkit.store.json_lines import json_object
 from evalkit.systems.transcripts.file import HEAD, binary_kind, read_transcripts
 from evalkit.systems.transcripts.keys import Keys
@@ -135,27 +136,8 @@ def _objects(lines: Sequence[str]) -> Iterator[tuple[str, dict[str, Any] | str]]
 
 
 def _parquet(path: Path) -> Cells:
-    """Columns of lists, structures and bytes are left out."""
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-        nested = [field.name for field in filter(_holds_more, table.schema)]
-        rows = table.drop_columns(nested).to_pylist()
-    except Exception as error:  # a hostile file may make the reader raise anything
-        raise ManifestError(f"{path}: cannot read it as Parquet: {one_line(error)}") from error
-    left_out = LeftOut("column", path.name, "holds lists, structures or bytes", len(nested),
-                       tuple(nested[:NAMED]))
-    return _checked(path, ((f"row {n}", row) for n, row in enumerate(rows, 1)),
-                    [*(rows or [{}])[0]], [left_out] if nested else [])
-
-
-def _holds_more(field: Any) -> bool:
-    """Whether cells of an Arrow column are neither text nor numbers."""
-    from pyarrow import types
-
-    return any(is_one(field.type) for is_one in (
-        types.is_nested, types.is_binary, types.is_large_binary, types.is_fixed_size_binary))
+    table = read_parquet(path)
+    return _checked(path, table.rows(), list(table.cells), table.left_out)
 
 
 def _transcripts(path: Path, form: str, *, alternatives: bool) -> Cells:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from evalkit.core.errors import ConfigError, ManifestError
 from evalkit.core.ledger import LeftOut, merged
-from evalkit.core.text import count
+from evalkit.core.text import count, short
 from evalkit.core.types import Utterance
 from evalkit.results.cells import read_cells
 from evalkit.results.columns import Chosen, Columns, choose, system_column
@@ -65,7 +65,11 @@ def unfold(tables: Mapping[str, Path], given: Columns, *, hypotheses: bool = Tru
 
 def _read(name: str, path: Path, given: Columns, *, hypotheses: bool) -> Table:
     cells = read_cells(path, given.known, alternatives=given.has_readings)
-    chosen = choose(path.name, cells.columns, given, hypotheses=hypotheses, named=cells.named)
+    try:
+        chosen = choose(path.name, cells.columns, given, hypotheses=hypotheses, named=cells.named)
+    except ConfigError as error:
+        lost = [str(item) for item in cells.left_out if item.what == "column"]
+        raise ConfigError("; ".join([str(error), *lost])) from error
     ids = [str(row.cells.get(chosen.id)) for row in cells.rows]
     if hypotheses and chosen.system is None and len(set(ids)) < len(ids):
         chosen = replace(chosen, system=system_column(cells.columns, chosen.used))
@@ -90,7 +94,7 @@ def _described(table: Table) -> str:
     if table.speakers is not None:
         parts.append("speaker: at the beginning of the id")
     if others:
-        parts.append(f"metadata: {', '.join(others[:12])}"
+        parts.append(f"metadata: {', '.join(short(each, 40) for each in others[:12])}"
                      + (f" and {len(others) - 12} more" if len(others) > 12 else ""))
     return f"{cells.path.name}: {count(len(cells.rows), 'row')}; {', '.join(parts)}"
 

@@ -15,11 +15,11 @@ from evalkit.core.errors import UtteranceError
 from evalkit.core.ledger import NAMED, LeftOut
 from evalkit.core.types import Utterance
 from evalkit.run.measured import word_options
-from evalkit.run.pipeline import WordOptions, depending
+from evalkit.run.pipeline import WordOptions
 from evalkit.run.plan import Plan, Shard
 from evalkit.run.tables import table_paths
 from evalkit.store.documents.batching import BatchEffect, Recounted
-from evalkit.store.documents.run import Pipeline
+from evalkit.store.documents.run import Pipeline, depending
 from evalkit.store.manifest import Manifest
 from evalkit.store.outputs import Row
 from evalkit.store.runfolder import CELL, EMBEDDINGS, OUTPUTS
@@ -66,14 +66,7 @@ def unseen(plan: Plan) -> list[LeftOut]:
 
 def _batch(parts: Pipeline) -> int:
     """How many utterances are heard at a time at most."""
-    return max(_batches(parts).values(), default=1)
-
-
-def _batches(parts: Pipeline) -> dict[str, int]:
-    """The same of each stage that is given audio."""
-    systems = {"enhanced": parts.enhancer, "recognised": parts.recognizer,
-               "embedded": parts.encoder}
-    return {stage: system.batch for stage, system in systems.items() if system and system.batch}
+    return max(parts.batches.values(), default=1)
 
 
 def _made_alone(shards: Sequence[Shard], run: Path) -> list[Row]:
@@ -124,7 +117,7 @@ class _Both:
 def _effect(parts: Pipeline, both: _Both, known: Mapping[str, Utterance], words: WordOptions
             ) -> BatchEffect:
     first, n = both.rows[0][0], len(both.rows)
-    heard = "recognised" in depending(_batches(parts))
+    heard = "recognised" in depending(parts.batches)
     return BatchEffect(
         pipeline=first["pipeline"], condition=first["condition"], batch=_batch(parts), n=n,
         n_failed=n - len(both.whole), otherwise=both.otherwise if heard else None,

@@ -81,6 +81,12 @@ def process_on_dask(shards: Iterable[Shard], run: Path, address: str,
                 client.run(_end, key)
 
 
+def check_answers(address: str) -> None:
+    """Raises PluginError without Dask, ConfigError where no scheduler answers at ``address``."""
+    with _client(address):
+        pass
+
+
 @dataclass
 class _Manned:
     """Whether a Dask scheduler has workers, and when it was last said that it has none."""

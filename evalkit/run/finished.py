@@ -77,9 +77,8 @@ class Request:
             if still is None or still != self.key or not (silent or self.config.outside):
                 return
             finished, path = Finished(asked=still, left=_left(out)), out / FINISHED
-            if path.exists():
-                regular(path)
-            if record == digest(out / "run.json"):  # no other run was made here since
+            # A folder cannot be replaced, and another run may have been made here since.
+            if not path.is_dir() and record == digest(out / "run.json"):
                 finished.write(path)
 
 

@@ -44,6 +44,8 @@ def score_trials(given: Scored, out: Path, *, overwrite: bool = False,
     files = {name: read_score_file(path) for name, path in given.scores.items()}
     for name, file in files.items():
         say(f"{given.scores[name]}: {count(len(file.table), 'score')}, read as {file.form}")
+        for note in file.notes(given.scores[name].name):
+            say(note)
     first = next(iter(given.scores.values()))
     read = _utterances(given, files)
     utterances, left_out = given.labels.applied(read, first.name, say)

@@ -21,6 +21,7 @@ from evalkit.run.runner import Prepared, Work, prepare
 from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.corpora import CORPORA, Corpora
 from evalkit.store.documents.portion import PORTION, PortionRecord, held
+from evalkit.store.documents.run import Corpus
 from evalkit.store.lock import locked
 from evalkit.store.runfolder import RunFolder
 
@@ -126,7 +127,11 @@ def _otherwise(folder: Path, first: Path) -> str:
         return f"`{keys[0]}` of its configuration is another"
     if share.evalkit != one.evalkit:
         return f"made by evalkit {share.evalkit}, not {one.evalkit}"
-    its, other = (Begun.read(place / BEGUN).corpus for place in (folder, first))
+    return _other_rows(*(Begun.read(place / BEGUN).corpus for place in (folder, first)))
+
+
+def _other_rows(its: Corpus, other: Corpus) -> str:
+    """What has changed where shares differ in nothing that they say."""
     return ("a system has changed between them" if its.digest == other.digest else
             f"the rows of {its.manifest}, or labels that were added to them, changed between them "
             f"({its.utterances:,} utterances, and {other.utterances:,})")

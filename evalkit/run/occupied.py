@@ -34,6 +34,11 @@ def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool
     The same manifest is the same corpus, whatever was changed in it; so is one elsewhere that has
     half of the utterances in common."""
     check_free(out)
+    check_contents(out, command, manifest, overwrite=overwrite)
+
+
+def check_contents(out: Path, command: str, manifest: Manifest, *, overwrite: bool) -> None:
+    """As ``check_folder``, for who works in ``out`` already."""
     if (out / CORPORA).exists():
         raise RunError(f"{out}: holds a run of several corpora; give another folder, or that of "
                        "one of them in it")

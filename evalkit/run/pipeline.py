@@ -78,7 +78,7 @@ class Pipeline:
     def batching(self) -> Pipeline:
         """The parts whose results may depend on what else is in a batch, and the enhancer that
         they hear."""
-        found = depending({stage: self.stages[stage].batch for stage in self.hearing})
+        found = documents.depending({stage: self.stages[stage].batch for stage in self.hearing})
         return Pipeline(self.enhancer, self.recognizer if "recognised" in found else None,
                         self.encoder if "embedded" in found else None)
 
@@ -96,14 +96,6 @@ class Pipeline:
                                   recognizer=systems.get("recognised"),
                                   encoder=systems.get("embedded"),
                                   endpointer=systems.get("endpointed"))
-
-
-def depending(batches: Mapping[str, int]) -> set[str]:
-    """The stages whose results may depend on what else is in a batch, of those that are given
-    audio and by how many utterances at a time: those that are given several, and all behind an
-    enhancer that is."""
-    return {stage for stage, batch in batches.items()
-            if max(batch, batches.get("enhanced", 1)) > 1}
 
 
 def plugins_of(config: PipelineConfig) -> dict[str, Plugin]:

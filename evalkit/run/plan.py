@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
@@ -78,8 +78,8 @@ class Shard:
 @dataclass(frozen=True)
 class Plan:
     """All shards of a run, in the order of its tables, and what made them. ``alone`` are those of
-    a few utterances that pipelines which hear batches are given one at a time too, and which are
-    no part of the run's tables; None where what was made of them before holds. ``outline`` is of
+    a few utterances that systems which hear batches are given one at a time too, and which are no
+    part of the run's tables; None where what was made of them before holds. ``outline`` is of
     all but the utterances: the keys that the shards of none would have. Of a share of a run
     ``whole`` is how many shards all of it has, and ``corpus_digest`` of the manifest's rows
     alone."""
@@ -112,6 +112,7 @@ class _Parts(NamedTuple):
     """What the cells of a run are made of."""
 
     pipelines: Mapping[str, Pipeline]
+    described: Mapping[str, documents.Pipeline]
     conditions: Mapping[str, Condition | None]
     measures: Mapping[tuple[str, str], Measures]
 
@@ -126,9 +127,10 @@ def _make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine
     chosen = choose(config, max(p.batch for p in pipelines.values()), utterances, mine)
     files = file_digests(chosen.of(utterances)) if measured else {}
     prints = Prints(config.corpus.root, files)
-    made = _shards(config, _Parts(pipelines, conditions, measures), utterances, chosen, prints)
-    return Plan(pipelines={p.name: _described(p, pipelines[p.name], config)
-                           for p in config.pipelines},
+    described = {p.name: _described(p, pipelines[p.name], config) for p in config.pipelines}
+    made = _shards(config, _Parts(pipelines, described, conditions, measures), utterances, chosen,
+                   prints)
+    return Plan(pipelines=described,
                 conditions={name: _identity(c) for name, c in conditions.items()},
                 metrics=used_metrics(measures), corpus_digest=prints.corpus(
                     utterances, files if hears and mine is None else {}), **made._asdict())
@@ -166,21 +168,34 @@ class _Shards(NamedTuple):
 def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], chosen: Chosen,
             prints: Prints) -> _Shards:
     makers: list[Callable[[Piece], Shard]] = []
-    singly: list[Callable[[Piece], Shard]] = []
+    singly: dict[object, list[Callable[[Piece], Shard]]] = {}
     for pipeline, condition in product(config.pipelines, config.conditions):
         built = parts.pipelines[pipeline.name]
         make = partial(_maker, config, pipeline, condition, bound=parts.conditions[condition.name])
         makers.append(make(built=built, measures=parts.measures[pipeline.name, condition.name]))
         if built.batch > 1 and config.batch_check:
-            singly.append(make(built=built.batching, measures=Measures(()), alone=True))
+            singly.setdefault(parts.described[pipeline.name].in_batches, []).append(
+                make(built=built.batching, measures=Measures(()), alone=True))
     # What is known of a piece is forgotten before the next.
     by_piece = [[make(piece) for make in makers]
                 for piece in chosen.printed(utterances, prints)]
-    few = tuple(utterances[i] for i in chosen.few)
-    alone = [make(Piece(chosen.few[0], few, prints.of(few))) for make in singly if few]
+    sharing = [makes[:min(config.batch_check, len(utterances))] for makes in singly.values()]
+    alone = [make(piece) for makes in sharing
+             for make, piece in zip(makes, _dealt(utterances, chosen.few, len(makes), prints),
+                                    strict=bool(chosen.few))]
+    checks = [make for makes in sharing for make in makes]
     return _Shards(tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell),
-                   tuple(alone), tuple(make(NOBODY).key for make in (*makers, *singly)),
-                   chosen.all * len(makers) + len(singly))
+                   tuple(alone), tuple(make(NOBODY).key for make in (*makers, *checks)),
+                   chosen.all * len(makers) + len(checks))
+
+
+def _dealt(utterances: tuple[Utterance, ...], places: Sequence[int], hands: int, prints: Prints
+           ) -> Iterator[Piece]:
+    """The utterances at ``places``, if any, dealt out to so many ``hands``; all go with the
+    first, so that one share of a run has them."""
+    for hand in range(hands if places else 0):
+        few = tuple(utterances[i] for i in places[hand::hands])
+        yield Piece(places[0], few, prints.of(few))
 
 
 def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig

@@ -19,9 +19,9 @@ from evalkit.core.text import count
 from evalkit.corpora.gathering import row_of
 from evalkit.run import alone, costs, ended, portions, record
 from evalkit.run.assembled import assemble, is_assembled
-from evalkit.run.executors import process_all, process_on_dask
+from evalkit.run.executors import check_answers, process_all, process_on_dask
 from evalkit.run.finished import unchanged_since
-from evalkit.run.occupied import check_folder, replaced
+from evalkit.run.occupied import check_contents, check_folder, replaced
 from evalkit.run.overlap import HERE, Work
 from evalkit.run.plan import Plan, Shard, make_plan, unmeasured
 from evalkit.run.portions import Portion
@@ -33,7 +33,7 @@ from evalkit.run.unchanged import not_compared
 from evalkit.run.utterances import read_corpus, utterance_table
 from evalkit.run.verification import Pairs, choose_pairs, verify
 from evalkit.store import trials
-from evalkit.store.documents.begun import BEGUN, Begun
+from evalkit.store.documents.begun import BEGUN, Begun, Earlier, earlier
 from evalkit.store.documents.portion import PORTION
 from evalkit.store.documents.run import Summary, Timings
 from evalkit.store.lock import locked
@@ -76,10 +76,18 @@ class Prepared:
     started: float
     dropped: Sequence[LeftOut] = ()
     """What of it the caller had dropped before."""
+    before: Earlier | None = None
+    """What the folder held when it was looked at."""
+    overwrite: bool = False
 
     def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
-        """Does the work, or the share of ``work`` alone."""
+        """Does the work, or the share of ``work`` alone. Where its scheduler does not answer,
+        nothing is written."""
+        if work.scheduler is not None:
+            check_answers(work.scheduler)
         with locked(self.out, self.command):
+            if earlier(self.out) != self.before:  # somebody was sooner
+                check_contents(self.out, self.command, self.manifest, overwrite=self.overwrite)
             if work.portion is not None:
                 return self._portion(work.portion, work, say)
             folder = carry_out(self.config, self.plan, self.manifest, self.out, work,
@@ -114,13 +122,15 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
     ``run`` does."""
     started = time.monotonic()
     manifest = manifest or read_corpus(config, texts_only=command == "score", say=say)
+    before = earlier(out)
     check_folder(out, command, manifest, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances, portion and portion.has)
     for line in replaced(out, manifest, plan):
         say(line)
     check_lists(plan.metrics, manifest.utterances, say)
     lost = [*left_out, *unmeasured(plan), *without_words(plan.metrics, manifest.utterances, say)]
-    return Prepared(config, out, command, manifest, plan, lost, started, left_out)
+    return Prepared(config, out, command, manifest, plan, lost, started, left_out, before,
+                    overwrite)
 
 
 def carry_out(config: EvalConfig, plan: Plan, manifest: Manifest, out: Path, work: Work, *,
@@ -166,7 +176,8 @@ def _size(config: EvalConfig, plan: Plan, manifest: Manifest, done: Resumed, out
     """How much there is to do."""
     utterances, pending = len(manifest.utterances), len(done.pending)
     reused = len(plan.work) - pending
-    if done.is_done and OutputStore(out).last_record().config == config:
+    # Not the models themselves, which know from what file each was read.
+    if done.is_done and OutputStore(out).last_record().config.model_dump() == config.model_dump():
         return (f"{unchanged_since(utterances, reused)}; all was read again to know it, and "
                 "run.json is written anew")
     return (f"{count(utterances, 'utterance')} x {count(len(plan.pipelines), 'pipeline')} x "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +15,7 @@ from evalkit.statistics.bootstrap import Contrast, intervals
 from evalkit.statistics.groups import NOTHING
 from evalkit.statistics.sums import speaker_sums
 from evalkit.store.documents.batching import BatchEffect
+from evalkit.store.documents.run import RunRecord
 
 WORD_ERRORS = Fact(PERCENT, False, "errors over reference words, of the run's first normaliser")
 
@@ -38,9 +41,26 @@ def change(effect: BatchEffect) -> Interval:
     return intervals(sums, [Contrast((0, 1), (0, 0))])[0]
 
 
-def noteworthy(effects: Sequence[BatchEffect]) -> list[BatchEffect]:
-    """Those in which a transcript changed, or else the one of the largest distance."""
-    return [each for each in effects if each.otherwise] or [largest(effects)]
+def by_systems(record: RunRecord) -> list[BatchEffect]:
+    """What batches changed, of all pipelines and conditions together in which the same systems
+    hear them: what these are given alone is dealt out among them."""
+    together: dict[object, list[BatchEffect]] = {}
+    for effect in record.batching:
+        together.setdefault(record.pipelines[effect.pipeline].in_batches, []).append(effect)
+    return [_sum(each) for each in together.values()]
+
+
+def _sum(effects: Sequence[BatchEffect]) -> BatchEffect:
+    """Of all pipelines and conditions of ``effects``, which have the same systems."""
+    def known(name: str) -> list[Any]:
+        return [value for each in effects if (value := getattr(each, name)) is not None]
+
+    return BatchEffect(
+        pipeline=", ".join(dict.fromkeys(known("pipeline"))),
+        condition=", ".join(dict.fromkeys(known("condition"))), batch=max(known("batch")),
+        n=sum(known("n")), n_failed=sum(known("n_failed")),
+        otherwise=sum(known("otherwise")) if known("otherwise") else None,
+        counts=[*chain(*known("counts"))], distance=max(known("distance"), default=None))
 
 
 def largest(effects: Sequence[BatchEffect]) -> BatchEffect:
@@ -49,7 +69,7 @@ def largest(effects: Sequence[BatchEffect]) -> BatchEffect:
 
 
 def said(effect: BatchEffect) -> str:
-    """What the batches of one pipeline changed under one condition, as the end of a sentence."""
+    """What batches changed, as the end of a sentence."""
     parts = [_transcribed(effect), _rates(effect) if effect.otherwise and effect.counts else "",
              "" if effect.distance is None else
              f"largest cosine distance of an embedding to that alone {effect.distance:.1g}",

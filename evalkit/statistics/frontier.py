@@ -116,15 +116,19 @@ def _tells(amounts: Sequence[float]) -> bool:
 def passed_over(taken: Mapping[str, Taken], axis: AxisName) -> list[str]:
     """A line that says why ``usual_axis`` took ``axis``, and none of those of which something is
     known that are before it or known of more pipelines; none where there are none."""
-    names, chosen, others = list(map(axis_named, AXES)), _amounts(taken, axis), []
-    for name in names:
-        known = _amounts(taken, name)
-        if known and (names.index(name) < names.index(axis) or len(known) > len(chosen)):
-            why = (f"known of {count(len(known), 'pipeline')} alone" if _tells(known) or
-                   not _tells(chosen) else f"none takes over {_APART} times what another does")
-            others.append(f"{AXES[name].title.lower()} ({why})")
-    return [f"the cost is {AXES[axis].title.lower()}, not {', not '.join(others)}; `evalkit "
-            "frontier --cost` takes another"] if others else []
+    order, chosen = list(map(axis_named, AXES)), _amounts(taken, axis)
+    known = {name: amounts for name in order if (amounts := _amounts(taken, name))}
+    others = [f"{AXES[name].title.lower()} ({_why_not(amounts, chosen)})"
+              for name, amounts in known.items()
+              if order.index(name) < order.index(axis) or len(amounts) > len(chosen)]
+    return others and [f"the cost is {AXES[axis].title.lower()}, not {', not '.join(others)}; "
+                       "`evalkit frontier --cost` takes another"]
+
+
+def _why_not(amounts: Sequence[float], chosen: Sequence[float]) -> str:
+    if _tells(chosen) and not _tells(amounts):
+        return f"none takes over {_APART} times what another does"
+    return f"known of {count(len(amounts), 'pipeline')} alone"
 
 
 def frontier_of(table: Variants, asked: Asked = ANYTHING) -> Frontier:

@@ -3,6 +3,7 @@ does."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -14,10 +15,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from evalkit.core.errors import RunError
-from evalkit.core.files import is_alive, sweep, write
+from evalkit.core.files import sweep, write
 
 LOCK, HOLDER = ".lock", ".lock.json"
 """The locked file, which stays, and who holds it."""
+PATIENCE = 0.2
+"""Seconds in which somebody who only looks whether a folder is locked has let go of it."""
 
 
 @contextmanager
@@ -28,7 +31,7 @@ def locked(run: Path, command: str) -> Iterator[None]:
     lock = FileLock(run / LOCK)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE)
     except Timeout as error:
         raise RunError(_held(run, holder(run) or "another command")) from error
     except OSError as error:
@@ -47,14 +50,26 @@ def locked(run: Path, command: str) -> Iterator[None]:
 
 
 def holder(run: Path) -> str | None:
-    """Who works in the folder, as far as can be known without the lock; None for nobody."""
+    """Who works in the folder; None for nobody. What was killed leaves its name there, but no lock:
+    the process of that number may be another, on this machine or, in a container, this one."""
     try:
         tree = json.loads((run / HOLDER).read_text(encoding="utf-8"))
-        pid, host = int(tree["pid"]), str(tree["host"])
-        who = f"`evalkit {tree['command']}` (process {pid} on {host}, since {tree['since']})"
+        who = (f"`evalkit {tree['command']}` (process {int(tree['pid'])} on {tree['host']}, since "
+               f"{tree['since']})")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return who if host != platform.node() or is_alive(pid) else None
+    return who if _is_locked(run) else None
+
+
+def _is_locked(run: Path) -> bool:
+    """Whether a process holds the lock, on whatever machine; so it is, too, where nobody can say.
+    Those who look do not hinder each other."""
+    try:
+        with (run / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return False
 
 
 def check_free(run: Path) -> None:

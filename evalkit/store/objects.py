@@ -111,13 +111,17 @@ class Store(NamedTuple):
         only what is of another size, or damaged. What the run there has no longer goes. Raises
         RunError where somebody works in the copy."""
         check_free(self.place)
-        same = all(_content(self.place / name) == self.system.cat_file(f"{self.root}/{name}")
-                   for name in ends)
+        same = self._has(ends)
         self._clear(() if same else ends)
         known = files_in(self.place) if same else {}
         for name in sorted(filter(wanted, self.found), key=lambda name: name in LAST):
             if known.get(name) != self.found[name] or _is_damaged(self.place / name):
                 _fetch(self.system, f"{self.root}/{name}", self.place / name)
+
+    def _has(self, ends: Sequence[str]) -> bool:
+        """Whether ``ends`` in the copy are those that are there."""
+        return all(_content(self.place / name) == self.system.cat_file(f"{self.root}/{name}")
+                   for name in ends)
 
     def _clear(self, ends: Sequence[str]) -> None:
         """Removes ``ends`` from the copy, and what of a run is no longer there."""

@@ -250,10 +250,10 @@ class RunFolder:
         OutputStore(self.path).check_audio(path)
         return path
 
-    def corpus_audio(self, relative: str) -> Path:
-        """The path of a recording of the corpus, whose root ``run.json`` names. Only files that
+    def corpus_audio(self, relative: str, record: RunRecord) -> Path:
+        """The path of a recording of the corpus, whose root the ``record`` names. Only files that
         look like audio are given, since the run folder may be somebody else's."""
-        path = Path(self.record().corpus.root) / relative
+        path = Path(record.corpus.root) / relative
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             raise RunError(f"{self.path}: {relative!r} is not an audio file")
         return path

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.core.errors import RunError, one_line
-from evalkit.core.files import replacing
+from evalkit.core.files import regular, replacing
 
 _NAME, _NOTE, _SEAL = b"evalkit.name", b"evalkit.note", b"evalkit.seal"
 _OPEN = b"0" * 64
@@ -91,13 +91,21 @@ def _grouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table
 def seal(path: Path) -> str:
     """The seal of a table that is whole. Raises DamageError, naming the file, where it is missing,
     or is no longer what ``write_table`` wrote under this name."""
-    try:
-        state = path.stat()
+    with undamaged(path):
+        state = regular(path).stat()
         return _seal(path, state.st_mtime_ns, state.st_size)
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """What goes wrong in reading ``path`` in the block becomes a DamageError that names it."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise DamageError(f"{path}: is missing") from error
     except (OSError, pa.ArrowException) as error:
-        raise DamageError(f"{path}: cannot be read ({one_line(error)})") from error
+        why = (isinstance(error, OSError) and error.strerror) or one_line(error)
+        raise DamageError(f"{path}: cannot be read ({why})") from error
 
 
 def is_whole(path: Path) -> bool:

@@ -11,7 +11,7 @@ from evalkit.core.files import digest
 from evalkit.store.events import STREAMED
 from evalkit.store.outputs import INDEX_TABLE
 from evalkit.store.scores import score_tables
-from evalkit.store.sealed import AGAIN, DamageError, seal
+from evalkit.store.sealed import AGAIN, DamageError, seal, undamaged
 
 SCORES, OUTPUTS_TABLE, SUMMARY = "scores", "outputs.parquet", "summary.json"
 FOUND_IN = ("utterances.parquet", "embeddings.parquet", "trials.parquet")
@@ -30,7 +30,8 @@ def seals(run: Path) -> dict[str, str]:
 
 def seal_of(path: Path) -> str:
     """Of a table its seal, of another file its digest. Raises DamageError."""
-    return seal(path) if path.suffix == ".parquet" else digest(path)
+    with undamaged(path):
+        return seal(path) if path.suffix == ".parquet" else digest(path)
 
 
 def seal_of_scores(run: Path) -> str:

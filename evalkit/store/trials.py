@@ -34,7 +34,7 @@ FILLED = (*KEYS, "enroll_id", "test_id", "label")
 """Columns without missing values; a failed trial has no score."""
 BLOCK = 1 << 17
 """Trials looked at at a time."""
-NO_SCORE = "NoScore: an embedding or a score is missing"
+NO_SCORE = "NoScore: an embedding or a score is missing or not finite"
 """How a trial failed."""
 
 _DCF = ("Smallest C_miss P_target P_miss + C_fa (1 - P_target) P_fa over all thresholds, with "

@@ -74,9 +74,10 @@ def _trimmed(samples: np.ndarray) -> np.ndarray:
     from resemblyzer import audio
 
     size = audio.vad_window_length * Resemblyzer.rate // 1000
-    wave = audio.normalize_volume(samples, audio.audio_norm_target_dBFS, increase_only=True)
-    wave = wave[:len(wave) - len(wave) % size]
-    coded = np.round(wave * audio.int16_max).astype(np.int16).reshape(-1, size)
+    with np.errstate(all="ignore"):  # samples that 32 bits do not hold are no speech
+        wave = audio.normalize_volume(samples, audio.audio_norm_target_dBFS, increase_only=True)
+        wave = wave[:len(wave) - len(wave) % size]
+        coded = np.round(wave * audio.int16_max).astype(np.int16).reshape(-1, size)
     if not len(coded):
         return wave
     detector = webrtcvad.Vad(3)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -82,7 +82,8 @@ class FromScratch(Strict):
 class Kind(Generic[Model]):
     """A kind of recognizer. ``make`` makes an untrained one, drawing from torch's global
     generator; ``loss`` is the negative log-likelihood in nats of each text given its waveform at
-    ``rate`` Hz, (n,), and ``objective`` what training makes small, of recordings (n,);
+    ``rate`` Hz, (n,), and ``objective`` what training makes small, of recordings (n,), by
+    ``settings`` that no recipe has, as JSON;
     ``transcribe`` gives a text each, in evaluation mode; ``save`` writes its weights; ``spell``
     raises UtteranceError for a text that it cannot spell."""
 
@@ -93,6 +94,7 @@ class Kind(Generic[Model]):
     save: Callable[[Model, Path], None]
     rate: int
     spell: Spelling
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def recordings(self, manifest: Path) -> list[Recording]:
         """Every utterance of ``manifest`` with its waveform. Raises ManifestError, naming the
@@ -117,7 +119,8 @@ def train_from_scratch(kind: Kind[Model], corpus: Path, *, config: FromScratch, 
     On one machine's CPU the weights follow from the manifests, ``config`` and ``workers``, the
     number of threads. Raises ManifestError for an utterance that cannot be trained on, and
     where train or dev has none; ConfigError where ``device`` cannot be used, or ``checkpoint`` is
-    of another ``config``, of other recordings to learn from, or of other weights to start from."""
+    of another ``config`` or ``kind``, of other recordings to learn from, or of other weights to
+    start from."""
     start = perf_counter()
     speech, dev = (kind.some_recordings(corpus / f"{split}.jsonl") for split in ("train", "dev"))
     speech += [each for manifest in config.further for each in kind.recordings(manifest)]
@@ -153,7 +156,8 @@ def _epochs(kind: Kind[Model], model: Model, speech: Sequence[Recording], config
     total = config.epochs * updates
     optimiser = AdamW(model.parameters(), weight_decay=config.weight_decay)
     batches = _batches(speech, kind.rate, config)  # draws no number of torch's
-    done = _done(checkpoint, config, speech, model, optimiser)
+    options = config.model_dump(mode="json") | {**kind.settings}
+    done = _done(checkpoint, options, speech, model, optimiser)
     schedule = _resumed(config, optimiser, total, done)
     smaller = Compressing(model, optimiser, config.smaller, total, done)
     if done == total:
@@ -183,13 +187,13 @@ def _batches(speech: Sequence[Recording], rate: int, config: FromScratch
         yield from batches_by_length(takes[epoch % config.takes], config.batch, rng)
 
 
-def _done(checkpoint: Path | None, config: FromScratch, speech: Sequence[Recording],
+def _done(checkpoint: Path | None, options: Mapping[str, Any], speech: Sequence[Recording],
           model: nn.Module, optimiser: AdamW) -> int:
     """How many updates ``checkpoint`` holds, which ``model``, as it is first, and ``optimiser``
     then have; beside it lies what it follows from."""
     if checkpoint is None:
         return 0
-    claim(checkpoint, config, speech, model)
+    claim(checkpoint, options, speech, model)
     return resume(checkpoint, model, optimiser)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,18 @@ from torch import nn
 
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import write
-from evalkit.core.strict import Strict
 from evalkit.core.types import Recording
 
 _DOCUMENT = TypeAdapter(dict[str, Any])
 
 
-def claim(checkpoint: Path, recipe: Strict, speech: Sequence[Recording], first: nn.Module) -> None:
-    """Writes beside ``checkpoint`` that it is of a training by ``recipe`` on ``speech``, from the
-    weights that ``first`` has. Raises ConfigError where there is a checkpoint of another training,
-    or one of which that is not known."""
+def claim(checkpoint: Path, options: Mapping[str, Any], speech: Sequence[Recording],
+          first: nn.Module) -> None:
+    """Writes beside ``checkpoint`` that it is of a training by ``options``, which are JSON, on
+    ``speech``, from the weights that ``first`` has. Raises ConfigError where there is a
+    checkpoint of another training, or one of which that is not known."""
     path = checkpoint.with_suffix(".json")
-    asked = {**recipe.model_dump(mode="json"), "recordings": _digest_of_speech(speech),
+    asked = {**options, "recordings": _digest_of_speech(speech),
              "first weights": _digest_of_weights(first)}
     known = _read(path)
     if checkpoint.is_file() and (

@@ -216,7 +216,7 @@ def test_several_systems_a_list_and_what_is_missing(tmp_path: Path) -> None:
     assert (eer["a"].n, eer["a"].n_failed) == (len(PAIRS), 0)
     assert (eer["b"].n, eer["b"].n_failed) == (len(PAIRS) - 6, 6)
     assert {f.kind: f.n for f in run.summary().failures if f.pipeline == "b"} == {"NoScore": 6}
-    assert "a score is missing" in str(run.summary().failures)
+    assert "a score is missing or not finite" in str(run.summary().failures)
     lost = {(item.what, item.n): item.names for item in run.record().left_out}
     assert lost["trial", 1] and ("id99/x and id98/y",) in lost.values()
     other = evalkit.score_trials([("a", tmp_path / "b.txt")], tmp_path / "other",
@@ -236,3 +236,14 @@ def test_several_systems_a_list_and_what_is_missing(tmp_path: Path) -> None:
         evalkit.score_trials(files[:1], tmp_path / "x")
     with pytest.raises(ConfigError, match="one name"):
         evalkit.score_trials([files[0], ("a", tmp_path / "b.txt")], tmp_path / "x")
+
+
+def test_scores_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(
+        "a b 0.9 target\na c inf nontarget\nb d 1e400 target\nb e 0.1 nontarget\n")
+    result = command("trials", "x.txt", "-o", "run", "--max-failed", "1", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "note: x.txt: 2 scores are not finite, so that a trial fails: a and c, b and d\n" in (
+        result.stderr)
+    assert "2 of 4 failed: x given eer: NoScore: an embedding or a score is missing or not" in (
+        result.stdout)

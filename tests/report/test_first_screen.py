@@ -100,7 +100,7 @@ def test_of_one_condition_it_is_the_headline_value(tmp_path: Any) -> None:
     assert chosen is not None and chosen.where == "in clean" and not chosen.why
     value = run.headline.of("wer")["plain", "clean"]
     assert (chosen.everybody.value, chosen.everybody.interval) == (value.value, value.interval)
-    assert pooled(run.scores.query("metric == 'wer'"), chosen.fact, chosen.parts).n == 18
+    assert pooled(run, "wer", chosen.parts).n == 18
 
 
 def test_without_scores_it_is_a_metric_of_trials_and_without_any_nothing(

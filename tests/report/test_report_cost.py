@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from evalkit.report.cost_figures import SIDE, SIZE, apart, beside
 from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content
@@ -164,3 +167,29 @@ def test_what_is_not_in_a_change_is_said(of_two_recognizers: FakeRun, tmp_path: 
     records = json.loads((tmp_path / "out" / "findings.json").read_text())["sections"]["left-out"]
     same = [item for item in records["records"] if item["where"] == "gains of a+ over a, clean"]
     assert [item["n"] for item in same] == [1], "two sections say it, and it is one thing"
+
+
+def test_marks_that_would_hide_each_other_stand_side_by_side() -> None:
+    axes = Figure(figsize=SIZE).subplots()
+    axes.set(xlim=(0, 10), ylim=(0, 10))
+    places = [(5.0, 5.0), (1.0, 1.0), (5.01, 5.0), (5.0, 9.0), (5.0, 5.01), (9.0, 9.0), (9.0, 9.0)]
+    assert apart(axes, places) == [-SIDE, 0, SIDE, 0, 0, -SIDE / 2, SIDE / 2]
+    marks = [[axes.vlines(x, y - 1, y + 1), *axes.plot([x], [y], marker="o")] for x, y in places]
+    for made, points in zip(marks, apart(axes, places), strict=True):
+        beside(axes, made, points)
+    at = np.array([made[1].get_transform().transform(place)
+                   for made, place in zip(marks, places, strict=True)])
+    apart_by = np.abs(at[:, None] - at[None]).max(2) * 72 / axes.figure.dpi
+    assert apart_by[~np.eye(len(at), dtype=bool)].min() > 0.99 * SIDE
+
+
+def test_two_that_cost_and_give_the_same_are_both_seen(tmp_path: Path) -> None:
+    run = FakeRun(tmp_path / "run", tmp_path / "corpus", ["plain", "one", "two"], ["clean"])
+    enhancer = run.info["pipelines"]["two"]["enhancer"]
+    run.info["pipelines"]["two"]["enhancer"] = enhancer | {"name": "other"}
+    for row in run.scores:
+        row["amount"] = {"plain": 2.0}.get(row["pipeline"], 2.5)
+    (figure, *_) = [str(figure) for _, figure in built(run).shown.figures]
+    marks = re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)"', figure)  # and the legend's
+    levels = [y for _, y in marks]
+    assert len(set(marks)) == len(marks) == 4 and {levels.count(y) for y in levels} == {2}

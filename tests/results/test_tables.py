@@ -438,3 +438,36 @@ def test_20_000_rows_are_read_in_seconds(tmp_path: Path) -> None:
     started = time.process_time()
     assert len(read(tmp_path / "big.csv", hypotheses={"a": "a"}).utterances) == 20_000
     assert time.process_time() - started < 10
+
+
+def parquet(path: Path, *columns: tuple[str, Any], ids: Any = ("u1", "u2", "u3")) -> Path:
+    texts = pa.array(["one", "two", "three"])
+    pq.write_table(pa.Table.from_arrays(
+        [pa.array(ids), texts, texts, *(column for _, column in columns)],
+        names=["id", "reference", "hyp", *(name for name, _ in columns)]), path)
+    return path
+
+
+def test_cells_of_parquet_that_cannot_be_read_cost_their_row_or_column(tmp_path: Path) -> None:
+    days = pa.array([1, 2**30, None], pa.int32()).cast(pa.date32())
+    never = pa.array([1, 2, None], pa.int64()).cast(pa.timestamp("us", tz="Nowhere/Land"))
+    found = read(parquet(tmp_path / "t.parquet", ("born", days), ("seen", never),
+                         ("sex", pa.array(["m", "f", "f"])), ("", days)))
+    assert [(u.id, u.metadata) for u in found.utterances] == [
+        ("u1", {"born": "1970-01-02", "sex": "m"}), ("u3", {"born": None, "sex": "f"})]
+    seen, nameless, born = found.left_out
+    assert (nameless.what, nameless.why) == ("column", "has no name")
+    assert (seen.what, seen.names) == ("column", ("seen",)) and "cannot be read" in seen.why
+    assert (born.what, born.names) == ("row", ("row 2",))
+    assert "its 'born' cannot be read: days=1073741824" in born.why
+
+
+def test_columns_of_parquet_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    sex = pa.array(["m", "f", "f"])
+    with pytest.raises(ManifestError, match="2 columns are called 'sex'; rename or remove all"):
+        read(parquet(tmp_path / "twice.parquet", ("sex", sex), ("sex", sex)))
+    with pytest.raises(ConfigError, match=r"column left out: holds bytes, not text \(id\)"):
+        read(parquet(tmp_path / "bytes.parquet", ids=[b"u1", b"u2", b"u3"]))
+    parquet(tmp_path / "names.parquet", ("a\nb/../c\x00", sex), ("\x1b[31mred", sex))
+    done = command("score", "names.parquet", "-o", "run", cwd=tmp_path)
+    assert done.returncode == 0 and "metadata: a b/../c\ufffd, \ufffd[31mred\n" in done.stderr

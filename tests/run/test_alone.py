@@ -15,11 +15,12 @@ from evalkit.core.types import Utterance
 from evalkit.run.alone import ALONE
 from evalkit.run.batches import by_length, slices, spread
 from evalkit.run.pieces import choose
-from evalkit.run.pipeline import depending
 from evalkit.run.plan import make_plan
 from evalkit.run.rescore import rescore
-from evalkit.run.runner import Work, run
+from evalkit.run.runner import HERE, Work, run
 from evalkit.run.utterances import read_corpus
+from evalkit.statistics.batching import by_systems
+from evalkit.store.documents.run import depending
 from evalkit.store.runfolder import MEASURED, RunFolder
 from tests.conftest import evalkit
 from tests.run.runs import config, correct_transcript, tables
@@ -191,9 +192,45 @@ def test_the_end_of_a_run_says_what_batches_changed(tiny_corpus: Path, tmp_path:
         "  - {name: asr, recognizer: {name: crowded, batch: 4, padding: 0.12}}\n")
     done = evalkit("run", tiny_corpus.parent / "eval.yaml", "--out", tmp_path / "run",
                    "--workers", 0)
-    assert "asr clean, in batches of up to 4: 3 of 12 utterances were transcribed" in done.stdout
+    assert "asr in clean, in batches of up to 4: 3 of 12 utterances were transcribed" in done.stdout
     progress = [line.split(",")[0] for line in done.stderr.splitlines() if " of 12 utt" in line]
     assert progress == ["12 of 12 utterances heard alone too", "12 of 12 utterances"]
+
+
+def shared(manifest: Path, out: Path, recognizers: dict[str, int], **changes: object) -> RunFolder:
+    """A run of recognizers under two conditions, by the batch of each."""
+    pipelines = [{"name": name, "recognizer": {"name": "crowded", "batch": batch, "padding": 0.12}}
+                 for name, batch in recognizers.items()]
+    conditions = ["clean", {"name": "loud", "noise": "stationary", "snr_db": 20}]
+    return run(config(manifest, metrics=["wer"], conditions=conditions, pipelines=pipelines,
+                      **changes), out, HERE)
+
+
+@pytest.mark.usefixtures("outside")
+def test_what_the_same_systems_hear_alone_is_dealt_out(tiny_corpus: Path, tmp_path: Path) -> None:
+    """Each utterance is heard alone in one pipeline and condition by each set of systems."""
+    folder = shared(tiny_corpus, tmp_path / "run", {"a": 4, "b": 4, "c": 2}, batch_check=9)
+    effects = {(each.pipeline, each.condition): each for each in folder.record().batching}
+    assert {cell: each.n for cell, each in effects.items()} == {
+        ("a", "clean"): 3, ("a", "loud"): 2, ("b", "clean"): 2, ("b", "loud"): 2,
+        ("c", "clean"): 5, ("c", "loud"): 4}
+    for cells in ("ab", "c"):
+        names = [count.utterance_id for (pipeline, _), each in effects.items()
+                 if pipeline in cells for count in each.counts]
+        assert len(names) == len(set(names)) == 9
+    first, second = by_systems(folder.record())
+    assert (first.pipeline, first.condition, first.batch, first.n) == ("a, b", "clean, loud", 4, 9)
+    assert (second.pipeline, second.batch, second.n) == ("c", 2, 9)
+    assert first.otherwise == sum(effects[cell].otherwise or 0 for cell in effects
+                                  if cell[0] in "ab")
+
+
+@pytest.mark.usefixtures("outside")
+def test_more_pipelines_than_utterances_to_hear_alone(tiny_corpus: Path, tmp_path: Path) -> None:
+    folder = shared(tiny_corpus, tmp_path / "run", {"a": 4, "b": 4}, batch_check=3)
+    assert [(each.pipeline, each.condition, each.n) for each in folder.record().batching] == [
+        ("a", "clean", 1), ("a", "loud", 1), ("b", "clean", 1)]
+    assert [each.n for each in by_systems(folder.record())] == [3]
 
 
 def test_the_sample_is_heard_once(tiny_corpus: Path, tmp_path: Path,

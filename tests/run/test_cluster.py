@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.run.overlap import Work
+from evalkit.core.errors import ConfigError
+from evalkit.run import executors
+from evalkit.run.overlap import Work, portion_said
 from evalkit.run.runner import run
 from tests.run.runs import config, tables
 
@@ -36,6 +38,18 @@ def test_a_worker_that_is_killed_changes_nothing(tiny_corpus: Path, tmp_path: Pa
         assert not Path(f"/proc/{first}").exists() and Path(f"/proc/{second}").exists()
     assert tables(folder.path) == tables(whole.path)
     assert len(set((tmp_path / "loads").read_text().split())) >= 2
+
+
+def test_where_no_scheduler_answers_nothing_is_begun(tiny_corpus: Path, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(executors, "PATIENCE", 0.5)
+    pipelines = [{"name": "plain", "recognizer": "level"}]
+    settings = config(tiny_corpus, pipelines=pipelines, metrics=["wer"], conditions=["clean"])
+    with pytest.raises(ConfigError, match="no Dask scheduler answers there"):
+        run(settings, tmp_path / "run", Work(scheduler="tcp://127.0.0.1:1"))
+    assert not (tmp_path / "run").exists()
+    run(settings, tmp_path / "run", Work(0, portion=portion_said("1/1")))
 
 
 def _kill(pid: int, scores: Path) -> None:

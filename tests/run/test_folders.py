@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,12 +15,14 @@ from benchmarks.hostile import damages
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import write
 from evalkit.report.page import write_report
+from evalkit.run import runner
 from evalkit.run.given import score
 from evalkit.run.occupied import check_folder
+from evalkit.run.plan import Plan
 from evalkit.run.record import corpus as told_of
 from evalkit.run.rescore import rescore
 from evalkit.store.documents.begun import BEGUN, Begun
-from evalkit.store.lock import locked
+from evalkit.store.lock import HOLDER, locked
 from evalkit.store.manifest import Manifest
 from evalkit.store.runfolder import RunFolder
 
@@ -144,6 +148,35 @@ def test_tables_that_no_run_has_made_stay(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "run", "run"), pytest.raises(RunError, match=r"`evalkit run` \(process"):
         scored(tmp_path, "a", tmp_path / "run")
+
+
+def test_who_was_sooner_keeps_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run begins and ends after this one has found the folder empty."""
+    plan = runner.make_plan
+
+    def slowly(*arguments: Any) -> Plan:
+        monkeypatch.setattr(runner, "make_plan", plan)
+        scored(tmp_path, "b", tmp_path / "run")
+        return plan(*arguments)
+
+    monkeypatch.setattr(runner, "make_plan", slowly)
+    with pytest.raises(RunError, match=r"run: holds a run of corpus b \(3 utterances\)"):
+        scored(tmp_path, "a", tmp_path / "run")
+    assert set(RunFolder(tmp_path / "run").scores()["utterance_id"]) == {"b0", "b1", "b2"}
+    monkeypatch.setattr(runner, "make_plan", slowly)
+    assert len(scored(tmp_path, "a", tmp_path / "run", overwrite=True).scores())
+
+
+@pytest.mark.parametrize("host", ["another.machine", platform.node()])
+def test_who_was_killed_works_no_more(tmp_path: Path, host: str) -> None:
+    """Whether it was another machine's or has the number of this process, as the second process of
+    a container that was started again has."""
+    run = tmp_path / "run"
+    with locked(run, "run"):
+        left = json.loads((run / HOLDER).read_text()) | {"host": host}
+    (run / HOLDER).write_text(json.dumps(left))
+    scored(tmp_path, "a", run)
+    assert not (run / HOLDER).exists()
 
 
 def test_other_scores_are_another_digest(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import evalkit as api
 from evalkit.core.errors import RunError
+from evalkit.store.lock import locked
 from evalkit.store.objects import copy_of, here
 from tests.conftest import evalkit
 
@@ -76,10 +77,9 @@ def test_a_run_that_changed_there_is_read_again(store: Any, at: At, small: tuple
 
 def test_nothing_goes_from_under_who_works_in_a_copy(at: At, small: tuple[object, ...]) -> None:
     at("A", *small, "-o", URL)
-    (copy_of(URL) / ".lock.json").write_text(json.dumps({
-        "command": "run", "pid": 1, "host": "elsewhere", "since": "now"}))
-    said = at("A", "groups", URL, "--by", "accent", code=2)
-    assert said.startswith(f"{URL}: `evalkit run` (process 1 on elsewhere, since now) works in it")
+    with locked(copy_of(URL), "run"):
+        said = at("A", "groups", URL, "--by", "accent", code=2)
+    assert said.startswith(f"{URL}: `evalkit run` (process ") and "works in it; wait" in said
 
 
 def test_the_run_of_another_corpus_there_is_not_overwritten(

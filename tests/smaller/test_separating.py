@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from benchmarks.smaller import decided, separating
 from benchmarks.smaller import table as tables
 from benchmarks.smaller.compression import shipped
 from benchmarks.smaller.separating import _seglst, turns_anew, turns_of_words
-from benchmarks.smaller.sweep import CONFIG
+from benchmarks.smaller.sweep import CONFIG, Training
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Hypothesis, Shown, Word
 from evalkit.models.transducer.encoder import BLOCK
@@ -46,6 +47,21 @@ def test_a_recognizer_that_is_quiet_begins_anew(monkeypatch: pytest.MonkeyPatch)
     found = [*turns_anew(shipped(), np.zeros(20 * BLOCK, np.float32), 5 * block)]
     assert [turn.text for turn in found] == ["stop"] * 3
     assert [round(turn.start / block) for turn in found] == [2, 10, 18]
+
+
+def test_the_penalty_is_a_setting_of_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                  ) -> None:
+    """So that a training that was stopped does not go on with another."""
+    def settings(**options: object) -> dict[str, object]:
+        with mock.patch.object(separating, "train_from_scratch", side_effect=StopAsyncIteration
+                               ) as train, pytest.raises(StopAsyncIteration):
+            separating.trained(Training(tmp_path, tmp_path, 0, options))
+        return dict(train.call_args.args[0].settings)
+
+    monkeypatch.setattr(separating, "make", lambda corpora: corpora)
+    one = settings(penalty={"late": 2.0})
+    assert one["penalty"] == {"late": 2.0, "early": 0.0, "grace": 0.1, "stepwise": 0.3}
+    assert one != settings()
 
 
 def test_what_is_not_there_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]

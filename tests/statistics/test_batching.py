@@ -61,12 +61,12 @@ def test_a_sentence_says_how_many_and_how_much(capsys: pytest.CaptureFixture[str
         r"alone or in the batch", said(bad))
     assert largest([same, bad]) is bad
     shown = sentence([same, bad])
-    assert "<b><bdi>asr</bdi></b> in <bdi>clean</bdi> (the most of 2 such pairs)" in shown
+    assert "<b><bdi>asr</bdi></b> in <bdi>clean</bdi> (the most of 2 sets of systems)" in shown
     assert "&lt;b&gt;" in sentence([same]) and sentence([]) == ""
     print_batching([same, bad])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"asr clean, in batches of up to 8: {line(said(bad))}"
-    assert lines[1:] == ["in batches, no transcript of 1 other pipeline and condition changed"]
+    assert lines == [line(f"asr in <b>, in batches of up to 8: {said(same)}"),
+                     f"asr in clean, in batches of up to 8: {line(said(bad))}"]
     print_batching([])
     assert not capsys.readouterr().out
     row = changes([bad]).rows[0].cells

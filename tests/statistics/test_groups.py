@@ -12,6 +12,7 @@ from rapidfuzz.distance import Levenshtein
 from evalkit.core.errors import ConfigError
 from evalkit.core.types import Fact
 from evalkit.statistics.bootstrap import Resampling
+from evalkit.statistics.grouping import told_of
 from evalkit.statistics.groups import Floors, group_table, labelled, select
 from evalkit.statistics.labels import labels_of
 from tests.worlds import plant
@@ -222,3 +223,15 @@ def test_real_accents_and_countries(real_data):
     # Two groups: the ratio of lme4's exp(0.042694) and of its inverse.
     assert {r.group: round(r.adjusted.value, 4) for r in gender.rows if r.adjusted} == {
         "Male": 1.0436, "Female": 0.9582}
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_facts_of_utterances_are_missing_where_they_are_not_known(coded: bool) -> None:
+    ids = pd.Series(["b", "x", "a", "b"])
+    facts = pd.DataFrame({"age": [30.0, np.nan], "place": ["here", "there"]}, index=["a", "b"])
+    found = told_of(ids.astype("category") if coded else ids, facts, ["place", "age", "unheard"])
+    assert list(found) == ["place", "age"]
+    assert [None if pd.isna(each) else each for each in found["place"]] == [
+        "there", None, "here", "there"]
+    assert np.array_equal(found["age"], [np.nan, np.nan, 30.0, np.nan], equal_nan=True)
+    assert told_of(ids, facts, ["unheard"]) == {}

@@ -12,6 +12,7 @@ from evalkit.core.plugins import create
 from evalkit.core.types import Audio
 from evalkit.systems import resemblyzer
 from evalkit.systems.resemblyzer import Resemblyzer
+from tests.conftest import tone
 
 
 def test_resemblyzer_tells_ten_readers_apart(readers: list[list[Audio]]) -> None:
@@ -58,6 +59,14 @@ def test_without_speech_there_is_no_embedding(samples: np.ndarray) -> None:
     with pytest.raises(UtteranceError) as caught:
         Resemblyzer().embed([Audio(samples.astype(np.float32), 16_000)])
     assert caught.value.kind == "NoSpeech"
+
+
+@pytest.mark.filterwarnings("error:.*encountered in:RuntimeWarning")
+@pytest.mark.parametrize("gain", [1e-44, 1e-40, 1e30, 1e38])
+def test_samples_that_32_bits_do_not_hold_are_no_speech(gain: float) -> None:
+    samples = (gain * tone(0.5)).astype(np.float32)
+    with pytest.raises(UtteranceError, match="NoSpeech"):
+        Resemblyzer().embed([Audio(samples, 16_000)])
 
 
 def test_resemblyzer_is_quiet() -> None:

@@ -17,6 +17,7 @@ from evalkit.systems.deepfilternet import DeepFilterNet
 from evalkit.systems.noisereduce import SpectralGating
 from evalkit.systems.nsnet2 import NsNet2
 from evalkit.systems.rnnoise import RNNoise
+from tests.conftest import tone
 
 NETWORKS = [RNNoise(), DeepFilterNet(), NsNet2()]
 ENHANCERS = [SpectralGating(), SpectralGating(stationary=True), *NETWORKS]
@@ -89,6 +90,15 @@ def test_length_and_rate_are_kept_but_for_the_delay(enhancer: SpectralGating,
 def test_silence_stays_silence(enhancer: SpectralGating) -> None:
     made = enhancer.enhance([Audio(np.zeros(48_000, np.float32), enhancer.rate or 16_000)])[0]
     assert np.abs(made.samples).max() < 1e-4
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("stationary", [False, True])
+@pytest.mark.parametrize("gain", [1e-44, 1e-40, 1e30, 1e38])
+def test_gating_says_nothing_of_odd_samples(gain: float, stationary: bool) -> None:
+    samples = (gain * tone(0.5)).astype(np.float32)
+    made, = SpectralGating(stationary).enhance([Audio(samples, 16_000)])
+    assert len(made.samples) == len(samples)
 
 
 @pytest.mark.parametrize("stationary", [False, True])

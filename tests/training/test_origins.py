@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,10 @@ def corpus(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def trained(**options: object) -> str:
     """Trains in the working folder; the digest of the weights."""
+    settings = {"penalty": {"late": options.pop("late")}} if "late" in options else {}
     config = TransducerTraining.model_validate({
         **SHORT, "start": "start.safetensors", "further": ["further.jsonl"], **options})
-    model = train_from_scratch(kind(config), Path(), config=config,
+    model = train_from_scratch(replace(kind(config), settings=settings), Path(), config=config,
                                checkpoint=Path("checkpoint.safetensors"))
     model.save(Path("trained.safetensors"))
     return digest(Path("trained.safetensors"))
@@ -82,6 +84,16 @@ def test_another_training_does_not_go_on(corpus: Path, name: str, change: Callab
                                           rf"{said}.*give another --out") as refused:
         trained()
     assert "\n" not in str(refused.value)
+
+
+def test_settings_that_no_recipe_has_are_those_of_one_training(corpus: Path) -> None:
+    with pytest.raises(ConfigError, match="of another training; penalty is different or not known"):
+        trained(late=1.0)
+    Path("checkpoint.safetensors").unlink()
+    before = trained(late=1.0)
+    assert trained(late=1.0) == before
+    with pytest.raises(ConfigError, match="of another training; penalty is different"):
+        trained(late=2.0)
 
 
 def test_the_same_training_goes_on_wherever_it_lies(corpus: Path) -> None:

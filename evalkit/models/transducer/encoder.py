@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -27,28 +27,30 @@ Recurrent = tuple[Tensor, Tensor]
 def recurrent(layer: nn.LSTM, x: Tensor, state: Recurrent | None) -> tuple[Tensor, Recurrent]:
     """What ``layer`` makes of (n, steps, width), and its state behind them. The few steps of a
     block that is heard are made one by one: the same but for rounding, in a third of the time,
-    since oneDNN orders the weights anew at every call. Then each of n utterances is heard to the
-    bit as if it were alone."""
+    since oneDNN orders the weights anew at every call."""
     if x.shape[1] > STEPS or torch.is_grad_enabled():
         made, state = layer(x, state)
         return made, state
-    (weights,), steps = layer.all_weights, []
+    return stepwise(layer, x, state)
+
+
+def stepwise(layer: nn.LSTM, x: Tensor, state: Recurrent | None) -> tuple[Tensor, Recurrent]:
+    """``recurrent`` step by step: of each utterance and step to the bit what torch's ``lstm_cell``
+    makes of it alone, however many of either are given."""
+    (weights,), made = layer.all_weights, []
     h, c = (x.new_zeros(2, len(x), layer.hidden_size) if state is None else
             (each[0] for each in state))
-    for step in x.unbind(1):
-        h, c = _cell(step, (h, c), weights)
-        steps.append(h)
-    return torch.stack(steps, 1), (h[None], c[None])
-
-
-def _cell(x: Tensor, memory: Recurrent, weights: Sequence[Tensor]) -> Recurrent:
-    """As torch's ``lstm_cell``, and to the bit what that makes of each row alone."""
-    heard, recalled, heard_bias, recalled_bias = weights
-    h, c = memory
     if len(x) == 1:
-        h, c = torch.lstm_cell(x, (h, c), *weights)
-        return h, c
-    return remembered(products(x, heard, heard_bias) + products(h, recalled, recalled_bias), c)
+        for step in x.unbind(1):
+            h, c = torch.lstm_cell(step, (h, c), *weights)
+            made.append(h)
+    else:
+        heard, recalled, heard_bias, recalled_bias = weights
+        gates = products(x.transpose(0, 1).flatten(0, 1), heard, heard_bias)
+        for given in gates.unflatten(0, (-1, len(x))):
+            h, c = remembered(given + products(h, recalled, recalled_bias), c)
+            made.append(h)
+    return torch.stack(made, 1), (h[None], c[None])
 
 
 def remembered(gates: Tensor, c: Tensor) -> Recurrent:
@@ -117,8 +119,7 @@ class Encoder(nn.Module, ABC):
     def each(self, features: Tensor, state: State) -> Iterator[tuple[Tensor, State]]:
         """Of ``features`` as ``forward`` has them, what was heard at the end of each block
         (n, 1, hidden) and the state behind it, the same but for rounding. They are the same to the
-        bit however many blocks are given at a time, and where ``exact_together``
-        (evalkit.models.transducer.config) however many utterances."""
+        bit however many blocks are given at a time."""
         x, frames = self.convolution.heard(features, state.frames)
         state = state._replace(frames=frames)
         for steps in self.normalise(x).split(STEPS, 1):
@@ -148,6 +149,15 @@ class RecurrentEncoder(Encoder):
 
     def before(self, n: int) -> Memory:
         return None, None
+
+    def together(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """``forward`` where ``exact_together`` (evalkit.models.transducer.config), layer by layer:
+        of each of the n utterances to the bit what ``each`` makes of it alone, (n, blocks, hidden),
+        and the state behind it."""
+        x, frames = self.convolution.heard(features, state.frames)
+        steps, lower = stepwise(self.lower, self.normalise(x), state.kept[0])
+        blocks, upper = stepwise(self.upper, pairs(steps), state.kept[1])
+        return blocks, State(frames, (), (lower, upper), state.heard + blocks.shape[1])
 
     def behind(self, x: Tensor, kept: Memory, heard: int) -> Heard:
         steps, lower = recurrent(self.lower, self.dropout(x), kept[0])

@@ -5,7 +5,8 @@ training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from evalkit.models.tensors import device_of, padded, threads
 from evalkit.models.transducer.biasing import Listed
 from evalkit.models.transducer.causal import products
 from evalkit.models.transducer.config import BLANK
-from evalkit.models.transducer.encoder import BLOCK
+from evalkit.models.transducer.encoder import BLOCK, RecurrentEncoder
 from evalkit.models.transducer.features import BEFORE
 from evalkit.models.transducer.network import Transducer, blocks_of
 from evalkit.models.transducer.stream import AT_ONCE, MOST_LABELS, Said, hypothesis
@@ -50,41 +51,44 @@ def greedy(model: Transducer, waves: Sequence[np.ndarray], listed: Listed | None
 
 @torch.inference_mode()
 def hypotheses(model: Transducer, waves: Sequence[np.ndarray]) -> list[Hypothesis]:
-    """What ``model`` hears of each of ``waves`` at RATE: where its ``config.exact_together``, on a
+    """What ``model``, whose ``config.exact_together``, hears of each of ``waves`` at RATE: on a
     processor the same to the bit as evalkit.models.transducer.stream.heard."""
     with threads(1):
         together, samples = padded(waves, device_of(model))
-        heard = torch.stack([*_heard(model, together, samples)], 1)
+        heard = torch.cat([*_heard(model, together, samples)], 1)
         return [hypothesis(model, said) for said in _said(model, heard, blocks_of(samples))]
 
 
 def _heard(model: Transducer, waves: Tensor, samples: Tensor) -> Iterator[Tensor]:
-    """The joint network's input (n, joint) of each block of ``waves`` (n, longest), of which the
-    first ``samples`` (n,) are valid, made of as many at once as a stream makes it of."""
+    """The joint network's input (n, blocks, joint) of all blocks of ``waves`` (n, longest), of
+    which the first ``samples`` (n,) are valid, of as many at once as a stream makes it of."""
     count = int(blocks_of(samples).max())
     waves = nn.functional.pad(waves, (BEFORE, count * BLOCK - waves.shape[1]))
-    state, layer = model.encoder.begin(len(waves)), model.joint.heard
+    encoder, layer = cast(RecurrentEncoder, model.encoder), model.joint.heard
+    state = encoder.begin(len(waves))
     for first in range(0, count, AT_ONCE):
         spectra = model.features(waves[:, first * BLOCK:(first + AT_ONCE) * BLOCK + BEFORE])
-        for heard, after in model.encoder.each(spectra, state):
-            state = after
-            yield products(heard[:, 0], layer.weight, layer.bias)
+        heard, state = encoder.together(spectra, state)
+        joined = products(heard.flatten(0, 1), layer.weight, layer.bias)
+        yield joined.unflatten(0, heard.shape[:2])
 
 
 def _said(model: Transducer, heard: Tensor, ends: Tensor, listed: Listed | None = None
           ) -> list[list[Said]]:
     """What is said of ``heard`` (n, blocks, joint), of which each utterance has so many (n,). Each
     goes its own way through its blocks, and rows of products are made by themselves."""
-    text = _Search(model, len(ends), listed)
-    at, here = torch.zeros_like(ends), torch.zeros_like(ends)
-    rows = torch.arange(len(ends), device=ends.device)
-    while len(rows):
-        labels = text.best(rows, heard[rows, at[rows]])
-        speak = labels != BLANK
-        text.read(rows[speak], labels[speak], at)
-        here[rows] = torch.where(speak & (here[rows] < MOST_LABELS - 1), here[rows] + 1, 0)
-        at[rows] += here[rows] == 0
-        rows = rows[at[rows] < ends[rows]]
+    text, blocks = _Search(model, len(ends), listed), ends.tolist()
+    at, here = [0] * len(blocks), [0] * len(blocks)
+    rows, flat, longest = [*range(len(blocks))], heard.flatten(0, 1), heard.shape[1]
+    while rows:
+        places = torch.tensor([row * longest + at[row] for row in rows], device=heard.device)
+        labels = text.best(rows, flat.index_select(0, places))
+        spoken = {row: label for row, label in zip(rows, labels, strict=True) if label != BLANK}
+        text.read(spoken, at)
+        for row in rows:
+            here[row] = here[row] + 1 if row in spoken and here[row] < MOST_LABELS - 1 else 0
+            at[row] += here[row] == 0
+        rows = [row for row in rows if at[row] < blocks[row]]
     return text.said
 
 
@@ -97,25 +101,30 @@ class _Search:
         read, self.state = model.predictor(torch.full((n, 1), BLANK, device=device_of(model)))
         self.next = self._joined(read)
 
-    def best(self, rows: Tensor, heard: Tensor) -> Tensor:
+    def best(self, rows: Sequence[int], heard: Tensor) -> list[int]:
         """The next labels of some ``rows``, of what they ``heard`` (rows, joint)."""
         layer = self.model.joint.output
-        logits = products(torch.tanh(heard + self.next[rows]), layer.weight, layer.bias)
-        return logits[:, :self.model.config.spoken].argmax(-1)
+        said = self.next.index_select(0, torch.tensor(rows, device=self.next.device))
+        logits = products(torch.tanh(heard + said), layer.weight, layer.bias)
+        labels: list[int] = logits[:, :self.model.config.spoken].argmax(-1).tolist()
+        return labels
 
-    def read(self, rows: Tensor, labels: Tensor, at: Tensor) -> None:
-        """Puts ``labels``, said in the blocks ``at``, behind the texts of these ``rows``."""
-        if not len(rows):
+    def read(self, labels: Mapping[int, int], at: Sequence[int]) -> None:
+        """Puts ``labels``, by row, behind the texts, said in the blocks that these are ``at``."""
+        if not labels:
             return
-        for row, label, block in zip(*(x.tolist() for x in (rows, labels, at[rows])), strict=True):
-            self.said[row].append((label, block))
-        read, after = self.model.predictor(
-            labels[:, None], (self.state[0][:, rows], self.state[1][:, rows]))
-        self.next[rows] = self._joined(read)
+        for row, label in labels.items():
+            self.said[row].append((label, at[row]))
+        rows, said = torch.tensor([[*labels], [*labels.values()]], device=self.next.device)
+        h, c = (kept.index_select(1, rows) for kept in self.state)
+        read, after = self.model.predictor(said[:, None], (h, c))
+        self.next.index_copy_(0, rows, self._joined(read))
         for kept, new in zip(self.state, after, strict=True):
-            kept[:, rows] = new
+            kept.index_copy_(1, rows, new)
 
     def _joined(self, read: Tensor) -> Tensor:
+        if self.listed is None:
+            return products(read[:, 0], self.model.joint.said.weight, None)
         return torch.cat([self.model.said(row, self.listed) for row in read.split(1)])[:, 0]
 
 

@@ -93,7 +93,7 @@ def _fits(run: ReportedRun, utterance: Mapping[str, Any], beside: Beside) -> boo
     """Whether the recording, from which those of the run were made, is small enough."""
     left = MOST_BYTES - sum(beside.sizes.values())
     try:
-        return run.folder.corpus_audio(utterance["audio"]).stat().st_size <= left
+        return run.folder.corpus_audio(utterance["audio"], run.record).stat().st_size <= left
     except (RunError, OSError, TypeError):
         return True
 

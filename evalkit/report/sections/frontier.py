@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from evalkit.core import text
 from evalkit.core.errors import ConfigError
-from evalkit.report.cost_figures import SIZE, by_ratio, from_nothing
+from evalkit.report.cost_figures import SIZE, apart, beside, by_ratio, from_nothing
 from evalkit.report.figures import COLOURS, INK, drawn
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -22,6 +22,7 @@ from evalkit.statistics.variants import variants
 from evalkit.store.documents.frontier import AXES, Frontier, OfGroup, PaidFor, Variant
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -83,23 +84,35 @@ def _panel(figure: Figure, *, found: Frontier) -> None:
         by_ratio(axes, [cost for cost, _ in known])
     best = [(cost, scale * each.value.value) for cost, each in known if each.dominated is None]
     axes.plot(*zip(*best, strict=True), color=COLOURS[0], linewidth=1.1, drawstyle="steps-post")
-    for cost, each in known:
-        _mark(axes, cost, each, scale)
+    made = [_mark(axes, cost, each, scale) for cost, each in known]
     axes.set(xlabel=axis.heading, ylabel=f"{found.fact.named(found.metric)}, {found.fact.unit}")
     axes.margins(y=0.12)
     from_nothing(axes)
+    _tell_apart(axes, known, scale, made)
     axes.grid()
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _mark(axes: Axes, cost: float, each: Variant, scale: float) -> None:
+def _mark(axes: Axes, cost: float, each: Variant, scale: float) -> list[Artist]:
     colour, shape = (COLOURS[0], "o") if each.dominated is None else (COLOURS[-1], "X")
     value = scale * each.value.value
-    axes.vlines(cost, scale * each.value.low, scale * each.value.high, color=colour, linewidth=1.3)
-    axes.plot([cost], [value], marker=shape, color=colour, markersize=6.5, linestyle="none",
-              clip_on=False)
-    axes.annotate("\u200b" + text.short(each.pipeline, 24), (cost, value), xytext=(4, 4),
-                  textcoords="offset points", fontsize=7.5, color=INK)
+    return [axes.vlines(cost, scale * each.value.low, scale * each.value.high, color=colour,
+                        linewidth=1.3),
+            *axes.plot([cost], [value], marker=shape, color=colour, markersize=6.5,
+                       linestyle="none", clip_on=False)]
+
+
+def _tell_apart(axes: Axes, known: Sequence[tuple[float, Variant]], scale: float,
+                made: Sequence[list[Artist]]) -> None:
+    """Sets marks that would hide each other side by side, and the name of each beside it: the
+    farther left, the higher, so that names do not hide each other either."""
+    places = [(cost, scale * each.value.value) for cost, each in known]
+    for (_, each), place, artists, points in zip(
+            known, places, made, apart(axes, places), strict=True):
+        beside(axes, artists, points)
+        axes.annotate("\u200b" + text.short(each.pipeline, 24), place,
+                      xytext=(4 + points, 4 - 1.5 * points), textcoords="offset points",
+                      fontsize=7.5, color=INK)
 
 
 def _payers(found: Frontier) -> list[Markup]:

@@ -13,6 +13,7 @@ from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Column, Row, Table, counted, failed, texts
 from evalkit.report.verification import tradeoffs
+from evalkit.statistics.batching import by_systems
 from evalkit.store.documents.run import Failure
 
 
@@ -36,11 +37,12 @@ class Results:
 def build(run: ReportedRun) -> Content:
     """Shown for every run."""
     chief, like = told_apart(run)
+    batches = by_systems(run.record)
     shown = Results(matrices(run.headline, chief), matrices(run.headline, like),
-                    tradeoffs(run.folder, run.headline), batching.sentence(run.record.batching))
+                    tradeoffs(run.folder, run.headline), batching.sentence(batches))
     return Content(
         shown, [failures(run.summary.failures), values(run.headline),
-                batching.changes(run.record.batching)],
+                batching.changes(batches)],
         [matrix.table for matrix in shown.chief[:1]],
         [summary.best_pipelines(run.headline)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -69,6 +70,33 @@ class Pipeline(Part):
     recognizer: System | None = None
     encoder: System | None = None
     endpointer: Annotated[System | None, Field(exclude_if=lambda given: given is None)] = None
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """By stage that is given audio, how many utterances are heard at a time at most."""
+        return {stage: system.batch for stage, system in self._stages.items() if system.batch}
+
+    @property
+    def in_batches(self) -> tuple[tuple[str, str, str, int | None], ...]:
+        """Stage, name, identity and batch of the systems whose results may depend on what else is
+        in a batch."""
+        found = depending(self.batches)
+        return tuple((stage, system.name, system.identity, system.batch)
+                     for stage, system in self._stages.items() if stage in found)
+
+    @property
+    def _stages(self) -> dict[str, System]:
+        systems = {"enhanced": self.enhancer, "recognised": self.recognizer,
+                   "embedded": self.encoder}
+        return {stage: system for stage, system in systems.items() if system}
+
+
+def depending(batches: Mapping[str, int]) -> set[str]:
+    """The stages whose results may depend on what else is in a batch, of those that are given
+    audio and by how many utterances at a time: those that are given several, and all behind an
+    enhancer that is."""
+    return {stage for stage, batch in batches.items()
+            if max(batch, batches.get("enhanced", 1)) > 1}
 
 
 class Condition(Part):
