@@ -476,6 +476,7 @@ NOTHING_LOST = {
         statistics.run_statistics:_alignments statistics.run_statistics:_trial_intervals""",
     "trackers hold no undefined number; how many failed is logged": """
         compare.tracking:export_mlflow compare.tracking:headline_values""",
+    "it names the trials that fail, which are counted as such": "metrics.score_files:notes",
     "columns that are outcomes or have too many groups are recorded by not_usual": """
         statistics.grouping:usual_columns""",
 }
