@@ -10,6 +10,7 @@ from pathlib import Path
 from evalkit.core.config import EvalConfig
 from evalkit.core.errors import EvalkitError, RunError, UtteranceError
 from evalkit.core.names import listed
+from evalkit.run.executors import check_answers
 from evalkit.run.overlap import Work, staying
 from evalkit.run.runner import Prepared, prepare
 from evalkit.store.documents.begun import earlier
@@ -29,6 +30,7 @@ def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
              for name, config in configs.items()}
     for line in _no_longer_there(out, ready):
         say(line)
+    check_answers(work.scheduler)
     folders: dict[str | None, RunFolder] = {}
     with locked(out, "run"), staying(work) as kept:
         Corpora(names=list(ready)).write(out / CORPORA)

@@ -81,10 +81,11 @@ def process_on_dask(shards: Iterable[Shard], run: Path, address: str,
                 client.run(_end, key)
 
 
-def check_answers(address: str) -> None:
-    """Raises PluginError without Dask, ConfigError where no scheduler answers at ``address``."""
-    with _client(address):
-        pass
+def check_answers(address: str | None) -> None:
+    """Raises PluginError without Dask, ConfigError where no scheduler answers at ``address``, if
+    any."""
+    if address is not None:
+        _client(address).close()
 
 
 @dataclass

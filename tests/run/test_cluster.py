@@ -12,6 +12,7 @@ import pytest
 
 from evalkit.core.errors import ConfigError
 from evalkit.run import executors
+from evalkit.run.corpora import run_corpora
 from evalkit.run.overlap import Work, portion_said
 from evalkit.run.runner import run
 from tests.run.runs import config, tables
@@ -48,6 +49,9 @@ def test_where_no_scheduler_answers_nothing_is_begun(tiny_corpus: Path, tmp_path
     settings = config(tiny_corpus, pipelines=pipelines, metrics=["wer"], conditions=["clean"])
     with pytest.raises(ConfigError, match="no Dask scheduler answers there"):
         run(settings, tmp_path / "run", Work(scheduler="tcp://127.0.0.1:1"))
+    with pytest.raises(ConfigError, match="no Dask scheduler answers there"):
+        run_corpora({"x": settings}, tmp_path / "run", Work(scheduler="tcp://127.0.0.1:1"),
+                    say=lambda line: None)
     assert not (tmp_path / "run").exists()
     run(settings, tmp_path / "run", Work(0, portion=portion_said("1/1")))
 
