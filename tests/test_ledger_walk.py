@@ -411,7 +411,7 @@ NOTHING_LOST = {
         run.occupied:_gone run.measured:_check_further_normalisers run.rescore:_lost_before
         run.resuming:_faults run.resuming:_lost_audio run.text_metrics:usual_metrics
         statistics.labels:alike statistics.outcome_columns:determines
-        store.documents.begun:earlier store.runfolder:damages store.scores:require_columns
+        store.documents.begun:told_by store.runfolder:damages store.scores:require_columns
         systems.spelling:spelt systems.transcripts.tables:_columns corpora.gathering:nothing
         models.language.rescoring:unknown_words models.language.sentences:_words
         compare.unmatched:_whole mitigation.recognition.evaluation:small_regions
@@ -453,8 +453,9 @@ NOTHING_LOST = {
         run.pipeline:complete run.pipeline:members run.measured:measures_by_cell run.shard:_warm_up
         run.process_state:_find_again run.process_state:_forget_errors store.outputs:list_audio
         store.outputs:prune run.overlap:graphics_processors
-        corpora.beside:_by_url store.objects:_deliver store.objects:_listed store.objects:ends
-        store.objects:_there store.objects:portions
+        corpora.beside:_by_url store.delivery:_brought store.objects:files_at
+        store.objects:ends store.objects:files_in store.objects:portions store.objects:copy
+        store.objects:_clear store.objects:is_of_another
         run.runner:_prune run.merging:_bring run.merging:_otherwise
         run.merging:_check_none_missing
         store.runfolder:digest systems.identity:model_files

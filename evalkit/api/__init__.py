@@ -37,7 +37,8 @@ from evalkit.api.versions import History, compare, freeze, history, releases
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
 from evalkit.core.plugins import packages_for
-from evalkit.store.objects import delivering, here, share_here
+from evalkit.store.delivery import changed, delivering
+from evalkit.store.objects import here, share_here
 
 if TYPE_CHECKING:
     from evalkit.store.documents.frontier import Taken
@@ -179,20 +180,23 @@ def rescore(run: AnyPath, *, metrics: Sequence[str] = (),
     is as the run has it; ``metrics`` stand in place of the run's, and ``manifest`` holds corrected
     transcripts of the same utterances. ``join``, ``merge``, ``canonical`` and ``places`` are as for
     ``score_tables``, of a run that ``score`` or ``score_tables`` made."""
-    if not (Path(run) / "outputs").is_dir():
-        check_run(run)
-    from evalkit.run.rescore import rescore as score_again
+    with changed(run, say) as place:
+        if not (place / "outputs").is_dir():
+            check_run(place)
+        from evalkit.run.rescore import rescore as score_again
 
-    return score_again(Path(run), metrics=list(metrics), normaliser=normaliser, costs=costs,
-                       alternatives=alternatives, glm=None if glm is None else Path(glm),
-                       manifest=None if manifest is None else Path(manifest),
-                       labels=labels(join, merge, (), canonical, places), workers=workers, say=say)
+        return score_again(
+            place, metrics=list(metrics), normaliser=normaliser, costs=costs,
+            alternatives=alternatives, glm=None if glm is None else Path(glm),
+            manifest=None if manifest is None else Path(manifest),
+            labels=labels(join, merge, (), canonical, places), workers=workers, say=say)
 
 
 @in_one_line
 def mitigate(config: AnyPath, out: AnyPath, *, workers: int = 0, say: Say = _silent) -> list[Path]:
     """Runs the experiments of the configuration file ``config`` into the run folder ``out``, and
     returns the folders of their results. ``workers`` and ``say`` as for ``run``."""
+    out = here(out)
     check_one(out)
     with packages_for("evalkit mitigate"):
         from evalkit.mitigation.experiment import read_mitigation_config, run_mitigation

@@ -35,7 +35,9 @@ def run_folders(run: AnyPath) -> dict[str | None, Path]:
     """The run folders of the corpora of ``run`` by their names; ``run`` itself, under None, where
     it is of one. Raises RunError for a folder that says it wrongly."""
     from evalkit.store.documents.corpora import CORPORA, Corpora
+    from evalkit.store.objects import here
 
+    run = here(run)
     if not (Path(run) / CORPORA).exists():
         return {None: Path(run)}
     return {name: Path(run) / name for name in Corpora.read(Path(run) / CORPORA).names}

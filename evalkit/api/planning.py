@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalkit.api.folders import AnyPath, read_run
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
+from evalkit.core.folders import by_name
 from evalkit.core.types import PERCENT, Fact
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def plan(*, gap: float | None = None, speakers: int | None = None, utterances: i
     stored = [None if value is None else value / fact.scale for value in (rate, between_speakers)]
     asked = Question(spread.told(stored[0], words, stored[1]), groups, power=power)
     if gap is None:
-        return Plan(asked, gap_for(speakers or 0, utterances, asked), [], fact, source)
+        return Plan(asked, gap_for(speakers or 0, utterances, asked), [], fact, by_name(source))
     wanted = gap / fact.scale
-    return Plan(asked, study_for(wanted, utterances, asked), trades(wanted, asked), fact, source)
+    return Plan(asked, study_for(wanted, utterances, asked), trades(wanted, asked), fact,
+                by_name(source))
 
 
 @in_one_line
@@ -90,7 +92,7 @@ def plan_change(change: float, *, utterances: int | None = None, rate: float | N
     asked = ChangeQuestion(spread.told(None, None, own), groups, power=power)
     wanted = change / fact.scale
     return ChangePlan(asked, study_of_change(wanted, had or utterances or UTTERANCES, asked),
-                      [] if had else change_trades(wanted, asked), fact, source)
+                      [] if had else change_trades(wanted, asked), fact, by_name(source))
 
 
 def _known_change(change: float, rate: float | None, words: float | None,

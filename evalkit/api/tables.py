@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.api.folders import AnyPath
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import in_one_line
-from evalkit.store.objects import delivering
+from evalkit.store.delivery import delivering
 
 if TYPE_CHECKING:
     from evalkit.results.columns import Columns
@@ -57,6 +57,7 @@ def score_tables(tables: Mapping[str, AnyPath], out: AnyPath, *,
 
 
 @in_one_line
+@delivering
 def score_trials(scores: Sequence[tuple[str | None, AnyPath]], out: AnyPath, *,
                  trials: AnyPath | None = None, manifest: AnyPath | None = None,
                  speaker_pattern: str | None = None,

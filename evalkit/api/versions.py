@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from evalkit.api.folders import AnyPath, check_version, matched, names_only, read_run
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.core.files import in_one_line
+from evalkit.store.objects import here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,8 @@ def compare(base: AnyPath, candidate: AnyPath, *, gates: AnyPath | None = None,
     ``releases`` in it. ``base_runs`` and ``runs`` are further runs of the base and of the
     candidate, of which the means are compared. ``outcome`` is "pass", "regression", "inconclusive"
     where a gate is and may not be, or "incomplete"."""
+    base, candidate = here(base), here(candidate)
+    base_runs, runs = list(map(here, base_runs)), list(map(here, runs))
     matched(candidate, [base], files=True)  # refuses what is absent before anything slow is loaded
     from evalkit.compare.series import asked_place
 
@@ -55,6 +58,7 @@ def releases(runs: Sequence[AnyPath], *, baseline: AnyPath, gates: AnyPath | Non
     from evalkit.compare.releases import order_notes
     from evalkit.compare.series import next_place
 
+    baseline, runs = here(baseline), list(map(here, runs))
     folders = [matched(run, [baseline], files=True) for run in runs]
     notes = order_notes(folders[0][1][0], [newer for newer, _ in folders])
     terms = _gates(gates)
@@ -127,11 +131,11 @@ def history(runs: Sequence[AnyPath], *, metrics: Sequence[str] = (), out: AnyPat
             ) -> History:
     """Metrics (every headline metric where none is named) over run folders or baselines, old to
     new, with intervals over speakers; ``out`` is a page (.html) or a figure (.svg) to write."""
-    for version in runs:
+    paths = list(map(here, runs))
+    for version in paths:
         check_version(version)
     from evalkit.compare import history as versions
 
-    paths = [Path(version) for version in runs]
     table, facts = versions.history(paths, metrics)
     if out is not None:
         from evalkit.compare.history_page import write_history

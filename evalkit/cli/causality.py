@@ -34,9 +34,10 @@ def causality(config: Annotated[Path, typer.Argument(help="eval.yaml")],
         evalkit causality eval.yaml --pipeline live --audio speech.wav
     """
     from evalkit.core.config import read_config
+    from evalkit.corpora.beside import with_manifest_here
     from evalkit.run.causality import SECONDS, examine
 
-    read = read_config(config)
+    read = with_manifest_here(read_config(config))
     chosen = _chosen(read, pipeline)
     heard = _audio(read, audio)
     if heard.duration > SECONDS:

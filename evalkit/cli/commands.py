@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from typing import Annotated, NoReturn
 
@@ -35,7 +36,9 @@ from evalkit.cli.stopping import is_stopped, stopping
 from evalkit.core.copies import is_a_command
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import misnamed, trouble
+from evalkit.core.folders import by_name, from_here
 from evalkit.core.plugins import is_extra, missing_package
+from evalkit.core.text import printable
 
 TRACEBACK = "EVALKIT_TRACEBACK"
 """Environment variable with which a defect shows its traceback."""
@@ -81,7 +84,7 @@ def _main() -> None:
     try:
         code = app(standalone_mode=False)
     except EvalkitError as error:
-        _stop(str(error))
+        _stop(str(error) if isinstance(error.__cause__, OSError) else by_name(str(error)))
     except MISUSE as error:
         _misuse(error)
     except typer.Abort:
@@ -122,5 +125,6 @@ def _stop(message: str) -> NoReturn:
     """Says why on one line, whatever names are in it. What a signal interrupted may end in any
     error, of which there is nothing to say."""
     if not is_stopped():
-        say(f"error: {' '.join(map(one_line, message.split()))}")
+        line = f"error: {' '.join(map(one_line, message.split()))}"
+        print(printable(from_here(line)), file=sys.stderr, flush=True)
     raise SystemExit(INCOMPLETE) from None

@@ -18,6 +18,7 @@ from evalkit.cli.options import (
     Workers,
     not_of_a_run,
     processes,
+    run_here,
     say,
 )
 
@@ -25,7 +26,8 @@ train = typer.Typer(no_args_is_help=True, help="Train the reference models.")
 
 
 def mitigate(config: Annotated[Path, typer.Argument(help="mitigate.yaml")],
-             out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write into.")],
+             out: Annotated[Path, typer.Option("--out", "-o", callback=run_here,
+                                         help="Run folder to write into.")],
              workers: Workers = None) -> None:
     """Train again for the cohorts that are served worst; compare before and after.
 

@@ -35,7 +35,7 @@ def merge(folders: Annotated[list[Path], typer.Argument(
     """
     say(f"evalkit {__version__}: {', '.join(map(named, folders))} -> {named(out)}")
     made = api.merge(folders, out, overwrite=overwrite, say=say)
-    show(made, out)
+    show(made)
     if report is not None:
         print(api.report(out, report))
     judge(made, max_failed)
@@ -47,11 +47,9 @@ def check_shard(shard: str | None, report: Path | None) -> None:
         raise ConfigError(f"--report: shard {shard} alone is no run; give it to `evalkit merge`")
 
 
-def show_shard(shard: str, folders: RunFolders, out: Path | None) -> None:
-    """Says where a share is, ``out``, and what comes next."""
-    from evalkit.store.objects import named_there
-
+def show_shard(shard: str, folders: RunFolders) -> None:
+    """Says where a share is, and what comes next."""
     name, folder = next(iter(folders.items()))
-    whole = named_there(folder.path if name is None else folder.path.parent, out)
+    whole = str(folder.path if name is None else folder.path.parent)
     say(f"shard {shard}: {whole}")
     say(f"next, when all are there: evalkit merge {shlex.quote(whole)} OTHERS... --out RUN")

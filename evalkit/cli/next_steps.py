@@ -36,15 +36,14 @@ class Hints:
             say(line)
 
 
-def next_steps(folders: RunFolders, report: Path | None, out: Path | None = None) -> Iterator[str]:
+def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     """Commands, a line each, with what they are for; of several corpora those that are for all, and
-    where these have no labels in common one for each. They name the run as ``out`` does."""
+    where these have no labels in common one for each."""
     from evalkit.statistics.grouping import has_usual
     from evalkit.statistics.speaker_labels import speaker_labels
     from evalkit.store.metadata import metadata_of
-    from evalkit.store.objects import named_there
 
-    names = {folder: named_there(folder.path, out) for folder in folders.values()}
+    names = {folder: str(folder.path) for folder in folders.values()}
     records = {name: folder.record() for folder, name in names.items()}
     tables = {name: metadata_of(folder.path) for folder, name in names.items()}
     first, record = next(iter(records.items()))

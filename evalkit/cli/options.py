@@ -12,11 +12,12 @@ import typer.core
 from evalkit.cli.stopping import at_work
 from evalkit.core.errors import ConfigError
 from evalkit.core.files import misnamed
-from evalkit.core.folders import from_here
+from evalkit.core.folders import by_name, from_here
 from evalkit.core.text import printable
 from evalkit.store.documents.begun import BEGUN
 from evalkit.store.documents.corpora import CORPORA
 from evalkit.store.lock import HOLDER, LOCK
+from evalkit.store.remote import shown, url_of
 
 INCOMPLETE = 2
 """Exit code of misuse, of defects, and of a run in which nothing could be measured."""
@@ -31,7 +32,10 @@ _IN_A_RUN = frozenset({"outputs", "scores", "shards", "audio", "mitigation"})
 
 
 def not_of_a_run(path: Path | None) -> Path | None:
-    """A file to write. Raises BadParameter for one that a run folder is made of."""
+    """A file to write. Raises BadParameter for a URL, and for one that a run folder is made of."""
+    if path is not None and (url := url_of(path)) is not None:
+        raise typer.BadParameter(f"{shown(url)} is a URL; give a file of this machine, and copy it "
+                                 "there")
     if path is not None and (run := _run_of(path.resolve())):
         raise typer.BadParameter(f"{path} is a part of the run folder {run}, which would be lost; "
                                  "give another name")
@@ -62,7 +66,6 @@ def for_a_report(path: Path | None) -> Path | None:
 def run_here(path: Path | None) -> Path | None:
     """A run folder, or a copy of the one at a URL. Raises RunError where there is none."""
     from evalkit.store.objects import here
-    from evalkit.store.remote import url_of
 
     return path if path is None or url_of(path) is None else here(path)
 
@@ -137,8 +140,8 @@ class GoesOn(Command):
 
 def say(line: str) -> None:
     """A line for a person, beside what a script reads: what is in the working folder by its name
-    from there."""
-    print(printable(from_here(line)), file=sys.stderr, flush=True)
+    from there, what is in a copy by the name of what was copied."""
+    print(printable(from_here(by_name(line))), file=sys.stderr, flush=True)
 
 
 def processes(workers: int | None) -> int:

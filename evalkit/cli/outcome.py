@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import typer
@@ -21,19 +20,18 @@ RunFolders: TypeAlias = "Mapping[str | None, RunFolder]"
 """By the names of their corpora; the only one under None."""
 
 
-def show(folders: RunFolders, out: Path | None = None) -> None:
+def show(folders: RunFolders) -> None:
     """Prints the headline of every run, and says what was left out and where it is: there where it
     was brought to, if that is ``out``."""
     for name, folder in folders.items():
         if name is not None:
             print(f"corpus {name}")
-        _show(folder, out)
+        _show(folder)
 
 
-def _show(folder: RunFolder, out: Path | None) -> None:
+def _show(folder: RunFolder) -> None:
     from evalkit.core.ledger import lines
     from evalkit.statistics.batching import by_systems
-    from evalkit.store.objects import named_there
     from evalkit.terminal import line, print_batching, print_summary
 
     record, summary = folder.record(), folder.summary()
@@ -44,7 +42,7 @@ def _show(folder: RunFolder, out: Path | None) -> None:
     print_batching(by_systems(record))
     for text in lines(record.left_out):
         say(text)
-    say(f"run folder: {named_there(folder.path, out)}")
+    say(f"run folder: {folder.path}")
 
 
 def judge(folders: RunFolders, max_failed: float) -> None:

@@ -27,6 +27,7 @@ from evalkit.cli.options import (
     say,
 )
 from evalkit.core.errors import ConfigError
+from evalkit.store.remote import named
 
 if TYPE_CHECKING:
     from evalkit.core.types import Fact
@@ -61,7 +62,7 @@ def report(runs: Annotated[list[Path], typer.Argument(
 
         evalkit report runs/v1 runs/v2 --out reports/v2 --gates gates.yaml --markdown summary.md
     """
-    say(f"reporting {runs[-1]} in {out}")
+    say(f"reporting {named(runs[-1])} in {named(out)}")
     print(api.report(runs[-1], out, by=by, earlier=runs[:-1], markdown=markdown,
                      allow_outcomes=allow_outcome or (), pipeline=pipeline, title=title,
                      gates=gates, look=look, after=after, costs=costs))

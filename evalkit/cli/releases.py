@@ -22,6 +22,7 @@ from evalkit.cli.options import (
     pair,
 )
 from evalkit.core.errors import ConfigError, one_line
+from evalkit.store.remote import named
 
 if TYPE_CHECKING:
     from evalkit.store.documents.comparison import Comparison
@@ -33,8 +34,10 @@ Mapping = Annotated[list[str] | None, typer.Option(
 baseline = typer.Typer(no_args_is_help=True, help="Keep what a later version is compared with.")
 
 
-def compare(base: Annotated[Path, typer.Argument(help="A run folder or a frozen baseline.")],
-            candidate: Run,
+def compare(base: Annotated[Path, typer.Argument(
+                help="A run folder, its URL, or a frozen baseline.")],
+            candidate: Annotated[Path, typer.Argument(
+                help="A run folder, or the URL of one on an object store.")],
             gates: Annotated[Path | None, typer.Option(
                 help="gates.yaml; default: no significant change for the worse in any metric "
                      "as a whole.")] = None,
@@ -163,7 +166,7 @@ class _Wanted(NamedTuple):
         if any(self):
             from evalkit.store.documents.comparison import Comparison
 
-            failed = Comparison.failed(str(base), str(candidate), why)
+            failed = Comparison.failed(named(base), named(candidate), why)
             self.write(failed)
             self.annotate(failed)
 
@@ -191,7 +194,8 @@ def freeze(run: Run,
     print_left_out(frozen.left_out)
 
 
-def history(runs: Annotated[list[Path], typer.Argument(help="Run folders or baselines.")],
+def history(runs: Annotated[list[Path], typer.Argument(
+                help="Run folders, their URLs, or baselines.")],
             metric: Annotated[list[str] | None, typer.Option(
                 help="Default: every headline metric. Repeatable.")] = None,
             out: Annotated[Path | None, typer.Option(

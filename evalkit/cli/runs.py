@@ -58,8 +58,8 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
                            scheduler=scheduler, shard=shard, prune=prune, overwrite=overwrite,
                            say=say)
     if shard is not None:
-        return show_shard(shard, made, out)
-    show(made, out)
+        return show_shard(shard, made)
+    show(made)
     if report is not None:
         print(api.report(out, report))
     judge(made, max_failed)

@@ -155,7 +155,7 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
         further = {**options, **files, "overwrite": overwrite, "shard": shard}
         folders = {None: _made_elsewhere(given, of_table, labels, further)}
     if shard is not None:
-        return show_shard(shard, folders, out)
+        return show_shard(shard, folders)
     _tell(folders, hints, report, given)
     judge(folders, max_failed)
 
@@ -163,8 +163,8 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
 def _tell(folders: dict[str | None, RunFolder], hints: Hints, report: Path | None,
           given: _Given) -> None:
     """Prints the headline and what comes next, and writes the page where one is wanted."""
-    show(folders, given.out)
-    for line in (*hints.kept, *next_steps(folders, report, given.out)):
+    show(folders)
+    for line in (*hints.kept, *next_steps(folders, report)):
         say(line)
     if report is not None:
         print(api.report(given.run or folders[None].path, report))
@@ -173,12 +173,15 @@ def _tell(folders: dict[str | None, RunFolder], hints: Hints, report: Path | Non
 def _anew(run: Path, options: dict[str, Any]) -> dict[str | None, RunFolder]:
     """Scores the outputs of a run, of every corpus of it, anew. Raises ConfigError for transcripts
     of one where it is of several."""
-    parts = api.run_folders(run)
-    if options["manifest"] is not None and None not in parts:
-        raise ConfigError(f"--manifest: {run} is a run of several corpora; give the run folder of "
-                          f"one of them: {', '.join(map(str, parts.values()))}")
-    say(f"evalkit {__version__}: scoring {run} anew")
-    return {name: api.rescore(path, **options) for name, path in parts.items()}
+    from evalkit.store.delivery import changed
+
+    say(f"evalkit {__version__}: scoring {named(run)} anew")
+    with changed(run, say) as place:
+        parts = api.run_folders(place)
+        if options["manifest"] is not None and None not in parts:
+            raise ConfigError(f"--manifest: {named(run)} is a run of several corpora; give the run "
+                              f"folder of one of them: {', '.join(map(str, parts.values()))}")
+        return {name: api.rescore(path, **options) for name, path in parts.items()}
 
 
 def _said(**options: Any) -> dict[str, Any]:

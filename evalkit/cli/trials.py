@@ -11,6 +11,7 @@ from evalkit import __version__, api
 from evalkit.cli.named import file_of, listed
 from evalkit.cli.options import MOST_FAILED, MaxFailed, Out, Overwrite, Report, say
 from evalkit.cli.outcome import judge, show
+from evalkit.store.remote import named
 
 
 def trials(scores: Annotated[list[str], typer.Argument(
@@ -48,7 +49,7 @@ def trials(scores: Annotated[list[str], typer.Argument(
 
         evalkit groups runs/sv --by gender --metric eer --threshold runs/dev
     """
-    say(f"evalkit {__version__}: {', '.join(scores)} -> {out}")
+    say(f"evalkit {__version__}: {', '.join(scores)} -> {named(out)}")
     pairs_of = [file_of(text) for text in scores]
     run = api.score_trials(
         [(name, path) for path, name in pairs_of], out, trials=pairs, manifest=manifest,

@@ -17,7 +17,8 @@ from functools import cache, lru_cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from evalkit.core.errors import ConfigError, RunError
+from evalkit.core.errors import ConfigError, EvalkitError, RunError
+from evalkit.core.folders import by_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -115,16 +116,26 @@ def misnamed(text: str) -> str | None:
     return f"{name}: is no name in UTF-8, as evalkit's files need it; rename the file or folder"
 
 
+def _name_copied(error: EvalkitError) -> None:
+    """Lets an error that no disk is the cause of name what was copied in place of the copy."""
+    if not isinstance(error.__cause__, OSError):
+        error.args = tuple(map(by_name, map(str, error.args)))
+
+
 def in_one_line(function: Callable[P, T]) -> Callable[P, T]:
     """``function``, which raises ConfigError before it begins where a name that it is given is no
     UTF-8; and RunError where it comes upon one later, or where a file cannot be used, as
-    ``trouble`` says it."""
+    ``trouble`` says it. Where the disk is not at fault, errors name what was copied, not the copy.
+    """
     @wraps(function)
     def told(*values: P.args, **options: P.kwargs) -> T:
         if wrong := next(filter(None, map(misnamed, _names([values, options]))), None):
             raise ConfigError(wrong)
         try:
             return function(*values, **options)
+        except EvalkitError as error:
+            _name_copied(error)
+            raise
         except (OSError, UnicodeEncodeError) as error:
             why = trouble(error) if isinstance(error, OSError) else misnamed(error.object)
             if why is None:

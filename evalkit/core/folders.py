@@ -7,6 +7,8 @@ import os
 import re
 from pathlib import Path
 
+_COPIES: dict[str, str] = {}
+"""Folders of this machine that are copies, and the names of what they are copies of."""
 _FOLDERS = re.compile(r"(?<![\w.~…/+-])(?:[A-Za-z]:)?/(?:[^\s/'\"`(),;<>|]+/)+(?=\w)")
 """Those of an absolute path."""
 
@@ -29,6 +31,19 @@ def from_here(text: str) -> str:
     if here not in text or here == "//":
         return text
     return re.sub(rf"(?<![\w.~…/+-]){re.escape(here)}(?=[^\s/])", "", text)
+
+
+def is_copy(folder: Path, name: str) -> None:
+    """Makes known that ``folder`` is a copy, of what goes by ``name``."""
+    for path in (folder, folder.absolute(), folder.resolve()):
+        _COPIES[str(path)] = name
+
+
+def by_name(text: str) -> str:
+    """``text`` with the names of what was copied in place of the folders of the copies."""
+    for folder in sorted(_COPIES, key=len, reverse=True):
+        text = text.replace(folder, _COPIES[folder])
+    return text
 
 
 def _home() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evalkit.core.errors import ConfigError
+from evalkit.store.remote import shown, url_of
 
 PAGE, COPIES, PICTURES, TABLES, FINDINGS = (
     "index.html", "audio", "pictures", "tables", "findings.json")
@@ -14,8 +15,9 @@ PAGE, COPIES, PICTURES, TABLES, FINDINGS = (
 
 
 def check_replaceable(out: Path) -> None:
-    """Raises ConfigError where ``out`` holds something else than a report, or where no folder can
-    be made there."""
+    """Raises ConfigError where ``out`` is a URL, holds something else than a report, or where no
+    folder can be made there."""
+    _check_here(out)
     if not out.exists():
         _check_room(out)
         return
@@ -25,6 +27,12 @@ def check_replaceable(out: Path) -> None:
     if others:
         raise ConfigError(f"{out}: holds {sorted(others)[0]!r}, which no report does; give a new "
                           "folder, since a report replaces the whole folder")
+
+
+def _check_here(out: Path) -> None:
+    if (url := url_of(out)) is not None:
+        raise ConfigError(f"{shown(url)}: a page is written into a folder of this machine; give "
+                          "one, and copy it there")
 
 
 def _check_room(out: Path) -> None:

@@ -8,20 +8,19 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
-from inspect import signature
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 from evalkit.core.errors import EvalkitError, RunError, one_line
 from evalkit.core.files import replacing
+from evalkit.core.folders import is_copy
 from evalkit.core.plugins import packages_for
-from evalkit.core.text import count, printed
+from evalkit.core.text import printed
+from evalkit.store.documents.begun import RECORDS, earlier, told_by
 from evalkit.store.documents.portion import PORTION, held
+from evalkit.store.lock import check_free
 from evalkit.store.remote import refusal, shown, url_of, without_keys
 
-P = ParamSpec("P")
-T = TypeVar("T")
 COPIES = "EVALKIT_COPIES"
 """Environment variable with the folder of copies; ~/.cache/evalkit where it has none."""
 LAST = ("run.json", "corpora.json")
@@ -36,7 +35,9 @@ def copy_of(url: str) -> Path:
     """Where the copy of the folder at ``url`` is."""
     folder = Path(os.environ.get(COPIES) or Path.home() / ".cache" / "evalkit")
     digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return folder / digest / (PurePosixPath(shown(url)).name or "run")
+    place = folder / digest / (PurePosixPath(shown(url)).name or "run")
+    is_copy(place, shown(url).rstrip("/"))
+    return place
 
 
 def here(run: Path | str) -> Path:
@@ -45,8 +46,8 @@ def here(run: Path | str) -> Path:
     url = url_of(run)
     if url is None:
         return Path(run)
-    with _said(url):
-        store = _Store.at(url)
+    with said(url):
+        store = Store.at(url)
         if not store.ends and store.portions:
             name = store.portions[0]
             _fetch(store.system, f"{store.root}/{name}", store.place / name)
@@ -63,59 +64,23 @@ def share_here(folder: Path | str) -> Path:
     url = url_of(folder)
     if url is None:
         return Path(folder)
-    with _said(url):
-        store = _Store.at(url)
+    with said(url):
+        store = Store.at(url)
         if not store.portions:
             raise RunError(f"{shown(url)}: holds no shard of a run; `evalkit run --shard I/N` and "
                            "`evalkit score --shard I/N` bring one")
-        store.copy(store.portions, _is_inside)
+        store.copy(store.portions, is_inside)
     return store.place
-
-
-def named_there(folder: Path, out: Path | None) -> str:
-    """The ``folder`` of a run that was made for ``out``, or a copy of it, by its name there."""
-    url = None if out is None else url_of(out)
-    if url is None or not folder.is_relative_to(copy_of(url)):
-        return str(folder)
-    return "/".join([shown(url).rstrip("/"), *folder.relative_to(copy_of(url)).parts])
-
-
-def delivering(function: Callable[P, T]) -> Callable[P, T]:
-    """``function``, whose argument ``out`` may be a URL: then it works in a copy, which is brought
-    there when it has ended well. That it can be is looked at before."""
-    names = signature(function)
-
-    @wraps(function)
-    def told(*values: P.args, **options: P.kwargs) -> T:
-        bound = names.bind(*values, **options)
-        url = url_of(bound.arguments["out"])
-        if url is None:
-            return function(*values, **options)
-        with _said(url):
-            system, root = _system(url)
-            system.ls(PurePosixPath(root).parts[0])
-            store = _Store.at(url)
-            bound.arguments["out"] = store.place
-            if not store.place.exists():  # so that nothing is overwritten unasked
-                here(url) if store.ends else store.copy(store.portions, _is_inside)
-        made = function(*bound.args, **bound.kwargs)
-        with _said(url):
-            n = _deliver(system, root, store.place)
-        if say := bound.arguments.get("say"):
-            say(f"{count(n, 'file')} brought to {shown(url)}")
-        return made
-
-    return told
 
 
 def fetched_text(url: str) -> str:
     """The text at ``url``. Raises RunError."""
-    with _said(url):
-        system, path = _system(url)
+    with said(url):
+        system, path = system_of(url)
         return bytes(system.cat_file(path)).decode("utf-8", "replace")
 
 
-class _Store(NamedTuple):
+class Store(NamedTuple):
     """A folder on an object store, the files ``found`` in it with their sizes, and the ``place`` of
     its copy here."""
 
@@ -127,8 +92,8 @@ class _Store(NamedTuple):
     @classmethod
     def at(cls, url: str) -> Self:
         """The folder at ``url`` now."""
-        system, root = _system(url)
-        return cls(system, root, _listed(system, root), copy_of(url))
+        system, root = system_of(url)
+        return cls(system, root, files_at(system, root), copy_of(url))
 
     @property
     def ends(self) -> list[str]:
@@ -139,40 +104,46 @@ class _Store(NamedTuple):
     def portions(self) -> list[str]:
         """The files that say that a shard is there, one a corpus."""
         return [name for name in self.found
-                if PurePosixPath(name).name == PORTION and _is_inside(name)]
+                if PurePosixPath(name).name == PORTION and is_inside(name)]
 
     def copy(self, ends: Sequence[str], wanted: Callable[[str], bool]) -> None:
         """Fetches the files that are ``wanted``; where the ``ends`` here are those that are there,
-        only what is of another size."""
-        same = all(_content(self.place / name) == self.system.cat_file(f"{self.root}/{name}")
-                   for name in ends)
-        known = _there(self.place) if same else {}
-        for name, size in self.found.items():
-            if wanted(name) and known.get(name) != size:
+        only what is of another size, or damaged. What the run there has no longer goes. Raises
+        RunError where somebody works in the copy."""
+        check_free(self.place)
+        same = self._has(ends)
+        self._clear(() if same else ends)
+        known = files_in(self.place) if same else {}
+        for name in sorted(filter(wanted, self.found), key=lambda name: name in LAST):
+            if known.get(name) != self.found[name] or _is_damaged(self.place / name):
                 _fetch(self.system, f"{self.root}/{name}", self.place / name)
 
+    def _has(self, ends: Sequence[str]) -> bool:
+        """Whether ``ends`` in the copy are those that are there."""
+        return all(_content(self.place / name) == self.system.cat_file(f"{self.root}/{name}")
+                   for name in ends)
 
-def _deliver(system: Any, root: str, place: Path) -> int:
-    """Brings all files there; those of an earlier run, which nobody would read rightly, go. What
-    else lies there, such as other runs in folders of their own, stays."""
-    files = _there(place)
-    ours = {PurePosixPath(name).parts[0] for name in files}
-    gone = [name for name in _listed(system, root)
-            if name in LAST or (name not in files and name.partition("/")[0] in ours)]
-    for name in sorted(gone, key=lambda name: name not in LAST):
-        system.rm_file(f"{root}/{name}")
-    for name in sorted(files, key=lambda name: (name in LAST, name)):
-        system.put_file(str(place / name), f"{root}/{name}")
-    return len(files)
+    def _clear(self, ends: Sequence[str]) -> None:
+        """Removes ``ends`` from the copy, and what of a run is no longer there."""
+        for name in filter(_is_written, files_in(self.place)):
+            if name in ends or name not in self.found:
+                (self.place / name).unlink(missing_ok=True)
+
+    def is_of_another(self) -> bool:
+        """Whether the copy holds the run of another corpus or command than is there, or none."""
+        parts = {name.removesuffix(end) for name in self.found for end in RECORDS
+                 if f"/{name}".endswith(f"/{end}") and is_inside(name)}
+        return any(told_by(lambda name, part=part: self.system.cat_file(  # type: ignore[misc]
+            f"{self.root}/{part}{name}")) != earlier(self.place / part) for part in parts)
 
 
-def _there(place: Path) -> dict[str, int]:
+def files_in(place: Path) -> dict[str, int]:
     """The same of a folder of this machine; what begins with a dot is for it alone."""
     return {path.relative_to(place).as_posix(): path.stat().st_size for path in place.rglob("*")
             if path.is_file() and not path.name.startswith(".")}
 
 
-def _system(url: str) -> tuple[Any, str]:
+def system_of(url: str) -> tuple[Any, str]:
     """The file system, and the path in it. Raises RunError for a URL that is none of another
     machine."""
     if (why := refusal(url, allowed=True)) is not None:
@@ -185,22 +156,46 @@ def _system(url: str) -> tuple[Any, str]:
     return system, root.rstrip("/")
 
 
-def _listed(system: Any, root: str) -> dict[str, int]:
+def files_at(system: Any, root: str) -> dict[str, int]:
     """The files in a folder, by their names in it, and their sizes; none where there is none."""
     found = system.find(root, detail=True)
     return {path.removeprefix(f"{root}/"): int(about["size"]) for path, about in found.items()
-            if path.startswith(f"{root}/")}
+            if path.startswith(f"{root}/") and not PurePosixPath(path).name.startswith(".")}
 
 
 def _is_read(name: str) -> bool:
     """Whether a finished run is read from this file too."""
-    if not _is_inside(name):
+    if not is_inside(name):
         return False
     parts = PurePosixPath(name).parts
     return not name.startswith(FOR_GOING_ON) or (parts[0] == "outputs" and len(parts) == 2)
 
 
-def _is_inside(name: str) -> bool:
+def _is_written(name: str) -> bool:
+    """Whether a finished run wrote this file and reads it, so that nothing is lost with it which
+    was made on this machine alone: outputs by stage, audio, findings, experiments."""
+    from evalkit.store.events import STREAMED
+    from evalkit.store.seals import SCORES, WRITTEN
+
+    parts = PurePosixPath(name).parts
+    return "outputs" not in parts and (SCORES in parts[:-1] or parts[-1] in {
+        *LAST, *WRITTEN, *STREAMED})
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a table is not as it was written. Nobody can say of the small summary alone."""
+    from evalkit.store.sealed import DamageError, check
+    from evalkit.store.seals import SUMMARY
+
+    try:
+        if path.suffix == ".parquet":
+            check(path)
+    except DamageError:
+        return True
+    return path.name == SUMMARY
+
+
+def is_inside(name: str) -> bool:
     """Whether a file stays in its folder: a key may be anything, "..", or absolute behind two
     slashes."""
     parts = PurePosixPath(name).parts
@@ -218,8 +213,8 @@ def _content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _said(url: str) -> Iterator[None]:
-    """Says in one line what an object store answers."""
+def said(url: str, when: str = "") -> Iterator[None]:
+    """Says in one line what an object store answers, and ``when``."""
     try:
         yield
     except EvalkitError:
@@ -231,9 +226,9 @@ def _said(url: str) -> Iterator[None]:
         raise RunError(f"{shown(url)}: there is no such bucket or file; make the bucket, or give "
                        "another name") from error
     except Exception as error:  # every file system has errors of its own
-        said = shown(without_keys(one_line(error, 1_000), url))
-        raise RunError(f"{shown(url)}: {_why(error)} ({type(error).__name__}: "
-                       f"{printed(said, 200)})") from error
+        text = shown(without_keys(one_line(error, 1_000), url))
+        raise RunError(f"{shown(url)}: {when}{_why(error)} ({type(error).__name__}: "
+                       f"{printed(text, 200)})") from error
 
 
 def _why(error: Exception) -> str:

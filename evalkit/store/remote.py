@@ -20,7 +20,9 @@ _QUERY = re.compile(r"[?#][^\s'\"()]*")
 
 def url_of(path: Path | str) -> str | None:
     """The URL that ``path`` is, even behind a folder that a reader has put before it; None for a
-    file."""
+    file. Of a path ``s3://`` is left as ``s3:``."""
+    if (scheme := str(path).removesuffix(":")) in SCHEMES and scheme != str(path):
+        return f"{scheme}://"
     found = _URL.search(str(path))
     return f"{found[1].lower()}://{found[2]}" if found else None
 

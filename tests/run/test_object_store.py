@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -15,32 +14,10 @@ from evalkit.store.objects import copy_of, here, share_here
 from evalkit.store.remote import named
 from evalkit.store.runfolder import RunFolder
 from tests.conftest import evalkit
+from tests.run.conftest import KEYS, SECRET
 from tests.run.runs import tables
 
 pytestmark = pytest.mark.usefixtures("outside")
-SECRET = "verysecretkey"
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of the server, on which there is a bucket."""
-    moto = pytest.importorskip("moto.server", reason="needs moto[s3], flask and flask-cors")
-    s3fs, boto3 = pytest.importorskip("s3fs"), pytest.importorskip("boto3")
-    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    for name, value in ((KEYS[0], "known"), (KEYS[1], SECRET), ("AWS_DEFAULT_REGION", "us-east-1"),
-                        ("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port())),
-                        ("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_CONFIG_FILE", "/none"),
-                        ("AWS_SHARED_CREDENTIALS_FILE", "/none"),
-                        ("EVALKIT_COPIES", str(tmp_path / "copies"))):
-        monkeypatch.setenv(name, value)
-    s3fs.S3FileSystem.clear_instance_cache()
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="speech")
-    yield client
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def names(store: Any) -> dict[str, int]:

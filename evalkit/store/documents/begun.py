@@ -4,7 +4,7 @@ says so where that is lost."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,9 +40,15 @@ class Earlier:
 def earlier(run: Path) -> Earlier | None:
     """What the folder ``run`` holds, whatever version of evalkit made it; None where nobody can
     say."""
+    return told_by(lambda name: (run / name).read_bytes())
+
+
+def told_by(content: Callable[[str], bytes]) -> Earlier | None:
+    """The same of a folder that has files of such ``content`` by their names in it, or raises
+    OSError."""
     for name in RECORDS:
         try:
-            tree = json.loads((run / name).read_bytes())
+            tree = json.loads(content(name))
             corpus: Mapping[str, Any] = tree["corpus"]
             return Earlier(str(tree["command"]), str(corpus["name"]),
                            Path(corpus["root"]) / corpus["manifest"], int(corpus["utterances"]))
