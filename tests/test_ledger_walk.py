@@ -219,7 +219,7 @@ NOTHING_LOST = {
         training.noises:_body training.noises:_impulses training.noises:keyboard""",
     "it takes things apart, and all parts are used": """
         report.explorer.encoding:rebuilt report.explorer.reading:counted
-        report.outputs:_parts report.outputs:at
+        report.outputs:_parts report.outputs:at exports.dataset:_divided
         report.explorer.explore:_failed store.coded:read_coded store.coded:recoded
         store.coded:among statistics.grouping:told_of
         models.language.rescoring:ways models.transducer.beam:_predict
