@@ -14,7 +14,9 @@ def main() -> None:
     hear()
     with uncollected():
         from evalkit.cli.commands import main as run_command
+        from evalkit.core.copies import is_a_command
 
+    is_a_command()
     try:
         run_command()
     finally:

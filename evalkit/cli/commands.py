@@ -33,7 +33,6 @@ from evalkit.cli.planning import plan
 from evalkit.cli.rescoring import rescore
 from evalkit.cli.schemas import schema
 from evalkit.cli.stopping import is_stopped, stopping
-from evalkit.core.copies import is_a_command
 from evalkit.core.errors import EvalkitError, one_line
 from evalkit.core.files import misnamed, trouble
 from evalkit.core.folders import by_name, from_here
@@ -75,7 +74,6 @@ def main() -> None:
     """Runs the command that sys.argv says. A mistake of the user's and a defect are one line and
     exit code 2. Exit code 1 is a gate of `evalkit compare` that stops a release, and
     nothing else."""
-    is_a_command()
     with stopping():
         _main()
 

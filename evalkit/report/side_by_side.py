@@ -18,7 +18,7 @@ def contents(sections: Sequence[Section], run: ReportedRun, longest: str) -> lis
     of this process, where there is a processor for it and the run is small enough."""
     i = [section.id for section in sections].index(longest)
     before = [section.build(run) for section in sections[:i]]
-    if not can_copy() or len(run.scores) > MOST_ROWS:
+    if not can_copy() or not _is_small(run):
         return before + [section.build(run) for section in sections[i:]]
     run.work_out()
     with in_a_copy(lambda: sections[i].build(run)) as content:
@@ -28,3 +28,8 @@ def contents(sections: Sequence[Section], run: ReportedRun, longest: str) -> lis
             content()  # where it fails too, that comes first
             raise
         return [*before, content(), *after]
+
+
+def _is_small(run: ReportedRun) -> bool:
+    """Raises what the sections would first where the run cannot be read."""
+    return bool(run.record) and len(run.scores) <= MOST_ROWS

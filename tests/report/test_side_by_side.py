@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.core import copies, processes
-from evalkit.core.errors import ConfigError
+from evalkit.core.errors import ConfigError, RunError
 from evalkit.report import side_by_side
 from evalkit.report.page import write_report
 from evalkit.report.reported import ReportedRun
@@ -74,3 +74,9 @@ def test_the_first_section_that_fails_is_told_of(first: str, fake_run: FakeRun, 
                 for i, name in enumerate(names)]
     with pytest.raises(ConfigError, match=f"^{first}$"):
         contents(sections, ReportedRun(RunFolder(fake_run.write()), tmp_path), "longest")
+
+
+@pytest.mark.usefixtures("two")
+def test_no_run_is_told_of_as_by_one(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run\.json"):
+        write_report(tmp_path / "nothing", tmp_path / "out")
