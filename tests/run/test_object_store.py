@@ -153,7 +153,7 @@ def test_shards_on_an_object_store_are_merged_to_one_run(
         f"{parts[1]}: holds shard 2/2 of a run, of all of which `evalkit merge` makes one")
     assert "holds no shard of a run" in refused("merge", parts[0], "s3://speech/none", "-o", "x")
     assert refused(*given, parts[0], "--shard", "2/2").endswith(
-        "holds shard 1/2; give each shard a folder of its own, such as part.1.2")
+        "holds shard 1/2; give each shard a folder of its own, such as part.1.2, or --overwrite")
     before = names(store)
     assert "is one of the shards" in refused("merge", *parts, "-o", parts[0])
     assert names(store) == before
