@@ -36,6 +36,12 @@ def test_help_has_examples() -> None:
         assert result.returncode == 0 and "Example" in result.stdout, command
 
 
+def test_examples_of_help_can_be_pasted() -> None:
+    shown = evalkit("score", "--help").stdout
+    assert ("--speaker user_ids \\\n          --out runs/v2 --report reports/v2\n" in shown)
+    assert "--hyp new=col_b --join speakers.csv --out runs/ab\n" in shown, "a line, however long"
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["run", "absent.yaml", "--out", "x"], "error: absent.yaml: cannot read the configuration"),
     (["score", "-m", "absent.jsonl", "-y", "h.tsv", "-o", "x"], "error: "),

@@ -73,6 +73,8 @@ OF_WORDS = [
     ("groups v1 --buy accent", "did you mean --by"), ("groups v1", "Missing option '--by'"),
     ("groups", "Missing argument"), ("groups v1 --by", "requires an argument"),
     ("groups v1 --by acent", "did you mean 'accent'?"),
+    ("groups v1 --by accent --metric wre", "did you mean 'wer'?"),
+    ("groups v1 --by acent", "there are accent"),
     ("groups v1 --by accent --metric wre2", "no metric 'wre2' in this run; there are cer, "),
     ("groups v1 --by accent --pipeline smal", "did you mean 'small'?"),
     ("groups v1 --by accent --condition clean", "what `evalkit score` and `evalkit trials` were"),

@@ -117,6 +117,11 @@ class Command(typer.core.TyperCommand):
         with at_work(self.when_stopped):
             return super().invoke(ctx)
 
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Writes examples as they stand, so that they can be pasted."""
+        self.help = (self.help or "").replace("\n\n    ", "\n\n\b\n    ")
+        super().format_help_text(ctx, formatter)
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The words that remain. Raises ConfigError naming what is no UTF-8, BadParameter naming
         the option that was given twice, or without a value."""

@@ -9,6 +9,7 @@ import typer
 
 from evalkit import __version__, api
 from evalkit.cli.merging import Shard, check_shard, show_shard
+from evalkit.cli.next_steps import next_steps
 from evalkit.cli.options import (
     MOST_FAILED,
     MaxFailed,
@@ -52,7 +53,8 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
         evalkit run eval.yaml --out runs/v2.1 --shard 1/16
     """
     check_shard(shard, report)
-    say(f"evalkit {__version__}: {config} -> {named(out)}")
+    on = f", on the Dask scheduler {scheduler}" if scheduler else ""
+    say(f"evalkit {__version__}: {config} -> {named(out)}{on}")
     settings = [*(settings or ()), *(["outside=true"] if outside else ())]
     made = api.run_corpora(config, out, settings=settings, workers=workers, scorers=scorers,
                            scheduler=scheduler, shard=shard, prune=prune, overwrite=overwrite,
@@ -62,4 +64,7 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
     show(made)
     if report is not None:
         print(api.report(out, report))
+    else:
+        for line in next_steps(made, report):
+            say(line)
     judge(made, max_failed)

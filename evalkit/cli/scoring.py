@@ -123,8 +123,8 @@ def score(sources: Annotated[list[str] | None, typer.Argument(
 
     Examples:
 
-        evalkit score results.csv --id idx --ref reference --hyp prediction --speaker user_ids
-        --out runs/v2 --report reports/v2
+        evalkit score results.csv --id idx --ref reference --hyp prediction --speaker user_ids \\
+            --out runs/v2 --report reports/v2
 
         evalkit score wide.csv --hyp base=col_a --hyp new=col_b --join speakers.csv --out runs/ab
 

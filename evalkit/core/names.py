@@ -17,10 +17,12 @@ LOOKED_AT = 2000
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of the ``known`` names that ``name`` is most like, whatever their case; None where
-    it is like none of them."""
+    """The one of the ``known`` names that ``name`` is most like, whatever their case: letters in
+    another order are nearest; None where it is like none of them."""
     names = {each.casefold(): each for each in known}
-    close = get_close_matches(name.casefold(), names, 1, CLOSE)
+    meant = name.casefold()
+    swapped = [each for each in names if sorted(each) == sorted(meant)]
+    close = get_close_matches(meant, swapped or names, 1, 0 if swapped else CLOSE)
     return names[close[0]] if close else None
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FACTOR_IS = "Real-time factor of the enhancer"
 MOST_FIGURES = 4
 """Metrics that have a figure, in the order of the run; the table has all."""
 SIZE = (5.2, 3.6)
@@ -53,18 +54,19 @@ def quality_against_cost(costs: Costs, pipelines: Sequence[str]) -> list[tuple[s
         caption = _caption(costs, metric, fact)
         marks = [_mark_of(each, metric) for each in shown]
         draw = partial(_panel, marks=marks, scale=fact.scale, pipelines=pipelines,
-                       label=_label(costs, fact))
+                       label=_label(costs, fact), whose="enhancer")
         figures.append((caption, drawn(draw, SIZE, f"cost-{i}",
-                                       f"{caption} against real-time factor")))
+                                       f"{caption} against {in_sentence(FACTOR_IS)}")))
     return figures
 
 
 def against_cost(marks: Sequence[Mark], fact: Fact, pipelines: Sequence[str], name: str,
                  caption: str) -> Markup:
-    """A figure of ``marks`` of one metric, ``name`` unique on the page."""
+    """A figure of recognizers' ``marks`` of one metric, ``name`` unique on the page."""
     label = f"{fact.unit} ({'up' if fact.higher_is_better else 'down'} is better)".strip()
-    return drawn(partial(_panel, marks=marks, scale=fact.scale, pipelines=pipelines, label=label),
-                 SIZE, name, caption)
+    draw = partial(_panel, marks=marks, scale=fact.scale, pipelines=pipelines, label=label,
+                   whose="recognizer")
+    return drawn(draw, SIZE, name, caption)
 
 
 def _mark_of(each: Priced, metric: str) -> Mark:
@@ -85,12 +87,12 @@ def _label(costs: Costs, fact: Fact) -> str:
 
 
 def _panel(figure: Figure, *, marks: Sequence[Mark], scale: int, pipelines: Sequence[str],
-           label: str) -> None:
+           label: str, whose: str) -> None:
     axes = figure.subplots()
     by_ratio(axes, [each.factor for each in marks])
     places = [(each.factor, scale * each.value) for each in marks]
     made = [_mark(axes, each, scale, pipelines.index(each.pipeline)) for each in marks]
-    axes.set(xlabel="seconds of processor for a second of audio", ylabel=label)
+    axes.set(xlabel=f"{whose} alone: seconds of processor for a second of audio", ylabel=label)
     axes.margins(y=0.12)
     from_nothing(axes)
     for artists, points in zip(made, apart(axes, places), strict=True):

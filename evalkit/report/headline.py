@@ -15,7 +15,7 @@ UNKNOWN = Fact("", None, "")
 """Of a name that the run does not define."""
 REAL_TIME = Fact("", False, "Seconds of processing over seconds of audio, measured on the "
                  "machine of this run while its workers shared it", decimals=3,
-                 title="Real-time factor")
+                 title="Real-time factor of the whole pipeline")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def run_corpora(configs: Mapping[str, EvalConfig], out: Path, work: Work, *,
              for name, config in configs.items()}
     for line in _no_longer_there(out, ready):
         say(line)
-    check_answers(work.scheduler)
+    check_answers(work.scheduler, say)
     folders: dict[str | None, RunFolder] = {}
     with locked(out, "run"), staying(work) as kept:
         Corpora(names=list(ready)).write(out / CORPORA)

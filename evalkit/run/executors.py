@@ -81,10 +81,11 @@ def process_on_dask(shards: Iterable[Shard], run: Path, address: str,
                 client.run(_end, key)
 
 
-def check_answers(address: str | None) -> None:
+def check_answers(address: str | None, say: Callable[[str], None]) -> None:
     """Raises PluginError without Dask, ConfigError where no scheduler answers at ``address``, if
-    any."""
+    any; says first that it is asked."""
     if address is not None:
+        say(f"--scheduler {address}: asked; it has {PATIENCE:g} s to answer")
         _client(address).close()
 
 

@@ -74,15 +74,19 @@ def check_place(out: Path, portion: Portion | None) -> None:
     """Raises RunError where ``out`` holds another share than ``portion``, or a whole run and a
     share is to be made, or a share and the whole run is: what is there would be lost."""
     before = PortionRecord.read(out / PORTION).share if (out / PORTION).exists() else None
-    if portion is None and before:
-        raise RunError(f"{out}: holds shard {before}; go on with it by --shard {before}, or give "
-                       "the whole run another folder, or --overwrite")
-    if portion and before and before != str(portion):
-        raise RunError(f"{out}: holds shard {before}; give each shard a folder of its own, such as "
-                       f"{out.name}.{portion.number}, or --overwrite")
-    if portion and not before and holds_whole(out):
-        raise RunError(f"{out}: holds a whole run; give shard {portion} another folder, or "
-                       "--overwrite")
+    asked = None if portion is None else str(portion)
+    if before != asked and (before or holds_whole(out)):
+        raise RunError(f"{out}: {_in_the_way(out, before, portion)}, or --overwrite")
+
+
+def _in_the_way(out: Path, before: str | None, portion: Portion | None) -> str:
+    if before is None:
+        return f"holds a whole run; give shard {portion} another folder"
+    if portion is None:
+        return (f"holds shard {before}; go on with it by --shard {before}, or give the whole run "
+                "another folder")
+    return (f"holds shard {before}; give each shard a folder of its own, such as "
+            f"{out.name}.{portion.number}")
 
 
 def moved(tree: Any, old: str, new: str) -> Any:

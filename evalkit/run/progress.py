@@ -65,10 +65,11 @@ class Meter:
         speed = seconds / max(1e-9, time.monotonic() - self._started)
         audio = (f", {count.seconds / 3600:.2f} h of audio, {speed:.1f} x real time"
                  if count.seconds else "")
-        failed = f", [red]{count.failed} failed[/red]" if count.failed else ""
+        failed = f", [red]{count.failed:,} failed[/red]" if count.failed else ""
         self._progress.update(count.task, advance=result.utterances, more=audio + failed)
         if self._progress.disable and is_tenth:
-            self._say(f"{count.done} of {count.total} {count.what}{audio}, {count.failed} failed")
+            self._say(f"{count.done:,} of {count.total:,} {count.what}{audio}, "
+                      f"{count.failed:,} failed")
 
 
 @contextmanager

@@ -83,7 +83,7 @@ class Prepared:
     def carried_out(self, work: Work, say: Callable[[str], None], *, prune: bool) -> RunFolder:
         """Does the work, or the share of ``work`` alone. Where its scheduler does not answer,
         nothing is written."""
-        check_answers(work.scheduler)
+        check_answers(work.scheduler, say)
         with locked(self.out, self.command):
             if earlier(self.out) != self.before:  # somebody was sooner
                 check_contents(self.out, self.command, self.manifest, work.portion,

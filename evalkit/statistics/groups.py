@@ -23,6 +23,7 @@ from evalkit.statistics.grouping import (
     group_labels,
     is_outcome,
     look_alikes,
+    metadata_columns,
     refuse_outcomes,
     told_of,
 )
@@ -166,7 +167,7 @@ def labelled(rows: pd.DataFrame, utterances: pd.DataFrame, by: Sequence[str],
     facts = utterances.set_index("utterance_id")
     if not by:
         raise ConfigError("name a column to group by")
-    check_columns((*by, *covariates), facts, also=rows)
+    check_columns((*by, *covariates), metadata_columns(facts), also=(*facts, *rows))
     labels = [rows["utterance_id"].map(group_labels(facts, column)).fillna(UNKNOWN)
               if column in facts else group_labels(rows, column) for column in by]
     group = pd.concat(labels, axis=1).agg(", ".join, axis=1) if len(labels) > 1 else labels[0]

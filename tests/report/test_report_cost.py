@@ -47,7 +47,7 @@ def test_a_mark_and_a_row_an_enhancer(fake_run: FakeRun, tmp_path: Path) -> None
     assert "What does quality cost?" in page.text
     assert float(row["Change of PESQ, wideband, MOS-LQO"]) == pytest.approx(gain)
     assert float(row["Change of PESQ, wideband, MOS-LQO, low"]) < gain
-    assert float(row["Real-time factor"]) == pytest.approx(0.9 / 36)
+    assert float(row["Real-time factor of the enhancer"]) == pytest.approx(0.9 / 36)
     assert row["Weights"] == "87500" and row["Weights, MB"] == ""
     assert row["Multiply-accumulates, millions a second"] == "40"
     assert "(compiled in)" in page.text, "a dash says why"
@@ -56,7 +56,7 @@ def test_a_mark_and_a_row_an_enhancer(fake_run: FakeRun, tmp_path: Path) -> None
     assert enhancer["elapsed_real_time_factor"] == pytest.approx(1.2 / 36)
     assert enhancer["gains"]["pesq_wb"]["value"] == pytest.approx(gain)
     assert len(enhancer["timed"]) == len(fake_run.conditions)
-    assert "Change of PESQ, wideband against real-time factor" in page.source
+    assert "Change of PESQ, wideband against real-time factor of the enhancer" in page.source
     assert "mathdefault" not in page.source, "numbers of the axis are text"
     assert "Not all of it was timed on the same machine" in page.text
     assert "<script>alert(1)</script>" in page.text and len(page.scripts) == 1
@@ -74,7 +74,7 @@ def test_where_all_enhance_the_values_are_shown(fake_run: FakeRun) -> None:
     rows = table(content)
     assert [float(row["PESQ, wideband, MOS-LQO"]) for row in rows] == pytest.approx(
         [pesq(fake_run, "plain"), pesq(fake_run, "rnnoise")])
-    assert rows[0]["Real-time factor"] == ""
+    assert rows[0]["Real-time factor of the enhancer"] == ""
     assert [str(item) for item in content.left_out] == [
         "quality against cost: 1 pipeline left out: no call of its enhancer was timed (plain)"]
 

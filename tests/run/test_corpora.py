@@ -213,7 +213,9 @@ def test_what_to_type_next_fits_every_corpus(read: Path) -> None:
             | {key: f"{value}{i % 2}" for key, value in row.items()} for i in range(20)])
     ended = run(read, "corpora: {a: a.jsonl, b: b.jsonl, c: c.jsonl}" + TEXTS % "v1", "strange")
     assert ended.returncode == 0, ended.stderr
+    first = ended.stderr.split("next:\n")[1].splitlines()
     ended = evalkit("score", "runs/strange", "-j", 0, cwd=read)
+    assert first == ended.stderr.split("next:\n")[1].splitlines(), "a run says it too"
     assert ended.stderr.split("next:\n")[1].splitlines()[:3] == [
         "  evalkit groups runs/strange/a --by sex", "  evalkit groups runs/strange/b --by dialect",
         "  # labels to group by that several speakers share: there are none yet in runs/strange/c; "

@@ -15,6 +15,8 @@ from evalkit.core.clock import machine
 from evalkit.core.config import parse_config
 from evalkit.core.errors import Stopped
 from evalkit.core.types import Cost
+from evalkit.report.reported import ReportedRun
+from evalkit.report.sections.recognizer_cost import build
 from evalkit.run import costs
 from evalkit.run.rescore import rescore
 from evalkit.run.runner import Work, run
@@ -86,7 +88,9 @@ def test_the_page_shows_errors_against_cost(tiny_corpus: Path, tmp_path: Path,
         tmp_path / "run")
     evalkit("report", tmp_path / "run", "--out", tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text()
-    assert 'id="recognizer-cost"' in page and "Word error rate against real-time factor" in page
+    assert 'id="recognizer-cost"' in page
+    assert "Word error rate against real-time factor of the recognizer" in page
+    assert "recognizer alone: seconds of processor" in page
     told = json.loads((tmp_path / "page" / "findings.json").read_text())
     rows = told["sections"]["recognizer-cost"]["recognizers"]
     assert {row["pipeline"] for row in rows} == {"a", "b"}
@@ -104,6 +108,14 @@ VOICES = [{"name": "one", "recognizer": "level", "encoder": "bands"},
 def go(manifest: Path, out: Path, *, prune: bool = False, **changes: Any) -> RunFolder:
     tree = {"pipelines": VOICES, "metrics": ["wer"], "conditions": ["clean"]} | changes
     return run(config(manifest, **tree), out, Work(0), prune=prune)
+
+
+def test_one_recognizer_is_not_compared_with_itself(tiny_corpus: Path, tmp_path: Path) -> None:
+    both = go(tiny_corpus, tmp_path / "both")
+    assert {row.pipeline for row in both.summary().recognising} == {"one", "two"}
+    assert build(ReportedRun(both, tmp_path / "page")) is None
+    alone = go(tiny_corpus, tmp_path / "alone", pipelines=VOICES[1:])
+    assert build(ReportedRun(alone, tmp_path / "page")) is not None
 
 
 def said(folder: RunFolder, pipeline: str = "one", part: str = "recognizer") -> Cost | None:

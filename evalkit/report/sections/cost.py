@@ -12,7 +12,7 @@ from markupsafe import Markup
 from evalkit.core import text
 from evalkit.core.types import Fact
 from evalkit.report import networks
-from evalkit.report.cost_figures import quality_against_cost
+from evalkit.report.cost_figures import FACTOR_IS, quality_against_cost
 from evalkit.report.costs import UNTIMED, Costs, Priced, costs_of, total
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
@@ -52,7 +52,7 @@ def enhancers(costs: Costs) -> Table:
                *([] if costs.over_nothing else [Column("against", "Changed from")]),
                *(Column(f"gain-{i}", _title(costs, metric, fact), "number")
                  for i, (metric, fact) in enumerate(costs.metrics.items())),
-               Column("factor", "Real-time factor", "number"),
+               Column("factor", FACTOR_IS, "number"),
                *networks.COLUMNS, Column("delay", "Delay, ms", "number")]
     return Table("cost", "Quality against cost", columns,
                  [Row(_priced(each, costs)) for each in costs.enhancers])
@@ -116,7 +116,7 @@ def times(costs: Costs) -> Table:
                Column("seconds", "Audio, s", "number"),
                Column("processor", "Processor, s", "number"),
                Column("elapsed", "Elapsed, s", "number"),
-               Column("factor", "Real-time factor", "number"),
+               Column("factor", FACTOR_IS, "number"),
                Column("elapsed_factor", "The same by time elapsed", "number")]
     return Table("cost-times", "What enhancers took under each condition", columns,
                  [Row(cells) for each in costs.enhancers for cells in _times(each)])

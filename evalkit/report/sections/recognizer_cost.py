@@ -17,9 +17,11 @@ from evalkit.report.headline import Value
 from evalkit.report.reported import ReportedRun
 from evalkit.report.section import Content, Section
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, texts
+from evalkit.report.text import in_sentence
 from evalkit.store.documents.run import Recognising, System
 
 FACTOR = Fact("", False, "", decimals=4)
+FACTOR_IS = "Real-time factor of the recognizer"
 MEGABYTES = Fact("", None, "", decimals=0)
 UNTIMED = "no call of its recognizer was timed"
 
@@ -53,10 +55,11 @@ class RecognizerCosts:
 
 
 def build(run: ReportedRun) -> Content | None:
-    """Shown where a recognizer was timed."""
+    """Shown where a recognizer was timed, unless several pipelines have one and the same: what
+    differs then is chance."""
     metric = next((name for name in run.headline.judged if run.headline.facts[name].is_count), "")
     heard = list(_heard(run, metric))
-    if not heard:
+    if not heard or _is_shared(heard):
         return None
     fact = run.headline.facts.get(metric, Fact("", False, ""))
     shown = RecognizerCosts(list(_figures(run, heard, fact, metric)),
@@ -77,6 +80,12 @@ def _heard(run: ReportedRun, metric: str) -> Iterator[Heard]:
             yield Heard(row, parts.recognizer, errors.get((row.pipeline, row.condition)))
 
 
+def _is_shared(heard: Sequence[Heard]) -> bool:
+    """Whether several pipelines have one and the same recognizer."""
+    several = len({each.row.pipeline for each in heard}) > 1
+    return several and all(each.system == heard[0].system for each in heard)
+
+
 def _figures(run: ReportedRun, heard: Sequence[Heard], fact: Fact, metric: str
              ) -> Iterator[tuple[str, Markup]]:
     """Of the first conditions, where several recognizers have a time and an error rate."""
@@ -86,7 +95,7 @@ def _figures(run: ReportedRun, heard: Sequence[Heard], fact: Fact, metric: str
             caption = f"{fact.named(metric)}, {condition}"
             yield caption, against_cost(
                 marks, fact, run.headline.pipelines, f"recognizer-cost-{i}",
-                f"{fact.named(metric)} against real-time factor, {condition}")
+                f"{fact.named(metric)} against {in_sentence(FACTOR_IS)}, {condition}")
 
 
 def _mark(each: Heard) -> Mark | None:
@@ -101,7 +110,7 @@ def recognizers(heard: Sequence[Heard], title: str, fact: Fact) -> Table:
     columns = [Column("pipeline", "Pipeline"), Column("recognizer", "Recognizer"),
                Column("condition", "Condition"),
                Column("error", f"{title}, {fact.unit}" if title else "Error rate", "number"),
-               Column("factor", "Real-time factor", "number"),
+               Column("factor", FACTOR_IS, "number"),
                Column("elapsed", "The same by time elapsed", "number"),
                Column("peak", "Peak memory of the worker, MB", "number"),
                *networks.COLUMNS, Column("batch", "Heard at a time", "number"),

@@ -49,7 +49,7 @@ AXES: Mapping[str, Axis] = {axis.name: axis for axis in (
     Axis("bytes", "bytes", "Size of weights", "MB", 1e-6, 3),
     Axis("weights", "weights", "Weights", "M", 1e-6, 3),
     Axis("peak_bytes", "memory", "Peak memory", "MB", 1e-6, 0),
-    Axis("real_time_factor", "rtf", "Real-time factor", "", 1.0, 4),
+    Axis("real_time_factor", "rtf", "Real-time factor of enhancer and recognizer", "", 1.0, 4),
     Axis("latency_ms", "latency", "Latency", "ms", 1.0, 0))}
 """By name, in the order in which one is taken where none is asked for: bytes before weights, since
 few bits make fewer bytes of as many weights."""
