@@ -78,7 +78,8 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 Report = Annotated[Path | None, typer.Option(
     callback=for_a_report, help="Folder to write the page into.")]
 Overwrite = Annotated[bool, typer.Option(
-    "--overwrite", help="Let the run of another corpus or command in the folder give way.")]
+    "--overwrite", help="Let the run of another corpus or command, or another shard, in the "
+    "folder give way.")]
 MOST_FAILED = 0.25
 MaxFailed = Annotated[float, typer.Option(
     "--max-failed", min=0, max=1, metavar="SHARE",

@@ -18,6 +18,7 @@ from evalkit.results.labels import Labels
 from evalkit.results.unfold import Results, unfold
 from evalkit.run.given import Unfolded, score
 from evalkit.run.occupied import check_folder
+from evalkit.run.overlap import portion_said
 from evalkit.store.manifest import Manifest, read_manifest, write_manifest
 from evalkit.store.manifest_rows import inside
 from evalkit.store.runfolder import RunFolder
@@ -55,7 +56,8 @@ def score_tables(tables: Tables, out: Path, *, outside: bool = False, overwrite:
     utterances, strangers = _playable(utterances, root, outside=outside)
     results = replace(results, utterances=utterances)
     manifest = out / GIVEN / (root.name or "table") / f"{first.stem}.jsonl"
-    check_folder(out, "score", Manifest(manifest, results.utterances, (), ()), overwrite=overwrite)
+    check_folder(out, "score", Manifest(manifest, results.utterances, (), ()),
+                 portion_said(options.get("shard")), overwrite=overwrite)
     unfolded = _write(results, manifest)
     done = tables.labels
     return score(manifest, tables.hypotheses, out, canonical=[str(it) for it in done.canonical],

@@ -20,7 +20,7 @@ from evalkit.run.resuming import resumed
 from evalkit.run.runner import Prepared, Work, prepare
 from evalkit.store.documents.begun import BEGUN, Begun
 from evalkit.store.documents.corpora import CORPORA, Corpora
-from evalkit.store.documents.portion import PORTION, PortionRecord, held
+from evalkit.store.documents.portion import PORTION, PortionRecord, held, holds_whole
 from evalkit.store.documents.run import Corpus
 from evalkit.store.lock import locked
 from evalkit.store.runfolder import RunFolder
@@ -98,6 +98,8 @@ def _prepared(one: PortionRecord, out: Path, place: Path, *, overwrite: bool, sa
 
 
 def _record(folder: Path) -> PortionRecord:
+    if holds_whole(folder):
+        raise RunError(f"{folder}: holds a whole run, no shard of one")
     if not (folder / PORTION).exists():
         raise RunError(f"{folder}: holds no shard of a run; `evalkit run --shard I/N` and `evalkit "
                        "score --shard I/N` make one")

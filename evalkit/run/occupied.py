@@ -12,6 +12,7 @@ from evalkit.core.errors import RunError
 from evalkit.core.ledger import LINE, NAMED
 from evalkit.core.text import count, printed
 from evalkit.run.plan import Plan
+from evalkit.run.portions import Portion, check_place
 from evalkit.run.utterances import utterance_table
 from evalkit.store.documents.begun import RECORDS, Earlier, earlier
 from evalkit.store.documents.corpora import CORPORA
@@ -26,18 +27,20 @@ SAME = 0.5
 """So large a share of the utterances of the smaller of two corpora in common makes them one."""
 
 
-def check_folder(out: Path, command: str, manifest: Manifest, *, overwrite: bool) -> None:
+def check_folder(out: Path, command: str, manifest: Manifest, portion: Portion | None = None, *,
+                 overwrite: bool) -> None:
     """Raises RunError in one line where somebody works in ``out``, or, unless it is to
-    ``overwrite``, where it holds the run of another corpus or another command, or tables that no
-    run has made.
+    ``overwrite``, where it holds the run of another corpus or another command, another share of it
+    than ``portion``, or tables that no run has made.
 
     The same manifest is the same corpus, whatever was changed in it; so is one elsewhere that has
     half of the utterances in common."""
     check_free(out)
-    check_contents(out, command, manifest, overwrite=overwrite)
+    check_contents(out, command, manifest, portion, overwrite=overwrite)
 
 
-def check_contents(out: Path, command: str, manifest: Manifest, *, overwrite: bool) -> None:
+def check_contents(out: Path, command: str, manifest: Manifest, portion: Portion | None = None, *,
+                   overwrite: bool) -> None:
     """As ``check_folder``, for who works in ``out`` already."""
     if (out / CORPORA).exists():
         raise RunError(f"{out}: holds a run of several corpora; give another folder, or that of "
@@ -49,6 +52,7 @@ def check_contents(out: Path, command: str, manifest: Manifest, *, overwrite: bo
         _check_foreign(out)
     elif before.command != command or not _same_corpus(before, out, manifest):
         raise RunError(f"{out}: holds {_described(before)}; give another folder, or --overwrite")
+    check_place(out, portion)
 
 
 def replaced(out: Path, manifest: Manifest, plan: Plan) -> Iterator[str]:

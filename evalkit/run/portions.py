@@ -14,8 +14,7 @@ from evalkit.core.config import EvalConfig
 from evalkit.core.errors import ConfigError, RunError
 from evalkit.run.keys import short
 from evalkit.run.plan import Plan, Shard
-from evalkit.store.documents.begun import BEGUN
-from evalkit.store.documents.portion import PORTION, PortionRecord
+from evalkit.store.documents.portion import PORTION, PortionRecord, holds_whole
 
 HERE = "{run}"
 """What the folder of a share is called in its own record, so that all shares say the same."""
@@ -71,16 +70,23 @@ def digest_of(command: str, told: Mapping[str, Any], rows: str, outline: Sequenc
     return short([command, told, rows, outline])
 
 
-def check_place(out: Path, share: PortionRecord) -> None:
-    """Raises RunError where ``out`` holds another share, or a run that is none: the tables of
-    either would be lost."""
-    if (out / PORTION).exists():
-        before = PortionRecord.read(out / PORTION).share
-        if before != share.share:
-            raise RunError(f"{out}: holds shard {before}; give each shard a folder of its own, "
-                           f"such as {out.name}.{share.number}")
-    elif any((out / name).exists() for name in (BEGUN, "run.json")):
-        raise RunError(f"{out}: holds a whole run; give shard {share.share} another folder")
+def check_place(out: Path, portion: Portion | None) -> None:
+    """Raises RunError where ``out`` holds another share than ``portion``, or a whole run and a
+    share is to be made, or a share and the whole run is: what is there would be lost."""
+    before = PortionRecord.read(out / PORTION).share if (out / PORTION).exists() else None
+    asked = None if portion is None else str(portion)
+    if before != asked and (before or holds_whole(out)):
+        raise RunError(f"{out}: {_in_the_way(out, before, portion)}, or --overwrite")
+
+
+def _in_the_way(out: Path, before: str | None, portion: Portion | None) -> str:
+    if before is None:
+        return f"holds a whole run; give shard {portion} another folder"
+    if portion is None:
+        return (f"holds shard {before}; go on with it by --shard {before}, or give the whole run "
+                "another folder")
+    return (f"holds shard {before}; give each shard a folder of its own, such as "
+            f"{out.name}.{portion.number}")
 
 
 def moved(tree: Any, old: str, new: str) -> Any:

@@ -86,7 +86,8 @@ class Prepared:
         check_answers(work.scheduler, say)
         with locked(self.out, self.command):
             if earlier(self.out) != self.before:  # somebody was sooner
-                check_contents(self.out, self.command, self.manifest, overwrite=self.overwrite)
+                check_contents(self.out, self.command, self.manifest, work.portion,
+                               overwrite=self.overwrite)
             if work.portion is not None:
                 return self._portion(work.portion, work, say)
             folder = carry_out(self.config, self.plan, self.manifest, self.out, work,
@@ -101,13 +102,15 @@ class Prepared:
         """Makes the tables of a share, which are no run."""
         share = portions.record(portion, self.plan, self.config, self.out, command=self.command,
                                 left_out=list(self.dropped))
-        portions.check_place(self.out, share)
         share.write(self.out / PORTION)  # first: what is killed right after is a share still
         done = _begin(self.plan, self.manifest, self.out, self.command)
         n = len(self.plan.work)
         for line in (f"shard {portion}: {n} of {self.plan.whole} parts of the run, "
                      f"{n - len(done.pending)} done before", *done.lines()):
             say(line)
+        if not n:
+            say(f"nothing to do for shard {portion}: the corpus has fewer pieces than there are "
+                "shards")
         _work_through(done.pending, self.out, work, say)
         names_to_disk(self.out, self.out / "scores", self.out / "shards", self.out / "outputs")
         share.model_copy(update={"done": True}).write(self.out / PORTION)
@@ -122,7 +125,7 @@ def prepare(config: EvalConfig, out: Path, *, command: str, say: Callable[[str],
     started = time.monotonic()
     manifest = manifest or read_corpus(config, texts_only=command == "score", say=say)
     before = earlier(out)
-    check_folder(out, command, manifest, overwrite=overwrite)
+    check_folder(out, command, manifest, portion, overwrite=overwrite)
     plan = make_plan(config, manifest.utterances, portion and portion.has)
     for line in replaced(out, manifest, plan):
         say(line)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ParamSpec, TypeVar
 
 from evalkit.core.text import count
+from evalkit.store.documents.portion import PORTION
 from evalkit.store.objects import (
     LAST,
     Store,
@@ -100,7 +101,7 @@ def _brought(system: Any, root: str, place: Path) -> int:
     files = files_in(place)
     ours = {PurePosixPath(name).parts[0] for name in files}
     gone = [name for name in files_at(system, root)
-            if name in LAST or (name not in files and name.partition("/")[0] in ours)]
+            if name in (*LAST, PORTION) or (name not in files and name.partition("/")[0] in ours)]
     for name in sorted(gone, key=lambda name: name not in LAST):
         system.rm_file(f"{root}/{name}")
     for name in sorted(files, key=lambda name: (name in LAST, name)):

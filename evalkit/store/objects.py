@@ -66,6 +66,8 @@ def share_here(folder: Path | str) -> Path:
         return Path(folder)
     with said(url):
         store = Store.at(url)
+        if store.ends and not store.portions:
+            raise RunError(f"{shown(url)}: holds a whole run, no shard of one")
         if not store.portions:
             raise RunError(f"{shown(url)}: holds no shard of a run; `evalkit run --shard I/N` and "
                            "`evalkit score --shard I/N` bring one")

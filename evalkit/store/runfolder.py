@@ -75,6 +75,8 @@ EMBEDDINGS = pa.schema([
     ("embedding", pa.list_(pa.float32())),
 ])
 
+UNFINISHED = ("the run is not finished; start it again with `evalkit run` or `evalkit score`, it "
+              "goes on where it was")
 MANIFEST = "manifest.jsonl"
 """Of a corpus that a reader read, with the paths of its recordings on the machine of the run."""
 FINDINGS, COHORTS, COHORT_SPEAKERS = "findings.json", "cohorts.parquet", "cohort_speakers.parquet"
@@ -93,10 +95,9 @@ class RunFolder:
         which tables are the run's."""
         path, outputs = self.path / "run.json", (self.path / "outputs").is_dir()
         if not path.exists() and outputs:
-            who = holder(self.path)
-            raise RunError(f"{self.path}: {held(self.path) or 'the run is not finished'}; " + (
-                f"{who} works on it" if who else
-                "start it again with `evalkit run` or `evalkit score`, it goes on where it was"))
+            if who := holder(self.path):
+                raise RunError(f"{self.path}: the run is not finished; {who} works on it")
+            raise RunError(f"{self.path}: {held(self.path) or UNFINISHED}")
         record = RunRecord.read(path)
         untold = sorted({SCORES, *WRITTEN} - record.tables.keys())
         if untold and outputs:

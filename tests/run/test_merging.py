@@ -104,8 +104,9 @@ def _are_told_apart(parts: list[Path], config: Path, place: Path) -> None:
     shutil.copytree(two, other)
     assert merge(*parts, other) == (f"{other}: is shard 2/3, which {two} is too; leave one of them "
                                     "out")
-    assert f"{place / 'whole'}: holds no shard of a run" in merge(one, place / "whole")
-    assert refused("report", one, "--out", run).startswith(
+    assert f"{place / 'whole'}: holds a whole run, no shard of one" in merge(
+        one, place / "whole")
+    assert refused("report", one, "--out", run) == (
         f"{one}: holds shard 1/3 of a run, of all of which `evalkit merge` makes one")
     assert "is one of the shards" in refused("merge", *parts, "--out", two)
     assert "holds shard 1/3; give each shard a folder of its own" in refused(
@@ -119,6 +120,8 @@ def _are_told_apart(parts: list[Path], config: Path, place: Path) -> None:
     shutil.copy(two / PORTION, other)
     _changed(other, lambda share: {"done": False})
     assert f"{other}: shard 2/3 is not finished; start it again" in merge(one, other, three)
+    assert refused("groups", other, "--by", "accent").endswith(
+        "makes one; it is not finished, start it again with --shard 2/3")
     shutil.copy(two / PORTION, other)
     lost = min((other / "scores").iterdir())
     lost.unlink()
@@ -189,6 +192,29 @@ def test_a_shard_that_was_killed_as_it_began_goes_on(tmp_path: Path,
     merged = tmp_path / "made" / "of" / "it"
     api.merge([tmp_path / "1"], merged)
     assert (merged / "scores" / kept.name).samefile(there)
+
+
+def test_a_shard_and_a_whole_run_give_way_only_when_asked(tmp_path: Path) -> None:
+    """In one folder; the second of two shards of a run of one piece is told that it has nothing."""
+    (tmp_path / "m.jsonl").write_text('{"id": "a", "text": "on", "speaker": "s"}\n')
+    (tmp_path / "v.tsv").write_text("a\ton\n")
+    out, said = tmp_path / "run", list[str]()
+    make = partial(api.score, tmp_path / "m.jsonl", {"v": tmp_path / "v.tsv"}, out, say=said.append)
+    make(shard="2/2")
+    assert "nothing to do for shard 2/2: the corpus has fewer pieces than there are shards" in said
+    with pytest.raises(RunError, match=r"run: holds shard 2/2; go on with it by --shard 2/2, or "):
+        make()
+    assert PortionRecord.read(out / PORTION).done and not (out / "run.json").exists()
+    make(overwrite=True)
+    assert RunFolder(out).record() and not (out / PORTION).exists()
+    with pytest.raises(RunError, match="holds a whole run; give shard 1/2 another folder, or "):
+        make(shard="1/2")
+    said.clear()
+    make(shard="1/2", overwrite=True)
+    assert PortionRecord.read(out / PORTION).share == "1/2" and not (out / "run.json").exists()
+    assert not any("nothing to do" in line for line in said)
+    make(shard="2/2", overwrite=True)
+    assert PortionRecord.read(out / PORTION).share == "2/2"
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/4", "١/٣"])

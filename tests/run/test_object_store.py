@@ -153,7 +153,7 @@ def test_shards_on_an_object_store_are_merged_to_one_run(
         f"{parts[1]}: holds shard 2/2 of a run, of all of which `evalkit merge` makes one")
     assert "holds no shard of a run" in refused("merge", parts[0], "s3://speech/none", "-o", "x")
     assert refused(*given, parts[0], "--shard", "2/2").endswith(
-        "holds shard 1/2; give each shard a folder of its own, such as part.1.2")
+        "holds shard 1/2; give each shard a folder of its own, such as part.1.2, or --overwrite")
     before = names(store)
     assert "is one of the shards" in refused("merge", *parts, "-o", parts[0])
     assert names(store) == before
@@ -165,3 +165,7 @@ def test_shards_on_an_object_store_are_merged_to_one_run(
     other = copytree(share_here(parts[0]), tmp_path / "other")
     assert refused("merge", *parts, "-o", other).endswith(
         "makes one; give the run a folder of its own, or --overwrite")
+    assert "holds shard 1/2; go on with it by --shard 1/2" in refused(*given, parts[0])
+    assert evalkit(*given, parts[0], "--overwrite").returncode == 0
+    assert not any(name.endswith("part.1/portion.json") for name in names(store))
+    assert "holds a whole run, no shard of one" in refused("merge", *parts, "-o", "x")

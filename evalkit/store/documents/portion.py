@@ -9,6 +9,7 @@ from pydantic import Field
 
 from evalkit.core.ledger import LeftOut
 from evalkit.store.documents.base import Document
+from evalkit.store.documents.begun import BEGUN
 
 PORTION = "portion.json"
 
@@ -41,5 +42,14 @@ def held(run: Path) -> str | None:
     any other."""
     if not (run / PORTION).exists():
         return None
-    return (f"holds shard {PortionRecord.read(run / PORTION).share} of a run, of all of which "
-            "`evalkit merge` makes one")
+    record = PortionRecord.read(run / PORTION)
+    its = f"holds shard {record.share} of a run, of all of which `evalkit merge` makes one"
+    if record.done:
+        return its
+    return f"{its}; it is not finished, start it again with --shard {record.share}"
+
+
+def holds_whole(run: Path) -> bool:
+    """Whether a folder holds a run that is no share of one, finished or not."""
+    return not (run / PORTION).exists() and any((run / name).exists()
+                                                for name in (BEGUN, "run.json"))
