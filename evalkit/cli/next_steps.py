@@ -63,6 +63,12 @@ def next_steps(folders: RunFolders, report: Path | None) -> Iterator[str]:
     yield f"  evalkit compare {run} LATER_RUN"
 
 
+def say_next(folders: RunFolders) -> None:
+    """The ``next_steps`` of a run that has no page."""
+    for line in next_steps(folders, None):
+        say(line)
+
+
 def _grouping(whole: str, columns: Mapping[str, Sequence[str]], *, heard: bool
               ) -> Iterator[str]:
     """How to group speakers: by columns that all runs have, or those of each."""

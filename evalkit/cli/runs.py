@@ -9,7 +9,7 @@ import typer
 
 from evalkit import __version__, api
 from evalkit.cli.merging import Shard, check_shard, show_shard
-from evalkit.cli.next_steps import next_steps
+from evalkit.cli.next_steps import say_next
 from evalkit.cli.options import (
     MOST_FAILED,
     MaxFailed,
@@ -65,6 +65,5 @@ def run(config: Annotated[Path, typer.Argument(help="eval.yaml")], out: Out, rep
     if report is not None:
         print(api.report(out, report))
     else:
-        for line in next_steps(made, report):
-            say(line)
+        say_next(made)
     judge(made, max_failed)

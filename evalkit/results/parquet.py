@@ -39,13 +39,7 @@ class _Unread:
 def read_parquet(path: Path) -> ParquetColumns:
     """The table ``path``. Raises ManifestError for what is no Parquet, and for two columns of one
     name."""
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except Exception as error:  # a hostile file may make the reader raise anything
-        raise ManifestError(f"{path}: cannot read it as Parquet: {one_line(error)}") from error
+    table = _table(path)
     (name, n), *_ = Counter(filter(None, table.column_names)).most_common(1) or [("", 0)]
     if n > 1:
         raise ManifestError(f"{path}: {n} columns are called {name!r}; rename or remove all but "
@@ -60,6 +54,17 @@ def read_parquet(path: Path) -> ParquetColumns:
         else:
             cells[field.name] = found
     return ParquetColumns(cells, tuple(left_out))
+
+
+def _table(path: Path) -> Any:
+    """The Arrow table in the file."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.read()
+    except Exception as error:  # a hostile file may make the reader raise anything
+        raise ManifestError(f"{path}: cannot read it as Parquet: {one_line(error)}") from error
 
 
 def _cells(field: Any, column: Any) -> list[Any] | str:
