@@ -134,7 +134,7 @@ def test_versions_on_a_store_are_compared(at: At, tmp_path: Path, small: tuple[o
     assert twice.startswith(f"{URL}: is given twice")
     at("B", "compare", "s3://speech/none", later, "--json", tmp_path / "c.json", code=2)
     assert "holds no finished run" in (tmp_path / "c.json").read_text()
-    assert at("B", "merge", URL, URL, "-o", "x", code=2).startswith(f"{URL}: holds no shard")
+    assert at("B", "merge", URL, URL, "-o", "x", code=2).startswith(f"{URL}: holds a whole run")
 
 
 def test_a_run_there_is_scored_anew_and_brought_again(store: Any, at: At,
