@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from evalkit.core.types import Fact, Interval
@@ -14,7 +16,9 @@ from evalkit.report.cohort_figures import column_of, people_figures, ranking
 from evalkit.report.cohort_words import found_among, labelled, plainly
 from evalkit.report.table import Cell, Column, Row, Table, counted, measured, p_value, texts
 from evalkit.store.documents.findings import Cohort, Feature, Finding, Findings, Verdict
-from evalkit.store.runfolder import RunFolder
+from evalkit.store.runfolder import COHORTS, RunFolder
+from evalkit.store.scores import read_columns
+from evalkit.store.sealed import GROUP, readable
 
 MARKS = {"confirmed": "●", "not confirmed": "◇", "too few fresh speakers": "○",
          "insufficient": "○", "nothing found": "–"}
@@ -77,15 +81,32 @@ def discovery(run: RunFolder, findings: Findings) -> Discovery:
 def people_of(run: RunFolder, findings: Findings) -> pd.DataFrame:
     """One row a speaker, with their rate and, of every finder that is mapped or projected, the
     cohort they are in first (``column_of``)."""
-    people, members = run.cohort_speakers(), run.cohorts()
-    speaker = run.utterances().set_index("utterance_id")["speaker_id"]
-    members = members.assign(speaker_id=members["utterance_id"].map(speaker))
+    people = run.cohort_speakers()
     shown = [f.finder for f in findings.finders if f.regions or f.projected]
-    wide = (members[members["finder"].isin(shown)].dropna()
-            .drop_duplicates(["speaker_id", "finder"])
-            .pivot(index="speaker_id", columns="finder", values="cohort").rename(columns=column_of))
+    wide = _first_cohorts(run, shown).pivot(index="speaker_id", columns="finder", values="cohort")
+    wide = wide.rename(columns=column_of)
     people = people.join(wide, on="speaker_id").sort_values("speaker_id", kind="stable")
     return people.assign(rate=people["amount"] / people["weight"].where(people["weight"] > 0))
+
+
+def _first_cohorts(run: RunFolder, finders: Sequence[str]) -> pd.DataFrame:
+    """The first cohort of each speaker by each of ``finders``. The table has a row for every
+    utterance and finder, of which a part is in memory at a time."""
+    names = ["utterance_id", "speaker_id"]
+    utterances = read_columns(run.path / "utterances.parquet", names, alone=True).to_pandas()
+    speaker = utterances.set_index(names[0])[names[1]]
+    first = pd.DataFrame({"finder": [], "cohort": [], "speaker_id": []}, dtype=object)
+    for part in _parts(run.path / COHORTS):
+        own = part[part["finder"].isin(finders)]
+        own = own.assign(speaker_id=own["utterance_id"].map(speaker)).dropna()
+        first = pd.concat([first, own[list(first)]]).drop_duplicates(["speaker_id", "finder"])
+    return first
+
+
+def _parts(path: Path) -> Iterator[pd.DataFrame]:
+    with readable(path), pq.ParquetFile(path) as file:
+        for part in file.iter_batches(GROUP, columns=["utterance_id", "finder", "cohort"]):
+            yield part.to_pandas()
 
 
 def who(verdict: Verdict) -> str:
