@@ -342,7 +342,8 @@ NOTHING_LOST = {
         report.cohort_figures:_by_cohort report.cohort_figures:_limits
         report.cohort_figures:_maps report.cohort_figures:_projections
         report.colour_scale:colour_scale report.discovery:discovery report.discovery:nothing
-        report.discovery:_first_cohorts report.discovery:who report.exports:write_findings
+        report.discovery:people_of report.discovery:_first_cohorts report.discovery:who
+        report.exports:write_findings
         report.two_verdicts:why_they_differ report.trial_selections:_known
         report.changed:columns compare.together:together statistics.detection_gaps:gaps_to_rest
         report.ranks:apart report.trial_selections:_grouped statistics.verification:_compared
