@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 from evalkit.audio import RESAMPLER
@@ -108,6 +108,10 @@ def make_plan(config: EvalConfig, utterances: tuple[Utterance, ...], mine: Mine 
         return _make_plan(config, utterances, mine)
 
 
+_Maker = Callable[[Piece], Shard]
+"""What makes the shard of a piece."""
+
+
 class _Parts(NamedTuple):
     """What the cells of a run are made of."""
 
@@ -167,8 +171,24 @@ class _Shards(NamedTuple):
 @uncollected()
 def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...], chosen: Chosen,
             prints: Prints) -> _Shards:
-    makers: list[Callable[[Piece], Shard]] = []
-    singly: dict[object, list[Callable[[Piece], Shard]]] = {}
+    makers, sharing = _makers(config, parts, len(utterances))
+    # What is known of a piece is forgotten before the next.
+    by_piece = [[make(piece) for make in makers]
+                for piece in chosen.printed(utterances, prints)]
+    alone = [shard for checks in sharing
+             for shard in _dealt(checks, utterances, chosen.few, prints)]
+    keys = [make(NOBODY).key for make in chain(makers, *sharing)]
+    return _Shards(tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell),
+                   tuple(alone), tuple(keys),
+                   chosen.all * len(makers) + sum(map(len, sharing)))
+
+
+def _makers(config: EvalConfig, parts: _Parts, n: int) -> tuple[list[_Maker], list[list[_Maker]]]:
+    """What makes the shards of each pipeline and condition, and, for each set of systems that hear
+    batches, those of what they are given alone: no more than there are utterances to check, of
+    ``n``."""
+    makers: list[_Maker] = []
+    singly: dict[object, list[_Maker]] = {}
     for pipeline, condition in product(config.pipelines, config.conditions):
         built = parts.pipelines[pipeline.name]
         make = partial(_maker, config, pipeline, condition, bound=parts.conditions[condition.name])
@@ -176,26 +196,16 @@ def _shards(config: EvalConfig, parts: _Parts, utterances: tuple[Utterance, ...]
         if built.batch > 1 and config.batch_check:
             singly.setdefault(parts.described[pipeline.name].in_batches, []).append(
                 make(built=built.batching, measures=Measures(()), alone=True))
-    # What is known of a piece is forgotten before the next.
-    by_piece = [[make(piece) for make in makers]
-                for piece in chosen.printed(utterances, prints)]
-    sharing = [makes[:min(config.batch_check, len(utterances))] for makes in singly.values()]
-    alone = [make(piece) for makes in sharing
-             for make, piece in zip(makes, _dealt(utterances, chosen.few, len(makes), prints),
-                                    strict=bool(chosen.few))]
-    checks = [make for makes in sharing for make in makes]
-    return _Shards(tuple(shard for cell in zip(*by_piece, strict=True) for shard in cell),
-                   tuple(alone), tuple(make(NOBODY).key for make in (*makers, *checks)),
-                   chosen.all * len(makers) + len(checks))
+    return makers, [checks[:min(config.batch_check, n)] for checks in singly.values()]
 
 
-def _dealt(utterances: tuple[Utterance, ...], places: Sequence[int], hands: int, prints: Prints
-           ) -> Iterator[Piece]:
-    """The utterances at ``places``, if any, dealt out to so many ``hands``; all go with the
+def _dealt(makers: Sequence[_Maker], utterances: tuple[Utterance, ...], places: Sequence[int],
+           prints: Prints) -> Iterator[Shard]:
+    """Shards of the utterances at ``places``, if any, dealt out to ``makers``; all go with the
     first, so that one share of a run has them."""
-    for hand in range(hands if places else 0):
-        few = tuple(utterances[i] for i in places[hand::hands])
-        yield Piece(places[0], few, prints.of(few))
+    for hand, make in enumerate(makers if places else ()):
+        few = tuple(utterances[i] for i in places[hand::len(makers)])
+        yield make(Piece(places[0], few, prints.of(few)))
 
 
 def _described(pipeline: PipelineConfig, built: Pipeline, config: EvalConfig
